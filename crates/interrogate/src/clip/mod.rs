@@ -1,0 +1,1 @@
+//! CLIP, any of the family, from a folder in Hugging Face layout.

@@ -1,0 +1,64 @@
+//! The seam between models and everything else.
+//!
+//! A model is two traits: [`TextEncoder`] turns labels into [`Embeddings`],
+//! [`ImageEncoder`] turns pictures into [`Features`]. Both give unit rows of the
+//! same width, so that a dot product is a cosine. The builder, the ranking and
+//! the prompts know nothing of a model but these.
+
+mod rows;
+mod tokens;
+
+pub use rows::{Embeddings, Features};
+pub use tokens::Tokens;
+
+use crate::Result;
+use crate::picture::Picture;
+
+/// Turns texts into unit rows.
+///
+/// Two steps, so that a builder can order the work by tokens (batches of one
+/// length, a trie of prefixes) before any of it is computed.
+pub trait TextEncoder: Send + Sync {
+    /// Values in a row.
+    fn dim(&self) -> usize;
+
+    /// The token sequences of `texts`, in their order, special tokens included,
+    /// cut to the model's context length with the end-of-text token kept, and
+    /// never padded.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`] where the tokenizer refuses a text.
+    fn tokenize(&self, texts: &[&str]) -> Result<Tokens>;
+
+    /// The embeddings of token sequences, (sequences, dim), in their order.
+    ///
+    /// The implementation batches as it likes; a row does not depend on the
+    /// rows beside it by more than rounding.
+    ///
+    /// # Errors
+    /// [`crate::Error::Engine`] where the engine fails,
+    /// [`crate::Error::Direction`] where a row comes out zero or not finite.
+    fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
+
+    /// [`tokenize`](Self::tokenize), then [`embed`](Self::embed).
+    ///
+    /// # Errors
+    /// Those of the two.
+    fn encode(&self, texts: &[&str]) -> Result<Embeddings> {
+        self.embed(&self.tokenize(texts)?)
+    }
+}
+
+/// Turns pictures into unit rows.
+pub trait ImageEncoder: Send + Sync {
+    /// Values in a row.
+    fn dim(&self) -> usize;
+
+    /// The features of `pictures`, in their order. Preprocessing (resize, crop,
+    /// mean and std) is the encoder's own.
+    ///
+    /// # Errors
+    /// [`crate::Error::Engine`] where the engine fails,
+    /// [`crate::Error::Direction`] where a row comes out zero or not finite.
+    fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>>;
+}

@@ -1,0 +1,64 @@
+//! Token sequences of unequal length, stored flat.
+
+/// Token sequences, one a text, without padding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    ids: Vec<u32>,
+    /// Where each sequence ends in `ids`.
+    ends: Vec<usize>,
+}
+
+impl Tokens {
+    /// No sequence.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends one sequence.
+    pub fn push(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.ends.push(self.ids.len());
+    }
+
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no sequence.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Number of tokens in all sequences together.
+    pub fn total(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Sequence number `row`, or `None` beyond the last.
+    pub fn get(&self, row: usize) -> Option<&[u32]> {
+        let end = *self.ends.get(row)?;
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.ids[start..end])
+    }
+
+    /// The sequences, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        (0..self.len()).map(|row| self.get(row).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_come_back_as_they_went_in() {
+        let mut tokens = Tokens::new();
+        for ids in [&[1, 2, 3][..], &[], &[4]] {
+            tokens.push(ids);
+        }
+        assert_eq!(tokens.iter().collect::<Vec<_>>(), [&[1, 2, 3][..], &[], &[4]]);
+        assert_eq!((tokens.len(), tokens.total(), tokens.get(3)), (3, 4, None));
+    }
+}

@@ -1,0 +1,160 @@
+//! Everything that can go wrong, with what was expected and what was found.
+//!
+//! One enum serves the whole library. A file error carries its path, a
+//! mismatch both sides, and a cause is in [`std::error::Error::source`] alone.
+//! What a person can do about a variant stands in its doc, and in the words of
+//! [`Error::hint`] that the binaries print below the message.
+
+mod hint;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A cause whose type is another library's.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // ---- files ----
+    /// The file system refused: look at the permission, the disk and the name.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb: "open", "read", "map", "write".
+        action: &'static str,
+        /// The file or folder it was tried on.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A JSON file does not parse, or lacks a field: the cause gives the line.
+    #[error("{} is not the JSON expected here", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why the parser stopped.
+        source: serde_json::Error,
+    },
+    /// A file or a table does not hold what it must. Fetch or build it anew.
+    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    Mismatch {
+        /// The file that was read.
+        path: PathBuf,
+        /// Which property of it.
+        what: &'static str,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+
+    // ---- rows ----
+    /// Two things of different width were put together: they come from
+    /// different models.
+    #[error("{what} has {found} values a row, expected {expected}")]
+    Dim {
+        /// Which side is wrong.
+        what: &'static str,
+        /// The width asked for.
+        expected: usize,
+        /// The width given.
+        found: usize,
+    },
+    /// A row that has no direction cannot be brought to unit length: the
+    /// encoder that made it is broken, or its weights are.
+    #[error("row {row} of the {what} is zero or not finite")]
+    Direction {
+        /// What the rows are.
+        what: &'static str,
+        /// Which of them, from 0.
+        row: usize,
+    },
+
+    // ---- checkpoints ----
+    /// A weight that the architecture needs is not in the file: the checkpoint
+    /// is of another architecture, or incomplete.
+    #[error("{}: no weight named {name}", path.display())]
+    WeightMissing {
+        /// The safetensors file.
+        path: PathBuf,
+        /// The checkpoint's own name of the weight.
+        name: String,
+    },
+    /// The file holds weights that the architecture has no place for.
+    #[error("{}: {} more than the architecture has: {}", path.display(), count(names.len(), "weight"), first_names(names))]
+    WeightSurplus {
+        /// The safetensors file.
+        path: PathBuf,
+        /// Their names, sorted.
+        names: Vec<String>,
+    },
+    /// A weight's shape is not what config.json says.
+    #[error("{}: {name}: expected shape {expected:?}, found {found:?}", path.display())]
+    WeightShape {
+        /// The safetensors file.
+        path: PathBuf,
+        /// The checkpoint's own name of the weight.
+        name: String,
+        /// The shape that the configuration asks for.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tokenizer file cannot be used: the cause says why.
+    #[error("{}: not a usable tokenizer", path.display())]
+    Tokenizer {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// What the tokenizer library said.
+        source: Cause,
+    },
+    /// The tensor engine refused: out of memory, or a bug of this library.
+    #[error("the tensor engine failed to {action}")]
+    Engine {
+        /// What was computed.
+        action: &'static str,
+        /// What it said.
+        source: Box<candle_core::Error>,
+    },
+}
+
+impl Error {
+    /// An I/O error of `action` (a verb) on `path`, for `map_err`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.as_ref().to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// A failure of the tensor engine at `action` (a verb), for `map_err`.
+    pub fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
+        move |source| Error::Engine { action, source: Box::new(source) }
+    }
+
+    /// `path` holds `found` where `expected` must stand.
+    pub fn mismatch(
+        path: impl AsRef<Path>,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Error {
+        let path = path.as_ref().to_owned();
+        Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+/// `1 weight`, `2 weights`.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// The first five names, and how many more there are.
+fn first_names(names: &[String]) -> String {
+    match names.len() {
+        0..=5 => names.join(", "),
+        n => format!("{} and {} more", names[..5].join(", "), n - 5),
+    }
+}

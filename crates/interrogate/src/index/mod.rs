@@ -1,0 +1,1 @@
+//! The label index on disk: its format and its reader.

@@ -1,0 +1,1 @@
+//! From ranked labels to one prompt. Pure: no model, no file.
