@@ -204,6 +204,12 @@ impl Manifest {
 }
 
 impl TableEntry {
+    /// Size of its files.
+    pub fn bytes(&self) -> u64 {
+        let shards = self.shards.iter().map(|shard| shard.bytes);
+        shards.fold(self.label_file.bytes, u64::saturating_add)
+    }
+
     /// The names of its shards' files, in order.
     pub fn shard_names(&self) -> impl Iterator<Item = String> {
         let count = self.shards.len();

@@ -141,10 +141,6 @@ impl Index {
 
     /// Size of its files, the manifest aside.
     pub fn bytes(&self) -> u64 {
-        let table = |table: &Table| {
-            let shards = table.shards().iter().map(|shard| shard.bytes().len());
-            shards.sum::<usize>() + table.label_file().bytes().len()
-        };
-        self.tables.iter().map(table).sum::<usize>() as u64
+        self.manifest.tables().iter().map(TableEntry::bytes).fold(0, u64::saturating_add)
     }
 }
