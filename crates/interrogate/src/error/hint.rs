@@ -30,6 +30,23 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            // ---- index ----
+            Error::IndexMissing { .. } => "build one: build-index dicts -o indexes",
+            Error::IndexUnfinished { .. } => {
+                "run the same build-index command again; it goes on where it stopped"
+            }
+            Error::IndexVersion { .. } => {
+                "build the index again with this release, or read it with the one that wrote it"
+            }
+            Error::IndexModel { .. } => {
+                "name the model that the index was built with, or build an index for this one"
+            }
+            Error::IndexDamaged { .. } => {
+                "build the index again: build-index checks the rows it keeps and encodes the rest"
+            }
+            Error::TableMissing { tables, .. } => {
+                return Some(format!("its tables are {}", tables.join(", ")));
+            }
             _ => return None,
         };
         Some(hint.to_owned())

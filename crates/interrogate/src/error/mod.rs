@@ -133,6 +133,65 @@ pub enum Error {
         /// Values in the block.
         values: usize,
     },
+
+    // ---- index ----
+    /// There is no index at this place: build one.
+    #[error("no index in {}", path.display())]
+    IndexMissing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A build began here and did not end: run the same build again, it goes on
+    /// where it stopped.
+    #[error("the index in {} is half-built: it has no manifest.json", path.display())]
+    IndexUnfinished {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The index is of another version of the format: build it again, or use
+    /// the release that wrote it.
+    #[error("{}: index format {found}, expected {expected}", path.display())]
+    IndexVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// The version that this library reads.
+        expected: u32,
+        /// The version in the file.
+        found: u64,
+    },
+    /// The index belongs to another model, or to other weights of it: a score
+    /// between the two would mean nothing.
+    #[error("the index in {} is of the model {found}, expected {expected}", path.display())]
+    IndexModel {
+        /// The folder.
+        path: PathBuf,
+        /// The model in use, with the start of its fingerprint.
+        expected: String,
+        /// The model that the index was built with, likewise.
+        found: String,
+    },
+    /// A file of the index is not what the builder wrote: build it again.
+    #[error("damaged index: {}: {what}: expected {expected}, found {found}", path.display())]
+    IndexDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Which property of it.
+        what: &'static str,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The index has no table of this name.
+    #[error("the index in {} has no table {name:?}", path.display())]
+    TableMissing {
+        /// The folder.
+        path: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// The names there are, sorted.
+        tables: Vec<String>,
+    },
 }
 
 impl Error {
@@ -156,6 +215,17 @@ impl Error {
     ) -> Error {
         let path = path.as_ref().to_owned();
         Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+
+    /// The index's file `path` holds `found` where the builder wrote `expected`.
+    pub fn damaged(
+        path: impl AsRef<Path>,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Error {
+        let path = path.as_ref().to_owned();
+        Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
     }
 }
 
