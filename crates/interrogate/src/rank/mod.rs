@@ -66,3 +66,9 @@ pub struct Hit {
     /// Its cosine with the query.
     pub score: f32,
 }
+
+/// Which code this processor runs: `avx512`, `avx2` or `portable`. They differ
+/// in speed alone.
+pub fn kernel() -> &'static str {
+    dot::Kernel::best().name()
+}

@@ -30,7 +30,7 @@ impl<'a> Rows<'a> {
         let mut len = 0;
         let mut ends = Vec::with_capacity(blocks.len());
         for (block, values) in blocks.iter().map(|values| values.len()).enumerate() {
-            if dim == 0 || values % dim != 0 {
+            if dim == 0 || !values.is_multiple_of(dim) {
                 return Err(Error::Block { block, dim, values });
             }
             len += values / dim;

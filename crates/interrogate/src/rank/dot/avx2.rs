@@ -5,10 +5,8 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
-use super::{GROUP, LANES, Scores, Step, padded};
-
-/// Sixteen lanes: 0 to 7, and 8 to 15.
-type Pair = [__m256; 2];
+use super::registers::avx2::{Pair, load, load_half, prefetch, store};
+use super::{GROUP, LANES, Scores, Step, fold, padded};
 
 /// See [`super::Kernel::widen`].
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -48,25 +46,22 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
     scores
 }
 
-/// See [`super::Kernel::single`].
+/// See [`super::Kernel::single`]. One row at a time, as in `avx512`.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
-    for (rows, scores) in rows.chunks(GROUP * dim).zip(scores.chunks_mut(GROUP)) {
-        // Where fewer than four rows are left, the last of them fills up.
-        let last = rows.len() / dim - 1;
-        let rows = [0, 1, 2, 3].map(|r: usize| rows[r.min(last) * dim..][..dim].as_chunks());
-        let mut sums = [[_mm256_setzero_ps(); 2]; 4];
-        for (i, step) in query.iter().enumerate() {
-            let query = load(&step.0[0]);
-            for (sum, (sixteens, rest)) in sums.iter_mut().zip(&rows) {
-                let row = match sixteens.get(i) {
-                    Some(sixteen) => load_half(sixteen),
-                    None => load_half(&padded(rest)),
-                };
-                add_product(sum, row, query);
-            }
+    for (row, score) in rows.chunks_exact(dim).zip(scores) {
+        let (sixteens, rest) = row.as_chunks();
+        let mut sums = [_mm256_setzero_ps(); 2];
+        for (sixteen, step) in sixteens.iter().zip(query) {
+            prefetch(sixteen);
+            add_product(&mut sums, load_half(sixteen), load(&step.0[0]));
         }
-        scores.copy_from_slice(&fold_4(&sums)[..scores.len()]);
+        if let Some(step) = query.get(sixteens.len()) {
+            add_product(&mut sums, load_half(&padded(rest)), load(&step.0[0]));
+        }
+        let mut lanes = [0.0; LANES];
+        store(&mut lanes, sums);
+        *score = fold(&lanes);
     }
 }
 
@@ -77,7 +72,7 @@ fn add_product(sums: &mut Pair, row: Pair, query: Pair) {
     sums[1] = _mm256_fmadd_ps(row[1], query[1], sums[1]);
 }
 
-/// [`super::fold`] for four pairs of registers at once, with the same additions.
+/// [`fold`] for four pairs of registers at once, with the same additions.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn fold_4(sums: &[Pair; 4]) -> [f32; 4] {
     // a[l] + a[l + 8]
@@ -94,34 +89,4 @@ fn fold_4(sums: &[Pair; 4]) -> [f32; 4] {
     let mut lanes = [0.0; LANES];
     store(&mut lanes, [all, all]);
     [lanes[0], lanes[4], lanes[1], lanes[5]]
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn load(lanes: &[f32; LANES]) -> Pair {
-    // SAFETY: the reference is to 64 readable bytes, the second half of which
-    // starts eight values on; no alignment is asked for.
-    unsafe { [_mm256_loadu_ps(lanes.as_ptr()), _mm256_loadu_ps(lanes.as_ptr().add(8))] }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn load_half(lanes: &[f16; LANES]) -> Pair {
-    let lanes: *const f16 = lanes.as_ptr();
-    // SAFETY: the reference was to 32 readable bytes (an f16 is a u16 in
-    // memory), the second half of which starts eight values on; no alignment is
-    // asked for.
-    let halves = unsafe { [_mm_loadu_si128(lanes.cast()), _mm_loadu_si128(lanes.add(8).cast())] };
-    halves.map(|half| _mm256_cvtph_ps(half))
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn store(lanes: &mut [f32; LANES], registers: Pair) {
-    // SAFETY: the reference is to 64 writable bytes, the second half of which
-    // starts eight values on; no alignment is asked for.
-    unsafe {
-        _mm256_storeu_ps(lanes.as_mut_ptr(), registers[0]);
-        _mm256_storeu_ps(lanes.as_mut_ptr().add(8), registers[1]);
-    }
 }

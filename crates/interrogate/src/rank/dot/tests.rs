@@ -37,7 +37,7 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
             let pack = Pack::new(dim, &[query]);
             kernel.single(rows, dim, pack.groups().next().unwrap(), &mut single);
             let found: Vec<u32> = single.iter().copied().map(bits).collect();
-            assert_eq!(&found, wanted, "{} single, dim {dim}", kernel.name);
+            assert_eq!(&found, wanted, "{} single, dim {dim}", kernel.name());
         }
         let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
         let pack = Pack::new(dim, &queries);
@@ -49,7 +49,7 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
                 for (q, scores) in (q * GROUP..queries.len()).zip(&scores) {
                     let found = scores[..quad.len() / dim].iter().copied().map(bits);
                     let wanted = &wanted[q][r * GROUP..][..quad.len() / dim];
-                    assert_eq!(found.collect::<Vec<_>>(), wanted, "{} dim {dim}", kernel.name);
+                    assert_eq!(found.collect::<Vec<_>>(), wanted, "{} dim {dim}", kernel.name());
                 }
             }
         }
@@ -58,8 +58,8 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
 
 #[test]
 fn the_portable_kernel_is_always_there() {
-    assert_eq!(Kernel::available().last().unwrap().name, "portable");
-    assert_eq!(Kernel::best().name, Kernel::available().next().unwrap().name);
+    assert_eq!(Kernel::available().last().unwrap().name(), "portable");
+    assert_eq!(Kernel::best().name(), Kernel::available().next().unwrap().name());
 }
 
 #[test]
