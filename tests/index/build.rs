@@ -154,7 +154,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
             }
             lengths
         });
-        for n in 1..20 {
+        for n in 1..8 {
             build(&builder(&fake), &version(n), folder.path()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
