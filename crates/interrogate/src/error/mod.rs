@@ -121,6 +121,19 @@ pub enum Error {
         source: Box<candle_core::Error>,
     },
 
+    // ---- rank ----
+    /// A block of rows ends within a row: it was cut off, or is of another
+    /// width than it was said to be.
+    #[error("block {block} has {values} values, expected whole rows of {dim}")]
+    Block {
+        /// Which block, from 0.
+        block: usize,
+        /// Values in a row.
+        dim: usize,
+        /// Values in the block.
+        values: usize,
+    },
+
     // ---- index ----
     /// There is no index at this place: build one.
     #[error("no index in {}", path.display())]
