@@ -83,11 +83,6 @@ impl Journal {
         self.rows.contains_key(label)
     }
 
-    /// Number of labels in it.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Appends a block, `rows` being those of `labels`. It is on the disk when
     /// this returns.
     pub(crate) fn append(&mut self, labels: &[&str], rows: &[f16]) -> Result<()> {
@@ -232,7 +227,7 @@ mod tests {
             fs::write(&path, &whole[..cut]).unwrap();
             let mut journal = Journal::open(folder.path(), "f", DIM).unwrap();
             let blocks = ends.iter().filter(|&&end| end <= cut as u64).count().saturating_sub(1);
-            assert_eq!(journal.len(), [0, 2, 3, 5][blocks], "cut at {cut}");
+            assert_eq!(journal.rows.len(), [0, 2, 3, 5][blocks], "cut at {cut}");
             journal.append(&["new"], &row(7)).unwrap();
             drop(journal);
             let again = Journal::open(folder.path(), "f", DIM).unwrap();
@@ -252,7 +247,7 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             let journal = Journal::open(folder.path(), "f", DIM).unwrap();
             let blocks = ends.iter().filter(|&&end| end <= at as u64).count().saturating_sub(1);
-            assert_eq!(journal.len(), [0, 2, 3, 5][blocks], "byte {at}");
+            assert_eq!(journal.rows.len(), [0, 2, 3, 5][blocks], "byte {at}");
         }
     }
 
@@ -261,8 +256,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (fingerprint, dim) in [("g", DIM), ("f", DIM + 1)] {
             three(folder.path());
-            assert_eq!(Journal::open(folder.path(), fingerprint, dim).unwrap().len(), 0);
-            assert_eq!(Journal::open(folder.path(), "f", DIM).unwrap().len(), 0);
+            assert_eq!(Journal::open(folder.path(), fingerprint, dim).unwrap().rows.len(), 0);
+            assert_eq!(Journal::open(folder.path(), "f", DIM).unwrap().rows.len(), 0);
         }
     }
 
