@@ -30,6 +30,10 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            Error::FileMissing { .. } => {
+                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
+            }
+            Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
             _ => return None,
         };
         Some(hint.to_owned())
