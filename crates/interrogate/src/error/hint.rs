@@ -47,6 +47,11 @@ impl Error {
             Error::TableMissing { tables, .. } => {
                 return Some(format!("its tables are {}", tables.join(", ")));
             }
+
+            Error::FileMissing { .. } => {
+                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
+            }
+            Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
             _ => return None,
         };
         Some(hint.to_owned())

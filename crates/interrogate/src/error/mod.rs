@@ -192,6 +192,27 @@ pub enum Error {
         /// The names there are, sorted.
         tables: Vec<String>,
     },
+
+    // ---- clip ----
+    /// A checkpoint's folder lacks a file: fetch it.
+    #[error("{}: no {name} in this folder", folder.display())]
+    FileMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// The file's name.
+        name: &'static str,
+    },
+    /// A token sequence is not one that the model can read: it is another
+    /// tokenizer's.
+    #[error("token sequence {row}: expected {expected}, found {found}")]
+    TokenSequence {
+        /// Which of the sequences, from 0.
+        row: usize,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
 }
 
 impl Error {
