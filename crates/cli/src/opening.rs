@@ -9,7 +9,8 @@ use build_index::meter::Meter;
 use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
 use interrogate::index::Index;
-use interrogate::models::Model;
+use interrogate::models::hub::Hub;
+use interrogate::models::{self, Model};
 
 use crate::args::{ModelChoice, Source};
 use crate::fault::Fault;
@@ -27,8 +28,11 @@ pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
 }
 
 fn open_model(name: &str, talk: &Talk) -> Result<Model, Fault> {
-    let _ = talk;
-    Ok(Model::open(name)?)
+    let model = Model::open(&models::Source::named(name)?, &Hub::default(), &mut |_| {})?;
+    if let Some(notice) = model.notice() {
+        talk.note(notice);
+    }
+    Ok(model)
 }
 
 /// The index and its model. Where none stands for the model, it is built first.

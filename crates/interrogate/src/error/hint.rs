@@ -30,6 +30,12 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            Error::ModelName { .. } => {
+                "a model is starter, a checkpoint's folder, a hub id such as openai/clip-vit-base-patch32, or an open_clip name such as ViT-L-14/openai"
+            }
+            Error::NoStarter => {
+                "build with the feature starter, or name a checkpoint's folder or a hub id"
+            }
             // ---- index ----
             Error::IndexMissing { .. } => "build one: build-index dicts -o indexes",
             Error::IndexUnfinished { .. } => {

@@ -213,6 +213,18 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+
+    // ---- models ----
+    /// The name is that of no model: see [`crate::models::Source::named`].
+    #[error("{name:?} names no model")]
+    ModelName {
+        /// As it was given.
+        name: String,
+    },
+    /// The starter was asked for in a build without it: turn the feature
+    /// `starter` on, or name a checkpoint.
+    #[error("this build has no starter model")]
+    NoStarter,
 }
 
 impl Error {
