@@ -8,7 +8,7 @@ use build_index::Error;
 use interrogate::index::Index;
 
 use crate::fake::Fake;
-use crate::{build, builder, dictionary, files, labels};
+use crate::{build, builder, dictionary, features, files, labels};
 
 #[test]
 fn an_index_gives_back_labels_and_rows() {
@@ -28,7 +28,7 @@ fn an_index_gives_back_labels_and_rows() {
     let rows = flavors.rows().concat();
     for (row, label) in labels.iter().enumerate() {
         assert_eq!(flavors.label(row).unwrap(), label);
-        let expected = fake.features(label);
+        let expected = features(&fake, label);
         for (found, expected) in rows[row * 6..].iter().zip(expected.as_slice()) {
             assert!((found.to_f32() - expected).abs() < 5e-4);
         }
