@@ -180,6 +180,20 @@ fn a_second_builder_is_told_who_is_first() {
     );
 }
 
+#[test]
+fn what_no_reader_would_open_is_refused_before_any_work() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("index");
+    let fake = Fake::new(4);
+    let twice = [dictionary("a.txt", &["x"]), dictionary("A.txt", &["y"])];
+    let error = build(&builder(&fake), &twice, &folder).unwrap_err();
+    assert!(matches!(error, Error::TableTwice { .. }), "{error}");
+    let many = [dictionary("a.txt", &labels(100_000))];
+    let error = build(&builder(&fake).shard_rows(1), &many, &folder).unwrap_err();
+    assert_eq!(error.to_string(), "table a would have 100000 shards, expected at most 99999");
+    assert!(fake.count() == 0 && !folder.exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_may_not_be_written_is_named() {
