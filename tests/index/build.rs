@@ -8,7 +8,7 @@ use build_index::Error;
 use interrogate::index::Index;
 
 use crate::fake::Fake;
-use crate::{build, builder, dictionary, files, labels};
+use crate::{build, builder, dictionary, features, files, labels};
 
 #[test]
 fn an_index_gives_back_labels_and_rows() {
@@ -28,7 +28,7 @@ fn an_index_gives_back_labels_and_rows() {
     let rows = flavors.rows().concat();
     for (row, label) in labels.iter().enumerate() {
         assert_eq!(flavors.label(row).unwrap(), label);
-        let expected = fake.features(label);
+        let expected = features(&fake, label);
         for (found, expected) in rows[row * 6..].iter().zip(expected.as_slice()) {
             assert!((found.to_f32() - expected).abs() < 5e-4);
         }
@@ -178,6 +178,20 @@ fn a_second_builder_is_told_who_is_first() {
     assert!(
         errors.iter().all(|e| matches!(e, Error::Locked { pid: Some(found), .. } if *found == pid))
     );
+}
+
+#[test]
+fn what_no_reader_would_open_is_refused_before_any_work() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("index");
+    let fake = Fake::new(4);
+    let twice = [dictionary("a.txt", &["x"]), dictionary("A.txt", &["y"])];
+    let error = build(&builder(&fake), &twice, &folder).unwrap_err();
+    assert!(matches!(error, Error::TableTwice { .. }), "{error}");
+    let many = [dictionary("a.txt", &labels(100_000))];
+    let error = build(&builder(&fake).shard_rows(1), &many, &folder).unwrap_err();
+    assert_eq!(error.to_string(), "table a would have 100000 shards, expected at most 99999");
+    assert!(fake.count() == 0 && !folder.exists());
 }
 
 #[cfg(unix)]

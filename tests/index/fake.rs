@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use interrogate::encoder::{Embeddings, Features, TextEncoder, Tokens};
+use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 
 /// A label's tokens are its bytes between two marks; a row's values are hashes of
 /// the tokens, so that labels differ and nothing else does.
@@ -27,12 +27,6 @@ impl Fake {
     pub(crate) fn count(&self) -> usize {
         self.rows.swap(0, Ordering::Relaxed)
     }
-
-    /// The features of an image that looks just like `label`.
-    pub(crate) fn features(&self, label: &str) -> Features {
-        let row = self.encode(&[label]).unwrap();
-        Features::new(row.as_slice().to_vec()).unwrap()
-    }
 }
 
 impl TextEncoder for Fake {
@@ -52,7 +46,7 @@ impl TextEncoder for Fake {
     fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
         self.rows.fetch_add(tokens.len(), Ordering::Relaxed);
         let company = match self.sociable {
-            true => tokens.iter().fold(0, |sum, ids| hash(sum, ids)),
+            true => tokens.iter().fold(0, hash),
             false => 0,
         };
         let mut values = Vec::with_capacity(tokens.len() * self.dim);

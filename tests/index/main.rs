@@ -3,6 +3,8 @@
 //! No model: rows come from `fake`. One file a subject, tests named by what a
 //! user sees.
 
+#![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
+
 mod build;
 mod command;
 mod damage;
@@ -19,6 +21,7 @@ use std::path::Path;
 
 use build_index::{Builder, Dictionary, Report, Result};
 use fake::Fake;
+use interrogate::encoder::{Features, TextEncoder};
 
 /// A dictionary of these lines.
 fn dictionary(name: &str, labels: &[impl AsRef<str>]) -> Dictionary {
@@ -29,6 +32,11 @@ fn dictionary(name: &str, labels: &[impl AsRef<str>]) -> Dictionary {
 /// `count` labels of unequal length.
 fn labels(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("label {}{n}", "x".repeat(n % 7))).collect()
+}
+
+/// The features of an image that looks just like `label`.
+fn features(fake: &Fake, label: &str) -> Features {
+    Features::new(fake.encode(&[label]).unwrap().as_slice().to_vec()).unwrap()
 }
 
 /// A builder of small blocks and shards.

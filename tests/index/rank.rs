@@ -6,7 +6,7 @@ use interrogate::index::{Index, Match};
 use interrogate::rank::Order;
 
 use crate::fake::Fake;
-use crate::{build, builder, dictionary, labels};
+use crate::{build, builder, dictionary, features, labels};
 
 fn index(fake: &Fake) -> (tempfile::TempDir, Index) {
     let folder = tempfile::tempdir().unwrap();
@@ -28,7 +28,7 @@ fn the_label_that_an_image_looks_like_comes_first() {
     let flavors = index.table("flavors").unwrap();
     for row in [0, 39, 40, 99] {
         let label = flavors.label(row).unwrap();
-        let matches = flavors.rank(&fake.features(label), 3).unwrap();
+        let matches = flavors.rank(&features(&fake, label), 3).unwrap();
         assert_eq!(matches.len(), 3);
         assert_eq!(names(&matches)[0], ("flavors", label, row));
         assert!((matches[0].score - 1.0).abs() < 1e-3);
@@ -40,11 +40,11 @@ fn the_label_that_an_image_looks_like_comes_first() {
 fn tables_ranked_as_one_name_the_table_and_break_ties_by_its_place() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
-    let features = fake.features("label 0");
+    let image = features(&fake, "label 0");
     let first_two = |tables: &[&str]| {
         let merged = index.merged(tables).unwrap();
         assert_eq!(merged.len(), 102);
-        names(&merged.rank(&features, 2).unwrap())
+        names(&merged.rank(&image, 2).unwrap())
     };
     let (flavor, medium) = (("flavors", "label 0", 0), ("mediums", "label 0", 1));
     assert_eq!(first_two(&["flavors", "mediums"]), [flavor, medium]);
@@ -56,7 +56,7 @@ fn many_images_are_ranked_as_each_alone_from_either_end() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let flavors = index.table("flavors").unwrap();
-    let images = ["label 0", "label x1", "oil"].map(|label| fake.features(label));
+    let images = ["label 0", "label x1", "oil"].map(|label| features(&fake, label));
     let together = flavors.rank_many(&images, 5, Order::Best).unwrap();
     for (image, ranked) in images.iter().zip(&together) {
         assert_eq!(names(&flavors.rank(image, 5).unwrap()), names(ranked));
@@ -72,10 +72,10 @@ fn no_label_and_all_labels_can_be_asked_for() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let mediums = index.table("mediums").unwrap();
-    let features = fake.features("oil");
-    assert_eq!(mediums.rank(&features, 0).unwrap(), []);
-    assert_eq!(mediums.rank(&features, 1000).unwrap().len(), 2);
-    assert_eq!(index.merged(&[]).unwrap().rank(&features, 3).unwrap(), []);
+    let image = features(&fake, "oil");
+    assert_eq!(mediums.rank(&image, 0).unwrap(), []);
+    assert_eq!(mediums.rank(&image, 1000).unwrap().len(), 2);
+    assert_eq!(index.merged(&[]).unwrap().rank(&image, 3).unwrap(), []);
 }
 
 #[test]

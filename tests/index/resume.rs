@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use build_index::{Builder, Dictionary, Error, Progress};
 use interrogate::index::Index;
@@ -67,14 +68,14 @@ fn a_build_stopped_again_and_again_gets_there() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let folder = tempfile::tempdir().unwrap();
     let fake = sociable();
+    let made = || fake.rows.load(Ordering::Relaxed);
     let mut builds = 0;
     loop {
         builds += 1;
-        let before = fake.rows.load(std::sync::atomic::Ordering::Relaxed);
-        let stop = |_| ControlFlow::<()>::Continue(());
-        let new = |_: Progress| fake.rows.load(std::sync::atomic::Ordering::Relaxed) > before;
-        let done = builder(&fake).build(&dictionaries, folder.path(), |progress| {
-            if new(progress) { ControlFlow::Break(()) } else { stop(progress) }
+        let before = made();
+        let done = builder(&fake).build(&dictionaries, folder.path(), |_| match made() {
+            more if more > before => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         });
         match done {
             Ok(_) => break,

@@ -61,6 +61,17 @@ pub enum Error {
         /// The digits after "top".
         found: String,
     },
+    /// A table would have more shards than the format numbers: ask for more rows
+    /// a shard.
+    #[error("table {table} would have {found} shards, expected at most {most}")]
+    Shards {
+        /// The table.
+        table: String,
+        /// The shards that its labels would take.
+        found: usize,
+        /// The shards that a table may have.
+        most: usize,
+    },
     /// Another build of the same index is running: wait for it, or end it.
     #[error("{} is being built by another process{}", path.display(), with_pid(*pid))]
     Locked {
@@ -109,6 +120,7 @@ impl Error {
             }
             Error::TableTwice { .. } => "rename one of the files, or leave it out",
             Error::Top { .. } => "name the file like flavors.top3.txt",
+            Error::Shards { .. } => "allow more rows a shard (--shard-rows)",
             Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
             Error::Stopped { .. } => "run the same command again; it goes on where it stopped",
             Error::RowLost { .. } => "run the same command again; let no other program write there",
@@ -151,6 +163,11 @@ mod tests {
                 Error::Top { path: path.clone(), found: "5000000000".into() },
                 "x.txt: top5000000000 is more than 4294967295",
                 "flavors.top3.txt",
+            ),
+            (
+                Error::Shards { table: "x".into(), found: 9, most: 8 },
+                "table x would have 9 shards, expected at most 8",
+                "--shard-rows",
             ),
             (
                 Error::Locked { path: "i".into(), pid: Some(7) },

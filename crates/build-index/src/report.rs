@@ -65,9 +65,10 @@ impl fmt::Display for Report {
             writeln!(f, "table    {name}: {labels} labels in {shards} shard{plural}")?;
         }
         let Report { labels, encoded, resumed, reused, tokens, .. } = self;
+        let distinct = encoded + resumed + reused;
         writeln!(
             f,
-            "labels   {labels}: {encoded} encoded ({tokens} tokens), {resumed} taken from a build before, {reused} from the index before"
+            "labels   {labels}, {distinct} of them distinct: {encoded} encoded ({tokens} tokens), {resumed} taken from a build before, {reused} from the index before"
         )?;
         writeln!(f, "size     {}", bytes(self.bytes))?;
         write!(f, "time     {:.1} s", self.elapsed.as_secs_f64())
@@ -83,8 +84,8 @@ mod tests {
         let report = Report {
             folder: "indexes/m".into(),
             model: "m".into(),
-            tables: vec![TableReport { name: "flavors".into(), labels: 5, shards: 1 }],
-            labels: 5,
+            tables: vec![TableReport { name: "flavors".into(), labels: 6, shards: 1 }],
+            labels: 6,
             encoded: 3,
             resumed: 1,
             reused: 1,
@@ -95,8 +96,8 @@ mod tests {
         };
         let text = "index    indexes/m
 model    m
-table    flavors: 5 labels in 1 shard
-labels   5: 3 encoded (12 tokens), 1 taken from a build before, 1 from the index before
+table    flavors: 6 labels in 1 shard
+labels   6, 5 of them distinct: 3 encoded (12 tokens), 1 taken from a build before, 1 from the index before
 size     10.2 kB
 time     1.2 s";
         assert_eq!(report.to_string(), text);

@@ -61,9 +61,11 @@ pub(crate) fn write_labels(folder: &Path, table: &str, labels: &[String]) -> Res
 }
 
 /// Makes the files that `manifest` names the index in `folder`. From the rename
-/// on, a reader sees them and not those before.
+/// on, a reader sees them and not those before. Returns the manifest's size.
 pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<u64> {
     let json = manifest.to_json()?;
+    // What its reader would refuse must not take the place of what it reads.
+    Manifest::parse(&folder.join(MANIFEST), &json)?;
     let mut draft = Draft::create(folder)?;
     draft.write(&json)?;
     sync_folder(folder)?; // the files first, then what names them
@@ -86,7 +88,7 @@ fn header(rows: usize, dim: usize) -> Result<Vec<u8>, Box<dyn std::error::Error 
 
 #[cfg(test)]
 mod tests {
-    use interrogate::index::Shard;
+    use interrogate::index::{ModelEntry, Shard};
     use proptest::prelude::*;
 
     use super::*;
@@ -109,6 +111,15 @@ mod tests {
         let embeds = tensors.tensor("embeds").unwrap();
         assert_eq!((embeds.dtype(), embeds.shape()), (Dtype::F16, &[3, 2][..]));
         assert_eq!(embeds.data(), [1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0]);
+    }
+
+    #[test]
+    fn a_manifest_that_no_reader_opens_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = ModelEntry { id: "m".into(), fingerprint: "f".into() };
+        let error = write_manifest(folder.path(), &Manifest::new(model, 0, vec![])).unwrap_err();
+        assert!(error.to_string().contains("dim: expected 1 to "), "{error}");
+        assert!(!folder.path().join(MANIFEST).exists());
     }
 
     proptest! {

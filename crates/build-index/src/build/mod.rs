@@ -13,11 +13,12 @@ use std::time::Instant;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use interrogate::encoder::{TextEncoder, Tokens};
-use interrogate::index::format::is_index_file;
+use interrogate::index::format::{MAX_SHARDS, is_index_file};
 use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
 use interrogate::{Error as LibraryError, Result as LibraryResult};
 use zerocopy::IntoBytes;
 
+use crate::dictionary::each_table_once;
 use crate::durable::{self, TEMPORARY};
 use crate::journal::{self, Journal};
 use crate::lock::Lock;
@@ -77,6 +78,7 @@ impl<'a> Builder<'a> {
     /// labels and their tokens; rows stay on the disk.
     ///
     /// # Errors
+    /// [`Error::TableTwice`] and [`Error::Shards`] before anything is done,
     /// [`Error::Locked`] where another build is at it, [`Error::Stopped`],
     /// [`Error::Rows`], and the library's for the encoder and the disk.
     pub fn build(
@@ -86,6 +88,7 @@ impl<'a> Builder<'a> {
         mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Report> {
         let start = Instant::now();
+        self.check(dictionaries)?;
         durable::create_folder(folder)?;
         let _lock = Lock::take(folder)?;
         durable::sweep(folder, |name| name.starts_with(TEMPORARY))?;
@@ -140,6 +143,19 @@ impl<'a> Builder<'a> {
             elapsed: start.elapsed(),
             discarded,
         })
+    }
+
+    /// Refuses what would end in an index that no reader opens.
+    fn check(&self, dictionaries: &[Dictionary]) -> Result<()> {
+        each_table_once(dictionaries)?;
+        for dictionary in dictionaries {
+            let found = dictionary.labels().len().div_ceil(self.shard_rows);
+            if found > MAX_SHARDS {
+                let table = dictionary.table().to_owned();
+                return Err(Error::Shards { table, found, most: MAX_SHARDS });
+            }
+        }
+        Ok(())
     }
 
     /// The index that stands in `folder`, if its rows may be kept; why not, if

@@ -24,8 +24,15 @@ pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
             dictionaries.push(Dictionary::open(&file)?);
         }
     }
+    each_table_once(&dictionaries)?;
+    dictionaries.sort_by(|a, b| a.table().cmp(b.table()));
+    Ok(dictionaries)
+}
+
+/// Refuses two dictionaries for one table.
+pub(crate) fn each_table_once(dictionaries: &[Dictionary]) -> Result<()> {
     let mut tables: HashMap<String, &Path> = HashMap::new();
-    for dictionary in &dictionaries {
+    for dictionary in dictionaries {
         // A file system may hold `Flavors` and `flavors` for one.
         let name = dictionary.table().to_lowercase();
         if let Some(first) = tables.insert(name, dictionary.path()) {
@@ -36,8 +43,7 @@ pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
             });
         }
     }
-    dictionaries.sort_by(|a, b| a.table().cmp(b.table()));
-    Ok(dictionaries)
+    Ok(())
 }
 
 /// The `*.txt` of a folder, sorted, hidden ones left out.

@@ -8,6 +8,7 @@ mod folder;
 mod lines;
 mod template;
 
+pub(crate) use folder::each_table_once;
 pub use folder::open_all;
 pub use lines::{Finding, Flaw};
 

@@ -151,7 +151,7 @@ mod tests {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 1 << bit;
                 if let Ok(labels) = open(&bytes) {
-                    labels.iter().for_each(|label| drop(label));
+                    labels.iter().for_each(drop);
                 }
             }
         }

@@ -66,8 +66,7 @@ fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Re
         let path = checked(name, shard.bytes(), &entry.sha256, read)?;
         for (row, values) in shard.rows().chunks_exact(shard.dim()).enumerate() {
             let square = square(values);
-            // Written so that NaN fails.
-            if !((square - 1.0).abs() <= TOLERANCE) {
+            if !is_unit(square) {
                 let found = format!("length {} in row {row}", square.sqrt());
                 return Err(Error::damaged(path, "rows", "unit length", found));
             }
@@ -79,6 +78,11 @@ fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Re
 /// The squared length of a row.
 fn square(row: &[f16]) -> f64 {
     row.iter().map(|v| v.to_f64() * v.to_f64()).sum()
+}
+
+/// Whether this is the squared length of a unit row; NaN and infinity are not.
+fn is_unit(square: f64) -> bool {
+    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
 }
 
 #[cfg(test)]
@@ -96,7 +100,7 @@ mod tests {
             prop_assume!(values.iter().any(|v| *v != 0.0));
             let row = Features::new(values).unwrap();
             let row: Vec<f16> = row.as_slice().iter().map(|v| f16::from_f32(*v)).collect();
-            prop_assert!((square(&row) - 1.0).abs() <= TOLERANCE);
+            prop_assert!(is_unit(square(&row)));
         }
     }
 
@@ -104,12 +108,13 @@ mod tests {
     fn the_widest_row_of_equal_values_is_within_tolerance() {
         let dim = super::super::format::MAX_DIM;
         let row = vec![f16::from_f32((dim as f32).sqrt().recip()); dim];
-        assert!((square(&row) - 1.0).abs() <= TOLERANCE);
+        assert!(is_unit(square(&row)));
     }
 
     #[test]
-    fn nan_is_not_unit_length() {
-        let square = square(&[f16::NAN, f16::ONE]);
-        assert!(square.is_nan() && !((square - 1.0).abs() <= TOLERANCE));
+    fn nan_infinity_and_other_lengths_are_not_unit() {
+        for row in [f16::NAN, f16::INFINITY, f16::ZERO, f16::from_f32(1.01)] {
+            assert!(!is_unit(square(&[row])), "{row}");
+        }
     }
 }
