@@ -30,6 +30,9 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            Error::Block { .. } => {
+                "the rows are damaged or of another model; build the index again"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
