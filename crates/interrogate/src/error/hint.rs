@@ -58,6 +58,10 @@ impl Error {
                 "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
             }
             Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
+
+            Error::Block { .. } => {
+                "the rows are damaged or of another model; build the index again"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

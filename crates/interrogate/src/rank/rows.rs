@@ -138,8 +138,9 @@ mod tests {
     #[test]
     fn half_a_row_is_refused() {
         let (a, b) = (values(0..4), values(0..5));
-        let error = Rows::new(2, vec![&a, &b]).unwrap_err().to_string();
-        assert_eq!(error, "block 1 has 5 values, expected whole rows of 2");
+        let error = Rows::new(2, vec![&a, &b]).unwrap_err();
+        assert_eq!(error.to_string(), "block 1 has 5 values, expected whole rows of 2");
+        assert!(error.hint().unwrap().contains("build the index again"));
         let error = Rows::new(0, vec![&a]).unwrap_err().to_string();
         assert_eq!(error, "block 0 has 4 values, expected whole rows of 0");
     }
