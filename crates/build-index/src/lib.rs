@@ -39,13 +39,14 @@
 //! ```
 //!
 //! The library prints nothing: progress goes to a callback, which may also stop
-//! the build, and [`talk`] and [`meter`] put it in words for whoever has a
+//! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
 //! terminal.
 
 mod build;
 mod dictionary;
 mod durable;
 mod error;
+pub mod fetching;
 mod journal;
 mod lock;
 pub mod meter;

@@ -5,12 +5,12 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use build_index::fetching::Fetching;
 use build_index::meter::Meter;
 use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
 use interrogate::index::Index;
-use interrogate::models::hub::Hub;
-use interrogate::models::{self, Model};
+use interrogate::models::{Model, Options};
 
 use crate::args::{ModelChoice, Source};
 use crate::fault::Fault;
@@ -28,7 +28,15 @@ pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
 }
 
 fn open_model(name: &str, talk: &Talk) -> Result<Model, Fault> {
-    let model = Model::open(&models::Source::named(name)?, &Hub::default(), &mut |_| {})?;
+    let options = Options::from_vars(|name| std::env::var(name).ok());
+    let mut fetching = match (talk.is_quiet(), talk.is_live()) {
+        (true, _) => Fetching::quiet(),
+        (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
+        _ => Fetching::lines(io::stderr()),
+    };
+    let opened = Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
+    fetching.finish();
+    let model = opened?;
     if let Some(notice) = model.notice() {
         talk.note(notice);
     }
@@ -117,7 +125,7 @@ fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), 
     };
     let encoder = model.text_encoder()?;
     let fingerprint = model.fingerprint()?;
-    let report = Builder::new(encoder.as_ref(), model.id(), &fingerprint).build(
+    let report = Builder::new(encoder.as_ref(), &model.id(), &fingerprint).build(
         &dictionaries,
         folder,
         |progress| {

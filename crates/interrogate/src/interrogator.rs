@@ -21,7 +21,7 @@ impl Interrogator {
     /// [`crate::Error::IndexModel`] where the index was built with another model, or
     /// with another version of the same; else what the tower's loading says.
     pub fn new(model: &Model, index: Index) -> Result<Self> {
-        index.check_model(model.id(), &model.fingerprint()?)?;
+        index.check_model(&model.id(), &model.fingerprint()?)?;
         Ok(Interrogator { tower: model.image_encoder()?, index })
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn main() -> ExitCode {
             _ => Meter::lines(io::stderr()),
         };
         interrupt::listen();
-        run(&options, model::open, interrupt::asked, meter, &mut err)
+        run(&options, |name| model::open(name, options.volume), interrupt::asked, meter, &mut err)
     });
     match done {
         Ok(_) => ExitCode::SUCCESS,

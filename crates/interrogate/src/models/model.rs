@@ -1,23 +1,21 @@
-//! One model, its two towers still closed.
+//! A model, opened: its name, its fingerprint and its two encoders.
 
-use std::path::{Path, PathBuf};
-
-use super::Source;
-use super::hub::{Fetch, Hub};
+use super::{ModelSource, Options, Progress, hub};
+use crate::Result;
 use crate::clip::Checkpoint;
 use crate::encoder::{ImageEncoder, TextEncoder};
 #[cfg(feature = "starter")]
 use crate::starter::{self, Starter};
-use crate::{Error, Result};
 
-/// A model that was found and whose configuration was read; weights are loaded
-/// when a tower is asked for, and only that tower's.
+/// A model whose files are at hand; weights are read when an encoder is asked
+/// for, and that encoder's alone.
 #[derive(Debug)]
 pub struct Model {
-    id: String,
+    source: ModelSource,
     kind: Kind,
 }
 
+/// What the files are.
 #[derive(Debug)]
 enum Kind {
     Clip(Box<Checkpoint>),
@@ -26,55 +24,44 @@ enum Kind {
 }
 
 impl Model {
-    /// Opens the model at `source`. A hub id is fetched through `hub` unless it
-    /// is cached; `progress` is told how that goes. The other two reach for no
-    /// network.
+    /// Finds the model's files, and fetches those that a hub has and the cache
+    /// has not; `progress` hears of every piece that arrives. Killed at any
+    /// point it leaves a cache from which the next call goes on.
     ///
     /// # Errors
-    /// [`Error::NoStarter`] where this build has none, those of
-    /// [`Hub::snapshot`], and those of [`Checkpoint::open`].
-    pub fn open(source: &Source, hub: &Hub, progress: &mut dyn FnMut(Fetch)) -> Result<Self> {
-        match source {
-            Source::Starter => Self::starter(),
-            Source::Folder(folder) => Self::clip(folder_id(folder)?, folder),
-            Source::Hub { repo, revision } => {
-                let folder = hub.snapshot(repo, revision.as_deref(), progress)?;
-                Self::clip(source.to_string(), &folder)
+    /// Those of [`hub::fetch`]; [`crate::Error::StarterLeftOut`] without the
+    /// feature `starter`; those of [`Checkpoint::open`].
+    pub fn open(
+        source: ModelSource,
+        options: &Options,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self> {
+        let clip = |folder: &_| Checkpoint::open(folder).map(|it| Kind::Clip(Box::new(it)));
+        let kind = match &source {
+            ModelSource::Starter => starter()?,
+            ModelSource::Folder(folder) => clip(folder)?,
+            ModelSource::Hub { repo, revision } => {
+                clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
             }
-        }
+        };
+        Ok(Model { source, kind })
     }
 
-    #[cfg(feature = "starter")]
-    fn starter() -> Result<Self> {
-        Ok(Model { id: Source::Starter.to_string(), kind: Kind::Starter(Starter::open()) })
+    /// What the model is called: text that opens it again.
+    pub fn id(&self) -> String {
+        self.source.to_string()
     }
 
-    #[cfg(not(feature = "starter"))]
-    fn starter() -> Result<Self> {
-        Err(Error::NoStarter)
-    }
-
-    fn clip(id: String, folder: &Path) -> Result<Self> {
-        Ok(Model { id, kind: Kind::Clip(Box::new(Checkpoint::open(folder)?)) })
-    }
-
-    /// Its name, as an index records it: of a hub model its id, of a folder the
-    /// folder's own name.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The id as the name of a folder: `openai--clip-vit-base-patch32`.
+    /// A name for a folder of its own: [`ModelSource::slug`].
     pub fn slug(&self) -> String {
-        let kept = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-        self.id.replace('/', "--").replace(|c| !kept(c), "-")
+        self.source.slug()
     }
 
     /// What tells it from any other model: SHA-256 in hex over weights,
-    /// tokenizer and preprocessing. Reads all of the weights.
+    /// tokenizer, preprocessing and configuration. Reads all of the weights.
     ///
     /// # Errors
-    /// [`Error::Io`] where a file cannot be read.
+    /// [`crate::Error::Io`] where a file cannot be read.
     pub fn fingerprint(&self) -> Result<String> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.fingerprint(),
@@ -83,7 +70,7 @@ impl Model {
         }
     }
 
-    /// Loads the tower that encodes texts.
+    /// Loads the encoder of texts.
     ///
     /// # Errors
     /// Those of [`Checkpoint::text_encoder`].
@@ -95,7 +82,7 @@ impl Model {
         })
     }
 
-    /// Loads the tower that encodes pictures.
+    /// Loads the encoder of pictures.
     ///
     /// # Errors
     /// Those of [`Checkpoint::image_encoder`].
@@ -107,7 +94,7 @@ impl Model {
         })
     }
 
-    /// What a person who uses this model should know of it, in a sentence.
+    /// What whoever uses this model should know of it, in a sentence.
     pub fn notice(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Clip(_) => None,
@@ -116,8 +103,8 @@ impl Model {
         }
     }
 
-    /// The lowest score that a prompt should say by default, where the model
-    /// cannot be trusted below one.
+    /// The lowest score that a prompt should repeat, where there is one below
+    /// which the model's ranking is not to be trusted.
     pub fn min_score(&self) -> Option<f32> {
         match &self.kind {
             Kind::Clip(_) => None,
@@ -127,8 +114,12 @@ impl Model {
     }
 }
 
-/// The folder's own name, links and dots resolved.
-fn folder_id(folder: &Path) -> Result<String> {
-    let path: PathBuf = folder.canonicalize().map_err(Error::io("open", folder))?;
-    Ok(path.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned()))
+#[cfg(feature = "starter")]
+fn starter() -> Result<Kind> {
+    Ok(Kind::Starter(Starter::open()))
+}
+
+#[cfg(not(feature = "starter"))]
+fn starter() -> Result<Kind> {
+    Err(crate::Error::StarterLeftOut)
 }
