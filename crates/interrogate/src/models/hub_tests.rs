@@ -4,7 +4,7 @@ use super::*;
 const WEIGHTS_OF: &str = "a/b/main/model.safetensors";
 
 fn weights() -> Vec<u8> {
-    (0..600_000u32).flat_map(|i| (i * i).to_le_bytes()).collect()
+    (0..600_000u32).flat_map(|i| i.wrapping_mul(i).to_le_bytes()).collect()
 }
 
 /// A repository a/b with everything, the weights large.

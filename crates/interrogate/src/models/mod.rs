@@ -19,8 +19,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What opening a model from the hub may use. The library looks at no
-/// environment variable for it: a binary passes what it finds there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// environment variable for it: a binary passes what it finds there. Not
+/// printable, for the token's sake.
+#[derive(Clone)]
 pub struct Options {
     /// The folder of downloads, laid out as Hugging Face's own libraries do
     /// (`models--owner--name/...`), so that both find each other's files.

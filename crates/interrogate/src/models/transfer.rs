@@ -22,7 +22,6 @@ use crate::{Error, Result};
 const REDIRECTS: usize = 5;
 
 /// Talks to one hub.
-#[derive(Debug)]
 pub(super) struct Client<'a> {
     options: &'a Options,
     /// Follows redirects, to wherever the files lie.
