@@ -50,9 +50,9 @@ pub(crate) struct Found<'a> {
     /// Where several tables are ranked as one: the one it stands in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<&'a str>,
-    label: &'a str,
-    score: f32,
-    row: usize,
+    pub(crate) label: &'a str,
+    pub(crate) score: f32,
+    pub(crate) row: usize,
 }
 
 impl<'a> From<&Match<'a>> for Found<'a> {

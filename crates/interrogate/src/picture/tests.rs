@@ -151,6 +151,11 @@ fn a_picture_cut_off_anywhere_is_an_error() {
             assert!(Picture::decode(&bytes[..end], Path::new(file)).is_err(), "{file} {end}");
         }
     }
+    for file in ["palette.gif", "two-frames.gif", "lzw.tif", "rgb.tif", "deflate.tif"] {
+        let bytes = std::fs::read(fixture(file)).unwrap();
+        let pixels = if file == "two-frames.gif" { bytes.len() / 4 } else { bytes.len() / 2 };
+        assert!(Picture::decode(&bytes[..pixels], Path::new(file)).is_err(), "{file}");
+    }
     let jpeg = std::fs::read(fixture("rgb.jpg")).unwrap();
     let error = Picture::decode(&jpeg[..jpeg.len() - 1], Path::new("x.jpg")).unwrap_err();
     let text = format!("x.jpg: the image breaks off after {} bytes", jpeg.len() - 1);
