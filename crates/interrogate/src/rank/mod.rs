@@ -18,10 +18,10 @@
 //!
 //! # What it costs
 //! The rows are read once for every 64 queries, 2 bytes a value, and nothing is
-//! copied. One query is bound by memory: rows times dim times 2 bytes over the
-//! machine's bandwidth. From about four queries on it is bound by arithmetic:
-//! rows times queries times dim fused multiply-adds. Above the rows it holds at
-//! most `2 k` candidates of 16 bytes for each thread and query.
+//! copied. One query costs what memory takes to deliver the rows, and four cost
+//! hardly more. From about eight on it is arithmetic: rows times queries times
+//! dim fused multiply-adds. Above the rows it holds at most `2 k` candidates of
+//! 16 bytes for each thread and query.
 //!
 //! # Example
 //! ```

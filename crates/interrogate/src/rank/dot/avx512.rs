@@ -17,6 +17,7 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
         let (sixteens, rest) = row.as_chunks();
         let (whole, behind) = steps.split_at_mut(sixteens.len().min(steps.len()));
         for (step, sixteen) in whole.iter_mut().zip(sixteens) {
+            prefetch(sixteen);
             store(&mut step.0[v], load_half(sixteen));
         }
         behind.iter_mut().for_each(|step| step.0[v] = [0.0; LANES]);
