@@ -10,6 +10,7 @@ pub mod clip;
 pub mod encoder;
 pub mod error;
 pub mod index;
+mod interrogator;
 pub mod mmap;
 pub mod models;
 pub mod picture;
@@ -21,3 +22,4 @@ pub mod starter;
 pub mod weights;
 
 pub use error::{Error, Result};
+pub use interrogator::Interrogator;
