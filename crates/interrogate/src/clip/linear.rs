@@ -4,7 +4,7 @@
 //! added in one pass on all threads: the engine's own element-wise operations
 //! run on one thread and allocate each time.
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp2, InplaceOp3, Layout, Result, Storage, Tensor};
 use rayon::prelude::*;
 
 use super::activation::Activation;
@@ -21,7 +21,14 @@ impl Linear {
     /// From a weight (out, in), copied once into the layout of the product, and
     /// a bias (out).
     pub(super) fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Ok(Linear { weight: weight.t()?.contiguous()?, bias })
+        let (out, inner) = weight.dims2()?;
+        let (storage, layout) = weight.storage_and_layout();
+        let transposed = match &*storage {
+            Storage::Cpu(storage) => transpose(contiguous(storage, layout)?, out),
+            _ => candle_core::bail!("a weight on another device"),
+        };
+        let weight = Tensor::from_vec(transposed, (inner, out), &Device::Cpu)?;
+        Ok(Linear { weight, bias })
     }
 
     /// `x` (rows, in) to (rows, out).
@@ -47,6 +54,23 @@ impl Linear {
         }
         Ok(y)
     }
+}
+
+/// (out, in) to (in, out), on all threads: reading lines of the source that
+/// stay in the cache while sixteen lines of the result are written.
+fn transpose(weight: &[f32], out: usize) -> Vec<f32> {
+    const LINES: usize = 16;
+    let inner = weight.len() / out.max(1);
+    let mut transposed = vec![0f32; weight.len()];
+    transposed.par_chunks_mut((LINES * out).max(1)).enumerate().for_each(|(block, lines)| {
+        for (column, row) in weight.chunks_exact(inner.max(1)).enumerate() {
+            let values = &row[block * LINES..];
+            for (line, value) in lines.chunks_exact_mut(out).zip(values) {
+                line[column] = *value;
+            }
+        }
+    });
+    transposed
 }
 
 /// `y = then(y + bias)`, row by row.
@@ -135,7 +159,6 @@ fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     fn tensor(values: &[f32], shape: (usize, usize)) -> Tensor {
         Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
@@ -149,6 +172,15 @@ mod tests {
 
     fn rows(y: Tensor) -> Vec<Vec<f32>> {
         y.to_vec2().unwrap()
+    }
+
+    #[test]
+    fn a_weight_is_turned_over() {
+        let weight: Vec<f32> = (0..35 * 3).map(|value| value as f32).collect();
+        let turned = transpose(&weight, 3);
+        for at in 0..weight.len() {
+            assert_eq!(turned[at], weight[at % 3 * 35 + at / 3]);
+        }
     }
 
     #[test]
