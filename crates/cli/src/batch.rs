@@ -26,14 +26,14 @@ pub(crate) fn features(
         })
         .unzip();
     let pictures: Vec<Picture> = pictures.into_iter().flatten().collect();
-    let mut encoded = together(&pictures, encode).into_iter();
+    let mut encoded = together(&pictures, &encode).into_iter();
     let missing = || Err(Error::Direction { what: "features", row: 0 });
     order.into_iter().map(|one| one.and_then(|()| encoded.next().unwrap_or_else(missing))).collect()
 }
 
 fn together(
     pictures: &[Picture],
-    encode: impl Fn(&[Picture]) -> Result<Vec<Features>>,
+    encode: &dyn Fn(&[Picture]) -> Result<Vec<Features>>,
 ) -> Vec<Result<Features>> {
     if pictures.is_empty() {
         return Vec::new();
@@ -41,7 +41,7 @@ fn together(
     match encode(pictures) {
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) if pictures.len() == 1 => vec![Err(error)],
-        Err(_) => pictures.chunks(1).flat_map(|one| together(one, &encode)).collect(),
+        Err(_) => pictures.chunks(1).flat_map(|one| together(one, encode)).collect(),
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn one_bad_image_fails_alone() {
-        let answers = together(&[picture(9), picture(0), picture(7)], picky);
+        let answers = together(&[picture(9), picture(0), picture(7)], &picky);
         assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }
 
