@@ -105,6 +105,7 @@ pub(crate) struct Look {
 }
 
 #[derive(Debug, Group)]
+#[group(skip)] // its name would meet that of `embed images`
 pub(crate) struct Images {
     /// Image files, folders of them, or globs; taken in sorted order.
     #[arg(required = true, value_name = "IMAGES")]
