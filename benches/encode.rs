@@ -6,6 +6,8 @@
 //! average with start and end): ours as they are, the rival's padded to 77, as
 //! its users do. Images are pixels, preprocessed already.
 
+#![allow(clippy::unwrap_used, reason = "a bench that cannot start may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

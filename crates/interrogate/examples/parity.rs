@@ -5,16 +5,17 @@
 //! cargo run --release --example parity -- CHECKPOINT GOLDEN
 //! ```
 //!
-//! Prints one JSON line: how many token sequences are equal, and for embeddings
-//! and features the largest difference of a value and the smallest cosine of a
-//! row; then how fast texts and images were encoded.
+//! Prints one JSON line: how many token sequences are equal, and for embeddings,
+//! features of pixels and features of photos the largest difference of a value
+//! and the smallest cosine of a row; then how long each step took.
 
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
 use interrogate::clip::Checkpoint;
-use interrogate::encoder::{TextEncoder, Tokens};
+use interrogate::encoder::{Features, ImageEncoder, TextEncoder, Tokens};
+use interrogate::picture::Picture;
 use interrogate::weights::Weights;
 use serde_json::json;
 
@@ -69,7 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     vision.features(&eight)?;
     let images_ms = ms(start);
-    let features: Vec<f32> = features.iter().flat_map(|f| f.as_slice().to_vec()).collect();
+    let photos = golden.photos.iter().map(|path| Picture::open(path.as_ref()));
+    let photos = vision.encode(&photos.collect::<Result<Vec<_>, _>>()?)?;
 
     let dim = checkpoint.dim();
     println!(
@@ -78,7 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "checkpoint": folder, "fingerprint": fingerprint,
             "ids": { "texts": texts.len(), "equal": equal, "tokens": tokens.total() },
             "embeddings": compare(embeddings.as_slice(), &golden.embeddings, dim),
-            "features": compare(&features, &golden.features, dim),
+            "features": compare(&flat(&features), &golden.features, dim),
+            "photos": compare(&flat(&photos), &golden.photo_features, dim),
             "ms": { "open": open_ms, "fingerprint": fingerprint_ms, "load text": text_load_ms,
                 "load vision": vision_load_ms, "tokenize": tokenize_ms, "embed": embed_ms,
                 "image": image_ms, "8 images": images_ms },
@@ -92,6 +95,10 @@ fn ms(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
+fn flat(features: &[Features]) -> Vec<f32> {
+    features.iter().flat_map(|features| features.as_slice().to_vec()).collect()
+}
+
 /// The values of golden.json and golden.safetensors.
 struct Golden {
     texts: Vec<String>,
@@ -99,6 +106,8 @@ struct Golden {
     embeddings: Vec<f32>,
     pixels: Vec<f32>,
     features: Vec<f32>,
+    photos: Vec<String>,
+    photo_features: Vec<f32>,
 }
 
 impl Golden {
@@ -116,6 +125,8 @@ impl Golden {
             embeddings: take("embeddings")?,
             pixels: take("pixels")?,
             features: take("features")?,
+            photos: serde_json::from_value(file["photos"].clone()).unwrap_or_default(),
+            photo_features: if weights.contains("photos") { take("photos")? } else { Vec::new() },
         })
     }
 }

@@ -57,7 +57,7 @@ impl ClipVision {
     /// [`Error::Engine`], [`Error::Direction`].
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<Features>> {
         let expected = self.config.pixels();
-        if pixels.len() % expected != 0 {
+        if !pixels.len().is_multiple_of(expected) {
             let found = pixels.len();
             return Err(Error::Dim { what: "an image's pixels", expected, found });
         }

@@ -114,9 +114,12 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+/// Weights, and the file that must have each.
+pub(super) type Listed = Vec<(String, PathBuf)>;
+
 /// The shards that the index at `path` names, sorted by name, and the weights
-/// it lists with the file that must have each.
-pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Vec<(String, PathBuf)>)> {
+/// it lists.
+pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
     let index: Index = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
