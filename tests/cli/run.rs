@@ -8,15 +8,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A working folder with three photos and small dictionaries.
-pub struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Folder(tempfile::tempdir().unwrap());
         for name in ["cat.jpg", "coffee.jpg", "rocket.jpg"] {
             let from = repository().join("tests/fixtures/photos").join(name);
@@ -28,17 +28,17 @@ impl Folder {
         folder
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
         command.current_dir(self.0.path()).args(args).stdin(Stdio::null());
         // No hub is in reach, and no cache of the machine's is looked into.
@@ -47,32 +47,32 @@ impl Folder {
     }
 
     /// Runs the program with `args`.
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran(self.command(args).output().unwrap())
     }
 }
 
 /// What came of a run.
-pub struct Ran(pub Output);
+pub(crate) struct Ran(Output);
 
 impl Ran {
-    pub fn out(&self) -> &str {
+    pub(crate) fn out(&self) -> &str {
         std::str::from_utf8(&self.0.stdout).unwrap()
     }
 
-    pub fn err(&self) -> &str {
+    pub(crate) fn err(&self) -> &str {
         std::str::from_utf8(&self.0.stderr).unwrap()
     }
 
     /// The exit code, or a panic that shows what was said instead.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.0.status.code(), Some(code), "{}\n{}", self.out(), self.err());
         self
     }
 
     /// Stdout as JSON lines.
-    pub fn rows(&self) -> Vec<Value> {
+    pub(crate) fn rows(&self) -> Vec<Value> {
         self.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
