@@ -10,9 +10,6 @@ mod options;
 mod source;
 mod transfer;
 
-#[cfg(test)]
-mod served;
-
 pub use model::Model;
 pub use options::Options;
 pub use source::{ALIASES, ModelSource};
