@@ -33,7 +33,10 @@ impl CustomOp1 for Attention<'_> {
         };
         let (tokens, width) = layout.shape().dims2()?;
         let dim = width / 3;
-        if width != self.bias.len() || dim % self.heads != 0 || tokens % self.length != 0 {
+        if width != self.bias.len()
+            || !dim.is_multiple_of(self.heads)
+            || !tokens.is_multiple_of(self.length)
+        {
             bail!("attention over {tokens} x {width} values does not come out even");
         }
         let mut contexts = vec![0.0; tokens * dim];

@@ -65,7 +65,7 @@ impl InplaceOp2 for BiasNorm {
             (CpuStorage::F32(values), Some((from, to))) => &values[from..to],
             _ => bail!("a residual must be contiguous f32 values"),
         };
-        if residual.is_empty() || residual.len() % width != 0 {
+        if residual.is_empty() || !residual.len().is_multiple_of(width) {
             bail!("a residual of {} values is no whole number of rows", residual.len());
         }
         let rows = residual.len() / width;

@@ -126,7 +126,7 @@ fn checked(path: &Path, config: &Config) -> Result<()> {
         return refuse("hidden_act", &"gelu", &format!("{:?}", config.hidden_act).to_lowercase());
     }
     let (dim, heads) = (config.hidden_size, config.num_attention_heads);
-    if dim == 0 || heads == 0 || dim % heads != 0 {
+    if dim == 0 || heads == 0 || !dim.is_multiple_of(heads) {
         let expected = format!("a number that divides hidden_size {dim}");
         return refuse("num_attention_heads", &expected, &heads);
     }
