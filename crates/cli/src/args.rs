@@ -46,7 +46,7 @@ pub(crate) struct Prompt {
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) max_flavors: usize,
     /// Labels that score lower stay out of the prompt; JSONL lists them all the
-    /// same. [default: the model's own: 0.35 or so for the starter, none for CLIP]
+    /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub(crate) min_score: Option<f32>,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use super::efficientnet::{EfficientNet, SIDE};
 use super::{DIM, embedded};
 use crate::Result;
 use crate::encoder::{Features, ImageEncoder};
-use crate::picture::{Picture, Preprocess};
+use crate::picture::{Filter, Picture, Preprocess, Resize};
 
 /// Turns pictures into unit rows of 384 values beside
 /// [`StarterText`](super::StarterText)'s.
@@ -24,7 +24,8 @@ impl StarterImage {
         // The classifier was trained on (x - 127) / 128 of 0..=255, and scored on
         // the centre 7/8 of a picture: 224 of 256.
         let preprocess = Preprocess {
-            shorter_side: 256,
+            resize: Resize::ShorterSide(256),
+            filter: Filter::Bicubic,
             crop: (SIDE as u32, SIDE as u32),
             mean: [127.0 / 255.0; 3],
             std: [128.0 / 255.0; 3],
