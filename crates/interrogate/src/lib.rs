@@ -6,6 +6,7 @@
 //!
 //! (The tour is written when the rooms are furnished.)
 
+pub mod caption;
 pub mod clip;
 pub mod encoder;
 pub mod error;
