@@ -3,6 +3,7 @@
 
 use candle_core::{Device, Tensor};
 
+use super::linear::dot;
 use super::states::States;
 use crate::{Error, Result};
 
@@ -116,18 +117,6 @@ impl Cache {
             }
         }
     }
-}
-
-/// Eight sums side by side, which the compiler keeps in vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a8, a_rest) = a.as_chunks::<8>();
-    let (b8, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a8.iter().zip(b8) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(s, (a, b))| *s += a * b);
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }
 
 fn softmax(scores: &mut [f32]) {

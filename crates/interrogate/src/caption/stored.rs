@@ -59,6 +59,13 @@ impl Stored {
         Stored { bytes: Bytes::Mapped(file, range), kind }
     }
 
+    /// These values, as f32.
+    #[cfg(test)]
+    pub(crate) fn owned(values: &[f32]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Stored { bytes: Bytes::Owned(bytes.into()), kind: Kind::F32 }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -130,27 +137,22 @@ impl Stored {
 mod tests {
     use super::*;
 
-    fn stored(values: &[f32]) -> Stored {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        Stored { bytes: Bytes::Owned(bytes.into()), kind: Kind::F32 }
-    }
-
     #[test]
     fn every_half_becomes_the_f32_that_it_is() {
         let all: Vec<f32> = (0..=u16::MAX).map(|b| f16::from_bits(b).to_f32()).collect();
-        let halves = stored(&all).into_kind(Kind::F16);
+        let halves = Stored::owned(&all).into_kind(Kind::F16);
         assert_eq!(halves.len(), 65_536);
         let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
         assert!(halves.to_f32().iter().zip(&all).all(|(&a, &b)| same(a, b)));
         let all: Vec<f32> = (0..=u16::MAX).map(|b| bf16::from_bits(b).to_f32()).collect();
-        let halves = stored(&all).into_kind(Kind::Bf16).to_f32();
+        let halves = Stored::owned(&all).into_kind(Kind::Bf16).to_f32();
         assert!(halves.iter().zip(&all).all(|(&a, &b)| same(a, b)));
     }
 
     #[test]
     fn a_part_is_widened_from_its_first_value_on() {
         for kind in [Kind::F32, Kind::F16, Kind::Bf16] {
-            let stored = stored(&[1.0, -2.0, 0.5, 4.0]).into_kind(kind);
+            let stored = Stored::owned(&[1.0, -2.0, 0.5, 4.0]).into_kind(kind);
             let mut part = [0.0; 2];
             stored.widen(1, &mut part);
             assert_eq!((part, stored.kind()), ([-2.0, 0.5], kind));

@@ -154,7 +154,9 @@ fn searches(
         assert_eq!(last.map(|last: Progress| last.images), Some(found.len()));
         if let Some(scores) = &wish.scores {
             let found: Vec<f32> = found.iter().filter_map(|found| found.score).collect();
-            near(name, &found, scores, 1e-4);
+            // A negative length penalty multiplies a score by its length.
+            let largest = scores.iter().fold(1.0f32, |largest, score| largest.max(score.abs()));
+            near(name, &found, scores, 1e-5 * largest);
         }
         let alone = prompts(&text).into_iter().map(|prompt| {
             generate(decoder, vec![prompt], &options, &mut |_| {}).unwrap().remove(0).tokens
