@@ -4,8 +4,11 @@
 //! `INTERROGATE_CAPTION_MODEL=FOLDER cargo bench --bench caption` runs our side,
 //! `python benches/caption.py race FOLDER` theirs. Each prints a JSON line a
 //! case: seconds to the first token (image tower and prompt), then tokens a
-//! second and image, the best of three runs. `INTERROGATE_CAPTION_PRECISION`
-//! is f32, f16 or bf16; `INTERROGATE_CAPTION_CASES` lists batch x beams.
+//! second over the batch, the best of three runs. `INTERROGATE_CAPTION_PRECISION`
+//! is f32, f16 or bf16, `INTERROGATE_CAPTION_CASES` lists batch x beams, and
+//! `INTERROGATE_CAPTION_RUNS` is for models that take minutes.
+
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -24,6 +27,7 @@ fn main() {
         "bf16" => Precision::Bf16,
         _ => Precision::F32,
     };
+    let runs = setting("RUNS").and_then(|runs| runs.parse().ok()).unwrap_or(3);
     let cases = setting("CASES").unwrap_or_else(|| "1x1 1x6 8x1 8x6".to_owned());
     let started = Instant::now();
     let model = open(Path::new(&folder), precision).unwrap_or_else(|error| panic!("{error}"));
@@ -49,7 +53,7 @@ fn main() {
                 assert!(captions.is_ok_and(|captions| captions.len() == batch));
                 started.elapsed().as_secs_f64()
             };
-            (0..3).map(|_| run()).fold(f64::INFINITY, f64::min)
+            (0..runs).map(|_| run()).fold(f64::INFINITY, f64::min)
         };
         let (first, all) = (seconds(1), seconds(21));
         let rate = 20.0 * batch as f64 / (all - first);
