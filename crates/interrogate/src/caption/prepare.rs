@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::read_json;
-use crate::picture::Preprocess;
+use crate::picture::{Filter, Preprocess, Resize};
 use crate::{Error, Result};
 
 /// The file's fields that BLIP's processor heeds. Old files leave out what
@@ -47,8 +47,9 @@ pub(super) fn open(folder: &Path, side: usize) -> Result<Preprocess> {
     // check_size kept the side far below u32's end.
     let side = side as u32;
     Ok(Preprocess {
-        shorter_side: side,
+        resize: Resize::Exact { height: side, width: side },
         crop: (side, side),
+        filter: Filter::Bicubic,
         mean: written.image_mean.unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
         std: written.image_std.unwrap_or([0.268_629_54, 0.261_302_6, 0.275_777_1]),
     })

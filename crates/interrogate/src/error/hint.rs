@@ -1,6 +1,7 @@
 //! What a person can do about an error, in words for a `hint:` line.
 
 use super::Error;
+use crate::models::ALIASES;
 
 impl Error {
     /// What to try next, one sentence without a full stop; `None` where the
@@ -30,6 +31,32 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            Error::PictureFormat { .. } => {
+                "JPEG, PNG, WebP, GIF, BMP and TIFF are read; the content counts, not the file's ending"
+            }
+            Error::PictureTruncated { .. } => "the file is incomplete; copy or download it again",
+            Error::PictureTooLarge { .. } => "scale the image down, or leave it out",
+            Error::PictureDecode { .. } => {
+                "if other programs open the image, save it anew as JPEG or PNG"
+            }
+            Error::ModelUnknown { .. } => return Some(models()),
+            Error::StarterLeftOut => "build with the feature starter, or name another model",
+            Error::HubAbsent { .. } => {
+                "check the spelling of owner/name and of the revision; a private repository needs a token"
+            }
+            Error::HubDenied { .. } => {
+                "check the spelling of owner/name; a private or gated repository needs a token (HF_TOKEN)"
+            }
+            Error::Hub { .. } | Error::HubStatus { .. } => {
+                "check the network and run the same command again, it goes on where it stopped; or name a folder that holds the model"
+            }
+            Error::HubAnswer { .. } => "check the endpoint (HF_ENDPOINT): it is no model hub",
+            Error::HubSize { .. } | Error::HubDigest { .. } => {
+                "run the same command again; if it stays so, the hub or a proxy changes the file"
+            }
+            Error::HubWeights { .. } => {
+                "name a revision that has safetensors, such as owner/name@refs/pr/1, or convert the weights and name the folder"
+            }
             // ---- caption ----
             Error::CaptionModel { .. } => {
                 "name a folder of BLIP or BLIP-2: blip-base, blip-large, blip2-2.7b or blip2-flan-t5-xl"
@@ -49,4 +76,13 @@ impl Error {
         };
         Some(hint.to_owned())
     }
+}
+
+/// What a model can be named.
+fn models() -> String {
+    let aliases: Vec<&str> = ALIASES.iter().map(|(alias, _)| *alias).collect();
+    format!(
+        "a model is starter, a folder that exists, a hub id owner/name or owner/name@revision, or one of {}",
+        aliases.join(", ")
+    )
 }

@@ -121,6 +121,153 @@ pub enum Error {
         source: Box<candle_core::Error>,
     },
 
+    // ---- picture ----
+    /// The first bytes are those of no image format that is read here: convert
+    /// the file, or leave it out.
+    #[error("{} is not an image of a known format", path.display())]
+    PictureFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The image breaks off before its end: copy or download it again.
+    #[error("{}: the image breaks off after {bytes} bytes", path.display())]
+    PictureTruncated {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes there are.
+        bytes: usize,
+    },
+    /// The image needs more room than a picture is given: a decompression
+    /// bomb, or a scan to be scaled down first.
+    #[error("{}: expected at most {limit} {unit}, found {found}", path.display())]
+    PictureTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What is counted.
+        unit: &'static str,
+        /// How many are allowed.
+        limit: u64,
+        /// How many the header or the file asks for.
+        found: u64,
+    },
+    /// The decoder refused the image: it is damaged, or of a kind of its format
+    /// that is not read here.
+    #[error("cannot decode {}", path.display())]
+    PictureDecode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: Cause,
+    },
+    /// The values given are not those of a picture of this size.
+    #[error("a picture of {width} x {height} has {expected} values, found {found}")]
+    PictureValues {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Values that it has.
+        expected: u64,
+        /// Values given.
+        found: usize,
+    },
+    /// The steps of a preprocessing cannot be run on any picture: a side of
+    /// zero, or more pixels than a picture is given.
+    #[error("cannot resize a picture of {width} x {height} to {to_width} x {to_height}")]
+    PictureResize {
+        /// Pixels in a row, before.
+        width: u32,
+        /// Rows, before.
+        height: u32,
+        /// Pixels in a row asked for.
+        to_width: u64,
+        /// Rows asked for.
+        to_height: u64,
+    },
+
+    // ---- models ----
+    /// No model can be meant by this name: the hint lists what can be.
+    #[error("no model is named {name:?}")]
+    ModelUnknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// This build has no starter model: turn the feature `starter` on, or name
+    /// another model.
+    #[error("this build has no starter model")]
+    StarterLeftOut,
+    /// The hub has no such repository, revision or file: check the spelling. A
+    /// private repository looks the same without a token.
+    #[error("{url} does not exist")]
+    HubAbsent {
+        /// The file's address.
+        url: String,
+    },
+    /// The hub wants to know who asks: pass a token that may read the
+    /// repository.
+    #[error("{url}: the hub refuses with status {status}")]
+    HubDenied {
+        /// The file's address.
+        url: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// The hub answers with an error of its own: try again later.
+    #[error("{url}: the hub fails with status {status}")]
+    HubStatus {
+        /// The file's address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The hub cannot be reached, or a transfer broke off more often than it is
+    /// taken up again. What has arrived stays, and the next try goes on there.
+    #[error("cannot fetch {url}")]
+    Hub {
+        /// The file's address, or the hub's.
+        url: String,
+        /// What the network said.
+        source: Cause,
+    },
+    /// An answer lacks what every hub's has: the endpoint is no model hub.
+    #[error("{url}: the answer has no usable {what}")]
+    HubAnswer {
+        /// The file's address.
+        url: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A file arrived with another size than the hub announced.
+    #[error("{url}: expected {expected} bytes, found {found}")]
+    HubSize {
+        /// The file's address.
+        url: String,
+        /// The size announced.
+        expected: u64,
+        /// The bytes that came, or the most that can be told.
+        found: u64,
+    },
+    /// A file arrived with another content than the hub announced. It was
+    /// thrown away.
+    #[error("{url}: expected the sha256 {expected}, found {found}")]
+    HubDigest {
+        /// The file's address.
+        url: String,
+        /// The digest announced.
+        expected: String,
+        /// The digest of what came.
+        found: String,
+    },
+    /// The repository has its weights in no format that is read here: name a
+    /// revision that has them as safetensors, or convert them.
+    #[error("{repo} has no model.safetensors (looked at {revision})")]
+    HubWeights {
+        /// `owner/name`.
+        repo: String,
+        /// The revisions that were looked at.
+        revision: String,
+    },
+
     // ---- caption ----
     /// The folder holds no model that makes captions: give one of BLIP or
     /// BLIP-2.

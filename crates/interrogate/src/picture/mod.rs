@@ -1,14 +1,35 @@
 //! Pictures: image files as eight-bit RGB, and as the pixels a model wants.
+//!
+//! Owns decoding ([`Picture`]) and what happens before an image tower
+//! ([`Preprocess`]). It does not own the numbers of a checkpoint's
+//! preprocessing, which `clip` reads from preprocessor_config.json, nor the
+//! search for files, which is the caller's.
 
+mod decode;
+mod jpeg;
 mod preprocess;
+mod resize;
+#[cfg(test)]
+mod tests;
 
-pub use preprocess::Preprocess;
+pub use decode::{MAX_BYTES, MAX_PIXELS};
+pub use preprocess::{Preprocess, Resize};
+pub use resize::Filter;
 
 use std::path::Path;
 
-use crate::Result;
+use crate::{Error, Result};
 
-/// A decoded image: RGB, eight bits a channel, upright (EXIF orientation applied).
+/// A decoded image: RGB, eight bits a channel, upright (EXIF orientation
+/// applied), with at least one pixel.
+///
+/// ```
+/// use interrogate::picture::Picture;
+///
+/// let red = Picture::from_rgb(2, 1, vec![255, 0, 0, 254, 0, 0])?;
+/// assert_eq!((red.width(), red.height()), (2, 1));
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
@@ -17,9 +38,47 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads the file at `path`, whatever its ending says.
+    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP or TIFF, told
+    /// apart by content, whatever the ending says. Of an animation or of
+    /// several pages it is the first.
+    ///
+    /// Colour comes out as Pillow's `convert("RGB")` gives it: alpha is dropped
+    /// and not blended, palettes are looked up, grey is repeated, CMYK is
+    /// multiplied out, and no colour profile is applied. Of sixteen bits the
+    /// upper eight are kept; Pillow does so for colour, but cuts grey off at
+    /// 255, which turns such pictures white and is not copied here.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for a
+    /// folder or an empty file, [`Error::PictureFormat`] for anything but an
+    /// image, [`Error::PictureTooLarge`] beyond [`MAX_PIXELS`] or
+    /// [`MAX_BYTES`], [`Error::PictureTruncated`] and [`Error::PictureDecode`]
+    /// for a damaged one.
     pub fn open(path: &Path) -> Result<Self> {
-        todo!("{}", path.display())
+        decode::open(path)
+    }
+
+    /// The same over the bytes of an image file; `path` stands for them in
+    /// errors.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but for [`Error::Io`].
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        decode::decode(bytes, path)
+    }
+
+    /// A picture of the values (height, width, 3), row by row.
+    ///
+    /// # Errors
+    /// [`Error::PictureValues`] where there are more or fewer values, or none.
+    pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
+        // Cannot overflow: 2^32 * 2^32 * 3 does, 2^64 / 3 does not; saturated
+        // it equals no length either.
+        let expected = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(3);
+        if expected == 0 || expected != rgb.len() as u64 {
+            return Err(Error::PictureValues { width, height, expected, found: rgb.len() });
+        }
+        Ok(Picture { width, height, rgb })
     }
 
     /// Width in pixels.

@@ -1,0 +1,293 @@
+use super::super::served::{COMMIT, Hub, Served};
+use super::*;
+
+const WEIGHTS_OF: &str = "a/b/main/model.safetensors";
+
+fn weights() -> Vec<u8> {
+    (0..600_000u32).flat_map(|i| i.wrapping_mul(i).to_le_bytes()).collect()
+}
+
+/// A repository a/b with everything, the weights large.
+fn hub() -> Hub {
+    Hub::start([
+        ("a/b/main/config.json", Served::small("{\"a\": 1}")),
+        ("a/b/main/preprocessor_config.json", Served::small("{}")),
+        ("a/b/main/tokenizer.json", Served::small("{\"b\": 2}")),
+        (WEIGHTS_OF, Served::large(weights())),
+    ])
+}
+
+struct Place {
+    options: Options,
+    _folder: tempfile::TempDir,
+}
+
+fn place(hub: &Hub) -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("hub");
+    let options = Options { endpoint: hub.endpoint(), retries: 0, ..Options::new(cache) };
+    Place { options, _folder: folder }
+}
+
+impl Place {
+    fn fetch(&self) -> Result<PathBuf> {
+        fetch("a/b", None, &self.options, &mut |_| {})
+    }
+
+    /// What lies in the blobs' folder: names and sizes.
+    fn blobs(&self) -> Vec<(String, u64)> {
+        let folder = self.options.cache.join("models--a--b/blobs");
+        let entry = |entry: std::io::Result<std::fs::DirEntry>| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())
+        };
+        std::fs::read_dir(folder).unwrap().map(entry).collect()
+    }
+
+    /// Whether the weights have their final name.
+    fn named(&self) -> bool {
+        self.snapshot().join(WEIGHTS).exists()
+            || self.blobs().iter().any(|(name, _)| *name == Served::large(weights()).etag())
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.options.cache.join("models--a--b/snapshots").join(COMMIT)
+    }
+}
+
+#[test]
+fn a_repository_comes_whole_with_progress_in_the_layout_of_the_other_libraries() {
+    let (hub, mut seen) = (hub(), Vec::new());
+    let place = place(&hub);
+    let mut progress = |at: Progress<'_>| seen.push((at.file.to_owned(), at.done, at.total));
+    let folder = fetch("a/b", None, &place.options, &mut progress).unwrap();
+    assert_eq!(folder, place.snapshot());
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(CONFIG)).unwrap(), b"{\"a\": 1}");
+    let reference = place.options.cache.join("models--a--b/refs/main");
+    assert_eq!(std::fs::read_to_string(reference).unwrap(), COMMIT);
+    let cache = Cache::new(place.options.cache.clone()).model("a/b".to_owned());
+    assert_eq!(cache.get(WEIGHTS), Some(folder.join(WEIGHTS)));
+    assert!(place.blobs().iter().all(|(name, _)| !name.ends_with(".incomplete")));
+    assert_eq!(seen.last(), Some(&(WEIGHTS.to_owned(), 2_400_000, 2_400_000)));
+    let mine = seen.iter().filter(|(file, ..)| file == WEIGHTS).map(|(_, done, _)| *done);
+    assert!(mine.is_sorted());
+}
+
+#[test]
+fn what_is_cached_needs_no_hub() {
+    let first = hub();
+    let place = place(&first);
+    let folder = place.fetch().unwrap();
+    first.asked();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(first.asked(), [""; 0]);
+    drop(first);
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(fetch("a/b", Some(COMMIT), &place.options, &mut |_| {}).unwrap(), folder);
+    // Another revision is another matter.
+    let error = fetch("a/b", Some("other"), &place.options, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, Error::Hub { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("cannot fetch http://127.0.0.1:"), "{error}");
+    assert!(error.hint().unwrap().contains("network"));
+}
+
+#[test]
+fn a_transfer_cut_off_goes_on_where_it_stopped() {
+    let hub = hub();
+    let place = place(&hub);
+    hub.change(WEIGHTS_OF, |file| file.cuts = vec![1_000_000]);
+    let error = place.fetch().unwrap_err();
+    assert!(matches!(error, Error::Hub { .. }), "{error:?}");
+    assert!(!place.named());
+    let (name, kept) = place.blobs().into_iter().find(|(n, _)| n.ends_with(".incomplete")).unwrap();
+    assert!(kept > 0 && kept <= 1_000_000, "{name} {kept}");
+    hub.asked();
+
+    let folder = place.fetch().unwrap();
+    let range = format!(" bytes={kept}-");
+    assert!(hub.asked().iter().any(|line| line.starts_with("GET") && line.ends_with(&range)));
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+}
+
+#[test]
+fn retries_go_on_within_one_call_and_are_bounded() {
+    let hub = hub();
+    let mut place = place(&hub);
+    place.options.retries = 1;
+    hub.change(WEIGHTS_OF, |file| file.cuts = vec![1_000_000]);
+    hub.change("a/b/main/config.json", |file| file.statuses = vec![503]);
+    let folder = place.fetch().unwrap();
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+
+    let other = super::tests::place(&hub);
+    hub.change("a/b/main/config.json", |file| file.statuses = vec![503, 503]);
+    let error = other.fetch().unwrap_err();
+    assert!(error.to_string().ends_with("config.json: the hub fails with status 503"), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn a_server_that_ignores_the_range_does_not_spoil_the_file() {
+    let hub = hub();
+    let place = place(&hub);
+    hub.change(WEIGHTS_OF, |file| (file.cuts, file.ignores_range) = (vec![1_000_000], true));
+    place.fetch().unwrap_err();
+    let folder = place.fetch().unwrap();
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+}
+
+#[test]
+fn a_part_longer_than_the_file_is_begun_anew() {
+    let hub = hub();
+    let place = place(&hub);
+    let etag = Served::large(weights()).etag();
+    let blobs = place.options.cache.join("models--a--b/blobs");
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::write(blobs.join(format!("{etag}.incomplete")), vec![7; 2_400_001]).unwrap();
+    let folder = place.fetch().unwrap();
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+}
+
+#[test]
+fn a_file_of_another_size_than_announced_gets_no_name() {
+    for announced in [2_400_004, 2_399_996] {
+        let hub = hub();
+        let place = place(&hub);
+        hub.change(WEIGHTS_OF, |file| file.announced = Some(announced));
+        let error = place.fetch().unwrap_err();
+        assert!(
+            matches!(error, Error::HubSize { expected, .. } if expected == announced),
+            "{error:?}"
+        );
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("/model.safetensors: expected {announced} bytes, found ")),
+            "{text}"
+        );
+        assert!(error.hint().is_some());
+        assert!(!place.named());
+    }
+}
+
+#[test]
+fn a_file_of_another_content_than_announced_is_thrown_away() {
+    let hub = hub();
+    let place = place(&hub);
+    let etag = Served::large(weights()).etag();
+    // What an earlier try left is not of this file: the size fits, the digest does not.
+    let blobs = place.options.cache.join("models--a--b/blobs");
+    std::fs::create_dir_all(&blobs).unwrap();
+    let part = blobs.join(format!("{etag}.incomplete"));
+    std::fs::write(&part, b"not these bytes").unwrap();
+    let error = place.fetch().unwrap_err();
+    assert!(error.to_string().contains(&format!("expected the sha256 {etag}, found ")), "{error}");
+    assert!(error.hint().is_some());
+    assert!(!place.named());
+    assert_eq!(std::fs::metadata(part).unwrap().len(), 0);
+    assert_eq!(std::fs::read(place.fetch().unwrap().join(WEIGHTS)).unwrap(), weights());
+}
+
+#[test]
+fn what_the_hub_does_not_have_is_named_by_its_address() {
+    let hub = Hub::start([("a/b/main/config.json", Served::small("{}"))]);
+    let place = place(&hub);
+    let error = fetch("no/body", None, &place.options, &mut |_| {}).unwrap_err();
+    let url = format!("{}/no/body/resolve/main/config.json", hub.endpoint());
+    assert_eq!(error.to_string(), format!("{url} does not exist"));
+    assert!(error.hint().unwrap().contains("token"));
+
+    let error = place.fetch().unwrap_err();
+    assert_eq!(error.to_string(), "a/b has no model.safetensors (looked at main)");
+    assert!(error.hint().unwrap().contains("refs/pr"));
+}
+
+#[test]
+fn a_hub_that_wants_a_token_gets_it_and_the_store_behind_it_does_not() {
+    let hub = hub();
+    let mut place = place(&hub);
+    hub.change("a/b/main/config.json", |file| file.statuses = vec![401]);
+    let error = place.fetch().unwrap_err();
+    assert!(error.to_string().ends_with("config.json: the hub refuses with status 401"), "{error}");
+    assert!(error.hint().unwrap().contains("token"));
+    hub.asked();
+
+    place.options.token = Some("secret".to_owned());
+    place.fetch().unwrap();
+    for line in hub.asked() {
+        assert_eq!(line.contains("Bearer secret"), !line.contains("/blobs/"), "{line}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_no_hub_is_told() {
+    // A server that knows no commits.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/", server.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = server.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nETag: \"../x\"\r\nContent-Length: 9\r\n\r\n")
+            .unwrap();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { endpoint, ..Options::new(folder.path()) };
+    let error = fetch("a/b", None, &options, &mut |_| {}).unwrap_err();
+    assert!(error.to_string().ends_with("the answer has no usable x-repo-commit"), "{error}");
+    assert!(error.hint().unwrap().contains("HF_ENDPOINT"));
+    thread.join().unwrap();
+}
+
+#[test]
+fn weights_in_shards_and_a_tokenizer_in_parts_are_found() {
+    let index = r#"{"weight_map": {"x": "model-00001-of-00002.safetensors", "y": "model-00002-of-00002.safetensors"}}"#;
+    let hub = Hub::start([
+        ("a/b/main/config.json", Served::small("{}")),
+        ("a/b/main/preprocessor_config.json", Served::small("{}")),
+        ("a/b/main/vocab.json", Served::small("{}")),
+        ("a/b/main/merges.txt", Served::small("#version: 0.2")),
+        ("a/b/main/model.safetensors.index.json", Served::small(index)),
+        ("a/b/main/model-00001-of-00002.safetensors", Served::large(vec![1; 999])),
+        ("a/b/main/model-00002-of-00002.safetensors", Served::large(vec![2; 999])),
+    ]);
+    let place = place(&hub);
+    let folder = place.fetch().unwrap();
+    assert_eq!(std::fs::read(folder.join("model-00002-of-00002.safetensors")).unwrap(), [2; 999]);
+    hub.asked();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(hub.asked(), [""; 0]);
+    // A shard that is gone is fetched again, and nothing else.
+    std::fs::remove_file(folder.join("model-00001-of-00002.safetensors")).unwrap();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert!(hub.asked().iter().all(|line| line.starts_with("HEAD")));
+}
+
+#[test]
+fn a_shard_cannot_leave_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join(WEIGHTS_INDEX);
+    for name in ["../../x.safetensors", "/x.safetensors", "x.bin", ""] {
+        std::fs::write(&index, format!(r#"{{"weight_map": {{"w": "{name}"}}}}"#)).unwrap();
+        let error = shards(&index).unwrap_err().to_string();
+        assert!(error.contains("shard: expected the name of a safetensors file, found"), "{error}");
+    }
+}
+
+#[test]
+fn weights_that_only_a_pull_request_has_are_found_there() {
+    let repo = "openai/clip-vit-base-patch32";
+    let hub = Hub::start([
+        ("openai/clip-vit-base-patch32/main/config.json", Served::small("{}")),
+        ("openai/clip-vit-base-patch32/refs/pr/15/config.json", Served::small("{}")),
+    ]);
+    let place = place(&hub);
+    // The pull request's commit is served as main's here, so that its weights
+    // are looked for where main's were: both revisions are asked for.
+    let error = fetch(repo, None, &place.options, &mut |_| {}).unwrap_err();
+    let text = format!("{repo} has no model.safetensors (looked at main, refs/pr/15)");
+    assert_eq!(error.to_string(), text);
+    let path = "HEAD /openai/clip-vit-base-patch32/resolve/refs%2Fpr%2F15/config.json";
+    assert!(hub.asked().iter().any(|line| line == path));
+}

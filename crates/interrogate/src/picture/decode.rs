@@ -1,0 +1,128 @@
+//! From the bytes of an image file to RGB.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+use super::{Picture, jpeg};
+use crate::{Error, Result};
+
+/// The most pixels a picture may have: where Pillow's guard against
+/// decompression bombs raises its error (twice `Image.MAX_IMAGE_PIXELS`).
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// The most bytes an image file may have, and a decoder may ask for: 1 GiB,
+/// room for [`MAX_PIXELS`] of RGBA.
+pub const MAX_BYTES: u64 = 1 << 30;
+
+/// Reads the first bytes, and the rest where they are an image's.
+pub(super) fn open(path: &Path) -> Result<Picture> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let kind = file.metadata().map_err(Error::io("read", path))?;
+    if kind.is_dir() {
+        return Err(Error::mismatch(path, "kind", "a file", "a folder"));
+    }
+    let mut bytes = Vec::new();
+    let start = |bytes: &mut Vec<u8>| (&file).take(64).read_to_end(bytes);
+    start(&mut bytes).map_err(Error::io("read", path))?;
+    format(&bytes, path)?;
+    too_large(path, "bytes", MAX_BYTES, kind.len())?;
+    (&file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    decode(&bytes, path)
+}
+
+pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
+    let format = format(bytes, path)?;
+    if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
+        // The decoder would fill the rest with grey.
+        return Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() });
+    }
+    read(bytes, format, path)?.map_err(|source| match source {
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() }
+        }
+        source => Error::PictureDecode { path: path.to_owned(), source: source.into() },
+    })
+}
+
+/// Decodes within the limits, all of them checked before the pixels get room.
+/// The inner error is the decoder's.
+fn read(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Picture, ImageError>> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.clone());
+    let mut decoder = match reader.into_decoder() {
+        Ok(decoder) => decoder,
+        Err(e) => return Ok(Err(e)),
+    };
+    let (width, height) = decoder.dimensions();
+    too_large(path, "pixels", MAX_PIXELS, u64::from(width) * u64::from(height))?;
+    too_large(path, "bytes", MAX_BYTES, decoder.total_bytes())?;
+    // Metadata that is damaged says nothing about the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let decoded = limits
+        .reserve(decoder.total_bytes())
+        .and_then(|()| decoder.set_limits(limits))
+        .and_then(|()| DynamicImage::from_decoder(decoder));
+    let upright = |image: DynamicImage| {
+        let (width, height) = (image.width(), image.height());
+        let rgb = image::RgbImage::from_raw(width, height, rgb(image)).unwrap_or_default();
+        let mut image = DynamicImage::ImageRgb8(rgb);
+        image.apply_orientation(orientation);
+        (image.width(), image.height(), image.into_bytes())
+    };
+    match decoded.map(upright) {
+        Ok((width, height, rgb)) => Picture::from_rgb(width, height, rgb).map(Ok),
+        Err(e) => Ok(Err(e)),
+    }
+}
+
+/// The format that the first bytes tell, of those that are read here.
+fn format(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
+    if bytes.is_empty() {
+        return Err(Error::mismatch(path, "size", "an image", "0 bytes"));
+    }
+    match image::guess_format(bytes) {
+        Ok(format) if format.reading_enabled() => Ok(format),
+        _ => Err(Error::PictureFormat { path: path.to_owned() }),
+    }
+}
+
+fn too_large(path: &Path, unit: &'static str, limit: u64, found: u64) -> Result<()> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(Error::PictureTooLarge { path: path.to_owned(), unit, limit, found })
+}
+
+/// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper eight of
+/// sixteen bits.
+fn rgb(image: DynamicImage) -> Vec<u8> {
+    let high = |values: &[u16]| values.iter().map(|v| (v >> 8) as u8).collect::<Vec<_>>();
+    match image {
+        DynamicImage::ImageRgb8(image) => image.into_raw(),
+        DynamicImage::ImageRgba8(image) => opaque(&image),
+        DynamicImage::ImageLuma8(image) => grey(&image, 1),
+        DynamicImage::ImageLumaA8(image) => grey(&image, 2),
+        DynamicImage::ImageRgb16(image) => high(&image),
+        DynamicImage::ImageRgba16(image) => opaque(&high(&image)),
+        DynamicImage::ImageLuma16(image) => grey(&high(&image), 1),
+        DynamicImage::ImageLumaA16(image) => grey(&high(&image), 2),
+        // Floats, 0 to 1.
+        image => image.into_rgb8().into_raw(),
+    }
+}
+
+/// RGBA without its alpha.
+fn opaque(rgba: &[u8]) -> Vec<u8> {
+    rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
+}
+
+/// The first of every `channels` values, three times.
+fn grey(values: &[u8], channels: usize) -> Vec<u8> {
+    values.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect()
+}
