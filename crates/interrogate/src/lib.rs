@@ -13,6 +13,7 @@ pub mod error;
 pub mod index;
 pub mod mmap;
 pub mod models;
+pub mod nn;
 pub mod picture;
 pub mod prompt;
 pub mod rank;
