@@ -9,7 +9,6 @@
 //! Every value is f32 while it is computed with; [`Precision`] tells how the
 //! weights are kept. All of it runs on the CPU.
 
-mod activation;
 mod attention;
 mod blip;
 mod blip2;

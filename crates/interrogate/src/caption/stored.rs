@@ -6,11 +6,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use candle_core::DType;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::mmap::Mmap;
+use crate::nn;
 
 /// The type of a stored value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,15 @@ impl Kind {
             Dtype::F16 => Some(Kind::F16),
             Dtype::BF16 => Some(Kind::Bf16),
             _ => None,
+        }
+    }
+
+    /// The engine's name for it.
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Kind::F32 => DType::F32,
+            Kind::F16 => DType::F16,
+            Kind::Bf16 => DType::BF16,
         }
     }
 
@@ -50,7 +61,7 @@ pub(crate) struct Stored {
 #[derive(Clone, Debug)]
 enum Bytes {
     Mapped(Arc<Mmap>, Range<usize>),
-    Owned(Arc<[u8]>),
+    Owned(Arc<Vec<u8>>),
 }
 
 impl Stored {
@@ -63,7 +74,7 @@ impl Stored {
     #[cfg(test)]
     pub(crate) fn owned(values: &[f32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        Stored { bytes: Bytes::Owned(bytes.into()), kind: Kind::F32 }
+        Stored { bytes: Bytes::Owned(Arc::new(bytes)), kind: Kind::F32 }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -73,6 +84,14 @@ impl Stored {
     /// Number of values.
     pub(crate) fn len(&self) -> usize {
         self.bytes().len() / self.kind.size()
+    }
+
+    /// What holds the values, kept alive, and where they begin in it.
+    pub(crate) fn place(&self) -> (nn::Bytes, usize) {
+        match &self.bytes {
+            Bytes::Mapped(file, range) => (Arc::clone(file) as nn::Bytes, range.start),
+            Bytes::Owned(bytes) => (Arc::clone(bytes) as nn::Bytes, 0),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -129,7 +148,7 @@ impl Stored {
             Kind::F16 => wide.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
             Kind::Bf16 => wide.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
         };
-        Stored { bytes: Bytes::Owned(bytes.into()), kind }
+        Stored { bytes: Bytes::Owned(Arc::new(bytes)), kind }
     }
 }
 

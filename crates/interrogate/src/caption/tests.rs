@@ -128,7 +128,11 @@ fn steps(golden: &Golden, decoder: &dyn Decoder, prompts: Vec<Prompt>) {
         let hidden = decoder.hidden(&mut memories, &rows).unwrap();
         let last: Vec<usize> = (inputs.len() - ids.len() - 1..inputs.len() - 1).collect();
         let found = decoder.logits(&hidden.select(&last)).unwrap();
-        near("logits", found.values(), &logits[..ids.len() * vocab], 1e-4);
+        let expected = &logits[..ids.len() * vocab];
+        // T5's reach 20, and transformers' own f32 is 7.1e-5 away from its f64
+        // there: two f32 results may be twice that apart.
+        let largest = expected.iter().fold(0.0f32, |largest, score| largest.max(score.abs()));
+        near("logits", found.values(), expected, f32::max(1e-4, 1e-5 * largest));
     }
 }
 

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::activation::Activation;
 use super::attention::{self, Heads};
 use super::checkpoint::Checkpoint;
 use super::linear::Linear;
 use super::norm::LayerNorm;
 use super::states::States;
 use super::{check_heads, check_size};
+use crate::nn::Activation;
 use crate::{Error, Result};
 
 /// The shape of a tower, as `vision_config` of config.json gives it. Old files

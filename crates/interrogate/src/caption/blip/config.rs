@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::activation::Activation;
 use super::super::{check_heads, check_size, check_token, read_json, vision};
 use crate::Result;
+use crate::nn::Activation;
 
 /// What config.json says.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::activation::Activation;
 use super::super::{check_heads, check_size, check_token, read_json, vision};
+use crate::nn::Activation;
 use crate::{Error, Result};
 
 /// What config.json says.

@@ -7,7 +7,6 @@
 
 use candle_core::{Device, Tensor};
 
-use super::super::activation::Activation;
 use super::super::attention::{self, Cache, Heads};
 use super::super::checkpoint::Checkpoint;
 use super::super::generate::{Decoder, Input, Memory, Row, Step};
@@ -16,6 +15,7 @@ use super::super::norm::RmsNorm;
 use super::super::states::States;
 use super::super::stored::Stored;
 use super::config::T5 as Config;
+use crate::nn::Activation;
 use crate::{Error, Result};
 
 /// Encoder, decoder and head.
