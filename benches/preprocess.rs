@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use image::GenericImageView;
 use image::imageops::{self, FilterType};
 use interrogate::picture::{Picture, Preprocess};
 

@@ -1,1 +1,61 @@
-//! Stub.
+//! Dictionaries of labels in, a label index out, once per model.
+//!
+//! [`open_all`] reads dictionaries and says what it left out of them; a
+//! [`Builder`] encodes their labels with a model and writes the index that
+//! [`interrogate::index`] reads. Only labels that no index of the same model
+//! holds yet are encoded, and a build that was stopped or killed goes on where
+//! it was: each block of rows is in a journal before the next begins.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! # use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
+//! # use interrogate::Result;
+//! # struct Lengths;
+//! # impl TextEncoder for Lengths {
+//! #     fn dim(&self) -> usize { 2 }
+//! #     fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
+//! #         let mut tokens = Tokens::new();
+//! #         texts.iter().for_each(|text| tokens.push(&[text.len() as u32]));
+//! #         Ok(tokens)
+//! #     }
+//! #     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
+//! #         Embeddings::new(2, tokens.iter().flat_map(|ids| [ids[0] as f32, 1.0]).collect())
+//! #     }
+//! # }
+//! # let encoder = Lengths;
+//! # let scratch = std::env::temp_dir().join(format!("build-index-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&scratch).unwrap();
+//! # let (dicts, folder) = (scratch.join("mediums.txt"), scratch.join("index"));
+//! # std::fs::write(&dicts, "oil painting\na photo\n\na photo\n").unwrap();
+//! let dictionaries = build_index::open_all(&[dicts])?;
+//! assert_eq!(dictionaries[0].labels(), ["oil painting", "a photo"]);
+//! assert_eq!(dictionaries[0].findings()[0].to_string(), "line 3: blank, left out");
+//!
+//! let builder = build_index::Builder::new(&encoder, "a-model", "its fingerprint");
+//! let report = builder.build(&dictionaries, &folder, |_progress| ControlFlow::Continue(()))?;
+//! assert_eq!((report.labels, report.encoded), (2, 2));
+//! # std::fs::remove_dir_all(&scratch).unwrap();
+//! # Ok::<(), build_index::Error>(())
+//! ```
+//!
+//! The library prints nothing: progress goes to a callback, which may also stop
+//! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
+//! terminal.
+
+mod build;
+mod dictionary;
+mod durable;
+mod error;
+pub mod fetching;
+mod journal;
+mod lock;
+pub mod meter;
+mod plan;
+mod report;
+pub mod talk;
+mod writer;
+
+pub use build::{Builder, Progress};
+pub use dictionary::{Dictionary, Finding, Flaw, open_all};
+pub use error::{Error, Result};
+pub use report::{Report, TableReport};

@@ -1,2 +1,29 @@
-//! Stub.
-fn main() {}
+//! `interrogate`: what does this image look like, in words?
+//!
+//! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
+//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done.
+
+mod args;
+mod batch;
+mod commands;
+mod fault;
+mod images;
+mod opening;
+mod output;
+mod talk;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let talk = talk::Talk::new(args.quiet);
+    match commands::run(args.command, &talk) {
+        Ok(outcome) => outcome.code(),
+        Err(fault) => fault.report(&talk),
+    }
+}

@@ -11,6 +11,7 @@ pub mod clip;
 pub mod encoder;
 pub mod error;
 pub mod index;
+mod interrogator;
 pub mod mmap;
 pub mod models;
 pub mod nn;
@@ -23,3 +24,4 @@ pub mod starter;
 pub mod weights;
 
 pub use error::{Error, Result};
+pub use interrogator::Interrogator;

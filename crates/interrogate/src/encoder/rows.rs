@@ -18,7 +18,7 @@ impl Embeddings {
     /// [`Error::Direction`] where a row is zero or not finite.
     pub fn new(dim: usize, mut values: Vec<f32>) -> Result<Self> {
         let what = "embeddings";
-        if dim == 0 || values.len() % dim != 0 {
+        if dim == 0 || !values.len().is_multiple_of(dim) {
             return Err(Error::Dim { what, expected: dim, found: values.len() });
         }
         for (row, values) in values.chunks_exact_mut(dim).enumerate() {

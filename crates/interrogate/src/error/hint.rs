@@ -31,6 +31,32 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            // ---- index ----
+            Error::IndexMissing { .. } => "build one: build-index dicts -o indexes",
+            Error::IndexUnfinished { .. } => {
+                "run the same build-index command again; it goes on where it stopped"
+            }
+            Error::IndexVersion { .. } => {
+                "build the index again with this release, or read it with the one that wrote it"
+            }
+            Error::IndexModel { .. } => {
+                "name the model that the index was built with, or build an index for this one"
+            }
+            Error::IndexDamaged { .. } => {
+                "build the index again: build-index checks the rows it keeps and encodes the rest"
+            }
+            Error::TableMissing { tables, .. } => {
+                return Some(format!("its tables are {}", tables.join(", ")));
+            }
+
+            Error::FileMissing { .. } => {
+                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
+            }
+            Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
+
+            Error::Block { .. } => {
+                "the rows are damaged or of another model; build the index again"
+            }
             Error::PictureFormat { .. } => {
                 "JPEG, PNG, WebP, GIF, BMP and TIFF are read; the content counts, not the file's ending"
             }
@@ -78,7 +104,7 @@ impl Error {
     }
 }
 
-/// What a model can be named.
+/// What names a model.
 fn models() -> String {
     let aliases: Vec<&str> = ALIASES.iter().map(|(alias, _)| *alias).collect();
     format!(

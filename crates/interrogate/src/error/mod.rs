@@ -121,6 +121,99 @@ pub enum Error {
         source: Box<candle_core::Error>,
     },
 
+    // ---- rank ----
+    /// A block of rows ends within a row: it was cut off, or is of another
+    /// width than it was said to be.
+    #[error("block {block} has {values} values, expected whole rows of {dim}")]
+    Block {
+        /// Which block, from 0.
+        block: usize,
+        /// Values in a row.
+        dim: usize,
+        /// Values in the block.
+        values: usize,
+    },
+
+    // ---- index ----
+    /// There is no index at this place: build one.
+    #[error("no index in {}", path.display())]
+    IndexMissing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A build began here and did not end: run the same build again, it goes on
+    /// where it stopped.
+    #[error("the index in {} is half-built: it has no manifest.json", path.display())]
+    IndexUnfinished {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The index is of another version of the format: build it again, or use
+    /// the release that wrote it.
+    #[error("{}: index format {found}, expected {expected}", path.display())]
+    IndexVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// The version that this library reads.
+        expected: u32,
+        /// The version in the file.
+        found: u64,
+    },
+    /// The index belongs to another model, or to other weights of it: a score
+    /// between the two would mean nothing.
+    #[error("the index in {} is of the model {found}, expected {expected}", path.display())]
+    IndexModel {
+        /// The folder.
+        path: PathBuf,
+        /// The model in use, with the start of its fingerprint.
+        expected: String,
+        /// The model that the index was built with, likewise.
+        found: String,
+    },
+    /// A file of the index is not what the builder wrote: build it again.
+    #[error("damaged index: {}: {what}: expected {expected}, found {found}", path.display())]
+    IndexDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Which property of it.
+        what: &'static str,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The index has no table of this name.
+    #[error("the index in {} has no table {name:?}", path.display())]
+    TableMissing {
+        /// The folder.
+        path: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// The names there are, sorted.
+        tables: Vec<String>,
+    },
+
+    // ---- clip ----
+    /// A checkpoint's folder lacks a file: fetch it.
+    #[error("{}: no {name} in this folder", folder.display())]
+    FileMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// The file's name.
+        name: &'static str,
+    },
+    /// A token sequence is not one that the model can read: it is another
+    /// tokenizer's.
+    #[error("token sequence {row}: expected {expected}, found {found}")]
+    TokenSequence {
+        /// Which of the sequences, from 0.
+        row: usize,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+
     // ---- picture ----
     /// The first bytes are those of no image format that is read here: convert
     /// the file, or leave it out.
@@ -354,6 +447,17 @@ impl Error {
     ) -> Error {
         let path = path.as_ref().to_owned();
         Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+
+    /// The index's file `path` holds `found` where the builder wrote `expected`.
+    pub fn damaged(
+        path: impl AsRef<Path>,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Error {
+        let path = path.as_ref().to_owned();
+        Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
     }
 }
 

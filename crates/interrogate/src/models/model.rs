@@ -1,23 +1,26 @@
 //! A model, opened: its name, its fingerprint and its two encoders.
 
-use std::path::{Path, PathBuf};
-
 use super::{ModelSource, Options, Progress, hub};
-use crate::{Error, Result};
+use crate::Result;
+use crate::clip::Checkpoint;
+use crate::encoder::{ImageEncoder, TextEncoder};
+#[cfg(feature = "starter")]
+use crate::starter::{self, Starter};
 
-/// A model whose files are at hand; its weights are read when an encoder is
-/// asked for.
+/// A model whose files are at hand; weights are read when an encoder is asked
+/// for, and that encoder's alone.
 #[derive(Debug)]
 pub struct Model {
     source: ModelSource,
-    files: Files,
+    kind: Kind,
 }
 
-/// Where the files are.
+/// What the files are.
 #[derive(Debug)]
-enum Files {
-    /// A folder in Hugging Face layout.
-    Folder(PathBuf),
+enum Kind {
+    Clip(Box<Checkpoint>),
+    #[cfg(feature = "starter")]
+    Starter(Starter),
 }
 
 impl Model {
@@ -26,21 +29,22 @@ impl Model {
     /// point it leaves a cache from which the next call goes on.
     ///
     /// # Errors
-    /// Those of [`hub::fetch`]; [`Error::StarterLeftOut`] without the feature
-    /// `starter`; those of the model's own configuration.
+    /// Those of [`hub::fetch`]; [`crate::Error::StarterLeftOut`] without the
+    /// feature `starter`; those of [`Checkpoint::open`].
     pub fn open(
         source: ModelSource,
         options: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
-        let files = match &source {
-            ModelSource::Starter => return Err(Error::StarterLeftOut),
-            ModelSource::Folder(folder) => Files::Folder(folder.clone()),
+        let clip = |folder: &_| Checkpoint::open(folder).map(|it| Kind::Clip(Box::new(it)));
+        let kind = match &source {
+            ModelSource::Starter => starter()?,
+            ModelSource::Folder(folder) => clip(folder)?,
             ModelSource::Hub { repo, revision } => {
-                Files::Folder(hub::fetch(repo, revision.as_deref(), options, progress)?)
+                clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
             }
         };
-        Ok(Model { source, files })
+        Ok(Model { source, kind })
     }
 
     /// What the model is called: text that opens it again.
@@ -53,10 +57,69 @@ impl Model {
         self.source.slug()
     }
 
-    /// Where its files lie; `None` where they are compiled in.
-    pub fn folder(&self) -> Option<&Path> {
-        match &self.files {
-            Files::Folder(folder) => Some(folder),
+    /// What tells it from any other model: SHA-256 in hex over weights,
+    /// tokenizer, preprocessing and configuration. Reads all of the weights.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where a file cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        match &self.kind {
+            Kind::Clip(checkpoint) => checkpoint.fingerprint(),
+            #[cfg(feature = "starter")]
+            Kind::Starter(starter) => Ok(starter.fingerprint()),
         }
     }
+
+    /// Loads the encoder of texts.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::text_encoder`].
+    pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>> {
+        Ok(match &self.kind {
+            Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder()?),
+            #[cfg(feature = "starter")]
+            Kind::Starter(starter) => Box::new(starter.text_encoder()?),
+        })
+    }
+
+    /// Loads the encoder of pictures.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::image_encoder`].
+    pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>> {
+        Ok(match &self.kind {
+            Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder()?),
+            #[cfg(feature = "starter")]
+            Kind::Starter(starter) => Box::new(starter.image_encoder()?),
+        })
+    }
+
+    /// What whoever uses this model should know of it, in a sentence.
+    pub fn notice(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Clip(_) => None,
+            #[cfg(feature = "starter")]
+            Kind::Starter(_) => Some(starter::NOTICE),
+        }
+    }
+
+    /// The lowest score that a prompt should repeat, where there is one below
+    /// which the model's ranking is not to be trusted.
+    pub fn min_score(&self) -> Option<f32> {
+        match &self.kind {
+            Kind::Clip(_) => None,
+            #[cfg(feature = "starter")]
+            Kind::Starter(_) => Some(starter::MIN_SCORE),
+        }
+    }
+}
+
+#[cfg(feature = "starter")]
+fn starter() -> Result<Kind> {
+    Ok(Kind::Starter(Starter::open()))
+}
+
+#[cfg(not(feature = "starter"))]
+fn starter() -> Result<Kind> {
+    Err(crate::Error::StarterLeftOut)
 }

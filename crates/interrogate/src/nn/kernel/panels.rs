@@ -148,9 +148,8 @@ impl Kernel for Pack<'_> {
                         s.round_bf16(from.as_ptr().add(at), to);
                     }
                 }
-                for step in whole / 2..block.len() {
-                    to[step] = pair(from, step);
-                }
+                let rest = to[..block.len()].iter_mut().enumerate().skip(whole / 2);
+                rest.for_each(|(step, to)| *to = pair(from, step));
             }
         }
     }

@@ -114,6 +114,7 @@ pub(crate) unsafe fn tile<S: Simd>(
             match (rows, wide) {
                 // SAFETY: the contract is the caller's; `rows` picks its own M.
                 $(($few, true) => unsafe { block::<S, $few, $c>(s, steps, at, fresh) },)*
+                // SAFETY: the same, one panel wide.
                 $(($m, _) if $m <= S::ROWS => unsafe {
                     block::<S, $m, TILE_VECTORS>(s, steps, at, fresh)
                 },)*

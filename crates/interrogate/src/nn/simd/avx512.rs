@@ -129,10 +129,6 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     fn sum(self, v: __m512) -> f32 {
         op!(_mm512_reduce_add_ps(v))
     }
-    #[inline(always)]
-    fn greatest(self, v: __m512) -> f32 {
-        op!(_mm512_reduce_max_ps(v))
-    }
 
     #[inline(always)]
     fn dot(self, sum: __m512, a: __m512, w: __m512) -> __m512 {

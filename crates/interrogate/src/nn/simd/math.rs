@@ -46,7 +46,7 @@ pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::V) -> S::V {
     // Beyond |x| = 20 the curve is x or 0, and the cube stays finite below it.
     let c = s.min(s.splat(20.0), s.max(s.splat(-20.0), x));
     let cubic = s.fma(s.mul(c, c), s.splat(0.044_715), s.splat(1.0));
-    gated(s, x, s.mul(s.mul(c, cubic), s.splat(1.595_769_1)))
+    gated(s, x, s.mul(s.mul(c, cubic), s.splat(1.595_769)))
 }
 
 /// `x Phi(x)` with the normal distribution function, `x/2 (1 + erf(x/sqrt 2))`.

@@ -13,7 +13,7 @@ mod avx512;
 mod math;
 mod portable;
 
-pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu};
+pub(crate) use math::{gelu, gelu_tanh, quick_gelu};
 
 /// Vectors in the width of a tile, on every machine: a panel of packed weights
 /// is `2 * LANES` outputs wide.
@@ -87,8 +87,6 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn if_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// The sum over the lanes, in an order that is the machine's own but fixed.
     fn sum(self, v: Self::V) -> f32;
-    /// The greatest lane.
-    fn greatest(self, v: Self::V) -> f32;
 
     /// One step of a dot product: `sum + a * w`; where [`PAIRS`](Self::PAIRS),
     /// each lane of `a` and `w` is two bf16 values and both products are added.

@@ -107,8 +107,4 @@ impl Simd for Portable {
     fn sum(self, v: Self::V) -> f32 {
         ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
     }
-    #[inline(always)]
-    fn greatest(self, v: Self::V) -> f32 {
-        v.into_iter().fold(v[0], |a, b| if a > b { a } else { b })
-    }
 }

@@ -221,5 +221,4 @@ fn link(blob: &Path, etag: &str, at: &Path) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "hub_tests.rs"]
 mod tests;

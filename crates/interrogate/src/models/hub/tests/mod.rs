@@ -1,4 +1,6 @@
-use super::super::served::{COMMIT, Hub, Served};
+mod served;
+
+use self::served::{COMMIT, Hub, Served};
 use super::*;
 
 const WEIGHTS_OF: &str = "a/b/main/model.safetensors";

@@ -1,0 +1,249 @@
+//! The build itself: what is known, what is encoded, what is written, in order.
+
+mod progress;
+mod tables;
+
+pub use progress::Progress;
+
+use std::collections::HashSet;
+use std::ops::ControlFlow::{self, Continue};
+use std::path::Path;
+use std::time::Instant;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use interrogate::encoder::{TextEncoder, Tokens};
+use interrogate::index::format::{MAX_SHARDS, is_index_file};
+use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
+use interrogate::{Error as LibraryError, Result as LibraryResult};
+use zerocopy::IntoBytes;
+
+use crate::dictionary::each_table_once;
+use crate::durable::{self, TEMPORARY};
+use crate::journal::{self, Journal};
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::report::{Report, TableReport};
+use crate::writer::write_manifest;
+use crate::{Dictionary, Error, Result};
+use tables::{Rows, Tables};
+
+/// Rows of a shard unless said otherwise: 32 MiB at 512 values a row.
+const SHARD_ROWS: usize = 32_768;
+
+/// Labels of a block: what a killed build loses at most. A block is short enough
+/// to wait for after Ctrl-C and long enough to batch well.
+const BLOCK: usize = 2_048;
+
+/// Builds indexes with one model.
+pub struct Builder<'a> {
+    encoder: &'a dyn TextEncoder,
+    model: ModelEntry,
+    shard_rows: usize,
+    block: usize,
+}
+
+impl<'a> Builder<'a> {
+    /// A builder of `encoder`'s rows. `id` names the model to people;
+    /// `fingerprint` tells it from others, and decides whether rows of an
+    /// earlier build may stay.
+    pub fn new(encoder: &'a dyn TextEncoder, id: &str, fingerprint: &str) -> Self {
+        let model = ModelEntry { id: id.to_owned(), fingerprint: fingerprint.to_owned() };
+        Builder { encoder, model, shard_rows: SHARD_ROWS, block: BLOCK }
+    }
+
+    /// Rows of a shard at most: at least 1, 32,768 unless said otherwise.
+    pub fn shard_rows(self, rows: usize) -> Self {
+        Builder { shard_rows: rows.max(1), ..self }
+    }
+
+    /// Labels of a block, the unit of encoding, of progress and of what is kept
+    /// when a build dies: at least 1, 2,048 unless said otherwise. A build that
+    /// goes on gives the same bytes if it has the same blocks.
+    pub fn block(self, labels: usize) -> Self {
+        Builder { block: labels.max(1), ..self }
+    }
+
+    /// Makes the index in `folder` hold just `dictionaries`.
+    ///
+    /// Rows of the index that stands there are kept where it is of the same
+    /// model and passes [`Index::verify`]; so are those of a build that was
+    /// stopped. An index that stands there is whole for its readers until the
+    /// new one takes its place in one step.
+    ///
+    /// `progress` is called after each piece of work; where it breaks, the build
+    /// stops with [`Error::Stopped`], and what was encoded is kept.
+    ///
+    /// Same dictionaries, same encoder: same bytes in every file. Memory: the
+    /// labels and their tokens; rows stay on the disk.
+    ///
+    /// # Errors
+    /// [`Error::TableTwice`] and [`Error::Shards`] before anything is done,
+    /// [`Error::Locked`] where another build is at it, [`Error::Stopped`],
+    /// [`Error::Rows`], and the library's for the encoder and the disk.
+    pub fn build(
+        &self,
+        dictionaries: &[Dictionary],
+        folder: &Path,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        let start = Instant::now();
+        self.check(dictionaries)?;
+        durable::create_folder(folder)?;
+        let _lock = Lock::take(folder)?;
+        durable::sweep(folder, |name| name.starts_with(TEMPORARY))?;
+        let (old, discarded) = match self.usable(folder) {
+            Ok(old) => (old, None),
+            Err(why) => (None, Some(why)),
+        };
+        let mut known = Rows::new();
+        if let Some(index) = &old {
+            keep_rows(index, &mut known)?;
+        }
+
+        let labels = || dictionaries.iter().flat_map(Dictionary::labels).map(String::as_str);
+        let tokenizing = |labels, total| progress(Progress::Tokenizing { labels, total });
+        let is_known = |label: &str| known.contains_key(label);
+        let plan = Plan::new(self.encoder, labels(), is_known, self.block, tokenizing)?;
+        let Continue(plan) = plan else {
+            return Err(Error::Stopped { done: 0, total: labels().count() });
+        };
+        let reused = labels().collect::<HashSet<_>>().len() - plan.len();
+        let mut journal = None;
+        let mut encoded = Encoded::default();
+        if plan.len() > 0 {
+            let journal = journal.insert(self.open_journal(folder)?);
+            encoded = self.encode(&plan, journal, &mut progress)?;
+        }
+        let map = journal.as_ref().map(Journal::map).transpose()?;
+        known.extend(map.iter().flat_map(|map| map.rows()));
+
+        let tables = Tables { folder, dim: self.encoder.dim(), shard_rows: self.shard_rows };
+        let tables = tables.write(dictionaries, &known, &mut progress)?;
+        let manifest = Manifest::new(self.model.clone(), self.encoder.dim(), tables);
+        let manifest_bytes = write_manifest(folder, &manifest)?;
+        // The manifest stands: what is left of the build and of the index before
+        // can go. (Some systems remove no file that is mapped.)
+        drop(known);
+        drop(map);
+        drop(old);
+        journal::remove(folder)?;
+        sweep_old(folder, &manifest)?;
+
+        Ok(Report {
+            folder: folder.to_owned(),
+            model: self.model.id.clone(),
+            tables: manifest.tables().iter().map(TableReport::of).collect(),
+            labels: labels().count(),
+            encoded: encoded.labels,
+            resumed: plan.len() - encoded.labels,
+            reused,
+            tokens: encoded.tokens,
+            bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
+            elapsed: start.elapsed(),
+            discarded,
+        })
+    }
+
+    /// Refuses what would end in an index that no reader opens.
+    fn check(&self, dictionaries: &[Dictionary]) -> Result<()> {
+        each_table_once(dictionaries)?;
+        for dictionary in dictionaries {
+            let found = dictionary.labels().len().div_ceil(self.shard_rows);
+            if found > MAX_SHARDS {
+                let table = dictionary.table().to_owned();
+                return Err(Error::Shards { table, found, most: MAX_SHARDS });
+            }
+        }
+        Ok(())
+    }
+
+    /// The index that stands in `folder`, if its rows may be kept; why not, if
+    /// there is one and they may not.
+    fn usable(&self, folder: &Path) -> LibraryResult<Option<Index>> {
+        let index = match Index::open(folder) {
+            Err(LibraryError::IndexMissing { .. } | LibraryError::IndexUnfinished { .. }) => {
+                return Ok(None);
+            }
+            other => other?,
+        };
+        index.check_model(&self.model.id, &self.model.fingerprint)?;
+        let (expected, found) = (self.encoder.dim(), index.dim());
+        if found != expected {
+            return Err(LibraryError::Dim { what: "the index before", expected, found });
+        }
+        index.verify(|_| ())?;
+        Ok(Some(index))
+    }
+
+    fn open_journal(&self, folder: &Path) -> Result<Journal> {
+        Journal::open(folder, &self.model.fingerprint, self.encoder.dim())
+    }
+
+    /// Encodes what of `plan` is not in the journal yet, into the journal.
+    fn encode(
+        &self,
+        plan: &Plan<'_>,
+        journal: &mut Journal,
+        progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Encoded> {
+        let mut encoded = Encoded::default();
+        let (mut done, mut tokens_done) = (0, 0);
+        let (total, total_tokens) = (plan.len(), plan.tokens());
+        for block in plan.blocks() {
+            let (labels, tokens) = block.without(|label| journal.contains(label));
+            if !labels.is_empty() {
+                journal.append(&labels, &self.embed(&tokens)?)?;
+                encoded.labels += labels.len();
+                encoded.tokens += tokens.total();
+            }
+            done += block.len();
+            tokens_done += block.tokens();
+            let now = Progress::Encoding { labels: done, total, tokens: tokens_done, total_tokens };
+            if progress(now).is_break() {
+                return Err(Error::Stopped { done, total });
+            }
+        }
+        Ok(encoded)
+    }
+
+    /// The rows of `tokens`, in their order, rounded to f16.
+    fn embed(&self, tokens: &Tokens) -> Result<Vec<f16>> {
+        let rows = self.encoder.embed(tokens)?;
+        if rows.len() != tokens.len() {
+            return Err(Error::Rows { expected: tokens.len(), found: rows.len() });
+        }
+        let (expected, found) = (self.encoder.dim(), rows.dim());
+        if found != expected {
+            return Err(LibraryError::Dim { what: "embeddings", expected, found })?;
+        }
+        let mut halves = vec![f16::ZERO; rows.as_slice().len()];
+        halves.convert_from_f32_slice(rows.as_slice());
+        Ok(halves)
+    }
+}
+
+/// What was encoded in this build.
+#[derive(Default)]
+struct Encoded {
+    labels: usize,
+    tokens: usize,
+}
+
+/// The rows of an index that stands, to be kept.
+fn keep_rows<'a>(index: &'a Index, known: &mut Rows<'a>) -> Result<()> {
+    for table in index.tables() {
+        let rows = table.rows().into_iter().flat_map(|rows| rows.chunks_exact(table.dim()));
+        for (label, row) in table.labels().zip(rows) {
+            known.insert(label?, row.as_bytes());
+        }
+    }
+    Ok(())
+}
+
+/// Removes what belonged to the index before and is not in the new one.
+fn sweep_old(folder: &Path, manifest: &Manifest) -> Result<()> {
+    let files = |table: &TableEntry| table.shard_names().chain([table.labels_name()]).collect();
+    let named: HashSet<String> = manifest.tables().iter().flat_map::<Vec<_>, _>(files).collect();
+    durable::sweep(folder, |name| is_index_file(name) && !named.contains(name))
+}

@@ -1,0 +1,72 @@
+//! Tables from dictionaries and the rows of their labels.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use interrogate::index::format::shard_name;
+use interrogate::index::{Digest, ShardEntry, TableEntry};
+
+use super::Progress;
+use crate::writer::{ShardWriter, write_labels};
+use crate::{Dictionary, Error, Result};
+
+/// Where the row of each label lies: f16, lowest byte first.
+pub(super) type Rows<'a> = HashMap<&'a str, &'a [u8]>;
+
+/// Where tables are written, and in what shape.
+pub(super) struct Tables<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) dim: usize,
+    pub(super) shard_rows: usize,
+}
+
+impl Tables<'_> {
+    /// Writes shards and labels of a table for each dictionary.
+    pub(super) fn write(
+        &self,
+        dictionaries: &[Dictionary],
+        rows: &Rows<'_>,
+        progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Vec<TableEntry>> {
+        let total = dictionaries.iter().map(|dictionary| dictionary.labels().len()).sum();
+        let mut written = 0;
+        let mut tables = Vec::new();
+        for dictionary in dictionaries {
+            let (name, labels) = (dictionary.table(), dictionary.labels());
+            let count = labels.len().div_ceil(self.shard_rows);
+            let mut shards = Vec::new();
+            for (number, labels) in labels.chunks(self.shard_rows).enumerate() {
+                shards.push(self.write_shard(name, (number, count), labels, rows)?);
+                written += labels.len();
+                if progress(Progress::Writing { rows: written, total }).is_break() {
+                    return Err(Error::Stopped { done: total, total });
+                }
+            }
+            tables.push(TableEntry {
+                name: name.to_owned(),
+                labels: labels.len(),
+                top: dictionary.top(),
+                dictionary: Digest::of_labels(labels.iter().map(String::as_str)),
+                label_file: write_labels(self.folder, name, labels)?,
+                shards,
+            });
+        }
+        Ok(tables)
+    }
+
+    fn write_shard(
+        &self,
+        table: &str,
+        (number, count): (usize, usize),
+        labels: &[String],
+        rows: &Rows<'_>,
+    ) -> Result<ShardEntry> {
+        let mut shard = ShardWriter::create(self.folder, labels.len(), self.dim)?;
+        for label in labels {
+            let lost = || Error::RowLost { label: label.clone() };
+            shard.append(rows.get(&label[..]).ok_or_else(lost)?)?;
+        }
+        shard.finish(|sha256| shard_name(table, number, count, sha256))
+    }
+}

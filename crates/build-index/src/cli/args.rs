@@ -1,0 +1,82 @@
+//! The arguments: as typed, then resolved.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use build_index::{Dictionary, Result, open_all};
+use clap::Parser;
+
+/// Encode dictionaries of labels once per model into a label index.
+///
+/// Every *.txt is a table: one label a line, UTF-8. Blank lines, duplicates and
+/// lines that are not UTF-8 are left out and reported. name.topN.txt says that a
+/// prompt takes N labels of the table; artists.txt and sites.txt hold names, of
+/// which labels are made ("by Monet", "trending on flickr").
+///
+/// Run again, it encodes only labels that the index does not hold yet. Stopped
+/// by Ctrl-C or killed, it goes on where it was when it is run again.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub(crate) struct Args {
+    /// Dictionaries: text files, or folders of *.txt
+    #[arg(required = true, value_name = "DICTS")]
+    dictionaries: Vec<PathBuf>,
+
+    /// Where indexes are kept: the index goes into a folder there, named after
+    /// the model
+    #[arg(short, long, value_name = "INDEXES")]
+    output: PathBuf,
+
+    /// The model: "starter", a folder, a hub id, or an open_clip name
+    #[arg(long, value_name = "MODEL", default_value = "starter")]
+    model: String,
+
+    /// Rows of a shard at most
+    #[arg(long, value_name = "N", default_value = "32768")]
+    shard_rows: NonZeroUsize,
+
+    /// Print nothing but errors and, for each dictionary, how many lines were
+    /// found wanting
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// List every line found wanting, not only the first 20 of a dictionary
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+/// What a run needs, read and checked.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) dictionaries: Vec<Dictionary>,
+    pub(crate) output: PathBuf,
+    pub(crate) model: String,
+    pub(crate) shard_rows: usize,
+    pub(crate) volume: Volume,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volume {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Args {
+    /// Reads the dictionaries, before a model is loaded for nothing.
+    pub(crate) fn resolve(self) -> Result<Options> {
+        let volume = match (self.quiet, self.verbose) {
+            (true, _) => Volume::Quiet,
+            (_, true) => Volume::Verbose,
+            _ => Volume::Normal,
+        };
+        Ok(Options {
+            dictionaries: open_all(&self.dictionaries)?,
+            output: self.output,
+            model: self.model,
+            shard_rows: self.shard_rows.get(),
+            volume,
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line: arguments in, words on stderr and an exit code out.
+//!
+//! Exit codes: 0, the index stands; 2, it does not, and stderr says why. The
+//! work is the library's.
+
+mod args;
+mod interrupt;
+mod model;
+
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use build_index::meter::Meter;
+use build_index::{Builder, Report, Result, talk};
+use clap::Parser;
+use indicatif::ProgressDrawTarget;
+
+use args::{Args, Options, Volume};
+use model::Model;
+
+/// Findings listed of one dictionary, unless all are asked for.
+const FINDINGS: usize = 20;
+
+/// Runs the command.
+pub(crate) fn main() -> ExitCode {
+    let mut err = io::stderr();
+    let done = Args::parse().resolve().and_then(|options| {
+        let meter = match options.volume {
+            Volume::Quiet => Meter::quiet(),
+            _ if err.is_terminal() => Meter::bar(ProgressDrawTarget::stderr()),
+            _ => Meter::lines(io::stderr()),
+        };
+        interrupt::listen();
+        run(&options, |name| model::open(name, options.volume), interrupt::asked, meter, &mut err)
+    });
+    match done {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be listening any more: the exit code says it too.
+            let _ = talk::explain(&error, error.hint().as_deref(), &mut err);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Lists what was found in the dictionaries, opens the model, builds, reports.
+fn run(
+    options: &Options,
+    open: impl FnOnce(&str) -> Result<Model>,
+    stop: impl Fn() -> bool,
+    mut meter: Meter<'_>,
+    err: &mut dyn Write,
+) -> Result<Report> {
+    let limit = match options.volume {
+        Volume::Quiet => 0,
+        Volume::Normal => FINDINGS,
+        Volume::Verbose => usize::MAX,
+    };
+    for dictionary in &options.dictionaries {
+        let _ = talk::list_findings(dictionary, limit, err);
+    }
+    let model = open(&options.model)?;
+    let folder = options.output.join(&model.slug);
+    let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
+        .shard_rows(options.shard_rows);
+    let built = builder.build(&options.dictionaries, &folder, |progress| {
+        meter.update(progress);
+        if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    meter.finish();
+    let report = built?;
+    if options.volume != Volume::Quiet {
+        let _ = writeln!(err, "{report}");
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! The model that `--model` names.
+
+use std::io::{self, IsTerminal, Write};
+
+use build_index::Result;
+use build_index::fetching::Fetching;
+use indicatif::ProgressDrawTarget;
+use interrogate::encoder::TextEncoder;
+use interrogate::models::{self, Options};
+
+use super::args::Volume;
+
+/// What a build needs of a model.
+pub(crate) struct Model {
+    /// What people call it.
+    pub(crate) id: String,
+    /// The name of its index's folder.
+    pub(crate) slug: String,
+    /// What tells it from others of that name.
+    pub(crate) fingerprint: String,
+    /// Its text half.
+    pub(crate) encoder: Box<dyn TextEncoder>,
+}
+
+/// Opens the model `name`, telling `talk` of its notice and of what is fetched.
+pub(crate) fn open(name: &str, volume: Volume) -> Result<Model> {
+    let options = Options::from_vars(|name| std::env::var(name).ok());
+    let mut err = io::stderr();
+    let mut fetching = match volume {
+        Volume::Quiet => Fetching::quiet(),
+        _ if err.is_terminal() => Fetching::bar(ProgressDrawTarget::stderr()),
+        _ => Fetching::lines(io::stderr()),
+    };
+    let opened = models::Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
+    fetching.finish();
+    let model = opened?;
+    if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {
+        let _ = writeln!(err, "{notice}");
+    }
+    Ok(Model {
+        id: model.id(),
+        slug: model.slug(),
+        fingerprint: model.fingerprint()?,
+        encoder: model.text_encoder()?,
+    })
+}

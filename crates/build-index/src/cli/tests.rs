@@ -1,0 +1,98 @@
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
+use interrogate::index::Index;
+
+use super::*;
+
+/// A row is a label's length and 1.
+struct Lengths;
+
+impl TextEncoder for Lengths {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn tokenize(&self, texts: &[&str]) -> interrogate::Result<Tokens> {
+        let mut tokens = Tokens::new();
+        texts.iter().for_each(|text| tokens.push(&[text.len() as u32]));
+        Ok(tokens)
+    }
+    fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
+        Embeddings::new(2, tokens.iter().flat_map(|ids| [ids[0] as f32, 1.0]).collect())
+    }
+}
+
+fn open(name: &str) -> Result<Model> {
+    Ok(Model {
+        id: name.to_owned(),
+        slug: "slug".to_owned(),
+        fingerprint: "f".to_owned(),
+        encoder: Box::new(Lengths),
+    })
+}
+
+/// Runs the command over `dictionary`; what it says, and what came of it.
+fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Report>) {
+    let dicts = folder.join("mediums.txt");
+    fs::write(&dicts, dictionary).unwrap();
+    let indexes = folder.join("indexes");
+    let mut typed = vec!["build-index", dicts.to_str().unwrap(), "-o", indexes.to_str().unwrap()];
+    typed.extend(more);
+    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let mut err = Vec::new();
+    let done = run(&options, open, || false, Meter::quiet(), &mut err);
+    (String::from_utf8(err).unwrap(), done)
+}
+
+#[test]
+fn the_arguments_hang_together() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn it_builds_an_index_and_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let (said, report) = command(folder.path(), "a\nbb\n", &["--model", "m", "--shard-rows", "1"]);
+    assert_eq!(report.unwrap().encoded, 2);
+    assert!(said.contains("table    mediums: 2 labels in 2 shards\n"), "{said}");
+    let index = Index::open(&folder.path().join("indexes/slug")).unwrap();
+    assert_eq!(index.manifest().model().id, "m");
+}
+
+#[test]
+fn findings_are_listed_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("a\n{}", "\n".repeat(25));
+    let lines = |more: &[&str]| {
+        let (said, _) = command(folder.path(), &text, more);
+        let findings = said.lines().filter(|line| line.contains("mediums.txt: "));
+        findings.map(|line| line.rsplit_once("mediums.txt: ").unwrap().1.to_owned()).collect()
+    };
+    let normal: Vec<String> = lines(&[]);
+    assert_eq!((normal.len(), &normal[0][..]), (21, "line 2: blank, left out"));
+    assert_eq!(normal[20], "5 more findings");
+    assert_eq!(lines(&["--verbose"]).len(), 25);
+    assert_eq!(lines(&["--quiet"]), ["25 findings"]);
+}
+
+#[test]
+fn quiet_says_nothing_where_nothing_is_wanting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (said, report) = command(folder.path(), "a\n", &["--quiet"]);
+    assert_eq!((said.as_str(), report.unwrap().labels), ("", 1));
+}
+
+#[test]
+fn asked_to_stop_it_stops_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let dicts = folder.path().join("a.txt");
+    fs::write(&dicts, "a").unwrap();
+    let typed = ["x".as_ref(), dicts.as_os_str(), "-o".as_ref(), folder.path().as_os_str()];
+    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let mut err = Vec::new();
+    let error = run(&options, open, || true, Meter::quiet(), &mut err).unwrap_err();
+    assert_eq!(error.to_string(), "stopped after 0 of 1 labels");
+    assert!(error.hint().unwrap().contains("run the same command again"));
+}

@@ -1,0 +1,125 @@
+//! Which dictionaries there are: files as given, and the `*.txt` of folders.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use interrogate::Error as LibraryError;
+
+use super::Dictionary;
+use crate::{Error, Result};
+
+/// Reads each dictionary of `paths`, files and folders of `*.txt`. They come in
+/// the order of their tables' names.
+///
+/// # Errors
+/// [`Error::NoDictionary`] where a folder has none, [`Error::TableTwice`], and
+/// those of [`Dictionary::open`].
+pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
+    let mut dictionaries = Vec::new();
+    for path in paths {
+        let kind = fs::metadata(path).map_err(LibraryError::io("read", path))?;
+        let files = if kind.is_dir() { text_files(path)? } else { vec![path.clone()] };
+        for file in files {
+            dictionaries.push(Dictionary::open(&file)?);
+        }
+    }
+    each_table_once(&dictionaries)?;
+    dictionaries.sort_by(|a, b| a.table().cmp(b.table()));
+    Ok(dictionaries)
+}
+
+/// Refuses two dictionaries for one table.
+pub(crate) fn each_table_once(dictionaries: &[Dictionary]) -> Result<()> {
+    let mut tables: HashMap<String, &Path> = HashMap::new();
+    for dictionary in dictionaries {
+        // A file system may hold `Flavors` and `flavors` for one.
+        let name = dictionary.table().to_lowercase();
+        if let Some(first) = tables.insert(name, dictionary.path()) {
+            return Err(Error::TableTwice {
+                name: dictionary.table().to_owned(),
+                first: first.to_owned(),
+                second: dictionary.path().to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The `*.txt` of a folder, sorted, hidden ones left out.
+fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = || LibraryError::io("read", folder);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable())? {
+        let path = entry.map_err(unreadable())?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let text = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
+        if hidden || !text {
+            continue;
+        }
+        if path.is_dir() {
+            return Err(LibraryError::mismatch(&path, "kind", "a file", "a folder").into());
+        }
+        files.push(path);
+    }
+    if files.is_empty() {
+        return Err(Error::NoDictionary { path: folder.to_owned() });
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of files, named and filled.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        folder
+    }
+
+    fn open(paths: &[&Path]) -> Result<Vec<Dictionary>> {
+        open_all(&paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>())
+    }
+
+    fn error(paths: &[&Path]) -> String {
+        open(paths).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_text_file_of_a_folder_is_a_table_and_others_are_not() {
+        let a =
+            folder(&[("b.txt", "x"), ("README.md", "no"), (".hidden.txt", "no"), ("C.TXT", "y")]);
+        let b = folder(&[("a.txt", "z")]);
+        let found = open(&[a.path(), &b.path().join("a.txt")]).unwrap();
+        let tables: Vec<_> = found.iter().map(Dictionary::table).collect();
+        assert_eq!(tables, ["C", "a", "b"]);
+    }
+
+    #[test]
+    fn a_folder_without_dictionaries_is_named() {
+        let empty = folder(&[]);
+        assert!(error(&[empty.path()]).starts_with("no dictionary (*.txt) in "));
+        let missing = empty.path().join("dicts");
+        assert_eq!(error(&[&missing]), format!("cannot read {}", missing.display()));
+    }
+
+    #[test]
+    fn a_folder_named_like_a_dictionary_is_named() {
+        let a = folder(&[("b.txt", "x")]);
+        fs::create_dir(a.path().join("x.txt")).unwrap();
+        assert!(error(&[a.path()]).ends_with("x.txt: kind: expected a file, found a folder"));
+    }
+
+    #[test]
+    fn one_table_from_two_files_is_refused() {
+        for (one, other) in [("a.txt", "A.top2.txt"), ("sites.txt", "trendings.txt")] {
+            let a = folder(&[(one, "x"), (other, "y")]);
+            assert!(error(&[a.path()]).starts_with("two dictionaries for table "), "{one}");
+        }
+        let a = folder(&[("a.txt", "x")]);
+        assert!(error(&[a.path(), a.path()]).starts_with("two dictionaries for table a: "));
+    }
+}

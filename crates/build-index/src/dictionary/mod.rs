@@ -1,0 +1,176 @@
+//! Dictionaries: a text file of labels becomes the labels of one table.
+//!
+//! Which lines are labels is for `lines`, what is made of artists and sites for
+//! `template`, which files there are for `folder`. Here the file's name is read
+//! and the three are put together.
+
+mod folder;
+mod lines;
+mod template;
+
+pub(crate) use folder::each_table_once;
+pub use folder::open_all;
+pub use lines::{Finding, Flaw};
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use interrogate::index::format::is_table_name;
+
+use crate::{Error, Result};
+use template::Template;
+
+/// The labels of one table, and what was noticed when they were read.
+#[derive(Clone, Debug)]
+pub struct Dictionary {
+    path: PathBuf,
+    table: String,
+    top: Option<u32>,
+    labels: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+impl Dictionary {
+    /// Reads the dictionary at `path`.
+    ///
+    /// The table's name is the file's without `.txt`; `name.topN.txt` also says
+    /// that a prompt takes `N` labels of it. `artists.txt` and `sites.txt` hold
+    /// names that labels are made of: see the crate's dicts/PROVENANCE.md.
+    ///
+    /// # Errors
+    /// [`interrogate::Error::Io`] where the file cannot be read,
+    /// [`Error::TableName`], [`Error::Top`], [`Error::Utf16`], and
+    /// [`Error::NoLabel`] where no line is a label.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(interrogate::Error::io("read", path))?;
+        Self::parse(path, &bytes)
+    }
+
+    /// The same for the bytes of a file; `path` gives the name.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), reading aside.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let (name, top) = table_of(path)?;
+        let lines::Read { lines, labels, mut findings } =
+            lines::read(bytes).ok_or_else(|| Error::Utf16 { path: path.to_owned() })?;
+        let names = lines::without_duplicates(labels, &mut findings);
+        if names.is_empty() {
+            return Err(Error::NoLabel { path: path.to_owned(), lines, left_out: lines });
+        }
+        let template = Template::of(&name);
+        let table = template.table().map_or(name, str::to_owned);
+        let labels = lines::without_duplicates(template.labels(names), &mut findings);
+        findings.sort_by_key(|finding| finding.line);
+        let labels = labels.into_iter().map(|(_, label)| label).collect();
+        Ok(Dictionary { path: path.to_owned(), table, top, labels, findings })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name of the table that it makes.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// How many of its labels a prompt takes, where the file's name says so.
+    pub fn top(&self) -> Option<u32> {
+        self.top
+    }
+
+    /// The labels, each once, in the order of the file.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// What was noticed, by line.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+/// `dir/flavors.top3.txt` is `("flavors", Some(3))`.
+fn table_of(path: &Path) -> Result<(String, Option<u32>)> {
+    let path = path.to_owned();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let digits = |(_, n): &(&str, &str)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+    let (name, top) = match name.rsplit_once(".top").filter(digits) {
+        None => (name, None),
+        Some((table, n)) => match n.parse() {
+            Ok(top) => (table.to_owned(), Some(top)),
+            Err(_) => return Err(Error::Top { found: n.to_owned(), path }),
+        },
+    };
+    if is_table_name(&name) { Ok((name, top)) } else { Err(Error::TableName { path, name }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str, text: &str) -> Result<Dictionary> {
+        Dictionary::parse(Path::new(name), text.as_bytes())
+    }
+
+    #[test]
+    fn the_file_s_name_gives_table_and_top() {
+        for (file, table, top) in [
+            ("a/flavors.txt", "flavors", None),
+            ("flavors.top3.txt", "flavors", Some(3)),
+            ("flavors.top0.txt", "flavors", Some(0)),
+            ("flavors.topten.txt", "flavors.topten", None),
+            ("flavors.top.txt", "flavors.top", None),
+            ("artists.top1.txt", "artists", Some(1)),
+            ("my list.TXT", "my list", None),
+        ] {
+            let dictionary = parse(file, "x").unwrap();
+            assert_eq!((dictionary.table(), dictionary.top()), (table, top), "{file}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_table_can_bear_are_refused() {
+        for file in ["a:b.txt", ".txt.txt", "..", ".top3.txt", "x\u{7}.txt"] {
+            assert!(matches!(parse(file, "x"), Err(Error::TableName { .. })), "{file}");
+        }
+        let error = parse("x.top99999999999.txt", "x").unwrap_err();
+        assert!(matches!(error, Error::Top { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_a_label_is_an_error() {
+        for text in ["", "\n", " \n\t\r\n", "\u{feff}"] {
+            let error = parse("x.txt", text).unwrap_err().to_string();
+            assert!(error.starts_with("no label in x.txt: "), "{text:?}: {error}");
+        }
+        let error = parse("x.txt", "\n\n").unwrap_err().to_string();
+        assert_eq!(error, "no label in x.txt: 2 of 2 lines left out");
+    }
+
+    #[test]
+    fn artists_become_by_and_inspired_by() {
+        let artists = parse("artists.txt", "Monet\nKlimt\nMonet\n").unwrap();
+        let labels = ["by Monet", "by Klimt", "inspired by Monet", "inspired by Klimt"];
+        assert_eq!(artists.labels(), labels);
+        assert_eq!(artists.findings().len(), 1, "a name that comes twice is found once");
+    }
+
+    #[test]
+    fn sites_become_trendings() {
+        let sites = parse("sites.txt", "flickr\n").unwrap();
+        let labels =
+            ["flickr", "trending on flickr", "featured on flickr", "flickr contest winner"];
+        assert_eq!((sites.table(), sites.labels()), ("trendings", &labels.map(str::to_owned)[..]));
+    }
+
+    #[test]
+    fn a_label_that_a_template_makes_twice_is_found() {
+        let sites = parse("sites.txt", "a\ntrending on a\n").unwrap();
+        assert_eq!(sites.labels().len(), 7);
+        let found = sites.findings()[0].to_string();
+        assert_eq!(found, "line 1: \"trending on a\" stands on line 2 already, left out");
+    }
+}

@@ -1,0 +1,54 @@
+//! Labels made of names: "by Monet" of Monet, "trending on flickr" of flickr.
+//!
+//! Tables and order are clip-interrogator 0.6.0's, so that rows and their ties
+//! compare.
+
+/// What is made of the lines of a dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Template {
+    /// The lines themselves.
+    Plain,
+    /// "by A" for all artists, then "inspired by A" for all.
+    Artists,
+    /// All sites, then "trending on S" for all, "featured on S" for all, and
+    /// "S contest winner" for all.
+    Sites,
+}
+
+impl Template {
+    /// The template for a dictionary of this name.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "artists" => Template::Artists,
+            "sites" => Template::Sites,
+            _ => Template::Plain,
+        }
+    }
+
+    /// The table that it makes, where that is not the dictionary's name.
+    pub(super) fn table(self) -> Option<&'static str> {
+        (self == Template::Sites).then_some("trendings")
+    }
+
+    /// What stands before and after the name, one label a name for each.
+    fn forms(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Template::Plain => &[("", "")],
+            Template::Artists => &[("by ", ""), ("inspired by ", "")],
+            Template::Sites => {
+                &[("", ""), ("trending on ", ""), ("featured on ", ""), ("", " contest winner")]
+            }
+        }
+    }
+
+    /// The labels made of `names`, each with the line of its name.
+    pub(super) fn labels(self, names: Vec<(usize, String)>) -> Vec<(usize, String)> {
+        if self == Template::Plain {
+            return names;
+        }
+        let fill = |&(before, after): &'static (&str, &str)| {
+            names.iter().map(move |(line, name)| (*line, format!("{before}{name}{after}")))
+        };
+        self.forms().iter().flat_map(fill).collect()
+    }
+}

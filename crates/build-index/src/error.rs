@@ -1,0 +1,192 @@
+//! What can go wrong in a build, beside what goes wrong in the library.
+
+use std::path::PathBuf;
+
+/// A result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The library below refused: a file, the model, or the index.
+    #[error(transparent)]
+    Library(#[from] interrogate::Error),
+    /// No dictionary was given, or the folder holds none: put a `.txt` file
+    /// there, one label a line.
+    #[error("no dictionary (*.txt) in {}", path.display())]
+    NoDictionary {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A dictionary has no label: each of its lines was left out, or it has none.
+    #[error("no label in {}: {left_out} of {lines} lines left out", path.display())]
+    NoLabel {
+        /// The dictionary.
+        path: PathBuf,
+        /// Lines it has.
+        lines: usize,
+        /// Lines that hold no usable label.
+        left_out: usize,
+    },
+    /// A dictionary is UTF-16, as some editors save it: save it as UTF-8.
+    #[error("{}: expected UTF-8, found UTF-16", path.display())]
+    Utf16 {
+        /// The dictionary.
+        path: PathBuf,
+    },
+    /// A file's name does not do as a table's: rename the file.
+    #[error("{}: {name:?} cannot name a table", path.display())]
+    TableName {
+        /// The dictionary.
+        path: PathBuf,
+        /// The name that was made of it.
+        name: String,
+    },
+    /// Two dictionaries make tables of one name: rename or leave out one.
+    #[error("two dictionaries for table {name}: {} and {}", first.display(), second.display())]
+    TableTwice {
+        /// The table's name.
+        name: String,
+        /// A dictionary for it.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
+    /// A file's name asks for more labels a prompt than can be counted.
+    #[error("{}: top{found} is more than {}", path.display(), u32::MAX)]
+    Top {
+        /// The dictionary.
+        path: PathBuf,
+        /// The digits after "top".
+        found: String,
+    },
+    /// A table would have more shards than the format numbers: ask for more rows
+    /// a shard.
+    #[error("table {table} would have {found} shards, expected at most {most}")]
+    Shards {
+        /// The table.
+        table: String,
+        /// The shards that its labels would take.
+        found: usize,
+        /// The shards that a table may have.
+        most: usize,
+    },
+    /// Another build of the same index is running: wait for it, or end it.
+    #[error("{} is being built by another process{}", path.display(), with_pid(*pid))]
+    Locked {
+        /// The index's folder.
+        path: PathBuf,
+        /// The other's process id, where it can be read.
+        pid: Option<u32>,
+    },
+    /// The build was told to stop. What was encoded is kept: run it again.
+    #[error("stopped after {done} of {total} labels")]
+    Stopped {
+        /// Labels encoded, in this build or before it.
+        done: usize,
+        /// Labels to encode.
+        total: usize,
+    },
+    /// The encoder gave another number of rows than it was given labels: a bug
+    /// of the encoder.
+    #[error("the encoder gave {found} rows for {expected} labels")]
+    Rows {
+        /// Labels given.
+        expected: usize,
+        /// Rows returned.
+        found: usize,
+    },
+    /// A label that was encoded has no row when its table is written: a file of
+    /// the build was changed under it. Run it again.
+    #[error("the row of {label:?} is lost")]
+    RowLost {
+        /// The label.
+        label: String,
+    },
+}
+
+impl Error {
+    /// What to try next, one sentence without a full stop; `None` where the
+    /// message says it all.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Library(error) => return error.hint(),
+            Error::NoDictionary { .. } => "put a .txt file there, one label a line",
+            Error::NoLabel { .. } => "write one label a line, in UTF-8, or leave the file out",
+            Error::Utf16 { .. } => "save the file as UTF-8",
+            Error::TableName { .. } => {
+                "name the file by letters, digits, '-', '_', '.' and spaces, 128 bytes at most"
+            }
+            Error::TableTwice { .. } => "rename one of the files, or leave it out",
+            Error::Top { .. } => "name the file like flavors.top3.txt",
+            Error::Shards { .. } => "allow more rows a shard (--shard-rows)",
+            Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
+            Error::Stopped { .. } => "run the same command again; it goes on where it stopped",
+            Error::RowLost { .. } => "run the same command again; let no other program write there",
+            Error::Rows { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn with_pid(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_says_where_what_and_what_next() {
+        let path = PathBuf::from("x.txt");
+        let cases = [
+            (Error::NoDictionary { path: "d".into() }, "no dictionary (*.txt) in d", "one label"),
+            (
+                Error::NoLabel { path: path.clone(), lines: 3, left_out: 3 },
+                "no label in x.txt: 3 of 3 lines left out",
+                "UTF-8",
+            ),
+            (Error::Utf16 { path: path.clone() }, "x.txt: expected UTF-8, found UTF-16", "save"),
+            (
+                Error::TableName { path: path.clone(), name: "a:b".into() },
+                "x.txt: \"a:b\" cannot name a table",
+                "letters",
+            ),
+            (
+                Error::TableTwice { name: "x".into(), first: path.clone(), second: "y".into() },
+                "two dictionaries for table x: x.txt and y",
+                "rename",
+            ),
+            (
+                Error::Top { path: path.clone(), found: "5000000000".into() },
+                "x.txt: top5000000000 is more than 4294967295",
+                "flavors.top3.txt",
+            ),
+            (
+                Error::Shards { table: "x".into(), found: 9, most: 8 },
+                "table x would have 9 shards, expected at most 8",
+                "--shard-rows",
+            ),
+            (
+                Error::Locked { path: "i".into(), pid: Some(7) },
+                "i is being built by another process (pid 7)",
+                "wait",
+            ),
+            (
+                Error::Locked { path: "i".into(), pid: None },
+                "i is being built by another process",
+                "wait",
+            ),
+            (Error::RowLost { label: "8k".into() }, "the row of \"8k\" is lost", "again"),
+            (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "goes on"),
+        ];
+        for (error, message, hint) in cases {
+            assert_eq!(error.to_string(), message);
+            assert!(error.hint().unwrap().contains(hint), "{error}");
+        }
+        let rows = Error::Rows { expected: 2, found: 1 };
+        assert_eq!(rows.to_string(), "the encoder gave 1 rows for 2 labels");
+    }
+}

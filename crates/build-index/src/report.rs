@@ -1,0 +1,105 @@
+//! What a build has done.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use interrogate::index::TableEntry;
+
+use crate::talk::bytes;
+
+/// The account of one build.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The index's folder.
+    pub folder: PathBuf,
+    /// The model that it is of.
+    pub model: String,
+    /// Its tables, by name.
+    pub tables: Vec<TableReport>,
+    /// Labels of all tables.
+    pub labels: usize,
+    /// Labels that were encoded, each once however many tables hold it.
+    pub encoded: usize,
+    /// Labels whose rows an earlier build, stopped or killed, had left behind.
+    pub resumed: usize,
+    /// Labels whose rows the index held that stood here before.
+    pub reused: usize,
+    /// Tokens of the labels that were encoded.
+    pub tokens: usize,
+    /// Size of the index's files.
+    pub bytes: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Why the index that stood here could not be used, where there was one.
+    pub discarded: Option<interrogate::Error>,
+}
+
+/// One table of a [`Report`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableReport {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: usize,
+    /// Its shards.
+    pub shards: usize,
+}
+
+impl TableReport {
+    pub(crate) fn of(entry: &TableEntry) -> Self {
+        TableReport { name: entry.name.clone(), labels: entry.labels, shards: entry.shards.len() }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = &self.discarded {
+            writeln!(f, "the index that stood here could not be used: {error}")?;
+        }
+        writeln!(f, "index    {}", self.folder.display())?;
+        writeln!(f, "model    {}", self.model)?;
+        for TableReport { name, labels, shards } in &self.tables {
+            let plural = if *shards == 1 { "" } else { "s" };
+            writeln!(f, "table    {name}: {labels} labels in {shards} shard{plural}")?;
+        }
+        let Report { labels, encoded, resumed, reused, tokens, .. } = self;
+        let distinct = encoded + resumed + reused;
+        writeln!(
+            f,
+            "labels   {labels}, {distinct} of them distinct: {encoded} encoded ({tokens} tokens), {resumed} taken from a build before, {reused} from the index before"
+        )?;
+        writeln!(f, "size     {}", bytes(self.bytes))?;
+        write!(f, "time     {:.1} s", self.elapsed.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_as_lines() {
+        let report = Report {
+            folder: "indexes/m".into(),
+            model: "m".into(),
+            tables: vec![TableReport { name: "flavors".into(), labels: 6, shards: 1 }],
+            labels: 6,
+            encoded: 3,
+            resumed: 1,
+            reused: 1,
+            tokens: 12,
+            bytes: 10_240,
+            elapsed: Duration::from_millis(1_250),
+            discarded: None,
+        };
+        let text = "index    indexes/m
+model    m
+table    flavors: 6 labels in 1 shard
+labels   6, 5 of them distinct: 3 encoded (12 tokens), 1 taken from a build before, 1 from the index before
+size     10.2 kB
+time     1.2 s";
+        assert_eq!(report.to_string(), text);
+    }
+}

@@ -1,0 +1,106 @@
+//! Errors, findings and sizes in words, for whoever has a terminal.
+//!
+//! Everything is written to a writer that the caller brings; what the words
+//! are about is elsewhere.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use crate::Dictionary;
+
+/// Writes an error with its causes, and what to try next:
+///
+/// ```text
+/// error: cannot read dicts
+///   cause: No such file or directory (os error 2)
+/// hint: check the spelling; relative paths start at the working folder
+/// ```
+///
+/// # Errors
+/// The writer's.
+pub fn explain(error: &dyn Error, hint: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "error: {error}")?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        writeln!(out, "  cause: {error}")?;
+        cause = error.source();
+    }
+    hint.map_or(Ok(()), |hint| writeln!(out, "hint: {hint}"))
+}
+
+/// Writes what was noticed in a dictionary, a line each, `limit` at most; then
+/// how many more there are.
+///
+/// # Errors
+/// The writer's.
+pub fn list_findings(dictionary: &Dictionary, limit: usize, out: &mut dyn Write) -> io::Result<()> {
+    let path = dictionary.path().display();
+    let findings = dictionary.findings();
+    for finding in findings.iter().take(limit) {
+        writeln!(out, "{path}: {finding}")?;
+    }
+    match findings.len().saturating_sub(limit) {
+        0 => Ok(()),
+        more if limit == 0 => writeln!(out, "{path}: {more} findings"),
+        more => writeln!(out, "{path}: {more} more findings"),
+    }
+}
+
+/// A size in decimal units: `512 B`, `103.4 MB`.
+pub fn bytes(n: u64) -> String {
+    let mut size = n as f64;
+    let mut unit = "B";
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if size < 1000.0 {
+            break;
+        }
+        (size, unit) = (size / 1000.0, larger);
+    }
+    if unit == "B" { format!("{n} B") } else { format!("{size:.1} {unit}") }
+}
+
+/// A time in the two largest units: `8 s`, `2 min 5 s`, `1 h 3 min`.
+pub fn seconds(n: u64) -> String {
+    match n {
+        0..60 => format!("{n} s"),
+        60..3600 => format!("{} min {} s", n / 60, n % 60),
+        _ => format!("{} h {} min", n / 3600, n % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_error_comes_with_causes_and_hint() {
+        let denied = io::Error::new(io::ErrorKind::PermissionDenied, "denied");
+        let error = crate::Error::from(interrogate::Error::io("open", "x")(denied));
+        let text = written(|out| explain(&error, error.hint().as_deref(), out));
+        let hint = "you lack the permission; choose another folder or change its mode";
+        assert_eq!(text, format!("error: cannot open x\n  cause: denied\nhint: {hint}\n"));
+    }
+
+    #[test]
+    fn findings_are_listed_up_to_a_limit_and_then_counted() {
+        let dictionary = Dictionary::parse(Path::new("x.txt"), b"a\n\n\n\n").unwrap();
+        let listed = |limit| written(|out| list_findings(&dictionary, limit, out));
+        assert_eq!(listed(9).lines().count(), 3);
+        assert_eq!(listed(1), "x.txt: line 2: blank, left out\nx.txt: 2 more findings\n");
+        assert_eq!(listed(0), "x.txt: 3 findings\n");
+    }
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        assert_eq!([0, 999, 1000, 103_400_000].map(bytes), ["0 B", "999 B", "1.0 kB", "103.4 MB"]);
+        assert_eq!([8, 125, 3780].map(seconds), ["8 s", "2 min 5 s", "1 h 3 min"]);
+    }
+}

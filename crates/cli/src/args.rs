@@ -1,0 +1,168 @@
+//! The arguments as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+/// What does this image look like, in words?
+///
+/// Ranks images against an index of labels and writes prompts. The index is
+/// built once per model, by the build-index program or at the first run.
+#[derive(Debug, Parser)]
+#[command(name = "interrogate", version, max_term_width = 96)]
+pub(crate) struct Args {
+    /// Say nothing on stderr but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One prompt an image: caption, medium, movement, flavors.
+    Prompt(Prompt),
+    /// The best labels of one table for each image.
+    Rank(Rank),
+    /// The model's own values: features of images, embeddings of texts.
+    #[command(subcommand)]
+    Embed(Embed),
+    /// Read every byte of an index and say whether it is whole.
+    Verify(Look),
+    /// What an index holds: model, tables, shards. Reads the headers alone.
+    Info(Look),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Prompt {
+    #[command(flatten)]
+    pub(crate) images: Images,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The caption that every prompt begins with.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) caption: Option<String>,
+    /// How many flavors a prompt takes.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) max_flavors: usize,
+    /// Labels that score lower stay out of the prompt; JSONL lists them all the
+    /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f32>,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Rank {
+    #[command(flatten)]
+    pub(crate) images: Images,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The table to rank; several, separated by commas, are ranked as one.
+    #[arg(long, short, value_name = "TABLE", value_delimiter = ',', default_value = "flavors")]
+    pub(crate) table: Vec<String>,
+    /// How many labels an image gets.
+    #[arg(short, value_name = "N", default_value_t = 10)]
+    pub(crate) k: usize,
+    /// The worst labels instead, worst first.
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Embed {
+    /// The features of images, of unit length.
+    Images {
+        #[command(flatten)]
+        images: Images,
+        #[command(flatten)]
+        model: ModelChoice,
+        #[command(flatten)]
+        format: Lines,
+    },
+    /// The embeddings of texts, of unit length.
+    Texts {
+        /// The texts; `-` alone reads them from stdin, one a line.
+        #[arg(required = true, value_name = "TEXT")]
+        texts: Vec<String>,
+        #[command(flatten)]
+        model: ModelChoice,
+        #[command(flatten)]
+        format: Lines,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Look {
+    /// The index. [default: the only one under indexes/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) index: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+#[group(skip)] // its name would meet that of `embed images`
+pub(crate) struct Images {
+    /// Image files, folders of them, or globs; taken in sorted order.
+    #[arg(required = true, value_name = "IMAGES")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How many images go through the model together.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) batch_size: u16,
+}
+
+/// Which index and which model.
+#[derive(Debug, Group)]
+pub(crate) struct Source {
+    /// The index. [default: the model's under indexes/, or the only one there]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) index: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelChoice,
+    /// Where the dictionaries are, for an index that must be built first.
+    #[arg(long, value_name = "DIR", default_value = "dicts")]
+    pub(crate) dicts: PathBuf,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ModelChoice {
+    /// starter, a checkpoint folder, a hub id (owner/name), or an open_clip name
+    /// (ViT-L-14/openai). [default: the index's, or starter]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Group)]
+pub(crate) struct Lines {
+    /// Lines for people, or one JSON object a line. [default: text; embed: jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+impl Lines {
+    pub(crate) fn or(self, default: Format) -> Format {
+        self.format.unwrap_or(default)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

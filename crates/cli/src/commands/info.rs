@@ -1,0 +1,61 @@
+//! `interrogate info`: what an index holds.
+
+use serde::Serialize;
+
+use crate::args::{Format, Look};
+use crate::fault::{Fault, Outcome};
+use crate::opening;
+use crate::output::Output;
+
+/// One table as a JSON object.
+#[derive(Serialize)]
+struct Row<'a> {
+    index: &'a str,
+    model: &'a str,
+    fingerprint: &'a str,
+    table: &'a str,
+    labels: usize,
+    dim: usize,
+    shards: usize,
+}
+
+/// Prints the index's tables.
+pub(crate) fn run(args: &Look) -> Result<Outcome, Fault> {
+    let index = opening::index(args.index.as_deref())?;
+    let manifest = index.manifest();
+    let model = manifest.model();
+    let format = args.format.or(Format::Text);
+    let mut output = Output::new();
+    let path = index.path().to_string_lossy();
+    if format == Format::Text {
+        let size = build_index::talk::bytes(index.bytes());
+        output.line(format_args!(
+            "{path}: model {}, {} values a row, {size}",
+            model.id,
+            index.dim()
+        ))?;
+        output.line(format_args!("fingerprint {}", model.fingerprint))?;
+    }
+    for table in manifest.tables() {
+        match format {
+            Format::Jsonl => output.json(&Row {
+                index: &path,
+                model: &model.id,
+                fingerprint: &model.fingerprint,
+                table: &table.name,
+                labels: table.labels,
+                dim: index.dim(),
+                shards: table.shards.len(),
+            })?,
+            Format::Text => {
+                let s = if table.shards.len() == 1 { "" } else { "s" };
+                let shards = table.shards.len();
+                output.line(format_args!(
+                    "{:>9}  {} ({shards} shard{s})",
+                    table.labels, table.name
+                ))?;
+            }
+        }
+    }
+    Ok(Outcome::default())
+}

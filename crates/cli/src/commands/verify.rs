@@ -1,0 +1,38 @@
+//! `interrogate verify`: is every byte of an index what was written?
+
+use serde::Serialize;
+
+use crate::args::{Format, Look};
+use crate::fault::{Fault, Outcome};
+use crate::opening;
+use crate::output::Output;
+use crate::talk::Talk;
+
+/// The answer as a JSON object.
+#[derive(Serialize)]
+struct Row<'a> {
+    index: &'a str,
+    tables: usize,
+    labels: usize,
+    whole: bool,
+}
+
+/// Reads all of the index; an error names the first file that is not whole.
+pub(crate) fn run(args: &Look, talk: &Talk) -> Result<Outcome, Fault> {
+    let index = opening::index(args.index.as_deref())?;
+    let bar = talk.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
+    let whole = index.verify(|read| bar.set_position(read.bytes));
+    bar.finish_and_clear();
+    whole?;
+    let path = index.path().to_string_lossy();
+    let labels = index.tables().iter().map(|table| table.len()).sum();
+    let tables = index.tables().len();
+    let mut output = Output::new();
+    match args.format.or(Format::Text) {
+        Format::Jsonl => output.json(&Row { index: &path, tables, labels, whole: true })?,
+        Format::Text => {
+            output.line(format_args!("{path}: whole: {tables} tables, {labels} labels"))?;
+        }
+    }
+    Ok(Outcome::default())
+}

@@ -1,0 +1,108 @@
+//! How a run ends: the exit codes, and what stops it.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::talk::Talk;
+
+/// How a run that came to its end went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Images answered.
+    pub(crate) done: usize,
+    /// Images that failed.
+    pub(crate) failed: usize,
+}
+
+impl Outcome {
+    /// 0 where nothing failed, 1 where some images did, 2 where all did.
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Outcome { failed: 0, .. } => ExitCode::SUCCESS,
+            Outcome { done: 0, .. } => ExitCode::from(2),
+            _ => ExitCode::from(1),
+        }
+    }
+}
+
+/// What stops a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The library refused.
+    #[error(transparent)]
+    Library(#[from] interrogate::Error),
+    /// The index could not be built.
+    #[error(transparent)]
+    Build(#[from] build_index::Error),
+    /// Nobody reads stdout any more, or it cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+    /// No image stands where one was named.
+    #[error("{}: {problem}", path.display())]
+    NoImage {
+        /// As typed.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A glob that does not parse.
+    #[error("{pattern}: not a glob")]
+    Glob {
+        /// As typed.
+        pattern: String,
+        /// Why.
+        source: glob::PatternError,
+    },
+    /// Which index is meant cannot be told.
+    #[error("{message}")]
+    Which {
+        /// What is there.
+        message: String,
+        /// What to type.
+        hint: String,
+    },
+}
+
+impl Fault {
+    /// Says what stopped the run and gives the exit code: a closed pipe is
+    /// success, all else is 2.
+    pub(crate) fn report(&self, talk: &Talk) -> ExitCode {
+        match self {
+            Fault::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
+            }
+            _ => talk.error(self, self.hint()),
+        }
+        ExitCode::from(2)
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Fault::Library(error) => error.hint(),
+            Fault::Build(error) => error.hint(),
+            Fault::Output(_) => None,
+            Fault::NoImage { .. } => Some(
+                "name image files, folders that hold some, or globs such as 'photos/*.jpg'".into(),
+            ),
+            Fault::Glob { .. } => Some("in a glob * ? and [a-z] are special".into()),
+            Fault::Which { hint, .. } => Some(hint.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_a_contract() {
+        let code = |done, failed| format!("{:?}", Outcome { done, failed }.code());
+        assert_eq!(code(3, 0), format!("{:?}", ExitCode::from(0)));
+        assert_eq!(code(2, 1), format!("{:?}", ExitCode::from(1)));
+        assert_eq!(code(0, 3), format!("{:?}", ExitCode::from(2)));
+        let talk = Talk::new(true);
+        let closed = Fault::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(format!("{:?}", closed.report(&talk)), format!("{:?}", ExitCode::from(0)));
+    }
+}

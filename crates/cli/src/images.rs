@@ -1,0 +1,124 @@
+//! Which images are meant: files, folders and globs become one sorted list.
+
+use std::path::{Path, PathBuf};
+
+use crate::fault::Fault;
+
+/// The endings by which a folder's images are told from its other files. A file
+/// that is named itself may have any.
+const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// The images that `named` stands for, sorted by path, each once.
+///
+/// A folder stands for what lies in it directly and ends like an image; a name
+/// that does not exist and has `*`, `?` or `[` is a glob. A file that does not
+/// exist stays in the list, so that it fails alone.
+///
+/// # Errors
+/// A folder or glob without an image, and one that cannot be read.
+pub(crate) fn collect(named: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let mut images = Vec::new();
+    for path in named {
+        let before = images.len();
+        if path.is_dir() {
+            folder(path, &mut images)?;
+        } else if let Some(pattern) = pattern(path) {
+            glob_matches(pattern, &mut images)?;
+        } else {
+            images.push(path.clone());
+        }
+        if images.len() == before {
+            let problem = if path.is_dir() { "no image in this folder" } else { "nothing matches" };
+            return Err(Fault::NoImage { path: path.clone(), problem });
+        }
+    }
+    images.sort();
+    images.dedup();
+    Ok(images)
+}
+
+fn folder(path: &Path, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
+    let unreadable = |e| Fault::Library(interrogate::Error::io("read", path)(e));
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry =
+            entry.map_err(|e| Fault::Library(interrogate::Error::io("read", path)(e)))?.path();
+        let ending = entry.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
+            images.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// The name as a glob, where it is one.
+fn pattern(path: &Path) -> Option<&str> {
+    let text = path.to_str()?;
+    (text.contains(['*', '?', '[']) && path.symlink_metadata().is_err()).then_some(text)
+}
+
+fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
+    let found = glob::glob(pattern)
+        .map_err(|source| Fault::Glob { pattern: pattern.to_owned(), source })?;
+    for path in found {
+        images.push(path.map_err(|e| {
+            let path = e.path().to_owned();
+            Fault::Library(interrogate::Error::io("read", path)(e.into()))
+        })?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(paths: &[PathBuf]) -> Vec<String> {
+        let name = |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().to_owned();
+        paths.iter().map(name).collect()
+    }
+
+    fn photos() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.JPG", "a.png", "notes.txt", "c [1].webp"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_folder_is_its_images_sorted() {
+        let folder = photos();
+        let found = collect(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(names(&found), ["a.png", "b.JPG", "c [1].webp"]);
+    }
+
+    #[test]
+    fn an_image_named_twice_is_taken_once() {
+        let folder = photos();
+        let found = collect(&[folder.path().join("*.png"), folder.path().join("a.png")]).unwrap();
+        assert_eq!(names(&found), ["a.png"]);
+    }
+
+    #[test]
+    fn a_file_with_brackets_in_its_name_is_a_file() {
+        let folder = photos();
+        assert_eq!(names(&collect(&[folder.path().join("c [1].webp")]).unwrap()), ["c [1].webp"]);
+    }
+
+    #[test]
+    fn a_missing_file_stays_to_fail_alone() {
+        let folder = photos();
+        assert_eq!(names(&collect(&[folder.path().join("none.png")]).unwrap()), ["none.png"]);
+    }
+
+    #[test]
+    fn a_folder_without_images_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = collect(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.ends_with(": no image in this folder"), "{error}");
+        let error = collect(&[folder.path().join("*.jpg")]).unwrap_err().to_string();
+        assert!(error.ends_with("*.jpg: nothing matches"), "{error}");
+        let error = collect(&[folder.path().join("***.jpg")]).unwrap_err().to_string();
+        assert!(error.ends_with(": not a glob"), "{error}");
+    }
+}

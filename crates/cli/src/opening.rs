@@ -1,0 +1,139 @@
+//! Which model and which index are meant, and the index built where there is
+//! none yet.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use build_index::fetching::Fetching;
+use build_index::meter::Meter;
+use build_index::{Builder, open_all};
+use indicatif::ProgressDrawTarget;
+use interrogate::index::Index;
+use interrogate::models::{Model, Options};
+
+use crate::args::{ModelChoice, Source};
+use crate::fault::Fault;
+use crate::talk::Talk;
+
+/// Where indexes are looked for.
+const INDEXES: &str = "indexes";
+
+/// The model where none is named.
+const DEFAULT_MODEL: &str = "starter";
+
+/// The model that was named, or the starter.
+pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
+    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), talk)
+}
+
+fn open_model(name: &str, talk: &Talk) -> Result<Model, Fault> {
+    let options = Options::from_vars(|name| std::env::var(name).ok());
+    let mut fetching = match (talk.is_quiet(), talk.is_live()) {
+        (true, _) => Fetching::quiet(),
+        (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
+        _ => Fetching::lines(io::stderr()),
+    };
+    let opened = Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
+    fetching.finish();
+    let model = opened?;
+    if let Some(notice) = model.notice() {
+        talk.note(notice);
+    }
+    Ok(model)
+}
+
+/// The index and its model. Where none stands for the model, it is built first.
+pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, Index), Fault> {
+    let named = match (&source.index, &source.model.model) {
+        (Some(folder), _) => Some(Index::open(folder)?),
+        (None, Some(_)) => None,
+        (None, None) => match &standing()?[..] {
+            [] => None,
+            [only] => Some(Index::open(only)?),
+            several => return Err(which(several)),
+        },
+    };
+    let choice = |index: &Index| {
+        source.model.model.clone().unwrap_or_else(|| index.manifest().model().id.clone())
+    };
+    match named {
+        Some(index) => Ok((open_model(&choice(&index), talk)?, index)),
+        None => {
+            let model = model(&source.model, talk)?;
+            let folder = Path::new(INDEXES).join(model.slug());
+            match Index::open(&folder) {
+                Ok(index) => Ok((model, index)),
+                Err(
+                    interrogate::Error::IndexMissing { .. }
+                    | interrogate::Error::IndexUnfinished { .. },
+                ) => {
+                    build(&model, &source.dicts, &folder, talk)?;
+                    Ok((model, Index::open(&folder)?))
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The index in `folder`, or the only one there is.
+pub(crate) fn index(folder: Option<&Path>) -> Result<Index, Fault> {
+    if let Some(folder) = folder {
+        return Ok(Index::open(folder)?);
+    }
+    match &standing()?[..] {
+        [] => Ok(Index::open(Path::new(INDEXES))?), // which says that there is none
+        [only] => Ok(Index::open(only)?),
+        several => Err(which(several)),
+    }
+}
+
+/// The folders under `indexes/` that hold an index, sorted.
+fn standing() -> Result<Vec<PathBuf>, Fault> {
+    let entries = match std::fs::read_dir(INDEXES) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(interrogate::Error::io("read", INDEXES)(error).into()),
+    };
+    let mut found: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.join("manifest.json").exists()).collect();
+    found.sort();
+    Ok(found)
+}
+
+fn which(several: &[PathBuf]) -> Fault {
+    let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
+    Fault::Which {
+        message: format!("{} indexes stand under {INDEXES}: {}", names.len(), names.join(", ")),
+        hint: format!("say which: --index {}, or --model", names[0]),
+    }
+}
+
+fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), Fault> {
+    let dictionaries = open_all(&[dicts.to_owned()])?;
+    talk.note(format_args!(
+        "no index of {} yet: building {} from {}, once; interrupted, it goes on at the next run",
+        model.id(),
+        folder.display(),
+        dicts.display()
+    ));
+    let mut meter = match (talk.is_quiet(), talk.is_live()) {
+        (true, _) => Meter::quiet(),
+        (_, true) => Meter::bar(ProgressDrawTarget::stderr()),
+        _ => Meter::lines(io::stderr()),
+    };
+    let encoder = model.text_encoder()?;
+    let fingerprint = model.fingerprint()?;
+    let report = Builder::new(encoder.as_ref(), &model.id(), &fingerprint).build(
+        &dictionaries,
+        folder,
+        |progress| {
+            meter.update(progress);
+            ControlFlow::Continue(())
+        },
+    );
+    meter.finish();
+    talk.note(report?);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Labels to token sequences, exactly as transformers' CLIP tokenizer does.
+//!
+//! Owns the cut to the context length and the end-of-text token. The pieces of
+//! the text (NFC, lower case, CLIP's split, byte-level BPE) are the `tokenizers`
+//! library's; where a checkpoint has no tokenizer.json, `legacy` puts them
+//! together.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::config::TextConfig;
+use super::legacy;
+use crate::encoder::Tokens;
+use crate::{Error, Result};
+
+/// Where a checkpoint keeps its tokenizer.
+#[derive(Clone, Debug)]
+pub(super) enum Files {
+    /// tokenizer.json.
+    Whole(PathBuf),
+    /// vocab.json and merges.txt.
+    Parts(PathBuf, PathBuf),
+}
+
+impl Files {
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Files::Whole(path) => vec![path],
+            Files::Parts(vocab, merges) => vec![vocab, merges],
+        }
+    }
+}
+
+/// A checkpoint's tokenizer, bound to its context length.
+#[derive(Debug)]
+pub(super) struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    path: PathBuf,
+    context_length: usize,
+    end_of_text: u32,
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer and checks it against the text tower's sizes.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Json`], [`Error::Tokenizer`] where a file cannot
+    /// be used; [`Error::Mismatch`] where it has more tokens than the tower, puts
+    /// no start and end around a text, or ends it with another token than
+    /// config.json says (2 is what old files say for all, and is not believed).
+    pub(super) fn open(files: &Files, config: &TextConfig) -> Result<Self> {
+        let (inner, path) = match files {
+            Files::Whole(path) => {
+                let text = std::fs::read(path).map_err(Error::io("read", path))?;
+                let inner = tokenizers::Tokenizer::from_bytes(text).map_err(refused(path))?;
+                (inner, path)
+            }
+            Files::Parts(vocab, merges) => (legacy::build(vocab, merges)?, vocab),
+        };
+        Self::new(inner, path, config)
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer, path: &Path, config: &TextConfig) -> Result<Self> {
+        // A file may ask for both; the cut is done here, padding never.
+        inner.with_truncation(None).map_err(refused(path))?.with_padding(None);
+        let tokens = inner.get_vocab_size(true);
+        if tokens > config.vocab_size {
+            let expected = format!("at most {}", config.vocab_size);
+            return Err(Error::mismatch(path, "tokens", expected, tokens));
+        }
+        let around = inner.encode_fast("", true).map_err(refused(path))?;
+        let &[_start, end_of_text] = around.get_ids() else {
+            let found = format!("{} tokens", around.len());
+            return Err(Error::mismatch(path, "empty text", "a start and an end token", found));
+        };
+        if let Some(said) = config.eos_token_id.filter(|&said| said != 2 && said != end_of_text) {
+            let expected = format!("{said} as in config.json");
+            return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
+        }
+        let context_length = config.max_position_embeddings;
+        Ok(Tokenizer { inner, path: path.to_owned(), context_length, end_of_text })
+    }
+
+    /// Tokens in a sequence at most, start and end included.
+    pub(super) fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// The token that ends every sequence.
+    pub(super) fn end_of_text(&self) -> u32 {
+        self.end_of_text
+    }
+
+    /// The sequences of `texts`, in their order. A text that spells the
+    /// end-of-text token itself ends there, which is where the tower would be
+    /// read anyway.
+    pub(super) fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
+        let sequences: Vec<Vec<u32>> =
+            texts.par_iter().map(|text| self.sequence(text)).collect::<Result<_>>()?;
+        let mut tokens = Tokens::new();
+        sequences.iter().for_each(|ids| tokens.push(ids));
+        Ok(tokens)
+    }
+
+    fn sequence(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, true).map_err(refused(&self.path))?;
+        let mut ids = encoding.get_ids().to_vec();
+        let content = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
+        ids.truncate(content.min(self.context_length - 1)); // validated: 2 at least
+        ids.push(self.end_of_text);
+        Ok(ids)
+    }
+}
+
+/// The `tokenizers` library refused the file at `path`, or a text.
+pub(super) fn refused(path: &Path) -> impl FnOnce(tokenizers::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Tokenizer { path, source }
+}

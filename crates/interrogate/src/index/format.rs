@@ -1,0 +1,144 @@
+//! What the files of an index are called, and the constants both sides share.
+//!
+//! The builder writes by these and the reader checks by these; neither has a
+//! number of its own. What the manifest says is in `manifest`, what a shard
+//! holds in `shard`, how labels lie in `labels`.
+//!
+//! An index is a folder:
+//!
+//! ```text
+//! manifest.json
+//! flavors-00000-of-00004-1b2c3d4e5f60.safetensors
+//! ...
+//! flavors-9a8b7c6d5e4f.labels
+//! ```
+//!
+//! The last part of a name is the start of the file's SHA-256, so that a file of
+//! other content has another name. A rebuild therefore never touches a file of
+//! the index that stands, and the manifest, renamed over the old one, is the
+//! only thing that changes: a reader sees the old index or the new one, whole.
+
+use super::Digest;
+
+/// The version of the format, as the manifest states it.
+pub const FORMAT: u32 = 1;
+
+/// The manifest's name.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The type of a row's values, as the manifest states it.
+pub const DTYPE: &str = "f16";
+
+/// The tensor of rows, f16 (rows, dim).
+pub const EMBEDS: &str = "embeds";
+
+/// Where a shard's tensors begin is a multiple of this: a cache line.
+pub const ALIGNMENT: usize = 64;
+
+/// A shard's header takes less than this; the real ones take a few hundred bytes.
+pub const MAX_HEADER: usize = 1 << 16;
+
+/// A manifest takes less than this; the real ones take a few thousand bytes.
+pub const MAX_MANIFEST: u64 = 1 << 24;
+
+/// Values in a row, at most. The widest CLIP has 1,280.
+pub const MAX_DIM: usize = 1 << 16;
+
+/// Shards of a table, at most: their numbers have five digits.
+pub const MAX_SHARDS: usize = 99_999;
+
+/// Bytes of a table's name, at most, so that a file's name stays below the 255
+/// that file systems grant.
+pub const MAX_NAME: usize = 128;
+
+/// Hexadecimal digits of a checksum in a file's name: 48 bits.
+const STAMP: usize = 12;
+
+/// The name of shard `number` of `count` of a table.
+pub fn shard_name(table: &str, number: usize, count: usize, checksum: &Digest) -> String {
+    format!("{table}-{number:05}-of-{count:05}-{}.safetensors", stamp(checksum))
+}
+
+/// The name of a table's label file.
+pub fn labels_name(table: &str, checksum: &Digest) -> String {
+    format!("{table}-{}.labels", stamp(checksum))
+}
+
+/// Whether a file of this name may be one of an index: what a builder may sweep
+/// away once no manifest names it.
+pub fn is_index_file(name: &str) -> bool {
+    if let Some(rest) = name.strip_suffix(".labels") {
+        return strip_stamp(rest).is_some_and(is_table_name);
+    }
+    let Some(rest) = name.strip_suffix(".safetensors").and_then(strip_stamp) else { return false };
+    let number = |part: &str| part.len() == 5 && part.bytes().all(|b| b.is_ascii_digit());
+    rest.rsplit_once("-of-")
+        .filter(|(_, count)| number(count))
+        .and_then(|(rest, _)| rest.rsplit_once('-'))
+        .is_some_and(|(table, shard)| number(shard) && is_table_name(table))
+}
+
+/// Whether a table, or an index's folder, may bear this name: letters and
+/// digits of any script, and `-`, `_`, `.` and spaces between them. Such a name
+/// is one component of a path and no hidden file on any system.
+pub fn is_table_name(name: &str) -> bool {
+    let inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    let outer = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    name.len() <= MAX_NAME
+        && name.chars().all(inner)
+        && outer(name.chars().next())
+        && outer(name.chars().next_back())
+}
+
+fn stamp(checksum: &Digest) -> String {
+    let mut hex = checksum.to_string();
+    hex.truncate(STAMP); // a digest is ASCII
+    hex
+}
+
+fn strip_stamp(name: &str) -> Option<&str> {
+    let (rest, stamp) = name.rsplit_once('-')?;
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (stamp.len() == STAMP && stamp.bytes().all(hex)).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_carry_table_number_and_checksum() {
+        let digest = Digest::of(b"");
+        let shard = shard_name("flavors", 0, 3, &digest);
+        assert_eq!(shard, "flavors-00000-of-00003-e3b0c44298fc.safetensors");
+        assert_eq!(labels_name("flavors", &digest), "flavors-e3b0c44298fc.labels");
+        assert!(is_index_file(&shard) && is_index_file(&labels_name("a b", &digest)));
+    }
+
+    #[test]
+    fn files_of_other_people_are_not_taken_for_the_index_s() {
+        for name in [
+            "model.safetensors",
+            "flavors.labels",
+            "flavors-00000-of-00003.safetensors",
+            "flavors-0000-of-00003-e3b0c44298fc.safetensors",
+            "flavors-00000-of-00003-E3B0C44298FC.safetensors",
+            "-e3b0c44298fc.labels",
+            "manifest.json",
+            "",
+        ] {
+            assert!(!is_index_file(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn table_names_stay_inside_the_folder() {
+        for good in ["flavors", "my list", "2.5d", "künstler", "_x", "ViT-B-32"] {
+            assert!(is_table_name(good), "{good}");
+        }
+        let long = "x".repeat(MAX_NAME + 1);
+        for bad in ["", ".", "..", "../x", "a/b", "a\\b", "a\0", ".x", "x.", " x", "a:b", &long] {
+            assert!(!is_table_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The manifest: what an index holds, in JSON that a person can read.
+//!
+//! It owns the rules that its own fields keep (names, counts, the seal); that
+//! the files are what it says is checked where they are opened.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+use super::format::{self, DTYPE, FORMAT, MANIFEST, MAX_DIM, MAX_MANIFEST, MAX_SHARDS};
+use crate::{Error, Result};
+
+/// What stands in manifest.json.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    format: u32,
+    model: ModelEntry,
+    dim: usize,
+    dtype: String,
+    tables: Vec<TableEntry>,
+    /// Of the same JSON without this field, so that no change to the manifest,
+    /// by a disk or by a hand, goes unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Digest>,
+}
+
+/// The model that the rows were encoded with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelEntry {
+    /// Its name, as `--model` takes it.
+    pub id: String,
+    /// What tells it from others of that name: a digest of weights, tokenizer
+    /// and preprocessing.
+    pub fingerprint: String,
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableEntry {
+    /// Its name: no two are alike, whatever the case of their letters.
+    pub name: String,
+    /// Number of labels, and of rows.
+    pub labels: usize,
+    /// How many of its labels a prompt takes; nothing where the prompt decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top: Option<u32>,
+    /// [`Digest::of_labels`] of its labels.
+    pub dictionary: Digest,
+    /// Its label file.
+    pub label_file: FileEntry,
+    /// Its shards, in the order of the rows.
+    pub shards: Vec<ShardEntry>,
+}
+
+/// A file, without its name: that follows from the table's and the checksum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its size.
+    pub bytes: u64,
+    /// The checksum of all its bytes.
+    pub sha256: Digest,
+}
+
+/// A shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardEntry {
+    /// Its rows.
+    pub rows: usize,
+    /// Its size.
+    pub bytes: u64,
+    /// The checksum of all its bytes.
+    pub sha256: Digest,
+}
+
+/// The one field that every version of the format has.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+}
+
+impl Manifest {
+    /// A manifest of the current format; `tables` are put in the order of their
+    /// names.
+    pub fn new(model: ModelEntry, dim: usize, mut tables: Vec<TableEntry>) -> Self {
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        let dtype = DTYPE.to_owned();
+        Manifest { format: FORMAT, model, dim, dtype, tables, sha256: None }
+    }
+
+    /// Reads and checks the manifest of the index in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::IndexMissing`] where there is no index, [`Error::IndexUnfinished`]
+    /// where files stand without a manifest, [`Error::IndexVersion`],
+    /// [`Error::Json`], [`Error::IndexDamaged`] where a field or the seal is
+    /// wrong, [`Error::Io`].
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(absent(folder)),
+            other => other.map_err(Error::io("open", &path))?,
+        };
+        let mut json = Vec::new();
+        file.take(MAX_MANIFEST).read_to_end(&mut json).map_err(Error::io("read", &path))?;
+        Self::parse(&path, &json)
+    }
+
+    /// Reads a manifest from `json`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Json`], [`Error::IndexVersion`], [`Error::IndexDamaged`].
+    pub fn parse(path: &Path, json: &[u8]) -> Result<Self> {
+        let not_json = |source| Error::Json { path: path.to_owned(), source };
+        let Version { format: found } = serde_json::from_slice(json).map_err(not_json)?;
+        if found != u64::from(FORMAT) {
+            return Err(Error::IndexVersion { path: path.to_owned(), expected: FORMAT, found });
+        }
+        let manifest: Manifest = serde_json::from_slice(json).map_err(not_json)?;
+        manifest.check(path)?;
+        Ok(manifest)
+    }
+
+    /// The manifest as it is written: indented JSON with its seal, the same
+    /// bytes for the same manifest.
+    ///
+    /// # Errors
+    /// [`Error::Json`], which a manifest gives no cause for: it has no map whose
+    /// keys are not text.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let sealed = Manifest { sha256: Some(self.seal()?), ..self.clone() };
+        sealed.print()
+    }
+
+    /// The model that the rows were encoded with.
+    pub fn model(&self) -> &ModelEntry {
+        &self.model
+    }
+
+    /// Values in a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The tables, by name.
+    pub fn tables(&self) -> &[TableEntry] {
+        &self.tables
+    }
+
+    fn print(&self) -> Result<Vec<u8>> {
+        let path = Path::new(MANIFEST);
+        let mut json = serde_json::to_vec_pretty(self)
+            .map_err(|source| Error::Json { path: path.to_owned(), source })?;
+        json.push(b'\n');
+        Ok(json)
+    }
+
+    /// The digest of this manifest without one.
+    fn seal(&self) -> Result<Digest> {
+        Ok(Digest::of(&Manifest { sha256: None, ..self.clone() }.print()?))
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        let seal = self.seal()?;
+        if self.sha256 != Some(seal) {
+            let found = self.sha256.map_or("none".to_owned(), |digest| digest.to_string());
+            return Err(Error::damaged(path, "sha256", seal, found));
+        }
+        // A seal can be forged: what follows trusts no number all the same.
+        if self.dtype != DTYPE {
+            return Err(Error::damaged(path, "dtype", DTYPE, &self.dtype));
+        }
+        if self.dim == 0 || self.dim > MAX_DIM {
+            return Err(Error::damaged(path, "dim", format!("1 to {MAX_DIM}"), self.dim));
+        }
+        let mut names = HashSet::new();
+        for table in &self.tables {
+            if !format::is_table_name(&table.name) {
+                return Err(Error::damaged(path, "table name", "a plain name", &table.name));
+            }
+            if !names.insert(table.name.to_lowercase()) {
+                return Err(Error::damaged(path, "table name", "each once", &table.name));
+            }
+            if table.shards.is_empty() || table.shards.len() > MAX_SHARDS {
+                let expected = format!("1 to {MAX_SHARDS}");
+                return Err(Error::damaged(path, "shards", expected, table.shards.len()));
+            }
+            let rows = table.shards.iter().try_fold(0usize, |sum, s| sum.checked_add(s.rows));
+            if rows != Some(table.labels) {
+                let found = rows.map_or("more than can be counted".to_owned(), |n| n.to_string());
+                return Err(Error::damaged(path, "rows of the shards", table.labels, found));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TableEntry {
+    /// Size of its files.
+    pub fn bytes(&self) -> u64 {
+        let shards = self.shards.iter().map(|shard| shard.bytes);
+        shards.fold(self.label_file.bytes, u64::saturating_add)
+    }
+
+    /// The names of its shards' files, in order.
+    pub fn shard_names(&self) -> impl Iterator<Item = String> {
+        let count = self.shards.len();
+        let name = move |(i, shard): (usize, &ShardEntry)| {
+            format::shard_name(&self.name, i, count, &shard.sha256)
+        };
+        self.shards.iter().enumerate().map(name)
+    }
+
+    /// The name of its label file.
+    pub fn labels_name(&self) -> String {
+        format::labels_name(&self.name, &self.label_file.sha256)
+    }
+}
+
+/// Why there is no manifest: nothing is there, or a build did not end.
+fn absent(folder: &Path) -> Error {
+    let path = folder.to_owned();
+    match fs::read_dir(folder).map(|mut files| files.next().is_some()) {
+        Ok(true) => Error::IndexUnfinished { path },
+        _ => Error::IndexMissing { path },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! A table: labels and their rows, ranked against an image.
+//!
+//! It joins one table's shards and labels and gives hits their names. The scan
+//! and the tie rule are `rank`'s.
+
+use std::path::Path;
+
+use half::f16;
+
+use super::labels::Labels;
+use super::manifest::TableEntry;
+use super::merged::{Match, Merged};
+use super::shard::Shard;
+use crate::encoder::Features;
+use crate::mmap::Mmap;
+use crate::rank::Order;
+use crate::{Error, Result};
+
+/// One table of an index, mapped.
+#[derive(Debug)]
+pub struct Table {
+    entry: TableEntry,
+    dim: usize,
+    labels: Labels<Mmap>,
+    shards: Vec<Shard<Mmap>>,
+}
+
+impl Table {
+    /// Maps the files that `entry` names in `folder` and checks their sizes and
+    /// headers against it.
+    pub(super) fn open(folder: &Path, dim: usize, entry: &TableEntry) -> Result<Self> {
+        let path = folder.join(entry.labels_name());
+        let labels = Labels::open(&path, map(&path, entry.label_file.bytes)?)?;
+        if labels.len() != entry.labels {
+            return Err(Error::damaged(&path, "labels", entry.labels, labels.len()));
+        }
+        let open_shard = |(name, wanted): (String, &super::manifest::ShardEntry)| {
+            let path = folder.join(name);
+            let shard = Shard::open(&path, map(&path, wanted.bytes)?)?;
+            let (expected, found) = ((wanted.rows, dim), (shard.len(), shard.dim()));
+            if found != expected {
+                let [expected, found] = [expected, found].map(|shape| format!("{shape:?}"));
+                return Err(Error::damaged(&path, "shape of embeds", expected, found));
+            }
+            Ok(shard)
+        };
+        let shards = entry.shard_names().zip(&entry.shards).map(open_shard).collect::<Result<_>>();
+        Ok(Table { entry: entry.clone(), dim, labels, shards: shards? })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// Number of labels, and of rows.
+    pub fn len(&self) -> usize {
+        self.entry.labels
+    }
+
+    /// Whether there is no label.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values in a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    pub fn top(&self) -> Option<u32> {
+        self.entry.top
+    }
+
+    /// The label of `row`, read from the map.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] where there is no such row or its label is no text.
+    pub fn label(&self, row: usize) -> Result<&str> {
+        self.labels.get(row)
+    }
+
+    /// The labels in the order of the rows.
+    pub fn labels(&self) -> impl ExactSizeIterator<Item = Result<&str>> {
+        self.labels.iter()
+    }
+
+    /// The rows (rows, dim) of each shard, in order, where they lie in the map.
+    pub fn rows(&self) -> Vec<&[f16]> {
+        self.shards.iter().map(Shard::rows).collect()
+    }
+
+    /// The `k` labels nearest to `features`, best first, ties by row, lower
+    /// first; all labels where `k` is more. Scans every row, on all threads.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where the features are of another width,
+    /// [`Error::IndexDamaged`] where a label cannot be read.
+    pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
+        Merged::new(vec![self]).rank(features, k)
+    }
+
+    /// The same for many images in one pass over the rows, from either end: one
+    /// ranking for each, in their order.
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank).
+    pub fn rank_many(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+    ) -> Result<Vec<Vec<Match<'_>>>> {
+        Merged::new(vec![self]).rank_many(features, k, order)
+    }
+
+    pub(super) fn entry(&self) -> &TableEntry {
+        &self.entry
+    }
+
+    pub(super) fn label_file(&self) -> &Labels<Mmap> {
+        &self.labels
+    }
+
+    pub(super) fn shards(&self) -> &[Shard<Mmap>] {
+        &self.shards
+    }
+}
+
+/// Maps a file that must have `bytes` bytes.
+fn map(path: &Path, bytes: u64) -> Result<Mmap> {
+    let map = Mmap::open(path).map_err(|error| match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::damaged(path, "file", "the one that manifest.json names", "none")
+        }
+        other => other,
+    })?;
+    let found = map.as_ref().len() as u64;
+    if found == bytes { Ok(map) } else { Err(Error::damaged(path, "size", bytes, found)) }
+}

@@ -1,0 +1,156 @@
+//! The rows of a table, wherever they lie.
+
+use std::ops::Range;
+
+use half::f16;
+
+use super::{Hit, Order, scan};
+use crate::encoder::Features;
+use crate::{Error, Result};
+
+/// Rows of a table, in blocks: the shards of one table, or of several merged.
+///
+/// Rows are numbered from 0 through all blocks, in the order given. The values
+/// stay where they are, so this costs 24 bytes a block.
+#[derive(Clone, Debug)]
+pub struct Rows<'a> {
+    dim: usize,
+    blocks: Vec<&'a [f16]>,
+    /// How many rows there are up to the end of each block.
+    ends: Vec<usize>,
+}
+
+impl<'a> Rows<'a> {
+    /// Blocks of rows of `dim` values, numbered one behind the other. A block,
+    /// or the list of them, may be empty.
+    ///
+    /// # Errors
+    /// [`Error::Block`] where a block is no whole number of rows.
+    pub fn new(dim: usize, blocks: Vec<&'a [f16]>) -> Result<Self> {
+        let mut len = 0;
+        let mut ends = Vec::with_capacity(blocks.len());
+        for (block, values) in blocks.iter().map(|values| values.len()).enumerate() {
+            if dim == 0 || !values.is_multiple_of(dim) {
+                return Err(Error::Block { block, dim, values });
+            }
+            len += values / dim;
+            ends.push(len);
+        }
+        Ok(Rows { dim, blocks, ends })
+    }
+
+    /// Values in a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of rows in all blocks together.
+    pub fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The `dim` values of row number `row`, or `None` beyond the last.
+    ///
+    /// Costs a binary search over the blocks.
+    pub fn row(&self, row: usize) -> Option<&'a [f16]> {
+        if row >= self.len() {
+            return None;
+        }
+        self.spans(row..row + 1).next().map(|(_, values)| values)
+    }
+
+    /// The first `k` rows of each query's ranking, one list a query, in the
+    /// queries' order; all rows where `k` is beyond the last.
+    ///
+    /// A list is sorted by score, and rows of equal score by row number, the
+    /// lower first, in either [`Order`]. The work is shared among the threads of
+    /// the current rayon pool; a pass over the rows serves 64 queries.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where a query is not [`dim`](Self::dim) values wide.
+    pub fn top_k(&self, queries: &[Features], k: usize, order: Order) -> Result<Vec<Vec<Hit>>> {
+        if let Some(query) = queries.iter().find(|query| query.dim() != self.dim) {
+            return Err(Error::Dim { what: "a query", expected: self.dim, found: query.dim() });
+        }
+        let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
+        Ok(scan::top_k(self, &queries, k, order))
+    }
+
+    /// The rows of `range`, cut where a block ends: the number of each piece's
+    /// first row, and its values.
+    pub(super) fn spans(
+        &self,
+        range: Range<usize>,
+    ) -> impl Iterator<Item = (usize, &'a [f16])> + '_ {
+        let first = self.ends.partition_point(|&end| end <= range.start);
+        let mut row = range.start;
+        self.blocks[first..].iter().zip(&self.ends[first..]).map_while(move |(&block, &end)| {
+            let start = end - block.len() / self.dim;
+            let piece = row..end.min(range.end);
+            row = piece.end;
+            (start < range.end).then(|| {
+                let values = (piece.start - start) * self.dim..(piece.end - start) * self.dim;
+                (piece.start, &block[values])
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(range: Range<u8>) -> Vec<f16> {
+        range.map(f16::from).collect()
+    }
+
+    #[test]
+    fn rows_are_numbered_through_the_blocks() {
+        let (a, b) = (values(0..4), values(4..10));
+        let rows = Rows::new(2, vec![&a, &[], &b, &[]]).unwrap();
+        assert_eq!((rows.len(), rows.dim(), rows.is_empty()), (5, 2, false));
+        let all: Vec<_> = (0..5).flat_map(|row| rows.row(row).unwrap()).copied().collect();
+        assert_eq!(all, values(0..10));
+        assert_eq!((rows.row(5), rows.row(usize::MAX)), (None, None));
+    }
+
+    #[test]
+    fn a_span_ends_where_its_block_does() {
+        let (a, b) = (values(0..4), values(4..10));
+        let rows = Rows::new(2, vec![&a, &[], &b]).unwrap();
+        let pieces = |range| rows.spans(range).filter(|(_, v)| !v.is_empty()).collect::<Vec<_>>();
+        assert_eq!(pieces(1..4), [(1, &a[2..]), (2, &b[..4])]);
+        assert_eq!(pieces(2..5), [(2, &b[..])]);
+        assert_eq!(pieces(1..1), []);
+    }
+
+    #[test]
+    fn no_block_is_an_empty_table() {
+        let rows = Rows::new(3, vec![]).unwrap();
+        assert!(rows.is_empty() && rows.row(0).is_none());
+    }
+
+    #[test]
+    fn half_a_row_is_refused() {
+        let (a, b) = (values(0..4), values(0..5));
+        let error = Rows::new(2, vec![&a, &b]).unwrap_err();
+        assert_eq!(error.to_string(), "block 1 has 5 values, expected whole rows of 2");
+        assert!(error.hint().unwrap().contains("build the index again"));
+        let error = Rows::new(0, vec![&a]).unwrap_err().to_string();
+        assert_eq!(error, "block 0 has 4 values, expected whole rows of 0");
+    }
+
+    #[test]
+    fn a_query_of_another_model_is_refused() {
+        let a = values(0..4);
+        let query = Features::new(vec![1.0; 3]).unwrap();
+        let error = Rows::new(2, vec![&a]).unwrap().top_k(&[query], 1, Order::Best).unwrap_err();
+        assert_eq!(error.to_string(), "a query has 3 values a row, expected 2");
+        assert!(error.hint().unwrap().contains("the model that the index was built with"));
+    }
+}

@@ -1,0 +1,130 @@
+//! From class probabilities to a place among sentence embeddings: ConSE.
+//!
+//! Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic
+//! Embeddings", 2013, arXiv 1312.5650. A picture stands at the mean of the
+//! embeddings of the classes it may belong to, weighted by their probabilities.
+//! Here the mean of all classes is the origin, for pictures and for texts: "a
+//! photo of a" points the same way in all of them and says nothing.
+
+use super::efficientnet::CLASSES;
+use crate::Result;
+use crate::encoder::{Embeddings, Features};
+use crate::weights::Weights;
+
+/// How many of the likeliest classes a picture is mixed from (the paper's T).
+const MIXED: usize = 10;
+
+/// The embedding of "a photo of a <class>" for each class, and their mean.
+#[derive(Debug)]
+pub(super) struct Classes {
+    dim: usize,
+    /// (1000, dim), unit rows.
+    pub(super) embeddings: Vec<f32>,
+    pub(super) mean: Vec<f32>,
+}
+
+impl Classes {
+    /// Takes both tensors, and refuses any other.
+    pub(super) fn new(weights: Weights, dim: usize) -> Result<Self> {
+        let take = |name, shape: &[usize]| -> Result<Vec<f32>> {
+            let tensor = weights.take(name, shape)?;
+            let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1());
+            values.map_err(crate::Error::engine("read the class embeddings"))
+        };
+        let embeddings = take("embeddings", &[CLASSES, dim])?;
+        let mean = take("mean", &[dim])?;
+        weights.finish(|_| false)?;
+        Ok(Classes { dim, embeddings, mean })
+    }
+
+    /// Where a picture of these `logits` (1000) stands.
+    ///
+    /// # Errors
+    /// [`crate::Error::Direction`] where a logit is not finite, or the classes
+    /// cancel each other out.
+    pub(super) fn features(&self, logits: &[f32]) -> Result<Features> {
+        let mut features = vec![0.0; self.dim];
+        for (class, weight) in likeliest(logits) {
+            let embedding = self.embeddings.chunks_exact(self.dim).nth(class).unwrap_or_default();
+            for ((sum, value), mean) in features.iter_mut().zip(embedding).zip(&self.mean) {
+                *sum += weight * (value - mean);
+            }
+        }
+        Features::new(features)
+    }
+
+    /// Moves the origin of text embeddings to the mean of the classes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Direction`] for a text whose embedding is that mean.
+    pub(super) fn centred(&self, embeddings: &Embeddings) -> Result<Embeddings> {
+        let centre = |row: &[f32]| -> Vec<f32> {
+            row.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect()
+        };
+        Embeddings::new(self.dim, embeddings.rows().flat_map(centre).collect())
+    }
+}
+
+/// The [`MIXED`] highest logits, highest first, ties by class number, each with
+/// its probability divided by the likeliest one's: the factor that is left out
+/// is all classes' alone and does not turn the sum.
+pub(super) fn likeliest(logits: &[f32]) -> Vec<(usize, f32)> {
+    let mut classes: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
+    classes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    classes.truncate(MIXED);
+    let highest = classes.first().map_or(0.0, |&(_, logit)| logit);
+    classes.into_iter().map(|(class, logit)| (class, (logit - highest).exp())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    /// Three classes of two dimensions, whose mean is not the origin.
+    fn classes() -> Classes {
+        Classes { dim: 2, embeddings: vec![1., 0., 0., 1., 0.5, 0.5], mean: vec![0.5, 0.5] }
+    }
+
+    #[test]
+    fn the_likeliest_classes_come_first_and_ties_by_number() {
+        let mut logits = vec![0.0; CLASSES];
+        (logits[7], logits[3], logits[900]) = (2.0, 5.0, 2.0);
+        let likeliest = likeliest(&logits);
+        let order: Vec<usize> = likeliest.iter().map(|&(class, _)| class).collect();
+        assert_eq!(order, [3, 7, 900, 0, 1, 2, 4, 5, 6, 8]);
+        assert_eq!(likeliest[0].1, 1.0);
+        assert!((likeliest[1].1 - (-3f32).exp()).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_certain_class_is_where_the_picture_stands() {
+        let features = classes().features(&[50.0, 0.0, 0.0]).unwrap();
+        let half = 0.5f32.sqrt();
+        assert!((features.as_slice()[0] - half).abs() < 1e-6, "{features:?}");
+        assert!((features.as_slice()[1] + half).abs() < 1e-6, "{features:?}");
+    }
+
+    #[test]
+    fn huge_logits_and_hopeless_classes_still_give_a_direction() {
+        assert!(classes().features(&[3e38, -3e38, f32::MIN]).is_ok());
+    }
+
+    #[test]
+    fn classes_that_cancel_and_broken_logits_have_no_direction() {
+        for logits in [[1.0, 1.0, 0.0], [f32::NAN, 0.0, 0.0], [f32::INFINITY, 0.0, 0.0]] {
+            let error = classes().features(&logits).unwrap_err();
+            assert!(matches!(error, Error::Direction { .. }), "{error}");
+            assert_eq!(error.to_string(), "row 0 of the features is zero or not finite");
+        }
+    }
+
+    #[test]
+    fn texts_are_seen_from_the_same_origin() {
+        let texts = Embeddings::new(2, vec![1.0, 0.0]).unwrap();
+        let centred = classes().centred(&texts).unwrap();
+        let half = 0.5f32.sqrt();
+        assert!((centred.as_slice()[0] - half).abs() < 1e-6);
+        assert!((centred.as_slice()[1] + half).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,150 @@
+//! The starter against its references: `tests/fixtures/starter/golden.py` says
+//! how and with what versions the golden values were made.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::classes::likeliest;
+use super::efficientnet::SIDE;
+use super::*;
+use crate::encoder::TextEncoder;
+
+#[derive(Deserialize)]
+struct Golden {
+    texts: Vec<Text>,
+    photos: Vec<Photo>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<u32>,
+    embedding: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Photo {
+    name: String,
+    logits: Vec<f32>,
+    likeliest: Vec<usize>,
+    features: Vec<f32>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/starter")).join(name)
+}
+
+fn golden() -> Golden {
+    serde_json::from_slice(&std::fs::read(fixture("golden.json")).unwrap()).unwrap()
+}
+
+/// The pixels (3, 224, 224) of a fixture that is cropped already.
+fn pixels(photo: &Photo) -> Vec<f32> {
+    let picture = image_file(&photo.name);
+    let channel = |c: usize| picture.iter().skip(c).step_by(3);
+    (0..3).flat_map(channel).map(|&value| (f32::from(value) - 127.0) / 128.0).collect()
+}
+
+fn image_file(name: &str) -> Vec<u8> {
+    let picture = ::image::open(fixture(&format!("{name}.png"))).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), (SIDE as u32, SIDE as u32));
+    picture.into_raw()
+}
+
+fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn texts_tokenize_and_embed_as_sentence_transformers_has_them() {
+    let encoder = Starter::open().text_encoder().unwrap();
+    let golden = golden().texts;
+    let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
+    let tokens = encoder.tokenize(&texts).unwrap();
+    let rows = encoder.sentences().embed(&tokens).unwrap();
+    for ((golden, ids), row) in golden.iter().zip(tokens.iter()).zip(rows.rows()) {
+        assert_eq!(ids, golden.ids, "{}", golden.text);
+        // The reference is f32, the embedded weights are f16.
+        let apart = apart(row, &golden.embedding);
+        assert!(apart < 1e-3, "{}: {apart}", golden.text);
+    }
+}
+
+#[test]
+fn a_text_among_others_embeds_as_it_does_alone() {
+    let encoder = Starter::open().text_encoder().unwrap();
+    let texts = ["a cat", "egyptian art", "a dog", "by Leonardo da Vinci, trending on artstation"];
+    let together = encoder.encode(&texts).unwrap();
+    for (text, row) in texts.iter().zip(together.rows()) {
+        let alone = encoder.encode(&[text]).unwrap();
+        assert!(apart(row, alone.as_slice()) < 1e-5, "{text}");
+    }
+}
+
+#[test]
+fn photos_classify_and_embed_as_pytorch_has_them() {
+    let encoder = Starter::open().image_encoder().unwrap();
+    for photo in golden().photos {
+        let logits = encoder.classifier.logits(pixels(&photo)).unwrap();
+        let far = apart(&logits, &photo.logits);
+        assert!(far < 1e-3, "{}: {far}", photo.name);
+        let classes: Vec<usize> = likeliest(&logits).iter().map(|&(class, _)| class).collect();
+        assert_eq!(classes[..5], photo.likeliest[..5], "{}", photo.name);
+        let features = encoder.features(pixels(&photo)).unwrap();
+        let far = apart(features.as_slice(), &photo.features);
+        assert!(far < 1e-4, "{}: {far}", photo.name);
+    }
+}
+
+#[test]
+fn photos_are_called_what_they_show() {
+    let (images, texts) =
+        (Starter::open().image_encoder().unwrap(), Starter::open().text_encoder().unwrap());
+    let labels = ["a dog", "a cup of coffee", "a cat", "a rocket", "a red car", "a beach"];
+    let rows = texts.encode(&labels).unwrap();
+    for (photo, label) in golden().photos.iter().zip(["a cat", "a cup of coffee", "a rocket"]) {
+        let features = images.features(pixels(photo)).unwrap();
+        let score = |row: &[f32]| cosine(row, features.as_slice());
+        let best = rows.rows().map(score).zip(labels).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+        assert_eq!(best.1, label, "{best:?}");
+    }
+}
+
+#[test]
+fn class_embeddings_are_the_sentence_encoders() {
+    let encoder = Starter::open().text_encoder().unwrap();
+    let names: Vec<&str> = include_str!("../../weights/classes.txt").lines().collect();
+    let rows: Vec<&[f32]> = encoder.classes.embeddings.chunks_exact(DIM).collect();
+    assert_eq!(names.len(), rows.len());
+    for class in [0, 281, 504, 657, 967, 999] {
+        let text = format!("a photo of a {}", names[class]);
+        let ours = encoder.sentences().encode(&[&text]).unwrap();
+        assert!(apart(ours.as_slice(), rows[class]) < 1e-5, "{text}");
+    }
+    let mean: Vec<f32> = (0..DIM)
+        .map(|column| rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / 1000.0)
+        .map(|mean| mean as f32)
+        .collect();
+    assert!(apart(&mean, &encoder.classes.mean) < 1e-6);
+}
+
+#[test]
+fn both_sides_are_of_one_width_and_the_fingerprint_is_a_digest() {
+    let starter = Starter::open();
+    assert_eq!(starter.text_encoder().unwrap().dim(), starter.dim());
+    let fingerprint = starter.fingerprint();
+    assert_eq!(fingerprint.len(), 64);
+    assert!(fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()), "{fingerprint}");
+}
+
+#[test]
+fn the_notice_says_what_this_is_and_how_to_get_clip_in_one_line() {
+    assert!(!NOTICE.contains('\n'));
+    assert!(NOTICE.contains("--model") && NOTICE.contains("openai/clip-vit-base-patch32"));
+}

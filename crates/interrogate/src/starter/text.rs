@@ -1,0 +1,47 @@
+//! The starter's text side: sentence embeddings seen from the classes' mean.
+
+use std::path::Path;
+
+use super::classes::Classes;
+use super::{DIM, embedded};
+use crate::Result;
+use crate::encoder::{Embeddings, TextEncoder, Tokens};
+use crate::sentence::MiniLm;
+
+/// Turns texts into unit rows of 384 values beside
+/// [`StarterImage`](super::StarterImage)'s.
+#[derive(Debug)]
+pub struct StarterText {
+    sentences: MiniLm,
+    pub(super) classes: Classes,
+}
+
+impl StarterText {
+    pub(super) fn open() -> Result<Self> {
+        let sentences = MiniLm::embedded(
+            embedded::sentences()?,
+            Path::new(embedded::TOKENIZER),
+            embedded::tokenizer(),
+        )?;
+        Ok(StarterText { sentences, classes: Classes::new(embedded::classes()?, DIM)? })
+    }
+
+    /// The sentence encoder below, whose rows are not centred.
+    pub fn sentences(&self) -> &MiniLm {
+        &self.sentences
+    }
+}
+
+impl TextEncoder for StarterText {
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
+        self.sentences.tokenize(texts)
+    }
+
+    fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
+        self.classes.centred(&self.sentences.embed(tokens)?)
+    }
+}

@@ -1,0 +1,46 @@
+use crate::run::Folder;
+
+fn values(row: &serde_json::Value) -> Vec<f64> {
+    row["features"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn images_and_texts_meet_in_one_space() {
+    let folder = Folder::new();
+    let images = folder.run(&["embed", "images", "photos"]).expect(0).rows();
+    let texts = folder.run(&["embed", "texts", "cat photo", "missile launch"]).expect(0).rows();
+    assert_eq!((images.len(), texts.len()), (3, 2));
+    assert_eq!(
+        (&images[0]["image"], &texts[1]["text"]),
+        (&"photos/cat.jpg".into(), &"missile launch".into())
+    );
+    let (cat, texts) = (values(&images[0]), texts.iter().map(values).collect::<Vec<_>>());
+    assert_eq!(cat.len(), 384);
+    for row in [&cat, &texts[0], &texts[1]] {
+        assert!((dot(row, row) - 1.0).abs() < 1e-5);
+    }
+    assert!(dot(&cat, &texts[0]) > dot(&cat, &texts[1]) + 0.2);
+}
+
+#[test]
+fn an_image_is_the_same_alone_and_in_a_batch() {
+    let folder = Folder::new();
+    let together = folder.run(&["embed", "images", "photos"]).expect(0).rows();
+    let alone = folder.run(&["embed", "images", "photos", "--batch-size", "1"]).expect(0).rows();
+    for (a, b) in together.iter().zip(&alone) {
+        for (a, b) in values(a).iter().zip(values(b)) {
+            assert!((a - b).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn as_text_a_row_is_a_line_of_tabs() {
+    let ran = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
+    assert_eq!(ran.out().trim_end().split('\t').count(), 1 + 384);
+    assert!(ran.out().starts_with("a cat\t"));
+}

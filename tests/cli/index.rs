@@ -1,0 +1,80 @@
+use std::fs;
+
+use crate::run::Folder;
+
+fn built() -> Folder {
+    let folder = Folder::new();
+    folder.run(&["rank", "photos/cat.jpg", "-q"]).expect(0);
+    folder
+}
+
+/// The shard of `table`.
+fn shard(folder: &Folder, table: &str) -> std::path::PathBuf {
+    let files = fs::read_dir(folder.path("indexes/starter")).unwrap();
+    let name = |p: &std::path::PathBuf| p.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut shards = files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| name(path).starts_with(table) && name(path).ends_with(".safetensors"));
+    shards.next().unwrap()
+}
+
+#[test]
+fn info_tells_what_an_index_holds() {
+    let folder = built();
+    let ran = folder.run(&["info"]).expect(0);
+    assert!(
+        ran.out().starts_with("indexes/starter: model starter, 384 values a row"),
+        "{}",
+        ran.out()
+    );
+    let rows = folder.run(&["info", "--format", "jsonl"]).expect(0).rows();
+    let tables: Vec<_> = rows.iter().map(|row| row["table"].as_str().unwrap()).collect();
+    assert_eq!(tables, ["flavors", "mediums", "movements"]);
+    assert_eq!(rows[0]["labels"], 4);
+}
+
+#[test]
+fn verify_passes_a_whole_index() {
+    let ran = built().run(&["verify"]).expect(0);
+    assert_eq!(ran.out(), "indexes/starter: whole: 3 tables, 8 labels\n");
+}
+
+#[test]
+fn verify_finds_one_flipped_bit() {
+    let folder = built();
+    let path = shard(&folder, "flavors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let ran = folder.run(&["verify"]).expect(2);
+    assert!(ran.err().contains("damaged index: indexes/starter/flavors-"), "{}", ran.err());
+    assert!(ran.err().contains("hint: "), "{}", ran.err());
+    folder.run(&["rank", "photos/cat.jpg"]).expect(0); // opening reads no row
+}
+
+#[test]
+fn a_truncated_shard_is_refused_on_opening() {
+    let folder = built();
+    let path = shard(&folder, "mediums");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let ran = folder.run(&["rank", "photos/cat.jpg"]).expect(2);
+    assert!(ran.err().contains("damaged index: indexes/starter/mediums-"), "{}", ran.err());
+}
+
+#[test]
+fn an_index_without_its_manifest_is_built_again() {
+    let folder = built();
+    fs::remove_file(folder.path("indexes/starter/manifest.json")).unwrap();
+    let ran = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
+    assert!(ran.err().contains("half-built"), "{}", ran.err());
+    folder.run(&["rank", "photos/cat.jpg"]).expect(0);
+    folder.run(&["verify"]).expect(0);
+}
+
+#[test]
+fn where_there_is_no_index_the_hint_says_how_to_build_one() {
+    let ran = Folder::new().run(&["info"]).expect(2);
+    assert!(ran.err().contains("no index in indexes"), "{}", ran.err());
+    assert!(ran.err().contains("hint: build one: build-index dicts -o indexes"), "{}", ran.err());
+}

@@ -1,0 +1,9 @@
+//! The program as a user sees it: what it prints, where, and how it ends.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod embed;
+mod index;
+mod prompt;
+mod rank;
+mod run;

@@ -1,0 +1,115 @@
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::run::Folder;
+
+#[test]
+fn photos_become_prompts_and_the_index_is_built_once() {
+    let folder = Folder::new();
+    let first = folder.run(&["prompt", "photos"]).expect(0);
+    let lines: Vec<_> = first.out().lines().collect();
+    assert!(lines[0].starts_with("photos/cat.jpg: a photo of a cat"), "{}", first.out());
+    assert!(lines[1].starts_with("photos/coffee.jpg: espresso in a cup"), "{}", first.out());
+    assert_eq!(lines.len(), 3);
+    assert!(first.err().contains("building indexes/starter from dicts"), "{}", first.err());
+    assert_eq!(first.err().matches("model: starter").count(), 1, "{}", first.err());
+
+    let second = folder.run(&["prompt", "photos"]).expect(0);
+    assert_eq!(second.out(), first.out());
+    assert!(!second.err().contains("building"), "{}", second.err());
+}
+
+#[test]
+fn json_lines_keep_what_the_prompt_leaves_out() {
+    let folder = Folder::new();
+    let args = ["prompt", "photos/cat.jpg", "--format", "jsonl", "--max-flavors", "2", "--quiet"];
+    let ran = folder.run(&args).expect(0);
+    assert_eq!(ran.err(), "");
+    let row = &ran.rows()[0];
+    assert_eq!(row["image"], "photos/cat.jpg");
+    assert!(row["caption"].is_null());
+    assert_eq!(row["medium"]["label"], "a photo of a cat");
+    assert!(["cubism", "minimalism"].contains(&row["movement"]["label"].as_str().unwrap()));
+    assert_eq!(row["flavors"].as_array().unwrap().len(), 2);
+    assert_eq!(row["flavors"][0]["label"], "cat photo");
+    let scores: Vec<f64> =
+        row["flavors"].as_array().unwrap().iter().map(|f| f["score"].as_f64().unwrap()).collect();
+    assert!(scores[0] > scores[1] && scores[0] <= 1.0);
+    assert_eq!(row["prompt"], "a photo of a cat, cat photo"); // the rest scores too low
+}
+
+#[test]
+fn a_caption_comes_first_and_min_score_is_the_users() {
+    let folder = Folder::new();
+    let args = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--min-score"];
+    let none = folder.run(&[&args[..], &["1.1"]].concat()).expect(0);
+    assert_eq!(none.out(), "a tabby\n");
+    let all = folder.run(&[&args[..], &["-1"]].concat()).expect(0);
+    assert_eq!(all.out().trim_end().split(", ").count(), 1 + 1 + 1 + 3, "{}", all.out());
+}
+
+#[test]
+fn where_nothing_scores_enough_it_says_so() {
+    let ran = Folder::new().run(&["prompt", "photos/cat.jpg", "--min-score", "1.1"]).expect(0);
+    assert_eq!(ran.out(), "\n");
+    assert!(ran.err().contains("no label reaches 1.1; --min-score 0 shows"), "{}", ran.err());
+}
+
+#[test]
+fn the_count_in_a_dictionarys_name_rules() {
+    let folder = Folder::new();
+    folder.write("dicts/animals.top1.txt", "cats\nhorses\n");
+    let ran = folder.run(&["prompt", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
+    assert_eq!(ran.rows()[0]["tables"]["animals"][0]["label"], "cats");
+}
+
+#[test]
+fn one_bad_image_is_not_the_others_end() {
+    let folder = Folder::new();
+    folder.write("photos/empty.png", "");
+    folder.write("photos/not.gif", "GIF it is not");
+    std::fs::create_dir(folder.path("photos/x.jpg")).unwrap();
+    let ran = folder.run(&["prompt", "photos", "--format", "jsonl"]).expect(1);
+    let rows = ran.rows();
+    let failed: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.get("error").is_some())
+        .map(|row| row["image"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, ["photos/empty.png", "photos/not.gif", "photos/x.jpg"]);
+    assert_eq!(rows.len(), 6);
+    let order: Vec<_> = rows.iter().map(|row| row["image"].as_str().unwrap()).collect();
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(ran.err().contains("3 of 6 images failed"), "{}", ran.err());
+    assert!(ran.err().contains("hint: "), "{}", ran.err());
+}
+
+#[test]
+fn when_every_image_fails_nothing_was_done() {
+    let folder = Folder::new();
+    let ran = folder.run(&["prompt", "gone.jpg", "gone too.jpg"]).expect(2);
+    assert_eq!(ran.out(), "");
+    assert!(ran.err().contains("cannot open gone.jpg"), "{}", ran.err());
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let folder = Folder::new();
+    folder.run(&["prompt", "photos/cat.jpg"]).expect(0);
+    let mut command = folder.command(&["prompt", "photos", "--batch-size", "1", "--quiet"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap(); // and closes it
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(String::from_utf8(done.stderr).unwrap(), "");
+}
+
+#[test]
+fn no_dictionaries_and_no_images_are_told_apart() {
+    let folder = Folder::new();
+    let ran = folder.run(&["prompt", "photos", "--dicts", "gone"]).expect(2);
+    assert!(ran.err().contains("gone") && ran.err().contains("hint: "), "{}", ran.err());
+    let ran = folder.run(&["prompt", "dicts"]).expect(2);
+    assert!(ran.err().contains("dicts: no image in this folder\nhint: "), "{}", ran.err());
+}

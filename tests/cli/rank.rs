@@ -1,0 +1,97 @@
+use crate::run::{Folder, repository};
+
+#[test]
+fn labels_come_best_first_and_worst_first_in_reverse() {
+    let folder = Folder::new();
+    let ran = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9"]).expect(0);
+    let row = &ran.rows()[0];
+    assert_eq!((&row["image"], &row["table"]), (&"photos/cat.jpg".into(), &"flavors".into()));
+    let labels = |row: &serde_json::Value| -> Vec<(String, u64)> {
+        let matches = row["matches"].as_array().unwrap().iter();
+        matches.map(|m| (m["label"].as_str().unwrap().into(), m["row"].as_u64().unwrap())).collect()
+    };
+    let best = labels(row);
+    assert_eq!(best.len(), 4, "k beyond the table gives the table");
+    assert_eq!(best[0], ("cat photo".to_owned(), 0));
+
+    let ran = folder
+        .run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9", "--reverse"])
+        .expect(0);
+    let mut worst = labels(&ran.rows()[0]);
+    worst.reverse();
+    assert_eq!(worst, best);
+}
+
+#[test]
+fn text_shows_scores_and_labels() {
+    let folder = Folder::new();
+    let ran = folder.run(&["rank", "photos/*.jpg", "-t", "mediums", "-k", "1"]).expect(0);
+    let lines: Vec<_> = ran.out().lines().collect();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(lines[0], "photos/cat.jpg");
+    assert!(lines[1].trim_start().starts_with("0."), "{}", lines[1]);
+    assert!(lines[1].ends_with("  a photo of a cat"), "{}", lines[1]);
+}
+
+#[test]
+fn several_tables_rank_as_one() {
+    let folder = Folder::new();
+    let args =
+        ["rank", "photos/cat.jpg", "-t", "movements,flavors", "-k", "2", "--format", "jsonl"];
+    let row = &folder.run(&args).expect(0).rows()[0];
+    assert_eq!(row["table"], "movements,flavors");
+    assert_eq!(row["matches"][0]["table"], "flavors");
+}
+
+#[test]
+fn k_of_zero_is_an_empty_answer() {
+    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "-k", "0", "--format", "jsonl"]);
+    assert_eq!(ran.expect(0).rows()[0]["matches"], serde_json::json!([]));
+}
+
+#[test]
+fn an_unknown_table_lists_those_there_are() {
+    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--table", "colours"]).expect(2);
+    assert!(ran.err().contains("no table \"colours\""), "{}", ran.err());
+    assert!(
+        ran.err().contains("hint: its tables are flavors, mediums, movements"),
+        "{}",
+        ran.err()
+    );
+}
+
+#[test]
+fn an_index_of_another_model_is_refused() {
+    let folder = Folder::new();
+    folder.run(&["rank", "photos/cat.jpg"]).expect(0);
+    let clip = repository().join("tests/fixtures/clip/quick");
+    let args = ["rank", "photos/cat.jpg", "--index", "indexes/starter", "--model"];
+    let ran = folder.run(&[&args[..], &[clip.to_str().unwrap()]].concat()).expect(2);
+    assert!(
+        ran.err().contains("the index in indexes/starter is of the model starter"),
+        "{}",
+        ran.err()
+    );
+    assert!(ran.err().contains("hint: "), "{}", ran.err());
+}
+
+#[test]
+fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
+    let folder = Folder::new();
+    folder.run(&["rank", "photos/cat.jpg"]).expect(0);
+    let clip = repository().join("tests/fixtures/clip/quick");
+    let clip = clip.to_str().unwrap();
+    let ran = folder.run(&["rank", "photos/cat.jpg", "--model", clip, "-k", "2"]).expect(0);
+    assert!(!ran.err().contains("starter"), "{}", ran.err());
+    assert!(folder.path("indexes/quick/manifest.json").is_file());
+    // Two stand there now, and which is meant must be said.
+    let ran = folder.run(&["info"]).expect(2);
+    assert!(ran.err().contains("2 indexes stand under indexes"), "{}", ran.err());
+    folder.run(&["info", "--index", "indexes/quick"]).expect(0);
+}
+
+#[test]
+fn what_names_no_model_is_answered_with_what_does() {
+    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--model", "clip"]).expect(2);
+    assert!(ran.err().contains("hint: a model is starter, a folder"), "{}", ran.err());
+}

@@ -1,0 +1,51 @@
+//! CLIP checkpoints end to end: equal to transformers, and clear when damaged.
+//!
+//! The checkpoints and their golden values are written by
+//! `tests/fixtures/clip/make.py`, which says with which versions. One file a
+//! subject, tests named by what a user sees.
+
+#![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
+
+mod damage;
+mod files;
+mod foreign;
+mod parity;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use interrogate::Error;
+use interrogate::clip::Checkpoint;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/clip").join(name)
+}
+
+/// A fixture's files in a folder of their own, to be damaged.
+fn copy(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(fixture(name)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    folder
+}
+
+fn open(name: &str) -> Checkpoint {
+    Checkpoint::open(&fixture(name)).unwrap()
+}
+
+/// A message without the temporary folder's name.
+fn without(folder: &TempDir, error: &Error) -> String {
+    let prefix = format!("{}", folder.path().display());
+    error.to_string().replace(&format!("{prefix}/"), "").replace(&prefix, "FOLDER")
+}
+
+fn edit(folder: &TempDir, name: &str, change: impl FnOnce(&mut Value)) {
+    let path = folder.path().join(name);
+    let mut value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(&path, value.to_string()).unwrap();
+}

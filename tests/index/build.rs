@@ -1,0 +1,221 @@
+//! What a build makes, and what it leaves alone.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use build_index::Error;
+use interrogate::index::Index;
+
+use crate::fake::Fake;
+use crate::{build, builder, dictionary, features, files, labels};
+
+#[test]
+fn an_index_gives_back_labels_and_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(6);
+    let labels = labels(100);
+    let dictionaries =
+        [dictionary("flavors.top3.txt", &labels), dictionary("artists.txt", &["Monet"])];
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!((report.labels, report.encoded, report.reused, report.resumed), (102, 102, 0, 0));
+
+    let index = Index::open(folder.path()).unwrap();
+    let tables: Vec<_> = index.tables().iter().map(|t| (t.name(), t.len(), t.top())).collect();
+    assert_eq!(tables, [("artists", 2, None), ("flavors", 100, Some(3))]);
+    let flavors = index.table("flavors").unwrap();
+    assert_eq!(flavors.rows().iter().map(|rows| rows.len() / 6).collect::<Vec<_>>(), [40, 40, 20]);
+    let rows = flavors.rows().concat();
+    for (row, label) in labels.iter().enumerate() {
+        assert_eq!(flavors.label(row).unwrap(), label);
+        let expected = features(&fake, label);
+        for (found, expected) in rows[row * 6..].iter().zip(expected.as_slice()) {
+            assert!((found.to_f32() - expected).abs() < 5e-4);
+        }
+    }
+    let mut last = None;
+    index.verify(|verified| last = Some(verified)).unwrap();
+    assert_eq!(last.map(|v| (v.bytes, v.total)), Some((index.bytes(), index.bytes())));
+}
+
+#[test]
+fn two_builds_give_the_same_bytes() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (dictionary("one.txt", &labels(90)), dictionary("two.txt", &labels(30)));
+    build(&builder(&Fake::new(5)), &[one.clone(), two.clone()], a.path()).unwrap();
+    build(&builder(&Fake::new(5)), &[two, one], b.path()).unwrap();
+    assert_eq!(files(a.path()), files(b.path()));
+    let names: Vec<_> = files(a.path()).into_keys().collect();
+    assert_eq!(names.len(), 3 + 1 + 2 + 2, "shards, labels, manifest and lock: {names:?}");
+}
+
+#[test]
+fn a_label_of_two_tables_is_encoded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(4);
+    let dictionaries = [dictionary("a.txt", &["x", "y"]), dictionary("b.txt", &["y", "z"])];
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.labels, report.encoded), (3, 4, 3));
+    assert_eq!(report.tokens, 9, "each label is a byte between two marks");
+}
+
+#[test]
+fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(4);
+    let old = labels(50);
+    build(&builder(&fake), &[dictionary("a.txt", &old)], folder.path()).unwrap();
+    assert_eq!(fake.count(), 50);
+    let before = Index::open(folder.path()).unwrap();
+
+    let more = [&["new"][..], &old[10..].iter().map(|l| &l[..]).collect::<Vec<_>>()].concat();
+    let report = build(&builder(&fake), &[dictionary("a.txt", &more)], folder.path()).unwrap();
+    assert_eq!((fake.count(), report.encoded, report.reused), (1, 1, 40));
+    let after = Index::open(folder.path()).unwrap();
+    let rows = |index: &Index| index.tables()[0].rows().concat();
+    assert_eq!(rows(&after)[4..], rows(&before)[40..], "also: the old map is still whole");
+    after.verify(|_| ()).unwrap();
+    let names: Vec<_> = files(folder.path()).into_keys().collect();
+    assert_eq!(names.len(), 2 + 1 + 2, "the files of the index before are swept: {names:?}");
+}
+
+#[test]
+fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(4);
+    let dictionaries = [dictionary("a.txt", &labels(70))];
+    build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    let before = files(folder.path());
+    fake.count();
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.reused), (0, 70));
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn rows_of_another_model_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let dictionaries = [dictionary("a.txt", &labels(20))];
+    build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
+    let fake = Fake::new(4);
+    let other = build_index::Builder::new(&fake, "fake", "f2");
+    let report = build(&other, &dictionaries, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.reused), (20, 0));
+    let why = report.discarded.unwrap().to_string();
+    assert!(why.ends_with("is of the model fake (f1), expected fake (f2)"), "{why}");
+}
+
+#[test]
+fn a_damaged_index_is_not_built_upon() {
+    let folder = tempfile::tempdir().unwrap();
+    let dictionaries = [dictionary("a.txt", &labels(20))];
+    build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
+    let whole = files(folder.path());
+    let shard = whole.keys().find(|name| name.ends_with(".safetensors")).unwrap();
+    let mut bytes = whole[shard].clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(folder.path().join(shard), bytes).unwrap();
+
+    let fake = Fake::new(4);
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!(fake.count(), 20);
+    assert!(report.discarded.unwrap().to_string().contains("sha256: expected"));
+    assert_eq!(files(folder.path()), whole, "healed");
+}
+
+#[test]
+fn files_of_other_people_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = ["notes.txt", "model.safetensors", "flavors.labels", ".hidden"];
+    mine.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
+    fs::write(folder.path().join(".build-left"), "of a build that was killed").unwrap();
+    fs::write(folder.path().join("old-0123456789ab.labels"), "of an index before").unwrap();
+    build(&builder(&Fake::new(4)), &[dictionary("a.txt", &["x"])], folder.path()).unwrap();
+    let files = files(folder.path());
+    assert!(mine.iter().all(|name| files[*name] == b"mine"));
+    assert_eq!(files.len(), mine.len() + 4, "{:?}", files.keys());
+}
+
+#[test]
+fn a_reader_sees_the_old_index_or_the_new_one_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(4);
+    let versions = [labels(60), labels(90)];
+    let version = |n: usize| [dictionary("a.txt", &versions[n % 2]), dictionary("b.txt", &["x"])];
+    build(&builder(&fake), &version(0), folder.path()).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut lengths = [0, 0];
+            while !done.load(Ordering::Relaxed) {
+                let index = Index::open(folder.path()).unwrap();
+                index.verify(|_| ()).unwrap();
+                lengths[usize::from(index.table("a").unwrap().len() == 90)] += 1;
+            }
+            lengths
+        });
+        for n in 1..8 {
+            build(&builder(&fake), &version(n), folder.path()).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap().iter().sum::<usize>() > 0);
+    });
+}
+
+#[test]
+fn a_second_builder_is_told_who_is_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(4);
+    let dictionaries = [dictionary("a.txt", &["x"])];
+    let mut errors = Vec::new();
+    let first = builder(&fake).build(&dictionaries, folder.path(), |_| {
+        errors.extend(build(&builder(&fake), &dictionaries, folder.path()).err());
+        ControlFlow::Continue(())
+    });
+    first.unwrap();
+    let pid = std::process::id();
+    assert!(errors.len() >= 3, "one for each report of the first");
+    assert!(
+        errors.iter().all(|e| matches!(e, Error::Locked { pid: Some(found), .. } if *found == pid))
+    );
+}
+
+#[test]
+fn what_no_reader_would_open_is_refused_before_any_work() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("index");
+    let fake = Fake::new(4);
+    let twice = [dictionary("a.txt", &["x"]), dictionary("A.txt", &["y"])];
+    let error = build(&builder(&fake), &twice, &folder).unwrap_err();
+    assert!(matches!(error, Error::TableTwice { .. }), "{error}");
+    let many = [dictionary("a.txt", &labels(100_000))];
+    let error = build(&builder(&fake).shard_rows(1), &many, &folder).unwrap_err();
+    assert_eq!(error.to_string(), "table a would have 100000 shards, expected at most 99999");
+    assert!(fake.count() == 0 && !folder.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(parent.path().join("probe"), "").is_ok() {
+        println!("skipped: this user may write everywhere");
+        return;
+    }
+    let folder = parent.path().join("index");
+    let error = build(&builder(&Fake::new(4)), &[dictionary("a.txt", &["x"])], &folder);
+    let error = error.unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot create {}", folder.display()));
+    assert!(error.hint().unwrap().contains("permission"));
+}
+
+#[test]
+fn a_file_where_the_folder_should_be_is_named() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("index");
+    fs::write(&folder, "").unwrap();
+    let error = build(&builder(&Fake::new(4)), &[dictionary("a.txt", &["x"])], &folder);
+    assert_eq!(error.unwrap_err().to_string(), format!("cannot create {}", folder.display()));
+}

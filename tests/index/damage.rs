@@ -1,0 +1,224 @@
+//! Indexes that are not what the builder wrote: a named error each.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use interrogate::Error;
+use interrogate::index::{Digest, Index, Manifest};
+
+use crate::fake::Fake;
+use crate::{build, builder, dictionary, files, labels};
+
+/// An index of one table in two shards.
+fn index() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    build(&builder(&Fake::new(4)), &[dictionary("a.txt", &labels(50))], folder.path()).unwrap();
+    folder
+}
+
+/// The name of its first file that ends so.
+fn name(folder: &Path, ending: &str) -> String {
+    files(folder).into_keys().find(|name| name.ends_with(ending)).unwrap()
+}
+
+/// Changes the bytes of a file.
+fn edit(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    edit(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn open_error(folder: &Path) -> String {
+    Index::open(folder).unwrap_err().to_string()
+}
+
+/// The error of [`Index::verify`], which opening must not have found.
+fn verify_error(folder: &Path) -> String {
+    Index::open(folder).unwrap().verify(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_missing_folder_holds_no_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    let error = Index::open(&missing).unwrap_err();
+    assert_eq!(error.to_string(), format!("no index in {}", missing.display()));
+    assert!(error.hint().unwrap().contains("build-index"));
+}
+
+#[test]
+fn without_its_manifest_an_index_is_half_built() {
+    let folder = index();
+    fs::remove_file(folder.path().join("manifest.json")).unwrap();
+    assert!(open_error(folder.path()).ends_with("is half-built: it has no manifest.json"));
+}
+
+#[test]
+fn a_file_that_is_gone_is_named() {
+    for ending in [".safetensors", ".labels"] {
+        let folder = index();
+        let name = name(folder.path(), ending);
+        fs::remove_file(folder.path().join(&name)).unwrap();
+        let error = open_error(folder.path());
+        let tail = format!("{name}: file: expected the one that manifest.json names, found none");
+        assert!(error.ends_with(&tail), "{error}");
+    }
+}
+
+#[test]
+fn a_file_of_another_size_is_named() {
+    for ending in [".safetensors", ".labels"] {
+        for change in [-1, 1] {
+            let folder = index();
+            let path = folder.path().join(name(folder.path(), ending));
+            let size = fs::metadata(&path).unwrap().len();
+            edit(&path, |bytes| bytes.resize((size as i64 + change) as usize, 0));
+            let error = open_error(folder.path());
+            let tail = format!("size: expected {size}, found {}", size as i64 + change);
+            assert!(error.starts_with("damaged index: ") && error.ends_with(&tail), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_truncated_shard_is_refused_at_every_length() {
+    let folder = index();
+    let path = folder.path().join(name(folder.path(), ".safetensors"));
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    for cut in (0..fs::metadata(&path).unwrap().len()).rev() {
+        file.set_len(cut).unwrap();
+        assert!(matches!(Index::open(folder.path()), Err(Error::IndexDamaged { .. })), "{cut}");
+    }
+}
+
+#[test]
+fn a_bit_that_flips_anywhere_is_found_by_verify_or_before() {
+    let folder = index();
+    for (name, whole) in files(folder.path()) {
+        if name == "build.lock" || name == "manifest.json" {
+            continue; // the manifest has a test of its own, beside its code
+        }
+        let mut file = fs::File::options().write(true).open(folder.path().join(&name)).unwrap();
+        let mut put = |at: usize, byte: u8| {
+            file.seek(SeekFrom::Start(at as u64)).unwrap();
+            file.write_all(&[byte]).unwrap();
+        };
+        for (at, byte) in whole.into_iter().enumerate() {
+            put(at, byte ^ (1 << (at % 8)));
+            let verified = Index::open(folder.path()).and_then(|index| index.verify(|_| ()));
+            assert!(matches!(verified, Err(Error::IndexDamaged { .. })), "byte {at} of {name}");
+            put(at, byte);
+        }
+    }
+    Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
+}
+
+#[test]
+fn another_version_is_named() {
+    let folder = index();
+    edit(&folder.path().join("manifest.json"), |json| {
+        let text = String::from_utf8(json.clone()).unwrap();
+        *json = text.replace("\"format\": 1", "\"format\": 7").into_bytes();
+    });
+    let error = Index::open(folder.path()).unwrap_err();
+    assert!(error.to_string().ends_with("manifest.json: index format 7, expected 1"), "{error}");
+    assert!(error.hint().unwrap().contains("this release"));
+}
+
+#[test]
+fn another_model_is_named() {
+    let folder = index();
+    let index = Index::open(folder.path()).unwrap();
+    index.check_model("any name", "f1").unwrap();
+    let error = index.check_model("clip", "0123456789abcdef").unwrap_err();
+    let text = error.to_string();
+    assert!(text.ends_with("is of the model fake (f1), expected clip (0123456789ab)"), "{text}");
+    assert!(error.hint().unwrap().contains("name the model"));
+}
+
+#[test]
+fn a_table_that_is_not_there_is_named_with_those_that_are() {
+    let folder = index();
+    let index = Index::open(folder.path()).unwrap();
+    let error = index.table("flavors").unwrap_err();
+    assert!(error.to_string().ends_with("has no table \"flavors\""), "{error}");
+    assert_eq!(error.hint().unwrap(), "its tables are a");
+    assert!(index.merged(&["a", "b"]).is_err());
+}
+
+/// Puts a changed file in the place of another, with name, size and checksums of
+/// a manifest that fits: what only a reading of all bytes can find.
+fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let old = name(folder, ending);
+    edit(&folder.join(&old), change);
+    let bytes = fs::read(folder.join(&old)).unwrap();
+    let sha256 = Digest::of(&bytes);
+    let manifest = Manifest::open(folder).unwrap();
+    let mut tables = manifest.tables().to_vec();
+    match ending {
+        ".labels" => tables[0].label_file.sha256 = sha256,
+        _ => tables[0].shards[0].sha256 = sha256,
+    }
+    let new = match ending {
+        ".labels" => tables[0].labels_name(),
+        _ => tables[0].shard_names().next().unwrap(),
+    };
+    fs::rename(folder.join(old), folder.join(new)).unwrap();
+    let manifest = Manifest::new(manifest.model().clone(), manifest.dim(), tables);
+    fs::write(folder.join("manifest.json"), manifest.to_json().unwrap()).unwrap();
+}
+
+#[test]
+fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
+    // The sign of infinity and NaN is of no matter, nor is how far off a row is.
+    for (bits, length) in [(0x7e00u16, "NaN"), (0x7c00, "inf"), (0x4000, "2")] {
+        let folder = index();
+        forge(folder.path(), ".safetensors", |bytes| {
+            let at = bytes.len() - 8; // the last row of four values
+            bytes[at..].fill(0);
+            bytes[at..at + 2].copy_from_slice(&bits.to_le_bytes());
+        });
+        let error = verify_error(folder.path());
+        let tail = format!("rows: expected unit length, found length {length} in row 39");
+        assert!(error.ends_with(&tail), "{error}");
+    }
+}
+
+#[test]
+fn labels_that_are_not_the_dictionary_s_are_found_though_the_checksum_fits() {
+    let folder = index();
+    forge(folder.path(), ".labels", |bytes| *bytes.last_mut().unwrap() = b'?');
+    assert!(verify_error(folder.path()).contains("dictionary: expected "));
+    let folder = index();
+    forge(folder.path(), ".labels", |bytes| *bytes.last_mut().unwrap() = 0xff);
+    assert!(verify_error(folder.path()).contains("found row 49, invalid utf-8"));
+}
+
+#[test]
+fn fewer_labels_than_rows_are_found_at_once() {
+    let folder = index();
+    forge(folder.path(), ".labels", |bytes| {
+        let two = interrogate::index::pack_labels(Path::new("x"), ["a", "b"]).unwrap();
+        let text = bytes.len() - two.len();
+        // The same size, two labels only: the second takes the room of the rest.
+        *bytes = [&two[..8], &two[8..12], &((2 + text) as u32).to_le_bytes()[..]].concat();
+        bytes.extend(((2 + text) as u64).to_le_bytes());
+        bytes.resize(bytes.len() + 2 + text, b'x');
+    });
+    let error = open_error(folder.path());
+    assert!(error.ends_with("labels: expected 50, found 2"), "{error}");
+}
+
+#[test]
+fn a_shard_of_another_shape_is_found_at_once() {
+    let folder = index();
+    forge(folder.path(), ".safetensors", |bytes| {
+        let header = String::from_utf8_lossy(&bytes[8..64 * 2]).into_owned();
+        let shaped = header.replace("[40,4]", "[20,8]");
+        assert_ne!(header, shaped);
+        bytes[8..64 * 2].copy_from_slice(shaped.as_bytes());
+    });
+    let error = open_error(folder.path());
+    assert!(error.ends_with("shape of embeds: expected (40, 4), found (20, 8)"), "{error}");
+}

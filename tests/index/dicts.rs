@@ -1,0 +1,82 @@
+//! The dictionaries that come with the project.
+
+use std::path::{Path, PathBuf};
+
+use build_index::{Dictionary, Flaw, open_all};
+use interrogate::index::Digest;
+
+fn dicts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dicts")
+}
+
+fn all() -> Vec<Dictionary> {
+    open_all(&[dicts()]).unwrap()
+}
+
+#[test]
+fn each_table_has_the_labels_it_should() {
+    let tables: Vec<_> = all().iter().map(|d| (d.table().to_owned(), d.labels().len())).collect();
+    let expected = [
+        ("artists", 10_530),
+        ("flavors", 100_954),
+        ("mediums", 95),
+        ("movements", 200),
+        ("negative", 41),
+        ("trendings", 72),
+    ];
+    assert_eq!(tables, expected.map(|(name, labels)| (name.to_owned(), labels)));
+}
+
+#[test]
+fn what_is_wrong_with_the_flavors_is_known_line_by_line() {
+    for dictionary in all() {
+        if dictionary.table() != "flavors" {
+            assert_eq!(dictionary.findings(), [], "{}", dictionary.table());
+            continue;
+        }
+        let lines = |wanted: fn(&Flaw) -> bool| -> Vec<usize> {
+            let findings = dictionary.findings().iter().filter(|f| wanted(&f.flaw));
+            findings.map(|finding| finding.line).collect()
+        };
+        assert_eq!(lines(|flaw| *flaw == Flaw::Blank), [51_897]);
+        assert_eq!(lines(|flaw| matches!(flaw, Flaw::Replacement { .. })), [36_549, 56_838]);
+        let duplicates = lines(|flaw| matches!(flaw, Flaw::Duplicate { .. }));
+        assert_eq!(duplicates.len(), 15);
+        assert_eq!((duplicates[0], duplicates[14]), (14_212, 77_541));
+        assert_eq!(dictionary.findings().len(), 18);
+        let first = dictionary.findings()[0].to_string();
+        assert_eq!(first, "line 14212: \"high resolution\" stands on line 46 already, left out");
+    }
+}
+
+/// clip-interrogator names a dictionary by the SHA-256 of its labels joined by
+/// commas; these are its own for 0.6.0 (trendings with "dribbble", as later
+/// releases spell it).
+#[test]
+fn the_tables_are_clip_interrogator_s_label_for_label() {
+    let digest = |table: &str| {
+        let all = all();
+        let dictionary = all.iter().find(|dictionary| dictionary.table() == table).unwrap();
+        Digest::of(dictionary.labels().join(",").as_bytes()).to_string()
+    };
+    for (table, start) in [
+        ("artists", "d27dcd8c"),
+        ("mediums", "7fff3ab0"),
+        ("movements", "c1a02df8"),
+        ("negative", "7a92a1eb"),
+        ("trendings", "3aad0205"),
+    ] {
+        assert!(digest(table).starts_with(start), "{table}: {}", digest(table));
+    }
+}
+
+#[test]
+fn no_byte_of_the_files_has_changed() {
+    let provenance = std::fs::read_to_string(dicts().join("PROVENANCE.md")).unwrap();
+    for dictionary in all() {
+        let digest = Digest::of(&std::fs::read(dictionary.path()).unwrap()).to_string();
+        let name = dictionary.path().file_name().unwrap().to_str().unwrap();
+        let line = provenance.lines().find(|line| line.contains(&digest));
+        assert!(line.is_some_and(|line| line.contains(name)), "{name} is {digest}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The index of format 1 that is committed: it opens for ever.
+//!
+//! `cargo run -p build-index --example fixture` wrote it. It is not written
+//! anew when the code changes: what is tested is that the files of then are read
+//! now. A new format gets a folder of its own beside it.
+
+use std::path::{Path, PathBuf};
+
+use interrogate::index::Index;
+
+use crate::fake::Fake;
+use crate::{build, dictionary, files};
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/index-v1")
+}
+
+#[test]
+fn the_index_of_format_1_opens() {
+    let index = Index::open(&fixture()).unwrap();
+    index.verify(|_| ()).unwrap();
+    index.check_model("", "fake-1").unwrap();
+    let tables: Vec<_> = index.tables().iter().map(|t| (t.name(), t.len(), t.top())).collect();
+    assert_eq!(tables, [("flavors", 5, Some(3)), ("mediums", 2, None)]);
+    let labels: Result<Vec<_>, _> = index.table("flavors").unwrap().labels().collect();
+    assert_eq!(labels.unwrap(), ["8k", "cinematic lighting", "café", "caf\u{fffd}", "a, b"]);
+    let rows = index.table("flavors").unwrap().rows();
+    assert_eq!(rows.iter().map(|rows| rows.len() / 8).collect::<Vec<_>>(), [3, 2]);
+    // Read off the file: the first row's first bits and the last row's last.
+    assert_eq!((rows[0][0].to_bits(), rows[1][15].to_bits()), FIRST_AND_LAST);
+}
+
+#[test]
+fn the_builder_still_writes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(8);
+    let builder = build_index::Builder::new(&fake, "fake", "fake-1").shard_rows(3);
+    let flavors = ["8k", "cinematic lighting", "café", "caf\u{fffd}", "a, b"];
+    let dictionaries = [
+        dictionary("flavors.top3.txt", &flavors),
+        dictionary("mediums.txt", &["oil painting", "a photo"]),
+    ];
+    build(&builder, &dictionaries, folder.path()).unwrap();
+    let mut built = files(folder.path());
+    built.remove("build.lock");
+    assert_eq!(built, files(&fixture()));
+}
+
+const FIRST_AND_LAST: (u16, u16) = (0xb637, 0x35c8);

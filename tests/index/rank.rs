@@ -1,0 +1,88 @@
+//! Ranking a table that was built: the labels come back by likeness.
+
+use interrogate::Error;
+use interrogate::encoder::Features;
+use interrogate::index::{Index, Match};
+use interrogate::rank::Order;
+
+use crate::fake::Fake;
+use crate::{build, builder, dictionary, features, labels};
+
+fn index(fake: &Fake) -> (tempfile::TempDir, Index) {
+    let folder = tempfile::tempdir().unwrap();
+    let dictionaries =
+        [dictionary("flavors.txt", &labels(100)), dictionary("mediums.txt", &["oil", "label 0"])];
+    build(&builder(fake), &dictionaries, folder.path()).unwrap();
+    let index = Index::open(folder.path()).unwrap();
+    (folder, index)
+}
+
+fn names<'a>(matches: &[Match<'a>]) -> Vec<(&'a str, &'a str, usize)> {
+    matches.iter().map(|m| (m.table, m.label, m.row)).collect()
+}
+
+#[test]
+fn the_label_that_an_image_looks_like_comes_first() {
+    let fake = Fake::new(32);
+    let (_folder, index) = index(&fake);
+    let flavors = index.table("flavors").unwrap();
+    for row in [0, 39, 40, 99] {
+        let label = flavors.label(row).unwrap();
+        let matches = flavors.rank(&features(&fake, label), 3).unwrap();
+        assert_eq!(matches.len(), 3);
+        assert_eq!(names(&matches)[0], ("flavors", label, row));
+        assert!((matches[0].score - 1.0).abs() < 1e-3);
+        assert!(matches.is_sorted_by(|a, b| a.score >= b.score));
+    }
+}
+
+#[test]
+fn tables_ranked_as_one_name_the_table_and_break_ties_by_its_place() {
+    let fake = Fake::new(32);
+    let (_folder, index) = index(&fake);
+    let image = features(&fake, "label 0");
+    let first_two = |tables: &[&str]| {
+        let merged = index.merged(tables).unwrap();
+        assert_eq!(merged.len(), 102);
+        names(&merged.rank(&image, 2).unwrap())
+    };
+    let (flavor, medium) = (("flavors", "label 0", 0), ("mediums", "label 0", 1));
+    assert_eq!(first_two(&["flavors", "mediums"]), [flavor, medium]);
+    assert_eq!(first_two(&["mediums", "flavors"]), [medium, flavor]);
+}
+
+#[test]
+fn many_images_are_ranked_as_each_alone_from_either_end() {
+    let fake = Fake::new(32);
+    let (_folder, index) = index(&fake);
+    let flavors = index.table("flavors").unwrap();
+    let images = ["label 0", "label x1", "oil"].map(|label| features(&fake, label));
+    let together = flavors.rank_many(&images, 5, Order::Best).unwrap();
+    for (image, ranked) in images.iter().zip(&together) {
+        assert_eq!(names(&flavors.rank(image, 5).unwrap()), names(ranked));
+    }
+    let best = flavors.rank(&images[0], 100).unwrap();
+    let worst = flavors.rank_many(&images[..1], 3, Order::Worst).unwrap();
+    assert_eq!(worst[0][0].score, best[99].score);
+    assert!(worst[0].is_sorted_by(|a, b| a.score <= b.score));
+}
+
+#[test]
+fn no_label_and_all_labels_can_be_asked_for() {
+    let fake = Fake::new(32);
+    let (_folder, index) = index(&fake);
+    let mediums = index.table("mediums").unwrap();
+    let image = features(&fake, "oil");
+    assert_eq!(mediums.rank(&image, 0).unwrap(), []);
+    assert_eq!(mediums.rank(&image, 1000).unwrap().len(), 2);
+    assert_eq!(index.merged(&[]).unwrap().rank(&image, 3).unwrap(), []);
+}
+
+#[test]
+fn features_of_another_width_are_refused() {
+    let fake = Fake::new(32);
+    let (_folder, index) = index(&fake);
+    let narrow = Features::new(vec![1.0; 8]).unwrap();
+    let error = index.table("flavors").unwrap().rank(&narrow, 3).unwrap_err();
+    assert!(matches!(error, Error::Dim { expected: 32, found: 8, .. }), "{error}");
+}

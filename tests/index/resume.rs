@@ -1,0 +1,170 @@
+//! Builds that are stopped, killed, and run again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use build_index::{Builder, Dictionary, Error, Progress};
+use interrogate::index::Index;
+
+use crate::fake::Fake;
+use crate::{build, builder, dictionary, files, labels};
+
+/// Rows that depend on their block: only blocks composed alike give equal bytes.
+fn sociable() -> Fake {
+    Fake { sociable: true, ..Fake::new(4) }
+}
+
+fn undisturbed(dictionaries: &[Dictionary]) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    build(&builder(&sociable()), dictionaries, folder.path()).unwrap();
+    files(folder.path())
+}
+
+/// Builds until `stop` says so.
+fn build_until(
+    builder: &Builder<'_>,
+    dictionaries: &[Dictionary],
+    folder: &Path,
+    stop: impl Fn(Progress) -> bool,
+) -> Error {
+    let go = |progress| match stop(progress) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    builder.build(dictionaries, folder, go).unwrap_err()
+}
+
+fn encoded(at_least: usize) -> impl Fn(Progress) -> bool {
+    move |progress| matches!(progress, Progress::Encoding { labels, .. } if labels >= at_least)
+}
+
+#[test]
+fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
+    let dictionaries = [dictionary("a.txt", &labels(100))];
+    let expected = undisturbed(&dictionaries);
+    for stop in [1, 16, 17, 60, 96, 100] {
+        let folder = tempfile::tempdir().unwrap();
+        let fake = sociable();
+        let error = build_until(&builder(&fake), &dictionaries, folder.path(), encoded(stop));
+        let done = stop.next_multiple_of(16).min(100);
+        assert_eq!(error.to_string(), format!("stopped after {done} of 100 labels"));
+        assert!(matches!(
+            Index::open(folder.path()),
+            Err(interrogate::Error::IndexUnfinished { .. })
+        ));
+        assert_eq!(fake.count(), done);
+
+        let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+        assert_eq!((fake.count(), report.encoded, report.resumed), (100 - done, 100 - done, done));
+        assert_eq!(files(folder.path()), expected, "stopped at {stop}");
+    }
+}
+
+#[test]
+fn a_build_stopped_again_and_again_gets_there() {
+    let dictionaries = [dictionary("a.txt", &labels(100))];
+    let folder = tempfile::tempdir().unwrap();
+    let fake = sociable();
+    let made = || fake.rows.load(Ordering::Relaxed);
+    let mut builds = 0;
+    loop {
+        builds += 1;
+        let before = made();
+        let done = builder(&fake).build(&dictionaries, folder.path(), |_| match made() {
+            more if more > before => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        match done {
+            Ok(_) => break,
+            Err(error) => assert!(matches!(error, Error::Stopped { .. }), "{error}"),
+        }
+    }
+    assert_eq!(builds, 8, "seven blocks, each in a build of its own, and the writing");
+    assert_eq!(fake.count(), 100);
+    assert_eq!(files(folder.path()), undisturbed(&dictionaries));
+}
+
+#[test]
+fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = sociable();
+    build(&builder(&fake), &[dictionary("a.txt", &labels(100))], folder.path()).unwrap();
+    let newer = [dictionary("a.txt", &labels(130))];
+    let writing = |progress| matches!(progress, Progress::Writing { rows, .. } if rows > 40);
+    build_until(&builder(&fake), &newer, folder.path(), writing);
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!(index.table("a").unwrap().len(), 100);
+    index.verify(|_| ()).unwrap();
+
+    fake.count();
+    let report = build(&builder(&fake), &newer, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.reused, report.resumed), (0, 100, 30));
+    Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
+    let names: Vec<_> = files(folder.path()).into_keys().collect();
+    assert_eq!(names.len(), 4 + 1 + 2, "{names:?}");
+}
+
+#[test]
+fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
+    let dictionaries = [dictionary("a.txt", &labels(100))];
+    let expected = undisturbed(&dictionaries);
+    let folder = tempfile::tempdir().unwrap();
+    let fake = sociable();
+    build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
+    let journal = folder.path().join("build.journal");
+    let bytes = fs::read(&journal).unwrap();
+    fs::write(&journal, &bytes[..bytes.len() - 5]).unwrap();
+    fake.count();
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.resumed), (68, 32));
+    assert_eq!(files(folder.path()), expected);
+}
+
+#[test]
+fn rows_of_a_stopped_build_serve_other_dictionaries_of_the_model_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = sociable();
+    let all = labels(100);
+    build_until(&builder(&fake), &[dictionary("a.txt", &all)], folder.path(), encoded(64));
+    fake.count();
+    let fewer = [dictionary("b.txt", &all[..80])];
+    let report = build(&builder(&fake), &fewer, folder.path()).unwrap();
+    assert_eq!(report.resumed + fake.count(), 80);
+    assert!(report.resumed >= 44, "64 of the 100 were there: {}", report.resumed);
+}
+
+#[test]
+fn a_journal_of_another_model_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let dictionaries = [dictionary("a.txt", &labels(40))];
+    build_until(&builder(&sociable()), &dictionaries, folder.path(), encoded(32));
+    let fake = Fake::new(4);
+    let other = Builder::new(&fake, "fake", "f2");
+    let report = build(&other, &dictionaries, folder.path()).unwrap();
+    assert_eq!((fake.count(), report.resumed), (40, 0));
+}
+
+#[test]
+fn an_encoder_that_gives_too_few_rows_is_named() {
+    use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
+    struct Short(Fake);
+    impl TextEncoder for Short {
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn tokenize(&self, texts: &[&str]) -> interrogate::Result<Tokens> {
+            self.0.tokenize(texts)
+        }
+        fn embed(&self, _: &Tokens) -> interrogate::Result<Embeddings> {
+            Embeddings::new(self.dim(), vec![1.0; self.dim()])
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let short = Short(Fake::new(4));
+    let builder = Builder::new(&short, "short", "f1");
+    let error = build(&builder, &[dictionary("a.txt", &["x", "y"])], folder.path()).unwrap_err();
+    assert_eq!(error.to_string(), "the encoder gave 1 rows for 2 labels");
+}
