@@ -3,7 +3,11 @@
 //!
 //! `modeling_t5.py` of transformers 5.23 (Raffel et al., arXiv 1910.10683).
 //! Positions are told by a bias on attention that grows coarser with distance;
-//! products of queries and keys are not scaled.
+//! products of queries and keys are not scaled. The weights are `stack`'s, the
+//! distances `buckets`'.
+
+mod buckets;
+mod stack;
 
 use candle_core::{Device, Tensor};
 
@@ -11,12 +15,12 @@ use super::super::attention::{self, Cache, Heads};
 use super::super::checkpoint::Checkpoint;
 use super::super::generate::{Decoder, Input, Memory, Row, Step};
 use super::super::linear::Linear;
-use super::super::norm::RmsNorm;
 use super::super::states::States;
 use super::super::stored::Stored;
 use super::config::T5 as Config;
-use crate::nn::Activation;
 use crate::{Error, Result};
+use buckets::{bucket_back, bucket_both};
+use stack::Stack;
 
 /// Encoder, decoder and head.
 #[derive(Debug)]
@@ -28,35 +32,6 @@ pub(super) struct T5 {
     encoder: Stack,
     decoder: Stack,
     head: Linear,
-}
-
-/// One of the two halves.
-#[derive(Debug)]
-struct Stack {
-    /// (buckets, heads).
-    bias: Vec<f32>,
-    blocks: Vec<Block>,
-    norm: RmsNorm,
-}
-
-#[derive(Debug)]
-struct Block {
-    attention: Attention,
-    /// To the encoder's states, in the decoder.
-    across: Option<Attention>,
-    wi: Linear,
-    gate: Option<Linear>,
-    wo: Linear,
-    norm: RmsNorm,
-}
-
-#[derive(Debug)]
-struct Attention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    o: Linear,
-    norm: RmsNorm,
 }
 
 impl T5 {
@@ -195,134 +170,4 @@ impl Decoder for T5 {
     fn logits(&self, hidden: &States) -> Result<States> {
         self.head.forward(hidden)
     }
-}
-
-impl Stack {
-    fn load(weights: &Checkpoint, config: &Config, half: &str, blocks: usize) -> Result<Self> {
-        let (dim, eps) = (config.d_model, config.layer_norm_epsilon);
-        let inner = config.num_heads * config.d_kv;
-        let at = |name: &str| format!("language_model.{half}.{name}");
-        let table = [config.relative_attention_num_buckets, config.num_heads];
-        let bias = at("block.0.layer.0.SelfAttention.relative_attention_bias.weight");
-        let bias = match blocks {
-            0 => Vec::new(),
-            _ => weights.values(&bias, &table)?,
-        };
-        let blocks = (0..blocks)
-            .map(|number| {
-                let at =
-                    |layer: usize, name: &str| at(&format!("block.{number}.layer.{layer}.{name}"));
-                let attention = |layer: usize, name: &str| -> Result<Attention> {
-                    let square = |part: &str, outputs, inputs| {
-                        weights.linear(
-                            &at(layer, &format!("{name}.{part}")),
-                            outputs,
-                            inputs,
-                            false,
-                        )
-                    };
-                    Ok(Attention {
-                        q: square("q", inner, dim)?,
-                        k: square("k", inner, dim)?,
-                        v: square("v", inner, dim)?,
-                        o: square("o", dim, inner)?,
-                        norm: weights.rms_norm(&at(layer, "layer_norm"), dim, eps)?,
-                    })
-                };
-                let across = match half {
-                    "decoder" => Some(attention(1, "EncDecAttention")?),
-                    _ => None,
-                };
-                let last = 1 + usize::from(across.is_some());
-                let gated = config.feed_forward().is_some_and(|(gated, _)| gated);
-                let wide = |name: &str| {
-                    let name = at(last, &format!("DenseReluDense.{name}"));
-                    weights.linear(&name, config.d_ff, dim, false)
-                };
-                Ok(Block {
-                    attention: attention(0, "SelfAttention")?,
-                    across,
-                    wi: wide(if gated { "wi_0" } else { "wi" })?,
-                    gate: if gated { Some(wide("wi_1")?) } else { None },
-                    wo: weights.linear(&at(last, "DenseReluDense.wo"), dim, config.d_ff, false)?,
-                    norm: weights.rms_norm(&at(last, "layer_norm"), dim, eps)?,
-                })
-            })
-            .collect::<Result<_>>()?;
-        let norm = weights.rms_norm(&at("final_layer_norm"), dim, eps)?;
-        Ok(Stack { bias, blocks, norm })
-    }
-}
-
-impl Attention {
-    /// Queries of `states`, keys and values of `seen`.
-    fn project(&self, states: &States, seen: &States) -> Result<[States; 3]> {
-        Ok([self.q.forward(states)?, self.k.forward(seen)?, self.v.forward(seen)?])
-    }
-}
-
-impl Block {
-    fn feed_forward(&self, config: &Config, states: &mut States) -> Result<()> {
-        // check() of the configuration let no other through.
-        let (_, activation) = config.feed_forward().unwrap_or((false, Activation::Relu));
-        let normed = self.norm.forward(states);
-        let mut wide = self.wi.forward_with(&normed, activation)?;
-        if let Some(gate) = &self.gate {
-            let gate = gate.forward(&normed)?;
-            wide.values_mut().iter_mut().zip(gate.values()).for_each(|(w, g)| *w *= g);
-        }
-        states.add(&self.wo.forward(&wide)?);
-        Ok(())
-    }
-}
-
-/// The bucket of a key `offset` places after its query, or before it: half of
-/// the buckets each (`_relative_position_bucket`, bidirectional).
-fn bucket_both(config: &Config, offset: isize) -> usize {
-    let half = config.relative_attention_num_buckets / 2;
-    let after = if offset > 0 { half } else { 0 };
-    after + bucket(half, config.relative_attention_max_distance, offset.unsigned_abs())
-}
-
-/// The bucket of a key so many places before its query.
-fn bucket_back(config: &Config, distance: usize) -> usize {
-    let buckets = config.relative_attention_num_buckets;
-    bucket(buckets, config.relative_attention_max_distance, distance)
-}
-
-/// One bucket a distance in the first half, then ever wider ones up to `far`.
-fn bucket(buckets: usize, far: usize, distance: usize) -> usize {
-    let exact = buckets / 2;
-    if distance < exact {
-        return distance;
-    }
-    // In f32 as the reference, so that a distance on an edge falls alike.
-    let (distance, exact_f) = (distance as f32, exact as f32);
-    let share = (distance / exact_f).ln() / (far as f32 / exact_f).ln();
-    (exact + (share * (buckets - exact) as f32) as usize).min(buckets - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `T5Attention._relative_position_bucket` of transformers 5.23 over
-    /// distances 0, 1, 7, 8, 15, 16, 20, 64, 127, 128, 1000.
-    #[test]
-    fn distances_fall_into_the_buckets_of_the_reference() {
-        let config = Config::default();
-        let distances = [0usize, 1, 7, 8, 15, 16, 20, 64, 127, 128, 1000];
-        let back = distances.map(|d| bucket_back(&config, d));
-        assert_eq!(back, BACK);
-        let before = distances.map(|d| bucket_both(&config, -(d as isize)));
-        assert_eq!(before, BEFORE);
-        let after = distances[1..].iter().map(|&d| bucket_both(&config, d as isize));
-        assert_eq!(
-            after.collect::<Vec<_>>(),
-            BEFORE[1..].iter().map(|b| b + 16).collect::<Vec<_>>()
-        );
-    }
-
-    const BACK: [usize; 11] = [0, 1, 7, 8, 15, 16, 17, 26, 31, 31, 31];
-    const BEFORE: [usize; 11] = [0, 1, 7, 8, 9, 10, 10, 14, 15, 15, 15];
 }
