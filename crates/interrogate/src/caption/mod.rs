@@ -39,6 +39,15 @@ use generate::Generated;
 use stored::Kind;
 use words::Words;
 
+/// Short names of captioners that stand on the hub in Hugging Face layout, with
+/// their repositories there.
+pub const NAMES: [(&str, &str); 4] = [
+    ("blip-base", "Salesforce/blip-image-captioning-base"),
+    ("blip-large", "Salesforce/blip-image-captioning-large"),
+    ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
+    ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
+];
+
 /// How weights are kept in memory. Products are of f32 in each of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {

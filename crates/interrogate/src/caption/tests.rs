@@ -283,3 +283,14 @@ fn states_are_rows_of_values() {
     let options = Generation::default();
     assert_eq!(model.caption_pixels(&[], &options, &mut |_| {}).unwrap(), []);
 }
+
+#[test]
+fn without_pictures_the_options_are_held_against_the_model_all_the_same() {
+    for name in ["blip", "blip2-opt", "blip2-t5"] {
+        let model = open(&fixture(name), Precision::F32).unwrap();
+        assert_eq!(model.caption(&[], &Generation::default()).unwrap(), []);
+        let options = Generation { min_new_tokens: 21, ..Generation::default() };
+        let error = model.caption(&[], &options).unwrap_err().to_string();
+        assert_eq!(error, "min_new_tokens is 21, expected at most max_new_tokens, 20");
+    }
+}
