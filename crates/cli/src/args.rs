@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Prompt(Prompt),
     /// The best labels of one table for each image.
     Rank(Rank),
+    /// A sentence an image, by BLIP or BLIP-2.
+    Caption(Caption),
     /// The model's own values: features of images, embeddings of texts.
     #[command(subcommand)]
     Embed(Embed),
@@ -42,6 +44,12 @@ pub(crate) struct Prompt {
     /// The caption that every prompt begins with.
     #[arg(long, value_name = "TEXT")]
     pub(crate) caption: Option<String>,
+    /// Captions each image first, and begins its prompt with that: see the
+    /// command caption for what can be named.
+    #[arg(long, value_name = "MODEL", conflicts_with = "caption")]
+    pub(crate) caption_model: Option<String>,
+    #[command(flatten)]
+    pub(crate) search: Search,
     /// How many flavors a prompt takes.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) max_flavors: usize,
@@ -70,6 +78,45 @@ pub(crate) struct Rank {
     pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Caption {
+    #[command(flatten)]
+    pub(crate) images: Images,
+    /// A folder of BLIP or BLIP-2 in Hugging Face layout, a hub id (owner/name),
+    /// or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) caption_model: String,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+/// How a caption is searched for. Lengths count generated tokens, the one that
+/// ends a caption included.
+#[derive(Debug, Group)]
+pub(crate) struct Search {
+    /// Captions kept side by side while one is searched for; 1 is the fastest.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "caption_model")]
+    pub(crate) num_beams: usize,
+    /// Most tokens that a caption takes.
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "caption_model")]
+    pub(crate) max_length: usize,
+    /// Fewest tokens that a caption takes.
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "caption_model")]
+    pub(crate) min_length: usize,
+    /// How the captioner's weights are kept; f16 and bf16 take half of f32's memory.
+    #[arg(long, value_enum, default_value_t = Precision::F32, requires = "caption_model")]
+    pub(crate) precision: Precision,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Precision {
+    F32,
+    F16,
+    Bf16,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,22 +1,21 @@
-//! Images a batch at a time: decoded side by side, encoded together, answered
+//! Images a batch at a time: decoded side by side, looked at together, answered
 //! in order, each failure its own.
 
 use std::path::{Path, PathBuf};
 
-use interrogate::encoder::Features;
 use interrogate::picture::Picture;
 use interrogate::{Error, Result};
 use rayon::prelude::*;
 
-/// The features of one batch, an answer an image, in order.
+/// What `encode` says of one batch, an answer an image, in order.
 ///
-/// `encode` sees the pictures that could be decoded, all at once; where it
+/// It sees the pictures that could be decoded, all at once; where it
 /// refuses them together it gets them one by one, so that one bad image fails
 /// alone.
-pub(crate) fn features(
+pub(crate) fn look<T>(
     paths: &[PathBuf],
-    encode: impl Fn(&[Picture]) -> Result<Vec<Features>>,
-) -> Vec<Result<Features>> {
+    encode: impl Fn(&[Picture]) -> Result<Vec<T>>,
+) -> Vec<Result<T>> {
     let decoded: Vec<Result<Picture>> = paths.par_iter().map(|path| Picture::open(path)).collect();
     let (order, pictures): (Vec<Result<()>>, Vec<Option<Picture>>) = decoded
         .into_iter()
@@ -31,10 +30,10 @@ pub(crate) fn features(
     order.into_iter().map(|one| one.and_then(|()| encoded.next().unwrap_or_else(missing))).collect()
 }
 
-fn together(
+fn together<T>(
     pictures: &[Picture],
-    encode: &dyn Fn(&[Picture]) -> Result<Vec<Features>>,
-) -> Vec<Result<Features>> {
+    encode: &dyn Fn(&[Picture]) -> Result<Vec<T>>,
+) -> Vec<Result<T>> {
     if pictures.is_empty() {
         return Vec::new();
     }
@@ -52,6 +51,8 @@ pub(crate) fn name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use interrogate::encoder::Features;
+
     use super::*;
 
     fn picture(value: u8) -> Picture {
@@ -76,7 +77,7 @@ mod tests {
         let [bad, good] = ["bad.png", "good.bmp"].map(|name| folder.path().join(name));
         std::fs::write(&bad, "not an image").unwrap();
         std::fs::write(&good, BMP).unwrap();
-        let answers = features(&[bad, good], picky);
+        let answers = look(&[bad, good], picky);
         assert!(answers[0].is_err());
         assert_eq!(answers[1].as_ref().unwrap().as_slice(), [1.0]);
     }

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use interrogate::caption::NAMES;
+
 use crate::talk::Talk;
 
 /// How a run that came to its end went.
@@ -54,6 +56,12 @@ pub(crate) enum Fault {
         /// Why.
         source: glob::PatternError,
     },
+    /// What was named makes no captions.
+    #[error("no captioner is named {name:?}")]
+    Captioner {
+        /// As typed.
+        name: String,
+    },
     /// Which index is meant cannot be told.
     #[error("{message}")]
     Which {
@@ -86,6 +94,10 @@ impl Fault {
                 "name image files, folders that hold some, or globs such as 'photos/*.jpg'".into(),
             ),
             Fault::Glob { .. } => Some("in a glob * ? and [a-z] are special".into()),
+            Fault::Captioner { .. } => Some(format!(
+                "a captioner is a folder that exists, a hub id owner/name, or one of {}",
+                NAMES.map(|(name, _)| name).join(", ")
+            )),
             Fault::Which { hint, .. } => Some(hint.clone()),
         }
     }

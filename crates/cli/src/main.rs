@@ -5,6 +5,7 @@
 
 mod args;
 mod batch;
+mod captions;
 mod commands;
 mod fault;
 mod images;

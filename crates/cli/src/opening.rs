@@ -10,7 +10,7 @@ use build_index::meter::Meter;
 use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
 use interrogate::index::Index;
-use interrogate::models::{Model, Options};
+use interrogate::models::{Model, ModelSource, Options, Progress};
 
 use crate::args::{ModelChoice, Source};
 use crate::fault::Fault;
@@ -28,19 +28,29 @@ pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
 }
 
 fn open_model(name: &str, talk: &Talk) -> Result<Model, Fault> {
+    let source: ModelSource = name.parse()?;
+    let model = fetching(talk, |options, progress| Model::open(source, options, progress))?;
+    if let Some(notice) = model.notice() {
+        talk.note(notice);
+    }
+    Ok(model)
+}
+
+/// Runs `fetch` with the hub and cache that the environment names, and shows how
+/// far its downloads have come.
+pub(crate) fn fetching<T>(
+    talk: &Talk,
+    fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<T>,
+) -> interrogate::Result<T> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut fetching = match (talk.is_quiet(), talk.is_live()) {
         (true, _) => Fetching::quiet(),
         (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
         _ => Fetching::lines(io::stderr()),
     };
-    let opened = Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
+    let fetched = fetch(&options, &mut |progress| fetching.update(progress));
     fetching.finish();
-    let model = opened?;
-    if let Some(notice) = model.notice() {
-        talk.note(notice);
-    }
-    Ok(model)
+    fetched
 }
 
 /// The index and its model. Where none stands for the model, it is built first.

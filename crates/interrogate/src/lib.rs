@@ -51,6 +51,7 @@
 //! The cargo feature `starter` compiles the embedded model in (56 MB); it is off
 //! by default.
 
+pub mod caption;
 pub mod clip;
 pub mod encoder;
 pub mod error;
@@ -58,6 +59,7 @@ pub mod index;
 mod interrogator;
 pub mod mmap;
 pub mod models;
+pub mod nn;
 pub mod picture;
 pub mod prompt;
 pub mod rank;

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             let paths = images::collect(&images.paths)?;
             let tower = opening::model(model, talk)?.image_encoder()?;
             let format = format.or(Format::Jsonl);
-            let look = |paths: &[_]| batch::features(paths, |p| tower.encode(p));
+            let look = |paths: &[_]| batch::look(paths, |p| tower.encode(p));
             super::each_image(&paths, images.batch_size, format, talk, look, |output, seen| {
                 for (name, features) in &seen {
                     let features = features.as_slice();

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod caption;
 mod embed;
 mod info;
 mod prompt;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
     match command {
         Command::Prompt(args) => prompt::run(&args, talk),
         Command::Rank(args) => rank::run(&args, talk),
+        Command::Caption(args) => caption::run(&args, talk),
         Command::Embed(args) => embed::run(&args, talk),
         Command::Verify(args) => verify::run(&args, talk),
         Command::Info(args) => info::run(&args),

@@ -8,6 +8,7 @@ use interrogate::prompt::Prompt;
 use serde::Serialize;
 
 use crate::args::{self, Format};
+use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
 use crate::output::Found;
 use crate::talk::Talk;
@@ -32,13 +33,18 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     let images = images::collect(&args.images.paths)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
+    let beginning = Beginning::open(args, talk)?;
     let min_score = args.min_score.or(model.min_score());
     let recipe = interrogator.recipe(args.max_flavors).with_min_score(min_score);
     let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| batch::features(paths, |p| interrogator.features(p));
+    let see = |pictures: &[_]| {
+        let captions = beginning.of(pictures)?;
+        Ok(interrogator.features(pictures)?.into_iter().zip(captions).collect())
+    };
+    let look = |paths: &[_]| batch::look(paths, see);
     super::each_image(&images, args.images.batch_size, format, talk, look, |output, seen| {
-        let (names, features): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
-        let captions = vec![args.caption.as_deref(); features.len()];
+        let (names, (features, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
+        let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
         let prompts = interrogator.prompts(&features, &captions, &recipe)?;
         for (name, prompt) in names.iter().zip(&prompts) {
             match format {

@@ -83,6 +83,21 @@ impl Error {
             Error::HubWeights { .. } => {
                 "name a revision that has safetensors, such as owner/name@refs/pr/1, or convert the weights and name the folder"
             }
+            // ---- caption ----
+            Error::CaptionModel { .. } => {
+                "name a folder of BLIP or BLIP-2: blip-base, blip-large, blip2-2.7b or blip2-flan-t5-xl"
+            }
+            Error::ShardMissing { .. } => "the download is not complete; fetch the folder again",
+            Error::Pickled { .. } => {
+                "take the checkpoint's safetensors revision, or load it with transformers and save_pretrained it"
+            }
+            Error::Vocabulary { .. } => {
+                "take tokenizer.json from the folder that the weights are from"
+            }
+            Error::MemoryTooSmall { .. } => {
+                "close other programs, ask for f16 weights, or take a smaller model: blip-base needs 1 GiB"
+            }
+            Error::Scores { .. } => "load the model in f32, or download its weights again",
             _ => return None,
         };
         Some(hint.to_owned())

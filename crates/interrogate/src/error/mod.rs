@@ -360,6 +360,70 @@ pub enum Error {
         /// The revisions that were looked at.
         revision: String,
     },
+
+    // ---- caption ----
+    /// The folder holds no model that makes captions: give one of BLIP or
+    /// BLIP-2.
+    #[error("{}: model_type is {found:?}, expected \"blip\" or \"blip-2\"", path.display())]
+    CaptionModel {
+        /// Its config.json.
+        path: PathBuf,
+        /// The `model_type` there.
+        found: String,
+    },
+    /// A file that `model.safetensors.index.json` names is not there: the
+    /// download stopped early.
+    #[error("{}: no such file, though {} names it", path.display(), index.display())]
+    ShardMissing {
+        /// The file.
+        path: PathBuf,
+        /// The index that names it.
+        index: PathBuf,
+    },
+    /// The weights are pickled, and reading a pickle runs its code. Convert
+    /// them to safetensors.
+    #[error("{}: pickled weights are not read here", path.display())]
+    Pickled {
+        /// The pickle.
+        path: PathBuf,
+    },
+    /// The tokenizer does not belong to the language model.
+    #[error("{}: a tokenizer of {found} tokens for a language model of {expected}", path.display())]
+    Vocabulary {
+        /// tokenizer.json.
+        path: PathBuf,
+        /// Tokens that the language model knows.
+        expected: usize,
+        /// One more than the highest id of the tokenizer.
+        found: usize,
+    },
+    /// The weights do not fit into the memory that is free now.
+    #[error("{}: needs {} of memory, {} are free", path.display(), gib(*needed), gib(*available))]
+    MemoryTooSmall {
+        /// The model's folder.
+        path: PathBuf,
+        /// Bytes of its weights in the precision asked for.
+        needed: u64,
+        /// Bytes that the system can give without swapping.
+        available: u64,
+    },
+    /// An option of text generation is out of its range.
+    #[error("{option} is {found}, expected {expected}")]
+    Generation {
+        /// The option's name.
+        option: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What was asked for.
+        found: String,
+    },
+    /// The language model gave scores that are not numbers: its weights are
+    /// broken, or overflow.
+    #[error("the language model's scores for image {image} are not numbers")]
+    Scores {
+        /// Which image of the batch, from 0.
+        image: usize,
+    },
 }
 
 impl Error {
@@ -408,4 +472,9 @@ fn first_names(names: &[String]) -> String {
         0..=5 => names.join(", "),
         n => format!("{} and {} more", names[..5].join(", "), n - 5),
     }
+}
+
+/// Bytes as GiB with one decimal.
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

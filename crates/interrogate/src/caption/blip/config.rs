@@ -1,0 +1,91 @@
+//! config.json of BLIP, with the defaults of `configuration_blip.py` of
+//! transformers 5.23 for what it leaves out.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::super::{check_heads, check_size, check_token, read_json, vision};
+use crate::Result;
+use crate::nn::Activation;
+
+/// What config.json says.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) vision: vision::Config,
+    pub(super) text: Text,
+}
+
+/// `text_config`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct Text {
+    pub(super) vocab_size: usize,
+    pub(super) hidden_size: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) num_hidden_layers: usize,
+    pub(super) num_attention_heads: usize,
+    pub(super) max_position_embeddings: usize,
+    pub(super) hidden_act: Activation,
+    pub(super) layer_norm_eps: f64,
+    pub(super) bos_token_id: u32,
+    pub(super) sep_token_id: u32,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text {
+            vocab_size: 30_524,
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 512,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-12,
+            bos_token_id: 30_522,
+            sep_token_id: 102,
+        }
+    }
+}
+
+const VISION: vision::Config = vision::Config {
+    hidden_size: 768,
+    intermediate_size: 3072,
+    num_hidden_layers: 12,
+    num_attention_heads: 12,
+    image_size: 384,
+    patch_size: 16,
+    hidden_act: Activation::Gelu,
+    layer_norm_eps: 1e-5,
+    qkv_bias: true,
+};
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`], [`crate::Error::Json`], [`crate::Error::Mismatch`]
+    /// for values that do not go together.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(default)]
+            vision_config: vision::Written,
+            #[serde(default)]
+            text_config: Text,
+        }
+        let Written { vision_config, text_config: text } = read_json(path)?;
+        let vision = VISION.or(vision_config);
+        vision.check(path)?;
+        check_size(path, "text_config.vocab_size", text.vocab_size)?;
+        check_size(path, "text_config.hidden_size", text.hidden_size)?;
+        check_size(path, "text_config.intermediate_size", text.intermediate_size)?;
+        check_size(path, "text_config.max_position_embeddings", text.max_position_embeddings)?;
+        let heads = text.num_attention_heads;
+        check_heads(path, "text_config.num_attention_heads", heads, text.hidden_size)?;
+        check_token(path, "text_config.bos_token_id", text.bos_token_id, text.vocab_size)?;
+        check_token(path, "text_config.sep_token_id", text.sep_token_id, text.vocab_size)?;
+        Ok(Config { vision, text })
+    }
+}

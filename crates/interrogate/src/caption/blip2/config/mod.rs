@@ -1,0 +1,159 @@
+//! config.json of BLIP-2, old files and new.
+//!
+//! Old files leave out `num_query_tokens`, `image_token_index`, and whatever
+//! equals a default: those of `configuration_blip_2.py` of transformers 5.23
+//! stand here, those of the language models in `opt` and `t5`.
+
+mod opt;
+mod t5;
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::super::{check_heads, check_size, check_token, read_json, vision};
+use crate::nn::Activation;
+use crate::{Error, Result};
+pub(super) use opt::Opt;
+pub(super) use t5::T5;
+
+/// What config.json says.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) vision: vision::Config,
+    pub(super) qformer: QFormer,
+    pub(super) text: Text,
+    pub(super) num_query_tokens: usize,
+    /// The token that stands for a query's row; without one the rows come
+    /// before all tokens.
+    pub(super) image_token_index: Option<u32>,
+}
+
+/// `qformer_config`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct QFormer {
+    pub(super) hidden_size: usize,
+    pub(super) num_hidden_layers: usize,
+    pub(super) num_attention_heads: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) hidden_act: Activation,
+    pub(super) layer_norm_eps: f64,
+    pub(super) cross_attention_frequency: usize,
+}
+
+/// `text_config`: one of two language models.
+#[derive(Clone, Debug)]
+pub(super) enum Text {
+    Opt(Opt),
+    T5(T5),
+}
+
+/// One token that ends a caption, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum End {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+impl End {
+    pub(crate) fn tokens(&self) -> Vec<u32> {
+        match self {
+            End::One(token) => vec![*token],
+            End::Several(tokens) => tokens.clone(),
+        }
+    }
+}
+
+impl Default for QFormer {
+    fn default() -> Self {
+        QFormer {
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-12,
+            cross_attention_frequency: 2,
+        }
+    }
+}
+
+/// The tower of `Blip2VisionConfig`: EVA's ViT-g without its last layer.
+const VISION: vision::Config = vision::Config {
+    hidden_size: 1408,
+    intermediate_size: 6144,
+    num_hidden_layers: 39,
+    num_attention_heads: 16,
+    image_size: 224,
+    patch_size: 14,
+    hidden_act: Activation::Gelu,
+    layer_norm_eps: 1e-6,
+    qkv_bias: true,
+};
+
+impl Config {
+    /// Reads and checks config.json of `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for values that do
+    /// not go together or that are not supported.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(default)]
+            vision_config: vision::Written,
+            #[serde(default)]
+            qformer_config: QFormer,
+            #[serde(default)]
+            text_config: serde_json::Value,
+            num_query_tokens: Option<usize>,
+            image_token_index: Option<u32>,
+        }
+        let written: Written = read_json(path)?;
+        let kind = written.text_config.get("model_type").and_then(|kind| kind.as_str());
+        let json = |source| Error::Json { path: path.to_owned(), source };
+        let text = match kind.unwrap_or("opt").to_owned().as_str() {
+            "opt" if written.text_config.is_null() => Text::Opt(Opt::default()),
+            "opt" => Text::Opt(serde_json::from_value(written.text_config).map_err(json)?),
+            "t5" => Text::T5(serde_json::from_value(written.text_config).map_err(json)?),
+            other => {
+                return Err(Error::mismatch(path, "text_config.model_type", "opt or t5", other));
+            }
+        };
+        let config = Config {
+            vision: VISION.or(written.vision_config),
+            qformer: written.qformer_config,
+            text,
+            num_query_tokens: written.num_query_tokens.unwrap_or(32),
+            image_token_index: written.image_token_index,
+        };
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        self.vision.check(path)?;
+        check_size(path, "num_query_tokens", self.num_query_tokens)?;
+        let QFormer { hidden_size, num_attention_heads, intermediate_size, .. } = self.qformer;
+        check_size(path, "qformer_config.hidden_size", hidden_size)?;
+        check_size(path, "qformer_config.intermediate_size", intermediate_size)?;
+        check_heads(path, "qformer_config.num_attention_heads", num_attention_heads, hidden_size)?;
+        let frequency = self.qformer.cross_attention_frequency;
+        check_size(path, "qformer_config.cross_attention_frequency", frequency)?;
+        let vocab = match &self.text {
+            Text::Opt(opt) => opt.check(path).map(|()| opt.vocab_size)?,
+            Text::T5(t5) => t5.check(path).map(|()| t5.vocab_size)?,
+        };
+        match self.image_token_index {
+            Some(token) => check_token(path, "image_token_index", token, vocab),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_ends(path: &Path, ends: &End, vocab: usize) -> Result<()> {
+    let mut tokens = ends.tokens().into_iter();
+    tokens.try_for_each(|token| check_token(path, "text_config.eos_token_id", token, vocab))
+}

@@ -1,0 +1,84 @@
+//! `text_config` of an OPT, and the layouts that are refused. The defaults are
+//! those of `configuration_opt.py` of transformers 5.23.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{End, check_ends};
+use crate::caption::{check_heads, check_size, check_token};
+use crate::nn::Activation;
+use crate::{Error, Result};
+
+/// `text_config` of an OPT.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Opt {
+    pub(crate) vocab_size: usize,
+    pub(crate) hidden_size: usize,
+    pub(crate) num_hidden_layers: usize,
+    pub(crate) ffn_dim: usize,
+    pub(crate) max_position_embeddings: usize,
+    pub(crate) num_attention_heads: usize,
+    pub(crate) activation_function: Activation,
+    pub(crate) enable_bias: bool,
+    do_layer_norm_before: bool,
+    layer_norm_elementwise_affine: bool,
+    #[serde(rename = "_remove_final_layer_norm")]
+    remove_final_layer_norm: bool,
+    word_embed_proj_dim: Option<usize>,
+    pub(crate) bos_token_id: u32,
+    pub(crate) eos_token_id: End,
+}
+
+impl Default for Opt {
+    fn default() -> Self {
+        Opt {
+            vocab_size: 50_272,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            ffn_dim: 3072,
+            max_position_embeddings: 2048,
+            num_attention_heads: 12,
+            activation_function: Activation::Relu,
+            enable_bias: true,
+            do_layer_norm_before: true,
+            layer_norm_elementwise_affine: true,
+            remove_final_layer_norm: false,
+            word_embed_proj_dim: None,
+            bos_token_id: 2,
+            eos_token_id: End::One(2),
+        }
+    }
+}
+
+impl Opt {
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        check_size(path, "text_config.vocab_size", self.vocab_size)?;
+        check_size(path, "text_config.hidden_size", self.hidden_size)?;
+        check_size(path, "text_config.ffn_dim", self.ffn_dim)?;
+        check_size(path, "text_config.max_position_embeddings", self.max_position_embeddings)?;
+        let heads = self.num_attention_heads;
+        check_heads(path, "text_config.num_attention_heads", heads, self.hidden_size)?;
+        // The layout of opt-350m and of models from before 2022: no BLIP-2 has it.
+        for (what, expected, found) in [
+            ("text_config.do_layer_norm_before", true, self.do_layer_norm_before),
+            ("text_config.layer_norm_elementwise_affine", true, self.layer_norm_elementwise_affine),
+            ("text_config._remove_final_layer_norm", false, self.remove_final_layer_norm),
+        ] {
+            if found != expected {
+                return Err(Error::mismatch(path, what, expected, found));
+            }
+        }
+        match self.word_embed_proj_dim {
+            Some(dim) if dim != self.hidden_size => {
+                let what = "text_config.word_embed_proj_dim";
+                Err(Error::mismatch(path, what, self.hidden_size, dim))
+            }
+            _ => {
+                check_token(path, "text_config.bos_token_id", self.bos_token_id, self.vocab_size)?;
+                check_ends(path, &self.eos_token_id, self.vocab_size)
+            }
+        }
+    }
+}

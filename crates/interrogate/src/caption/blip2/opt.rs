@@ -1,0 +1,142 @@
+//! OPT, the language model of blip2-opt-2.7b and -6.7b.
+//!
+//! `modeling_opt.py` of transformers 5.23 in the layout with norms before each
+//! part (Zhang et al., arXiv 2205.01068).
+
+use super::super::attention::Heads;
+use super::super::checkpoint::Checkpoint;
+use super::super::generate::{Decoder, Input, Memory, Row, Step};
+use super::super::linear::Linear;
+use super::super::norm::LayerNorm;
+use super::super::states::States;
+use super::super::stored::Stored;
+use super::config::Opt as Config;
+use crate::Result;
+
+/// Rows that OPT's table of positions has before that of position 0.
+const OFFSET: usize = 2;
+/// The norms' epsilon, torch's default: OPT's configuration has no word on it.
+const EPS: f64 = 1e-5;
+const PREFIX: &str = "language_model.model.decoder";
+
+/// The decoder and its head, which is tied to the embedding.
+#[derive(Debug)]
+pub(super) struct Opt {
+    config: Config,
+    end: Vec<u32>,
+    /// (vocab, dim).
+    tokens: Stored,
+    /// (positions + OFFSET, dim).
+    positions: Stored,
+    layers: Vec<Layer>,
+    norm: LayerNorm,
+    head: Linear,
+}
+
+#[derive(Debug)]
+struct Layer {
+    self_attn_layer_norm: LayerNorm,
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    final_layer_norm: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+}
+
+impl Opt {
+    /// Takes the weights under `language_model`.
+    ///
+    /// # Errors
+    /// Those of the weights.
+    pub(super) fn load(weights: &Checkpoint, config: Config) -> Result<Self> {
+        let dim = config.hidden_size;
+        let at = |name: &str| format!("{PREFIX}.{name}");
+        let tokens = weights.stored(&at("embed_tokens.weight"), &[config.vocab_size, dim])?;
+        let places = config.max_position_embeddings + OFFSET;
+        let positions = weights.stored(&at("embed_positions.weight"), &[places, dim])?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|number| {
+                let at = |name: &str| format!("{PREFIX}.layers.{number}.{name}");
+                let bias = config.enable_bias;
+                let square = |name: &str| weights.linear(&at(name), dim, dim, bias);
+                Ok(Layer {
+                    self_attn_layer_norm: weights.layer_norm(
+                        &at("self_attn_layer_norm"),
+                        dim,
+                        EPS,
+                    )?,
+                    q_proj: square("self_attn.q_proj")?,
+                    k_proj: square("self_attn.k_proj")?,
+                    v_proj: square("self_attn.v_proj")?,
+                    out_proj: square("self_attn.out_proj")?,
+                    final_layer_norm: weights.layer_norm(&at("final_layer_norm"), dim, EPS)?,
+                    fc1: weights.linear(&at("fc1"), config.ffn_dim, dim, bias)?,
+                    fc2: weights.linear(&at("fc2"), dim, config.ffn_dim, bias)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let norm = weights.layer_norm(&at("final_layer_norm"), dim, EPS)?;
+        let head = weights.linear_of(tokens.clone(), dim, None)?;
+        let end = config.eos_token_id.tokens();
+        Ok(Opt { config, end, tokens, positions, layers, norm, head })
+    }
+
+    /// An empty memory.
+    pub(super) fn memory(&self) -> Memory {
+        Memory::new(self.layers.len(), Vec::new())
+    }
+
+    /// The embeddings of the rows' inputs and positions, (rows, dim).
+    fn embed(&self, rows: &[Row<'_>]) -> States {
+        let dim = self.config.hidden_size;
+        let mut states = States::zeros(rows.len(), dim);
+        let mut place = vec![0.0; dim];
+        for (row, out) in rows.iter().zip(states.values_mut().chunks_exact_mut(dim)) {
+            match row.input {
+                Input::Token(token) => self.tokens.widen(token as usize * dim, out),
+                Input::Embedding(values) => out.copy_from_slice(values),
+            }
+            self.positions.widen((row.position() + OFFSET) * dim, &mut place);
+            out.iter_mut().zip(&place).for_each(|(o, p)| *o += p);
+        }
+        states
+    }
+}
+
+impl Decoder for Opt {
+    fn vocab(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn positions(&self) -> usize {
+        self.config.max_position_embeddings
+    }
+
+    fn end(&self) -> &[u32] {
+        &self.end
+    }
+
+    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
+        let heads = Heads::scaled(self.config.num_attention_heads, self.config.hidden_size);
+        let step = Step::new(memories, rows);
+        let mut states = self.embed(rows);
+        for (number, layer) in self.layers.iter().enumerate() {
+            let normed = layer.self_attn_layer_norm.forward(&states);
+            let query = layer.q_proj.forward(&normed)?;
+            let (key, value) = (layer.k_proj.forward(&normed)?, layer.v_proj.forward(&normed)?);
+            step.remember(memories, number, key.rows(), value.rows());
+            let seen = step.attend(memories, number, heads, &query, |_, _, _| 0.0);
+            states.add(&layer.out_proj.forward(&seen)?);
+            let normed = layer.final_layer_norm.forward(&states);
+            let wide = layer.fc1.forward_with(&normed, self.config.activation_function)?;
+            states.add(&layer.fc2.forward(&wide)?);
+        }
+        Ok(self.norm.forward(&states))
+    }
+
+    fn logits(&self, hidden: &States) -> Result<States> {
+        self.head.forward(hidden)
+    }
+}

@@ -1,0 +1,154 @@
+//! The search over a model that is a table: no weights, every score known.
+
+use super::super::attention::Cache;
+use super::*;
+
+/// Scores the next token by the last one alone, from a table (vocab, vocab).
+struct Table {
+    scores: Vec<f32>,
+    vocab: usize,
+    end: Vec<u32>,
+    positions: usize,
+}
+
+impl Decoder for Table {
+    fn vocab(&self) -> usize {
+        self.vocab
+    }
+
+    fn positions(&self) -> usize {
+        self.positions
+    }
+
+    fn end(&self) -> &[u32] {
+        &self.end
+    }
+
+    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
+        // A row of memory holds its token, so that a chain can be read back.
+        let step = Step::new(memories, rows);
+        let token = |row: &Row<'_>| match row.input {
+            Input::Token(token) => token as f32,
+            Input::Embedding(_) => 0.0,
+        };
+        let tokens = States::new(1, rows.iter().map(token).collect());
+        step.remember(memories, 0, tokens.rows(), tokens.rows());
+        Ok(tokens)
+    }
+
+    fn logits(&self, hidden: &States) -> Result<States> {
+        let row = |token: &f32| &self.scores[*token as usize * self.vocab..][..self.vocab];
+        Ok(States::new(self.vocab, hidden.values().iter().flat_map(row).copied().collect()))
+    }
+}
+
+const NEVER: f32 = -30.0;
+
+/// Token 0 begins; 4 ends. From 0 the likelier 1 leads to a bad end, and 2 to a
+/// good one: the case that beams are for.
+fn fork() -> Table {
+    let ln = |row: [f32; 5]| row.map(|p| if p > 0.0 { p.ln() } else { NEVER });
+    let rows = [
+        ln([0.0, 0.6, 0.4, 0.0, 0.0]),
+        ln([0.0, 0.0, 0.0, 0.7, 0.3]),
+        ln([0.0, 0.0, 0.0, 0.05, 0.95]),
+        ln([0.0, 0.0, 0.0, 0.5, 0.5]),
+        ln([0.2; 5]),
+    ];
+    Table { scores: rows.concat(), vocab: 5, end: vec![4], positions: 64 }
+}
+
+fn prompt(tokens: &[u32]) -> Prompt {
+    Prompt {
+        inputs: tokens.iter().map(|&token| Input::Token(token)).collect(),
+        ids: tokens.to_vec(),
+        memory: Memory::new(1, Vec::<Cache>::new()),
+    }
+}
+
+fn options(num_beams: usize) -> Generation {
+    Generation { num_beams, max_new_tokens: 6, min_new_tokens: 0, ..Generation::default() }
+}
+
+fn run(table: &Table, options: &Generation) -> Generated {
+    generate(table, vec![prompt(&[0])], options, &mut |_| {}).unwrap().remove(0)
+}
+
+#[test]
+fn beams_find_what_greed_walks_past() {
+    assert_eq!(run(&fork(), &options(1)).tokens, [1, 3, 3, 3, 3, 3]);
+    let best = run(&fork(), &options(2));
+    assert_eq!(best.tokens, [2, 4]);
+    let expected = (0.4f32.ln() + 0.95f32.ln()) / 2.0;
+    assert!((best.score.unwrap() - expected).abs() < 1e-6);
+}
+
+#[test]
+fn the_length_penalty_moves_the_choice() {
+    let long = Generation { length_penalty: 8.0, ..options(2) };
+    assert_eq!(run(&fork(), &long).tokens.len(), 6);
+}
+
+#[test]
+fn no_caption_ends_before_its_shortest_length() {
+    for beams in [1, 2] {
+        let found = run(&fork(), &Generation { min_new_tokens: 4, ..options(beams) }).tokens;
+        assert!(found.iter().take(4).all(|&token| token != 4), "{found:?}");
+    }
+}
+
+#[test]
+fn ties_go_to_the_lower_token() {
+    let even = Table { scores: vec![0.0; 36], vocab: 6, end: vec![5], positions: 9 };
+    assert_eq!(run(&even, &Generation { max_new_tokens: 3, ..options(1) }).tokens, [0, 0, 0]);
+    assert_eq!(run(&even, &Generation { max_new_tokens: 3, ..options(2) }).tokens, [0, 0, 0]);
+}
+
+#[test]
+fn every_token_that_ends_is_heeded() {
+    let mut table = fork();
+    table.end = vec![4, 3];
+    assert_eq!(run(&table, &options(1)).tokens, [1, 3]);
+}
+
+#[test]
+fn images_leave_the_batch_as_they_finish() {
+    let prompts = || vec![prompt(&[0]), prompt(&[0, 0, 2]), prompt(&[3])];
+    for beams in [1, 2] {
+        let mut seen = Vec::new();
+        let watch = &mut |progress| seen.push(progress);
+        let together = generate(&fork(), prompts(), &options(beams), watch).unwrap();
+        let alone = |prompt| generate(&fork(), vec![prompt], &options(beams), &mut |_| {});
+        let alone: Vec<_> = prompts().into_iter().map(|p| alone(p).unwrap().remove(0)).collect();
+        assert_eq!(together, alone);
+        assert_eq!(seen.last().unwrap().images, 3);
+        assert!(seen.windows(2).all(|pair| pair[0].tokens < pair[1].tokens));
+        assert!(seen.windows(2).any(|pair| pair[0].images < pair[1].images));
+    }
+    assert_eq!(generate(&fork(), vec![], &options(1), &mut |_| {}).unwrap(), []);
+}
+
+#[test]
+fn scores_that_are_no_numbers_are_told_with_their_image() {
+    let mut table = fork();
+    table.scores[3 * 5] = f32::NAN; // what follows token 3
+    for beams in [1, 2] {
+        let prompts = vec![prompt(&[2]), prompt(&[3])];
+        let error = generate(&table, prompts, &options(beams), &mut |_| {}).unwrap_err();
+        let message = "the language model's scores for image 1 are not numbers";
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn draws_are_the_same_for_a_seed() {
+    let sampling = |seed| Some(Sampling { temperature: 1.0, top_p: 1.0, seed });
+    let drawn = |seed| {
+        let options = Generation { sampling: sampling(seed), ..options(1) };
+        let prompts = vec![prompt(&[0]); 8];
+        generate(&fork(), prompts, &options, &mut |_| {}).unwrap()
+    };
+    assert_eq!(drawn(1), drawn(1));
+    assert_ne!(drawn(1), drawn(2));
+    assert!(drawn(1).windows(2).any(|pair| pair[0] != pair[1]));
+}

@@ -1,0 +1,50 @@
+//! Whether a model fits into memory, before it is loaded.
+
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Bytes that the system can give without swapping: `MemAvailable` of
+/// /proc/meminfo, or `None` where there is no such file.
+pub(super) fn available() -> Option<u64> {
+    parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn parse(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// # Errors
+/// [`Error::MemoryTooSmall`] where `available` is known and less than `needed`.
+pub(super) fn check(folder: &Path, needed: u64, available: Option<u64>) -> Result<()> {
+    match available {
+        Some(available) if available < needed => {
+            Err(Error::MemoryTooSmall { path: folder.to_owned(), needed, available })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meminfo_is_read_in_bytes() {
+        let text = "MemTotal:       24000000 kB\nMemAvailable:    1024 kB\n";
+        assert_eq!(parse(text), Some(1 << 20));
+        assert_eq!(parse("MemAvailable: many kB"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn what_is_needed_and_what_there_is_are_both_told() {
+        let error = check(Path::new("big"), 8 << 30, Some(3 << 29)).unwrap_err();
+        assert_eq!(error.to_string(), "big: needs 8.0 GiB of memory, 1.5 GiB are free");
+        assert!(error.hint().is_some_and(|hint| hint.contains("f16")));
+        assert!(check(Path::new("big"), 8 << 30, None).is_ok());
+        assert!(check(Path::new("big"), 8 << 30, Some(8 << 30)).is_ok());
+    }
+}

@@ -1,0 +1,212 @@
+//! Captions: a sentence for a picture, by BLIP or BLIP-2.
+//!
+//! [`open`] reads a Hugging Face folder and tells by its config.json which
+//! model it is; a [`Captioner`] turns pictures into [`Caption`]s as
+//! [`Generation`] asks. Owns the models, their weights and the search for a
+//! caption; decoding and resizing pictures is for [`crate::picture`], and what
+//! a caption is good for, for `prompt`.
+//!
+//! Every value is f32 while it is computed with; [`Precision`] tells how the
+//! weights are kept. All of it runs on the CPU.
+
+mod attention;
+mod blip;
+mod blip2;
+mod checkpoint;
+mod generate;
+mod linear;
+mod memory;
+mod norm;
+mod prepare;
+mod states;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod vision;
+mod words;
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub use generate::{EarlyStopping, Generation, Sampling};
+
+use crate::picture::{Picture, Preprocess};
+use crate::{Error, Result};
+use checkpoint::Checkpoint;
+use generate::Generated;
+use stored::Kind;
+use words::Words;
+
+/// Short names of captioners that stand on the hub in Hugging Face layout, with
+/// their repositories there.
+pub const NAMES: [(&str, &str); 4] = [
+    ("blip-base", "Salesforce/blip-image-captioning-base"),
+    ("blip-large", "Salesforce/blip-image-captioning-large"),
+    ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
+    ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
+];
+
+/// How weights are kept in memory. Products are of f32 in each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Four bytes a value, copied out of the file.
+    #[default]
+    F32,
+    /// Two bytes a value; mapped, not copied, where the file holds f16.
+    F16,
+    /// Two bytes a value; mapped, not copied, where the file holds bf16.
+    Bf16,
+}
+
+impl Precision {
+    fn kind(self) -> Kind {
+        match self {
+            Precision::F32 => Kind::F32,
+            Precision::F16 => Kind::F16,
+            Precision::Bf16 => Kind::Bf16,
+        }
+    }
+
+    /// Bytes of a value.
+    fn bytes(self) -> u64 {
+        match self {
+            Precision::F32 => 4,
+            Precision::F16 | Precision::Bf16 => 2,
+        }
+    }
+}
+
+/// What a captioner says of one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Caption {
+    /// The words that were generated, without the prompt before them, without
+    /// special tokens, and without the newline that OPT ends with.
+    pub text: String,
+    /// The tokens that were generated: no prompt and no padding, the
+    /// end-of-sequence token included where there is one.
+    pub tokens: Vec<u32>,
+    /// With beams, the caption's log-probability divided by its length to the
+    /// power of the length penalty; else `None`.
+    pub score: Option<f32>,
+}
+
+/// How far a batch has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Images whose caption is finished.
+    pub images: usize,
+    /// Tokens generated so far, over all images, one a step and image.
+    pub tokens: usize,
+}
+
+/// Turns pictures into captions.
+pub trait Captioner: Send + Sync {
+    /// How a picture becomes the pixels that [`caption_pixels`] takes.
+    ///
+    /// [`caption_pixels`]: Self::caption_pixels
+    fn preprocess(&self) -> &Preprocess;
+
+    /// The captions of images given as pixels (images, 3, height, width), in
+    /// their order. `watch` is called after each step.
+    ///
+    /// All images are one batch; an image whose caption is finished leaves it.
+    /// A caption does not depend on the images beside it by more than rounding.
+    ///
+    /// # Errors
+    /// [`Error::Generation`] where an option is out of range, [`Error::Dim`]
+    /// where `pixels` is no whole number of images, [`Error::Tokenizer`] where
+    /// the prompt cannot be tokenized, [`Error::Scores`] where the weights give
+    /// no numbers, [`Error::Engine`].
+    fn caption_pixels(
+        &self,
+        pixels: &[f32],
+        options: &Generation,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Caption>>;
+
+    /// The captions of `pictures`, in their order, as one batch.
+    ///
+    /// # Errors
+    /// Those of [`caption_pixels`](Self::caption_pixels).
+    fn caption(&self, pictures: &[Picture], options: &Generation) -> Result<Vec<Caption>> {
+        let mut pixels = Vec::new();
+        for picture in pictures {
+            pixels.extend(self.preprocess().pixels(picture)?);
+        }
+        self.caption_pixels(&pixels, options, &mut |_| {})
+    }
+}
+
+/// Opens the captioner in `folder`: config.json, tokenizer.json,
+/// preprocessor_config.json, and the weights as safetensors, in one file or
+/// sharded.
+///
+/// Maps the weights; those of another type than `precision` are converted.
+///
+/// # Errors
+/// [`Error::CaptionModel`] where config.json is of another model,
+/// [`Error::MemoryTooSmall`] before anything is loaded, [`Error::ShardMissing`],
+/// [`Error::Pickled`], [`Error::Vocabulary`], [`Error::WeightMissing`],
+/// [`Error::WeightShape`], [`Error::WeightSurplus`], [`Error::Mismatch`] for a
+/// configuration that is not supported, [`Error::Io`], [`Error::Json`],
+/// [`Error::Tokenizer`].
+pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
+    #[derive(Deserialize)]
+    struct Model {
+        #[serde(default)]
+        model_type: String,
+    }
+    let path = folder.join("config.json");
+    let Model { model_type } = read_json(&path)?;
+    let weights = || -> Result<Checkpoint> {
+        let weights = Checkpoint::open(folder, precision)?;
+        memory::check(folder, weights.bytes(), memory::available())?;
+        Ok(weights)
+    };
+    match model_type.as_str() {
+        "blip" => Ok(Box::new(blip::Blip::open(folder, weights()?)?)),
+        "blip-2" => Ok(Box::new(blip2::Blip2::open(folder, weights()?)?)),
+        _ => Err(Error::CaptionModel { path, found: model_type }),
+    }
+}
+
+/// Words for what was generated.
+fn captions(words: &Words, generated: Vec<Generated>) -> Result<Vec<Caption>> {
+    let caption = |Generated { tokens, score }| -> Result<Caption> {
+        Ok(Caption { text: words.decode(&tokens)?, tokens, score })
+    };
+    generated.into_iter().map(caption).collect()
+}
+
+/// The JSON file at `path`.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+/// Refuses a number of a configuration that is zero, or so large that products
+/// of three such could overflow.
+fn check_size(path: &Path, what: &'static str, value: usize) -> Result<()> {
+    match value {
+        1..=0xf_ffff => Ok(()),
+        _ => Err(Error::mismatch(path, what, "1 to 1048575", value)),
+    }
+}
+
+/// Refuses heads that do not divide the width.
+fn check_heads(path: &Path, what: &'static str, heads: usize, dim: usize) -> Result<()> {
+    match heads > 0 && dim.is_multiple_of(heads) {
+        true => Ok(()),
+        false => Err(Error::mismatch(path, what, format!("a divisor of {dim}"), heads)),
+    }
+}
+
+/// Refuses a token that the language model does not have.
+fn check_token(path: &Path, what: &'static str, token: u32, vocab: usize) -> Result<()> {
+    match (token as usize) < vocab {
+        true => Ok(()),
+        false => Err(Error::mismatch(path, what, format!("below {vocab}"), token)),
+    }
+}

@@ -1,0 +1,171 @@
+//! Folders that are refused, and what is said of them.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::super::{Error, Precision, open, read_json};
+use super::fixture;
+
+/// A copy of a fixture without its golden files.
+fn copy(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture(name)).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap();
+        if !file.to_string_lossy().starts_with("golden") {
+            std::fs::copy(&path, folder.path().join(file)).unwrap();
+        }
+    }
+    folder
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let mut json: serde_json::Value = read_json(path).unwrap();
+    change(&mut json);
+    std::fs::write(path, json.to_string()).unwrap();
+}
+
+/// The message of what `open` says, less the folder's name, and its hint.
+fn refused(folder: &TempDir) -> (String, String) {
+    let error = open(folder.path(), Precision::F32).err().unwrap();
+    let message = error.to_string().replace(&format!("{}/", folder.path().display()), "");
+    let message = message.replace(&folder.path().display().to_string(), "FOLDER");
+    (message, error.hint().unwrap_or_default())
+}
+
+#[test]
+fn a_folder_of_another_model_is_refused() {
+    let folder = copy("blip");
+    let config = folder.path().join("config.json");
+    edit(&config, |json| json["model_type"] = "clip".into());
+    let (message, hint) = refused(&folder);
+    assert_eq!(message, r#"config.json: model_type is "clip", expected "blip" or "blip-2""#);
+    assert!(hint.contains("blip-base"));
+    std::fs::write(&config, "{").unwrap();
+    assert!(matches!(open(folder.path(), Precision::F32), Err(Error::Json { .. })));
+    std::fs::remove_file(&config).unwrap();
+    assert_eq!(refused(&folder).0, "cannot read config.json");
+}
+
+#[test]
+fn a_missing_shard_is_named() {
+    let folder = copy("blip2-opt");
+    std::fs::remove_file(folder.path().join("model-00002-of-00003.safetensors")).unwrap();
+    let (message, hint) = refused(&folder);
+    assert_eq!(
+        message,
+        "model-00002-of-00003.safetensors: no such file, though model.safetensors.index.json names it"
+    );
+    assert!(hint.contains("again"));
+}
+
+#[test]
+fn an_index_leads_to_no_other_folder() {
+    let folder = copy("blip2-opt");
+    let index = folder.path().join("model.safetensors.index.json");
+    for name in ["../model.safetensors", "/etc/passwd", "..", "a/b"] {
+        edit(&index, |json| json["weight_map"]["query_tokens"] = name.into());
+        let message = refused(&folder).0;
+        assert!(message.contains("expected the name of a file beside it"), "{message}");
+    }
+}
+
+#[test]
+fn pickled_weights_are_refused_with_a_way_to_convert_them() {
+    let folder = copy("blip");
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    assert_eq!(refused(&folder).0, "cannot open model.safetensors");
+    std::fs::write(folder.path().join("pytorch_model-00001-of-00002.bin"), "PK").unwrap();
+    let (message, hint) = refused(&folder);
+    assert_eq!(message, "pytorch_model-00001-of-00002.bin: pickled weights are not read here");
+    assert!(hint.contains("save_pretrained"));
+}
+
+#[test]
+fn a_tokenizer_of_another_vocabulary_is_refused() {
+    let folder = copy("blip2-opt");
+    let tokenizer = folder.path().join("tokenizer.json");
+    edit(&tokenizer, |json| json["model"]["vocab"]["w96"] = 96.into());
+    let (message, hint) = refused(&folder);
+    assert_eq!(message, "tokenizer.json: a tokenizer of 97 tokens for a language model of 96");
+    assert!(hint.contains("tokenizer.json"));
+    std::fs::write(&tokenizer, "{}").unwrap();
+    assert_eq!(refused(&folder).0, "tokenizer.json: not a usable tokenizer");
+}
+
+#[test]
+fn sizes_that_do_not_go_together_are_refused() {
+    for (name, at, value, message) in [
+        ("blip", "/vision_config/num_attention_heads", 5, "expected a divisor of 32, found 5"),
+        ("blip", "/vision_config/patch_size", 0, "expected a divisor of 28, found 0"),
+        ("blip", "/text_config/hidden_size", 0, "expected 1 to 1048575, found 0"),
+        ("blip", "/text_config/sep_token_id", 96, "expected below 96, found 96"),
+        ("blip2-opt", "/qformer_config/cross_attention_frequency", 0, "1 to 1048575, found 0"),
+        ("blip2-opt", "/text_config/word_embed_proj_dim", 16, "expected 32, found 16"),
+        ("blip2-opt", "/image_token_index", 96, "expected below 96, found 96"),
+        ("blip2-t5", "/text_config/relative_attention_num_buckets", 2, "at least 4, found 2"),
+        ("blip2-t5", "/text_config/relative_attention_max_distance", 4, "above 4, found 4"),
+        ("blip2-t5", "/text_config/d_kv", 1_u64 << 40, "1 to 1048575, found 1099511627776"),
+    ] {
+        let folder = copy(name);
+        edit(&folder.path().join("config.json"), |json| {
+            *json.pointer_mut(at).unwrap() = serde_json::Value::from(value);
+        });
+        let found = refused(&folder).0;
+        assert!(found.starts_with("config.json: ") && found.ends_with(message), "{found}");
+    }
+}
+
+#[test]
+fn language_models_that_are_not_supported_are_refused() {
+    for (name, at, value, message) in [
+        ("blip2-opt", "model_type", "gpt2".into(), "expected opt or t5, found gpt2"),
+        ("blip2-opt", "do_layer_norm_before", false.into(), "expected true, found false"),
+        (
+            "blip2-t5",
+            "feed_forward_proj",
+            "gated-silu".into(),
+            "relu or gated-gelu, found gated-silu",
+        ),
+    ] {
+        let folder = copy(name);
+        edit(&folder.path().join("config.json"), |json: &mut serde_json::Value| {
+            json["text_config"][at] = value;
+        });
+        let found = refused(&folder).0;
+        assert!(found.ends_with(message), "{found}");
+    }
+}
+
+#[test]
+fn weights_are_taken_strictly() {
+    let folder = copy("blip2-opt");
+    let config = folder.path().join("config.json");
+    edit(&config, |json| json["text_config"]["num_hidden_layers"] = 1.into());
+    assert!(refused(&folder).0.starts_with("FOLDER: 16 weights more than the architecture has: language_model.model.decoder.layers.1.fc1.bias"));
+    edit(&config, |json| json["text_config"]["num_hidden_layers"] = 3.into());
+    assert_eq!(
+        refused(&folder).0,
+        "FOLDER: no weight named language_model.model.decoder.layers.2.self_attn_layer_norm.weight"
+    );
+    let folder = copy("blip");
+    let size = |json: &mut serde_json::Value| json["size"] = 384.into();
+    edit(&folder.path().join("preprocessor_config.json"), size);
+    assert_eq!(
+        refused(&folder).0,
+        "preprocessor_config.json: size: expected 28 x 28, found 384 x 384"
+    );
+}
+
+#[test]
+fn weights_cut_off_anywhere_are_refused() {
+    let folder = copy("blip");
+    let path = folder.path().join("model.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 1, 7, 8, 9, 1000, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let message = refused(&folder).0;
+        assert!(message.starts_with("model.safetensors: safetensors: expected a whole file"));
+    }
+}

@@ -1,0 +1,66 @@
+//! Between words and the tokens of a language model.
+
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use crate::{Error, Result};
+
+/// Rows that a language model's vocabulary may have beyond its tokenizer's: it
+/// is padded up to a round number.
+const PADDING: usize = 256;
+
+/// The tokenizer of a language model.
+#[derive(Debug)]
+pub(super) struct Words {
+    path: std::path::PathBuf,
+    tokenizer: Tokenizer,
+}
+
+impl Words {
+    /// Reads `tokenizer.json` of `folder` for a language model of `vocab` tokens.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`], [`Error::Vocabulary`] where it has tokens that the
+    /// model lacks, or far fewer than the model.
+    pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
+        let path = folder.join("tokenizer.json");
+        let tokenizer = Tokenizer::from_file(&path)
+            .map_err(|source| Error::Tokenizer { path: path.clone(), source })?;
+        let highest = tokenizer.get_vocab(true).into_values().max();
+        let found = highest.map_or(0, |id| id as usize + 1);
+        if found > vocab || found + PADDING < vocab {
+            return Err(Error::Vocabulary { path, expected: vocab, found });
+        }
+        Ok(Words { path, tokenizer })
+    }
+
+    /// The tokens of `text` with the special tokens that the tokenizer puts
+    /// around it, each below the vocabulary's size.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where the tokenizer refuses the text.
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self
+            .tokenizer
+            .encode(text, true)
+            .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The words of `tokens`, special tokens left out, and one newline at the
+    /// end taken off.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where the tokenizer refuses the tokens.
+    pub(super) fn decode(&self, tokens: &[u32]) -> Result<String> {
+        let mut text = self
+            .tokenizer
+            .decode(tokens, true)
+            .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(text)
+    }
+}

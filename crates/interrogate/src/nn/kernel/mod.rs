@@ -1,0 +1,27 @@
+//! Dense products over slices, on all threads.
+//!
+//! Two layouts of one weight `(out, in)`. [`Panels`] lays it out once, a strip
+//! of outputs together, and reaches the processor's peak; [`Rows`] leaves it as
+//! the file has it, so that it may stay mapped, and reaches the memory's. What
+//! a weight means, tensors and shapes are for [`super::Linear`].
+//!
+//! Both keep one promise: a row of the output depends on its own row of the
+//! input alone, bit for bit. Neither the number of rows, nor their neighbours,
+//! nor the number of threads changes the order in which a value is summed.
+
+mod out;
+mod panels;
+mod rows;
+pub(crate) mod split;
+mod tile;
+mod weight;
+
+pub(crate) use out::{Out, filled};
+pub(crate) use panels::Panels;
+pub(crate) use rows::{Element, Rows};
+#[expect(unused_imports, reason = "attention comes")]
+pub(crate) use tile::{STEPS, STRIDE, tile};
+pub(crate) use weight::Weight;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Weights laid out once: strips of outputs, step by step.
+
+use rayon::prelude::*;
+
+use super::super::activation::Fused;
+use super::super::scratch::{Aligned, Scratch};
+use super::super::simd::{Kernel, Level, MAX_ROWS, Simd};
+use super::Out;
+use super::split;
+use super::tile::{self, Operands, STEPS, STRIDE, tile};
+
+/// Input rows that a task packs at once: 128 rows of [`STEPS`] stay in the
+/// second level of cache beside a panel.
+const ROWS: usize = 9 * MAX_ROWS;
+
+/// Panels that are a task's least share.
+const LEAST: usize = 4;
+
+/// A weight `(n, k)` as panels of [`Level::panel`] outputs.
+///
+/// A panel holds, for each step along `k`, its outputs' values one beside the
+/// other; the last panel is filled up with zeros. A step is one f32, or, on a
+/// level of pairs, two bf16 in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Panels {
+    level: Level,
+    n: usize,
+    k: usize,
+    /// Steps along `k`.
+    steps: usize,
+    values: Aligned,
+}
+
+impl Panels {
+    /// Lays out `weight`, `n` rows of `k` values, for `level`.
+    pub(crate) fn pack(level: Level, weight: &[f32], n: usize, k: usize) -> Self {
+        assert_eq!(weight.len(), n * k);
+        let pairs = Some(level) == Level::pairs();
+        let steps = if pairs { k.div_ceil(2) } else { k };
+        let width = level.panel();
+        let mut values = Aligned::zeros(n.div_ceil(width) * width * steps);
+        values.par_chunks_mut((width * steps).max(1)).enumerate().for_each(|(p, panel)| {
+            for (c, row) in weight.chunks_exact(k.max(1)).skip(p * width).take(width).enumerate() {
+                for step in 0..steps {
+                    let value = if pairs { pair(row, step) } else { row[step] };
+                    panel[step * width + c] = value;
+                }
+            }
+        });
+        Panels { level, n, k, steps, values }
+    }
+
+    /// Outputs.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Inputs.
+    pub(crate) fn k(&self) -> usize {
+        self.k
+    }
+
+    /// `out (m, n) = fused(x (m, k) weight^T)`.
+    ///
+    /// # Panics
+    /// Where `x` or `out` is shorter than that.
+    pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
+        assert!(x.len() >= m * self.k && out.stride == self.n);
+        if m == 0 || self.n == 0 {
+            return;
+        }
+        let panels = self.n.div_ceil(self.level.panel());
+        let blocks = split::even(m, ROWS);
+        if blocks.len() == 1 {
+            // Few rows: they are packed once, and the panels are shared out.
+            let mut packed = Scratch::take(self.packed(m));
+            self.level.run(Pack { weight: self, x, rows: m, to: &mut packed });
+            let shares = split::ranges(panels, LEAST, 1);
+            (0..shares).into_par_iter().for_each(|i| {
+                let panels = split::part(panels, shares, i);
+                let packed = &packed;
+                self.level.run(Multiply {
+                    weight: self,
+                    packed,
+                    row: 0,
+                    rows: m,
+                    panels,
+                    out,
+                    fused,
+                });
+            });
+            return;
+        }
+        // Many rows: a task packs its own, and takes all panels if there are
+        // tasks enough for every thread.
+        let shares = split::ranges(panels, 4 * LEAST, blocks.len());
+        (0..blocks.len() * shares).into_par_iter().for_each(|task| {
+            let rows = split::part(m, blocks.len(), task / shares);
+            let panels = split::part(panels, shares, task % shares);
+            let mut packed = Scratch::take(self.packed(rows.len()));
+            let x = &x[rows.start * self.k..rows.end * self.k];
+            self.level.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
+            let (row, rows) = (rows.start, rows.len());
+            let packed = &packed;
+            self.level.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
+        });
+    }
+
+    /// Values that `rows` packed input rows take.
+    fn packed(&self, rows: usize) -> usize {
+        self.steps.div_ceil(STEPS) * rows * STRIDE
+    }
+}
+
+/// Two values of a row, rounded to bf16, in the place of one f32.
+fn pair(row: &[f32], step: usize) -> f32 {
+    let bits = |at: usize| row.get(at).map_or(0, |&v| u32::from(half::bf16::from_f32(v).to_bits()));
+    f32::from_bits(bits(2 * step) | bits(2 * step + 1) << 16)
+}
+
+/// Packs input rows: for each block of [`STEPS`] steps, all rows, each
+/// [`STRIDE`] long.
+struct Pack<'a> {
+    weight: &'a Panels,
+    x: &'a [f32],
+    rows: usize,
+    to: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Pack { weight: &Panels { k, steps, .. }, x, rows, to } = self;
+        for (block, to) in split::even(steps, STEPS).zip(to.chunks_exact_mut(rows * STRIDE)) {
+            for (row, to) in x.chunks_exact(k).zip(to.chunks_exact_mut(STRIDE)) {
+                if !S::PAIRS {
+                    to[..block.len()].copy_from_slice(&row[block.clone()]);
+                    continue;
+                }
+                let from = &row[2 * block.start..k.min(2 * block.end)];
+                let whole = from.len() - from.len() % S::LANES;
+                for at in (0..whole).step_by(S::LANES) {
+                    // SAFETY: `at + LANES` values are left of `from`; `to` takes
+                    // two of them in the place of one.
+                    unsafe {
+                        let to = to.as_mut_ptr().cast::<u16>().add(at);
+                        s.round_bf16(from.as_ptr().add(at), to);
+                    }
+                }
+                let rest = to[..block.len()].iter_mut().enumerate().skip(whole / 2);
+                rest.for_each(|(step, to)| *to = pair(from, step));
+            }
+        }
+    }
+}
+
+/// Multiplies packed rows with some of the panels.
+struct Multiply<'a> {
+    weight: &'a Panels,
+    packed: &'a [f32],
+    /// The first output row, and how many.
+    row: usize,
+    rows: usize,
+    panels: std::ops::Range<usize>,
+    out: Out<'a>,
+    fused: &'a Fused<'a>,
+}
+
+impl Kernel for Multiply<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Multiply { weight, packed, row, rows, panels, out, fused } = self;
+        let Panels { n, k: _, steps, ref values, level } = *weight;
+        let width = super::super::simd::TILE_VECTORS * S::LANES;
+        assert_eq!(width, level.panel());
+        let panel = steps * width;
+        let last = split::even(steps, STEPS).len().saturating_sub(1);
+        for (b, block) in split::even(steps, STEPS).enumerate() {
+            let packed = &packed[b * rows * STRIDE..(b + 1) * rows * STRIDE];
+            let mut p = panels.start;
+            while p < panels.end {
+                // A panel alone, or a few abreast for few rows; only the last
+                // panel of all may be narrower than its width.
+                let several = tile::abreast::<S>(rows);
+                let wide = several > 1 && p + several <= panels.end && (p + several) * width <= n;
+                let taken = if wide { several } else { 1 };
+                let column = p * width;
+                let columns = (taken * width).min(n - column);
+                for part in split::even(rows, S::ROWS) {
+                    let first = row + part.start;
+                    // A narrow panel's tile goes through a buffer of full width.
+                    let mut buffer = [0.0f32; MAX_ROWS * 32];
+                    let narrow = columns < width;
+                    if narrow && b > 0 {
+                        for (i, to) in buffer.chunks_exact_mut(width).take(part.len()).enumerate() {
+                            // SAFETY: written at an earlier block; this task alone
+                            // has these rows and columns.
+                            let from = unsafe { out.part(first + i, column, columns) };
+                            to[..columns].copy_from_slice(from);
+                        }
+                    }
+                    let weights = &values[p * panel..(p + taken) * panel];
+                    let a = &packed[part.start * STRIDE..part.end * STRIDE];
+                    assert!(block.len() <= STEPS && part.len() <= MAX_ROWS);
+                    // The rows' ends are checked by `at`.
+                    let (to, stride) = match narrow {
+                        true => (buffer.as_mut_ptr(), width),
+                        false => {
+                            out.at(first + part.len() - 1, column, columns);
+                            (out.at(first, column, columns), out.stride)
+                        }
+                    };
+                    let at = Operands {
+                        a: a.as_ptr(),
+                        w: weights[block.start * width..].as_ptr(),
+                        step: width,
+                        panel,
+                        out: to,
+                        stride,
+                    };
+                    // SAFETY: `a` has part.len() rows of STRIDE >= block.len();
+                    // `weights` has `taken` panels, each with the block's steps
+                    // from its start on; the output rows were checked, or are the
+                    // buffer's MAX_ROWS of at most 32; they were written at block
+                    // 0, which is the fresh one.
+                    unsafe { tile(s, part.len(), wide, block.len(), at, b == 0) };
+                    if narrow || b == last && !fused.is_none() {
+                        for i in 0..part.len() {
+                            if narrow {
+                                let from = &buffer[i * width..i * width + columns];
+                                // SAFETY: in the matrix, and this task's alone.
+                                unsafe {
+                                    let to = out.at(first + i, column, columns);
+                                    to.copy_from_nonoverlapping(from.as_ptr(), columns);
+                                }
+                            }
+                            if b == last {
+                                // SAFETY: just written; this task's alone.
+                                let values = unsafe { out.part(first + i, column, columns) };
+                                fused.finish(s, values, column, (first + i) * n + column);
+                            }
+                        }
+                    }
+                }
+                p += taken;
+            }
+        }
+    }
+}

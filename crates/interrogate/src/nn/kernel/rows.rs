@@ -1,0 +1,322 @@
+//! Weights as the file has them, 16 bits or 32, widened on the way.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::super::activation::Fused;
+use super::super::scratch::Scratch;
+use super::super::simd::{Kernel, Level, Simd};
+use super::{Out, split};
+
+/// Values along `k` that are summed in the lanes before these are added up: a
+/// block of four widened rows and a few of the input share the first cache.
+const BLOCK: usize = 1024;
+
+/// Outputs computed together.
+const OUTPUTS: usize = 4;
+
+/// Input rows that a task goes through for each of its outputs.
+const INPUTS: usize = 96;
+
+/// Outputs that are a task's least share.
+const LEAST: usize = 16;
+
+/// How a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Element {
+    /// Bytes of a value.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Element::F32 => 4,
+            Element::F16 | Element::Bf16 => 2,
+        }
+    }
+}
+
+/// Bytes that somebody keeps alive: a map of a file, or a buffer.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// A weight `(n, k)` in row order, of any alignment, little endian.
+#[derive(Clone)]
+pub(crate) struct Rows {
+    level: Level,
+    bytes: Bytes,
+    start: usize,
+    element: Element,
+    n: usize,
+    k: usize,
+}
+
+impl Rows {
+    /// The `n` rows of `k` values that begin at byte `start`; `None` where they
+    /// end beyond `bytes`.
+    pub(crate) fn new(
+        level: Level,
+        bytes: Bytes,
+        start: usize,
+        element: Element,
+        (n, k): (usize, usize),
+    ) -> Option<Self> {
+        let size = n.checked_mul(k)?.checked_mul(element.size())?;
+        (*bytes).as_ref().get(start..start.checked_add(size)?)?;
+        Some(Rows { level, bytes, start, element, n, k })
+    }
+
+    /// Outputs.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Inputs.
+    pub(crate) fn k(&self) -> usize {
+        self.k
+    }
+
+    /// `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once where
+    /// `m` is at most 96, else once for each 96 rows.
+    ///
+    /// # Panics
+    /// Where `x` or `out` is shorter than that, or the bytes shrank.
+    pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
+        assert!(x.len() >= m * self.k && out.stride == self.n);
+        let size = self.n * self.k * self.element.size();
+        let weight = &(*self.bytes).as_ref()[self.start..self.start + size];
+        let blocks = split::even(m, INPUTS).len();
+        let shares = split::ranges(self.n, LEAST, blocks);
+        (0..blocks * shares).into_par_iter().for_each(|task| {
+            let rows = split::part(m, blocks, task / shares);
+            let outputs = split::part(self.n, shares, task % shares);
+            let dots = Dots { weight, k: self.k, x, rows, outputs, out, fused };
+            match self.element {
+                Element::F32 => self.level.run(dots.with(F32)),
+                Element::F16 => self.level.run(dots.with(F16)),
+                Element::Bf16 => self.level.run(dots.with(Bf16)),
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rows({}, {}) of {:?}", self.n, self.k, self.element)
+    }
+}
+
+/// A stored type, for the kernel to be compiled for.
+trait Stored: Copy + Send + Sync {
+    const SIZE: usize;
+    /// # Safety
+    /// `LANES` values must be readable at `from`, of any alignment.
+    unsafe fn load<S: Simd>(s: S, from: *const u8) -> S::V;
+}
+
+macro_rules! stored {
+    ($name:ident, $size:literal, $load:ident) => {
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Stored for $name {
+            const SIZE: usize = $size;
+            #[inline(always)]
+            unsafe fn load<S: Simd>(s: S, from: *const u8) -> S::V {
+                // SAFETY: the contract is the same; the loads ask no alignment.
+                unsafe { s.$load(from.cast()) }
+            }
+        }
+    };
+}
+stored!(F32, 4, load);
+stored!(F16, 2, load_f16);
+stored!(Bf16, 2, load_bf16);
+
+/// Some rows of the input with some of the outputs.
+struct Dots<'a> {
+    weight: &'a [u8],
+    k: usize,
+    x: &'a [f32],
+    rows: Range<usize>,
+    outputs: Range<usize>,
+    out: Out<'a>,
+    fused: &'a Fused<'a>,
+}
+
+struct DotsOf<'a, W>(Dots<'a>, PhantomData<W>);
+
+impl<'a> Dots<'a> {
+    fn with<W: Stored>(self, _: W) -> DotsOf<'a, W> {
+        DotsOf(self, PhantomData)
+    }
+}
+
+impl<W: Stored> Kernel for DotsOf<'_, W> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Dots { weight, k, x, rows, outputs, out, fused } = self.0;
+        // Several blocks of input rows meet the same weights: widen them once.
+        let several = W::SIZE != 4 && rows.len() > S::DOT_ROWS;
+        let mut widened = several.then(|| Scratch::take(OUTPUTS * BLOCK));
+        for group in (outputs.start..outputs.end).step_by(OUTPUTS) {
+            let group = group..outputs.end.min(group + OUTPUTS);
+            for from in (0..k).step_by(BLOCK) {
+                let len = BLOCK.min(k - from);
+                let row = |j: usize| {
+                    let at = ((group.start + j) * k + from) * W::SIZE;
+                    &weight[at..at + len * W::SIZE]
+                };
+                if let Some(widened) = &mut widened {
+                    for j in 0..group.len() {
+                        let to = &mut widened[j * BLOCK..j * BLOCK + len];
+                        widen::<S, W>(s, row(j), to);
+                    }
+                }
+                for part in split::even(rows.len(), S::DOT_ROWS) {
+                    let first = rows.start + part.start;
+                    let (x, column, fresh) = (&x[first * k + from..], group.start, from == 0);
+                    let place = Place { x, stride: k, row: first, column, out, fresh };
+                    match &widened {
+                        None => dots::<S, W>(s, row, group.len(), part.len(), place),
+                        Some(widened) => {
+                            let row = |j: usize| bytes(&widened[j * BLOCK..j * BLOCK + len]);
+                            dots::<S, F32>(s, row, group.len(), part.len(), place);
+                        }
+                    }
+                }
+            }
+        }
+        if !fused.is_none() {
+            for row in rows {
+                // SAFETY: written above, and this task's alone.
+                let values = unsafe { out.part(row, outputs.start, outputs.len()) };
+                fused.finish(s, values, outputs.start, row * out.stride + outputs.start);
+            }
+        }
+    }
+}
+
+/// The bytes of f32 values.
+fn bytes(values: &[f32]) -> &[u8] {
+    // SAFETY: f32 has no padding, and any address will do for bytes.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// Widens the values of `from`.
+#[inline(always)]
+fn widen<S: Simd, W: Stored>(s: S, from: &[u8], to: &mut [f32]) {
+    let whole = to.len() - to.len() % S::LANES;
+    for at in (0..whole).step_by(S::LANES) {
+        // SAFETY: LANES values are left at `at` on both sides.
+        let v = unsafe { W::load(s, from[at * W::SIZE..].as_ptr()) };
+        s.write(&mut to[at..], v);
+    }
+    if whole < to.len() {
+        let v = load_part::<S, W>(s, &from[whole * W::SIZE..]);
+        s.write_part(&mut to[whole..], v);
+    }
+}
+
+/// A vector of the fewer than `LANES` values that `from` holds, zeros behind.
+#[inline(always)]
+fn load_part<S: Simd, W: Stored>(s: S, from: &[u8]) -> S::V {
+    let mut lanes = [0u8; 64];
+    lanes[..from.len()].copy_from_slice(from);
+    // SAFETY: 64 bytes hold sixteen values of at most four bytes.
+    unsafe { W::load(s, lanes.as_ptr()) }
+}
+
+/// Where a block of dot products reads its inputs and leaves its sums.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The input, from the first row's first value on.
+    x: &'a [f32],
+    /// Values from one input row to the next.
+    stride: usize,
+    /// The first output row and column.
+    row: usize,
+    column: usize,
+    out: Out<'a>,
+    /// Whether the sums are set; else they are added to what stands there.
+    fresh: bool,
+}
+
+/// The dot products of `count` input rows with `len` weight rows.
+#[inline(always)]
+fn dots<'w, S: Simd, W: Stored>(
+    s: S,
+    row: impl Fn(usize) -> &'w [u8],
+    len: usize,
+    count: usize,
+    place: Place<'_>,
+) {
+    macro_rules! choose {
+        ($($m:literal)*) => {
+            match count {
+                $($m if $m <= S::DOT_ROWS => {
+                    if len == OUTPUTS {
+                        return block::<S, W, $m, OUTPUTS>(s, std::array::from_fn(&row), place);
+                    }
+                    for j in 0..len {
+                        let place = Place { column: place.column + j, ..place };
+                        block::<S, W, $m, 1>(s, [row(j)], place);
+                    }
+                })*
+                _ => unreachable!("a block of {count} rows"),
+            }
+        };
+    }
+    choose!(1 2 3 4 5 6);
+}
+
+/// `M` input rows with `J` weight rows, the sums of each in the lanes of a
+/// register until the end.
+#[inline(always)]
+fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
+    s: S,
+    rows: [&[u8]; J],
+    at: Place<'_>,
+) {
+    let k = rows[0].len() / W::SIZE;
+    assert!(rows.iter().all(|row| row.len() == k * W::SIZE));
+    assert!(at.x.len() >= (M - 1) * at.stride + k);
+    let mut sums = [[s.splat(0.0); J]; M];
+    let whole = k - k % S::LANES;
+    for from in (0..whole).step_by(S::LANES) {
+        // SAFETY: LANES values are left in each weight row at `from`, and in
+        // each of the M input rows, as asserted.
+        let weights = rows.map(|row| unsafe { W::load(s, row.as_ptr().add(from * W::SIZE)) });
+        for (i, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let x = unsafe { s.load(at.x.as_ptr().add(i * at.stride + from)) };
+            for (sum, &weights) in sums.iter_mut().zip(&weights) {
+                *sum = s.fma(x, weights, *sum);
+            }
+        }
+    }
+    if whole < k {
+        let weights = rows.map(|row| load_part::<S, W>(s, &row[whole * W::SIZE..]));
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let x = s.read_part(&at.x[i * at.stride + whole..i * at.stride + k], 0.0);
+            for (sum, &weights) in sums.iter_mut().zip(&weights) {
+                *sum = s.fma(x, weights, *sum);
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        let to = at.out.at(at.row + i, at.column, J);
+        for (j, &sum) in sums.iter().enumerate() {
+            let sum = s.sum(sum);
+            // SAFETY: inside by `at`, this task's alone, and written before
+            // unless fresh.
+            unsafe { *to.add(j) = if at.fresh { sum } else { *to.add(j) + sum } };
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Every layout and unit against f64, over odd shapes.
+
+use std::sync::Arc;
+
+use super::super::activation::{Activation, Fused};
+use super::super::simd::Level;
+use super::*;
+
+/// Numbers without pattern (splitmix64), uniform in -1..1.
+fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// `x w^T` in f64, and the sum of the terms' sizes, which bounds the rounding.
+fn reference(x: &[f32], w: &[f32], k: usize) -> Vec<(f64, f64)> {
+    let terms = |a: &[f32], b: &[f32]| {
+        let terms = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b));
+        terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()))
+    };
+    x.chunks(k).flat_map(|a| w.chunks(k).map(move |b| terms(a, b))).collect()
+}
+
+fn check(found: &[f32], expected: &[(f64, f64)], error: f64, what: &str) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (&found, &(sum, size))) in found.iter().zip(expected).enumerate() {
+        let wrong = (f64::from(found) - sum).abs();
+        assert!(wrong <= error * size + 1e-30, "{what}: value {i} is {found}, not {sum}");
+    }
+}
+
+const SHAPES: [(usize, usize, usize); 14] = [
+    (1, 1, 1),
+    (1, 17, 33),
+    (2, 64, 130),
+    (3, 100, 70),
+    (4, 31, 64),
+    (5, 769, 40),
+    (6, 48, 257),
+    (7, 33, 31),
+    (13, 385, 32),
+    (14, 400, 96),
+    (15, 1025, 35),
+    (29, 64, 64),
+    (127, 40, 50),
+    (300, 50, 67),
+];
+
+fn product(panels: &Panels, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
+    let mut out = vec![f32::NAN; m * panels.n()];
+    panels.product(x, m, Out::new(&mut out, panels.n()), fused);
+    out
+}
+
+fn stored(values: &[f32], element: Element) -> Arc<Vec<u8>> {
+    Arc::new(match element {
+        Element::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Element::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
+        Element::Bf16 => {
+            values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect()
+        }
+    })
+}
+
+fn rounded(values: &[f32], element: Element) -> Vec<f32> {
+    let round = |&v: &f32| match element {
+        Element::F32 => v,
+        Element::F16 => half::f16::from_f32(v).to_f32(),
+        Element::Bf16 => half::bf16::from_f32(v).to_f32(),
+    };
+    values.iter().map(round).collect()
+}
+
+#[test]
+fn panels_give_the_product_on_every_unit() {
+    for (m, k, n) in SHAPES {
+        let (x, w) = (noise(1, m * k), noise(2, n * k));
+        let expected = reference(&x, &w, k);
+        for level in Level::all() {
+            let panels = Panels::pack(level, &w, n, k);
+            let found = product(&panels, &x, m, &Fused::default());
+            check(&found, &expected, 1e-6, &format!("{level:?} {m} {k} {n}"));
+        }
+    }
+}
+
+#[test]
+fn panels_of_pairs_give_the_product_of_bf16_values() {
+    let Some(level) = Level::pairs() else { return };
+    for (m, k, n) in SHAPES {
+        let (x, w) = (noise(1, m * k), noise(2, n * k));
+        let expected = reference(&rounded(&x, Element::Bf16), &rounded(&w, Element::Bf16), k);
+        let found = product(&Panels::pack(level, &w, n, k), &x, m, &Fused::default());
+        check(&found, &expected, 2e-6, &format!("{m} {k} {n}"));
+    }
+}
+
+#[test]
+fn rows_give_the_product_of_the_stored_values_on_every_unit() {
+    for (m, k, n) in SHAPES {
+        let (x, w) = (noise(3, m * k), noise(4, n * k));
+        for element in [Element::F32, Element::F16, Element::Bf16] {
+            let expected = reference(&x, &rounded(&w, element), k);
+            for level in Level::all() {
+                let rows = Rows::new(level, stored(&w, element), 0, element, (n, k)).unwrap();
+                let mut found = vec![f32::NAN; m * n];
+                rows.product(&x, m, Out::new(&mut found, n), &Fused::default());
+                check(&found, &expected, 1e-6, &format!("{level:?} {element:?} {m} {k} {n}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_is_the_same_bits_alone_and_among_others() {
+    let (m, k, n) = (150, 1100, 70);
+    let (x, w) = (noise(5, m * k), noise(6, n * k));
+    let bias = noise(7, n);
+    let fused = Fused { bias: Some(&bias), activation: Activation::QuickGelu, ..Fused::default() };
+    for level in Level::all().into_iter().chain(Level::pairs()) {
+        let panels = Panels::pack(level, &w, n, k);
+        let all = product(&panels, &x, m, &fused);
+        for count in [1, 2, 3, 5, 8, 14, 40, 127] {
+            let some = product(&panels, &x[10 * k..(10 + count) * k], count, &fused);
+            assert_eq!(some, all[10 * n..(10 + count) * n], "{level:?} {count}");
+        }
+    }
+    for level in Level::all() {
+        let rows = Rows::new(level, stored(&w, Element::F16), 0, Element::F16, (n, k)).unwrap();
+        let product = |x: &[f32], m: usize| {
+            let mut out = vec![f32::NAN; m * n];
+            rows.product(x, m, Out::new(&mut out, n), &fused);
+            out
+        };
+        let all = product(&x, m);
+        for count in [1, 2, 3, 5, 7, 40, 97] {
+            let some = product(&x[10 * k..(10 + count) * k], count);
+            assert_eq!(some, all[10 * n..(10 + count) * n], "{level:?} {count}");
+        }
+    }
+}
+
+#[test]
+fn bias_activation_and_residual_come_in_that_order() {
+    for (m, k, n) in [(1, 20, 40), (5, 20, 33), (140, 20, 70)] {
+        let (x, w, bias, residual) =
+            (noise(1, m * k), noise(2, n * k), noise(3, n), noise(4, m * n));
+        let fused =
+            Fused { bias: Some(&bias), activation: Activation::Relu, residual: Some(&residual) };
+        for level in Level::all() {
+            let panels = Panels::pack(level, &w, n, k);
+            let plain = product(&panels, &x, m, &Fused::default());
+            let expected: Vec<f32> =
+                (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
+            assert_eq!(product(&panels, &x, m, &fused), expected, "{level:?}");
+            let rows = Rows::new(level, stored(&w, Element::F32), 0, Element::F32, (n, k));
+            let (rows, mut plain, mut found) = (rows.unwrap(), vec![0.0; m * n], vec![0.0; m * n]);
+            rows.product(&x, m, Out::new(&mut plain, n), &Fused::default());
+            rows.product(&x, m, Out::new(&mut found, n), &fused);
+            let expected: Vec<f32> =
+                (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
+            assert_eq!(found, expected, "{level:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_may_begin_at_any_byte_and_must_end_inside() {
+    let (k, n) = (19, 5);
+    let (x, w) = (noise(8, k), noise(9, n * k));
+    let mut bytes = vec![0xff; 3];
+    bytes.extend_from_slice(&stored(&w, Element::F16));
+    let bytes: Arc<Vec<u8>> = Arc::new(bytes);
+    let rows = |start, shape| Rows::new(Level::best(), bytes.clone(), start, Element::F16, shape);
+    let mut found = vec![0.0; n];
+    rows(3, (n, k)).unwrap().product(&x, 1, Out::new(&mut found, n), &Fused::default());
+    check(&found, &reference(&x, &rounded(&w, Element::F16), k), 1e-6, "unaligned");
+    assert!(rows(4, (n, k)).is_none());
+    assert!(rows(3, (n + 1, k)).is_none());
+    assert!(rows(3, (usize::MAX, k)).is_none());
+    assert!(rows(usize::MAX, (n, k)).is_none());
+}

@@ -1,0 +1,126 @@
+//! The innermost loop: a block of sums that stays in the registers.
+
+use super::super::simd::{Simd, TILE_VECTORS};
+
+/// Steps of the inner side that a tile takes at most before its sums go back to
+/// memory: so many that a tile's inputs and a panel of weights share the first
+/// level of cache.
+pub(crate) const STEPS: usize = 384;
+
+/// Values from one packed input row to the next: a constant, so that a row is a
+/// displacement in the instruction and not a register; and no power of two, so
+/// that rows do not fall on one set of the cache.
+pub(crate) const STRIDE: usize = STEPS + 16;
+
+/// Where a tile's operands stand.
+#[derive(Clone, Copy)]
+pub(crate) struct Operands {
+    /// The first input row; the next is [`STRIDE`] behind it.
+    pub(crate) a: *const f32,
+    /// The first panel of weights: a step's values, then the next step's.
+    pub(crate) w: *const f32,
+    /// Values from a step to the next in a panel.
+    pub(crate) step: usize,
+    /// Values from a panel to the next.
+    pub(crate) panel: usize,
+    /// The first output row.
+    pub(crate) out: *mut f32,
+    /// Values from one output row to the next.
+    pub(crate) stride: usize,
+}
+
+/// `out[i, c] (+)= sum over steps of a[i, step] * w[step, c]`, for `M` rows and
+/// `C` vectors of columns; the sum over the steps runs in their order, from
+/// zero where `fresh`, else from what stands in `out`.
+///
+/// # Safety
+/// Readable: `M` input rows of `steps` values; `steps` steps of weights for
+/// each of the `C / TILE_VECTORS` panels. Writable, and written before unless
+/// `fresh`: `C * LANES` values of each of `M` output rows.
+#[inline(always)]
+unsafe fn block<S: Simd, const M: usize, const C: usize>(
+    s: S,
+    steps: usize,
+    at: Operands,
+    fresh: bool,
+) {
+    let column = |c: usize| (c / TILE_VECTORS, c % TILE_VECTORS * S::LANES);
+    let out = |i: usize, c: usize| {
+        // SAFETY: row i < M and column c < C of the output.
+        unsafe { at.out.add(i * at.stride + c * S::LANES) }
+    };
+    let mut sums = [[s.splat(0.0); C]; M];
+    if !fresh {
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (c, sum) in row.iter_mut().enumerate() {
+                // SAFETY: written before, by the contract.
+                *sum = unsafe { s.load(out(i, c)) };
+            }
+        }
+    }
+    let (mut a, mut w) = (at.a, at.w);
+    for _ in 0..steps {
+        let mut weights = [s.splat(0.0); C];
+        for (c, weights) in weights.iter_mut().enumerate() {
+            let (panel, lane) = column(c);
+            // SAFETY: this step of this panel, readable by the contract.
+            *weights = unsafe { s.load(w.add(panel * at.panel + lane)) };
+        }
+        for (i, row) in sums.iter_mut().enumerate() {
+            // SAFETY: this step of row i < M.
+            let x = s.splat(unsafe { *a.add(i * STRIDE) });
+            for (sum, &weights) in row.iter_mut().zip(&weights) {
+                *sum = s.dot(*sum, x, weights);
+            }
+        }
+        // wrapping: behind the last step the pointers are not used again.
+        (a, w) = (a.wrapping_add(1), w.wrapping_add(at.step));
+    }
+    for (i, row) in sums.iter().enumerate() {
+        for (c, &sum) in row.iter().enumerate() {
+            // SAFETY: writable by the contract.
+            unsafe { s.store(out(i, c), sum) };
+        }
+    }
+}
+
+/// Panels that a block of `rows` takes side by side: few rows alone would not
+/// keep the multipliers busy.
+#[inline(always)]
+pub(crate) fn abreast<S: Simd>(rows: usize) -> usize {
+    match rows {
+        1 => 4,
+        2..=6 if rows * 2 <= S::ROWS => 2,
+        _ => 1,
+    }
+}
+
+/// A [`block`] of `rows` rows and of one panel, or of [`abreast`] panels where
+/// `wide`.
+///
+/// # Safety
+/// As for `block`, with `rows` in `1..=S::ROWS`.
+#[inline(always)]
+pub(crate) unsafe fn tile<S: Simd>(
+    s: S,
+    rows: usize,
+    wide: bool,
+    steps: usize,
+    at: Operands,
+    fresh: bool,
+) {
+    macro_rules! choose {
+        ($($m:literal),*; $($few:literal $c:literal),*) => {
+            match (rows, wide) {
+                // SAFETY: the contract is the caller's; `rows` picks its own M.
+                $(($few, true) => unsafe { block::<S, $few, $c>(s, steps, at, fresh) },)*
+                // SAFETY: the same, one panel wide.
+                $(($m, _) if $m <= S::ROWS => unsafe {
+                    block::<S, $m, TILE_VECTORS>(s, steps, at, fresh)
+                },)*
+                _ => unreachable!("a tile of {rows} rows"),
+            }
+        };
+    }
+    choose!(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14; 1 8, 2 4, 3 4, 4 4, 5 4, 6 4);
+}

@@ -1,0 +1,67 @@
+//! A weight in either layout.
+
+use super::super::activation::Fused;
+use super::super::scratch::Scratch;
+use super::out::filled;
+use super::{Out, Panels, Rows};
+
+/// A weight `(n, k)`, ready to be multiplied.
+#[derive(Clone, Debug)]
+pub(crate) enum Weight {
+    /// Laid out in strips.
+    Panels(Panels),
+    /// As stored.
+    Rows(Rows),
+    /// As stored, for an input that is rounded to bf16 first: what the panels
+    /// of pairs do, on a processor that has none.
+    RowsOfRounded(Rows),
+}
+
+impl Weight {
+    /// Outputs.
+    pub(crate) fn n(&self) -> usize {
+        match self {
+            Weight::Panels(panels) => panels.n(),
+            Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.n(),
+        }
+    }
+
+    /// Inputs.
+    pub(crate) fn k(&self) -> usize {
+        match self {
+            Weight::Panels(panels) => panels.k(),
+            Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.k(),
+        }
+    }
+
+    /// `out (m, n) = fused(x (m, k) weight^T)`.
+    ///
+    /// # Panics
+    /// Where a slice is shorter than its shape.
+    pub(crate) fn product(&self, x: &[f32], m: usize, out: &mut [f32], fused: &Fused<'_>) {
+        let n = self.n();
+        self.product_to(x, m, Out::new(&mut out[..m * n], n), fused);
+    }
+
+    /// The same into a vector of its own.
+    pub(crate) fn product_vec(&self, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
+        let n = self.n();
+        // SAFETY: the products write each value of `(m, n)`.
+        unsafe { filled(m * n, n, |out| self.product_to(x, m, out, fused)) }
+    }
+
+    fn product_to(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
+        match self {
+            Weight::Panels(panels) => panels.product(x, m, out, fused),
+            Weight::Rows(rows) => rows.product(x, m, out, fused),
+            Weight::RowsOfRounded(rows) => {
+                let x = &x[..m * rows.k()];
+                let mut rounded = Scratch::take(x.len());
+                for (to, &from) in rounded.iter_mut().zip(x) {
+                    *to = half::bf16::from_f32(from).to_f32();
+                }
+                rows.product(&rounded, m, out, fused);
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The layers that every model here is made of, at the machine's speed.
+//!
+//! Owns the dense products and what goes with them: [`Linear`], [`Activation`],
+//! [`LayerNorm`] and [`RmsNorm`]. What a model is, its shapes and its weights' names, is for
+//! `clip`, `sentence` and the others, which pass [`candle_core::Tensor`]s
+//! through. On the CPU the kernels below run over the tensors' slices; on
+//! another device each layer falls back on the tensor engine.
+
+mod activation;
+mod kernel;
+mod linear;
+mod norm;
+mod scratch;
+mod simd;
+mod values;
+
+pub use activation::Activation;
+pub use linear::{Bytes, Epilogue, Linear, Precision};
+pub use norm::{LayerNorm, RmsNorm};

@@ -1,0 +1,160 @@
+//! AVX-512: sixteen lanes, 32 registers; with `PAIRS`, the dot products of
+//! AVX512-BF16 over two bf16 values a lane.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// The proof that the processor has AVX-512 F, BW, DQ and VL, and, where
+/// `PAIRS`, AVX512-BF16.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512<const PAIRS: bool>(());
+
+pub(super) fn has() -> bool {
+    super::avx2::has()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+}
+
+pub(super) fn has_pairs() -> bool {
+    has() && is_x86_feature_detected!("avx512bf16")
+}
+
+impl<const PAIRS: bool> Avx512<PAIRS> {
+    /// # Safety
+    /// [`has`], or [`has_pairs`] where `PAIRS`, must have been true.
+    #[inline(always)]
+    pub(super) unsafe fn new() -> Self {
+        Avx512(())
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn plain<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out {
+    kernel.run(simd)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,avx512bf16")]
+fn pairs<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out {
+    kernel.run(simd)
+}
+
+/// An intrinsic, called in the presence of the token.
+macro_rules! op {
+    ($e:expr) => {
+        // SAFETY: the processor has the instruction, as `self` proves; what it
+        // reads or writes through a pointer is the method's own contract.
+        unsafe { $e }
+    };
+}
+
+impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
+    type V = __m512;
+    const LANES: usize = 16;
+    const ROWS: usize = 14;
+    const DOT_ROWS: usize = 6;
+    const PAIRS: bool = PAIRS;
+
+    #[inline]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
+        op!(if PAIRS { pairs(self, kernel) } else { plain(self, kernel) })
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        op!(_mm512_set1_ps(value))
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        op!(_mm512_loadu_ps(from))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: __m512) {
+        op!(_mm512_storeu_ps(to, v))
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u16) -> __m512 {
+        op!(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast())))
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, from: *const u16) -> __m512 {
+        op!({
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        })
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        op!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512 {
+        op!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a))
+    }
+    #[inline(always)]
+    fn pow2(self, n: __m512) -> __m512 {
+        op!(_mm512_scalef_ps(_mm512_set1_ps(1.0), n))
+    }
+    #[inline(always)]
+    fn if_less(self, a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
+        op!(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes))
+    }
+    #[inline(always)]
+    fn sum(self, v: __m512) -> f32 {
+        op!(_mm512_reduce_add_ps(v))
+    }
+
+    #[inline(always)]
+    fn dot(self, sum: __m512, a: __m512, w: __m512) -> __m512 {
+        if PAIRS {
+            op!({
+                // SAFETY (of the two transmutes): 512 bits of plain data each.
+                let a: __m512bh = std::mem::transmute(a);
+                let w: __m512bh = std::mem::transmute(w);
+                _mm512_dpbf16_ps(sum, a, w)
+            })
+        } else {
+            self.fma(a, w, sum)
+        }
+    }
+    #[inline(always)]
+    unsafe fn round_bf16(self, from: *const f32, to: *mut u16) {
+        if PAIRS {
+            op!({
+                // SAFETY (of the transmute): 256 bits of plain data.
+                let half: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
+                _mm256_storeu_si256(to.cast(), half)
+            })
+        } else {
+            for lane in 0..Self::LANES {
+                op!(*to.add(lane) = half::bf16::from_f32(*from.add(lane)).to_bits());
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Arrays of eight, which the compiler turns into what the target has (two NEON
+//! or SSE registers). A multiply-add is fused where that is an instruction of
+//! the target and not a call.
+
+use super::{Kernel, Simd};
+
+const LANES: usize = 8;
+
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+#[inline(always)]
+fn each(f: impl Fn(usize) -> f32) -> [f32; LANES] {
+    std::array::from_fn(f)
+}
+
+impl Simd for Portable {
+    type V = [f32; LANES];
+    const LANES: usize = LANES;
+    const ROWS: usize = 4;
+    const DOT_ROWS: usize = 2;
+
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        [value; LANES]
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> Self::V {
+        // SAFETY: the contract is the trait's; an array has its item's alignment,
+        // and read_unaligned asks for none.
+        unsafe { from.cast::<Self::V>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: Self::V) {
+        // SAFETY: as for `load`.
+        unsafe { to.cast::<Self::V>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u16) -> Self::V {
+        // SAFETY: as for `load`.
+        let bits = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        each(|lane| half::f16::from_bits(bits[lane]).to_f32())
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, from: *const u16) -> Self::V {
+        // SAFETY: as for `load`.
+        let bits = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        each(|lane| f32::from_bits(u32::from(bits[lane]) << 16))
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| a[lane] + b[lane])
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| a[lane] - b[lane])
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| a[lane] * b[lane])
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| a[lane] / b[lane])
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        each(|lane| match FUSED {
+            true => a[lane].mul_add(b[lane], c[lane]),
+            false => a[lane] * b[lane] + c[lane],
+        })
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
+    }
+    #[inline(always)]
+    fn round(self, a: Self::V) -> Self::V {
+        // 1.5 * 2^23: adding it leaves no bits behind the point, rounded as the
+        // processor rounds, for |a| < 2^22; beyond, a is returned as it is.
+        const SHIFT: f32 = 12_582_912.0;
+        each(|lane| match a[lane].abs() < 4_194_304.0 {
+            true => (a[lane] + SHIFT) - SHIFT,
+            false => a[lane],
+        })
+    }
+    #[inline(always)]
+    fn pow2(self, n: Self::V) -> Self::V {
+        // A cast saturates, and the sum stays far from the i32 range's ends.
+        each(|lane| f32::from_bits(((n[lane] as i32).clamp(-126, 127) + 127).cast_unsigned() << 23))
+    }
+    #[inline(always)]
+    fn if_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        each(|lane| if a[lane] < b[lane] { yes[lane] } else { no[lane] })
+    }
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+    }
+}
