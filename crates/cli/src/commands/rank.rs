@@ -28,7 +28,7 @@ pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
     let name = names.join(",");
     let order = if args.reverse { Order::Worst } else { Order::Best };
     let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| batch::features(paths, |p| interrogator.features(p));
+    let look = |paths: &[_]| batch::look(paths, |p| interrogator.features(p));
     super::each_image(&images, args.images.batch_size, format, talk, look, |output, seen| {
         let (images, features): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
         let ranked = table.rank_many(&features, args.k, order)?;

@@ -80,7 +80,10 @@ impl T5 {
         images: usize,
         inputs: Vec<Input<&[f32]>>,
     ) -> Result<Vec<Memory>> {
-        let places = inputs.len() / images.max(1);
+        if images == 0 || inputs.is_empty() {
+            return Ok(Vec::new()); // no image has places to be cut into
+        }
+        let places = inputs.len() / images;
         let mut states = self.embed(inputs.into_iter());
         let bias =
             self.encoder_bias(places).map_err(Error::engine("place the encoder's states"))?;
