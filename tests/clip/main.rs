@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
 
+mod chain;
 mod damage;
 mod files;
 mod foreign;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use interrogate::Error;
 use interrogate::clip::Checkpoint;
+use interrogate::encoder::TextEncoder;
 use serde_json::Value;
 use tempfile::TempDir;
 

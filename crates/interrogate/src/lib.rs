@@ -66,6 +66,7 @@ pub mod rank;
 pub mod sentence;
 #[cfg(feature = "starter")]
 pub mod starter;
+mod trie;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use super::fingerprint::fingerprint;
 use super::tokenizer::{Files, Tokenizer};
-use super::{ClipText, ClipVision, names, preprocess};
+use super::{ClipText, ClipVision, Compute, names, preprocess};
 use crate::mmap::Mmap;
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -108,8 +108,16 @@ impl Checkpoint {
     /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] of the
     /// tokenizer's files, and those of [`Weights::take`].
     pub fn text_encoder(&self) -> Result<ClipText> {
+        self.text_encoder_with(&Compute::default())
+    }
+
+    /// The same, to be run as `compute` says.
+    ///
+    /// # Errors
+    /// Those of [`text_encoder`](Self::text_encoder).
+    pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
         let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text)?;
-        ClipText::new(&self.weights.open()?, &self.config, tokenizer)
+        ClipText::new(&self.weights.open()?, &self.config, tokenizer, compute)
     }
 
     /// Loads the image tower and its preprocessing; the text tower's weights
@@ -119,6 +127,14 @@ impl Checkpoint {
     /// Those of preprocessor_config.json, [`Error::Mismatch`] where it crops to
     /// another size than the tower takes, and those of [`Weights::take`].
     pub fn image_encoder(&self) -> Result<ClipVision> {
+        self.image_encoder_with(&Compute::default())
+    }
+
+    /// The same, to be run as `compute` says.
+    ///
+    /// # Errors
+    /// Those of [`image_encoder`](Self::image_encoder).
+    pub fn image_encoder_with(&self, compute: &Compute) -> Result<ClipVision> {
         let preprocess = preprocess::open(&self.preprocessor)?;
         let side = self.config.vision.image_size;
         let (height, width) = preprocess.crop;
@@ -126,7 +142,7 @@ impl Checkpoint {
             let (path, expected) = (&self.preprocessor, format!("{side} x {side}"));
             return Err(Error::mismatch(path, "crop", expected, format!("{height} x {width}")));
         }
-        ClipVision::new(&self.weights.open()?, &self.config, preprocess)
+        ClipVision::new(&self.weights.open()?, &self.config, preprocess, compute)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::activation::Activation;
+use super::activation;
 use crate::{Error, Result};
 
 /// Both towers and the space they share.
@@ -193,7 +193,7 @@ impl Config {
         for (act, eps) in
             [(&text.hidden_act, text.layer_norm_eps), (&vision.hidden_act, vision.layer_norm_eps)]
         {
-            Activation::named(act, path)?;
+            activation(act, path)?;
             if !(eps > 0.0 && eps < 1.0) {
                 return Err(Error::mismatch(path, "layer_norm_eps", "above 0 and below 1", eps));
             }

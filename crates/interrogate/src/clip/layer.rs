@@ -2,15 +2,15 @@
 //!
 //! Follows `CLIPEncoderLayer` of transformers 5.23
 //! (src/transformers/models/clip/modeling_clip.py), with rows lying flat
-//! (tokens of all sequences, width): nothing here but attention knows which rows
-//! belong together.
+//! (nodes or patches, width): nothing here but attention knows which rows belong
+//! together, and that is `scope`'s to say.
 
 use candle_core::Tensor;
-use candle_nn::{LayerNorm, Module};
 
-use super::activation::Activation;
-use super::attention::{Scope, attend};
-use super::linear::Linear;
+use super::room::Room;
+use super::scope::Scope;
+use crate::nn::attention::Heads;
+use crate::nn::{Activation, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -23,11 +23,12 @@ pub(super) struct Sizes {
     pub(super) heads: usize,
     pub(super) eps: f64,
     pub(super) activation: Activation,
+    pub(super) precision: Precision,
 }
 
 #[derive(Debug)]
 struct Attention {
-    heads: usize,
+    heads: Heads,
     q_proj: Linear,
     k_proj: Linear,
     v_proj: Linear,
@@ -37,29 +38,14 @@ struct Attention {
 impl Attention {
     fn new(weights: &Weights, prefix: &str, sizes: &Sizes) -> Result<Self> {
         let shape = [sizes.width, sizes.width];
-        let proj = |name| linear(weights, &format!("{prefix}.{name}"), shape, true);
+        let proj = |name| linear(weights, &format!("{prefix}.{name}"), shape, sizes.precision);
         Ok(Attention {
-            heads: sizes.heads,
+            heads: Heads::scaled(sizes.heads, sizes.width),
             q_proj: proj("q_proj")?,
             k_proj: proj("k_proj")?,
             v_proj: proj("v_proj")?,
             out_proj: proj("out_proj")?,
         })
-    }
-
-    /// The attention of `queries` over `xs`, plus `residual`.
-    fn forward(
-        &self,
-        queries: &Tensor,
-        xs: &Tensor,
-        scope: Scope<'_>,
-        residual: &Tensor,
-    ) -> candle_core::Result<Tensor> {
-        let queries = self.q_proj.forward(queries)?;
-        let keys = self.k_proj.forward(xs)?;
-        let values = self.v_proj.forward(xs)?;
-        let sums = attend(self.heads, &queries, &keys, &values, scope)?;
-        self.out_proj.forward_add(&sums, residual)
     }
 }
 
@@ -72,21 +58,19 @@ struct Mlp {
 
 impl Mlp {
     fn new(weights: &Weights, prefix: &str, sizes: &Sizes) -> Result<Self> {
+        let proj =
+            |name, shape| linear(weights, &format!("{prefix}.{name}"), shape, sizes.precision);
         Ok(Mlp {
-            fc1: linear(weights, &format!("{prefix}.fc1"), [sizes.inner, sizes.width], true)?,
+            fc1: proj("fc1", [sizes.inner, sizes.width])?,
             activation: sizes.activation,
-            fc2: linear(weights, &format!("{prefix}.fc2"), [sizes.width, sizes.inner], true)?,
+            fc2: proj("fc2", [sizes.width, sizes.inner])?,
         })
-    }
-
-    fn forward(&self, xs: &Tensor, residual: &Tensor) -> candle_core::Result<Tensor> {
-        let inner = self.fc1.forward_with(xs, Some(self.activation))?;
-        self.fc2.forward_add(&inner, residual)
     }
 }
 
+/// One layer.
 #[derive(Debug)]
-struct EncoderLayer {
+pub(super) struct EncoderLayer {
     layer_norm1: LayerNorm,
     self_attn: Attention,
     layer_norm2: LayerNorm,
@@ -94,7 +78,7 @@ struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    fn new(weights: &Weights, prefix: &str, sizes: &Sizes) -> Result<Self> {
+    pub(super) fn new(weights: &Weights, prefix: &str, sizes: &Sizes) -> Result<Self> {
         let norm = |name| norm(weights, &format!("{prefix}.{name}"), sizes.width, sizes.eps);
         Ok(EncoderLayer {
             layer_norm1: norm("layer_norm1")?,
@@ -104,78 +88,96 @@ impl EncoderLayer {
         })
     }
 
-    /// Rows `xs` to rows of the same shape or, where `only` names some of them
-    /// by number, to those.
-    fn forward(
-        &self,
-        xs: &Tensor,
-        scope: Scope<'_>,
-        only: Option<&Tensor>,
-    ) -> candle_core::Result<Tensor> {
-        let normed = self.layer_norm1.forward(xs)?;
-        let (queries, residual) = match only {
-            None => (normed.clone(), xs.clone()),
-            Some(rows) => (normed.index_select(rows, 0)?, xs.index_select(rows, 0)?),
-        };
-        let xs = self.self_attn.forward(&queries, &normed, scope, &residual)?;
-        self.mlp.forward(&self.layer_norm2.forward(&xs)?, &xs)
-    }
-}
-
-/// All layers of a tower.
-#[derive(Debug)]
-pub(super) struct Encoder {
-    layers: Vec<EncoderLayer>,
-}
-
-/// The rows that a tower's result is read from, and what each of them attends
-/// to: in the last layer no other row goes on past the keys and values.
-pub(super) struct Readout<'a> {
-    pub(super) rows: &'a Tensor,
-    pub(super) scope: Scope<'a>,
-}
-
-impl Encoder {
-    /// Takes `{prefix}.layers.0` and on.
-    pub(super) fn new(weights: &Weights, prefix: &str, sizes: &Sizes) -> Result<Self> {
-        let layer = |n| EncoderLayer::new(weights, &format!("{prefix}.layers.{n}"), sizes);
-        Ok(Encoder { layers: (0..sizes.layers).map(layer).collect::<Result<_>>()? })
-    }
-
-    /// Rows (n, width) to the rows that `readout` names (rows, width).
+    /// Takes the rows of `room`, in place, through layer number `layer`; where
+    /// `only` names some of them by number, those alone come out of it.
+    ///
+    /// Keys and values of all rows are in `room` afterwards, behind those that
+    /// `scope` brought.
     pub(super) fn forward(
         &self,
-        xs: Tensor,
-        scope: Scope<'_>,
-        readout: &Readout<'_>,
-    ) -> candle_core::Result<Tensor> {
-        let Some((last, layers)) = self.layers.split_last() else {
-            return xs.index_select(readout.rows, 0);
-        };
-        let mut xs = xs;
-        for layer in layers {
-            xs = layer.forward(&xs, scope, None)?;
+        layer: usize,
+        room: &mut Room,
+        scope: &Scope<'_>,
+        only: Option<&[u32]>,
+    ) -> Result<()> {
+        let Attention { heads, q_proj, k_proj, v_proj, out_proj } = &self.self_attn;
+        let Room { width, rows, normed, queries, keys, values, sums, next, inner } = room;
+        let n = rows.len() / *width;
+        self.layer_norm1.apply(rows, size(normed, rows.len()))?;
+        let past = scope.past(layer);
+        for (proj, past, to) in [(k_proj, past.keys, &mut *keys), (v_proj, past.values, values)] {
+            let own = &mut size(to, past.len() + n * *width)[..];
+            own[..past.len()].copy_from_slice(past);
+            proj.apply(normed, n, &mut own[past.len()..], Epilogue::default())?;
         }
-        last.forward(&xs, readout.scope, Some(readout.rows))
+        let m = match only {
+            None => n,
+            Some(only) => {
+                select(normed, only, *width, next);
+                select(rows, only, *width, next);
+                only.len()
+            }
+        };
+        q_proj.apply(normed, m, size(queries, m * *width), Epilogue::default())?;
+        scope.attend(*heads, *width, only, queries, keys, values, size(sums, m * *width));
+        out_proj.apply(sums, m, size(next, m * *width), plus(rows))?;
+        let Mlp { fc1, activation, fc2 } = &self.mlp;
+        self.layer_norm2.apply(next, normed)?;
+        let activated = Epilogue { activation: *activation, residual: None };
+        fc1.apply(normed, m, size(inner, m * fc1.outputs()), activated)?;
+        fc2.apply(inner, m, rows, plus(next))
     }
 }
 
-/// The product with `{prefix}.weight` (out, in), and `{prefix}.bias` where it
-/// has one.
+/// A product's output plus `residual`.
+fn plus(residual: &[f32]) -> Epilogue<'_> {
+    Epilogue { residual: Some(residual), ..Epilogue::default() }
+}
+
+/// Makes `values` as long as it must be, whatever they are.
+fn size(values: &mut Vec<f32>, len: usize) -> &mut Vec<f32> {
+    values.resize(len, 0.0);
+    values
+}
+
+/// Leaves of `values`, rows of `width`, those numbered `only`, in that order.
+fn select(values: &mut Vec<f32>, only: &[u32], width: usize, spare: &mut Vec<f32>) {
+    spare.clear();
+    only.iter().for_each(|&row| spare.extend_from_slice(&values[row as usize * width..][..width]));
+    std::mem::swap(values, spare);
+}
+
+/// The product with `{prefix}.weight` (out, in) and `{prefix}.bias`.
 pub(super) fn linear(
     weights: &Weights,
     prefix: &str,
     [out, inner]: [usize; 2],
-    biased: bool,
+    precision: Precision,
 ) -> Result<Linear> {
-    let weight = weights.take(&format!("{prefix}.weight"), &[out, inner])?;
-    let bias = biased.then(|| weights.take(&format!("{prefix}.bias"), &[out])).transpose()?;
-    Linear::new(&weight, bias).map_err(Error::engine("lay out a weight"))
+    let bias = weights.take(&format!("{prefix}.bias"), &[out])?;
+    linear_of(weights, prefix, [out, inner], Some(&bias), precision)
+}
+
+/// The product with `{prefix}.weight` (out, in) and `bias`.
+pub(super) fn linear_of(
+    weights: &Weights,
+    prefix: &str,
+    [out, inner]: [usize; 2],
+    bias: Option<&Tensor>,
+    precision: Precision,
+) -> Result<Linear> {
+    Linear::new(&weights.take(&format!("{prefix}.weight"), &[out, inner])?, bias, precision)
 }
 
 /// The layer norm of `{prefix}.weight` and `{prefix}.bias`.
 pub(super) fn norm(weights: &Weights, prefix: &str, width: usize, eps: f64) -> Result<LayerNorm> {
     let weight = weights.take(&format!("{prefix}.weight"), &[width])?;
     let bias = weights.take(&format!("{prefix}.bias"), &[width])?;
-    Ok(LayerNorm::new(weight, bias, eps))
+    LayerNorm::new(&weight, &bias, eps)
+}
+
+/// The values of the weight `name` of exactly `shape`.
+pub(super) fn values(weights: &Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    let flat = weights.take(name, shape)?.flatten_all().and_then(|flat| flat.to_vec1());
+    flat.map_err(Error::engine("read a weight"))
 }

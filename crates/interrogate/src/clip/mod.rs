@@ -6,21 +6,55 @@
 //! what is CLIP's: the sizes, the names of the weights, the tokenizer and both
 //! towers. Where a folder comes from is for `models`.
 
-mod activation;
-mod attention;
+mod chain;
 mod checkpoint;
+mod compute;
 mod config;
 mod fingerprint;
 mod layer;
 mod legacy;
-mod linear;
 mod names;
+mod past;
 pub mod preprocess;
+mod room;
+mod scope;
 mod text;
 mod tokenizer;
+mod tower;
 mod vision;
 
+use std::path::Path;
+
+pub use chain::ClipChain;
 pub use checkpoint::Checkpoint;
+pub use compute::Compute;
 pub use config::{Config, TextConfig, VisionConfig};
 pub use text::ClipText;
 pub use vision::ClipVision;
+
+use crate::nn::Activation;
+use crate::{Error, Result};
+
+/// The activation that `hidden_act` in the config.json of the weights at `path`
+/// names: OpenAI's checkpoints have quick_gelu, OpenCLIP's and TinyCLIP gelu.
+fn activation(name: &str, path: &Path) -> Result<Activation> {
+    match name {
+        "quick_gelu" => Ok(Activation::QuickGelu),
+        "gelu" => Ok(Activation::Gelu),
+        _ => Err(Error::mismatch(path, "hidden_act", "quick_gelu or gelu", name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_two_activations_are_known() {
+        let named = |name| activation(name, Path::new("config.json"));
+        assert_eq!(named("quick_gelu").unwrap(), Activation::QuickGelu);
+        assert_eq!(named("gelu").unwrap(), Activation::Gelu);
+        let said = named("relu").unwrap_err().to_string();
+        assert_eq!(said, "config.json: hidden_act: expected quick_gelu or gelu, found relu");
+    }
+}

@@ -104,12 +104,25 @@ impl Tokenizer {
     }
 
     fn sequence(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.ended(self.content(text)?.0))
+    }
+
+    /// The start token and those of `text`, uncut, up to where it spells the
+    /// end-of-text token itself, and whether it does.
+    pub(super) fn content(&self, text: &str) -> Result<(Vec<u32>, bool)> {
         let encoding = self.inner.encode_fast(text, true).map_err(refused(&self.path))?;
         let mut ids = encoding.get_ids().to_vec();
-        let content = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
-        ids.truncate(content.min(self.context_length - 1)); // validated: 2 at least
-        ids.push(self.end_of_text);
-        Ok(ids)
+        let end = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
+        let spelt = end + 1 < ids.len();
+        ids.truncate(end);
+        Ok((ids, spelt))
+    }
+
+    /// `content` cut to the context length and ended.
+    pub(super) fn ended(&self, mut content: Vec<u32>) -> Vec<u32> {
+        content.truncate(self.context_length - 1); // validated: 2 at least
+        content.push(self.end_of_text);
+        content
     }
 }
 

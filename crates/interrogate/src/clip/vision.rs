@@ -5,16 +5,16 @@
 //! patches that do not overlap is a product over patches laid out as rows.
 //! Decoding, resizing and cropping are for `picture`.
 
-use candle_core::{Device, Tensor};
-use candle_nn::{LayerNorm, Module};
 use rayon::prelude::*;
 
-use super::activation::Activation;
-use super::attention::Scope;
 use super::config::{Config, VisionConfig};
-use super::layer::{Encoder, Readout, Sizes, linear, norm};
-use super::linear::Linear;
+use super::layer::{Sizes, linear_of, norm, values};
+use super::room::Room;
+use super::scope::Scope;
+use super::tower::Encoder;
+use super::{Compute, activation};
 use crate::encoder::{Features, ImageEncoder};
+use crate::nn::{Epilogue, LayerNorm, Linear, Precision};
 use crate::picture::{Picture, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -33,12 +33,18 @@ pub struct ClipVision {
 }
 
 impl ClipVision {
-    pub(super) fn new(weights: &Weights, config: &Config, preprocess: Preprocess) -> Result<Self> {
+    pub(super) fn new(
+        weights: &Weights,
+        config: &Config,
+        preprocess: Preprocess,
+        compute: &Compute,
+    ) -> Result<Self> {
         let (dim, width) = (config.projection_dim, config.vision.hidden_size);
+        let (shape, precision) = ([dim, width], compute.precision);
         Ok(ClipVision {
             preprocess,
-            vision_model: VisionModel::new(weights, &config.vision)?,
-            visual_projection: linear(weights, "visual_projection", [dim, width], false)?,
+            vision_model: VisionModel::new(weights, &config.vision, precision)?,
+            visual_projection: linear_of(weights, "visual_projection", shape, None, precision)?,
             dim,
             config: config.vision.clone(),
         })
@@ -64,17 +70,15 @@ impl ClipVision {
         let batch = (BATCH / self.config.positions()).max(1);
         let mut features = Vec::with_capacity(pixels.len() / expected);
         for pixels in pixels.chunks(batch * expected) {
-            let rows = self.forward(pixels).map_err(Error::engine("embed images"))?;
-            for row in rows {
-                features.push(Features::new(row)?);
+            let states = self.vision_model.forward(pixels)?;
+            let images = pixels.len() / expected;
+            let mut rows = vec![0.0; images * self.dim];
+            self.visual_projection.apply(&states, images, &mut rows, Epilogue::default())?;
+            for row in rows.chunks_exact(self.dim) {
+                features.push(Features::new(row.to_vec())?);
             }
         }
         Ok(features)
-    }
-
-    fn forward(&self, pixels: &[f32]) -> candle_core::Result<Vec<Vec<f32>>> {
-        let rows = self.vision_model.forward(pixels)?;
-        self.visual_projection.forward(&rows)?.to_vec2()
     }
 }
 
@@ -97,45 +101,43 @@ impl ImageEncoder for ClipVision {
 
 #[derive(Debug)]
 struct VisionEmbeddings {
-    /// The class token with its position added (1, width).
-    class: Tensor,
     patch_embedding: Linear,
-    /// Positions of the patches (patches, width).
-    positions: Tensor,
+    /// The class token with its position added, then the positions of the
+    /// patches: (1 + patches, width).
+    positions: Vec<f32>,
     config: VisionConfig,
 }
 
 impl VisionEmbeddings {
-    fn new(weights: &Weights, prefix: &str, config: &VisionConfig) -> Result<Self> {
+    fn new(weights: &Weights, config: &VisionConfig, precision: Precision) -> Result<Self> {
         let (width, patch) = (config.hidden_size, config.patch_size);
-        let take = |name, shape: &[usize]| weights.take(&format!("{prefix}.{name}"), shape);
-        let class = take("class_embedding", &[width])?;
+        let name = |name| format!("vision_model.embeddings.{name}");
+        let class = values(weights, &name("class_embedding"), &[width])?;
         let kernel = [width, config.num_channels, patch, patch];
-        let kernel = take("patch_embedding.weight", &kernel)?;
-        let positions = take("position_embedding.weight", &[config.positions(), width])?;
-        let new = || {
-            Ok(VisionEmbeddings {
-                class: (class.unsqueeze(0)? + positions.narrow(0, 0, 1)?)?,
-                patch_embedding: Linear::new(&kernel.flatten_from(1)?, None)?,
-                positions: positions.narrow(0, 1, config.positions() - 1)?,
-                config: config.clone(),
-            })
-        };
-        new().map_err(Error::engine("lay out a weight"))
+        let kernel = weights.take(&name("patch_embedding.weight"), &kernel)?;
+        let kernel = kernel.flatten_from(1).map_err(Error::engine("lay out a weight"))?;
+        let shape = [config.positions(), width];
+        let mut positions = values(weights, &name("position_embedding.weight"), &shape)?;
+        positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
+        let patch_embedding = Linear::new(&kernel, None, precision)?;
+        Ok(VisionEmbeddings { patch_embedding, positions, config: config.clone() })
     }
 
-    /// Pixels (images, channels, height, width) flat to rows (images, 1 +
-    /// patches, width).
-    fn forward(&self, pixels: &[f32]) -> candle_core::Result<Tensor> {
-        let images = pixels.len() / self.config.pixels();
-        let patches = self.config.positions() - 1;
+    /// Pixels (images, channels, height, width) to rows (images * (1 + patches),
+    /// width).
+    fn forward(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+        let (images, width) = (pixels.len() / self.config.pixels(), self.config.hidden_size);
+        let patches = images * (self.config.positions() - 1);
+        let mut embedded = vec![0.0; patches * width];
         let rows = patch_rows(pixels, &self.config);
-        let inner = rows.len() / (images * patches).max(1);
-        let rows = Tensor::from_vec(rows, (images * patches, inner), &Device::Cpu)?;
-        let rows = self.patch_embedding.forward(&rows)?.reshape((images, patches, ()))?;
-        let rows = rows.broadcast_add(&self.positions)?;
-        let class = self.class.unsqueeze(0)?;
-        Tensor::cat(&[&class.repeat((images, 1, 1))?, &rows], 1)
+        self.patch_embedding.apply(&rows, patches, &mut embedded, Epilogue::default())?;
+        let mut rows = self.positions.repeat(images);
+        let per_image = embedded.len() / images.max(1);
+        let images = rows.chunks_exact_mut(self.positions.len());
+        for (rows, patches) in images.zip(embedded.chunks_exact(per_image.max(1))) {
+            rows[width..].iter_mut().zip(patches).for_each(|(row, patch)| *row += patch);
+        }
+        Ok(rows)
     }
 }
 
@@ -166,18 +168,19 @@ struct VisionModel {
 }
 
 impl VisionModel {
-    fn new(weights: &Weights, config: &VisionConfig) -> Result<Self> {
+    fn new(weights: &Weights, config: &VisionConfig, precision: Precision) -> Result<Self> {
         let sizes = Sizes {
             width: config.hidden_size,
             inner: config.intermediate_size,
             layers: config.num_hidden_layers,
             heads: config.num_attention_heads,
             eps: config.layer_norm_eps,
-            activation: Activation::named(&config.hidden_act, weights.path())?,
+            activation: activation(&config.hidden_act, weights.path())?,
+            precision,
         };
         let norm = |name| norm(weights, name, sizes.width, sizes.eps);
         Ok(VisionModel {
-            embeddings: VisionEmbeddings::new(weights, "vision_model.embeddings", config)?,
+            embeddings: VisionEmbeddings::new(weights, config, precision)?,
             pre_layrnorm: norm("vision_model.pre_layrnorm")?,
             encoder: Encoder::new(weights, "vision_model.encoder", &sizes)?,
             post_layernorm: norm("vision_model.post_layernorm")?,
@@ -185,15 +188,18 @@ impl VisionModel {
     }
 
     /// Pixels to the state at the class token (images, width).
-    fn forward(&self, pixels: &[f32]) -> candle_core::Result<Tensor> {
-        let xs = self.embeddings.forward(pixels)?;
-        let (images, positions, _) = xs.dims3()?;
-        let xs = self.pre_layrnorm.forward(&xs.flatten_to(1)?)?;
-        let class: Vec<u32> = (0..images).map(|image| (image * positions) as u32).collect();
-        let class = Tensor::from_vec(class, images, &Device::Cpu)?;
-        let scope = Scope::Whole(images);
-        let xs = self.encoder.forward(xs, scope, &Readout { rows: &class, scope })?;
-        self.post_layernorm.forward(&xs)
+    fn forward(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+        let config = &self.embeddings.config;
+        let embedded = self.embeddings.forward(pixels)?;
+        let mut rows = vec![0.0; embedded.len()];
+        self.pre_layrnorm.apply(&embedded, &mut rows)?;
+        let images = pixels.len() / config.pixels();
+        let class = (0..images).map(|image| (image * config.positions()) as u32);
+        let mut room = Room::new(config.hidden_size, rows);
+        self.encoder.forward(&mut room, &Scope::Images(images), &class.collect::<Vec<_>>())?;
+        let mut states = vec![0.0; room.rows.len()];
+        self.post_layernorm.apply(&room.rows, &mut states)?;
+        Ok(states)
     }
 }
 

@@ -5,9 +5,11 @@
 //! same width, so that a dot product is a cosine. The builder, the ranking and
 //! the prompts know nothing of a model but these.
 
+mod continuations;
 mod rows;
 mod tokens;
 
+pub use continuations::Continuations;
 pub use rows::{Embeddings, Features};
 pub use tokens::Tokens;
 
@@ -39,6 +41,18 @@ pub trait TextEncoder: Send + Sync {
     /// [`crate::Error::Engine`] where the engine fails,
     /// [`crate::Error::Direction`] where a row comes out zero or not finite.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
+
+    /// Tokens in a sequence at most, special tokens included; what is beyond is
+    /// cut. Without end unless the model says otherwise.
+    fn context_length(&self) -> usize {
+        usize::MAX
+    }
+
+    /// A way to embed what may follow a text for less than the whole texts cost,
+    /// where the model has one.
+    fn continuations(&self) -> Option<Box<dyn Continuations + '_>> {
+        None
+    }
 
     /// [`tokenize`](Self::tokenize), then [`embed`](Self::embed).
     ///

@@ -7,6 +7,7 @@
 //! another device each layer falls back on the tensor engine.
 
 mod activation;
+pub(crate) mod attention;
 mod kernel;
 mod linear;
 mod norm;

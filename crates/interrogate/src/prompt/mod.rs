@@ -2,11 +2,16 @@
 //!
 //! A [`Recipe`] says how many labels of which table a prompt takes, and in what
 //! order; a [`Prompt`] is the answer, as text and with every pick and its
-//! score. Pure: no model and no file is touched here, so that all of it is
+//! score. A [`Chain`] grows a prompt phrase by phrase over a [`Scorer`]. Pure: no
+//! model and no file is touched here but through that seam, so that all of it is
 //! tested without weights.
 
+mod chain;
 mod recipe;
+mod scorer;
 mod text;
 
+pub use chain::{Chain, Chained, Step};
 pub use recipe::{Recipe, Take};
+pub use scorer::{ChainScorer, Scorer};
 pub use text::{Pick, Prompt};

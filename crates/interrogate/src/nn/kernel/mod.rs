@@ -19,8 +19,7 @@ mod weight;
 pub(crate) use out::{Out, filled};
 pub(crate) use panels::Panels;
 pub(crate) use rows::{Element, Rows};
-#[expect(unused_imports, reason = "attention comes")]
-pub(crate) use tile::{STEPS, STRIDE, tile};
+pub(crate) use tile::{Operands, STEPS, STRIDE, tile};
 pub(crate) use weight::Weight;
 
 #[cfg(test)]

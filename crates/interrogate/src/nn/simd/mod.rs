@@ -13,7 +13,7 @@ mod avx512;
 mod math;
 mod portable;
 
-pub(crate) use math::{gelu, gelu_tanh, quick_gelu};
+pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu};
 
 /// Vectors in the width of a tile, on every machine: a panel of packed weights
 /// is `2 * LANES` outputs wide.

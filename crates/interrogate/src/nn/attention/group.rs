@@ -1,0 +1,172 @@
+//! All queries of a group over all of its keys.
+//!
+//! A task is one head of one group. Its keys are laid out as a weight is, its
+//! queries as an input is, and both products run in the tiles of the dense
+//! layers. Scores are written where the second product reads them.
+
+use rayon::prelude::*;
+
+use super::super::kernel::{Operands, Out, STEPS, STRIDE, split, tile};
+use super::super::scratch::Scratch;
+use super::super::simd::{Kernel, Level, Simd, TILE_VECTORS};
+use super::chain::softmax;
+use super::{Heads, Seen};
+
+/// Writes to `out` the attention of `queries` over `seen`: both are cut into
+/// `count` groups of equally many rows of `width` values, and the queries of a
+/// group attend to all of that group's rows.
+///
+/// # Panics
+/// Where the slices are no such groups, or a group has no row to attend to.
+pub(crate) fn groups(
+    heads: Heads,
+    width: usize,
+    count: usize,
+    queries: &[f32],
+    seen: Seen<'_>,
+    out: &mut [f32],
+) {
+    if count == 0 {
+        return;
+    }
+    let (n, m) = (queries.len() / width / count, seen.keys.len() / width / count);
+    assert!(width.is_multiple_of(heads.count) && m > 0);
+    assert!(queries.len() == count * n * width && out.len() == queries.len());
+    assert!(seen.keys.len() == count * m * width && seen.values.len() == seen.keys.len());
+    let head = width / heads.count;
+    let out = Out::new(out, width);
+    (0..count * heads.count).into_par_iter().for_each(|task| {
+        let (group, column) = (task / heads.count, task % heads.count * head);
+        let part = |all, rows| Columns { all, width, row: group * rows, rows, column, head };
+        Level::best().run(Head {
+            scale: heads.scale,
+            queries: part(queries, n),
+            keys: part(seen.keys, m),
+            values: part(seen.values, m),
+            out,
+        });
+    });
+}
+
+/// One head's columns of one group's rows.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    all: &'a [f32],
+    width: usize,
+    /// The group's first row, and how many it has.
+    row: usize,
+    rows: usize,
+    column: usize,
+    head: usize,
+}
+
+impl<'a> Columns<'a> {
+    fn row(&self, number: usize) -> &'a [f32] {
+        &self.all[(self.row + number) * self.width + self.column..][..self.head]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'a [f32]> + '_ {
+        (0..self.rows).map(|number| self.row(number))
+    }
+}
+
+/// One head of one group.
+struct Head<'a> {
+    scale: f32,
+    queries: Columns<'a>,
+    keys: Columns<'a>,
+    values: Columns<'a>,
+    out: Out<'a>,
+}
+
+impl Kernel for Head<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Head { scale, queries, keys, values, out } = self;
+        let (n, m, head) = (queries.rows, keys.rows, queries.head);
+        let panel = TILE_VECTORS * S::LANES;
+        let (keys_wide, head_wide) = (m.next_multiple_of(panel), head.next_multiple_of(panel));
+
+        // Keys as panels: for each value of a head, `panel` keys side by side.
+        let mut packed_keys = Scratch::take(keys_wide * head);
+        packed_keys.fill(0.0);
+        for (number, key) in keys.iter().enumerate() {
+            let at = number / panel * panel * head + number % panel;
+            key.iter().enumerate().for_each(|(step, &v)| packed_keys[at + step * panel] = v);
+        }
+        // Values as panels: for each key, `panel` values of the head.
+        let mut packed_values = Scratch::take(head_wide * m);
+        packed_values.fill(0.0);
+        for (step, value) in values.iter().enumerate() {
+            for (p, value) in value.chunks(panel).enumerate() {
+                packed_values[(p * m + step) * panel..][..value.len()].copy_from_slice(value);
+            }
+        }
+        // Queries in blocks of steps, as a tile reads them, scaled.
+        let mut packed_queries = Scratch::take(head.div_ceil(STEPS) * n * STRIDE);
+        for (row, query) in queries.iter().enumerate() {
+            for (block, query) in query.chunks(STEPS).enumerate() {
+                let to = &mut packed_queries[(block * n + row) * STRIDE..][..query.len()];
+                to.iter_mut().zip(query).for_each(|(to, v)| *to = v * scale);
+            }
+        }
+        // Scores in blocks of keys, as a tile reads them: STEPS is a multiple of
+        // every panel, so that none lies in two blocks.
+        let mut scores = Scratch::take(keys_wide.div_ceil(STEPS) * n * STRIDE);
+        for (p, keys) in packed_keys.chunks_exact(panel * head).enumerate() {
+            let (block, column) = (p * panel / STEPS, p * panel % STEPS);
+            let to = &mut scores[block * n * STRIDE..][..n * STRIDE];
+            multiply(s, n, &packed_queries, keys, Out::new(&mut to[..], STRIDE), column);
+        }
+        let mut row = vec![f32::NEG_INFINITY; keys_wide];
+        for number in 0..n {
+            let blocks = |block: usize| (block * n + number) * STRIDE;
+            for (block, row) in row[..m].chunks_mut(STEPS).enumerate() {
+                row.copy_from_slice(&scores[blocks(block)..][..row.len()]);
+            }
+            row[m..].fill(f32::NEG_INFINITY);
+            softmax(s, &mut row);
+            for (block, row) in row[..m].chunks(STEPS).enumerate() {
+                scores[blocks(block)..][..row.len()].copy_from_slice(row);
+            }
+        }
+        let mut sums = Scratch::take(n * head_wide);
+        for (p, values) in packed_values.chunks_exact(panel * m).enumerate() {
+            multiply(s, n, &scores, values, Out::new(&mut sums[..], head_wide), p * panel);
+        }
+        for (number, sums) in sums.chunks_exact(head_wide).enumerate() {
+            // SAFETY: this head's columns of this group's rows are this task's
+            // alone, and `out` is initialised memory.
+            let to = unsafe { out.part(queries.row + number, queries.column, head) };
+            to.copy_from_slice(&sums[..head]);
+        }
+    }
+}
+
+/// Rows `a`, packed in blocks of [`STEPS`], with one panel of weights, into the
+/// panel's columns of `out` from `column` on.
+#[inline(always)]
+fn multiply<S: Simd>(s: S, n: usize, a: &[f32], weights: &[f32], out: Out<'_>, column: usize) {
+    let panel = TILE_VECTORS * S::LANES;
+    for (block, weights) in weights.chunks(STEPS * panel).enumerate() {
+        let a = &a[block * n * STRIDE..][..n * STRIDE];
+        let steps = weights.len() / panel;
+        for part in split::even(n, S::ROWS) {
+            out.at(part.end - 1, column, panel);
+            let at = Operands {
+                a: a[part.start * STRIDE..].as_ptr(),
+                w: weights.as_ptr(),
+                step: panel,
+                panel: 0,
+                out: out.at(part.start, column, panel),
+                stride: out.stride,
+            };
+            // SAFETY: `a` has part.len() more rows of STRIDE, of which `steps` <=
+            // STEPS values are read; `weights` is `steps` steps of one panel; the
+            // first and the last of the output's rows were checked, and were
+            // written at block 0, which is the fresh one.
+            unsafe { tile(s, part.len(), false, steps, at, block == 0) };
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How well a prompt fits an image, for prompts that grow.
+
+use crate::Result;
+use crate::encoder::{Continuations, Features, TextEncoder};
+
+/// What stands between the parts of a prompt.
+pub(super) const SEPARATOR: &str = ", ";
+
+/// Scores the prompts that a chain may go on with.
+pub trait Scorer {
+    /// The score of `"{prompt}, {phrase}"` for each of `phrases`, in their order;
+    /// of the phrases alone where the prompt is empty.
+    ///
+    /// # Errors
+    /// What the model says.
+    fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>>;
+
+    /// Whether `prompt` fills the model's context, so that nothing that follows
+    /// would be seen.
+    ///
+    /// # Errors
+    /// What the model says.
+    fn is_full(&self, prompt: &str) -> Result<bool>;
+}
+
+/// Scores by a model's texts: the cosine of an image's features with each
+/// prompt's embedding.
+///
+/// With CLIP the prompt's own keys and values are kept from step to step, and the
+/// phrases hang from it as a trie: a step costs the phrases' own tokens
+/// ([`Continuations`]). The scores are those of the whole strings, bit for bit.
+pub struct ChainScorer<'a> {
+    encoder: &'a dyn TextEncoder,
+    continuations: Option<Box<dyn Continuations + 'a>>,
+    features: &'a Features,
+}
+
+impl<'a> ChainScorer<'a> {
+    /// Scores texts of `encoder` against `features` of the same model.
+    pub fn new(encoder: &'a dyn TextEncoder, features: &'a Features) -> Self {
+        ChainScorer { encoder, continuations: encoder.continuations(), features }
+    }
+}
+
+impl Scorer for ChainScorer<'_> {
+    /// # Errors
+    /// [`crate::Error::Dim`] where the features are another model's, and those of
+    /// [`TextEncoder::encode`].
+    fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>> {
+        let (expected, found) = (self.encoder.dim(), self.features.dim());
+        if expected != found {
+            return Err(crate::Error::Dim { what: "the features", expected, found });
+        }
+        let separator = if prompt.is_empty() { "" } else { SEPARATOR };
+        let joined = |before: &str| -> Vec<String> {
+            phrases.iter().map(|phrase| [before, separator, phrase].concat()).collect()
+        };
+        let texts = joined(if self.continuations.is_some() { "" } else { prompt });
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let rows = match &mut self.continuations {
+            Some(continuations) => continuations.embed(prompt, &texts)?,
+            None => self.encoder.encode(&texts)?,
+        };
+        Ok(rows.rows().map(|row| dot(row, self.features.as_slice())).collect())
+    }
+
+    fn is_full(&self, prompt: &str) -> Result<bool> {
+        let tokens = self.encoder.tokenize(&[prompt])?;
+        Ok(tokens.total() >= self.encoder.context_length())
+    }
+}
+
+/// The dot product, summed in f64 in the order of the values.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
+}

@@ -1,0 +1,116 @@
+//! What follows a text is scored as the whole string is, to the bit.
+
+use std::ops::ControlFlow;
+
+use interrogate::encoder::{Continuations, Features};
+use interrogate::prompt::{Chain, ChainScorer, Scorer};
+use interrogate::rank::Order;
+
+use super::*;
+
+/// Prompts that end in every way that a tokenizer may join with what follows.
+const PROMPTS: [&str; 9] = [
+    "",
+    "a",
+    "a photo of a cat",
+    "a photo of a cat sitting on a table",
+    "a photo of a dog, it's",
+    "what is this?!",
+    "  spaced   out ",
+    "naïve café 3",
+    "it ends <|endoftext|> here",
+];
+
+const SUFFIXES: [&str; 9] = [
+    ", highly detailed",
+    ", highly detailed digital painting",
+    ", 8 k",
+    ",,, ?",
+    "'s",
+    "s and more",
+    "",
+    ", <|endoftext|>, more",
+    ", highly detailed",
+];
+
+#[test]
+fn what_follows_has_the_bits_of_the_whole_text() {
+    for name in ["quick", "gelu"] {
+        let encoder = open(name).text_encoder().unwrap();
+        // One chain for all prompts: each call meets what the last one left.
+        let mut chain = encoder.continuations().unwrap();
+        for prompt in PROMPTS.iter().chain(PROMPTS.iter().rev()) {
+            check(&encoder, chain.as_mut(), prompt, &SUFFIXES);
+        }
+    }
+}
+
+#[test]
+fn a_text_as_long_as_the_context_is_cut_as_any_other() {
+    let encoder = open("quick").text_encoder().unwrap();
+    let mut chain = encoder.continuations().unwrap();
+    let word = "cat ".repeat(encoder.context_length() * 2);
+    for letters in [0, 20, 40, 60, 120, 200, word.len() - 1] {
+        check(&encoder, chain.as_mut(), &word[..letters], &SUFFIXES);
+    }
+}
+
+fn check(
+    encoder: &impl TextEncoder,
+    chain: &mut dyn Continuations,
+    prompt: &str,
+    suffixes: &[&str],
+) {
+    let whole: Vec<String> = suffixes.iter().map(|suffix| [prompt, suffix].concat()).collect();
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    let expected = encoder.encode(&whole).unwrap();
+    let found = chain.embed(prompt, suffixes).unwrap();
+    for ((text, expected), found) in whole.iter().zip(expected.rows()).zip(found.rows()) {
+        assert_eq!(found, expected, "{text:?}");
+    }
+    assert!(chain.embed(prompt, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_chain_grows_by_the_phrase_that_a_plain_search_finds() {
+    let encoder = open("gelu").text_encoder().unwrap();
+    let image = Features::new((0..encoder.dim()).map(|i| (i as f32).sin()).collect()).unwrap();
+    let phrases = ["cat", "a dog", "oil painting", "8 k", "by the sea", "photo", "dramatic light"];
+    let mut scorer = ChainScorer::new(&encoder, &image);
+    let start = scorer.score("", &["a photo"]).unwrap()[0];
+    let chain = Chain { min_count: 2, max_count: 4, order: Order::Best };
+    let mut steps = Vec::new();
+    let found = chain.grow(("a photo", start), &phrases, &mut scorer, |step| {
+        steps.push(step.prompt.to_owned());
+        ControlFlow::Continue(())
+    });
+    // The same without a chain: whole strings, one by one.
+    let score = |text: &str| {
+        let row = encoder.encode(&[text]).unwrap();
+        let products = row.as_slice().iter().zip(image.as_slice());
+        products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
+    };
+    let mut now = "a photo".to_owned();
+    let mut best = (now.clone(), score(&now));
+    for step in &steps {
+        let tried = phrases.iter().filter(|phrase| !now.contains(&format!(", {phrase}")));
+        let texts = tried.map(|phrase| format!("{now}, {phrase}"));
+        let next = texts.reduce(|a, b| if score(&b) > score(&a) { b } else { a }).unwrap();
+        assert_eq!(step, &next);
+        now = next;
+        if score(&now) > best.1 {
+            best = (now.clone(), score(&now));
+        }
+    }
+    assert!(steps.len() >= 2);
+    let found = found.unwrap();
+    assert_eq!((found.text, found.score), best);
+}
+
+#[test]
+fn features_of_another_model_are_refused() {
+    let encoder = open("quick").text_encoder().unwrap();
+    let image = Features::new(vec![1.0; 3]).unwrap();
+    let error = ChainScorer::new(&encoder, &image).score("a", &["b"]).unwrap_err();
+    assert_eq!(error.to_string(), "the features has 3 values a row, expected 16");
+}
