@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_manifest_that_no_reader_opens_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
-        let model = ModelEntry { id: "m".into(), fingerprint: "f".into() };
+        let model = ModelEntry { id: "m".into(), fingerprint: "f".into(), precision: None };
         let error = write_manifest(folder.path(), &Manifest::new(model, 0, vec![])).unwrap_err();
         assert!(error.to_string().contains("dim: expected 1 to "), "{error}");
         assert!(!folder.path().join(MANIFEST).exists());

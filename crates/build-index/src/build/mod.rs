@@ -15,6 +15,7 @@ use half::slice::HalfFloatSliceExt;
 use interrogate::encoder::{TextEncoder, Tokens};
 use interrogate::index::format::{MAX_SHARDS, is_index_file};
 use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
+use interrogate::nn::Precision;
 use interrogate::{Error as LibraryError, Result as LibraryResult};
 use zerocopy::IntoBytes;
 
@@ -48,8 +49,17 @@ impl<'a> Builder<'a> {
     /// `fingerprint` tells it from others, and decides whether rows of an
     /// earlier build may stay.
     pub fn new(encoder: &'a dyn TextEncoder, id: &str, fingerprint: &str) -> Self {
-        let model = ModelEntry { id: id.to_owned(), fingerprint: fingerprint.to_owned() };
+        let (id, fingerprint) = (id.to_owned(), fingerprint.to_owned());
+        let model = ModelEntry { id, fingerprint, precision: None };
         Builder { encoder, model, shard_rows: SHARD_ROWS, block: BLOCK }
+    }
+
+    /// What `encoder` computes in: f32 unless said otherwise. Rows of another
+    /// precision are not kept.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        let other = (precision != Precision::F32).then(|| precision.name().to_owned());
+        self.model.precision = other;
+        self
     }
 
     /// Rows of a shard at most: at least 1, 32,768 unless said otherwise.
@@ -172,12 +182,19 @@ impl<'a> Builder<'a> {
         if found != expected {
             return Err(LibraryError::Dim { what: "the index before", expected, found });
         }
+        let name = |model: &ModelEntry| model.precision.clone().unwrap_or_else(|| "f32".to_owned());
+        let (expected, found) = (name(&self.model), name(index.manifest().model()));
+        if found != expected {
+            return Err(LibraryError::mismatch(folder, "precision", expected, found));
+        }
         index.verify(|_| ())?;
         Ok(Some(index))
     }
 
     fn open_journal(&self, folder: &Path) -> Result<Journal> {
-        Journal::open(folder, &self.model.fingerprint, self.encoder.dim())
+        let ModelEntry { fingerprint, precision, .. } = &self.model;
+        let tag = [fingerprint, precision.as_deref().unwrap_or_default()].join(" ");
+        Journal::open(folder, tag.trim_end(), self.encoder.dim())
     }
 
     /// Encodes what of `plan` is not in the journal yet, into the journal.

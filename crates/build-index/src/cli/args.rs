@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use build_index::{Dictionary, Result, open_all};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use interrogate::nn::{self, Compute};
 
 /// Encode dictionaries of labels once per model into a label index.
 ///
@@ -31,6 +32,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MODEL", default_value = "starter")]
     model: String,
 
+    /// What the model computes in. bf16 is faster where the processor has it
+    /// (AVX512-BF16), and its rows are not those of f32 to the last digits:
+    /// docs/PARITY.md has by how much. An index of either ranks images of either
+    #[arg(long, value_enum, value_name = "PRECISION", default_value = "f32")]
+    precision: Precision,
+
+    /// Tokens that go through the model at once: bounds the memory, changes no
+    /// row
+    #[arg(long, value_name = "N", default_value = "2048")]
+    batch_tokens: NonZeroUsize,
+
     /// Rows of a shard at most
     #[arg(long, value_name = "N", default_value = "32768")]
     shard_rows: NonZeroUsize,
@@ -51,8 +63,16 @@ pub(crate) struct Options {
     pub(crate) dictionaries: Vec<Dictionary>,
     pub(crate) output: PathBuf,
     pub(crate) model: String,
+    pub(crate) compute: Compute,
     pub(crate) shard_rows: usize,
     pub(crate) volume: Volume,
+}
+
+/// What a model computes in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Precision {
+    F32,
+    Bf16,
 }
 
 /// How much is said.
@@ -75,6 +95,13 @@ impl Args {
             dictionaries: open_all(&self.dictionaries)?,
             output: self.output,
             model: self.model,
+            compute: Compute {
+                precision: match self.precision {
+                    Precision::F32 => nn::Precision::F32,
+                    Precision::Bf16 => nn::Precision::Bf16,
+                },
+                batch_tokens: self.batch_tokens.get(),
+            },
             shard_rows: self.shard_rows.get(),
             volume,
         })

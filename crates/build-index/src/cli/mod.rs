@@ -32,7 +32,8 @@ pub(crate) fn main() -> ExitCode {
             _ => Meter::lines(io::stderr()),
         };
         interrupt::listen();
-        run(&options, |name| model::open(name, options.volume), interrupt::asked, meter, &mut err)
+        let open = |name: &str| model::open(name, options.compute, options.volume);
+        run(&options, open, interrupt::asked, meter, &mut err)
     });
     match done {
         Ok(_) => ExitCode::SUCCESS,
@@ -63,6 +64,7 @@ fn run(
     let model = open(&options.model)?;
     let folder = options.output.join(&model.slug);
     let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
+        .precision(options.compute.precision)
         .shard_rows(options.shard_rows);
     let built = builder.build(&options.dictionaries, &folder, |progress| {
         meter.update(progress);

@@ -7,6 +7,7 @@ use build_index::fetching::Fetching;
 use indicatif::ProgressDrawTarget;
 use interrogate::encoder::TextEncoder;
 use interrogate::models::{self, Options};
+use interrogate::nn::Compute;
 
 use super::args::Volume;
 
@@ -22,8 +23,8 @@ pub(crate) struct Model {
     pub(crate) encoder: Box<dyn TextEncoder>,
 }
 
-/// Opens the model `name`, telling `talk` of its notice and of what is fetched.
-pub(crate) fn open(name: &str, volume: Volume) -> Result<Model> {
+/// Opens the model `name`, to be run as `compute` says, telling `talk` of its notice and of what is fetched.
+pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = io::stderr();
     let mut fetching = match volume {
@@ -33,7 +34,7 @@ pub(crate) fn open(name: &str, volume: Volume) -> Result<Model> {
     };
     let opened = models::Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
     fetching.finish();
-    let model = opened?;
+    let model = opened?.computing(compute);
     if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {
         let _ = writeln!(err, "{notice}");
     }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use super::fingerprint::fingerprint;
 use super::tokenizer::{Files, Tokenizer};
-use super::{ClipText, ClipVision, Compute, names, preprocess};
+use super::{ClipText, ClipVision, names, preprocess};
 use crate::mmap::Mmap;
+use crate::nn::Compute;
 use crate::weights::Weights;
 use crate::{Error, Result};
 

@@ -8,7 +8,6 @@
 
 mod chain;
 mod checkpoint;
-mod compute;
 mod config;
 mod fingerprint;
 mod layer;
@@ -27,7 +26,6 @@ use std::path::Path;
 
 pub use chain::ClipChain;
 pub use checkpoint::Checkpoint;
-pub use compute::Compute;
 pub use config::{Config, TextConfig, VisionConfig};
 pub use text::ClipText;
 pub use vision::ClipVision;

@@ -7,6 +7,7 @@
 //! sequences that begin alike share what they begin with: all products run over
 //! the nodes of a trie.
 
+use super::activation;
 use super::chain::ClipChain;
 use super::config::Config;
 use super::layer::{Sizes, linear_of, norm, values};
@@ -15,9 +16,8 @@ use super::room::Room;
 use super::scope::Scope;
 use super::tokenizer::Tokenizer;
 use super::tower::Encoder;
-use super::{Compute, activation};
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
-use crate::nn::{Epilogue, LayerNorm, Linear};
+use crate::nn::{Compute, Epilogue, LayerNorm, Linear};
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
 use crate::{Error, Result};

@@ -7,14 +7,14 @@
 
 use rayon::prelude::*;
 
+use super::activation;
 use super::config::{Config, VisionConfig};
 use super::layer::{Sizes, linear_of, norm, values};
 use super::room::Room;
 use super::scope::Scope;
 use super::tower::Encoder;
-use super::{Compute, activation};
 use crate::encoder::{Features, ImageEncoder};
-use crate::nn::{Epilogue, LayerNorm, Linear, Precision};
+use crate::nn::{Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::picture::{Picture, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};

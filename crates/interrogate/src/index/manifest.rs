@@ -38,6 +38,10 @@ pub struct ModelEntry {
     /// What tells it from others of that name: a digest of weights, tokenizer
     /// and preprocessing.
     pub fingerprint: String,
+    /// What the rows were computed in, where that is not f32: they differ from
+    /// f32's by more than rounding, and are read as any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
 }
 
 /// One table.

@@ -113,7 +113,7 @@ impl Index {
     /// # Errors
     /// [`Error::IndexModel`].
     pub fn check_model(&self, id: &str, fingerprint: &str) -> Result<()> {
-        let ModelEntry { id: built_with, fingerprint: built } = self.manifest.model();
+        let ModelEntry { id: built_with, fingerprint: built, .. } = self.manifest.model();
         if built == fingerprint {
             return Ok(());
         }

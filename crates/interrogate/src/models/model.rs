@@ -4,6 +4,7 @@ use super::{ModelSource, Options, Progress, hub};
 use crate::Result;
 use crate::clip::Checkpoint;
 use crate::encoder::{ImageEncoder, TextEncoder};
+use crate::nn::Compute;
 #[cfg(feature = "starter")]
 use crate::starter::{self, Starter};
 
@@ -13,6 +14,7 @@ use crate::starter::{self, Starter};
 pub struct Model {
     source: ModelSource,
     kind: Kind,
+    compute: Compute,
 }
 
 /// What the files are.
@@ -44,7 +46,18 @@ impl Model {
                 clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
             }
         };
-        Ok(Model { source, kind })
+        Ok(Model { source, kind, compute: Compute::default() })
+    }
+
+    /// The same model, its encoders to be run as `compute` says. The starter's
+    /// side for pictures is f32 whatever it says.
+    pub fn computing(self, compute: Compute) -> Self {
+        Model { compute, ..self }
+    }
+
+    /// How its encoders are run.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// What the model is called: text that opens it again.
@@ -76,9 +89,9 @@ impl Model {
     /// Those of [`Checkpoint::text_encoder`].
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>> {
         Ok(match &self.kind {
-            Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder()?),
+            Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
-            Kind::Starter(starter) => Box::new(starter.text_encoder()?),
+            Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
         })
     }
 
@@ -88,7 +101,7 @@ impl Model {
     /// Those of [`Checkpoint::image_encoder`].
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>> {
         Ok(match &self.kind {
-            Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder()?),
+            Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
             Kind::Starter(starter) => Box::new(starter.image_encoder()?),
         })

@@ -26,6 +26,17 @@ pub enum Precision {
     F16,
 }
 
+impl Precision {
+    /// Its name: `f32`, `bf16` or `f16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+            Precision::F16 => "f16",
+        }
+    }
+}
+
 /// Bytes that a layer keeps alive, such as a map of the checkpoint.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 

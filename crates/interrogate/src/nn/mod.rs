@@ -1,13 +1,15 @@
 //! The layers that every model here is made of, at the machine's speed.
 //!
 //! Owns the dense products and what goes with them: [`Linear`], [`Activation`],
-//! [`LayerNorm`] and [`RmsNorm`]. What a model is, its shapes and its weights' names, is for
-//! `clip`, `sentence` and the others, which pass [`candle_core::Tensor`]s
-//! through. On the CPU the kernels below run over the tensors' slices; on
-//! another device each layer falls back on the tensor engine.
+//! [`LayerNorm`] and [`RmsNorm`], attention between them, and how all of it is
+//! run ([`Compute`]). What a model is, its shapes and its weights' names, is for
+//! `clip`, `sentence` and `caption`. On the CPU the kernels below run over slices
+//! or the slices of [`candle_core::Tensor`]s; on another device each layer falls
+//! back on the tensor engine.
 
 mod activation;
 pub(crate) mod attention;
+mod compute;
 mod kernel;
 mod linear;
 mod norm;
@@ -16,5 +18,6 @@ mod simd;
 mod values;
 
 pub use activation::Activation;
+pub use compute::Compute;
 pub use linear::{Bytes, Epilogue, Linear, Precision};
 pub use norm::{LayerNorm, RmsNorm};

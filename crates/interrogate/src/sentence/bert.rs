@@ -1,140 +1,199 @@
-//! The transformer: token ids of one length in, means over the tokens out.
+//! The transformer: token ids in, means over each sequence's tokens out.
 //!
 //! Owns the names and shapes of the checkpoint and the order of the steps.
 //! Knows nothing of texts. candle-transformers has this model too and tests hold
-//! ours to it; but its bias, GELU, softmax and norm run on one thread, and took
-//! more time than the products.
+//! ours to it; but it spends more time between the products than in them.
 
-use candle_core::{Device, Result as Computed, Tensor};
+use std::ops::Range;
+
+use candle_core::Tensor;
 use candle_transformers::models::bert::Config;
 
-use super::attention::Attention;
-use super::fused::{BiasGelu, BiasNorm};
+use crate::encoder::Tokens;
+use crate::nn::attention::{Heads, Seen, chains};
+use crate::nn::{Activation, Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// BERT (Devlin et al., arXiv 1810.04805) without its pooler, in f32 on the CPU.
+/// BERT (Devlin et al., arXiv 1810.04805) without its pooler, on the CPU.
 #[derive(Debug)]
 pub(super) struct Bert {
-    words: Tensor,
-    positions: Tensor,
-    /// The first token type's embedding is its bias.
-    norm: BiasNorm,
+    dim: usize,
+    /// (vocabulary, dim)
+    words: Vec<f32>,
+    /// (context length, dim), with the first token type's embedding added.
+    positions: Vec<f32>,
+    norm: LayerNorm,
     layers: Vec<Layer>,
 }
 
 #[derive(Debug)]
 struct Layer {
-    heads: usize,
-    /// Query, key and value side by side: one product for the three.
-    qkv: Tensor,
-    qkv_bias: Vec<f32>,
-    attention_output: Tensor,
-    attention_norm: BiasNorm,
-    intermediate: Tensor,
-    activation: BiasGelu,
-    output: Tensor,
-    output_norm: BiasNorm,
+    heads: Heads,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+}
+
+/// States (tokens, dim), and room for what a layer makes of them.
+#[derive(Debug, Default)]
+struct Room {
+    states: Vec<f32>,
+    queries: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    /// What attention gives.
+    contexts: Vec<f32>,
+    /// States between attention and the MLP, before their norm and after it.
+    sums: Vec<f32>,
+    attended: Vec<f32>,
+    /// The wide side of the MLP.
+    inner: Vec<f32>,
 }
 
 impl Bert {
     /// Takes every weight that `config` asks for, and refuses any other but the
     /// pooler's and the position numbers, which sentence embeddings do not use.
-    pub(super) fn new(weights: Weights, config: &Config) -> Result<Self> {
+    pub(super) fn new(weights: Weights, config: &Config, compute: &Compute) -> Result<Self> {
         let dim = config.hidden_size;
         let table = |name: &str, rows: usize| {
-            weights.take(&format!("embeddings.{name}_embeddings.weight"), &[rows, dim])
+            let name = format!("embeddings.{name}_embeddings.weight");
+            let flat = weights.take(&name, &[rows, dim])?.flatten_all();
+            flat.and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::engine("read a table"))
         };
         let words = table("word", config.vocab_size)?;
-        let positions = table("position", config.max_position_embeddings)?;
+        let mut positions = table("position", config.max_position_embeddings)?;
         let types = table("token_type", config.type_vocab_size)?;
-        let engine = Error::engine("read the token types");
-        let bias = types.get(0).and_then(|row| row.to_vec1()).map_err(engine)?;
-        let norm = norm(&weights, "embeddings", bias, config)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| Layer::new(&weights, &format!("encoder.layer.{layer}"), config))
-            .collect::<Result<Vec<_>>>()?;
+        for position in positions.chunks_exact_mut(dim) {
+            position.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
+        }
+        let norm = norm(&weights, "embeddings.LayerNorm", config)?;
+        let layer = |layer| {
+            let name = format!("encoder.layer.{layer}");
+            Layer::new(&weights, &name, config, compute.precision)
+        };
+        let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
         weights.finish(|name| name.starts_with("pooler.") || name.ends_with("position_ids"))?;
-        Ok(Bert { words, positions, norm, layers })
+        Ok(Bert { dim, words, positions, norm, layers })
     }
 
-    /// The means (rows, dim) over the last states of sequences of `length`
-    /// tokens each, one behind the other in `ids`.
+    /// The means (sequences, dim) over the last states of each sequence that
+    /// `tokens` has in `rows`; zeros for one without a token. Sequences lie flat
+    /// behind one another, whatever their lengths.
     ///
     /// # Errors
-    /// [`Error::Engine`] for an id or a length beyond the checkpoint's.
-    pub(super) fn means(&self, ids: &[u32], length: usize) -> Result<Vec<f32>> {
-        let run = || {
-            let ids = Tensor::new(ids, &Device::Cpu)?;
-            let mut states = self.words.index_select(&ids, 0)?;
-            states.inplace_op2(&self.positions.narrow(0, 0, length)?, &self.norm)?;
-            for layer in &self.layers {
-                states = layer.forward(states, length)?;
+    /// [`Error::TokenSequence`] for an id or a length beyond the checkpoint's.
+    pub(super) fn means(&self, tokens: &Tokens, rows: Range<usize>) -> Result<Vec<f32>> {
+        let mut room = Room::default();
+        let mut embedded = Vec::new();
+        // Of each token the span of its sequence.
+        let mut spans = Vec::new();
+        for row in rows.clone() {
+            let ids = tokens.get(row).unwrap_or_default();
+            self.embed(row, ids, &mut embedded)?;
+            let start = spans.len() as u32;
+            spans.resize(spans.len() + ids.len(), start..start + ids.len() as u32);
+        }
+        room.states.resize(embedded.len(), 0.0);
+        self.norm.apply(&embedded, &mut room.states)?;
+        for layer in &self.layers {
+            layer.forward(&mut room, self.dim, &spans)?;
+        }
+        let mut means = vec![0.0; rows.len() * self.dim];
+        let mut states = room.states.chunks_exact(self.dim);
+        for (row, mean) in rows.zip(means.chunks_exact_mut(self.dim)) {
+            let length = tokens.get(row).unwrap_or_default().len();
+            for state in states.by_ref().take(length) {
+                mean.iter_mut().zip(state).for_each(|(mean, v)| *mean += v);
             }
-            let (tokens, dim) = states.dims2()?;
-            states.reshape((tokens / length, length, dim))?.mean(1)?.flatten_all()?.to_vec1()
-        };
-        run().map_err(Error::engine("encode texts"))
+            mean.iter_mut().for_each(|mean| *mean /= length.max(1) as f32);
+        }
+        Ok(means)
+    }
+
+    /// Appends the sum of word and position of each token of sequence `row`.
+    fn embed(&self, row: usize, ids: &[u32], to: &mut Vec<f32>) -> Result<()> {
+        let refused = |expected, found| Error::TokenSequence { row, expected, found };
+        let places = self.positions.len() / self.dim;
+        if ids.len() > places {
+            let expected = format!("at most {places} tokens");
+            return Err(refused(expected, format!("{} tokens", ids.len())));
+        }
+        for (&id, position) in ids.iter().zip(self.positions.chunks_exact(self.dim)) {
+            let word = self.words.chunks_exact(self.dim).nth(id as usize).ok_or_else(|| {
+                let expected = format!("tokens below {}", self.words.len() / self.dim);
+                refused(expected, id.to_string())
+            })?;
+            to.extend(word.iter().zip(position).map(|(word, position)| word + position));
+        }
+        Ok(())
     }
 }
 
 impl Layer {
-    fn new(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
+    fn new(weights: &Weights, name: &str, config: &Config, precision: Precision) -> Result<Self> {
         let (dim, inner) = (config.hidden_size, config.intermediate_size);
-        let qkv = ["query", "key", "value"].map(|part| format!("{name}.attention.self.{part}"));
-        let [query, key, value] = qkv.each_ref().map(|part| product(weights, part, dim, dim));
-        let qkv_product = Tensor::cat(&[query?, key?, value?], 1);
-        let biases = qkv.iter().map(|part| column(weights, &format!("{part}.bias"), dim));
-        let attention = format!("{name}.attention.output");
-        let intermediate = format!("{name}.intermediate.dense");
-        let output = format!("{name}.output");
-        let residual = |name: &str| {
-            let bias = column(weights, &format!("{name}.dense.bias"), dim)?;
-            norm(weights, name, bias, config)
+        let linear = |part: &str, inputs, outputs| {
+            linear(weights, &format!("{name}.{part}"), [outputs, inputs], precision)
         };
+        let norm = |part: &str| norm(weights, &format!("{name}.{part}.LayerNorm"), config);
         Ok(Layer {
-            heads: config.num_attention_heads,
-            qkv: qkv_product.map_err(Error::engine("join the attention's weights"))?,
-            qkv_bias: biases.collect::<Result<Vec<_>>>()?.concat(),
-            attention_output: product(weights, &format!("{attention}.dense"), dim, dim)?,
-            attention_norm: residual(&attention)?,
-            intermediate: product(weights, &intermediate, dim, inner)?,
-            activation: BiasGelu { bias: column(weights, &format!("{intermediate}.bias"), inner)? },
-            output: product(weights, &format!("{output}.dense"), inner, dim)?,
-            output_norm: residual(&output)?,
+            heads: Heads::scaled(config.num_attention_heads, dim),
+            query: linear("attention.self.query", dim, dim)?,
+            key: linear("attention.self.key", dim, dim)?,
+            value: linear("attention.self.value", dim, dim)?,
+            attention_output: linear("attention.output.dense", dim, dim)?,
+            attention_norm: norm("attention.output")?,
+            intermediate: linear("intermediate.dense", dim, inner)?,
+            output: linear("output.dense", inner, dim)?,
+            output_norm: norm("output")?,
         })
     }
 
-    fn forward(&self, states: Tensor, length: usize) -> Computed<Tensor> {
-        let attention = Attention { bias: &self.qkv_bias, heads: self.heads, length };
-        let contexts = states.matmul(&self.qkv)?.apply_op1_no_bwd(&attention)?;
-        let attended = contexts.matmul(&self.attention_output)?;
-        attended.inplace_op2(&states, &self.attention_norm)?;
-        let inner = attended.matmul(&self.intermediate)?;
-        inner.inplace_op1(&self.activation)?;
-        let states = inner.matmul(&self.output)?;
-        states.inplace_op2(&attended, &self.output_norm)?;
-        Ok(states)
+    fn forward(&self, room: &mut Room, dim: usize, spans: &[Range<u32>]) -> Result<()> {
+        let Room { states, queries, keys, values, contexts, sums, attended, inner } = room;
+        let n = spans.len();
+        for to in [&mut *queries, keys, values, contexts, sums, attended] {
+            to.resize(n * dim, 0.0);
+        }
+        inner.resize(n * self.intermediate.outputs(), 0.0);
+        self.query.apply(states, n, queries, Epilogue::default())?;
+        self.key.apply(states, n, keys, Epilogue::default())?;
+        self.value.apply(states, n, values, Epilogue::default())?;
+        let seen = Seen { keys, values };
+        let span = |token: usize, rows: &mut Vec<u32>| rows.extend(spans[token].clone());
+        chains(self.heads, dim, queries, seen, span, contexts);
+        let plus = |residual| Epilogue { residual: Some(residual), ..Epilogue::default() };
+        self.attention_output.apply(contexts, n, sums, plus(states))?;
+        self.attention_norm.apply(sums, attended)?;
+        let gelu = Epilogue { activation: Activation::Gelu, residual: None };
+        self.intermediate.apply(attended, n, inner, gelu)?;
+        self.output.apply(inner, n, sums, plus(attended))?;
+        self.output_norm.apply(sums, states)
     }
 }
 
-/// The weight `name` (out, in) turned to (in, out): a product with it is quicker
-/// by a sixth than one with a transposed view.
-fn product(weights: &Weights, name: &str, input: usize, output: usize) -> Result<Tensor> {
-    let weight = weights.take(&format!("{name}.weight"), &[output, input])?;
-    weight.t().and_then(|turned| turned.contiguous()).map_err(Error::engine("turn a weight"))
+/// The product with `{name}.weight` (out, in) and `{name}.bias`.
+fn linear(
+    weights: &Weights,
+    name: &str,
+    [outputs, inputs]: [usize; 2],
+    precision: Precision,
+) -> Result<Linear> {
+    let weight = weights.take(&format!("{name}.weight"), &[outputs, inputs])?;
+    let bias = weights.take(&format!("{name}.bias"), &[outputs])?;
+    Linear::new(&weight, Some(&bias), precision)
 }
 
-fn column(weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>> {
-    weights.take(name, &[length])?.to_vec1().map_err(Error::engine("read a bias"))
-}
-
-/// The layer norm `name`.LayerNorm behind a product whose bias is `bias`.
-fn norm(weights: &Weights, name: &str, bias: Vec<f32>, config: &Config) -> Result<BiasNorm> {
-    Ok(BiasNorm {
-        bias,
-        scale: column(weights, &format!("{name}.LayerNorm.weight"), config.hidden_size)?,
-        shift: column(weights, &format!("{name}.LayerNorm.bias"), config.hidden_size)?,
-        epsilon: config.layer_norm_eps as f32,
-    })
+/// The layer norm of `{name}.weight` and `{name}.bias`.
+fn norm(weights: &Weights, name: &str, config: &Config) -> Result<LayerNorm> {
+    let take = |part: &str| -> Result<Tensor> {
+        weights.take(&format!("{name}.{part}"), &[config.hidden_size])
+    };
+    LayerNorm::new(&take("weight")?, &take("bias")?, config.layer_norm_eps)
 }

@@ -5,25 +5,21 @@
 //! on it, and prompts are embedded with it. It does not own where its files come
 //! from.
 
-mod attention;
-mod batches;
 mod bert;
-mod fused;
-mod lanes;
 #[cfg(test)]
 mod tests;
 mod wordpiece;
 
 use std::fmt::Display;
+use std::ops::Range;
 use std::path::Path;
 
 use candle_transformers::models::bert::{Config, HiddenAct};
-use rayon::prelude::*;
 
 use crate::encoder::{Embeddings, TextEncoder, Tokens};
+use crate::nn::Compute;
 use crate::weights::Weights;
 use crate::{Error, Result};
-use batches::{Batch, equal_lengths};
 use bert::Bert;
 use wordpiece::WordPiece;
 
@@ -31,21 +27,18 @@ use wordpiece::WordPiece;
 /// `sentence_bert_config.json` says.
 const CONTEXT: usize = 256;
 
-/// Tokens of one batch. Larger ones fall out of the caches, smaller ones leave
-/// the products too thin.
-const BATCH: usize = 1024;
-
 /// A sentence encoder: texts to unit rows whose dot product says how alike they
 /// are in meaning.
 ///
 /// Rows are those of sentence-transformers within 1e-5, from the same f32
-/// weights. Sequences of one length are batched and nothing is padded, so that a
-/// row does not depend on its neighbours by more than rounding.
+/// weights. Nothing is padded, and a row is the same bits whichever texts it is
+/// encoded beside.
 #[derive(Debug)]
 pub struct MiniLm {
     bert: Bert,
     wordpiece: WordPiece,
     dim: usize,
+    batch_tokens: usize,
 }
 
 impl MiniLm {
@@ -58,6 +51,14 @@ impl MiniLm {
     /// tokenizer of another vocabulary, [`Error::Tokenizer`], and the
     /// checkpoint errors of [`Weights`].
     pub fn open(folder: &Path) -> Result<Self> {
+        Self::open_with(folder, &Compute::default())
+    }
+
+    /// The same, to be run as `compute` says.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with(folder: &Path, compute: &Compute) -> Result<Self> {
         let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
         let path = folder.join("config.json");
         let config = serde_json::from_slice(&read(&path)?)
@@ -65,25 +66,38 @@ impl MiniLm {
         checked(&path, &config)?;
         let tokenizer = folder.join("tokenizer.json");
         let wordpiece = WordPiece::new(&tokenizer, &read(&tokenizer)?, CONTEXT)?;
-        Self::new(Weights::open(&folder.join("model.safetensors"))?, &config, wordpiece)
+        let weights = Weights::open(&folder.join("model.safetensors"))?;
+        Self::new(weights, &config, wordpiece, compute)
     }
 
     /// The same from weights and a tokenizer that are compiled in; `path` stands
     /// for the tokenizer in errors. The configuration is all-MiniLM-L6-v2's.
     #[cfg(feature = "starter")]
-    pub(crate) fn embedded(weights: Weights, path: &Path, tokenizer: &[u8]) -> Result<Self> {
+    pub(crate) fn embedded(
+        weights: Weights,
+        path: &Path,
+        tokenizer: &[u8],
+        compute: &Compute,
+    ) -> Result<Self> {
         let config = Config {
             hidden_size: 384,
             num_hidden_layers: 6,
             intermediate_size: 1536,
             ..Config::default()
         };
-        Self::new(weights, &config, WordPiece::new(path, tokenizer, CONTEXT)?)
+        Self::new(weights, &config, WordPiece::new(path, tokenizer, CONTEXT)?, compute)
     }
 
-    fn new(weights: Weights, config: &Config, wordpiece: WordPiece) -> Result<Self> {
+    fn new(
+        weights: Weights,
+        config: &Config,
+        wordpiece: WordPiece,
+        compute: &Compute,
+    ) -> Result<Self> {
         wordpiece.fits(config.vocab_size)?;
-        Ok(MiniLm { bert: Bert::new(weights, config)?, wordpiece, dim: config.hidden_size })
+        let bert = Bert::new(weights, config, compute)?;
+        let batch_tokens = compute.batch_tokens;
+        Ok(MiniLm { bert, wordpiece, dim: config.hidden_size, batch_tokens })
     }
 }
 
@@ -96,22 +110,35 @@ impl TextEncoder for MiniLm {
         self.wordpiece.tokenize(texts)
     }
 
+    fn context_length(&self) -> usize {
+        CONTEXT
+    }
+
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        let encode = |batch: &Batch| {
-            let sequences = batch.rows.iter().filter_map(|&row| tokens.get(row));
-            self.bert.means(&sequences.collect::<Vec<_>>().concat(), batch.length)
-        };
-        let batches = equal_lengths(tokens, BATCH);
-        let means = batches.par_iter().map(encode).collect::<Result<Vec<_>>>()?;
-        // A sequence without a token stays zero, and is refused below.
-        let mut rows = vec![0.0; tokens.len() * self.dim];
-        for (batch, means) in batches.iter().zip(&means) {
-            for (&row, mean) in batch.rows.iter().zip(means.chunks_exact(self.dim)) {
-                rows[row * self.dim..(row + 1) * self.dim].copy_from_slice(mean);
-            }
+        let mut rows = Vec::with_capacity(tokens.len() * self.dim);
+        for batch in batches(tokens, self.batch_tokens) {
+            rows.extend(self.bert.means(tokens, batch)?);
         }
+        // The row of a sequence without a token is zero, and is refused here.
         Embeddings::new(self.dim, rows)
     }
+}
+
+/// The sequences in order, in ranges of at most `budget` tokens, or of one
+/// sequence that alone has more.
+fn batches(tokens: &Tokens, budget: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let mut total = 0;
+        let fits = (start..tokens.len()).take_while(|&row| {
+            total += tokens.get(row).unwrap_or_default().len();
+            total <= budget
+        });
+        let end = (start + fits.count().max(1)).min(tokens.len());
+        let batch = start..end;
+        start = end;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 /// That `config`, read from `path`, is one that this encoder can run.
@@ -138,4 +165,29 @@ fn checked(path: &Path, config: &Config) -> Result<()> {
         return refuse("type_vocab_size", &"1 or more", &0);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod batch_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_sequence_is_in_one_batch_within_the_budget(
+            lengths in prop::collection::vec(0usize..12, 0..60),
+            budget in 1usize..40,
+        ) {
+            let mut tokens = Tokens::new();
+            lengths.iter().for_each(|&length| tokens.push(&vec![1; length]));
+            let mut rows = Vec::new();
+            for batch in batches(&tokens, budget) {
+                let total: usize = lengths[batch.clone()].iter().sum();
+                prop_assert!(batch.len() == 1 || total <= budget);
+                rows.extend(batch);
+            }
+            prop_assert_eq!(rows, (0..lengths.len()).collect::<Vec<_>>());
+        }
+    }
 }

@@ -26,6 +26,7 @@ pub use image::StarterImage;
 pub use text::StarterText;
 
 use crate::Result;
+use crate::nn::Compute;
 
 /// What the starter is and how to get CLIP, in one sentence: the binaries print
 /// it on stderr wherever this model is used.
@@ -70,7 +71,15 @@ impl Starter {
     /// # Errors
     /// Those of a broken build alone: the weights are fixed when it is compiled.
     pub fn text_encoder(&self) -> Result<StarterText> {
-        StarterText::open()
+        self.text_encoder_with(&Compute::default())
+    }
+
+    /// The same, to be run as `compute` says.
+    ///
+    /// # Errors
+    /// Those of [`text_encoder`](Self::text_encoder).
+    pub fn text_encoder_with(&self, compute: &Compute) -> Result<StarterText> {
+        StarterText::open(compute)
     }
 
     /// The side that encodes pictures. Widens 5 million values to f32.

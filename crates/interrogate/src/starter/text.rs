@@ -6,6 +6,7 @@ use super::classes::Classes;
 use super::{DIM, embedded};
 use crate::Result;
 use crate::encoder::{Embeddings, TextEncoder, Tokens};
+use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
 /// Turns texts into unit rows of 384 values beside
@@ -17,11 +18,12 @@ pub struct StarterText {
 }
 
 impl StarterText {
-    pub(super) fn open() -> Result<Self> {
+    pub(super) fn open(compute: &Compute) -> Result<Self> {
         let sentences = MiniLm::embedded(
             embedded::sentences()?,
             Path::new(embedded::TOKENIZER),
             embedded::tokenizer(),
+            compute,
         )?;
         Ok(StarterText { sentences, classes: Classes::new(embedded::classes()?, DIM)? })
     }
@@ -39,6 +41,10 @@ impl TextEncoder for StarterText {
 
     fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
         self.sentences.tokenize(texts)
+    }
+
+    fn context_length(&self) -> usize {
+        self.sentences.context_length()
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {

@@ -15,7 +15,7 @@ fn manifest() -> Manifest {
             ShardEntry { rows: 2, bytes: 200, sha256: digest(3) },
         ],
     };
-    let model = ModelEntry { id: "some/model".into(), fingerprint: "f00d".into() };
+    let model = ModelEntry { id: "some/model".into(), fingerprint: "f00d".into(), precision: None };
     Manifest::new(model, 8, vec![table("flavors", Some(3)), table("artists", None)])
 }
 

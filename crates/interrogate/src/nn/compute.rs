@@ -1,15 +1,15 @@
-//! How a tower is run.
+//! How a model is run.
 
-use crate::nn::Precision;
+use super::Precision;
 
-/// How a model's towers are run: what is asked of the arithmetic, and how much
-/// goes through at once.
+/// How a model is run: what is asked of the arithmetic, and how much goes
+/// through at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compute {
     /// How weights are kept and multiplied.
     pub precision: Precision,
-    /// Tokens (nodes of a trie, or patches of images) that go through a tower
-    /// at once, at least 1. It bounds the memory and changes no value. Large
+    /// Tokens (nodes of a trie, or patches of images) that go through a model at
+    /// once, or a single text or image that alone has more. It bounds the memory and changes no value. Large
     /// enough that the products run at full speed, small enough that a layer's
     /// rows stay in the caches: 2,048 unless said otherwise.
     pub batch_tokens: usize,
