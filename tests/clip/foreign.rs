@@ -19,7 +19,8 @@ fn sequences_of_another_tokenizer_are_refused() {
     let mut long = [5; 78];
     long[77] = 601;
     assert_eq!(embed(&long), format!("{expected}78 tokens"));
-    assert_eq!(embed(&[600, 602, 601]), "the tensor engine failed to embed texts");
+    let expected = "token sequence 1: expected tokens below 602, found 602";
+    assert_eq!(embed(&[600, 602, 601]), expected);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod damage;
 mod files;
 mod foreign;
 mod parity;
+mod trie;
 
 use std::fs;
 use std::path::{Path, PathBuf};

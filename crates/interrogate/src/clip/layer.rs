@@ -9,7 +9,7 @@ use candle_core::Tensor;
 
 use super::room::Room;
 use super::scope::Scope;
-use crate::nn::attention::Heads;
+use crate::nn::attention::{Heads, Seen};
 use crate::nn::{Activation, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -119,7 +119,8 @@ impl EncoderLayer {
             }
         };
         q_proj.apply(normed, m, size(queries, m * *width), Epilogue::default())?;
-        scope.attend(*heads, *width, only, queries, keys, values, size(sums, m * *width));
+        let seen = Seen { keys, values };
+        scope.attend(*heads, *width, only, queries, seen, size(sums, m * *width));
         out_proj.apply(sums, m, size(next, m * *width), plus(rows))?;
         let Mlp { fc1, activation, fc2 } = &self.mlp;
         self.layer_norm2.apply(next, normed)?;

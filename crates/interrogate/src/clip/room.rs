@@ -1,5 +1,7 @@
 //! The memory that a tower works in.
 
+use std::sync::{Mutex, PoisonError};
+
 /// Rows on their way through the layers, and room for what each layer makes of
 /// them: grown by the first layer, used again by the others.
 #[derive(Debug, Default)]
@@ -22,9 +24,19 @@ pub(super) struct Room {
     pub(super) inner: Vec<f32>,
 }
 
-impl Room {
-    /// Room around `rows` of `width` values.
-    pub(super) fn new(width: usize, rows: Vec<f32>) -> Self {
-        Room { width, rows, ..Room::default() }
+/// Rooms that outlive a call, so that a tower that encodes block after block
+/// allocates nothing after the first.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(Mutex<Vec<Room>>);
+
+impl Rooms {
+    /// Calls `f` with a room of its own, whatever the last user left there.
+    pub(super) fn lend<R>(&self, f: impl FnOnce(&mut Room) -> R) -> R {
+        // A poisoned list is a list all the same: a room has no state to break.
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = free().pop().unwrap_or_default();
+        let result = f(&mut room);
+        free().push(room);
+        result
     }
 }

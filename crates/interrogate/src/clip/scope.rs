@@ -32,11 +32,9 @@ impl Scope<'_> {
         width: usize,
         only: Option<&[u32]>,
         queries: &[f32],
-        keys: &[f32],
-        values: &[f32],
+        seen: Seen<'_>,
         out: &mut [f32],
     ) {
-        let seen = Seen { keys, values };
         match self {
             Scope::Images(images) => groups(heads, width, *images, queries, seen, out),
             Scope::Trie(trie, _) => {

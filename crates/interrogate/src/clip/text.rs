@@ -12,7 +12,7 @@ use super::chain::ClipChain;
 use super::config::Config;
 use super::layer::{Sizes, linear_of, norm, values};
 use super::past::Past;
-use super::room::Room;
+use super::room::{Room, Rooms};
 use super::scope::Scope;
 use super::tokenizer::Tokenizer;
 use super::tower::Encoder;
@@ -32,6 +32,7 @@ pub struct ClipText {
     text_projection: Linear,
     dim: usize,
     batch_tokens: usize,
+    rooms: Rooms,
 }
 
 impl ClipText {
@@ -49,6 +50,7 @@ impl ClipText {
             text_projection: linear_of(weights, "text_projection", shape, None, compute.precision)?,
             dim,
             batch_tokens: compute.batch_tokens,
+            rooms: Rooms::default(),
         })
     }
 
@@ -66,22 +68,19 @@ impl ClipText {
     pub(super) fn embed_after(&self, past: &Past, tokens: &Tokens) -> Result<Embeddings> {
         let tokens = self.cut(tokens)?;
         let mut rows = vec![0.0; tokens.len() * self.dim];
-        let mut room = Room::default();
-        let mut block_rows = Vec::new();
-        for (trie, numbers) in Blocks::new(past.tokens(), &tokens, self.batch_tokens).iter() {
-            self.text_model.forward(&mut room, &trie, past)?;
-            block_rows.resize(trie.ends().len() * self.dim, 0.0);
-            let states = &room.normed;
-            self.text_projection.apply(
-                states,
-                trie.ends().len(),
-                &mut block_rows,
-                Epilogue::default(),
-            )?;
-            for (number, row) in numbers.zip(block_rows.chunks_exact(self.dim)) {
-                rows[number * self.dim..][..self.dim].copy_from_slice(row);
+        let blocks = Blocks::new(past.tokens(), &tokens, self.batch_tokens);
+        self.rooms.lend(|room| {
+            for (trie, numbers) in blocks.iter() {
+                self.text_model.forward(room, &trie, past)?;
+                let (states, n) = (&room.normed, trie.ends().len());
+                room.sums.resize(n * self.dim, 0.0);
+                self.text_projection.apply(states, n, &mut room.sums, Epilogue::default())?;
+                for (number, row) in numbers.zip(room.sums.chunks_exact(self.dim)) {
+                    rows[number * self.dim..][..self.dim].copy_from_slice(row);
+                }
             }
-        }
+            Ok::<(), Error>(())
+        })?;
         Embeddings::new(self.dim, rows)
     }
 
@@ -89,12 +88,14 @@ impl ClipText {
     pub(super) fn lead(&self, past: &mut Past, ids: &[u32]) -> Result<()> {
         let shared = past.tokens().iter().zip(ids).take_while(|(a, b)| a == b).count();
         past.truncate(shared);
+        self.text_model.embeddings.check(0, ids)?;
         if shared < ids.len() {
             // `after` makes nodes of all that the past has not.
             let trie = Trie::after(&ids[..shared], [ids]);
-            let mut room = Room::default();
-            self.text_model.embeddings.forward(&mut room, &trie)?;
-            self.text_model.encoder.extend(&mut room, &trie, past)?;
+            self.rooms.lend(|room| {
+                self.text_model.embeddings.forward(room, &trie);
+                self.text_model.encoder.extend(room, &trie, past)
+            })?;
         }
         Ok(())
     }
@@ -105,6 +106,7 @@ impl ClipText {
         let mut cut = Tokens::new();
         for (row, ids) in tokens.iter().enumerate() {
             let length = ids.iter().position(|&id| id == end).map(|at| at + 1);
+            self.text_model.embeddings.check(row, &ids[..length.unwrap_or(0)])?;
             match length.filter(|&length| length <= longest) {
                 Some(length) => cut.push(&ids[..length]),
                 None => {
@@ -172,26 +174,32 @@ impl TextEmbeddings {
         })
     }
 
-    /// The nodes' tokens and positions, as the rows (nodes, width) of `room`.
-    ///
     /// # Errors
-    /// [`Error::TokenSequence`] for an id beyond the vocabulary.
-    fn forward(&self, room: &mut Room, trie: &Trie) -> Result<()> {
+    /// [`Error::TokenSequence`] where sequence `row` has an id beyond the
+    /// vocabulary.
+    fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
+        let words = self.token_embedding.len() / self.width;
+        match ids.iter().find(|&&id| id as usize >= words) {
+            None => Ok(()),
+            Some(id) => {
+                let (expected, found) = (format!("tokens below {words}"), id.to_string());
+                Err(Error::TokenSequence { row, expected, found })
+            }
+        }
+    }
+
+    /// The nodes' tokens and positions, as the rows (nodes, width) of `room`.
+    /// The tokens are checked: every one has an embedding.
+    fn forward(&self, room: &mut Room, trie: &Trie) {
         let width = self.width;
         room.width = width;
         room.rows.clear();
-        for (node, (&id, &depth)) in trie.ids().iter().zip(trie.depths()).enumerate() {
-            let token = self.token_embedding.get(id as usize * width..(id as usize + 1) * width);
+        for (&id, &depth) in trie.ids().iter().zip(trie.depths()) {
+            let token = &self.token_embedding[id as usize * width..][..width];
             // A sequence is no longer than the context: there is a position.
             let position = &self.position_embedding[depth as usize * width..][..width];
-            let token = token.ok_or_else(|| Error::TokenSequence {
-                row: node,
-                expected: format!("tokens below {}", self.token_embedding.len() / width),
-                found: id.to_string(),
-            })?;
             room.rows.extend(token.iter().zip(position).map(|(token, position)| token + position));
         }
-        Ok(())
     }
 }
 
@@ -225,7 +233,7 @@ impl TextModel {
     /// The states at the last node of each sequence, (sequences, width), as
     /// `normed` of `room`.
     fn forward(&self, room: &mut Room, trie: &Trie, past: &Past) -> Result<()> {
-        self.embeddings.forward(room, trie)?;
+        self.embeddings.forward(room, trie);
         self.encoder.forward(room, &Scope::Trie(trie, past), trie.ends())?;
         room.normed.resize(room.rows.len(), 0.0);
         self.final_layer_norm.apply(&room.rows, &mut room.normed)

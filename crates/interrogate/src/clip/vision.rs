@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::activation;
 use super::config::{Config, VisionConfig};
 use super::layer::{Sizes, linear_of, norm, values};
-use super::room::Room;
+use super::room::{Room, Rooms};
 use super::scope::Scope;
 use super::tower::Encoder;
 use crate::encoder::{Features, ImageEncoder};
@@ -18,9 +18,6 @@ use crate::nn::{Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::picture::{Picture, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};
-
-/// Rows (patches and class tokens) that go through the tower at once.
-const BATCH: usize = 2048;
 
 /// CLIP's image tower with its preprocessing.
 #[derive(Debug)]
@@ -30,6 +27,9 @@ pub struct ClipVision {
     visual_projection: Linear,
     dim: usize,
     config: VisionConfig,
+    /// Images that go through the tower at once.
+    batch: usize,
+    rooms: Rooms,
 }
 
 impl ClipVision {
@@ -47,6 +47,8 @@ impl ClipVision {
             visual_projection: linear_of(weights, "visual_projection", shape, None, precision)?,
             dim,
             config: config.vision.clone(),
+            batch: (compute.batch_tokens / config.vision.positions()).max(1),
+            rooms: Rooms::default(),
         })
     }
 
@@ -67,13 +69,15 @@ impl ClipVision {
             let found = pixels.len();
             return Err(Error::Dim { what: "an image's pixels", expected, found });
         }
-        let batch = (BATCH / self.config.positions()).max(1);
         let mut features = Vec::with_capacity(pixels.len() / expected);
-        for pixels in pixels.chunks(batch * expected) {
-            let states = self.vision_model.forward(pixels)?;
+        for pixels in pixels.chunks(self.batch * expected) {
             let images = pixels.len() / expected;
             let mut rows = vec![0.0; images * self.dim];
-            self.visual_projection.apply(&states, images, &mut rows, Epilogue::default())?;
+            self.rooms.lend(|room| {
+                self.vision_model.forward(room, pixels)?;
+                let states = &room.normed;
+                self.visual_projection.apply(states, images, &mut rows, Epilogue::default())
+            })?;
             for row in rows.chunks_exact(self.dim) {
                 features.push(Features::new(row.to_vec())?);
             }
@@ -88,9 +92,8 @@ impl ImageEncoder for ClipVision {
     }
 
     fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
-        let batch = (BATCH / self.config.positions()).max(1);
         let mut features = Vec::with_capacity(pictures.len());
-        for pictures in pictures.chunks(batch) {
+        for pictures in pictures.chunks(self.batch) {
             let pixels = pictures.par_iter().map(|picture| self.preprocess.pixels(picture));
             let pixels: Vec<Vec<f32>> = pixels.collect::<Result<_>>()?;
             features.extend(self.features(&pixels.concat())?);
@@ -187,19 +190,19 @@ impl VisionModel {
         })
     }
 
-    /// Pixels to the state at the class token (images, width).
-    fn forward(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+    /// Pixels to the states at the class tokens, (images, width), as `normed` of
+    /// `room`.
+    fn forward(&self, room: &mut Room, pixels: &[f32]) -> Result<()> {
         let config = &self.embeddings.config;
         let embedded = self.embeddings.forward(pixels)?;
-        let mut rows = vec![0.0; embedded.len()];
-        self.pre_layrnorm.apply(&embedded, &mut rows)?;
+        room.width = config.hidden_size;
+        room.rows.resize(embedded.len(), 0.0);
+        self.pre_layrnorm.apply(&embedded, &mut room.rows)?;
         let images = pixels.len() / config.pixels();
         let class = (0..images).map(|image| (image * config.positions()) as u32);
-        let mut room = Room::new(config.hidden_size, rows);
-        self.encoder.forward(&mut room, &Scope::Images(images), &class.collect::<Vec<_>>())?;
-        let mut states = vec![0.0; room.rows.len()];
-        self.post_layernorm.apply(&room.rows, &mut states)?;
-        Ok(states)
+        self.encoder.forward(room, &Scope::Images(images), &class.collect::<Vec<_>>())?;
+        room.normed.resize(room.rows.len(), 0.0);
+        self.post_layernorm.apply(&room.rows, &mut room.normed)
     }
 }
 

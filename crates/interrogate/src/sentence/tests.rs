@@ -170,11 +170,13 @@ fn a_sequence_without_tokens_is_named() {
 
 #[test]
 fn ids_and_lengths_beyond_the_checkpoints_are_errors() {
-    for ids in [&[2, 99][..], &[2; 300]] {
+    for (ids, expected) in [
+        (&[2, 99][..], "token sequence 0: expected tokens below 12, found 99"),
+        (&[2; 300], "token sequence 0: expected at most 260 tokens, found 300 tokens"),
+    ] {
         let mut tokens = Tokens::new();
         tokens.push(ids);
-        let error = open().embed(&tokens).unwrap_err();
-        assert_eq!(error.to_string(), "the tensor engine failed to encode texts");
+        assert_eq!(open().embed(&tokens).unwrap_err().to_string(), expected);
     }
 }
 

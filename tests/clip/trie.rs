@@ -1,0 +1,63 @@
+//! Labels encoded as one trie have the bits of labels encoded one by one.
+
+use interrogate::nn::{Compute, Precision};
+
+use super::*;
+
+/// Every 40th label of each dictionary that ships with the project.
+fn labels() -> Vec<String> {
+    let dicts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dicts");
+    let names = ["artists", "flavors", "mediums", "movements", "negative", "sites"];
+    let lines = names.iter().flat_map(|name| {
+        let text = fs::read_to_string(dicts.join(format!("{name}.txt"))).unwrap();
+        text.lines().step_by(40).map(str::to_owned).collect::<Vec<_>>()
+    });
+    lines.collect()
+}
+
+#[test]
+fn labels_of_the_dictionaries_together_equal_each_alone() {
+    let labels = labels();
+    assert!(labels.len() > 2600);
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    for name in ["quick", "gelu"] {
+        let encoder = open(name).text_encoder().unwrap();
+        let together = encoder.encode(&labels).unwrap();
+        for (label, row) in labels.iter().zip(together.rows()) {
+            assert_eq!(encoder.encode(&[label]).unwrap().as_slice(), row, "{name}: {label:?}");
+        }
+    }
+}
+
+#[test]
+fn what_goes_through_at_once_changes_no_bit() {
+    let labels = labels();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).take(300).collect();
+    for precision in [Precision::F32, Precision::Bf16] {
+        let encode = |batch_tokens| {
+            let compute = Compute { precision, batch_tokens };
+            open("quick").text_encoder_with(&compute).unwrap().encode(&labels).unwrap()
+        };
+        let (all, few) = (encode(1 << 20), encode(50));
+        assert_eq!(all, few, "{precision:?}");
+        assert_eq!(all, encode(0));
+    }
+}
+
+#[test]
+fn bf16_is_near_f32() {
+    let labels = labels();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    for name in ["quick", "gelu"] {
+        let compute = Compute { precision: Precision::Bf16, ..Compute::default() };
+        let halves = open(name).text_encoder_with(&compute).unwrap().encode(&labels).unwrap();
+        let whole = open(name).text_encoder().unwrap().encode(&labels).unwrap();
+        let mut different = false;
+        for (a, b) in halves.rows().zip(whole.rows()) {
+            let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+            assert!(cosine >= 0.9995, "{name}: {cosine}");
+            different |= a != b;
+        }
+        assert!(different, "bf16 was not used");
+    }
+}
