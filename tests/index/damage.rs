@@ -175,7 +175,7 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
     for (bits, length) in [(0x7e00u16, "NaN"), (0x7c00, "inf"), (0x4000, "2")] {
         let folder = index();
         forge(folder.path(), ".safetensors", |bytes| {
-            let at = bytes.len() - 8; // the last row of four values
+            let at = bytes.len() - 40 * 4 - 8; // the last row of four values, before the codes
             bytes[at..].fill(0);
             bytes[at..at + 2].copy_from_slice(&bits.to_le_bytes());
         });
@@ -183,6 +183,36 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
         let tail = format!("rows: expected unit length, found length {length} in row 39");
         assert!(error.ends_with(&tail), "{error}");
     }
+}
+
+/// The last shard's mean (4), scales (40) and slack (40) lie before the rows, and the
+/// codes behind them.
+#[test]
+fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
+    let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 40 * 4 + 4 * row;
+    type Change = fn(&mut [u8], usize);
+    let changes: [(Change, &str); 4] = [
+        (|bytes, slack| bytes[slack..slack + 4].fill(0), "codes: expected a slack of "),
+        (|bytes, _| *bytes.last_mut().unwrap() = 0x80, "codes from -127 to 127, found -128"),
+        (|bytes, slack| bytes[slack - 158] = 0x7f, "slack of "),
+        (|bytes, slack| bytes[slack - 160..slack - 156].fill(0xff), "finite scale, found NaN"),
+    ];
+    for (change, expected) in changes {
+        let folder = index();
+        forge(folder.path(), ".safetensors", |bytes| {
+            let at = slack(bytes, 39);
+            change(bytes, at);
+        });
+        let error = verify_error(folder.path());
+        assert!(error.contains(expected) && error.ends_with(" in row 39"), "{error}");
+    }
+    let folder = index();
+    forge(folder.path(), ".safetensors", |bytes| {
+        let mean = slack(bytes, 0) - 40 * 4 - 4 * 4;
+        bytes[mean..mean + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
+    let error = verify_error(folder.path());
+    assert!(error.ends_with("mean: expected finite values, found others"), "{error}");
 }
 
 #[test]
@@ -214,10 +244,10 @@ fn fewer_labels_than_rows_are_found_at_once() {
 fn a_shard_of_another_shape_is_found_at_once() {
     let folder = index();
     forge(folder.path(), ".safetensors", |bytes| {
-        let header = String::from_utf8_lossy(&bytes[8..64 * 2]).into_owned();
-        let shaped = header.replace("[40,4]", "[20,8]");
-        assert_ne!(header, shaped);
-        bytes[8..64 * 2].copy_from_slice(shaped.as_bytes());
+        let header = r#"{"embeds":{"dtype":"F16","shape":[20,8],"data_offsets":[0,320]}}"#;
+        let length = bytes.len() - 8 - 320;
+        bytes[..8].copy_from_slice(&(length as u64).to_le_bytes());
+        bytes[8..8 + length].copy_from_slice(format!("{header:length$}").as_bytes());
     });
     let error = open_error(folder.path());
     assert!(error.ends_with("shape of embeds: expected (40, 4), found (20, 8)"), "{error}");

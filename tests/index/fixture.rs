@@ -1,8 +1,9 @@
-//! The index of format 1 that is committed: it opens for ever.
+//! The indexes of format 1 that are committed: they open for ever.
 //!
-//! `cargo run -p build-index --example fixture` wrote it. It is not written
+//! `index-v1` is from before shards had codes, `index-v1-codes` has them;
+//! `cargo run -p build-index --example fixture` wrote each. They are not written
 //! anew when the code changes: what is tested is that the files of then are read
-//! now. A new format gets a folder of its own beside it.
+//! now. A new format gets a folder of its own beside them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +12,19 @@ use interrogate::index::Index;
 use crate::fake::Fake;
 use crate::{build, dictionary, files};
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/index-v1")
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
 #[test]
-fn the_index_of_format_1_opens() {
-    let index = Index::open(&fixture()).unwrap();
+fn the_indexes_of_format_1_open() {
+    opens("index-v1", false);
+    opens("index-v1-codes", true);
+}
+
+fn opens(name: &str, coded: bool) {
+    let index = Index::open(&fixture(name)).unwrap();
+    assert!(index.tables().iter().all(|table| table.is_coded() == coded));
     index.verify(|_| ()).unwrap();
     index.check_model("", "fake-1").unwrap();
     let tables: Vec<_> = index.tables().iter().map(|t| (t.name(), t.len(), t.top())).collect();
@@ -43,7 +50,28 @@ fn the_builder_still_writes_the_same_bytes() {
     build(&builder, &dictionaries, folder.path()).unwrap();
     let mut built = files(folder.path());
     built.remove("build.lock");
-    assert_eq!(built, files(&fixture()));
+    assert_eq!(built, files(&fixture("index-v1-codes")));
+}
+
+/// What an index without codes lacks, a build adds; it encodes nothing for that.
+#[test]
+fn a_build_over_an_index_without_codes_adds_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(&fixture("index-v1")) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let fake = Fake::new(8);
+    let builder = build_index::Builder::new(&fake, "fake", "fake-1").shard_rows(3);
+    let flavors = ["8k", "cinematic lighting", "café", "caf\u{fffd}", "a, b"];
+    let dictionaries = [
+        dictionary("flavors.top3.txt", &flavors),
+        dictionary("mediums.txt", &["oil painting", "a photo"]),
+    ];
+    let report = build(&builder, &dictionaries, folder.path()).unwrap();
+    assert_eq!((report.encoded, report.reused), (0, 7));
+    let mut built = files(folder.path());
+    built.remove("build.lock");
+    assert_eq!(built, files(&fixture("index-v1-codes")));
 }
 
 const FIRST_AND_LAST: (u16, u16) = (0xb637, 0x35c8);

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use half::f16;
 use interrogate::index::format::shard_name;
 use interrogate::index::{Digest, ShardEntry, TableEntry};
+use zerocopy::IntoBytes;
 
 use super::Progress;
-use crate::writer::{ShardWriter, write_labels};
+use crate::writer::{write_labels, write_shard};
 use crate::{Dictionary, Error, Result};
 
 /// Where the row of each label lies: f16, lowest byte first.
@@ -62,11 +64,13 @@ impl Tables<'_> {
         labels: &[String],
         rows: &Rows<'_>,
     ) -> Result<ShardEntry> {
-        let mut shard = ShardWriter::create(self.folder, labels.len(), self.dim)?;
-        for label in labels {
+        let mut values = vec![f16::ZERO; labels.len() * self.dim];
+        for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
             let lost = || Error::RowLost { label: label.clone() };
-            shard.append(rows.get(&label[..]).ok_or_else(lost)?)?;
+            let row = rows.get(&label[..]).ok_or_else(lost)?;
+            values.as_mut_bytes().copy_from_slice(row);
         }
-        shard.finish(|sha256| shard_name(table, number, count, sha256))
+        let name = |sha256: &_| shard_name(table, number, count, sha256);
+        write_shard(self.folder, self.dim, &values, name)
     }
 }

@@ -17,6 +17,8 @@ struct Row<'a> {
     labels: usize,
     dim: usize,
     shards: usize,
+    /// Whether rankings have codes to read before the rows.
+    codes: bool,
 }
 
 /// Prints the index's tables.
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &Look) -> Result<Outcome, Fault> {
         ))?;
         output.line(format_args!("fingerprint {}", model.fingerprint))?;
     }
-    for table in manifest.tables() {
+    for (table, open) in manifest.tables().iter().zip(index.tables()) {
         match format {
             Format::Jsonl => output.json(&Row {
                 index: &path,
@@ -46,12 +48,14 @@ pub(crate) fn run(args: &Look) -> Result<Outcome, Fault> {
                 labels: table.labels,
                 dim: index.dim(),
                 shards: table.shards.len(),
+                codes: open.is_coded(),
             })?,
             Format::Text => {
                 let s = if table.shards.len() == 1 { "" } else { "s" };
                 let shards = table.shards.len();
+                let codes = if open.is_coded() { "" } else { ", no codes" };
                 output.line(format_args!(
-                    "{:>9}  {} ({shards} shard{s})",
+                    "{:>9}  {} ({shards} shard{s}{codes})",
                     table.labels, table.name
                 ))?;
             }

@@ -54,7 +54,7 @@ impl Error {
             }
             Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
 
-            Error::Block { .. } => {
+            Error::Block { .. } | Error::Codes { .. } => {
                 "the rows are damaged or of another model; build the index again"
             }
             Error::PictureFormat { .. } => {

@@ -134,6 +134,20 @@ pub enum Error {
         values: usize,
     },
 
+    /// Codes do not belong to the rows that they stand beside.
+    #[error(
+        "codes of {rows} rows of {dim} values: found {} codes, {} scales, {} slacks and a mean of {}",
+        found[0], found[1], found[2], found[3]
+    )]
+    Codes {
+        /// Rows there are.
+        rows: usize,
+        /// Values in a row.
+        dim: usize,
+        /// Number of codes, scales, slacks, and values of the mean.
+        found: [usize; 4],
+    },
+
     // ---- index ----
     /// There is no index at this place: build one.
     #[error("no index in {}", path.display())]

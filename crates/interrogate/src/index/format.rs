@@ -32,7 +32,20 @@ pub const DTYPE: &str = "f16";
 /// The tensor of rows, f16 (rows, dim).
 pub const EMBEDS: &str = "embeds";
 
-/// Where a shard's tensors begin is a multiple of this: a cache line.
+/// The tensor of codes, i8 (rows, dim): see [`crate::rank::codes`]. It stands with
+/// the three that follow, or none of them does.
+pub const CODES: &str = "codes";
+
+/// The tensor of what a row's codes are multiplied by, f32 (rows).
+pub const SCALES: &str = "scales";
+
+/// The tensor of how far a row's score may be from that of its codes, f32 (rows).
+pub const SLACK: &str = "slack";
+
+/// The tensor of what was taken off every row before it was coded, f32 (dim).
+pub const MEAN: &str = "mean";
+
+/// Where a shard's rows begin is a multiple of this: a cache line.
 pub const ALIGNMENT: usize = 64;
 
 /// A shard's header takes less than this; the real ones take a few hundred bytes.

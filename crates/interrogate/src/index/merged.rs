@@ -76,7 +76,8 @@ impl<'a> Merged<'a> {
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
         let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
-        let hits = Rows::new(first.dim(), self.rows())?.top_k(features, k, order)?;
+        let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
+        let hits = Rows::with_codes(first.dim(), blocks)?.top_k(features, k, order)?;
         let name = |hit: Hit| {
             let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
             let named = |label| Match { table: table.name(), label, score: hit.score, row };

@@ -13,7 +13,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use zerocopy::FromBytes;
 
-use super::format::MAX_HEADER;
+use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK};
+use crate::rank::codes::Codes;
 use crate::{Error, Result};
 
 #[cfg(target_endian = "big")]
@@ -27,7 +28,12 @@ pub struct Shard<D> {
     dim: usize,
     /// Where the rows lie in `bytes`.
     embeds: Range<usize>,
+    /// Where codes, scales, slack and mean do, if there are codes.
+    codes: Option<[Range<usize>; 4]>,
 }
+
+/// The tensors that stand together or not at all.
+const CODED: [&str; 4] = [CODES, SCALES, SLACK, MEAN];
 
 /// The header: each tensor that a shard may hold, by name. A name beyond these,
 /// or one that comes twice, does not parse.
@@ -63,25 +69,24 @@ impl<D: AsRef<[u8]>> Shard<D> {
             return Err(damaged("shape of embeds", "(rows, dim)".into(), shape(&header.embeds)));
         };
         let tensors = [
-            ("embeds", Some(header.embeds), Dtype::F16, vec![rows, dim]),
-            ("codes", header.codes, Dtype::I8, vec![rows, dim]),
-            ("scales", header.scales, Dtype::F32, vec![rows]),
-            ("slack", header.slack, Dtype::F32, vec![rows]),
-            ("mean", header.mean, Dtype::F32, vec![dim]),
+            (EMBEDS, Some(header.embeds), Dtype::F16, vec![rows, dim]),
+            (CODES, header.codes, Dtype::I8, vec![rows, dim]),
+            (SCALES, header.scales, Dtype::F32, vec![rows]),
+            (SLACK, header.slack, Dtype::F32, vec![rows]),
+            (MEAN, header.mean, Dtype::F32, vec![dim]),
         ];
         let mut present = Vec::new();
-        let mut embeds = 0..0;
         for (name, info, dtype, wanted) in tensors {
             let Some(info) = info else { continue };
             if info.dtype != dtype || info.shape != wanted {
                 let found = format!("{name} {} {}", info.dtype, shape(&info));
                 return Err(damaged("tensor", format!("{name} {dtype} {wanted:?}"), found));
             }
-            if name == "embeds" {
-                embeds = info.data_offsets.0..info.data_offsets.1;
-            }
             present.push((name.to_owned(), info));
         }
+        // No overflow: the ends are at most `held` below, as the offsets end there.
+        let places: HashMap<String, (usize, usize)> =
+            present.iter().map(|(name, info)| (name.clone(), info.data_offsets)).collect();
         present.sort_by_key(|(_, info)| info.data_offsets);
         // The container's own rules: offsets without gap or overlap, sizes that
         // follow from shape and type, no overflow. (`SafeTensors::read_metadata`
@@ -97,12 +102,27 @@ impl<D: AsRef<[u8]>> Shard<D> {
                 held.to_string(),
             ));
         }
-        // No overflow: both ends are at most `held`, as the offsets end there.
-        let embeds = start + embeds.start..start + embeds.end;
-        if <[f16]>::ref_from_bytes(&bytes.as_ref()[embeds.clone()]).is_err() {
+        let place = |name: &str| {
+            let &(from, to) = places.get(name)?;
+            Some(start + from..start + to)
+        };
+        let embeds = place(EMBEDS).unwrap_or_default(); // it is always there
+        let coded: Vec<_> = CODED.iter().filter_map(|name| place(name)).collect();
+        let found = coded.len();
+        let codes = <[Range<usize>; 4]>::try_from(coded).ok();
+        if codes.is_none() && found > 0 {
+            let expected = format!("{}, or none of them", CODED.join(", "));
+            return Err(damaged("tensors", expected, format!("{found} of them")));
+        }
+        let shard = Shard { bytes, rows, dim, embeds, codes };
+        if shard.try_rows().is_none() {
             return Err(damaged("rows", "at an even address".into(), "an odd one".into()));
         }
-        Ok(Shard { bytes, rows, dim, embeds })
+        if shard.codes.is_some() && shard.codes().is_none() {
+            let expected = "at a multiple of 4 bytes".to_owned();
+            return Err(damaged("scales, slack and mean", expected, "another place".into()));
+        }
+        Ok(shard)
     }
 
     /// Number of rows.
@@ -124,8 +144,20 @@ impl<D: AsRef<[u8]>> Shard<D> {
     pub fn rows(&self) -> &[f16] {
         // `open` has tried just this on the same bytes; should a `D` give others
         // the second time, there are no rows.
-        let bytes = self.bytes.as_ref().get(self.embeds.clone()).unwrap_or_default();
-        <[f16]>::ref_from_bytes(bytes).unwrap_or_default()
+        self.try_rows().unwrap_or_default()
+    }
+
+    fn try_rows(&self) -> Option<&[f16]> {
+        <[f16]>::ref_from_bytes(self.bytes.as_ref().get(self.embeds.clone())?).ok()
+    }
+
+    /// The rows' codes, where the shard has them.
+    pub fn codes(&self) -> Option<Codes<'_>> {
+        let bytes = |place: &Range<usize>| self.bytes.as_ref().get(place.clone());
+        let floats = |place| <[f32]>::ref_from_bytes(bytes(place)?).ok();
+        let [codes, scales, slack, mean] = self.codes.as_ref()?;
+        let codes = <[i8]>::ref_from_bytes(bytes(codes)?).ok()?;
+        Codes::new(floats(mean)?, floats(scales)?, floats(slack)?, codes).ok()
     }
 
     /// The whole file.

@@ -13,7 +13,7 @@ use super::merged::{Match, Merged};
 use super::shard::Shard;
 use crate::encoder::Features;
 use crate::mmap::Mmap;
-use crate::rank::Order;
+use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
 /// One table of an index, mapped.
@@ -91,8 +91,19 @@ impl Table {
         self.shards.iter().map(Shard::rows).collect()
     }
 
+    /// The same with their codes, ready to be ranked.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        self.shards.iter().map(|shard| Block { rows: shard.rows(), codes: shard.codes() })
+    }
+
+    /// Whether every row has codes, by which rankings are faster.
+    pub fn is_coded(&self) -> bool {
+        self.shards.iter().all(|shard| shard.codes().is_some())
+    }
+
     /// The `k` labels nearest to `features`, best first, ties by row, lower
-    /// first; all labels where `k` is more. Scans every row, on all threads.
+    /// first; all labels where `k` is more. Scans every row or its codes, on all
+    /// threads.
     ///
     /// # Errors
     /// [`Error::Dim`] where the features are of another width,

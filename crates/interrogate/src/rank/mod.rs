@@ -1,9 +1,10 @@
 //! Which rows of a table score highest, exactly.
 //!
-//! This room owns the score (`dot`), the tie rule (`topk`), the pass over the
-//! rows (`scan`) and what a ranking is asked of ([`Rows`]). It does not own
-//! labels, files or models: it sees f16 values that somebody else has mapped,
-//! and knows nothing of where they come from.
+//! This room owns the score (`dot`), the tie rule (`topk`), the two ways to a
+//! ranking (`coarse`, by the rows' [`codes`] first; `scan`, over the rows) and what
+//! a ranking is asked of ([`Rows`]). It does not own labels, files or models: it
+//! sees values that somebody else has mapped, and knows nothing of where they come
+//! from.
 //!
 //! # What a ranking promises
 //! - It is exact: the answer of [`Rows::top_k`] is the first `k` of a full sort.
@@ -17,11 +18,17 @@
 //!   number, in both orders.
 //!
 //! # What it costs
-//! The rows are read once for every 64 queries, 2 bytes a value, and nothing is
-//! copied. One query costs what memory takes to deliver the rows, and four cost
-//! hardly more. From about eight on it is arithmetic: rows times queries times
-//! dim fused multiply-adds. Above the rows it holds at most `2 k` candidates of
-//! 16 bytes for each thread and query.
+//! With codes (an index has them), a ranking of one image reads them once, a byte a
+//! value, and then those rows that the codes leave in doubt: some tens for the first
+//! three of 100,000, some thousands for the first 2,048. Up to 64 images go through
+//! one pass, where the cost is that of integer products: rows times images times
+//! dim.
+//!
+//! Without codes, or where more than an eighth of all rows is asked for, the rows
+//! are read once for every 64 queries, 2 bytes a value, and nothing is copied.
+//!
+//! Above the rows it holds candidates: at most the greater of `16 k` and 16,384 a
+//! query, and one piece more, of 16 bytes each.
 //!
 //! # Example
 //! ```
@@ -39,6 +46,9 @@
 //! # Ok::<(), interrogate::Error>(())
 //! ```
 
+mod candidates;
+mod coarse;
+pub mod codes;
 mod dot;
 mod rows;
 mod scan;
@@ -46,7 +56,7 @@ mod scan;
 mod tests;
 mod topk;
 
-pub use rows::Rows;
+pub use rows::{Block, Rows};
 
 /// Which end of the ranking is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +66,16 @@ pub enum Order {
     Best,
     /// The lowest scores, lowest first.
     Worst,
+}
+
+impl Order {
+    /// What makes the greater score the one that ranks earlier.
+    fn sign(self) -> f32 {
+        match self {
+            Order::Best => 1.0,
+            Order::Worst => -1.0,
+        }
+    }
 }
 
 /// One row of a ranking.

@@ -4,34 +4,63 @@ use std::ops::Range;
 
 use half::f16;
 
-use super::{Hit, Order, scan};
+use super::codes::{Codes, kernel};
+use super::{Hit, Order, coarse, scan};
 use crate::encoder::Features;
 use crate::{Error, Result};
+
+/// Of a ranking by codes more than one row in so many is asked for: then the rows
+/// themselves are as quick.
+const SHARE: usize = 8;
+
+/// A block of rows, with their codes where there are any.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    /// The rows (rows, dim).
+    pub rows: &'a [f16],
+    /// Their codes.
+    pub codes: Option<Codes<'a>>,
+}
 
 /// Rows of a table, in blocks: the shards of one table, or of several merged.
 ///
 /// Rows are numbered from 0 through all blocks, in the order given. The values
-/// stay where they are, so this costs 24 bytes a block.
+/// stay where they are, so this costs some hundred bytes a block.
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
     dim: usize,
-    blocks: Vec<&'a [f16]>,
+    blocks: Vec<Block<'a>>,
     /// How many rows there are up to the end of each block.
     ends: Vec<usize>,
 }
 
 impl<'a> Rows<'a> {
-    /// Blocks of rows of `dim` values, numbered one behind the other. A block,
-    /// or the list of them, may be empty.
+    /// Blocks of rows of `dim` values without codes: see [`with_codes`](Self::with_codes).
     ///
     /// # Errors
     /// [`Error::Block`] where a block is no whole number of rows.
     pub fn new(dim: usize, blocks: Vec<&'a [f16]>) -> Result<Self> {
+        let bare = |rows| Block { rows, codes: None };
+        Self::with_codes(dim, blocks.into_iter().map(bare).collect())
+    }
+
+    /// Blocks of rows of `dim` values, numbered one behind the other. A block,
+    /// or the list of them, may be empty. Where every row has codes, rankings use
+    /// them and are faster; the answers are the same.
+    ///
+    /// # Errors
+    /// [`Error::Block`] where a block is no whole number of rows, [`Error::Codes`]
+    /// where its codes are not those of so many rows.
+    pub fn with_codes(dim: usize, blocks: Vec<Block<'a>>) -> Result<Self> {
         let mut len = 0;
         let mut ends = Vec::with_capacity(blocks.len());
-        for (block, values) in blocks.iter().map(|values| values.len()).enumerate() {
+        for (block, Block { rows, codes }) in blocks.iter().enumerate() {
+            let values = rows.len();
             if dim == 0 || !values.is_multiple_of(dim) {
                 return Err(Error::Block { block, dim, values });
+            }
+            if let Some(codes) = codes.filter(|c| (c.len(), c.dim()) != (values / dim, dim)) {
+                return Err(codes.unlike(values / dim, dim));
             }
             len += values / dim;
             ends.push(len);
@@ -78,7 +107,16 @@ impl<'a> Rows<'a> {
             return Err(Error::Dim { what: "a query", expected: self.dim, found: query.dim() });
         }
         let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
+        let few = k > 0 && k <= self.len() / SHARE;
+        if few && self.codes().count() == self.blocks.len() {
+            return Ok(coarse::top_k(kernel::Kernel::best(), self, &queries, k, order));
+        }
         Ok(scan::top_k(self, &queries, k, order))
+    }
+
+    /// The codes of those blocks that have them, in order.
+    pub(super) fn codes(&self) -> impl Iterator<Item = Codes<'a>> {
+        self.blocks.iter().filter_map(|block| block.codes)
     }
 
     /// The rows of `range`, cut where a block ends: the number of each piece's
@@ -87,18 +125,37 @@ impl<'a> Rows<'a> {
         &self,
         range: Range<usize>,
     ) -> impl Iterator<Item = (usize, &'a [f16])> + '_ {
-        let first = self.ends.partition_point(|&end| end <= range.start);
+        self.pieces(range).map(|piece| (piece.first, piece.rows))
+    }
+
+    /// The rows of `range`, cut where a block ends.
+    pub(super) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Piece<'a>> + '_ {
+        let skipped = self.ends.partition_point(|&end| end <= range.start);
         let mut row = range.start;
-        self.blocks[first..].iter().zip(&self.ends[first..]).map_while(move |(&block, &end)| {
-            let start = end - block.len() / self.dim;
+        let blocks = self.blocks.iter().zip(&self.ends).enumerate().skip(skipped);
+        blocks.map_while(move |(number, (block, &end))| {
+            let start = end - block.rows.len() / self.dim;
             let piece = row..end.min(range.end);
             row = piece.end;
             (start < range.end).then(|| {
-                let values = (piece.start - start) * self.dim..(piece.end - start) * self.dim;
-                (piece.start, &block[values])
+                let (first, of_block) = (piece.start, piece.start - start..piece.end - start);
+                let rows = &block.rows[of_block.start * self.dim..of_block.end * self.dim];
+                let codes = block.codes.map(|codes| codes.rows(of_block));
+                Piece { first, block: number, rows, codes }
             })
         })
     }
+}
+
+/// Rows of one block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece<'a> {
+    /// The number of the first row.
+    pub(super) first: usize,
+    /// The block's number.
+    pub(super) block: usize,
+    pub(super) rows: &'a [f16],
+    pub(super) codes: Option<Codes<'a>>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The pass over the rows: two stages, both exact.
+//! The pass over the rows themselves, for tables without codes and for rankings
+//! that ask for a good part of a table (see [`super::coarse`] for the others).
 //!
-//! Stage one: every thread takes pieces of the table, scores them, and keeps
-//! the first `k` of what it has seen in a collector of its own. Stage two
-//! merges those collectors. A row among the first `k` of the table is among the
+//! Every thread takes pieces of the table, scores them, and keeps
+//! the first `k` of what it has seen in a collector of its own. The
+//! merge of those is the answer. A row among the first `k` of the table is among the
 //! first `k` of any part that holds it, so the merge misses none, and since no
 //! two rows are equal in the ranking, it does not matter which thread saw which.
 
@@ -17,7 +18,7 @@ use super::{Hit, Order, Rows};
 
 /// Queries in one pass: their f32 values stay in the second-level cache (128 KiB
 /// at dim 512), and so does the memory that the collectors take stay bounded.
-const QUERIES: usize = 64;
+pub(super) const QUERIES: usize = 64;
 
 /// Rows that a thread takes at a time: enough that taking them costs nothing,
 /// few enough that threads end together. A multiple of [`GROUP`].
@@ -95,7 +96,7 @@ impl<'a> Scorer<'a> {
             // Each row is used once, so that nothing is gained by storing it widened.
             let (scores, mut groups) = (&mut self.scores[..self.len], self.panel.groups());
             let query = groups.next().unwrap_or_default();
-            return self.kernel.single(values, self.dim, query, scores);
+            return self.kernel.single(values, self.dim, (query, 0), scores);
         }
         // Four rows at a time (8 KiB at dim 512, in the first-level cache) meet all
         // queries, which stream by from the second. Widening more rows at once

@@ -49,16 +49,21 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
 
 /// See [`super::Kernel::single`]. One row at a time, as in `avx512`.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
+pub(super) fn single(
+    rows: &[f16],
+    dim: usize,
+    (query, lane): (&[Step], usize),
+    scores: &mut [f32],
+) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let mut sums = [_mm256_setzero_ps(); 2];
         for (sixteen, step) in sixteens.iter().zip(query) {
             prefetch(sixteen);
-            add_product(&mut sums, load_half(sixteen), load(&step.0[0]));
+            add_product(&mut sums, load_half(sixteen), load(&step.0[lane]));
         }
         if let Some(step) = query.get(sixteens.len()) {
-            add_product(&mut sums, load_half(&padded(rest)), load(&step.0[0]));
+            add_product(&mut sums, load_half(&padded(rest)), load(&step.0[lane]));
         }
         let mut lanes = [0.0; LANES];
         store(&mut lanes, sums);

@@ -49,16 +49,21 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
 /// runs ahead into the next rows by itself, and memory is read in one stream,
 /// which matters more.
 #[target_feature(enable = "avx512f")]
-pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
+pub(super) fn single(
+    rows: &[f16],
+    dim: usize,
+    (query, lane): (&[Step], usize),
+    scores: &mut [f32],
+) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let mut sum = _mm512_setzero_ps();
         for (sixteen, step) in sixteens.iter().zip(query) {
             prefetch(sixteen);
-            sum = _mm512_fmadd_ps(load_half(sixteen), load(&step.0[0]), sum);
+            sum = _mm512_fmadd_ps(load_half(sixteen), load(&step.0[lane]), sum);
         }
         if let Some(step) = query.get(sixteens.len()) {
-            sum = _mm512_fmadd_ps(load_half(&padded(rest)), load(&step.0[0]), sum);
+            sum = _mm512_fmadd_ps(load_half(&padded(rest)), load(&step.0[lane]), sum);
         }
         let mut lanes = [0.0; LANES];
         store(&mut lanes, sum);

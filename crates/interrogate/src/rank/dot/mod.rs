@@ -58,6 +58,9 @@ impl Step {
 /// Scores of four rows (inner) with each of four queries (outer).
 pub(super) type Scores = [[f32; GROUP]; GROUP];
 
+/// See [`Kernel::single`].
+type Single = unsafe fn(&[f16], usize, (&[Step], usize), &mut [f32]);
+
 /// The kernels for one kind of processor.
 ///
 /// Invariant: the running processor has every feature that the three functions
@@ -68,7 +71,7 @@ pub(super) struct Kernel {
     name: &'static str,
     widen: unsafe fn(&[f16], usize, &mut [Step]),
     dots: unsafe fn(&[Step], &[Step]) -> Scores,
-    single: unsafe fn(&[f16], usize, &[Step], &mut [f32]),
+    single: Single,
 }
 
 const PORTABLE: Kernel = Kernel {
@@ -131,9 +134,15 @@ impl Kernel {
         unsafe { (self.dots)(rows, queries) }
     }
 
-    /// The scores of `rows`, each of `dim` values, with the first vector of
-    /// `query`, one after the other into `scores`.
-    pub(super) fn single(&self, rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
+    /// The scores of `rows`, each of `dim` values, with one vector of a group, one
+    /// after the other into `scores`.
+    pub(super) fn single(
+        &self,
+        rows: &[f16],
+        dim: usize,
+        query: (&[Step], usize),
+        scores: &mut [f32],
+    ) {
         // SAFETY: by the type's invariant the processor has the features.
         unsafe { (self.single)(rows, dim, query, scores) }
     }

@@ -46,7 +46,12 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
 }
 
 /// See [`super::Kernel::single`].
-pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32]) {
+pub(super) fn single(
+    rows: &[f16],
+    dim: usize,
+    (query, lane): (&[Step], usize),
+    scores: &mut [f32],
+) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let rest = padded(rest);
@@ -54,7 +59,7 @@ pub(super) fn single(rows: &[f16], dim: usize, query: &[Step], scores: &mut [f32
         for (sixteen, query) in sixteens.iter().chain(std::iter::once(&rest)).zip(query) {
             let mut row = [0.0; LANES];
             sixteen.convert_to_f32_slice(&mut row);
-            accumulate(&mut sums, &row, &query.0[0]);
+            accumulate(&mut sums, &row, &query.0[lane]);
         }
         *score = fold(&sums);
     }

@@ -33,14 +33,14 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
         .collect();
     for kernel in Kernel::available() {
         let mut single = vec![0.0; rows.len() / dim];
-        for (query, wanted) in queries.iter().zip(&wanted) {
-            let pack = Pack::new(dim, &[query]);
-            kernel.single(rows, dim, pack.groups().next().unwrap(), &mut single);
+        let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
+        let pack = Pack::new(dim, &queries);
+        for (q, wanted) in wanted.iter().enumerate() {
+            let query = (pack.groups().nth(q / GROUP).unwrap(), q % GROUP);
+            kernel.single(rows, dim, query, &mut single);
             let found: Vec<u32> = single.iter().copied().map(bits).collect();
             assert_eq!(&found, wanted, "{} single, dim {dim}", kernel.name());
         }
-        let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
-        let pack = Pack::new(dim, &queries);
         for (r, quad) in rows.chunks(GROUP * dim).enumerate() {
             let mut widened = vec![Step([[f32::NAN; LANES]; GROUP]); pack.steps()];
             kernel.widen(quad, dim, &mut widened);

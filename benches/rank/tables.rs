@@ -1,0 +1,108 @@
+//! Tables and images, of noise in two shapes.
+
+use half::f16;
+use interrogate::encoder::{Embeddings, Features};
+use interrogate::rank::codes::{Coder, Codes};
+use interrogate::rank::{Block, Rows};
+
+pub(super) const DIM: usize = 512;
+
+/// Rows coded together, as a shard holds them.
+const SHARD: usize = 32_768;
+
+/// What rows look like.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// All directions alike.
+    Random,
+    /// As real embeddings are: a shared mean of norm 0.7, three dimensions ten times
+    /// the others, and every second row near the one before.
+    Anisotropic,
+}
+
+/// A linear congruential generator (Knuth's MMIX constants), as -1..1.
+fn noise(state: &mut u64) -> f32 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 40) as f32 / (1 << 23) as f32 - 1.0
+}
+
+fn unit(values: Vec<f32>) -> Embeddings {
+    Embeddings::new(DIM, values).expect("noise has a direction")
+}
+
+/// So many rows of unit length.
+pub(super) fn rows(shape: Shape, count: usize, seed: u64) -> Embeddings {
+    let state = &mut (seed + 1);
+    let mut own: Vec<f32> = (0..count * DIM).map(|_| noise(state)).collect();
+    if let Shape::Random = shape {
+        return unit(own);
+    }
+    own.chunks_mut(DIM).for_each(|row| row[..3].iter_mut().for_each(|large| *large *= 10.0));
+    for pair in own.chunks_exact_mut(2 * DIM) {
+        let (one, near) = pair.split_at_mut(DIM);
+        near.iter_mut().zip(one).for_each(|(near, one)| *near = *one + 0.05 * *near);
+    }
+    let (own, mean) = (unit(own), unit((0..DIM).map(|_| noise(&mut 7)).collect()));
+    // 0.7 of the mean and sqrt(1 - 0.7^2) of the row's own direction.
+    let joined = own.rows().flat_map(|own| {
+        own.iter().zip(mean.as_slice()).map(|(own, mean)| 0.7 * mean + 0.714 * own)
+    });
+    unit(joined.collect())
+}
+
+/// So many images.
+pub(super) fn images(shape: Shape, count: usize) -> Vec<Features> {
+    let rows = rows(shape, count, 1 << 32);
+    let image = |row: &[f32]| Features::new(row.to_vec()).expect("noise has a direction");
+    rows.rows().map(image).collect()
+}
+
+/// Rows with their codes, as a table of an index holds them.
+pub(super) struct Table {
+    pub(super) rows: Vec<f16>,
+    shards: Vec<Shard>,
+}
+
+struct Shard {
+    mean: Vec<f32>,
+    scales: Vec<f32>,
+    slack: Vec<f32>,
+    codes: Vec<i8>,
+}
+
+impl Table {
+    pub(super) fn new(rows: &Embeddings) -> Self {
+        let rows: Vec<f16> = rows.as_slice().iter().copied().map(f16::from_f32).collect();
+        let shards = rows.chunks(SHARD * DIM).map(Shard::new).collect();
+        Table { rows, shards }
+    }
+
+    pub(super) fn coded(&self) -> Rows<'_> {
+        let blocks = self.rows.chunks(SHARD * DIM).zip(&self.shards);
+        let blocks = blocks.map(|(rows, shard)| Block { rows, codes: Some(shard.codes()) });
+        Rows::with_codes(DIM, blocks.collect()).expect("codes of these rows")
+    }
+
+    pub(super) fn bare(&self) -> Rows<'_> {
+        Rows::new(DIM, self.rows.chunks(SHARD * DIM).collect()).expect("whole rows")
+    }
+}
+
+impl Shard {
+    fn new(rows: &[f16]) -> Self {
+        let mut coder = Coder::of(DIM, rows.chunks(DIM));
+        let mut codes = vec![0; rows.len()];
+        let coded: Vec<_> = rows
+            .chunks(DIM)
+            .zip(codes.chunks_mut(DIM))
+            .map(|(row, codes)| coder.code(row, codes))
+            .collect();
+        let scales = coded.iter().map(|coded| coded.scale).collect();
+        let slack = coded.iter().map(|coded| coded.slack).collect();
+        Shard { mean: coder.mean().to_vec(), scales, slack, codes }
+    }
+
+    fn codes(&self) -> Codes<'_> {
+        Codes::new(&self.mean, &self.scales, &self.slack, &self.codes).expect("one of each a row")
+    }
+}

@@ -1,0 +1,136 @@
+//! A shard: rows and their codes, as one safetensors file.
+
+use std::error::Error as StdError;
+use std::path::Path;
+
+use half::f16;
+use interrogate::Error as LibraryError;
+use interrogate::index::format::{ALIGNMENT, CODES, EMBEDS, MEAN, SCALES, SLACK};
+use interrogate::index::{Digest, Hasher, ShardEntry};
+use interrogate::rank::codes::{Coded, Coder};
+use rayon::prelude::*;
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+use zerocopy::IntoBytes;
+
+use crate::Result;
+use crate::durable::Draft;
+
+/// Writes `rows` (rows, dim) and their codes in `folder`, under the name that `name`
+/// makes of the file's checksum. The same rows give the same bytes.
+///
+/// Memory: the codes, a byte a value.
+pub(crate) fn write_shard(
+    folder: &Path,
+    dim: usize,
+    rows: &[f16],
+    name: impl FnOnce(&Digest) -> String,
+) -> Result<ShardEntry> {
+    let count = rows.len() / dim;
+    let header = header(count, dim)
+        .map_err(|e| LibraryError::mismatch(folder, "shard", "a header in bounds", e))?;
+    let coder = Coder::of(dim, rows.chunks_exact(dim));
+    let mut codes = vec![0i8; rows.len()];
+    let coded: Vec<Coded> = rows
+        .par_chunks_exact(dim)
+        .zip(codes.par_chunks_exact_mut(dim))
+        .map_init(|| coder.clone(), |coder, (row, codes)| coder.code(row, codes))
+        .collect();
+    let scales: Vec<f32> = coded.iter().map(|coded| coded.scale).collect();
+    let slack: Vec<f32> = coded.iter().map(|coded| coded.slack).collect();
+
+    let mut draft = Draft::create(folder)?;
+    let (mut hasher, mut bytes) = (Hasher::default(), 0);
+    let tensors = [coder.mean().as_bytes(), scales.as_bytes(), slack.as_bytes()];
+    for part in [&header[..]].into_iter().chain(tensors).chain([rows.as_bytes(), codes.as_bytes()])
+    {
+        hasher.update(part);
+        bytes += part.len() as u64;
+        draft.write(part)?;
+    }
+    let sha256 = hasher.finish();
+    draft.persist(&name(&sha256))?;
+    Ok(ShardEntry { rows: count, bytes, sha256 })
+}
+
+/// The header of a shard, with its length before it, padded by spaces (as the
+/// safetensors format allows) so that the rows begin at a multiple of
+/// [`ALIGNMENT`]. Tensors lie in the order that the format's own writer has, the
+/// widest values first, and so does each at a multiple of its values' size. It
+/// holds nothing but the tensors: the same bytes every time.
+fn header(rows: usize, dim: usize) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
+    let (mut at, mut tensors, mut before_rows) = (0usize, Vec::new(), 0);
+    for (name, dtype, size, shape) in [
+        (MEAN, Dtype::F32, 4, vec![dim]),
+        (SCALES, Dtype::F32, 4, vec![rows]),
+        (SLACK, Dtype::F32, 4, vec![rows]),
+        (EMBEDS, Dtype::F16, 2, vec![rows, dim]),
+        (CODES, Dtype::I8, 1, vec![rows, dim]),
+    ] {
+        if name == EMBEDS {
+            before_rows = at;
+        }
+        let bytes = shape.iter().try_fold(size, |n: usize, &side| n.checked_mul(side));
+        let end = bytes.and_then(|bytes| at.checked_add(bytes)).ok_or("too many rows")?;
+        tensors.push((name.to_owned(), TensorInfo { dtype, shape, data_offsets: (at, end) }));
+        at = end;
+    }
+    let metadata = Metadata::new(None, tensors)?;
+    let mut json = serde_json::to_vec(&metadata)?;
+    let rows_at = (8 + json.len() + before_rows).next_multiple_of(ALIGNMENT);
+    json.resize(rows_at - before_rows - 8, b' ');
+    Ok([&(json.len() as u64).to_le_bytes()[..], &json].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use interrogate::index::Shard;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn write(folder: &Path, dim: usize, values: &[u16]) -> (ShardEntry, Vec<u8>) {
+        let rows: Vec<f16> = values.iter().copied().map(f16::from_bits).collect();
+        let entry = write_shard(folder, dim, &rows, |_| "shard".to_owned()).unwrap();
+        (entry, std::fs::read(folder.join("shard")).unwrap())
+    }
+
+    #[test]
+    fn any_safetensors_reader_reads_a_shard() {
+        let folder = tempfile::tempdir().unwrap();
+        // 1, -1; 0.5, 0; 0, 1.
+        let (_, bytes) = write(folder.path(), 2, &[0x3c00, 0xbc00, 0x3800, 0, 0, 0x3c00]);
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let embeds = tensors.tensor("embeds").unwrap();
+        assert_eq!((embeds.dtype(), embeds.shape()), (Dtype::F16, &[3, 2][..]));
+        assert_eq!(embeds.data(), [0, 0x3c, 0, 0xbc, 0, 0x38, 0, 0, 0, 0, 0, 0x3c]);
+        let mean = tensors.tensor("mean").unwrap();
+        assert_eq!(mean.data(), [0.5f32, 0.0].as_bytes());
+        // 0.5, -1; 0, 0; -0.5, 1, each in steps of the greatest.
+        let codes = tensors.tensor("codes").unwrap();
+        assert_eq!(codes.data(), [64, -127, 0, 0, -64, 127i8].as_bytes());
+        let scales = tensors.tensor("scales").unwrap();
+        assert_eq!(scales.data(), [1.0f32 / 127.0, 0.0, 1.0 / 127.0].as_bytes());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn rows_come_back_bit_for_bit_at_a_cache_line(
+            dim in 1usize..40,
+            values in prop::collection::vec(any::<u16>(), 0..400),
+        ) {
+            let values = &values[..values.len() / dim * dim];
+            let folder = tempfile::tempdir().unwrap();
+            let (entry, bytes) = write(folder.path(), dim, values);
+            prop_assert_eq!(entry.bytes, bytes.len() as u64);
+            prop_assert_eq!(entry.sha256, Digest::of(&bytes));
+            prop_assert_eq!((bytes.len() - values.len() * 3) % ALIGNMENT, 0);
+            let shard = Shard::open(Path::new("s"), &bytes[..]).unwrap();
+            prop_assert_eq!((shard.len(), shard.dim()), (values.len() / dim, dim));
+            let back: Vec<u16> = shard.rows().iter().map(|v| v.to_bits()).collect();
+            prop_assert_eq!(back, values);
+            prop_assert_eq!(shard.codes().unwrap().len(), values.len() / dim);
+        }
+    }
+}

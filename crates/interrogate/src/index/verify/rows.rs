@@ -1,0 +1,113 @@
+//! The rows of a shard, and the proof of their codes.
+
+use std::path::Path;
+
+use half::f16;
+use rayon::prelude::*;
+
+use crate::index::Shard;
+use crate::mmap::Mmap;
+use crate::rank::codes::{Coder, Codes};
+use crate::{Error, Result};
+
+/// How far a row's squared length may be from 1.
+///
+/// Rounding to f16 moves a value by at most 2^-11 of itself, or by 2^-25 where
+/// it is subnormal; so the length of a unit row moves by at most
+/// 2^-11 + 2^-25 sqrt(dim), which for every dim that the format allows is below
+/// 2^-10.9, and its square by at most twice that and a little.
+const TOLERANCE: f64 = 1.0 / 512.0;
+
+/// Rows that a thread looks at in one go.
+const PIECE: usize = 256;
+
+/// Rows of unit length, codes within their slack; the first row that is not is
+/// named.
+pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
+    let (dim, codes) = (shard.dim(), shard.codes());
+    if let Some(codes) = codes
+        && !codes.mean().iter().all(|value| value.is_finite())
+    {
+        return Err(Error::damaged(path, "mean", "finite values", "others"));
+    }
+    let found = shard.rows().par_chunks(PIECE * dim).enumerate().find_map_first(|(piece, rows)| {
+        let first = piece * PIECE;
+        let mut coder = codes.map(|codes| Coder::new(codes.mean().to_vec()));
+        rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
+            let square = square(values);
+            if !is_unit(square) {
+                let found = format!("length {} in row {row}", square.sqrt());
+                return Some(Error::damaged(path, "rows", "unit length", found));
+            }
+            let (codes, coder) = (codes?, coder.as_mut()?);
+            prove(codes, coder, values, row).err().map(|(expected, found)| {
+                Error::damaged(path, "codes", expected, format!("{found} in row {row}"))
+            })
+        })
+    });
+    found.map_or(Ok(()), Err)
+}
+
+/// Whether the codes of `row` bound its scores; what was expected and what was
+/// found, where not.
+fn prove(
+    codes: Codes<'_>,
+    coder: &mut Coder,
+    values: &[f16],
+    row: usize,
+) -> Result<(), (String, String)> {
+    let of_row = &codes.codes()[row * codes.dim()..][..codes.dim()];
+    let (scale, slack) = (codes.scales()[row], codes.slack()[row]);
+    if of_row.contains(&i8::MIN) {
+        return Err(("codes from -127 to 127".to_owned(), i8::MIN.to_string()));
+    }
+    if !scale.is_finite() || scale < 0.0 {
+        return Err(("a finite scale".to_owned(), scale.to_string()));
+    }
+    let needed = coder.slack(values, of_row, scale);
+    if slack >= needed { Ok(()) } else { Err((format!("a slack of {needed}"), slack.to_string())) }
+}
+
+/// The squared length of a row.
+fn square(row: &[f16]) -> f64 {
+    row.iter().map(|v| v.to_f64() * v.to_f64()).sum()
+}
+
+/// Whether this is the squared length of a unit row; NaN and infinity are not.
+fn is_unit(square: f64) -> bool {
+    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::encoder::Features;
+
+    proptest! {
+        #[test]
+        fn a_unit_row_rounded_to_f16_is_within_tolerance(
+            values in prop::collection::vec(-1f32..1.0, 1..600),
+        ) {
+            prop_assume!(values.iter().any(|v| *v != 0.0));
+            let row = Features::new(values).unwrap();
+            let row: Vec<f16> = row.as_slice().iter().map(|v| f16::from_f32(*v)).collect();
+            prop_assert!(is_unit(square(&row)));
+        }
+    }
+
+    #[test]
+    fn the_widest_row_of_equal_values_is_within_tolerance() {
+        let dim = crate::index::format::MAX_DIM;
+        let row = vec![f16::from_f32((dim as f32).sqrt().recip()); dim];
+        assert!(is_unit(square(&row)));
+    }
+
+    #[test]
+    fn nan_infinity_and_other_lengths_are_not_unit() {
+        for row in [f16::NAN, f16::INFINITY, f16::ZERO, f16::from_f32(1.01)] {
+            assert!(!is_unit(square(&[row])), "{row}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The kernel for processors with AVX-512 VNNI: registers of 64 codes.
+//!
+//! `vpdpbusd` multiplies unsigned bytes with signed ones. In `fine` the codes are the
+//! unsigned side, with 128 added (their sign bit flipped); in `reach` the queries
+//! are, which a panel holds that way. What 128 adds comes off again.
+
+use std::arch::x86_64::*;
+use std::array;
+
+use super::super::Codes;
+use super::super::query::Query;
+use super::Reached;
+use super::panel::{Limits, Panel, Quads};
+use super::registers::avx512::{load, load_lanes, load_quads, prefetch};
+
+/// See [`super::Kernel::fine`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
+    let sign = _mm512_set1_epi8(i8::MIN);
+    let bits = _mm_cvtsi32_si128(query.bits as i32);
+    let whole = |high, low| _mm512_add_epi32(_mm512_sll_epi32(high, bits), low);
+    // What 128 adds: that of a row of zeros.
+    let [mut high, mut low] = [_mm512_setzero_si512(); 2];
+    for (high_part, low_part) in query.high.iter().zip(&query.low) {
+        high = _mm512_dpbusd_epi32(high, sign, load(high_part));
+        low = _mm512_dpbusd_epi32(low, sign, load(low_part));
+    }
+    let added = _mm512_reduce_add_epi32(whole(high, low));
+    for (row, sum) in rows.chunks_exact(dim).zip(sums) {
+        let (lines, rest) = row.as_chunks();
+        let [mut high, mut low] = [_mm512_setzero_si512(); 2];
+        for ((line, high_part), low_part) in lines.iter().zip(&query.high).zip(&query.low) {
+            prefetch(line);
+            let codes = _mm512_xor_si512(load(line), sign);
+            high = _mm512_dpbusd_epi32(high, codes, load(high_part));
+            low = _mm512_dpbusd_epi32(low, codes, load(low_part));
+        }
+        let last = (query.high.get(lines.len()), query.low.get(lines.len()));
+        if let (Some(high_part), Some(low_part)) = last {
+            let codes = _mm512_xor_si512(load(&padded(rest)), sign);
+            high = _mm512_dpbusd_epi32(high, codes, load(high_part));
+            low = _mm512_dpbusd_epi32(low, codes, load(low_part));
+        }
+        *sum = _mm512_reduce_add_epi32(whole(high, low)).wrapping_sub(added);
+    }
+}
+
+/// See [`super::Kernel::reach`].
+///
+/// Rows and groups in such numbers that the sums and one quad of each group fill
+/// the 32 registers; a group's quads stream by from the first-level cache.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) fn reach(
+    codes: Codes<'_>,
+    panel: &Panel,
+    limits: &[Limits],
+    reached: &mut Vec<Reached>,
+) {
+    match limits.len() {
+        0 => {}
+        1 => by_tiles::<12, 1>(codes, panel, limits, reached),
+        2 => by_tiles::<12, 2>(codes, panel, limits, reached),
+        3 => by_tiles::<8, 3>(codes, panel, limits, reached),
+        _ => by_tiles::<6, 4>(codes, panel, limits, reached),
+    }
+}
+
+/// `R` rows at a time with `G` groups; where there are more groups, all rows again.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn by_tiles<const R: usize, const G: usize>(
+    codes: Codes<'_>,
+    panel: &Panel,
+    limits: &[Limits],
+    reached: &mut Vec<Reached>,
+) {
+    let dim = panel.dim;
+    let rows = codes.codes.chunks(R * dim).zip(codes.scales.chunks(R).zip(codes.slack.chunks(R)));
+    for (first, (codes, (scales, slack))) in (0..).step_by(R).zip(rows) {
+        let tile = Tile::<R>::new(dim, codes, scales, slack, panel);
+        for (at, limits) in (0..).step_by(G).zip(limits.chunks(G)) {
+            // Behind the last group stands the last group again, unread.
+            let group = |g: usize| (at + g).min(panel.steps.len() - 1);
+            let quads: [&[Quads]; G] = array::from_fn(|g| {
+                &panel.quads[group(g) * panel.steps_along()..][..panel.steps_along()]
+            });
+            let sums = tile.products(quads);
+            for (r, (sums, (&scale, &width))) in
+                sums.iter().zip(scales.iter().zip(&tile.widths)).enumerate()
+            {
+                for (g, limits) in limits.iter().enumerate() {
+                    let product = _mm512_mul_ps(
+                        _mm512_cvtepi32_ps(sums[g]),
+                        load_lanes(&panel.steps[at + g]),
+                    );
+                    let upper =
+                        _mm512_fmadd_ps(product, _mm512_set1_ps(scale), _mm512_set1_ps(width));
+                    // Not less: what is not a number is unknown, and reaches.
+                    let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(limits));
+                    let queries = reach & panel.valid(at + g);
+                    if queries != 0 {
+                        let (row, group) = (first + r as u32, (at + g) as u32);
+                        reached.push(Reached { row, group, queries });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some rows of codes, with what does not depend on the query.
+struct Tile<'a, const R: usize> {
+    /// Where there are fewer rows, the last one again.
+    rows: [&'a [i8]; R],
+    /// What the queries' 128 add, to be taken off.
+    added: [i32; R],
+    widths: [f32; R],
+}
+
+impl<'a, const R: usize> Tile<'a, R> {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn new(dim: usize, codes: &'a [i8], scales: &[f32], slack: &[f32], panel: &Panel) -> Self {
+        let last = scales.len() - 1;
+        let mut tile = Tile {
+            rows: array::from_fn(|r| &codes[r.min(last) * dim..][..dim]),
+            added: [0; R],
+            widths: [0.0; R],
+        };
+        for (r, (&scale, &slack)) in scales.iter().zip(slack).enumerate() {
+            let (sum, squares) = sums(tile.rows[r]);
+            tile.added[r] = 128 * sum;
+            tile.widths[r] = panel.width(scale, slack, squares);
+        }
+        tile
+    }
+
+    /// The products of each row with each group.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn products<const G: usize>(&self, quads: [&[Quads]; G]) -> [[__m512i; G]; R] {
+        let mut sums: [[__m512i; G]; R] =
+            array::from_fn(|r| [_mm512_set1_epi32(self.added[r].wrapping_neg()); G]);
+        let fours = self.rows.map(<[i8]>::as_chunks::<4>);
+        let whole = fours[0].0.len();
+        for at in 0..whole {
+            let quads: [__m512i; G] = array::from_fn(|g| load_quads(&quads[g][at]));
+            for (sums, (fours, _)) in sums.iter_mut().zip(fours) {
+                add_products(sums, quads, fours[at]);
+            }
+        }
+        if whole < quads[0].len() {
+            let quads: [__m512i; G] = array::from_fn(|g| load_quads(&quads[g][whole]));
+            for (sums, (_, rest)) in sums.iter_mut().zip(fours) {
+                let mut four = [0; 4];
+                four[..rest.len()].copy_from_slice(rest);
+                add_products(sums, quads, four);
+            }
+        }
+        sums
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn add_products<const G: usize>(sums: &mut [__m512i; G], quads: [__m512i; G], codes: [i8; 4]) {
+    let codes = _mm512_set1_epi32(i32::from_le_bytes(codes.map(i8::cast_unsigned)));
+    for (sum, quad) in sums.iter_mut().zip(quads) {
+        *sum = _mm512_dpbusd_epi32(*sum, quad, codes);
+    }
+}
+
+/// The sum of a row's codes, and of their squares.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn sums(row: &[i8]) -> (i32, i32) {
+    let ones = _mm512_set1_epi8(1);
+    let [mut sum, mut squares] = [_mm512_setzero_si512(); 2];
+    let (lines, rest) = row.as_chunks();
+    for line in lines.iter().chain((!rest.is_empty()).then_some(&padded(rest))) {
+        prefetch(line);
+        let codes = load(line);
+        let size = _mm512_abs_epi8(codes); // no code is -128, whose size has a sign
+        sum = _mm512_dpbusd_epi32(sum, ones, codes);
+        squares = _mm512_dpbusd_epi32(squares, size, size);
+    }
+    (_mm512_reduce_add_epi32(sum), _mm512_reduce_add_epi32(squares))
+}
+
+/// The codes behind the last whole line of a row, and zeros behind them.
+fn padded(rest: &[i8]) -> [i8; 64] {
+    let mut line = [0; 64];
+    line[..rest.len()].copy_from_slice(rest);
+    line
+}

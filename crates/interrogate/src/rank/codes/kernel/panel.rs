@@ -1,0 +1,89 @@
+//! Many queries side by side, as a kernel meets them.
+
+use super::super::query::{LINE, Query};
+
+/// Queries of a group.
+pub(in crate::rank) const WIDTH: usize = 16;
+
+/// What a row's upper bound must reach, for each query of a group.
+pub(in crate::rank) type Limits = [f32; WIDTH];
+
+/// Four values of each query of a group, as one register takes them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub(super) struct Quads(pub(super) [[u8; 4]; WIDTH]);
+
+/// The high parts of queries, in groups.
+///
+/// A row's upper bound for a query is `scale (step I) + width`, with `I` the product
+/// of codes and high part and `width = slack length + scale |codes| error`; the
+/// greatest length and error of all queries stand for each.
+#[derive(Clone, Debug)]
+pub(in crate::rank) struct Panel {
+    /// Number of queries.
+    pub(in crate::rank) len: usize,
+    pub(in crate::rank) dim: usize,
+    /// High parts plus 128, quad by quad along the dim, group by group. Behind the
+    /// dim, and where a query is lacking, a value is zero.
+    pub(super) quads: Vec<Quads>,
+    /// The same, row-wise and without the 128, for kernels that go query by query.
+    pub(super) high: Vec<Vec<[i8; LINE]>>,
+    /// What is multiplied with a sum.
+    pub(super) steps: Vec<[f32; WIDTH]>,
+    pub(super) length: f32,
+    pub(super) error: f32,
+}
+
+impl Panel {
+    /// Lays out `queries` of `dim` values, which ask for the highest scores where
+    /// `sign` is 1 and for the lowest where it is -1.
+    pub(in crate::rank) fn new(dim: usize, queries: &[Query], sign: f32) -> Self {
+        let quads = dim.div_ceil(4);
+        let groups = queries.len().div_ceil(WIDTH);
+        let mut panel = Panel {
+            len: queries.len(),
+            dim,
+            quads: vec![Quads([[0; 4]; WIDTH]); groups * quads],
+            high: queries.iter().map(|query| query.high.clone()).collect(),
+            steps: vec![[0.0; WIDTH]; groups],
+            length: 0.0,
+            error: 0.0,
+        };
+        let (mut length, mut error) = (0.0f64, 0.0f64);
+        for (i, query) in queries.iter().enumerate() {
+            let (group, lane) = (i / WIDTH, i % WIDTH);
+            for (d, &value) in query.high.as_flattened()[..dim].iter().enumerate() {
+                let quad = &mut panel.quads[group * quads + d / 4];
+                quad.0[lane][d % 4] = value.cast_unsigned() ^ 0x80;
+            }
+            panel.steps[group][lane] = sign * query.coarse_step() as f32;
+            length = length.max(query.length);
+            error = error.max(query.coarse_error);
+        }
+        // A few roundings to f32 on the way to the bound, each of 2^-24 of a
+        // product that is no more than |codes| scale length, or of the width.
+        panel.length = (length * (1.0 + 2f64.powi(-20))) as f32;
+        panel.error = (error * (1.0 + 2f64.powi(-20)) + length * 2f64.powi(-20)) as f32;
+        panel
+    }
+
+    /// Quads of each group.
+    pub(super) fn steps_along(&self) -> usize {
+        self.dim.div_ceil(4)
+    }
+
+    /// The queries of `group` that there are, a bit each.
+    pub(super) fn valid(&self, group: usize) -> u16 {
+        match self.len - group * WIDTH {
+            some @ 0..WIDTH => (1 << some) - 1,
+            _ => u16::MAX,
+        }
+    }
+
+    /// A row's width: how far its score may be from its product. `squares` is the
+    /// sum of its codes' squares.
+    #[inline(always)]
+    pub(super) fn width(&self, scale: f32, slack: f32, squares: i32) -> f32 {
+        slack * self.length + scale * (squares as f32).sqrt() * self.error
+    }
+}

@@ -1,0 +1,58 @@
+//! Lines of codes into registers: all of the x86 kernels' unsafe code.
+
+/// How far ahead of what is read the next codes are asked for, as in
+/// [`crate::rank::dot`].
+const AHEAD: usize = 8 << 10;
+
+pub(super) mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::super::panel::Quads;
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(in super::super) fn load(line: &[i8; 64]) -> __m512i {
+        // SAFETY: 64 readable bytes; no alignment is asked for.
+        unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(in super::super) fn load_quads(quads: &Quads) -> __m512i {
+        // SAFETY: 64 readable bytes; no alignment is asked for.
+        unsafe { _mm512_loadu_si512(quads.0.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(in super::super) fn load_lanes(lanes: &[f32; 16]) -> __m512 {
+        // SAFETY: 64 readable bytes; no alignment is asked for.
+        unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
+    }
+
+    /// Asks for what lies ahead of `line`; a hint that cannot fault, wherever that
+    /// is.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(in super::super) fn prefetch(line: &[i8; 64]) {
+        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+    }
+}
+
+pub(super) mod avx2 {
+    use std::arch::x86_64::*;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn load(half: &[i8; 32]) -> __m256i {
+        // SAFETY: 32 readable bytes; no alignment is asked for.
+        unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
+    }
+
+    /// As for AVX-512.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn prefetch(half: &[i8; 32]) {
+        _mm_prefetch::<_MM_HINT_T0>(half.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+    }
+}

@@ -1,0 +1,157 @@
+//! Rankings by codes against rankings by rows.
+
+use half::f16;
+use proptest::prelude::*;
+
+use super::super::codes::kernel::Kernel;
+use super::super::codes::{Coder, Codes};
+use super::super::{coarse, scan};
+use super::shapes::{Shape, row};
+use super::*;
+
+/// What a block's codes borrow from.
+struct Table {
+    rows: Vec<f16>,
+    mean: Vec<f32>,
+    scales: Vec<f32>,
+    slack: Vec<f32>,
+    codes: Vec<i8>,
+}
+
+impl Table {
+    fn new(dim: usize, rows: Vec<f16>) -> Self {
+        let mut coder = Coder::of(dim, rows.chunks(dim));
+        let mut codes = vec![0; rows.len()];
+        let code = |(row, codes): (&[f16], &mut [i8])| coder.code(row, codes);
+        let coded: Vec<_> = rows.chunks(dim).zip(codes.chunks_mut(dim)).map(code).collect();
+        let scales = coded.iter().map(|coded| coded.scale).collect();
+        let slack = coded.iter().map(|coded| coded.slack).collect();
+        Table { mean: coder.mean().to_vec(), rows, scales, slack, codes }
+    }
+
+    fn block(&self) -> Block<'_> {
+        let codes = Codes::new(&self.mean, &self.scales, &self.slack, &self.codes).unwrap();
+        Block { rows: &self.rows, codes: Some(codes) }
+    }
+}
+
+fn tables(shape: Shape, dim: usize, blocks: &[usize], seed: u64) -> Vec<Table> {
+    let mut first = 0;
+    let mut table = |&rows: &usize| {
+        let values = (first..first + rows).flat_map(|r| row(shape, dim, seed, r));
+        first += rows;
+        Table::new(dim, values.map(f16::from_f32).collect())
+    };
+    blocks.iter().map(&mut table).collect()
+}
+
+fn rows(dim: usize, tables: &[Table]) -> Rows<'_> {
+    Rows::with_codes(dim, tables.iter().map(Table::block).collect()).unwrap()
+}
+
+/// Every kernel, from either end, against the pass over the rows.
+fn compare(rows: &Rows, queries: &[Features], ks: &[usize]) {
+    let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
+    for order in [Order::Best, Order::Worst] {
+        for &k in ks {
+            let expected = scan::top_k(rows, &queries, k, order);
+            for kernel in Kernel::available() {
+                let found = coarse::top_k(kernel, rows, &queries, k, order);
+                for (found, expected) in found.iter().zip(&expected) {
+                    let bits = |hits: &[Hit]| -> Vec<_> {
+                        hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
+                    };
+                    assert_eq!(bits(found), bits(expected), "{} {order:?} {k}", kernel.name());
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_ranking_by_codes_is_the_ranking_by_rows(
+        shape in prop::sample::select(Shape::ALL.to_vec()),
+        dim in 1usize..200,
+        blocks in prop::collection::vec(0usize..300, 1..4),
+        // One by one, all at once, and more groups than a kernel takes together.
+        queries in prop::sample::select(vec![1usize, 3, 5, 16, 17, 40, 66]),
+        seed in any::<u64>(),
+    ) {
+        let tables = tables(shape, dim, &blocks, seed);
+        let rows = rows(dim, &tables);
+        prop_assume!(!rows.is_empty());
+        // One of them lies in the table, as a text's own image would.
+        let own = rows.row(rows.len() / 2).unwrap().iter().map(|v| v.to_f32()).collect();
+        let mut queries: Vec<Features> =
+            (1..queries).map(|q| features(dim, !seed + q as u64)).collect();
+        queries.push(Features::new(own).unwrap());
+        let n = rows.len();
+        compare(&rows, &queries, &[1, 3.min(n), n.div_ceil(3), n]);
+    }
+}
+
+#[test]
+fn every_k_of_a_small_table() {
+    for shape in Shape::ALL {
+        let tables = tables(shape, 24, &[30, 17], 7);
+        let rows = rows(24, &tables);
+        let ks: Vec<usize> = (1..=rows.len()).collect();
+        compare(&rows, &[features(24, 1)], &ks);
+        compare(&rows, &(0..6).map(|q| features(24, q)).collect::<Vec<_>>(), &ks);
+    }
+}
+
+/// So many that the list must be settled by scores on the way.
+#[test]
+fn one_row_many_times_takes_bounded_memory_and_ties_by_number() {
+    let values = row(Shape::Random, 8, 1, 0).into_iter().map(f16::from_f32);
+    let table = Table::new(8, values.collect::<Vec<_>>().repeat(40_000));
+    let rows = rows(8, std::slice::from_ref(&table));
+    let query = [features(8, 2)];
+    let hits = &rows.top_k(&query, 5, Order::Best).unwrap()[0];
+    assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    compare(&rows, &query, &[5, 200]);
+}
+
+#[test]
+fn damaged_rows_and_codes_rank_last_or_are_looked_at() {
+    let mut values: Vec<f16> =
+        (0..64).flat_map(|r| row(Shape::Random, 8, 3, r)).map(f16::from_f32).collect();
+    values[9 * 8] = f16::NAN;
+    values[11 * 8] = f16::INFINITY;
+    let mut table = Table::new(8, values);
+    // The mean is no number either: nothing is known of any row.
+    assert!(table.slack.iter().all(|slack| slack.is_infinite()));
+    compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
+    let mut values = table.rows.clone();
+    values[9 * 8] = f16::ONE;
+    values[11 * 8] = f16::ONE;
+    table = Table::new(8, values);
+    table.rows[9 * 8] = f16::NAN;
+    (table.scales[9], table.slack[11]) = (f32::NAN, f32::INFINITY);
+    compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
+}
+
+#[test]
+fn the_widest_rows_there_are() {
+    let dim = crate::index::format::MAX_DIM;
+    let tables = tables(Shape::Adversarial, dim, &[9], 5);
+    compare(&rows(dim, &tables), &[features(dim, 1)], &[1, 2]);
+}
+
+#[test]
+fn codes_of_other_rows_are_refused() {
+    let tables = tables(Shape::Random, 4, &[3, 2], 1);
+    let block = Block { rows: &tables[0].rows, codes: tables[1].block().codes };
+    let error = Rows::with_codes(4, vec![block]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "codes of 3 rows of 4 values: found 8 codes, 2 scales, 2 slacks and a mean of 4"
+    );
+    assert!(error.hint().unwrap().contains("build the index again"));
+    let short = Codes::new(&[0.0; 4], &[1.0; 2], &[1.0; 2], &[0; 7]).unwrap_err().to_string();
+    assert!(short.starts_with("codes of 2 rows of 4 values: found 7 codes"), "{short}");
+}
