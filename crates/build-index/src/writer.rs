@@ -12,6 +12,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::Result;
+use crate::dictionary::Texts;
 use crate::durable::{Draft, sync_folder};
 
 /// A shard in the making: a header that says how many rows there will be, then
@@ -51,8 +52,8 @@ impl ShardWriter {
 }
 
 /// Writes a table's label file in `folder`.
-pub(crate) fn write_labels(folder: &Path, table: &str, labels: &[String]) -> Result<FileEntry> {
-    let bytes = pack_labels(folder, labels.iter().map(String::as_str))?;
+pub(crate) fn write_labels(folder: &Path, table: &str, labels: &Texts) -> Result<FileEntry> {
+    let bytes = pack_labels(folder, labels.iter())?;
     let sha256 = Digest::of(&bytes);
     let mut draft = Draft::create(folder)?;
     draft.write(&bytes)?;
