@@ -60,7 +60,7 @@ enum Request {
 struct Loaded {
     text: Option<encode::Text>,
     image: Option<embed::Image>,
-    index: Option<rank::Open>,
+    index: Option<rank::Opened>,
 }
 
 fn main() -> Result<()> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{Result, turns};
 
 /// An open index and its queries.
-pub(crate) struct Open {
+pub(crate) struct Opened {
     index: Index,
     queries: Vec<Features>,
 }
@@ -19,12 +19,12 @@ pub(crate) struct Open {
 /// The queries' file, beside the index: f32 values, lowest byte first.
 pub(crate) const QUERIES: &str = "queries.f32";
 
-impl Open {
+impl Opened {
     /// Opens the index in `folder` and the queries beside it.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let index = Index::open(folder)?;
         let queries = turns::features(&folder.join(QUERIES), index.dim())?;
-        Ok(Open { index, queries })
+        Ok(Opened { index, queries })
     }
 }
 
@@ -35,8 +35,8 @@ pub(crate) struct Reopen {
 }
 
 impl Reopen {
-    pub(crate) fn run(self, open: &mut Option<Open>) -> Result<Value> {
-        *open = Some(Open::open(&self.folder)?);
+    pub(crate) fn run(self, open: &mut Option<Opened>) -> Result<Value> {
+        *open = Some(Opened::open(&self.folder)?);
         Ok(json!({}))
     }
 }
@@ -54,8 +54,8 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
-    pub(crate) fn run(self, open: Option<&Open>) -> Result<Value> {
-        let Open { index, queries } = open.ok_or("rank: no table is built")?;
+    pub(crate) fn run(self, open: Option<&Opened>) -> Result<Value> {
+        let Opened { index, queries } = open.ok_or("rank: no table is built")?;
         let names: Vec<&str> = self.tables.iter().map(String::as_str).collect();
         let merged = index.merged(&names)?;
         let queries = queries.get(..self.queries).ok_or("rank: fewer queries were written")?;

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::rank::{Open, QUERIES};
+use crate::rank::{Opened, QUERIES};
 use crate::{Result, turns};
 
 /// An index to be built.
@@ -42,7 +42,7 @@ enum Kind {
 }
 
 impl Table {
-    pub(crate) fn run(self, index: &mut Option<Open>) -> Result<Value> {
+    pub(crate) fn run(self, index: &mut Option<Opened>) -> Result<Value> {
         *index = None;
         let rows = Seeded::new(self.dim, self.kind);
         let mut first = 0;
@@ -65,7 +65,7 @@ impl Table {
         let queries = rows.rows((0..self.queries).map(|n| (1 << 40) + n as u64).collect());
         let queries = Embeddings::new(self.dim, queries)?;
         turns::write(Some(&self.folder.join(QUERIES)), queries.as_slice())?;
-        *index = Some(Open::open(&self.folder)?);
+        *index = Some(Opened::open(&self.folder)?);
         Ok(json!({ "build_s": build_s, "bytes": report.bytes }))
     }
 }

@@ -178,7 +178,7 @@ mod tests {
         let mut ends = vec![journal.end];
         for (labels, first) in [(&["a", "b"][..], 1), (&["c"], 3), (&["d", "é"], 4)] {
             let rows: Vec<f16> = (first..).take(labels.len()).flat_map(|n| row(n * 16)).collect();
-            journal.append(labels, &rows).unwrap();
+            assert_eq!(journal.append(labels, &rows).unwrap().count(), labels.len());
             ends.push(journal.end);
         }
         ends
