@@ -19,8 +19,7 @@ def ranked(race, folder, rows, counts, rivals_to):
     """Milliseconds for each count of images and of threads over one index; rivals on all threads, in turns with ours."""
     points, few = [], {}
     if rows <= rivals_to:
-        found, _ = rankers(rows_of(folder, ['rows']), tiny=True)
-        few = {name: found[name] for name in ('PyTorch f32', 'FAISS fp16') if name in found}
+        few, _ = rankers(rows_of(folder, ['rows']), ('PyTorch f32', 'FAISS fp16'))
     for count in race.threads:
         ours = Ours(race.program, count); threads(count); ours.ask('open', folder=folder)
         queries = np.fromfile(f'{folder}/queries.f32', np.float32).reshape(-1, DIM)

@@ -48,31 +48,28 @@ def rows_of(index, tables):
         for shard in sorted(glob.glob(f'{glob.escape(index)}/{table}-*.safetensors')): parts.append(load_file(shard)['embeds'])
     return np.concatenate(parts)
 
-def rankers(half, tiny):
-    """Name -> ranks(queries, k) for each rival over f16 rows; what is not installed is left out and said."""
+def rankers(half, wanted=None):
+    """Name -> ranks(queries, k) for each rival over f16 rows, or for those `wanted`; and what is not installed."""
     import torch
     torch.set_grad_enabled(False)
-    found, missing = {}, []
-    full = half.astype(np.float32)
+    full, missing = half.astype(np.float32), []
     def product(dtype):
-        table = torch.from_numpy(full).to(dtype)
-        def rank(queries, k): return (torch.from_numpy(queries).to(dtype) @ table.T).topk(k)[1].numpy()
-        return rank
-    found['PyTorch f32'] = product(torch.float32)
-    found['PyTorch bf16 (not exact)'] = product(torch.bfloat16)
+        rows = torch.from_numpy(full).to(dtype)
+        return lambda queries, k: (torch.from_numpy(queries).to(dtype) @ rows.T).topk(k)[1].numpy()
+    makers = {'PyTorch f32': lambda: product(torch.float32), 'PyTorch bf16 (not exact)': lambda: product(torch.bfloat16)}
     try: import faiss
-    except ImportError: missing.append('FAISS: faiss-cpu is not installed')
+    except ImportError: missing.append('FAISS, for faiss-cpu is not installed')
     else:
         def searcher(index):
             if not index.is_trained: index.train(full)
             index.add(full)
             return lambda queries, k: index.search(queries, k)[1]
-        def coded(kind): return faiss.IndexScalarQuantizer(full.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-        found['FAISS flat'] = searcher(faiss.IndexFlatIP(full.shape[1]))
-        found['FAISS fp16'] = searcher(coded(faiss.ScalarQuantizer.QT_fp16))
-        found['FAISS 8 bit (not exact)'] = searcher(coded(faiss.ScalarQuantizer.QT_8bit))
-    if not tiny: found['clip-interrogator (not exact)'] = two_stage(full)
-    return found, missing
+        def coded(kind): return searcher(faiss.IndexScalarQuantizer(full.shape[1], kind, faiss.METRIC_INNER_PRODUCT))
+        makers |= {'FAISS flat': lambda: searcher(faiss.IndexFlatIP(full.shape[1])),
+                   'FAISS fp16': lambda: coded(faiss.ScalarQuantizer.QT_fp16),
+                   'FAISS 8 bit (not exact)': lambda: coded(faiss.ScalarQuantizer.QT_8bit)}
+    makers['clip-interrogator (not exact)'] = lambda: two_stage(full)
+    return {name: make() for name, make in makers.items() if wanted is None or name in wanted}, missing
 
 def two_stage(full, chunk=2048):
     """clip-interrogator's rank: a chunk at a time, the best of each, then the best of those. One image."""

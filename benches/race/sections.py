@@ -90,7 +90,7 @@ def rank(race):
         queries = np.fromfile(f'{folder}/queries.f32', np.float32).reshape(64, 512)
         for names, shapes in ((['flavors'], [(1, 3), (64, 3)]), (['flavors', 'others'], [(1, min(2048, size.rows))])):
             half = rows_of(folder, names)
-            found, missing = rankers(half, tiny=race.quick)
+            found, missing = rankers(half)
             exact = queries @ half.astype(np.float32).T
             for count, k in shapes:
                 own = {'interrogate': lambda: ours.ask('rank', tables=names, queries=count, k=k, runs=size.runs)['ms']}

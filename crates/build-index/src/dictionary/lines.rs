@@ -91,6 +91,11 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
+    /// No label yet, and room for `bytes` of them: what grows is copied.
+    fn with_capacity(bytes: usize) -> Self {
+        Distinct { texts: Texts::with_capacity(bytes), ..Distinct::default() }
+    }
+
     /// Takes the label of `line`, which consists of `parts`, unless it has come
     /// before: that is found.
     pub(super) fn push(
@@ -141,7 +146,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, Refused> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Refused::Utf16);
     }
-    let mut read = Read { lines: 0, labels: Distinct::default(), findings: Vec::new() };
+    let labels = Distinct::with_capacity(bytes.len());
+    let mut read = Read { lines: 0, labels, findings: Vec::new() };
     let text = bytes.strip_prefix(b"\xef\xbb\xbf");
     if text.is_some() {
         read.findings.push(Finding { line: 1, flaw: Flaw::ByteOrderMark });

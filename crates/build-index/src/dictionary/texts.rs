@@ -14,6 +14,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// No text, and room for `bytes` of them.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Texts { text: String::with_capacity(bytes), ends: Vec::new() }
+    }
+
     /// Appends the parts of one text; `None`, and nothing is appended, where all
     /// would be more than 4 GiB.
     pub(crate) fn push(&mut self, parts: &[&str]) -> Option<()> {
