@@ -18,7 +18,7 @@ class Ours:
     """benches/race/main.rs on so many threads; `ask` sends a request and waits for its answer."""
     def __init__(self, program, threads):
         env = dict(os.environ, RAYON_NUM_THREADS=str(threads))
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
+        self.process = subprocess.Popen([program, 'answer'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
 
     def ask(self, do, **request):
         self.process.stdin.write(json.dumps(dict(request, do=do)) + '\n')
