@@ -59,7 +59,7 @@ HEADS = dict(
     labels='### More labels\n\n`build-index` from nothing, the whole process. Operations are those of the dense products when every prefix is computed once.')
 
 def whole(result, drawn):
-    parts = ['# The race\n', 'Written by `benches/race/race.py`; not by hand. All sides took turns on one machine in one run: ours, a rival, ours, the next. Medians. Compare within this page alone.\n']
+    parts = ['# The race\n', 'Written by `benches/race/race.py`; not by hand. All sides took turns on one machine in one run: ours, a rival, ours, the next. Medians; "ours is faster by" sets the first line of a table against each other one, by what is done a second. Compare within this page alone.\n']
     if result['quick']: parts.append('**A quick run over a little of everything: it shows that the script works. None of its figures says how fast anything is.**\n')
     parts += [setting(result) + '\n', '## Sections\n'] + [section(part) for part in result['sections']]
     if result['curves']: parts.append('## Curves\n')
