@@ -176,7 +176,7 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
         let folder = index();
         forge(folder.path(), ".safetensors", |bytes| {
             let at = bytes.len() - 40 * 4 - 8; // the last row of four values, before the codes
-            bytes[at..].fill(0);
+            bytes[at..at + 8].fill(0);
             bytes[at..at + 2].copy_from_slice(&bits.to_le_bytes());
         });
         let error = verify_error(folder.path());
@@ -185,7 +185,7 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
     }
 }
 
-/// The last shard's mean (4), scales (40) and slack (40) lie before the rows, and the
+/// A shard's mean (4), scales (40) and slack (40) lie before the rows, and the
 /// codes behind them.
 #[test]
 fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {

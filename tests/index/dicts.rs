@@ -57,7 +57,8 @@ fn the_tables_are_clip_interrogator_s_label_for_label() {
     let digest = |table: &str| {
         let all = all();
         let dictionary = all.iter().find(|dictionary| dictionary.table() == table).unwrap();
-        Digest::of(dictionary.labels().join(",").as_bytes()).to_string()
+        let labels: Vec<&str> = dictionary.labels().iter().collect();
+        Digest::of(labels.join(",").as_bytes()).to_string()
     };
     for (table, start) in [
         ("artists", "d27dcd8c"),

@@ -10,7 +10,6 @@
 //! one is a block: the length of its label table, the table (as in a label
 //! file), and the rows.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -37,38 +36,42 @@ pub(crate) struct Journal {
     end: u64,
     /// Bytes of a row.
     stride: usize,
-    /// Where the row of each label lies in the file.
-    rows: HashMap<String, u64>,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, or begins one. Reads all of it.
+    /// Opens the journal in `folder`, or begins one. Reads all of it, a record at a
+    /// time, and tells `found` each label with the byte at which its row begins.
     ///
     /// # Errors
     /// [`LibraryError::Io`].
-    pub(crate) fn open(folder: &Path, fingerprint: &str, dim: usize) -> Result<Self> {
+    pub(crate) fn open(
+        folder: &Path,
+        fingerprint: &str,
+        dim: usize,
+        mut found: impl FnMut(&str, u64),
+    ) -> Result<Self> {
         let path = folder.join(JOURNAL);
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = open.map_err(LibraryError::io("write", &path))?;
-        let mut journal = Journal { path, file, end: 0, stride: dim * 2, rows: HashMap::new() };
+        let mut journal = Journal { path, file, end: 0, stride: dim * 2 };
         let head = format!("label-index journal 1\n{fingerprint}\n{dim}\n");
         let io = |action| LibraryError::io(action, &journal.path);
         let size = journal.file.metadata().map_err(io("read"))?.len();
         let mut reader = BufReader::with_capacity(1 << 20, &journal.file);
-        let mut blocks = Vec::new();
         let mut end = 0;
         while let Some(payload) = read_record(&mut reader, size - end).map_err(io("read"))? {
             if end == 0 && payload != head.as_bytes() {
                 break;
             }
             if end > 0 {
-                let Some(block) = read_block(&payload, journal.stride) else { break };
-                blocks.extend(block.into_iter().map(|(label, at)| (label, end + 8 + at)));
+                let found = |label: &str, at| found(label, end + 8 + at);
+                if read_block(&payload, journal.stride, found).is_none() {
+                    break;
+                }
             }
             end += FRAME + payload.len() as u64;
         }
         journal.end = end;
-        journal.rows.extend(blocks);
         // What is behind the last whole record is the torn tail of a build that
         // died, or a journal of another model.
         journal.file.set_len(end).map_err(io("write"))?;
@@ -78,27 +81,23 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Whether the row of `label` is in it.
-    pub(crate) fn contains(&self, label: &str) -> bool {
-        self.rows.contains_key(label)
-    }
-
-    /// Appends a block, `rows` being those of `labels`. It is on the disk when
-    /// this returns.
-    pub(crate) fn append(&mut self, labels: &[&str], rows: &[f16]) -> Result<()> {
+    /// Appends a block, `rows` being those of `labels`: the byte at which each row
+    /// begins. It is on the disk when this returns.
+    pub(crate) fn append(
+        &mut self,
+        labels: &[&str],
+        rows: &[f16],
+    ) -> Result<impl Iterator<Item = u64> + use<>> {
         let table = pack_labels(&self.path, labels.iter().copied())?;
         let length = (table.len() as u64).to_le_bytes();
         let start = self.end + 8 + 8 + table.len() as u64;
         self.append_record(&[&length, &table[..], rows.as_bytes()].concat())?;
-        let at = |row: usize| start + (row * self.stride) as u64;
-        self.rows
-            .extend(labels.iter().enumerate().map(|(row, label)| (label.to_string(), at(row))));
-        Ok(())
+        Ok((start..).step_by(self.stride).take(labels.len()))
     }
 
-    /// Maps what is in it, for the rows to be copied from.
-    pub(crate) fn map(&self) -> Result<Map<'_>> {
-        Ok(Map { bytes: Mmap::open(&self.path)?, journal: self })
+    /// Maps the file, for rows to be copied from.
+    pub(crate) fn map(&self) -> Result<Mmap> {
+        Ok(Mmap::open(&self.path)?)
     }
 
     fn append_record(&mut self, payload: &[u8]) -> Result<()> {
@@ -112,22 +111,6 @@ impl Journal {
         write().map_err(LibraryError::io("write", &self.path))?;
         self.end += record.len() as u64;
         Ok(())
-    }
-}
-
-/// A journal's rows where they lie.
-pub(crate) struct Map<'a> {
-    bytes: Mmap,
-    journal: &'a Journal,
-}
-
-impl Map<'_> {
-    /// Each label with its row: f16, lowest byte first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        // No label of the journal is without its bytes: `open` has read them and
-        // `append` has written them.
-        let row = |at: u64| self.bytes.as_ref().get(at as usize..)?.get(..self.journal.stride);
-        self.journal.rows.iter().filter_map(move |(label, &at)| Some((&label[..], row(at)?)))
     }
 }
 
@@ -161,8 +144,9 @@ fn read_record(reader: &mut impl Read, left: u64) -> std::io::Result<Option<Vec<
     Ok((Digest::of(&payload).as_bytes() == &checksum).then_some(payload))
 }
 
-/// The labels of a block, each with the place of its row in the payload.
-fn read_block(payload: &[u8], stride: usize) -> Option<Vec<(String, u64)>> {
+/// Tells `found` the labels of a block, each with the place of its row in the
+/// payload; none of them, and `None`, where the payload is no block.
+fn read_block(payload: &[u8], stride: usize, mut found: impl FnMut(&str, u64)) -> Option<()> {
     let (length, rest) = payload.split_first_chunk::<8>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
     let (table, rows) = rest.split_at_checked(length)?;
@@ -170,11 +154,10 @@ fn read_block(payload: &[u8], stride: usize) -> Option<Vec<(String, u64)>> {
     if labels.len().checked_mul(stride) != Some(rows.len()) {
         return None;
     }
-    let start = 8 + length;
-    let place = |(row, label): (usize, interrogate::Result<&str>)| {
-        Some((label.ok()?.to_owned(), (start + row * stride) as u64))
-    };
-    labels.iter().enumerate().map(place).collect()
+    labels.iter().try_for_each(|label| label.ok().map(drop))?;
+    let places = (8 + length as u64..).step_by(stride.max(1));
+    labels.iter().flatten().zip(places).for_each(|(label, at)| found(label, at));
+    Some(())
 }
 
 #[cfg(test)]
@@ -191,27 +174,41 @@ mod tests {
 
     /// A journal of three blocks, and where each record of its file ends.
     fn three(folder: &Path) -> Vec<u64> {
-        let mut journal = Journal::open(folder, "f", DIM).unwrap();
+        let (mut journal, _) = open(folder);
         let mut ends = vec![journal.end];
         for (labels, first) in [(&["a", "b"][..], 1), (&["c"], 3), (&["d", "é"], 4)] {
             let rows: Vec<f16> = (first..).take(labels.len()).flat_map(|n| row(n * 16)).collect();
-            journal.append(labels, &rows).unwrap();
+            assert_eq!(journal.append(labels, &rows).unwrap().count(), labels.len());
             ends.push(journal.end);
         }
         ends
     }
 
-    fn contents(journal: &Journal) -> BTreeMap<String, Vec<u8>> {
+    /// The journal of the model `f`, and where it has the row of each label.
+    fn open(folder: &Path) -> (Journal, BTreeMap<String, u64>) {
+        open_as(folder, "f", DIM)
+    }
+
+    fn open_as(folder: &Path, model: &str, dim: usize) -> (Journal, BTreeMap<String, u64>) {
+        let mut places = BTreeMap::new();
+        let found = |label: &str, at| assert!(places.insert(label.to_owned(), at).is_none());
+        let journal = Journal::open(folder, model, dim, found).unwrap();
+        (journal, places)
+    }
+
+    /// Each label of it with its row.
+    fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let (journal, places) = open(folder);
         let map = journal.map().unwrap();
-        map.rows().map(|(label, row)| (label.to_owned(), row.to_vec())).collect()
+        let row = |at: u64| map.as_ref()[at as usize..][..DIM * 2].to_vec();
+        places.into_iter().map(|(label, at)| (label, row(at))).collect()
     }
 
     #[test]
     fn rows_come_back_after_it_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         three(folder.path());
-        let journal = Journal::open(folder.path(), "f", DIM).unwrap();
-        let rows = contents(&journal);
+        let rows = contents(folder.path());
         assert_eq!(rows.keys().collect::<Vec<_>>(), ["a", "b", "c", "d", "é"]);
         assert_eq!(rows["c"], row(48).as_bytes());
         assert_eq!(rows["é"], row(80).as_bytes());
@@ -225,13 +222,14 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
-            let mut journal = Journal::open(folder.path(), "f", DIM).unwrap();
+            let (mut journal, places) = open(folder.path());
             let blocks = ends.iter().filter(|&&end| end <= cut as u64).count().saturating_sub(1);
-            assert_eq!(journal.rows.len(), [0, 2, 3, 5][blocks], "cut at {cut}");
-            journal.append(&["new"], &row(7)).unwrap();
+            assert_eq!(places.len(), [0, 2, 3, 5][blocks], "cut at {cut}");
+            let at = journal.append(&["new"], &row(7)).unwrap().collect::<Vec<_>>();
             drop(journal);
-            let again = Journal::open(folder.path(), "f", DIM).unwrap();
-            assert_eq!(contents(&again)["new"], row(7).as_bytes(), "cut at {cut}");
+            let places = open(folder.path()).1;
+            assert_eq!((&at[..], places.len()), (&[places["new"]][..], [1, 3, 4, 6][blocks]));
+            assert_eq!(contents(folder.path())["new"], row(7).as_bytes(), "cut at {cut}");
         }
     }
 
@@ -245,9 +243,9 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            let journal = Journal::open(folder.path(), "f", DIM).unwrap();
+            let places = open(folder.path()).1;
             let blocks = ends.iter().filter(|&&end| end <= at as u64).count().saturating_sub(1);
-            assert_eq!(journal.rows.len(), [0, 2, 3, 5][blocks], "byte {at}");
+            assert_eq!(places.len(), [0, 2, 3, 5][blocks], "byte {at}");
         }
     }
 
@@ -256,8 +254,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (fingerprint, dim) in [("g", DIM), ("f", DIM + 1)] {
             three(folder.path());
-            assert_eq!(Journal::open(folder.path(), fingerprint, dim).unwrap().rows.len(), 0);
-            assert_eq!(Journal::open(folder.path(), "f", DIM).unwrap().rows.len(), 0);
+            assert!(open_as(folder.path(), fingerprint, dim).1.is_empty());
+            assert!(open(folder.path()).1.is_empty());
         }
     }
 

@@ -28,7 +28,7 @@
 //! # let (dicts, folder) = (scratch.join("mediums.txt"), scratch.join("index"));
 //! # std::fs::write(&dicts, "oil painting\na photo\n\na photo\n").unwrap();
 //! let dictionaries = build_index::open_all(&[dicts])?;
-//! assert_eq!(dictionaries[0].labels(), ["oil painting", "a photo"]);
+//! assert_eq!(*dictionaries[0].labels(), ["oil painting", "a photo"]);
 //! assert_eq!(dictionaries[0].findings()[0].to_string(), "line 3: blank, left out");
 //!
 //! let builder = build_index::Builder::new(&encoder, "a-model", "its fingerprint");
@@ -53,9 +53,10 @@ pub mod meter;
 mod plan;
 mod report;
 pub mod talk;
+mod vocabulary;
 mod writer;
 
 pub use build::{Builder, Progress};
-pub use dictionary::{Dictionary, Finding, Flaw, open_all};
+pub use dictionary::{Dictionary, Finding, Flaw, Texts, open_all};
 pub use error::{Error, Result};
 pub use report::{Report, TableReport};

@@ -4,12 +4,12 @@
 //! an earlier build came: a row may depend on the rows beside it by rounding,
 //! and a build that goes on must give the bytes of one that was never stopped.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use interrogate::encoder::{TextEncoder, Tokens};
 
 use crate::Result;
+use crate::vocabulary::Vocabulary;
 
 /// Labels tokenized in one call.
 const PIECE: usize = 4096;
@@ -17,45 +17,52 @@ const PIECE: usize = 4096;
 /// Labels to encode in the order of their token sequences: labels that begin
 /// alike stand together, so that an encoder need compute but once what they
 /// share.
+///
+/// Memory: four bytes a token, and 16 a label.
 pub(crate) struct Plan<'a> {
-    labels: Vec<&'a str>,
-    /// The sequence of each label.
+    vocabulary: &'a Vocabulary<'a>,
+    /// The labels' numbers, in the order of the dictionaries.
+    numbers: Vec<u32>,
+    /// The sequence of each.
     tokens: Tokens,
+    /// Places in `numbers`, in the order of the sequences.
+    order: Vec<u32>,
     block: usize,
 }
 
 impl<'a> Plan<'a> {
-    /// Plans the labels that are not `known`, each once, in blocks of `block`.
-    /// `progress` hears how many of how many are tokenized, and may stop it:
-    /// then there is no plan.
+    /// Plans the labels of `vocabulary` that are not `known`, each once, in blocks
+    /// of `block`. `progress` hears how many of how many are tokenized, and may
+    /// stop it: then there is no plan.
     pub(crate) fn new(
         encoder: &dyn TextEncoder,
-        labels: impl Iterator<Item = &'a str>,
-        known: impl Fn(&str) -> bool,
+        vocabulary: &'a Vocabulary<'a>,
+        known: impl Fn(u32) -> bool,
         block: usize,
         mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<ControlFlow<(), Self>> {
-        let mut seen = HashSet::new();
-        let labels: Vec<&str> =
-            labels.filter(|label| !known(label) && seen.insert(*label)).collect();
+        let mut numbers = Vec::with_capacity(vocabulary.distinct());
+        numbers.extend(vocabulary.numbers().filter(|&number| !known(number)));
         let mut tokens = Tokens::new();
-        for piece in labels.chunks(PIECE) {
-            encoder.tokenize(piece)?.iter().for_each(|ids| tokens.push(ids));
-            if progress(tokens.len(), labels.len()).is_break() {
+        for piece in numbers.chunks(PIECE) {
+            let labels: Vec<&str> = piece.iter().map(|&n| vocabulary.label(n)).collect();
+            encoder.tokenize(&labels)?.iter().for_each(|ids| tokens.push(ids));
+            if progress(tokens.len(), numbers.len()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        let mut order: Vec<(&[u32], &str)> = tokens.iter().zip(labels).collect();
-        order.sort_unstable();
-        let mut sorted = Tokens::new();
-        order.iter().for_each(|(ids, _)| sorted.push(ids));
-        let labels = order.into_iter().map(|(_, label)| label).collect();
-        Ok(ControlFlow::Continue(Plan { labels, tokens: sorted, block: block.max(1) }))
+        let mut order: Vec<u32> = (0..numbers.len() as u32).collect(); // numbers are u32, each once
+        let key = |at: u32| {
+            let at = at as usize;
+            (tokens.get(at).unwrap_or_default(), vocabulary.label(numbers[at]))
+        };
+        order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+        Ok(ControlFlow::Continue(Plan { vocabulary, numbers, tokens, order, block: block.max(1) }))
     }
 
     /// Number of labels.
     pub(crate) fn len(&self) -> usize {
-        self.labels.len()
+        self.numbers.len()
     }
 
     /// Number of tokens of all labels.
@@ -63,56 +70,60 @@ impl<'a> Plan<'a> {
         self.tokens.total()
     }
 
-    /// The blocks in order: labels, and the rows of `sequences` that are theirs.
+    /// The blocks in order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
-        let block = |(i, labels)| Block { plan: self, start: i * self.block, labels };
-        self.labels.chunks(self.block).enumerate().map(block)
+        let block = |start| {
+            let end = self.len().min(start + self.block);
+            Block { plan: self, range: start..end }
+        };
+        (0..self.len()).step_by(self.block).map(block)
     }
 }
 
 /// Labels that are encoded in one call.
 pub(crate) struct Block<'a> {
     plan: &'a Plan<'a>,
-    start: usize,
-    labels: &'a [&'a str],
+    range: Range<usize>,
 }
 
 impl<'a> Block<'a> {
     /// Number of its labels.
     pub(crate) fn len(&self) -> usize {
-        self.labels.len()
+        self.range.len()
     }
 
     /// Number of their tokens.
     pub(crate) fn tokens(&self) -> usize {
-        self.sequences().map(<[u32]>::len).sum()
+        self.labels().map(|(_, ids)| ids.len()).sum()
     }
 
     /// Its labels that are not `known`, and their sequences.
-    pub(crate) fn without(&self, known: impl Fn(&str) -> bool) -> (Vec<&'a str>, Tokens) {
+    pub(crate) fn without(&self, known: impl Fn(u32) -> bool) -> (Vec<&'a str>, Tokens) {
         let (mut labels, mut tokens) = (Vec::new(), Tokens::new());
-        for (label, ids) in self.labels.iter().zip(self.sequences()) {
-            if !known(label) {
-                labels.push(*label);
-                tokens.push(ids);
-            }
+        for (number, ids) in self.labels().filter(|&(number, _)| !known(number)) {
+            labels.push(self.plan.vocabulary.label(number));
+            tokens.push(ids);
         }
         (labels, tokens)
     }
 
-    fn sequences(&self) -> impl Iterator<Item = &'a [u32]> {
-        let plan = self.plan;
-        // The plan has a sequence for each label.
-        let sequence = move |row| plan.tokens.get(row).unwrap_or_default();
-        (self.start..self.start + self.labels.len()).map(sequence)
+    /// The number of each label, and its sequence.
+    fn labels(&self) -> impl Iterator<Item = (u32, &'a [u32])> {
+        let Plan { numbers, tokens, order, .. } = self.plan;
+        // The plan has a number and a sequence for each place.
+        let label = |&at: &u32| (numbers[at as usize], tokens.get(at as usize).unwrap_or_default());
+        order[self.range.clone()].iter().map(label)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use interrogate::encoder::Embeddings;
 
     use super::*;
+    use crate::Dictionary;
 
     /// A label's tokens are its bytes.
     struct Bytes;
@@ -133,44 +144,64 @@ mod tests {
         }
     }
 
-    fn plan<'a>(labels: &[&'a str], known: &[&str], block: usize) -> Plan<'a> {
+    /// The plan over a dictionary of `labels`, told by its blocks' labels.
+    fn planned(labels: &[&str], known: &[&str], block: usize, see: impl FnOnce(Plan<'_>)) {
         let go_on = |_, _| ControlFlow::Continue(());
-        let known = |label: &str| known.contains(&label);
-        match Plan::new(&Bytes, labels.iter().copied(), known, block, go_on).unwrap() {
-            ControlFlow::Continue(plan) => plan,
+        let dictionaries = dictionaries(labels);
+        let vocabulary = Vocabulary::new(&dictionaries).unwrap();
+        let is_known = |number| known.contains(&vocabulary.label(number));
+        match Plan::new(&Bytes, &vocabulary, is_known, block, go_on).unwrap() {
+            ControlFlow::Continue(plan) => see(plan),
             ControlFlow::Break(()) => unreachable!("it was told to go on"),
         }
     }
 
+    /// Two dictionaries, the second one of the last label.
+    fn dictionaries(labels: &[&str]) -> [Dictionary; 2] {
+        let parse = |name: &str, labels: &[&str]| {
+            Dictionary::parse(Path::new(name), labels.join("\n").as_bytes()).unwrap()
+        };
+        let (last, before) = labels.split_last().unwrap();
+        [parse("a.txt", before), parse("b.txt", &[last])]
+    }
+
+    fn blocks<'a>(plan: &'a Plan<'_>) -> Vec<(Vec<&'a str>, Tokens)> {
+        plan.blocks().map(|block| block.without(|_| false)).collect()
+    }
+
     #[test]
     fn what_begins_alike_stands_together_and_each_label_once() {
-        let plan = plan(&["bb", "ab", "c", "bb", "aaa", "old"], &["old"], 2);
-        let blocks: Vec<_> = plan.blocks().map(|block| block.labels.to_vec()).collect();
-        assert_eq!(blocks, [vec!["aaa", "ab"], vec!["bb", "c"]]);
-        assert_eq!((plan.len(), plan.tokens()), (4, 8));
+        planned(&["bb", "ab", "c", "aaa", "old", "bb"], &["old"], 2, |plan| {
+            let labels: Vec<_> = blocks(&plan).into_iter().map(|(labels, _)| labels).collect();
+            assert_eq!(labels, [vec!["aaa", "ab"], vec!["bb", "c"]]);
+            assert_eq!((plan.len(), plan.tokens()), (4, 8));
+        });
     }
 
     #[test]
     fn a_block_lends_what_is_missing_with_its_tokens() {
-        let plan = plan(&["b", "a", "cc", "dd"], &[], 3);
-        let blocks: Vec<_> = plan.blocks().collect();
-        let (labels, tokens) = blocks[0].without(|label| label == "a");
-        assert_eq!(labels, ["b", "cc"]);
-        assert_eq!(tokens.iter().collect::<Vec<_>>(), [&[98][..], &[99, 99]]);
-        assert_eq!(blocks[1].without(|_| false).0, ["dd"]);
+        planned(&["b", "a", "cc", "dd"], &[], 3, |plan| {
+            let all: Vec<_> = plan.blocks().collect();
+            let (labels, tokens) = all[0].without(|number| plan.vocabulary.label(number) == "a");
+            assert_eq!(labels, ["b", "cc"]);
+            assert_eq!(tokens.iter().collect::<Vec<_>>(), [&[98][..], &[99, 99]]);
+            assert_eq!(all[1].without(|_| false).0, ["dd"]);
+            assert_eq!((all[0].len(), all[0].tokens(), all[1].len()), (3, 4, 1));
+        });
     }
 
     #[test]
     fn the_order_of_the_labels_given_does_not_matter() {
-        let a = plan(&["x", "yy", "z"], &[], 2);
-        let b = plan(&["z", "x", "yy"], &[], 2);
-        assert_eq!((a.labels, a.tokens), (b.labels, b.tokens));
+        planned(&["x", "yy", "z"], &[], 2, |a| {
+            planned(&["z", "x", "yy"], &[], 2, |b| assert_eq!(blocks(&a), blocks(&b)));
+        });
     }
 
     #[test]
     fn it_stops_when_told() {
         let stop = |_, _| ControlFlow::Break(());
-        let plan = Plan::new(&Bytes, ["a"].into_iter(), |_| false, 2, stop).unwrap();
-        assert!(plan.is_break());
+        let dictionaries = dictionaries(&["a", "b"]);
+        let vocabulary = Vocabulary::new(&dictionaries).unwrap();
+        assert!(Plan::new(&Bytes, &vocabulary, |_| false, 2, stop).unwrap().is_break());
     }
 }

@@ -12,11 +12,12 @@ use interrogate::index::format::{MANIFEST, labels_name};
 use interrogate::index::{Digest, FileEntry, Manifest, pack_labels};
 
 use crate::Result;
+use crate::dictionary::Texts;
 use crate::durable::{Draft, sync_folder};
 
 /// Writes a table's label file in `folder`.
-pub(crate) fn write_labels(folder: &Path, table: &str, labels: &[String]) -> Result<FileEntry> {
-    let bytes = pack_labels(folder, labels.iter().map(String::as_str))?;
+pub(crate) fn write_labels(folder: &Path, table: &str, labels: &Texts) -> Result<FileEntry> {
+    let bytes = pack_labels(folder, labels.iter())?;
     let sha256 = Digest::of(&bytes);
     let mut draft = Draft::create(folder)?;
     draft.write(&bytes)?;

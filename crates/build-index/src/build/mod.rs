@@ -1,6 +1,7 @@
 //! The build itself: what is known, what is encoded, what is written, in order.
 
 mod progress;
+mod rows;
 mod tables;
 
 pub use progress::Progress;
@@ -17,7 +18,6 @@ use interrogate::index::format::{MAX_SHARDS, is_index_file};
 use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
 use interrogate::nn::Precision;
 use interrogate::{Error as LibraryError, Result as LibraryResult};
-use zerocopy::IntoBytes;
 
 use crate::dictionary::each_table_once;
 use crate::durable::{self, TEMPORARY};
@@ -25,9 +25,11 @@ use crate::journal::{self, Journal};
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::report::{Report, TableReport};
+use crate::vocabulary::Vocabulary;
 use crate::writer::write_manifest;
 use crate::{Dictionary, Error, Result};
-use tables::{Rows, Tables};
+use rows::{Places, Rows};
+use tables::Tables;
 
 /// Rows of a shard unless said otherwise: 32 MiB at 512 values a row.
 const SHARD_ROWS: usize = 32_768;
@@ -84,8 +86,9 @@ impl<'a> Builder<'a> {
     /// `progress` is called after each piece of work; where it breaks, the build
     /// stops with [`Error::Stopped`], and what was encoded is kept.
     ///
-    /// Same dictionaries, same encoder: same bytes in every file. Memory: the
-    /// labels and their tokens; rows stay on the disk.
+    /// Same dictionaries, same encoder: same bytes in every file. Memory: some 35
+    /// bytes a label, and four for each of its tokens, beside the dictionaries and
+    /// what the encoder takes; rows stay on the disk.
     ///
     /// # Errors
     /// [`Error::TableTwice`] and [`Error::Shards`] before anything is done,
@@ -106,35 +109,36 @@ impl<'a> Builder<'a> {
             Ok(old) => (old, None),
             Err(why) => (None, Some(why)),
         };
-        let mut known = Rows::new();
+        let vocabulary = Vocabulary::new(dictionaries)?;
+        let mut places = Places::new(&vocabulary);
         if let Some(index) = &old {
-            keep_rows(index, &mut known)?;
+            places.keep(index)?;
         }
 
-        let labels = || dictionaries.iter().flat_map(Dictionary::labels).map(String::as_str);
         let tokenizing = |labels, total| progress(Progress::Tokenizing { labels, total });
-        let is_known = |label: &str| known.contains_key(label);
-        let plan = Plan::new(self.encoder, labels(), is_known, self.block, tokenizing)?;
+        let is_known = |number| places.has(number);
+        let plan = Plan::new(self.encoder, &vocabulary, is_known, self.block, tokenizing)?;
         let Continue(plan) = plan else {
-            return Err(Error::Stopped { done: 0, total: labels().count() });
+            return Err(Error::Stopped { done: 0, total: vocabulary.len() });
         };
-        let reused = labels().collect::<HashSet<_>>().len() - plan.len();
+        let planned = plan.len();
         let mut journal = None;
         let mut encoded = Encoded::default();
-        if plan.len() > 0 {
-            let journal = journal.insert(self.open_journal(folder)?);
-            encoded = self.encode(&plan, journal, &mut progress)?;
+        if planned > 0 {
+            let journal = journal.insert(self.open_journal(folder, &mut places)?);
+            encoded = self.encode(&plan, journal, &mut places, &mut progress)?;
         }
+        drop(plan); // its tokens are not needed any more, and take room
         let map = journal.as_ref().map(Journal::map).transpose()?;
-        known.extend(map.iter().flat_map(|map| map.rows()));
+        let rows = Rows::new(&places, old.as_ref(), map.as_ref(), self.encoder.dim());
 
         let tables = Tables { folder, dim: self.encoder.dim(), shard_rows: self.shard_rows };
-        let tables = tables.write(dictionaries, &known, &mut progress)?;
+        let tables = tables.write(dictionaries, &rows, &mut progress)?;
         let manifest = Manifest::new(self.model.clone(), self.encoder.dim(), tables);
         let manifest_bytes = write_manifest(folder, &manifest)?;
         // The manifest stands: what is left of the build and of the index before
         // can go. (Some systems remove no file that is mapped.)
-        drop(known);
+        drop(rows);
         drop(map);
         drop(old);
         journal::remove(folder)?;
@@ -144,10 +148,10 @@ impl<'a> Builder<'a> {
             folder: folder.to_owned(),
             model: self.model.id.clone(),
             tables: manifest.tables().iter().map(TableReport::of).collect(),
-            labels: labels().count(),
+            labels: vocabulary.len(),
             encoded: encoded.labels,
-            resumed: plan.len() - encoded.labels,
-            reused,
+            resumed: planned - encoded.labels,
+            reused: vocabulary.distinct() - planned,
             tokens: encoded.tokens,
             bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
             elapsed: start.elapsed(),
@@ -191,26 +195,30 @@ impl<'a> Builder<'a> {
         Ok(Some(index))
     }
 
-    fn open_journal(&self, folder: &Path) -> Result<Journal> {
+    /// Opens the journal; the rows that it holds get their places.
+    fn open_journal(&self, folder: &Path, places: &mut Places<'_>) -> Result<Journal> {
         let ModelEntry { fingerprint, precision, .. } = &self.model;
         let tag = [fingerprint, precision.as_deref().unwrap_or_default()].join(" ");
-        Journal::open(folder, tag.trim_end(), self.encoder.dim())
+        let found = |label: &str, at| places.journaled(label, at);
+        Journal::open(folder, tag.trim_end(), self.encoder.dim(), found)
     }
 
-    /// Encodes what of `plan` is not in the journal yet, into the journal.
+    /// Encodes what of `plan` has no place yet, into the journal.
     fn encode(
         &self,
         plan: &Plan<'_>,
         journal: &mut Journal,
+        places: &mut Places<'_>,
         progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Encoded> {
         let mut encoded = Encoded::default();
         let (mut done, mut tokens_done) = (0, 0);
         let (total, total_tokens) = (plan.len(), plan.tokens());
         for block in plan.blocks() {
-            let (labels, tokens) = block.without(|label| journal.contains(label));
+            let (labels, tokens) = block.without(|number| places.has(number));
             if !labels.is_empty() {
-                journal.append(&labels, &self.embed(&tokens)?)?;
+                let rows = journal.append(&labels, &self.embed(&tokens)?)?;
+                labels.iter().zip(rows).for_each(|(label, at)| places.journaled(label, at));
                 encoded.labels += labels.len();
                 encoded.tokens += tokens.total();
             }
@@ -245,17 +253,6 @@ impl<'a> Builder<'a> {
 struct Encoded {
     labels: usize,
     tokens: usize,
-}
-
-/// The rows of an index that stands, to be kept.
-fn keep_rows<'a>(index: &'a Index, known: &mut Rows<'a>) -> Result<()> {
-    for table in index.tables() {
-        let rows = table.rows().into_iter().flat_map(|rows| rows.chunks_exact(table.dim()));
-        for (label, row) in table.labels().zip(rows) {
-            known.insert(label?, row.as_bytes());
-        }
-    }
-    Ok(())
 }
 
 /// Removes what belonged to the index before and is not in the new one.

@@ -1,6 +1,5 @@
 //! Tables from dictionaries and the rows of their labels.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -10,11 +9,10 @@ use interrogate::index::{Digest, ShardEntry, TableEntry};
 use zerocopy::IntoBytes;
 
 use super::Progress;
+use super::rows::Rows;
+use crate::dictionary::Chunk;
 use crate::writer::{write_labels, write_shard};
 use crate::{Dictionary, Error, Result};
-
-/// Where the row of each label lies: f16, lowest byte first.
-pub(super) type Rows<'a> = HashMap<&'a str, &'a [u8]>;
 
 /// Where tables are written, and in what shape.
 pub(super) struct Tables<'a> {
@@ -39,7 +37,7 @@ impl Tables<'_> {
             let count = labels.len().div_ceil(self.shard_rows);
             let mut shards = Vec::new();
             for (number, labels) in labels.chunks(self.shard_rows).enumerate() {
-                shards.push(self.write_shard(name, (number, count), labels, rows)?);
+                shards.push(self.write_shard(name, (number, count), &labels, rows)?);
                 written += labels.len();
                 if progress(Progress::Writing { rows: written, total }).is_break() {
                     return Err(Error::Stopped { done: total, total });
@@ -49,7 +47,7 @@ impl Tables<'_> {
                 name: name.to_owned(),
                 labels: labels.len(),
                 top: dictionary.top(),
-                dictionary: Digest::of_labels(labels.iter().map(String::as_str)),
+                dictionary: Digest::of_labels(labels.iter()),
                 label_file: write_labels(self.folder, name, labels)?,
                 shards,
             });
@@ -61,14 +59,13 @@ impl Tables<'_> {
         &self,
         table: &str,
         (number, count): (usize, usize),
-        labels: &[String],
+        labels: &Chunk<'_>,
         rows: &Rows<'_>,
     ) -> Result<ShardEntry> {
         let mut values = vec![f16::ZERO; labels.len() * self.dim];
         for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
-            let lost = || Error::RowLost { label: label.clone() };
-            let row = rows.get(&label[..]).ok_or_else(lost)?;
-            values.as_mut_bytes().copy_from_slice(row);
+            let lost = || Error::RowLost { label: label.to_owned() };
+            values.as_mut_bytes().copy_from_slice(rows.get(label).ok_or_else(lost)?);
         }
         let name = |sha256: &_| shard_name(table, number, count, sha256);
         write_shard(self.folder, self.dim, &values, name)

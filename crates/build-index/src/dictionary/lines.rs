@@ -6,9 +6,13 @@
 //! before are left out; a label with U+FFFD, the sign of an earlier loss, is
 //! kept. All but line ends and stripped space is reported.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::Texts;
 
 /// Something noticed in a dictionary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,21 +62,92 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A file's labels, with the line of each, and what was noticed.
+/// What a file holds.
 pub(super) struct Read {
     /// Lines of the file.
     pub(super) lines: usize,
-    pub(super) labels: Vec<(usize, String)>,
+    /// The labels that come for the first time, in order.
+    pub(super) labels: Distinct,
+    /// What was noticed.
     pub(super) findings: Vec<Finding>,
 }
 
-/// Reads the lines of a file; `None` where it is UTF-16, whose lines would pass
-/// for labels full of NUL.
-pub(super) fn read(bytes: &[u8]) -> Option<Read> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return None;
+/// Why a file cannot be read.
+pub(super) enum Refused {
+    /// It is UTF-16, whose lines would pass for labels full of NUL.
+    Utf16,
+    /// Its labels are more than 4 GiB together.
+    TooLong,
+}
+
+/// Labels, each once, with the line that each is kept from.
+#[derive(Default)]
+pub(super) struct Distinct {
+    texts: Texts,
+    lines: Vec<u32>,
+    /// The number of each label, by its hash.
+    numbers: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Distinct {
+    /// No label yet, and room for `bytes` of them: what grows is copied.
+    fn with_capacity(bytes: usize) -> Self {
+        Distinct { texts: Texts::with_capacity(bytes), ..Distinct::default() }
     }
-    let mut read = Read { lines: 0, labels: Vec::new(), findings: Vec::new() };
+
+    /// Takes the label of `line`, which consists of `parts`, unless it has come
+    /// before: that is found.
+    pub(super) fn push(
+        &mut self,
+        line: usize,
+        parts: &[&str],
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Refused> {
+        let Distinct { texts, lines, numbers, hasher } = self;
+        let number = u32::try_from(texts.len()).map_err(|_| Refused::TooLong)?;
+        texts.push(parts).ok_or(Refused::TooLong)?;
+        let text = |number: u32| texts.get(number as usize).unwrap_or_default();
+        let hash = |number: u32| hasher.hash_one(text(number));
+        let same = |&other: &u32| text(other) == text(number);
+        match numbers.entry(hash(number), same, |&other| hash(other)) {
+            Entry::Vacant(entry) => {
+                entry.insert(number);
+                lines.push(u32::try_from(line).map_err(|_| Refused::TooLong)?);
+            }
+            Entry::Occupied(entry) => {
+                let first = lines.get(*entry.get() as usize).map_or(0, |&line| line as usize);
+                let flaw = Flaw::Duplicate { label: text(number).to_owned(), first };
+                findings.push(Finding { line, flaw });
+                texts.pop();
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels, each with its line.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines.iter().map(|&line| line as usize).zip(self.texts.iter())
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The labels alone.
+    pub(super) fn into_texts(self) -> Texts {
+        self.texts
+    }
+}
+
+/// Reads the lines of a file.
+pub(super) fn read(bytes: &[u8]) -> Result<Read, Refused> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Refused::Utf16);
+    }
+    let labels = Distinct::with_capacity(bytes.len());
+    let mut read = Read { lines: 0, labels, findings: Vec::new() };
     let text = bytes.strip_prefix(b"\xef\xbb\xbf");
     if text.is_some() {
         read.findings.push(Finding { line: 1, flaw: Flaw::ByteOrderMark });
@@ -89,33 +164,13 @@ pub(super) fn read(bytes: &[u8]) -> Option<Read> {
             Ok(_) => None,
         };
         read.findings.extend(flaw.map(|flaw| Finding { line, flaw }));
-        if let Ok(label) = label.map(str::to_owned)
+        if let Ok(label) = label
             && !label.is_empty()
         {
-            read.labels.push((line, label));
+            read.labels.push(line, &[label], &mut read.findings)?;
         }
     }
-    Some(read)
-}
-
-/// The labels that come for the first time, in order; the others are found.
-pub(super) fn without_duplicates(
-    labels: Vec<(usize, String)>,
-    findings: &mut Vec<Finding>,
-) -> Vec<(usize, String)> {
-    let mut first_lines = HashMap::with_capacity(labels.len());
-    let mut duplicate = vec![false; labels.len()];
-    for ((line, label), duplicate) in labels.iter().zip(&mut duplicate) {
-        match first_lines.entry(label.as_str()) {
-            Entry::Vacant(entry) => _ = entry.insert(*line),
-            Entry::Occupied(first) => {
-                *duplicate = true;
-                let flaw = Flaw::Duplicate { label: label.clone(), first: *first.get() };
-                findings.push(Finding { line: *line, flaw });
-            }
-        }
-    }
-    labels.into_iter().zip(duplicate).filter(|(_, d)| !d).map(|(label, _)| label).collect()
+    Ok(read)
 }
 
 /// The lines without their ends.
@@ -139,9 +194,8 @@ mod tests {
     use super::*;
 
     fn labels(bytes: &[u8]) -> (Vec<String>, Vec<String>) {
-        let Read { labels, mut findings, .. } = read(bytes).unwrap();
-        let labels = without_duplicates(labels, &mut findings);
-        let labels = labels.into_iter().map(|(_, label)| label).collect();
+        let Ok(Read { labels, findings, .. }) = read(bytes) else { panic!("refused") };
+        let labels = labels.iter().map(|(_, label)| label.to_owned()).collect();
         (labels, findings.iter().map(Finding::to_string).collect())
     }
 
@@ -190,7 +244,7 @@ mod tests {
 
     #[test]
     fn utf16_is_refused_whole() {
-        assert!(read(b"\xff\xfea\0\n\0").is_none());
-        assert!(read(b"\xfe\xff\0a").is_none());
+        assert!(matches!(read(b"\xff\xfea\0\n\0"), Err(Refused::Utf16)));
+        assert!(matches!(read(b"\xfe\xff\0a"), Err(Refused::Utf16)));
     }
 }

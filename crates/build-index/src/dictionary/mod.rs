@@ -7,17 +7,22 @@
 mod folder;
 mod lines;
 mod template;
+mod texts;
 
 pub(crate) use folder::each_table_once;
 pub use folder::open_all;
 pub use lines::{Finding, Flaw};
+pub(crate) use texts::Chunk;
+pub use texts::Texts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use interrogate::Error as LibraryError;
 use interrogate::index::format::is_table_name;
 
 use crate::{Error, Result};
+use lines::{Read, Refused};
 use template::Template;
 
 /// The labels of one table, and what was noticed when they were read.
@@ -26,7 +31,7 @@ pub struct Dictionary {
     path: PathBuf,
     table: String,
     top: Option<u32>,
-    labels: Vec<String>,
+    labels: Texts,
     findings: Vec<Finding>,
 }
 
@@ -37,12 +42,17 @@ impl Dictionary {
     /// that a prompt takes `N` labels of it. `artists.txt` and `sites.txt` hold
     /// names that labels are made of: see the crate's dicts/PROVENANCE.md.
     ///
+    /// Memory: the text of the labels and four bytes for each; while they are read
+    /// the file, too, and some 20 bytes more for each.
+    ///
     /// # Errors
     /// [`interrogate::Error::Io`] where the file cannot be read,
-    /// [`Error::TableName`], [`Error::Top`], [`Error::Utf16`], and
-    /// [`Error::NoLabel`] where no line is a label.
+    /// [`Error::TableName`], [`Error::Top`], [`Error::Utf16`],
+    /// [`Error::NoLabel`] where no line is a label, and
+    /// [`interrogate::Error::Mismatch`] where the labels are more than 4 GiB.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(interrogate::Error::io("read", path))?;
+        // Read and not mapped: people edit dictionaries in place.
+        let bytes = fs::read(path).map_err(LibraryError::io("read", path))?;
         Self::parse(path, &bytes)
     }
 
@@ -52,17 +62,20 @@ impl Dictionary {
     /// Those of [`open`](Self::open), reading aside.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let (name, top) = table_of(path)?;
-        let lines::Read { lines, labels, mut findings } =
-            lines::read(bytes).ok_or_else(|| Error::Utf16 { path: path.to_owned() })?;
-        let names = lines::without_duplicates(labels, &mut findings);
+        let refused = |refused| match refused {
+            Refused::Utf16 => Error::Utf16 { path: path.to_owned() },
+            Refused::TooLong => {
+                LibraryError::mismatch(path, "labels", "at most 4 GiB", "more").into()
+            }
+        };
+        let Read { lines, labels: names, mut findings } = lines::read(bytes).map_err(refused)?;
         if names.is_empty() {
             return Err(Error::NoLabel { path: path.to_owned(), lines, left_out: lines });
         }
         let template = Template::of(&name);
         let table = template.table().map_or(name, str::to_owned);
-        let labels = lines::without_duplicates(template.labels(names), &mut findings);
+        let labels = template.labels(names, &mut findings).map_err(refused)?.into_texts();
         findings.sort_by_key(|finding| finding.line);
-        let labels = labels.into_iter().map(|(_, label)| label).collect();
         Ok(Dictionary { path: path.to_owned(), table, top, labels, findings })
     }
 
@@ -82,7 +95,7 @@ impl Dictionary {
     }
 
     /// The labels, each once, in the order of the file.
-    pub fn labels(&self) -> &[String] {
+    pub fn labels(&self) -> &Texts {
         &self.labels
     }
 
@@ -154,7 +167,7 @@ mod tests {
     fn artists_become_by_and_inspired_by() {
         let artists = parse("artists.txt", "Monet\nKlimt\nMonet\n").unwrap();
         let labels = ["by Monet", "by Klimt", "inspired by Monet", "inspired by Klimt"];
-        assert_eq!(artists.labels(), labels);
+        assert_eq!(*artists.labels(), labels);
         assert_eq!(artists.findings().len(), 1, "a name that comes twice is found once");
     }
 
@@ -163,7 +176,8 @@ mod tests {
         let sites = parse("sites.txt", "flickr\n").unwrap();
         let labels =
             ["flickr", "trending on flickr", "featured on flickr", "flickr contest winner"];
-        assert_eq!((sites.table(), sites.labels()), ("trendings", &labels.map(str::to_owned)[..]));
+        assert_eq!(sites.table(), "trendings");
+        assert_eq!(*sites.labels(), labels);
     }
 
     #[test]

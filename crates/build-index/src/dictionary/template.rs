@@ -3,6 +3,9 @@
 //! Tables and order are clip-interrogator 0.6.0's, so that rows and their ties
 //! compare.
 
+use super::Finding;
+use super::lines::{Distinct, Refused};
+
 /// What is made of the lines of a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Template {
@@ -41,14 +44,22 @@ impl Template {
         }
     }
 
-    /// The labels made of `names`, each with the line of its name.
-    pub(super) fn labels(self, names: Vec<(usize, String)>) -> Vec<(usize, String)> {
+    /// The labels made of `names`, each with the line of its name; what comes
+    /// twice is found.
+    pub(super) fn labels(
+        self,
+        names: Distinct,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Distinct, Refused> {
         if self == Template::Plain {
-            return names;
+            return Ok(names);
         }
-        let fill = |&(before, after): &'static (&str, &str)| {
-            names.iter().map(move |(line, name)| (*line, format!("{before}{name}{after}")))
-        };
-        self.forms().iter().flat_map(fill).collect()
+        let mut labels = Distinct::default();
+        for (before, after) in self.forms() {
+            for (line, name) in names.iter() {
+                labels.push(line, &[before, name, after], findings)?;
+            }
+        }
+        Ok(labels)
     }
 }

@@ -1,0 +1,60 @@
+//! Labels to embeddings.
+
+use std::path::PathBuf;
+
+use interrogate::clip::{Checkpoint, ClipText};
+use interrogate::encoder::TextEncoder;
+use interrogate::nn::{Compute, Precision};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Result, turns};
+
+/// Which text tower to load.
+#[derive(Deserialize)]
+pub(crate) struct Load {
+    checkpoint: PathBuf,
+    precision: String,
+}
+
+/// A loaded text tower.
+pub(crate) struct Text {
+    pub(crate) encoder: ClipText,
+}
+
+impl Load {
+    pub(crate) fn run(self, text: &mut Option<Text>) -> Result<Value> {
+        *text = None; // two towers at once would be a memory that nobody needs
+        let compute = Compute { precision: precision(&self.precision)?, ..Compute::default() };
+        let encoder = Checkpoint::open(&self.checkpoint)?.text_encoder_with(&compute)?;
+        let dim = encoder.dim();
+        *text = Some(Text { encoder });
+        Ok(json!({ "dim": dim }))
+    }
+}
+
+/// The precision of that name.
+pub(crate) fn precision(name: &str) -> Result<Precision> {
+    let all = [Precision::F32, Precision::Bf16];
+    let found = all.into_iter().find(|precision| precision.name() == name);
+    Ok(found.ok_or_else(|| format!("precision: expected f32 or bf16, found {name}"))?)
+}
+
+/// Encodes the labels of a file, a line each.
+#[derive(Deserialize)]
+pub(crate) struct Encode {
+    labels: PathBuf,
+    runs: usize,
+    out: Option<PathBuf>,
+}
+
+impl Encode {
+    pub(crate) fn run(self, text: Option<&Text>) -> Result<Value> {
+        let encoder = &text.ok_or("encode: no text tower is loaded")?.encoder;
+        let file = std::fs::read_to_string(&self.labels)?;
+        let labels: Vec<&str> = file.lines().collect();
+        let (ms, rows) = turns::time((0, self.runs), || Ok(encoder.encode(&labels)?))?;
+        turns::write(self.out.as_deref(), rows.as_slice())?;
+        Ok(json!({ "ms": ms, "labels": rows.len() }))
+    }
+}

@@ -1,0 +1,105 @@
+//! Where the row of each label lies, and the rows.
+
+use half::f16;
+use interrogate::index::Index;
+use interrogate::mmap::Mmap;
+use zerocopy::IntoBytes;
+
+use crate::Result;
+use crate::vocabulary::Vocabulary;
+
+/// Where the row of each label lies: eight bytes a label.
+pub(super) struct Places<'a> {
+    vocabulary: &'a Vocabulary<'a>,
+    places: Vec<u64>,
+}
+
+/// No row yet.
+const NONE: u64 = u64::MAX;
+
+/// Set where a place is a byte of the journal; the others are rows of the index
+/// that stands, numbered through its tables.
+const JOURNAL: u64 = 1 << 63;
+
+impl<'a> Places<'a> {
+    /// No label has a row.
+    pub(super) fn new(vocabulary: &'a Vocabulary<'a>) -> Self {
+        Places { vocabulary, places: vec![NONE; vocabulary.len()] }
+    }
+
+    /// Whether there is a row for the label of this number.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.places[number as usize] != NONE
+    }
+
+    /// The rows of an index that stands, to be kept.
+    pub(super) fn keep(&mut self, index: &Index) -> Result<()> {
+        let mut row = 0;
+        for table in index.tables() {
+            for label in table.labels() {
+                self.set(label?, row);
+                row += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of `label`, if that is asked for, lies at a byte of the journal.
+    pub(super) fn journaled(&mut self, label: &str, at: u64) {
+        self.set(label, JOURNAL | at);
+    }
+
+    fn set(&mut self, label: &str, place: u64) {
+        if let Some(number) = self.vocabulary.number(label) {
+            self.places[number as usize] = place;
+        }
+    }
+}
+
+/// The rows of labels, where they lie: f16, lowest byte first.
+pub(super) struct Rows<'a> {
+    places: &'a Places<'a>,
+    journal: &'a [u8],
+    /// The shards of the index that stands, and the number of the first row of each.
+    kept: Vec<(u64, &'a [f16])>,
+    dim: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of `dim` values that `places` tells of, in the index that stands
+    /// and in the journal.
+    pub(super) fn new(
+        places: &'a Places<'a>,
+        index: Option<&'a Index>,
+        journal: Option<&'a Mmap>,
+        dim: usize,
+    ) -> Self {
+        let mut first = 0;
+        let shards = index.into_iter().flat_map(Index::tables).flat_map(|table| table.rows());
+        let kept = shards.map(|values| {
+            let shard = (first, values);
+            first += (values.len() / dim.max(1)) as u64;
+            shard
+        });
+        let kept = kept.collect();
+        Rows { places, journal: journal.map_or(&[], |map| map.as_ref()), kept, dim }
+    }
+
+    /// The row of `label`, if there is one.
+    pub(super) fn get(&self, label: &str) -> Option<&'a [u8]> {
+        let number = self.places.vocabulary.number(label)?;
+        match self.places.places[number as usize] {
+            NONE => None,
+            place if place & JOURNAL != 0 => {
+                let start = usize::try_from(place & !JOURNAL).ok()?;
+                self.journal.get(start..)?.get(..self.dim * 2)
+            }
+            row => {
+                let at = self.kept.partition_point(|&(first, _)| first <= row).checked_sub(1)?;
+                let (first, values) = *self.kept.get(at)?;
+                let start = usize::try_from(row - first).ok()?.checked_mul(self.dim)?;
+                Some(values.get(start..)?.get(..self.dim)?.as_bytes())
+            }
+        }
+    }
+}
