@@ -18,6 +18,9 @@ pub(in crate::rank) struct Query {
     pub(in crate::rank) low: Part,
     /// What the high part is multiplied by, as a power of two.
     pub(in crate::rank) bits: u32,
+    /// What a row of 128 throughout adds to a sum, modulo 2^32: what comes off where
+    /// codes are multiplied with 128 added to each.
+    pub(in crate::rank) added: i32,
     /// `|q|`
     pub(in crate::rank) length: f64,
     /// `q = step (2^bits high + low)` but for `error`.
@@ -48,8 +51,10 @@ impl Query {
             error += (q - step * whole).powi(2);
             coarse_error += (q - step * unit * upper).powi(2);
         }
+        let sum = |part: &Part| part.as_flattened().iter().map(|&v| i32::from(v)).sum::<i32>();
+        let added = (sum(&high) << bits).wrapping_add(sum(&low)).wrapping_mul(128);
         let [length, error, coarse_error] = [length, error, coarse_error].map(f64::sqrt);
-        Query { high, low, bits, length, step, error, coarse_error }
+        Query { high, low, bits, added, length, step, error, coarse_error }
     }
 
     /// What the high part alone is multiplied by.

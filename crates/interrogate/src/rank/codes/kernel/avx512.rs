@@ -10,7 +10,7 @@ use std::array;
 use super::super::Codes;
 use super::super::query::Query;
 use super::Reached;
-use super::panel::{Limits, Panel, Quads};
+use super::panel::{Limits, Panel, Quads, SIXTEEN};
 use super::registers::avx512::{load, load_lanes, load_quads, prefetch};
 
 /// See [`super::Kernel::fine`].
@@ -19,13 +19,6 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     let sign = _mm512_set1_epi8(i8::MIN);
     let bits = _mm_cvtsi32_si128(query.bits as i32);
     let whole = |high, low| _mm512_add_epi32(_mm512_sll_epi32(high, bits), low);
-    // What 128 adds: that of a row of zeros.
-    let [mut high, mut low] = [_mm512_setzero_si512(); 2];
-    for (high_part, low_part) in query.high.iter().zip(&query.low) {
-        high = _mm512_dpbusd_epi32(high, sign, load(high_part));
-        low = _mm512_dpbusd_epi32(low, sign, load(low_part));
-    }
-    let added = _mm512_reduce_add_epi32(whole(high, low));
     for (row, sum) in rows.chunks_exact(dim).zip(sums) {
         let (lines, rest) = row.as_chunks();
         let [mut high, mut low] = [_mm512_setzero_si512(); 2];
@@ -41,7 +34,7 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
             high = _mm512_dpbusd_epi32(high, codes, load(high_part));
             low = _mm512_dpbusd_epi32(low, codes, load(low_part));
         }
-        *sum = _mm512_reduce_add_epi32(whole(high, low)).wrapping_sub(added);
+        *sum = _mm512_reduce_add_epi32(whole(high, low)).wrapping_sub(query.added);
     }
 }
 
@@ -81,9 +74,7 @@ fn by_tiles<const R: usize, const G: usize>(
         for (at, limits) in (0..).step_by(G).zip(limits.chunks(G)) {
             // Behind the last group stands the last group again, unread.
             let group = |g: usize| (at + g).min(panel.steps.len() - 1);
-            let quads: [&[Quads]; G] = array::from_fn(|g| {
-                &panel.quads[group(g) * panel.steps_along()..][..panel.steps_along()]
-            });
+            let quads: [_; G] = array::from_fn(|g| panel.quads(group(g)));
             let sums = tile.products(quads);
             for (r, (sums, (&scale, &width))) in
                 sums.iter().zip(scales.iter().zip(&tile.widths)).enumerate()
@@ -138,35 +129,47 @@ impl<'a, const R: usize> Tile<'a, R> {
     /// The products of each row with each group.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn products<const G: usize>(&self, quads: [&[Quads]; G]) -> [[__m512i; G]; R] {
+    fn products<const G: usize>(&self, quads: [&[[Quads; SIXTEEN]]; G]) -> [[__m512i; G]; R] {
         let mut sums: [[__m512i; G]; R] =
             array::from_fn(|r| [_mm512_set1_epi32(self.added[r].wrapping_neg()); G]);
-        let fours = self.rows.map(<[i8]>::as_chunks::<4>);
-        let whole = fours[0].0.len();
-        for at in 0..whole {
-            let quads: [__m512i; G] = array::from_fn(|g| load_quads(&quads[g][at]));
-            for (sums, (fours, _)) in sums.iter_mut().zip(fours) {
-                add_products(sums, quads, fours[at]);
-            }
-        }
-        if whole < quads[0].len() {
-            let quads: [__m512i; G] = array::from_fn(|g| load_quads(&quads[g][whole]));
-            for (sums, (_, rest)) in sums.iter_mut().zip(fours) {
-                let mut four = [0; 4];
-                four[..rest.len()].copy_from_slice(rest);
-                add_products(sums, quads, four);
+        let rows = self.rows.map(<[i8]>::as_chunks::<64>);
+        for at in 0..quads[0].len() {
+            let quads = array::from_fn(|g| &quads[g][at]);
+            if at < rows[0].0.len() {
+                add_line(&mut sums, array::from_fn(|r| fours(&rows[r].0[at])), quads);
+            } else {
+                let padded: [[i8; 64]; R] = array::from_fn(|r| padded(rows[r].1));
+                add_line(&mut sums, array::from_fn(|r| fours(&padded[r])), quads);
             }
         }
         sums
     }
 }
 
+/// A line of codes, four by four.
+#[inline(always)]
+fn fours(line: &[i8; 64]) -> &[[i8; 4]; SIXTEEN] {
+    // 64 is sixteen times 4: there is nothing behind, and there always are so many.
+    line.as_chunks().0.first_chunk().unwrap_or(&[[0; 4]; SIXTEEN])
+}
+
+/// Adds the products of a line of each row with each group.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn add_products<const G: usize>(sums: &mut [__m512i; G], quads: [__m512i; G], codes: [i8; 4]) {
-    let codes = _mm512_set1_epi32(i32::from_le_bytes(codes.map(i8::cast_unsigned)));
-    for (sum, quad) in sums.iter_mut().zip(quads) {
-        *sum = _mm512_dpbusd_epi32(*sum, quad, codes);
+fn add_line<const R: usize, const G: usize>(
+    sums: &mut [[__m512i; G]; R],
+    rows: [&[[i8; 4]; SIXTEEN]; R],
+    quads: [&[Quads; SIXTEEN]; G],
+) {
+    for at in 0..SIXTEEN {
+        let quads: [__m512i; G] = array::from_fn(|g| load_quads(&quads[g][at]));
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let codes = i32::from_le_bytes(row[at].map(i8::cast_unsigned));
+            let codes = _mm512_set1_epi32(codes);
+            for (sum, quad) in sums.iter_mut().zip(quads) {
+                *sum = _mm512_dpbusd_epi32(*sum, quad, codes);
+            }
+        }
     }
 }
 

@@ -5,6 +5,9 @@ use super::super::query::{LINE, Query};
 /// Queries of a group.
 pub(in crate::rank) const WIDTH: usize = 16;
 
+/// Quads to a line of 64 codes.
+pub(super) const SIXTEEN: usize = LINE / 4;
+
 /// What a row's upper bound must reach, for each query of a group.
 pub(in crate::rank) type Limits = [f32; WIDTH];
 
@@ -23,9 +26,9 @@ pub(in crate::rank) struct Panel {
     /// Number of queries.
     pub(in crate::rank) len: usize,
     pub(in crate::rank) dim: usize,
-    /// High parts plus 128, quad by quad along the dim, group by group. Behind the
-    /// dim, and where a query is lacking, a value is zero.
-    pub(super) quads: Vec<Quads>,
+    /// High parts plus 128, quad by quad along the dim in whole lines, group by
+    /// group. Behind the dim, and where a query is lacking, a value is zero.
+    quads: Vec<[Quads; SIXTEEN]>,
     /// The same, row-wise and without the 128, for kernels that go query by query.
     pub(super) high: Vec<Vec<[i8; LINE]>>,
     /// What is multiplied with a sum.
@@ -38,12 +41,12 @@ impl Panel {
     /// Lays out `queries` of `dim` values, which ask for the highest scores where
     /// `sign` is 1 and for the lowest where it is -1.
     pub(in crate::rank) fn new(dim: usize, queries: &[Query], sign: f32) -> Self {
-        let quads = dim.div_ceil(4);
+        let lines = dim.div_ceil(LINE);
         let groups = queries.len().div_ceil(WIDTH);
         let mut panel = Panel {
             len: queries.len(),
             dim,
-            quads: vec![Quads([[0; 4]; WIDTH]); groups * quads],
+            quads: vec![[Quads([[0; 4]; WIDTH]); SIXTEEN]; groups * lines],
             high: queries.iter().map(|query| query.high.clone()).collect(),
             steps: vec![[0.0; WIDTH]; groups],
             length: 0.0,
@@ -53,7 +56,8 @@ impl Panel {
         for (i, query) in queries.iter().enumerate() {
             let (group, lane) = (i / WIDTH, i % WIDTH);
             for (d, &value) in query.high.as_flattened()[..dim].iter().enumerate() {
-                let quad = &mut panel.quads[group * quads + d / 4];
+                let line = &mut panel.quads[group * lines + d / LINE];
+                let quad = &mut line[d % LINE / 4];
                 quad.0[lane][d % 4] = value.cast_unsigned() ^ 0x80;
             }
             panel.steps[group][lane] = sign * query.coarse_step() as f32;
@@ -67,9 +71,10 @@ impl Panel {
         panel
     }
 
-    /// Quads of each group.
-    pub(super) fn steps_along(&self) -> usize {
-        self.dim.div_ceil(4)
+    /// The lines of `group`.
+    pub(super) fn quads(&self, group: usize) -> &[[Quads; SIXTEEN]] {
+        let lines = self.dim.div_ceil(LINE);
+        &self.quads[group * lines..][..lines]
     }
 
     /// The queries of `group` that there are, a bit each.
