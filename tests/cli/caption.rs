@@ -44,7 +44,7 @@ fn photos_get_the_captions_that_transformers_gives_them() {
 fn lengths_count_tokens_and_half_weights_say_the_same() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["caption", "photos/rocket.jpg", "--caption-model", &model];
-    let short = ["--max-length", "3", "--min-length", "1", "--precision", "f16"];
+    let short = ["--max-length", "3", "--min-length", "1", "--caption-precision", "f16"];
     let ran = folder.run(&[&args[..], &short].concat()).expect(0);
     assert_eq!(ran.out(), "w68 w36 w68\n");
     // A wish that cannot be is told once, before an image is read.
@@ -52,6 +52,114 @@ fn lengths_count_tokens_and_half_weights_say_the_same() {
     assert_eq!(ran.out(), "");
     let told = "error: min_new_tokens is 5, expected at most max_new_tokens, 4";
     assert!(ran.err().starts_with(told), "{}", ran.err());
+}
+
+#[test]
+fn the_talk_tells_how_fast_captions_come() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    let args = ["caption", "photos", "--caption-model", &model];
+    let ran = folder.run(&[&args[..], &["--batch-size", "2"]].concat()).expect(0);
+    let tokens: usize = GREEDY.iter().map(|caption| caption.len()).sum();
+    let told = format!("captions: 3 images, {tokens} tokens in ");
+    let line = ran.err().lines().find(|line| line.starts_with(&told));
+    let line = line.unwrap_or_else(|| panic!("{}", ran.err()));
+    assert!(line.contains(" images/s, ") && line.ends_with(" tokens/s"), "{line}");
+    assert_eq!(folder.run(&[&args[..], &["--quiet"]].concat()).expect(0).err(), "");
+}
+
+#[test]
+fn weights_of_fewer_bits_caption_the_same_photos() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    let args = ["caption", "photos", "--caption-model", &model, "--format", "jsonl"];
+    for precision in ["f16", "bf16", "q8"] {
+        let rows = folder.run(&[&args[..], &["--caption-precision", precision]].concat());
+        let rows = rows.expect(0).rows();
+        let lengths = rows.iter().map(|row| row["tokens"].as_array().unwrap().len());
+        assert!(lengths.clone().all(|tokens| (5..=20).contains(&tokens)), "{precision}: {rows:?}");
+        if precision == "f16" {
+            // The file's own type: nothing is rounded.
+            assert!(rows.iter().zip(GREEDY).all(|(row, wanted)| row["tokens"] == json!(wanted)));
+        }
+    }
+}
+
+#[test]
+fn options_reach_the_search() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    let ask = |more: &[&str]| {
+        let args = ["caption", "photos", "--caption-model", &model, "--format", "jsonl"];
+        let rows = folder.run(&[&args[..], more].concat()).expect(0).rows();
+        rows.into_iter().map(|row| row["tokens"].clone()).collect::<Vec<_>>()
+    };
+    let greedy = ask(&[]);
+    assert_ne!(ask(&["--caption-prefix", "w17 w30"]), greedy);
+    assert_ne!(ask(&["--repetition-penalty", "1.5"]), greedy);
+    let once = ask(&["--no-repeat-ngram-size", "1"]);
+    for tokens in &once {
+        let mut seen: Vec<u64> =
+            tokens.as_array().unwrap().iter().map(|t| t.as_u64().unwrap()).collect();
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), all, "{tokens}");
+    }
+    let beams = |more: &[&str]| ask(&[&["--num-beams", "3", "--min-length", "1"], more].concat());
+    let short = beams(&["--length-penalty", "-8", "--early-stopping", "full"]);
+    let long = beams(&["--length-penalty", "8", "--early-stopping", "never"]);
+    let length = |captions: &[serde_json::Value]| -> usize {
+        captions.iter().map(|tokens| tokens.as_array().unwrap().len()).sum()
+    };
+    assert!(length(&short) < length(&long), "{short:?} {long:?}");
+}
+
+#[test]
+fn a_seed_draws_the_same_captions_in_batches_of_any_size() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    let ask = |more: &[&str]| {
+        let args = ["caption", "photos", "--caption-model", &model, "--temperature", "3"];
+        folder.run(&[&args[..], more].concat()).expect(0).out().to_owned()
+    };
+    let drawn = ask(&["--top-p", "0.9", "--seed", "7"]);
+    assert_eq!(ask(&["--top-p", "0.9", "--seed", "7", "--batch-size", "1"]), drawn);
+    assert_ne!(ask(&["--top-p", "0.9", "--seed", "8"]), drawn);
+    let args = ["caption", "photos", "--caption-model", &model, "--seed", "1", "--num-beams", "2"];
+    let ran = folder.run(&args).expect(2);
+    let told = "error: sampling is on with 2 beams, expected one beam, or no sampling\nhint: leave";
+    assert!(ran.err().starts_with(told), "{}", ran.err());
+}
+
+#[test]
+fn no_beams_and_a_prefix_without_room_are_told_before_an_image_is_read() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    let ask = |more: &[&str]| {
+        let args = ["caption", "gone.jpg", "--caption-model", &model];
+        folder.run(&[&args[..], more].concat()).expect(2).err().to_owned()
+    };
+    let told = "error: num_beams is 0, expected 1 to 48\nhint: one beam is greedy search";
+    assert!(ask(&["--num-beams", "0"]).starts_with(told));
+    let long = ["w7"; 70].join(" ");
+    let said = ask(&["--caption-prefix", &long]);
+    let told = "error: max_new_tokens is 20, expected a prompt shorter than ";
+    assert!(said.starts_with(told) && said.contains("\nhint: "), "{said}");
+}
+
+#[test]
+fn two_passes_give_the_prompts_of_one() {
+    let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
+    folder.write("photos/not.gif", "GIF it is not");
+    let args = ["prompt", "photos", "--caption-model", &model, "--format", "jsonl"];
+    let args = [&args[..], &["--max-length", "5", "--batch-size", "2"]].concat();
+    let one = folder.run(&args).expect(1);
+    let two = folder.run(&[&args[..], &["--two-pass"]].concat()).expect(1);
+    assert_eq!(two.out(), one.out());
+    assert_eq!(two.rows().len(), 4);
+    assert_eq!(two.err().matches("not.gif").count(), 1, "told once: {}", two.err());
+    assert!(two.err().contains("captions: 3 images, 15 tokens in "), "{}", two.err());
+    // A model that can be no model is told before the first pass.
+    let ran = folder.run(&[&args[..], &["--two-pass", "--model", "clip"]].concat()).expect(2);
+    assert!(ran.err().contains("no model is named") && !ran.err().contains("captions: "));
+    let ran = folder.run(&["prompt", "photos", "--two-pass"]).expect(2);
+    assert!(ran.err().contains("--caption-model"), "{}", ran.err());
 }
 
 #[test]

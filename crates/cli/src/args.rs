@@ -48,6 +48,10 @@ pub(crate) struct Prompt {
     /// command caption for what can be named.
     #[arg(long, value_name = "MODEL", conflicts_with = "caption")]
     pub(crate) caption_model: Option<String>,
+    /// All captions first, then all ranking, so that the two models are never in
+    /// memory together; no prompt comes before the last caption.
+    #[arg(long, requires = "caption_model")]
+    pub(crate) two_pass: bool,
     #[command(flatten)]
     pub(crate) search: Search,
     /// How many flavors a prompt takes.
@@ -107,16 +111,63 @@ pub(crate) struct Search {
     /// Fewest tokens that a caption takes.
     #[arg(long, value_name = "N", default_value_t = 5, requires = "caption_model")]
     pub(crate) min_length: usize,
-    /// How the captioner's weights are kept; f16 and bf16 take half of f32's memory.
+    /// How the captioner's weights are kept: f16 and bf16 take half of f32's
+    /// memory, q8 (eight bits and a scale for each 64) a quarter and rounds.
     #[arg(long, value_enum, default_value_t = Precision::F32, requires = "caption_model")]
-    pub(crate) precision: Precision,
+    pub(crate) caption_precision: Precision,
+    /// Words that every caption goes on from, such as "a photo of"; they are no
+    /// part of it.
+    #[arg(long, value_name = "TEXT", requires = "caption_model")]
+    pub(crate) caption_prefix: Option<String>,
+    /// With beams: above 0 favours long captions, below 0 short ones.
+    #[arg(
+        long,
+        value_name = "POWER",
+        default_value_t = 1.0,
+        allow_negative_numbers = true,
+        requires = "caption_model"
+    )]
+    pub(crate) length_penalty: f32,
+    /// With beams: when to stop.
+    #[arg(long, value_enum, default_value_t = EarlyStopping::Likely, requires = "caption_model")]
+    pub(crate) early_stopping: EarlyStopping,
+    /// Above 1, tokens that were there already become less likely.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "caption_model")]
+    pub(crate) repetition_penalty: f32,
+    /// No run of so many tokens comes twice; 0 allows all.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "caption_model")]
+    pub(crate) no_repeat_ngram_size: usize,
+    /// Draws tokens by chance: below 1 nearer to the likeliest, above 1 freer.
+    #[arg(long, value_name = "T", requires = "caption_model")]
+    pub(crate) temperature: Option<f32>,
+    /// Draws tokens by chance, from the likeliest that have this probability
+    /// together.
+    #[arg(long, value_name = "P", requires = "caption_model")]
+    pub(crate) top_p: Option<f32>,
+    /// Draws tokens by chance; the same number draws the same captions again.
+    /// [default: 0]
+    #[arg(long, value_name = "N", requires = "caption_model")]
+    pub(crate) seed: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// How a captioner's weights are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Precision {
     F32,
     F16,
     Bf16,
+    Q8,
+}
+
+/// When a beam search has seen enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EarlyStopping {
+    /// When what goes on would fall behind, were it to end now.
+    Likely,
+    /// When as many captions as beams have ended.
+    Full,
+    /// When nothing that goes on can come in any more.
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,7 +209,7 @@ pub(crate) struct Images {
     #[arg(required = true, value_name = "IMAGES")]
     pub(crate) paths: Vec<PathBuf>,
     /// How many images go through the model together.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) batch_size: u16,
 }
 

@@ -3,18 +3,20 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Where notes and errors go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Talk {
     quiet: bool,
+    /// All bars, one below the other; lines are written above them.
+    bars: MultiProgress,
 }
 
 impl Talk {
     /// `quiet` leaves the errors.
     pub(crate) fn new(quiet: bool) -> Self {
-        Talk { quiet }
+        Talk { quiet, bars: MultiProgress::new() }
     }
 
     /// Whether notes are wanted.
@@ -39,7 +41,7 @@ impl Talk {
         if !self.is_live() {
             return ProgressBar::hidden();
         }
-        let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr());
+        let bar = self.bars.add(ProgressBar::new(len));
         match ProgressStyle::with_template(template) {
             Ok(style) => bar.with_style(style),
             Err(_) => bar, // without the words
@@ -56,7 +58,9 @@ impl Talk {
 
     fn line(&self, line: impl Display) {
         // Nobody is left to be told that stderr is closed.
-        let _ = writeln!(stderr().lock(), "{line}");
+        self.bars.suspend(|| {
+            let _ = writeln!(stderr().lock(), "{line}");
+        });
     }
 }
 

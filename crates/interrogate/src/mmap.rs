@@ -4,6 +4,7 @@
 //! bytes mean is for `index` and `weights`.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::{Error, Result};
@@ -37,6 +38,28 @@ impl Mmap {
         // The file changing below it is the type's documented contract.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
         Ok(Mmap(Some(map)))
+    }
+
+    /// Says that the bytes in `range` are not needed for now, so that their
+    /// pages count to this process no longer; reading them again gives the same
+    /// bytes. Does nothing where the system knows no such thing.
+    pub(crate) fn release(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Some(map) = &self.0
+            && range.end <= map.len()
+        {
+            // SAFETY: the map is of a file, shared and never written, so that
+            // dropped pages are read from the file again.
+            let _ = unsafe {
+                map.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    range.start,
+                    range.len(),
+                )
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 }
 

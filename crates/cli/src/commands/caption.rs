@@ -23,7 +23,8 @@ pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
     let captions = Captions::open(&args.caption_model, &args.search, talk)?;
     let format = args.format.or(Format::Text);
     let look = |paths: &[_]| batch::look(paths, |pictures| captions.of(pictures));
-    super::each_image(&images, args.images.batch_size, format, talk, look, |output, seen| {
+    let at_once = args.images.batch_size;
+    let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
         for (name, caption) in &seen {
             let (image, caption, tokens) = (name.as_str(), &*caption.text, &*caption.tokens);
             match format {
@@ -33,5 +34,7 @@ pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
             }
         }
         Ok(())
-    })
+    })?;
+    captions.finish(talk);
+    Ok(outcome)
 }

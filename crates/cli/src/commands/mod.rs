@@ -59,7 +59,7 @@ fn each_image<T>(
                     if format == Format::Jsonl {
                         output.json(&Failed::new(path, &error))?;
                     }
-                    bar.suspend(|| talk.error(&error, error.hint()));
+                    talk.error(&error, error.hint());
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use interrogate::Interrogator;
 use interrogate::index::Match;
+use interrogate::models::ModelSource;
 use interrogate::prompt::Prompt;
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
 use crate::output::Found;
 use crate::talk::Talk;
-use crate::{batch, images, opening};
+use crate::{images, opening};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -31,18 +32,18 @@ struct Row<'a> {
 /// Prints a prompt for each image.
 pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     let images = images::collect(&args.images.paths)?;
+    if let Some(name) = &args.source.model.model {
+        name.parse::<ModelSource>()?; // not told after a first pass of hours
+    }
+    let beginning = Beginning::open(args, &images, talk)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
-    let beginning = Beginning::open(args, talk)?;
     let min_score = args.min_score.or(model.min_score());
     let recipe = interrogator.recipe(args.max_flavors).with_min_score(min_score);
     let format = args.format.or(Format::Text);
-    let see = |pictures: &[_]| {
-        let captions = beginning.of(pictures)?;
-        Ok(interrogator.features(pictures)?.into_iter().zip(captions).collect())
-    };
-    let look = |paths: &[_]| batch::look(paths, see);
-    super::each_image(&images, args.images.batch_size, format, talk, look, |output, seen| {
+    let look = |paths: &[_]| beginning.beside(paths, |pictures| interrogator.features(pictures));
+    let at_once = args.images.batch_size;
+    let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
         let (names, (features, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
         let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
         let prompts = interrogator.prompts(&features, &captions, &recipe)?;
@@ -60,7 +61,9 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
             }
         }
         Ok(())
-    })
+    })?;
+    beginning.finish(talk);
+    Ok(outcome)
 }
 
 fn row<'a>(image: &'a str, prompt: &'a Prompt<'a>) -> Row<'a> {

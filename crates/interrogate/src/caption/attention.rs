@@ -68,6 +68,12 @@ impl Cache {
         Cache { keys, values }
     }
 
+    /// Where the keys stand.
+    #[cfg(test)]
+    pub(crate) fn place(&self) -> *const f32 {
+        self.keys.as_ptr()
+    }
+
     /// Appends one row.
     pub(crate) fn push(&mut self, key: &[f32], value: &[f32]) {
         self.keys.extend_from_slice(key);

@@ -74,11 +74,23 @@ impl Checkpoint {
         Ok(Checkpoint { folder: folder.to_owned(), precision, weights, left })
     }
 
-    /// Bytes that all weights take in memory, in the precision asked for.
+    /// Bytes that all weights take in memory, in the precision asked for: as they
+    /// are kept by products, but norms and biases in f32.
     pub(crate) fn bytes(&self) -> u64 {
-        let values = |info: &TensorInfo| info.shape.iter().product::<usize>() as u64;
-        let size = |info: &TensorInfo| values(info).saturating_mul(self.precision.bytes());
-        self.weights.values().fold(0, |sum: u64, place| sum.saturating_add(size(&place.info)))
+        let size = |place: &Place| {
+            let (rows, width) = match place.info.shape.as_slice() {
+                [] => (1, 1),
+                [values] => return (*values as u64).saturating_mul(4),
+                [rows, inner @ ..] => (*rows as u64, inner.iter().product::<usize>() as u64),
+            };
+            let row = match self.precision {
+                Precision::F32 => width.saturating_mul(4),
+                Precision::F16 | Precision::Bf16 => width.saturating_mul(2),
+                Precision::Q8 => width.div_ceil(64).saturating_mul(64 + 4),
+            };
+            rows.saturating_mul(row)
+        };
+        self.weights.values().fold(0, |sum: u64, place| sum.saturating_add(size(place)))
     }
 
     /// Whether there is a weight of this name.

@@ -2,7 +2,8 @@
 //!
 //! Between the stored weights and states of this room and the kernels of
 //! [`crate::nn`]: f32 weights are laid out for the processor, halves stay in
-//! the mapped file, so that a model of 7.5 GB in f16 never takes 15.
+//! the mapped file, so that a model of 7.5 GB in f16 never takes 15, and eight
+//! bits are rounded from it a weight at a time, so that it takes 4.
 
 use candle_core::{Device, Tensor};
 
@@ -32,18 +33,27 @@ impl Linear {
             Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::engine("load a weight"))
         };
         let bias = bias.map(|bias| tensor(bias, &[outputs])).transpose()?;
-        let weight = weight.into_kind(precision.kind());
-        let linear = match weight.kind() {
-            Kind::F32 => {
-                let weight = tensor(weight.to_f32(), &[outputs, inputs])?;
-                nn::Linear::new(&weight, bias.as_ref(), nn::Precision::F32)?
-            }
-            kind => {
-                let (bytes, start) = weight.place();
-                let shape = (outputs, inputs);
-                nn::Linear::mapped(bytes, start, kind.dtype(), shape, bias.as_ref())?
-            }
+        let (bias, shape) = (bias.as_ref(), (outputs, inputs));
+        let half = |kind: Kind| {
+            let kept = weight.clone().into_kind(kind);
+            let (bytes, start) = kept.place();
+            nn::Linear::mapped(bytes, start, kind.dtype(), shape, bias)
         };
+        let (linear, kind) = match precision {
+            Precision::F32 => {
+                let values = tensor(weight.to_f32(), &[outputs, inputs])?;
+                (nn::Linear::new(&values, bias, nn::Precision::F32)?, None)
+            }
+            Precision::Q8 => {
+                let fill = |row: usize, out: &mut [f32]| weight.widen(row * inputs, out);
+                (nn::Linear::q8(shape, fill, bias)?, None)
+            }
+            Precision::F16 => (half(Kind::F16)?, Some(Kind::F16)),
+            Precision::Bf16 => (half(Kind::Bf16)?, Some(Kind::Bf16)),
+        };
+        if kind != Some(weight.kind()) {
+            weight.release(); // it was copied
+        }
         Ok(Linear(linear))
     }
 

@@ -36,7 +36,6 @@ use crate::picture::{Picture, Preprocess};
 use crate::{Error, Result};
 use checkpoint::Checkpoint;
 use generate::Generated;
-use stored::Kind;
 use words::Words;
 
 /// Short names of captioners that stand on the hub in Hugging Face layout, with
@@ -58,22 +57,20 @@ pub enum Precision {
     F16,
     /// Two bytes a value; mapped, not copied, where the file holds bf16.
     Bf16,
+    /// Eight bits a value and a scale for each 64, 8.5 bits in all, rounded from
+    /// the file; what goes into a product is rounded likewise. Norms, biases and
+    /// embeddings stay as they are. docs/CAPTIONS.md has the error.
+    Q8,
 }
 
 impl Precision {
-    fn kind(self) -> Kind {
+    /// Its name: `f32`, `f16`, `bf16` or `q8`.
+    pub fn name(self) -> &'static str {
         match self {
-            Precision::F32 => Kind::F32,
-            Precision::F16 => Kind::F16,
-            Precision::Bf16 => Kind::Bf16,
-        }
-    }
-
-    /// Bytes of a value.
-    fn bytes(self) -> u64 {
-        match self {
-            Precision::F32 => 4,
-            Precision::F16 | Precision::Bf16 => 2,
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+            Precision::Bf16 => "bf16",
+            Precision::Q8 => "q8",
         }
     }
 }
@@ -131,11 +128,24 @@ pub trait Captioner: Send + Sync {
     /// # Errors
     /// Those of [`caption_pixels`](Self::caption_pixels).
     fn caption(&self, pictures: &[Picture], options: &Generation) -> Result<Vec<Caption>> {
+        self.caption_watched(pictures, options, &mut |_| {})
+    }
+
+    /// The same; `watch` is called after each step.
+    ///
+    /// # Errors
+    /// Those of [`caption_pixels`](Self::caption_pixels).
+    fn caption_watched(
+        &self,
+        pictures: &[Picture],
+        options: &Generation,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Caption>> {
         let mut pixels = Vec::new();
         for picture in pictures {
             pixels.extend(self.preprocess().pixels(picture)?);
         }
-        self.caption_pixels(&pixels, options, &mut |_| {})
+        self.caption_pixels(&pixels, options, watch)
     }
 }
 
@@ -153,6 +163,15 @@ pub trait Captioner: Send + Sync {
 /// configuration that is not supported, [`Error::Io`], [`Error::Json`],
 /// [`Error::Tokenizer`].
 pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
+    open_within(folder, precision, memory::available())
+}
+
+/// The same where so many bytes of memory are free, or it is not known.
+fn open_within(
+    folder: &Path,
+    precision: Precision,
+    available: Option<u64>,
+) -> Result<Box<dyn Captioner>> {
     #[derive(Deserialize)]
     struct Model {
         #[serde(default)]
@@ -162,7 +181,7 @@ pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
     let Model { model_type } = read_json(&path)?;
     let weights = || -> Result<Checkpoint> {
         let weights = Checkpoint::open(folder, precision)?;
-        memory::check(folder, weights.bytes(), memory::available())?;
+        memory::check(folder, weights.bytes(), available)?;
         Ok(weights)
     };
     match model_type.as_str() {

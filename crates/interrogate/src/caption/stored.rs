@@ -9,6 +9,7 @@ use std::sync::Arc;
 use candle_core::DType;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use rayon::prelude::*;
 use safetensors::Dtype;
 
 use crate::mmap::Mmap;
@@ -102,11 +103,20 @@ impl Stored {
         }
     }
 
-    /// All values as f32.
+    /// All values as f32, on all threads.
     pub(crate) fn to_f32(&self) -> Vec<f32> {
+        const PART: usize = 1 << 16;
         let mut values = vec![0.0; self.len()];
-        self.widen(0, &mut values);
+        let parts = values.par_chunks_mut(PART).enumerate();
+        parts.for_each(|(number, part)| self.widen(number * PART, part));
         values
+    }
+
+    /// Lets go of the file's pages, where values that were read have been copied.
+    pub(crate) fn release(&self) {
+        if let Bytes::Mapped(file, range) = &self.bytes {
+            file.release(range.clone());
+        }
     }
 
     /// The values from number `from` on, as many as `out` has room for.

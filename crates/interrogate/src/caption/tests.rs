@@ -14,6 +14,7 @@ use super::generate::{Decoder, Generation, Prompt, generate};
 use super::states::States;
 use super::*;
 
+mod precision;
 mod refusals;
 
 /// What make.py stored beside a checkpoint.
@@ -201,30 +202,28 @@ fn blip_gives_the_values_and_captions_of_transformers() {
     searches(&golden, model.decoder(), prompts, 90);
 }
 
-/// The fixtures' weights are whole f16 numbers, so that nothing is lost.
+/// Keys and values of the image are made with the prompt; no step makes them
+/// again or copies them.
 #[test]
-fn half_weights_change_no_caption() {
-    for name in ["blip2-opt", "blip2-t5", "blip"] {
-        let pixels = Golden::of(name).values("pixels");
-        let options = Generation { num_beams: 3, ..Generation::default() };
-        let captions = |precision| {
-            let model = open(&fixture(name), precision).unwrap();
-            model.caption_pixels(&pixels, &options, &mut |_| {}).unwrap()
-        };
-        let tokens = |captions: Vec<Caption>| captions.into_iter().map(|c| c.tokens);
-        let whole = tokens(captions(Precision::F32));
-        assert!(tokens(captions(Precision::F16)).eq(whole), "{name}");
-    }
-}
-
-/// Eight bits of mantissa: the features stay near, and everything runs.
-#[test]
-fn bf16_weights_stay_near() {
-    let pixels = Golden::of("blip2-opt").values("pixels");
-    let seen = |precision| blip2("blip2-opt", precision).see(&pixels).unwrap();
-    let (whole, half) = (seen(Precision::F32).vision, seen(Precision::Bf16).vision);
-    near("vision", half.values(), whole.values(), 0.25);
-    assert_ne!(half, whole);
+fn the_image_is_projected_once_for_all_steps() {
+    use super::generate::{Input, Row};
+    let check = |decoder: &dyn Decoder, mut prompts: Vec<Prompt>, layers: usize| {
+        let mut memories = vec![std::mem::take(&mut prompts[0].memory)];
+        let before = memories[0].across();
+        assert_eq!(before.len(), layers);
+        for place in 0..3 {
+            let row = Row { memory: 0, input: Input::Token(5), chain: (0..place).collect() };
+            decoder.hidden(&mut memories, &[row]).unwrap();
+            assert_eq!(memories[0].across(), before);
+        }
+        assert_eq!(memories[0].rows(), 3);
+    };
+    let model = blip(Precision::F32);
+    let seen = model.see(&Golden::of("blip").values("pixels")).unwrap();
+    check(model.decoder(), model.prompts(&seen, &[90]).unwrap(), 2);
+    let model = blip2("blip2-t5", Precision::F32);
+    let seen = model.see(&Golden::of("blip2-t5").values("pixels")).unwrap();
+    check(model.decoder(), model.prompts(&seen.projected, &[1]).unwrap(), 2);
 }
 
 #[test]

@@ -95,8 +95,17 @@ impl Error {
                 "take tokenizer.json from the folder that the weights are from"
             }
             Error::MemoryTooSmall { .. } => {
-                "close other programs, ask for f16 weights, or take a smaller model: blip-base needs 1 GiB"
+                "close other programs, ask for weights of fewer bits (--caption-precision f16 or q8), or take a smaller model: blip-base needs 1 GiB in f32"
             }
+            Error::Generation { option, .. } => match *option {
+                "num_beams" => "one beam is greedy search, 3 to 6 are usual",
+                "max_new_tokens" => {
+                    "lengths count generated tokens (--max-length): ask for fewer, or shorten the prompt's prefix"
+                }
+                "min_new_tokens" => "lower --min-length or raise --max-length",
+                "sampling" => "leave out temperature, top-p and seed, or search with one beam",
+                _ => "leave the option out for its default",
+            },
             Error::Scores { .. } => "load the model in f32, or download its weights again",
             _ => return None,
         };

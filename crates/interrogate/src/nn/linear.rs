@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Tensor};
 
 use super::activation::{Activation, Fused};
-use super::kernel::{Element, Panels, Rows, Weight};
+use super::kernel::{Element, Panels, Q8, Rows, Weight};
 use super::simd::Level;
 use super::values::{on_cpu, values};
 use crate::{Error, Result};
@@ -146,6 +146,25 @@ impl Linear {
         let rows = Rows::new(Level::best(), bytes, start, element, (n, k))
             .ok_or_else(|| short(n.saturating_mul(k), found))?;
         Self::cpu(Weight::Rows(rows), bias)
+    }
+
+    /// A layer of eight-bit weights `(out, in)`, rounded in blocks of 64 along a
+    /// row with a scale of f32 each: 8.5 bits a weight. `fill` writes row number
+    /// `j` of the weight as f32; it is called once a row, from all threads.
+    ///
+    /// The input is rounded likewise at each product. Either side is off by at
+    /// most a 254th of its block's largest value. The products have the same
+    /// bits on every machine.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where the bias is not `out` values or the weight has none.
+    pub fn q8(
+        (n, k): (usize, usize),
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+        bias: Option<&Tensor>,
+    ) -> Result<Self> {
+        check("weight", 1.max(n.saturating_mul(k)), n.saturating_mul(k))?;
+        Self::cpu(Weight::Q8(Q8::pack(Level::bytes(), (n, k), fill)), bias)
     }
 
     fn cpu(weight: Weight, bias: Option<&Tensor>) -> Result<Self> {

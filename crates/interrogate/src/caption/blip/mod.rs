@@ -10,7 +10,7 @@ mod decoder;
 use std::path::Path;
 
 use super::checkpoint::Checkpoint;
-use super::generate::{Decoder, Generation, Input, Prompt, generate};
+use super::generate::{Decoder, Generation, Input, Prompt, check, generate};
 use super::states::States;
 use super::vision::Vision;
 use super::words::Words;
@@ -98,6 +98,7 @@ impl Captioner for Blip {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let text = self.text(&options.prompt)?;
+        check(self.decoder(), options, text.len())?;
         let prompts = self.prompts(&self.see(pixels)?, &text)?;
         let generated = generate(self.decoder(), prompts, options, watch)?;
         super::captions(&self.words, generated)

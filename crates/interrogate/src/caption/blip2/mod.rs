@@ -12,7 +12,7 @@ mod t5;
 use std::path::Path;
 
 use super::checkpoint::Checkpoint;
-use super::generate::{Decoder, Generation, Input, Memory, Prompt, generate};
+use super::generate::{Decoder, Generation, Input, Memory, Prompt, check, generate};
 use super::linear::Linear;
 use super::states::States;
 use super::vision::Vision;
@@ -169,6 +169,11 @@ impl Captioner for Blip2 {
             "" => vec![self.bos],
             prompt => self.words.encode(prompt)?,
         };
+        let longest = match &self.language {
+            Language::Opt(_) => self.queries + text.len(),
+            Language::T5 { .. } => 1, // the encoder reads the rest
+        };
+        check(self.decoder(), options, longest)?;
         let seen = self.see(pixels)?;
         let prompts = self.prompts(&seen.projected, &text)?;
         let generated = generate(self.decoder(), prompts, options, watch)?;

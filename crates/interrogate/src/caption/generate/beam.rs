@@ -3,6 +3,8 @@
 //!
 //! Ties go to the lower beam, then to the lower token.
 
+use rayon::prelude::*;
+
 use super::process::process;
 use super::{EarlyStopping, Generated, Generation, Live, Search};
 
@@ -72,10 +74,10 @@ impl Beam {
     fn candidates(&self, vocab: usize, logits: &mut [f32]) -> Vec<Candidate> {
         let keep = (self.end.len() + 1).max(2) * self.options.num_beams;
         let mut best: Vec<Candidate> = Vec::with_capacity(keep + 1);
+        logits.par_chunks_mut(vocab).for_each(log_softmax);
         for (beam, (running, scores)) in
             self.running.iter().zip(logits.chunks_exact_mut(vocab)).enumerate()
         {
-            log_softmax(scores);
             let ids: Vec<u32> = self.prompt.iter().chain(&running.tokens).copied().collect();
             process(&self.options, &self.end, &ids, running.tokens.len(), scores);
             for (token, score) in (0u32..).zip(scores.iter()) {

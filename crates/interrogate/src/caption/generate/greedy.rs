@@ -25,7 +25,8 @@ impl Greedy {
         options: &Generation,
         image: usize,
     ) -> Self {
-        let dice = options.sampling.map(|sampling| Dice::new(sampling.seed, image));
+        let dice =
+            options.sampling.map(|sampling| Dice::new(sampling.seed, sampling.first + image));
         let prompt = ids.len();
         Greedy { options: options.clone(), end, ids, prompt, chain, live: None, dice }
     }

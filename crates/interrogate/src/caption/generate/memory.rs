@@ -71,6 +71,12 @@ impl Memory {
         Memory { layers: vec![Cache::default(); layers], across, rows: 0 }
     }
 
+    /// Where the keys of the image's states stand, a layer each.
+    #[cfg(test)]
+    pub(crate) fn across(&self) -> Vec<*const f32> {
+        self.across.iter().map(Cache::place).collect()
+    }
+
     /// Rows written so far.
     pub(crate) fn rows(&self) -> u32 {
         self.rows

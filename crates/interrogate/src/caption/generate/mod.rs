@@ -71,6 +71,14 @@ trait Search {
     fn finish(self: Box<Self>) -> Generated;
 }
 
+/// Holds `options` against `decoder`, for prompts of at most `longest` inputs.
+///
+/// # Errors
+/// [`Error::Generation`] for the first option that is out of range.
+pub(crate) fn check(decoder: &dyn Decoder, options: &Generation, longest: usize) -> Result<()> {
+    options.check(decoder.vocab(), decoder.end().len(), decoder.positions(), longest)
+}
+
 /// Generates a sequence for each prompt, in their order. `watch` is called
 /// after each step.
 ///
@@ -78,12 +86,12 @@ trait Search {
 /// [`Error::Generation`], [`Error::Scores`], and those of the decoder.
 pub(crate) fn generate(
     decoder: &dyn Decoder,
-    prompts: Vec<Prompt>,
+    mut prompts: Vec<Prompt>,
     options: &Generation,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Generated>> {
     let longest = prompts.iter().map(|prompt| prompt.inputs.len()).max().unwrap_or(0);
-    options.check(decoder.vocab(), decoder.end().len(), decoder.positions(), longest)?;
+    check(decoder, options, longest)?;
     if prompts.is_empty() {
         return Ok(Vec::new());
     }
@@ -92,11 +100,11 @@ pub(crate) fn generate(
     let mut progress = Progress { images: 0, tokens: 0 };
 
     // The prompts, all positions of all images at once.
-    let mut memories = Vec::with_capacity(prompts.len());
+    let mut memories: Vec<Memory> =
+        prompts.iter_mut().map(|prompt| std::mem::take(&mut prompt.memory)).collect();
     let mut rows = Vec::new();
     let mut last = Vec::with_capacity(prompts.len());
     for (image, prompt) in prompts.iter().enumerate() {
-        memories.push(prompt.memory.clone());
         for (place, input) in prompt.inputs.iter().enumerate() {
             let chain = (0..place as u32).collect();
             rows.push(Row { memory: image, input: input.borrow(), chain });

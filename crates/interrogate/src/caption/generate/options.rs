@@ -23,9 +23,12 @@ pub struct Sampling {
     /// Draws from the likeliest tokens that together have at least this
     /// probability; 1 draws from all.
     pub top_p: f32,
-    /// The same seed draws the same captions, whatever the batch's size; an
-    /// image's draws depend on its number in the batch.
+    /// The same seed draws the same captions; an image's draws depend on its
+    /// number.
     pub seed: u64,
+    /// The number of the batch's first image: who counts on from batch to batch
+    /// gets the same captions whatever a batch's size.
+    pub first: usize,
 }
 
 /// How a caption is searched for. Lengths count generated tokens, the
@@ -143,7 +146,8 @@ mod tests {
 
     #[test]
     fn each_option_out_of_range_is_named() {
-        let sampling = |temperature, top_p| Some(Sampling { temperature, top_p, seed: 0 });
+        let sampling =
+            |temperature, top_p| Some(Sampling { temperature, top_p, seed: 0, first: 0 });
         let with = |change: &dyn Fn(&mut Generation)| {
             let mut options = Generation::default();
             change(&mut options);

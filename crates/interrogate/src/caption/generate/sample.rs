@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn tokens_come_as_often_as_they_are_likely() {
         let logits = [0.5f32.ln(), f32::NEG_INFINITY, 0.25f32.ln(), 0.25f32.ln()];
-        let even = Sampling { temperature: 1.0, top_p: 1.0, seed: 7 };
+        let even = Sampling { temperature: 1.0, top_p: 1.0, seed: 7, first: 0 };
         let found = counts(even, &logits);
         assert_eq!(found[1], 0);
         assert!(found[0].abs_diff(2000) < 150 && found[2].abs_diff(1000) < 150, "{found:?}");
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn unlikely_tokens_stay_out() {
         let logits = [0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln()];
-        let with = |top_p| counts(Sampling { temperature: 1.0, top_p, seed: 7 }, &logits);
+        let with = |top_p| counts(Sampling { temperature: 1.0, top_p, seed: 7, first: 0 }, &logits);
         assert_eq!(with(0.4)[1..], [0, 0]);
         assert_eq!(with(0.6)[2], 0);
         assert!(with(0.9)[2] > 0);

@@ -1,5 +1,7 @@
 //! The search over a model that is a table: no weights, every score known.
 
+use std::sync::Mutex;
+
 use super::super::attention::Cache;
 use super::*;
 
@@ -142,7 +144,7 @@ fn scores_that_are_no_numbers_are_told_with_their_image() {
 
 #[test]
 fn draws_are_the_same_for_a_seed() {
-    let sampling = |seed| Some(Sampling { temperature: 1.0, top_p: 1.0, seed });
+    let sampling = |seed| Some(Sampling { temperature: 1.0, top_p: 1.0, seed, first: 0 });
     let drawn = |seed| {
         let options = Generation { sampling: sampling(seed), ..options(1) };
         let prompts = vec![prompt(&[0]); 8];
@@ -151,4 +153,90 @@ fn draws_are_the_same_for_a_seed() {
     assert_eq!(drawn(1), drawn(1));
     assert_ne!(drawn(1), drawn(2));
     assert!(drawn(1).windows(2).any(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn batches_that_count_on_draw_what_one_batch_draws() {
+    let drawn = |first, images| {
+        let sampling = Some(Sampling { temperature: 1.0, top_p: 1.0, seed: 3, first });
+        let options = Generation { sampling, ..options(1) };
+        generate(&fork(), vec![prompt(&[0]); images], &options, &mut |_| {}).unwrap()
+    };
+    assert_eq!([drawn(0, 3), drawn(3, 5)].concat(), drawn(0, 8));
+}
+
+/// The rows of one call to [`Decoder::hidden`]: each one's image and chain.
+type Call = Vec<(usize, Vec<u32>)>;
+
+/// A table that keeps what it is asked.
+struct Asked {
+    table: Table,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl Decoder for Asked {
+    fn vocab(&self) -> usize {
+        self.table.vocab()
+    }
+
+    fn positions(&self) -> usize {
+        self.table.positions()
+    }
+
+    fn end(&self) -> &[u32] {
+        self.table.end()
+    }
+
+    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
+        let call = rows.iter().map(|row| (row.memory, row.chain.clone())).collect();
+        self.calls.lock().unwrap().push(call);
+        self.table.hidden(memories, rows)
+    }
+
+    fn logits(&self, hidden: &States) -> Result<States> {
+        self.table.logits(hidden)
+    }
+}
+
+fn asked(table: Table, prompts: Vec<Prompt>, options: &Generation) -> Vec<Call> {
+    let asked = Asked { table, calls: Mutex::default() };
+    generate(&asked, prompts, options, &mut |_| {}).unwrap();
+    asked.calls.into_inner().unwrap()
+}
+
+#[test]
+fn a_finished_image_costs_no_row_more() {
+    // From 2 the caption ends at once; from 0 and 3 it never does.
+    let prompts = vec![prompt(&[0]), prompt(&[0, 0, 2]), prompt(&[3])];
+    let calls = asked(fork(), prompts, &options(1));
+    let images = |call: &Call| call.iter().map(|(image, _)| *image).collect::<Vec<_>>();
+    assert_eq!(images(&calls[0]), [0, 1, 1, 1, 2], "the prompts, without padding");
+    assert_eq!(calls.len(), 6, "six tokens take the prompts' reading and five more");
+    assert!(calls[1..].iter().all(|call| images(call) == [0, 2]), "{calls:?}");
+}
+
+#[test]
+fn beams_read_what_they_share_from_the_same_rows() {
+    // From 0 to 1 alone, then to 2 and 3 alike: both beams have one parent.
+    let split = Table {
+        scores: [
+            [NEVER, 0.0, NEVER, NEVER, NEVER],
+            [NEVER, NEVER, 0.0, 0.0, NEVER],
+            [NEVER, NEVER, 0.0, NEVER, NEVER],
+            [NEVER, NEVER, NEVER, 0.0, NEVER],
+            [0.0; 5],
+        ]
+        .concat(),
+        vocab: 5,
+        end: vec![4],
+        positions: 64,
+    };
+    let calls = asked(split, vec![prompt(&[0, 0])], &options(2));
+    let chains = |call: usize| calls[call].iter().map(|(_, chain)| chain.as_slice());
+    // Rows 0 and 1 are the prompt's; row 2 is the token 1, row 3 a beam that
+    // falls behind.
+    assert!(chains(1).eq([&[0, 1][..]; 2]));
+    assert!(chains(2).eq([&[0, 1, 2][..]; 2]), "{:?}", calls[2]);
+    assert!(chains(3).eq([&[0, 1, 2, 4][..], &[0, 1, 2, 5]]), "{:?}", calls[3]);
+    assert!(calls[1..].iter().all(|call| call.len() == 2), "a row a beam, and no copies");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::{Error, Precision, open, read_json};
+use super::super::{Error, Generation, Precision, open, read_json};
 use super::fixture;
 
 /// A copy of a fixture without its golden files.
@@ -92,6 +92,49 @@ fn a_tokenizer_of_another_vocabulary_is_refused() {
     assert!(hint.contains("tokenizer.json"));
     std::fs::write(&tokenizer, "{}").unwrap();
     assert_eq!(refused(&folder).0, "tokenizer.json: not a usable tokenizer");
+}
+
+/// The message and the hint of what a search with `options` is told.
+fn denied(name: &str, options: &Generation) -> (String, String) {
+    let error = open(&fixture(name), Precision::F32).unwrap().caption(&[], options).unwrap_err();
+    (error.to_string(), error.hint().unwrap_or_default())
+}
+
+#[test]
+fn searches_that_cannot_be_are_told_with_a_way_out() {
+    for name in ["blip", "blip2-opt", "blip2-t5"] {
+        let none = Generation { num_beams: 0, ..Generation::default() };
+        let (message, hint) = denied(name, &none);
+        assert_eq!(message, "num_beams is 0, expected 1 to 48");
+        assert_eq!(hint, "one beam is greedy search, 3 to 6 are usual");
+        let none = Generation { max_new_tokens: 0, ..Generation::default() };
+        let (message, hint) = denied(name, &none);
+        assert!(message.starts_with("max_new_tokens is 0, expected 1 to "), "{message}");
+        assert!(hint.contains("--max-length"), "{hint}");
+    }
+}
+
+/// The fixtures have 64 positions: a prompt that takes them all leaves a caption
+/// none, and one that takes most leaves few.
+#[test]
+fn a_prompt_that_leaves_no_room_is_told_with_a_way_out() {
+    for (name, queries) in [("blip", 0), ("blip2-opt", 4)] {
+        let model = open(&fixture(name), Precision::F32).unwrap();
+        let picture = crate::picture::Picture::from_rgb(1, 1, vec![9; 3]).unwrap();
+        let ask = |words: usize| {
+            let prompt = vec!["w7"; words].join(" ");
+            let options = Generation { prompt, ..Generation::default() };
+            model.caption(std::slice::from_ref(&picture), &options)
+        };
+        let error = ask(64).unwrap_err();
+        let message = error.to_string();
+        let told = "max_new_tokens is 20, expected a prompt shorter than ";
+        assert!(message.starts_with(told), "{message}");
+        assert!(error.hint().unwrap().contains("shorten the prompt"));
+        let message = ask(50 - queries).unwrap_err().to_string();
+        assert!(message.starts_with("max_new_tokens is 20, expected 1 to 1"), "{message}");
+        assert_eq!(ask(3).unwrap().len(), 1);
+    }
 }
 
 #[test]

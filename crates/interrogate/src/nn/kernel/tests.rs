@@ -7,7 +7,7 @@ use super::super::simd::Level;
 use super::*;
 
 /// Numbers without pattern (splitmix64), uniform in -1..1.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
+pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,9 +1,9 @@
-//! A weight in either layout.
+//! A weight in any layout.
 
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::out::filled;
-use super::{Out, Panels, Rows};
+use super::{Out, Panels, Q8, Rows};
 
 /// A weight `(n, k)`, ready to be multiplied.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(crate) enum Weight {
     /// As stored, for an input that is rounded to bf16 first: what the panels
     /// of pairs do, on a processor that has none.
     RowsOfRounded(Rows),
+    /// Rounded to eight bits, as the input is.
+    Q8(Q8),
 }
 
 impl Weight {
@@ -23,6 +25,7 @@ impl Weight {
         match self {
             Weight::Panels(panels) => panels.n(),
             Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.n(),
+            Weight::Q8(weight) => weight.n(),
         }
     }
 
@@ -31,6 +34,7 @@ impl Weight {
         match self {
             Weight::Panels(panels) => panels.k(),
             Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.k(),
+            Weight::Q8(weight) => weight.k(),
         }
     }
 
@@ -54,6 +58,7 @@ impl Weight {
         match self {
             Weight::Panels(panels) => panels.product(x, m, out, fused),
             Weight::Rows(rows) => rows.product(x, m, out, fused),
+            Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {
                 let x = &x[..m * rows.k()];
                 let mut rounded = Scratch::take(x.len());

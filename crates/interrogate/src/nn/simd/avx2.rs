@@ -42,6 +42,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const ROWS: usize = 6;
     const DOT_ROWS: usize = 3;
+    type Sums = [__m256; 2];
 
     #[inline]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
@@ -121,5 +122,40 @@ impl Simd for Avx2 {
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
         })
+    }
+
+    #[inline(always)]
+    fn no_sums(self) -> [__m256; 2] {
+        [self.splat(0.0); 2]
+    }
+    #[inline(always)]
+    fn lanes(self, sums: [__m256; 2]) -> [f32; 16] {
+        let mut lanes = [0.0; 16];
+        self.write(&mut lanes, sums[0]);
+        self.write(&mut lanes[8..], sums[1]);
+        lanes
+    }
+    #[inline(always)]
+    unsafe fn add_dots<const J: usize>(
+        self,
+        x: *const i8,
+        w: [*const u8; J],
+        scale: [f32; J],
+        mut sums: [[__m256; 2]; J],
+    ) -> [[__m256; 2]; J] {
+        op!(for ((sums, w), scale) in sums.iter_mut().zip(w).zip(scale) {
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let x = _mm256_loadu_si256(x.add(half * 32).cast());
+                let w = _mm256_loadu_si256(w.add(half * 32).cast());
+                // |w| and x with w's sign: pairs of at most 2 * 127², which is
+                // below 2^15.
+                let w = _mm256_xor_si256(w, _mm256_set1_epi8(i8::MIN));
+                let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+                let dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+                let part = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_set1_ps(scale));
+                *sum = _mm256_add_ps(*sum, part);
+            }
+        });
+        sums
     }
 }

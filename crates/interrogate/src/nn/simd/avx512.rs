@@ -1,12 +1,13 @@
 //! AVX-512: sixteen lanes, 32 registers; with `PAIRS`, the dot products of
-//! AVX512-BF16 over two bf16 values a lane.
+//! AVX512-BF16 over two bf16 values a lane, and those of AVX512-VNNI over four
+//! bytes: no processor has the first without the second.
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
 /// The proof that the processor has AVX-512 F, BW, DQ and VL, and, where
-/// `PAIRS`, AVX512-BF16.
+/// `PAIRS`, AVX512-BF16 and AVX512-VNNI.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512<const PAIRS: bool>(());
 
@@ -19,7 +20,7 @@ pub(super) fn has() -> bool {
 }
 
 pub(super) fn has_pairs() -> bool {
-    has() && is_x86_feature_detected!("avx512bf16")
+    has() && is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512vnni")
 }
 
 impl<const PAIRS: bool> Avx512<PAIRS> {
@@ -36,7 +37,7 @@ fn plain<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out
     kernel.run(simd)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,avx512bf16,avx512vnni")]
 fn pairs<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out {
     kernel.run(simd)
 }
@@ -56,6 +57,8 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     const ROWS: usize = 14;
     const DOT_ROWS: usize = 6;
     const PAIRS: bool = PAIRS;
+    const BYTE_ROWS: usize = 3;
+    type Sums = __m512;
 
     #[inline]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
@@ -156,5 +159,55 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
                 op!(*to.add(lane) = half::bf16::from_f32(*from.add(lane)).to_bits());
             }
         }
+    }
+
+    #[inline(always)]
+    fn no_sums(self) -> __m512 {
+        self.splat(0.0)
+    }
+    #[inline(always)]
+    fn lanes(self, sums: __m512) -> [f32; 16] {
+        let mut lanes = [0.0; 16];
+        self.write(&mut lanes, sums);
+        lanes
+    }
+    #[inline(always)]
+    unsafe fn add_dots<const J: usize>(
+        self,
+        x: *const i8,
+        w: [*const u8; J],
+        scale: [f32; J],
+        mut sums: [__m512; J],
+    ) -> [__m512; J] {
+        op!({
+            let x = _mm512_loadu_si512(x.cast());
+            // The weights' 128 too many, times x: taken off beforehand.
+            let shift = match PAIRS {
+                true => {
+                    let shift = _mm512_set1_epi8(i8::MIN); // 128 as a byte without sign
+                    let over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, x);
+                    _mm512_sub_epi32(_mm512_setzero_si512(), over)
+                }
+                false => _mm512_setzero_si512(),
+            };
+            for ((sum, w), scale) in sums.iter_mut().zip(w).zip(scale) {
+                let w = _mm512_loadu_si512(w.cast());
+                let dots = match PAIRS {
+                    true => _mm512_dpbusd_epi32(shift, w, x),
+                    false => {
+                        // |w| and x with w's sign: pairs of at most 2 * 127²,
+                        // which is below 2^15.
+                        let w = _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN));
+                        let below = _mm512_movepi8_mask(w);
+                        let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
+                        let pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w), x);
+                        _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))
+                    }
+                };
+                let part = _mm512_mul_ps(_mm512_cvtepi32_ps(dots), _mm512_set1_ps(scale));
+                *sum = _mm512_add_ps(*sum, part);
+            }
+        });
+        sums
     }
 }

@@ -22,6 +22,9 @@ pub(crate) const TILE_VECTORS: usize = 2;
 /// Rows that a tile may have on any machine.
 pub(crate) const MAX_ROWS: usize = 14;
 
+/// Values in a block of eight-bit weights: one cache line.
+pub(crate) const BLOCK: usize = 64;
+
 /// A vector unit. A value is the proof that the processor has it: it is made by
 /// [`Level::run`] alone, after the check.
 pub(crate) trait Simd: Copy + Send + Sync {
@@ -37,6 +40,12 @@ pub(crate) trait Simd: Copy + Send + Sync {
     const DOT_ROWS: usize;
     /// Whether [`dot`](Self::dot) takes pairs of bf16 in each lane.
     const PAIRS: bool = false;
+
+    /// Rows that share four blocks of eight-bit weights: 1, or 3 where there are
+    /// registers for twelve sums of sixteen.
+    const BYTE_ROWS: usize = 1;
+    /// Sixteen f32 sums side by side, on every machine.
+    type Sums: Copy;
 
     /// Runs `kernel` in a function compiled for this unit. The kernel and all
     /// that it calls must be `#[inline(always)]` to be compiled with it.
@@ -87,6 +96,26 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn if_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// The sum over the lanes, in an order that is the machine's own but fixed.
     fn sum(self, v: Self::V) -> f32;
+
+    /// Sixteen zeros.
+    fn no_sums(self) -> Self::Sums;
+    /// The sixteen.
+    fn lanes(self, sums: Self::Sums) -> [f32; 16];
+    /// For each of `J` weights: to lane `l` adds `scale` times the exact sum of
+    /// the products `4l..4l + 4` of `x` and `w - 128`, over [`BLOCK`] bytes. The
+    /// product with the scale and the addition are rounded one by one, so that
+    /// every machine gives the same bits.
+    ///
+    /// # Safety
+    /// [`BLOCK`] bytes must be readable at `x` and at each `w`; none of the
+    /// weights is 0, and no `x` is -128.
+    unsafe fn add_dots<const J: usize>(
+        self,
+        x: *const i8,
+        w: [*const u8; J],
+        scale: [f32; J],
+        sums: [Self::Sums; J],
+    ) -> [Self::Sums; J];
 
     /// One step of a dot product: `sum + a * w`; where [`PAIRS`](Self::PAIRS),
     /// each lane of `a` and `w` is two bf16 values and both products are added.
@@ -189,6 +218,11 @@ impl Level {
             return Some(Level(Unit::Avx512Bf16));
         }
         None
+    }
+
+    /// The unit that is best at products of bytes; all give the same bits.
+    pub(crate) fn bytes() -> Level {
+        Level::pairs().unwrap_or(Level::best())
     }
 
     /// Every f32 unit of this processor, for tests that compare them.

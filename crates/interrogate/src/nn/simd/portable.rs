@@ -21,6 +21,7 @@ impl Simd for Portable {
     const LANES: usize = LANES;
     const ROWS: usize = 4;
     const DOT_ROWS: usize = 2;
+    type Sums = [f32; 16];
 
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
         kernel.run(self)
@@ -106,5 +107,35 @@ impl Simd for Portable {
     #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+    }
+
+    #[inline(always)]
+    fn no_sums(self) -> [f32; 16] {
+        [0.0; 16]
+    }
+    #[inline(always)]
+    fn lanes(self, sums: [f32; 16]) -> [f32; 16] {
+        sums
+    }
+    #[inline(always)]
+    unsafe fn add_dots<const J: usize>(
+        self,
+        x: *const i8,
+        w: [*const u8; J],
+        scale: [f32; J],
+        mut sums: [[f32; 16]; J],
+    ) -> [[f32; 16]; J] {
+        // SAFETY: as for `load`.
+        let x = unsafe { x.cast::<[i8; 64]>().read_unaligned() };
+        for ((sums, w), scale) in sums.iter_mut().zip(w).zip(scale) {
+            // SAFETY: as for `load`.
+            let w = unsafe { w.cast::<[u8; 64]>().read_unaligned() };
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                let product = |i: usize| i32::from(x[i]) * (i32::from(w[i]) - 128);
+                let dot: i32 = (4 * lane..4 * lane + 4).map(product).sum();
+                *sum += dot as f32 * scale;
+            }
+        }
+        sums
     }
 }

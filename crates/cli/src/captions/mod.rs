@@ -1,0 +1,106 @@
+//! Captions: which model makes them, and how it is asked.
+
+mod beginning;
+mod pace;
+
+use std::cell::{Cell, RefCell};
+
+use interrogate::caption::{self, Caption, Captioner, Generation, NAMES, Sampling};
+use interrogate::models::{ModelSource, hub};
+use interrogate::picture::Picture;
+
+use crate::args::{EarlyStopping, Precision, Search};
+use crate::fault::Fault;
+use crate::opening;
+use crate::talk::Talk;
+pub(crate) use beginning::Beginning;
+use pace::Pace;
+
+/// An open captioner and what it is asked for.
+pub(crate) struct Captions {
+    model: Box<dyn Captioner>,
+    options: Generation,
+    /// Pictures that have their captions: the number of the next one.
+    done: Cell<usize>,
+    pace: RefCell<Pace>,
+}
+
+impl Captions {
+    /// Opens the captioner that `name` stands for, fetching it where it is a
+    /// hub's, and holds the options against it before an image is read.
+    pub(crate) fn open(name: &str, search: &Search, talk: &Talk) -> Result<Self, Fault> {
+        let known = NAMES.iter().find(|(known, _)| *known == name);
+        let unknown = || Fault::Captioner { name: name.to_owned() };
+        let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
+        let folder = match source {
+            ModelSource::Folder(folder) => folder,
+            ModelSource::Hub { repo, revision } => opening::fetching(talk, |options, progress| {
+                hub::fetch(&repo, revision.as_deref(), options, progress)
+            })?,
+            ModelSource::Starter => return Err(unknown()),
+        };
+        let captions = Captions {
+            model: caption::open(&folder, precision(search.caption_precision))?,
+            options: options(search),
+            done: Cell::new(0),
+            pace: RefCell::new(Pace::new(talk)),
+        };
+        captions.of(&[])?;
+        Ok(captions)
+    }
+
+    /// The captions of `pictures`, in their order.
+    pub(crate) fn of(&self, pictures: &[Picture]) -> interrogate::Result<Vec<Caption>> {
+        let mut options = self.options.clone();
+        if let Some(sampling) = &mut options.sampling {
+            // Each image draws by its place among all, not in its batch.
+            sampling.first = self.done.get();
+        }
+        let mut pace = self.pace.borrow_mut();
+        pace.start(pictures.len());
+        let captions = self.model.caption_watched(pictures, &options, &mut |p| pace.step(p));
+        pace.stop();
+        let captions = captions?;
+        self.done.set(self.done.get() + captions.len());
+        Ok(captions)
+    }
+
+    /// Says how many there were and how fast they came.
+    pub(crate) fn finish(&self, talk: &Talk) {
+        self.pace.borrow().finish(talk);
+    }
+}
+
+fn precision(typed: Precision) -> caption::Precision {
+    match typed {
+        Precision::F32 => caption::Precision::F32,
+        Precision::F16 => caption::Precision::F16,
+        Precision::Bf16 => caption::Precision::Bf16,
+        Precision::Q8 => caption::Precision::Q8,
+    }
+}
+
+fn options(search: &Search) -> Generation {
+    let &Search { temperature, top_p, seed, .. } = search;
+    let drawn = temperature.is_some() || top_p.is_some() || seed.is_some();
+    Generation {
+        num_beams: search.num_beams,
+        max_new_tokens: search.max_length,
+        min_new_tokens: search.min_length,
+        length_penalty: search.length_penalty,
+        early_stopping: match search.early_stopping {
+            EarlyStopping::Likely => caption::EarlyStopping::Likely,
+            EarlyStopping::Full => caption::EarlyStopping::Full,
+            EarlyStopping::Never => caption::EarlyStopping::Never,
+        },
+        no_repeat_ngram_size: search.no_repeat_ngram_size,
+        repetition_penalty: search.repetition_penalty,
+        sampling: drawn.then(|| Sampling {
+            temperature: temperature.unwrap_or(1.0),
+            top_p: top_p.unwrap_or(1.0),
+            seed: seed.unwrap_or(0),
+            first: 0,
+        }),
+        prompt: search.caption_prefix.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Captions of trained weights, where there are some.
+//!
+//! `INTERROGATE_CAPTION_TRAINED=FOLDER cargo test --test trained` captions the
+//! photos of tests/fixtures with the BLIP or BLIP-2 in that folder and looks for
+//! what they show; `INTERROGATE_CAPTION_PRECISION` is f32, f16, bf16 or q8. It
+//! has no harness, so that a run without weights says so on its line.
+
+#![allow(clippy::print_stdout, reason = "a check that was left out is told")]
+
+use std::path::Path;
+
+use interrogate::caption::{Generation, Precision, open};
+use interrogate::picture::Picture;
+
+/// A photo, and words one of which any fair caption of it has.
+const SHOWN: [(&str, &[&str]); 4] = [
+    ("astronaut.jpg", &["astronaut", "woman", "space", "suit", "person"]),
+    ("cat.jpg", &["cat", "kitten"]),
+    ("coffee.jpg", &["coffee", "cup", "espresso", "tea"]),
+    ("rocket.jpg", &["rocket", "launch", "missile", "tower", "space"]),
+];
+
+fn main() {
+    let setting = |name: &str| std::env::var(format!("INTERROGATE_CAPTION_{name}")).ok();
+    let Some(folder) = setting("TRAINED") else {
+        println!("trained captions: skipped, INTERROGATE_CAPTION_TRAINED names no folder");
+        return;
+    };
+    let precision = match setting("PRECISION").as_deref() {
+        Some("f16") => Precision::F16,
+        Some("bf16") => Precision::Bf16,
+        Some("q8") => Precision::Q8,
+        _ => Precision::F32,
+    };
+    let model = open(Path::new(&folder), precision).unwrap_or_else(|error| panic!("{error}"));
+    let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/photos");
+    let open = |name| Picture::open(&photos.join(name)).unwrap_or_else(|error| panic!("{error}"));
+    let pictures = SHOWN.map(|(name, _)| open(name));
+    for num_beams in [1, 3] {
+        let options = Generation { num_beams, ..Generation::default() };
+        let captions = model.caption(&pictures, &options).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(captions.len(), SHOWN.len());
+        for (caption, (name, words)) in captions.iter().zip(SHOWN) {
+            println!("{name}, {num_beams} beams: {}", caption.text);
+            let said = caption.text.to_lowercase();
+            assert!(words.iter().any(|word| said.contains(word)), "{name}: none of {words:?}");
+            assert!(caption.tokens.len() <= 20 && !caption.text.ends_with('\n'));
+        }
+    }
+}
