@@ -1,4 +1,4 @@
-use crate::run::Folder;
+use crate::run::{Folder, repository};
 
 fn values(row: &serde_json::Value) -> Vec<f64> {
     row["features"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
@@ -43,4 +43,20 @@ fn as_text_a_row_is_a_line_of_tabs() {
     let ran = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
     assert_eq!(ran.out().trim_end().split('\t').count(), 1 + 384);
     assert!(ran.out().starts_with("a cat\t"));
+}
+
+#[test]
+fn in_bf16_a_row_is_another_and_near() {
+    let folder = Folder::new();
+    let model = repository().join("tests/fixtures/clip/quick");
+    let embed = |precision| {
+        let model = model.to_str().unwrap();
+        let args = ["embed", "images", "photos", "--model", model, "--precision", precision];
+        folder.run(&args).expect(0).rows()
+    };
+    for (f32, bf16) in embed("f32").iter().zip(&embed("bf16")) {
+        let (f32, bf16) = (values(f32), values(bf16));
+        assert_ne!(f32, bf16);
+        assert!(dot(&f32, &bf16) > 0.9995);
+    }
 }

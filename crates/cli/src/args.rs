@@ -232,6 +232,17 @@ pub(crate) struct ModelChoice {
     /// (ViT-L-14/openai). [default: the index's, or starter]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// What the model computes in. bf16 is faster where the processor has it, and
+    /// scores differ in the last digits.
+    #[arg(long, value_enum, value_name = "PRECISION", default_value_t = Arithmetic::F32)]
+    pub(crate) precision: Arithmetic,
+}
+
+/// What a model computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arithmetic {
+    F32,
+    Bf16,
 }
 
 #[derive(Clone, Copy, Debug, Group)]

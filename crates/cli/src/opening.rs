@@ -11,8 +11,9 @@ use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
 use interrogate::index::Index;
 use interrogate::models::{Model, ModelSource, Options, Progress};
+use interrogate::nn::{Compute, Precision};
 
-use crate::args::{ModelChoice, Source};
+use crate::args::{Arithmetic, ModelChoice, Source};
 use crate::fault::Fault;
 use crate::talk::Talk;
 
@@ -24,12 +25,17 @@ const DEFAULT_MODEL: &str = "starter";
 
 /// The model that was named, or the starter.
 pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
-    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), talk)
+    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), choice.precision, talk)
 }
 
-fn open_model(name: &str, talk: &Talk) -> Result<Model, Fault> {
+fn open_model(name: &str, precision: Arithmetic, talk: &Talk) -> Result<Model, Fault> {
     let source: ModelSource = name.parse()?;
-    let model = fetching(talk, |options, progress| Model::open(source, options, progress))?;
+    let precision = match precision {
+        Arithmetic::F32 => Precision::F32,
+        Arithmetic::Bf16 => Precision::Bf16,
+    };
+    let model = fetching(talk, |options, progress| Model::open(source, options, progress))?
+        .computing(Compute { precision, ..Compute::default() });
     if let Some(notice) = model.notice() {
         talk.note(notice);
     }
@@ -68,7 +74,7 @@ pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, In
         source.model.model.clone().unwrap_or_else(|| index.manifest().model().id.clone())
     };
     match named {
-        Some(index) => Ok((open_model(&choice(&index), talk)?, index)),
+        Some(index) => Ok((open_model(&choice(&index), source.model.precision, talk)?, index)),
         None => {
             let model = model(&source.model, talk)?;
             let folder = Path::new(INDEXES).join(model.slug());
@@ -135,14 +141,12 @@ fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), 
     };
     let encoder = model.text_encoder()?;
     let fingerprint = model.fingerprint()?;
-    let report = Builder::new(encoder.as_ref(), &model.id(), &fingerprint).build(
-        &dictionaries,
-        folder,
-        |progress| {
-            meter.update(progress);
-            ControlFlow::Continue(())
-        },
-    );
+    let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint)
+        .precision(model.compute().precision);
+    let report = builder.build(&dictionaries, folder, |progress| {
+        meter.update(progress);
+        ControlFlow::Continue(())
+    });
     meter.finish();
     talk.note(report?);
     Ok(())

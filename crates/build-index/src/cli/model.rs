@@ -23,7 +23,8 @@ pub(crate) struct Model {
     pub(crate) encoder: Box<dyn TextEncoder>,
 }
 
-/// Opens the model `name`, to be run as `compute` says, telling `talk` of its notice and of what is fetched.
+/// Opens the model `name`, to be run as `compute` says, and tells of its notice and of
+/// what is fetched.
 pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = io::stderr();

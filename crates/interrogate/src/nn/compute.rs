@@ -9,9 +9,10 @@ pub struct Compute {
     /// How weights are kept and multiplied.
     pub precision: Precision,
     /// Tokens (nodes of a trie, or patches of images) that go through a model at
-    /// once, or a single text or image that alone has more. It bounds the memory and changes no value. Large
-    /// enough that the products run at full speed, small enough that a layer's
-    /// rows stay in the caches: 2,048 unless said otherwise.
+    /// once, or a single text or image that alone has more. It bounds the memory
+    /// and changes no value. Large enough that the products run at full speed,
+    /// small enough that a layer's rows stay in the caches: 2,048 unless said
+    /// otherwise.
     pub batch_tokens: usize,
 }
 
