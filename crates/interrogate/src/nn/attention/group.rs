@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::super::kernel::{Operands, Out, STEPS, STRIDE, split, tile};
+use super::super::kernel::{Ahead, Operands, Out, STEPS, STRIDE, split, tile};
 use super::super::scratch::Scratch;
 use super::super::simd::{Kernel, Level, Simd, TILE_VECTORS};
 use super::chain::softmax;
@@ -161,6 +161,7 @@ fn multiply<S: Simd>(s: S, n: usize, a: &[f32], weights: &[f32], out: Out<'_>, c
                 panel: 0,
                 out: out.at(part.start, column, panel),
                 stride: out.stride,
+                ahead: Ahead::none(weights.as_ptr()),
             };
             // SAFETY: `a` has part.len() more rows of STRIDE, of which `steps` <=
             // STEPS values are read; `weights` is `steps` steps of one panel; the

@@ -22,7 +22,7 @@ pub(crate) use out::{Out, filled};
 pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
-pub(crate) use tile::{Operands, STEPS, STRIDE, tile};
+pub(crate) use tile::{Ahead, Operands, STEPS, STRIDE, tile};
 pub(crate) use weight::Weight;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::super::scratch::{Aligned, Scratch};
 use super::super::simd::{Kernel, Level, MAX_ROWS, Simd};
 use super::Out;
 use super::split;
-use super::tile::{self, Operands, STEPS, STRIDE, tile};
+use super::tile::{self, Ahead, LINE, Operands, STEPS, STRIDE, tile};
 
 /// Input rows that a task packs at once: 128 rows of [`STEPS`] stay in the
 /// second level of cache beside a panel.
@@ -188,7 +188,10 @@ impl Kernel for Multiply<'_> {
                 let taken = if wide { several } else { 1 };
                 let column = p * width;
                 let columns = (taken * width).min(n - column);
-                for part in split::even(rows, S::ROWS) {
+                // The next panel's part of this block, two lines a step, by the first
+                // two tiles.
+                let next = (p + taken) * panel + block.start * width;
+                for (t, part) in split::even(rows, S::ROWS).enumerate() {
                     let first = row + part.start;
                     // A narrow panel's tile goes through a buffer of full width.
                     let mut buffer = [0.0f32; MAX_ROWS * 32];
@@ -219,6 +222,12 @@ impl Kernel for Multiply<'_> {
                         panel,
                         out: to,
                         stride,
+                        ahead: match t {
+                            0 | 1 => Ahead::lines(
+                                values.as_ptr().wrapping_add(next + t * block.len() * LINE),
+                            ),
+                            _ => Ahead::none(weights.as_ptr()),
+                        },
                     };
                     // SAFETY: `a` has part.len() rows of STRIDE >= block.len();
                     // `weights` has `taken` panels, each with the block's steps

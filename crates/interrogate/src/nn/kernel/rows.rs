@@ -182,7 +182,8 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
                 for part in split::even(rows.len(), S::DOT_ROWS) {
                     let first = rows.start + part.start;
                     let (x, column, fresh) = (&x[first * k + from..], group.start, from == 0);
-                    let place = Place { x, stride: k, row: first, column, out, fresh };
+                    let ahead = OUTPUTS * k * W::SIZE;
+                    let place = Place { x, stride: k, row: first, column, out, ahead, fresh };
                     match &widened {
                         None => dots::<S, W>(s, row, group.len(), part.len(), place),
                         Some(widened) => {
@@ -244,6 +245,8 @@ struct Place<'a> {
     row: usize,
     column: usize,
     out: Out<'a>,
+    /// Bytes from a weight to the same one of the outputs computed next.
+    ahead: usize,
     /// Whether the sums are set; else they are added to what stands there.
     fresh: bool,
 }
@@ -293,6 +296,12 @@ fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
         // SAFETY: LANES values are left in each weight row at `from`, and in
         // each of the M input rows, as asserted.
         let weights = rows.map(|row| unsafe { W::load(s, row.as_ptr().add(from * W::SIZE)) });
+        if M == 1 && J == OUTPUTS {
+            // The same place of the next outputs: a row ends before the
+            // processor's own foresight has warmed up.
+            rows.iter()
+                .for_each(|row| s.expect(row.as_ptr().wrapping_add(from * W::SIZE + at.ahead)));
+        }
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: as above.
             let x = unsafe { s.load(at.x.as_ptr().add(i * at.stride + from)) };

@@ -158,4 +158,10 @@ impl Simd for Avx2 {
         });
         sums
     }
+
+    #[inline(always)]
+    fn expect(self, at: *const u8) {
+        // A hint: an address that cannot be read is passed over.
+        op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
+    }
 }

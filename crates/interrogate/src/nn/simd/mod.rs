@@ -117,6 +117,12 @@ pub(crate) trait Simd: Copy + Send + Sync {
         sums: [Self::Sums; J],
     ) -> [Self::Sums; J];
 
+    /// Says that the cache line at `at` will soon be read, wherever that is.
+    #[inline(always)]
+    fn expect(self, at: *const u8) {
+        let _ = at;
+    }
+
     /// One step of a dot product: `sum + a * w`; where [`PAIRS`](Self::PAIRS),
     /// each lane of `a` and `w` is two bf16 values and both products are added.
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::super::activation::Fused;
-use super::super::super::simd::{Kernel, Simd};
+use super::super::super::simd::{BLOCK, Kernel, Simd};
 use super::super::Out;
 use super::{Codes, Q8, Rounded};
 
@@ -68,6 +68,9 @@ fn block<S: Simd, const M: usize>(
     let mut sums = [[s.no_sums(); OUTPUTS]; M];
     for b in 0..blocks {
         let w = codes.map(|codes| codes[b].0.as_ptr());
+        // The same block of the next outputs: rows end before the processor's
+        // own foresight has warmed up.
+        w.into_iter().for_each(|w| s.expect(w.wrapping_add(OUTPUTS * blocks * BLOCK)));
         for (i, sums) in sums.iter_mut().enumerate() {
             let scale = scales.map(|scales| scales[b] * x_scales[i][b]);
             // SAFETY: a block of codes on either side.
