@@ -7,6 +7,8 @@ from sections import lines
 from turns import alternate, clock
 
 DIM = 512
+# What one pass reads of a row: codes with scale and slack; f32; f16.
+ROW_BYTES = {'interrogate': DIM + 8, 'PyTorch f32': 4 * DIM, 'FAISS fp16': 2 * DIM}
 
 def steps(first, last, ratios=(1, 3)):
     """1, 3, 10, 30 ... of `first` up to `last`."""
@@ -31,7 +33,7 @@ def ranked(race, folder, rows, counts, rivals_to):
             for name, values in spent.items():
                 ms = statistics.median(values)
                 points.append(dict(side=name, threads=count, rows=rows, images=images, ms=ms, anon=anon if name == 'interrogate' else None,
-                                   bytes_per_s=rows * DIM * 2 / ms * 1e3, flops=2 * rows * DIM * images / ms * 1e3))
+                                   bytes_per_s=rows * ROW_BYTES[name] / ms * 1e3, flops=2 * rows * DIM * images / ms * 1e3))
         ours.close()
     threads(max(race.threads))
     return points

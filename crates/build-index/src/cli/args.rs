@@ -40,7 +40,7 @@ pub(crate) struct Args {
 
     /// Tokens that go through the model at once: bounds the memory, changes no
     /// row
-    #[arg(long, value_name = "N", default_value = "2048")]
+    #[arg(long, value_name = "N", default_value = "1024")]
     batch_tokens: NonZeroUsize,
 
     /// Rows of a shard at most

@@ -11,13 +11,13 @@ pub struct Compute {
     /// Tokens (nodes of a trie, or patches of images) that go through a model at
     /// once, or a single text or image that alone has more. It bounds the memory
     /// and changes no value. Large enough that the products run at full speed,
-    /// small enough that a layer's rows stay in the caches: 2,048 unless said
+    /// small enough that a layer's rows stay in the caches: 1,024 unless said
     /// otherwise.
     pub batch_tokens: usize,
 }
 
 impl Default for Compute {
     fn default() -> Self {
-        Compute { precision: Precision::F32, batch_tokens: 2048 }
+        Compute { precision: Precision::F32, batch_tokens: 1024 }
     }
 }

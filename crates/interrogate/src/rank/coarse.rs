@@ -13,19 +13,20 @@
 //! pass: the high part of each query alone tells almost all rows apart from those
 //! few that need a closer look by both parts, and fewer still need the rows.
 
+mod worker;
+
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::candidates::{Candidate, Candidates, reaches};
-use super::codes::Codes;
-use super::codes::fine::Fine;
-use super::codes::kernel::{self, Limits, Panel, Reached, WIDTH};
+use super::candidates::{Candidate, Candidates};
+use super::codes::kernel::{self, Panel};
 use super::codes::query::Query;
 use super::dot::{self, GROUP, Pack};
 use super::scan::QUERIES;
 use super::{Hit, Order, Rows};
+use worker::Worker;
 
 /// Rows that a thread takes at a time: their codes stay in the second-level cache.
 const PIECE: usize = 256;
@@ -139,6 +140,13 @@ impl<'a> Pass<'a> {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
         ((f64::from(threshold) - self.bases[block][query]) as f32).next_down()
     }
+
+    /// A candidate whose bounds lack the base, which is added and rounded outwards.
+    fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
+        let base = self.bases[block][query];
+        let add = |bound: f32| (f64::from(bound) + base) as f32;
+        Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
+    }
 }
 
 /// The score of a row with a query of `pack`: the bits that every other way gives.
@@ -148,99 +156,4 @@ fn score(dot: dot::Kernel, rows: &Rows, pack: &Pack, query: usize, row: usize) -
         dot.single(values, rows.dim(), (group, query % GROUP), &mut score);
     }
     score[0]
-}
-
-/// A thread's own buffers.
-struct Worker<'a> {
-    pass: &'a Pass<'a>,
-    fine: Vec<Fine>,
-    sums: Vec<i32>,
-    limits: Vec<Limits>,
-    reached: Vec<Reached>,
-    found: Vec<Vec<Candidate>>,
-}
-
-impl<'a> Worker<'a> {
-    fn new(pass: &'a Pass<'a>) -> Self {
-        let sign = pass.order.sign();
-        let fine = |query| Fine::new(query, pass.rows.dim(), sign);
-        Worker {
-            pass,
-            fine: pass.queries.iter().map(fine).collect(),
-            sums: vec![0; PIECE],
-            limits: vec![[f32::INFINITY; WIDTH]; pass.queries.len().div_ceil(WIDTH)],
-            reached: Vec::new(),
-            found: vec![Vec::new(); pass.queries.len()],
-        }
-    }
-
-    /// Query by query over both parts; `first` is the number of the first row.
-    fn each(&mut self, first: usize, block: usize, codes: Codes<'_>) {
-        let pass = self.pass;
-        for (number, query) in pass.queries.iter().enumerate() {
-            let sums = &mut self.sums[..codes.len()];
-            pass.kernel.fine(codes.codes(), pass.rows.dim(), query, sums);
-            let (fine, limit) = (self.fine[number], pass.limit(number, block));
-            let found = &mut self.found[number];
-            let sixteens = sums.chunks(16).zip(codes.scales().chunks(16));
-            for (at, ((sums, scales), slack)) in
-                (0..).step_by(16).zip(sixteens.zip(codes.slack().chunks(16)))
-            {
-                let rows = sums.iter().zip(scales.iter().zip(slack));
-                // Without a branch inside, so that it compiles to vector compares.
-                let reach = |any, (&sum, (&scale, &slack)): (&i32, (&f32, &f32))| {
-                    any | reaches(fine.bounds(sum, scale, slack).1, limit)
-                };
-                if rows.clone().fold(false, reach) {
-                    for (row, (&sum, (&scale, &slack))) in (first + at..).zip(rows) {
-                        let (lower, upper) = fine.bounds(sum, scale, slack);
-                        if reaches(upper, limit) {
-                            found.push(pass.based(number, block, row, lower, upper));
-                        }
-                    }
-                }
-            }
-            pass.add(number, found);
-            found.clear();
-        }
-    }
-
-    /// All queries by their high parts, and what reaches its limit by both.
-    fn many(&mut self, first: usize, block: usize, codes: Codes<'_>, panel: &Panel) {
-        let (pass, dim) = (self.pass, self.pass.rows.dim());
-        for number in 0..pass.queries.len() {
-            self.limits[number / WIDTH][number % WIDTH] = pass.limit(number, block);
-        }
-        self.reached.clear();
-        pass.kernel.reach(codes, panel, &self.limits, &mut self.reached);
-        for &Reached { row, group, mut queries } in &self.reached {
-            let row = row as usize;
-            let of_row = &codes.codes()[row * dim..][..dim];
-            let (scale, slack) = (codes.scales()[row], codes.slack()[row]);
-            while queries != 0 {
-                let lane = queries.trailing_zeros() as usize;
-                queries &= queries - 1;
-                let number = group as usize * WIDTH + lane;
-                let mut sum = [0];
-                pass.kernel.fine(of_row, dim, &pass.queries[number], &mut sum);
-                let (lower, upper) = self.fine[number].bounds(sum[0], scale, slack);
-                if reaches(upper, self.limits[group as usize][lane]) {
-                    self.found[number].push(pass.based(number, block, first + row, lower, upper));
-                }
-            }
-        }
-        for (number, found) in self.found.iter_mut().enumerate() {
-            pass.add(number, found);
-            found.clear();
-        }
-    }
-}
-
-impl Pass<'_> {
-    /// A candidate whose bounds lack the base, which is added and rounded outwards.
-    fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
-        let base = self.bases[block][query];
-        let add = |bound: f32| (f64::from(bound) + base) as f32;
-        Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
-    }
 }

@@ -9,9 +9,9 @@ use super::Out;
 use super::split;
 use super::tile::{self, Ahead, LINE, Operands, STEPS, STRIDE, tile};
 
-/// Input rows that a task packs at once: 128 rows of [`STEPS`] stay in the
-/// second level of cache beside a panel.
-const ROWS: usize = 9 * MAX_ROWS;
+/// Input rows that a task packs at once, at most: of [`STEPS`] values each they take
+/// a small part of the second level of cache.
+const ROWS: usize = 6 * MAX_ROWS;
 
 /// Panels that are a task's least share.
 const LEAST: usize = 4;
@@ -70,8 +70,8 @@ impl Panels {
             return;
         }
         let panels = self.n.div_ceil(self.level.panel());
-        let blocks = split::even(m, ROWS);
-        if blocks.len() == 1 {
+        let blocks = row_blocks(m);
+        if blocks == 1 {
             // Few rows: they are packed once, and the panels are shared out.
             let mut packed = Scratch::take(self.packed(m));
             self.level.run(Pack { weight: self, x, rows: m, to: &mut packed });
@@ -93,9 +93,9 @@ impl Panels {
         }
         // Many rows: a task packs its own, and takes all panels if there are
         // tasks enough for every thread.
-        let shares = split::ranges(panels, 4 * LEAST, blocks.len());
-        (0..blocks.len() * shares).into_par_iter().for_each(|task| {
-            let rows = split::part(m, blocks.len(), task / shares);
+        let shares = split::ranges(panels, 4 * LEAST, blocks);
+        (0..blocks * shares).into_par_iter().for_each(|task| {
+            let rows = split::part(m, blocks, task / shares);
             let panels = split::part(panels, shares, task % shares);
             let mut packed = Scratch::take(self.packed(rows.len()));
             let x = &x[rows.start * self.k..rows.end * self.k];
@@ -109,6 +109,16 @@ impl Panels {
     /// Values that `rows` packed input rows take.
     fn packed(&self, rows: usize) -> usize {
         self.steps.div_ceil(STEPS) * rows * STRIDE
+    }
+}
+
+/// In how many blocks to cut `m` input rows: a whole number for each thread, so that
+/// none waits for another that has one more (1,024 rows on two threads: 288 GFLOP/s
+/// in nine blocks, 340 in fourteen).
+fn row_blocks(m: usize) -> usize {
+    match m.div_ceil(ROWS) {
+        0 | 1 => 1,
+        some => some.next_multiple_of(rayon::current_num_threads()).min(m.div_ceil(MAX_ROWS)),
     }
 }
 
