@@ -49,12 +49,12 @@ def curve(name, points):
         head = ['labels', 'precision', 'threads', 'time', 'labels/s', 'GFLOP/s', 'peak memory', 'of it its own']
         rows = [[f"{p['labels']:,}", p['precision'], p['threads'], time(p['seconds'] * 1e3), number(p['labels_per_s']), number(p['flops'] / 1e9), size(p['peak']), size(p['anon'])] for p in points]
     else:
-        head = ['rows', 'images', 'side', 'threads', 'time', 'GB/s of f16 rows', 'GFLOP/s', 'memory of its own']
+        head = ['rows', 'images', 'side', 'threads', 'time', 'GB/s', 'GFLOP/s', 'memory of its own']
         rows = [[f"{p['rows']:,}", p['images'], p['side'], p['threads'], time(p['ms']), f"{p['bytes_per_s'] / 1e9:.1f}", number(p['flops'] / 1e9), size(p['anon'])] for p in points]
     return rows_table(head, rows)
 
 HEADS = dict(
-    rows='### More rows\n\nOne image and 64, k = 3, rows as models make them. Bytes are those of the f16 rows, so that a scan which reads fewer may pass the roof.',
+    rows='### More rows\n\nOne image and 64, k = 3, rows as models make them. Bytes are those that one pass over the rows reads: codes of 8 bits here, f32 in PyTorch, f16 in FAISS; what lies in the caches still may pass the roof.',
     images='### More images\n\nk = 3, one pass for 64 images.',
     labels='### More labels\n\n`build-index` from nothing, the whole process. Operations are those of the dense products when every prefix is computed once.')
 

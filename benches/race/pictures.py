@@ -72,7 +72,7 @@ def rows(points, roofs):
         scale(axis, 'log', 'log'); label(axis, title, 'rows of 512 values', 'milliseconds')
     for key, (x, y) in lines_of([p for p in points if p['images'] == 1], 'rows', 'bytes_per_s').items(): speed.plot(x, [value / 1e9 for value in y], **style(*key))
     for count, found in roofs.items(): roof(speed, found['read_bytes_per_s'] / 1e9, OURS.get(count, '#1b4f72'), f'memory, {threads(count)}')
-    scale(speed, 'log', 'linear'); label(speed, 'f16 rows passed, 1 image', 'rows of 512 values', 'GB/s')
+    scale(speed, 'log', 'linear'); label(speed, 'read, 1 image', 'rows of 512 values', 'GB/s')
     return finish(figure)
 
 def images(points, roofs):
