@@ -3,7 +3,7 @@
 //! A scan over codes reads a quarter of what f32 rows take and half of what f16
 //! rows take, and its products are of integers. It does not give the score, but
 //! bounds of it from both sides, and with those the exact ranking needs the rows
-//! themselves only where the bounds leave a doubt ([`super::coarse`]).
+//! themselves only where the bounds leave a doubt (`coarse`).
 //!
 //! # The code of a row
 //! With `m` the mean of the rows that were coded together, `r = x - m` is what a
@@ -18,7 +18,7 @@
 //! q.x = q.m + scale (q.codes) + q.e       and |q.e| <= |q| |e|   (Cauchy, Schwarz)
 //! ```
 //!
-//! `slack` is `|e|`, and beside it what the f32 sums of [`super::dot`] may be off:
+//! `slack` is `|e|`, and beside it what the f32 sums of `dot` may be off:
 //! `(dim / 16 + 6) 2^-24 |x|`. It is rounded up. The query is coded as well (see
 //! `query`): `q = step Q + d`, Q of integers, so that `q.codes` becomes a product of
 //! integers, which has no rounding, and an error of at most `|d| |codes|`.
