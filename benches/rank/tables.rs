@@ -2,7 +2,7 @@
 
 use half::f16;
 use interrogate::encoder::{Embeddings, Features};
-use interrogate::rank::codes::{Coder, Codes};
+use interrogate::rank::codes::Coding;
 use interrogate::rank::{Block, Rows};
 
 pub(super) const DIM: usize = 512;
@@ -60,20 +60,13 @@ pub(super) fn images(shape: Shape, count: usize) -> Vec<Features> {
 /// Rows with their codes, as a table of an index holds them.
 pub(super) struct Table {
     pub(super) rows: Vec<f16>,
-    shards: Vec<Shard>,
-}
-
-struct Shard {
-    mean: Vec<f32>,
-    scales: Vec<f32>,
-    slack: Vec<f32>,
-    codes: Vec<i8>,
+    shards: Vec<Coding>,
 }
 
 impl Table {
     pub(super) fn new(rows: &Embeddings) -> Self {
         let rows: Vec<f16> = rows.as_slice().iter().copied().map(f16::from_f32).collect();
-        let shards = rows.chunks(SHARD * DIM).map(Shard::new).collect();
+        let shards = rows.chunks(SHARD * DIM).map(|rows| Coding::of(DIM, rows)).collect();
         Table { rows, shards }
     }
 
@@ -85,24 +78,5 @@ impl Table {
 
     pub(super) fn bare(&self) -> Rows<'_> {
         Rows::new(DIM, self.rows.chunks(SHARD * DIM).collect()).expect("whole rows")
-    }
-}
-
-impl Shard {
-    fn new(rows: &[f16]) -> Self {
-        let mut coder = Coder::of(DIM, rows.chunks(DIM));
-        let mut codes = vec![0; rows.len()];
-        let coded: Vec<_> = rows
-            .chunks(DIM)
-            .zip(codes.chunks_mut(DIM))
-            .map(|(row, codes)| coder.code(row, codes))
-            .collect();
-        let scales = coded.iter().map(|coded| coded.scale).collect();
-        let slack = coded.iter().map(|coded| coded.slack).collect();
-        Shard { mean: coder.mean().to_vec(), scales, slack, codes }
-    }
-
-    fn codes(&self) -> Codes<'_> {
-        Codes::new(&self.mean, &self.scales, &self.slack, &self.codes).expect("one of each a row")
     }
 }

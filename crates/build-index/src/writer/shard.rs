@@ -7,8 +7,7 @@ use half::f16;
 use interrogate::Error as LibraryError;
 use interrogate::index::format::{ALIGNMENT, CODES, EMBEDS, MEAN, SCALES, SLACK};
 use interrogate::index::{Digest, Hasher, ShardEntry};
-use interrogate::rank::codes::{Coded, Coder};
-use rayon::prelude::*;
+use interrogate::rank::codes::Coding;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use zerocopy::IntoBytes;
@@ -29,21 +28,19 @@ pub(crate) fn write_shard(
     let count = rows.len() / dim;
     let header = header(count, dim)
         .map_err(|e| LibraryError::mismatch(folder, "shard", "a header in bounds", e))?;
-    let coder = Coder::of(dim, rows.chunks_exact(dim));
-    let mut codes = vec![0i8; rows.len()];
-    let coded: Vec<Coded> = rows
-        .par_chunks_exact(dim)
-        .zip(codes.par_chunks_exact_mut(dim))
-        .map_init(|| coder.clone(), |coder, (row, codes)| coder.code(row, codes))
-        .collect();
-    let scales: Vec<f32> = coded.iter().map(|coded| coded.scale).collect();
-    let slack: Vec<f32> = coded.iter().map(|coded| coded.slack).collect();
+    let coding = Coding::of(dim, rows);
+    let codes = coding.codes();
 
     let mut draft = Draft::create(folder)?;
     let (mut hasher, mut bytes) = (Hasher::default(), 0);
-    let tensors = [coder.mean().as_bytes(), scales.as_bytes(), slack.as_bytes()];
-    for part in [&header[..]].into_iter().chain(tensors).chain([rows.as_bytes(), codes.as_bytes()])
-    {
+    for part in [
+        &header[..],
+        codes.mean().as_bytes(),
+        codes.scales().as_bytes(),
+        codes.slack().as_bytes(),
+        rows.as_bytes(),
+        codes.codes().as_bytes(),
+    ] {
         hasher.update(part);
         bytes += part.len() as u64;
         draft.write(part)?;

@@ -26,6 +26,7 @@
 //! [`Index::verify`](crate::index::Index::verify) proves those that it reads.
 
 mod coder;
+mod coding;
 pub(super) mod fine;
 pub(super) mod kernel;
 pub(super) mod query;
@@ -33,6 +34,7 @@ pub(super) mod query;
 use std::ops::Range;
 
 pub use coder::{Coded, Coder};
+pub use coding::Coding;
 
 use crate::{Error, Result};
 

@@ -4,7 +4,7 @@ use half::f16;
 use proptest::prelude::*;
 
 use super::super::codes::kernel::Kernel;
-use super::super::codes::{Coder, Codes};
+use super::super::codes::{Codes, Coding};
 use super::super::{coarse, scan};
 use super::shapes::{Shape, row};
 use super::*;
@@ -20,13 +20,11 @@ struct Table {
 
 impl Table {
     fn new(dim: usize, rows: Vec<f16>) -> Self {
-        let mut coder = Coder::of(dim, rows.chunks(dim));
-        let mut codes = vec![0; rows.len()];
-        let code = |(row, codes): (&[f16], &mut [i8])| coder.code(row, codes);
-        let coded: Vec<_> = rows.chunks(dim).zip(codes.chunks_mut(dim)).map(code).collect();
-        let scales = coded.iter().map(|coded| coded.scale).collect();
-        let slack = coded.iter().map(|coded| coded.slack).collect();
-        Table { mean: coder.mean().to_vec(), rows, scales, slack, codes }
+        let coding = Coding::of(dim, &rows);
+        let all = coding.codes();
+        let (mean, codes) = (all.mean().to_vec(), all.codes().to_vec());
+        let (scales, slack) = (all.scales().to_vec(), all.slack().to_vec());
+        Table { rows, mean, scales, slack, codes }
     }
 
     fn block(&self) -> Block<'_> {

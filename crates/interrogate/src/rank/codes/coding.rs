@@ -1,0 +1,39 @@
+//! The codes of a block of rows, owned.
+
+use half::f16;
+use rayon::prelude::*;
+
+use super::{Coded, Coder, Codes};
+
+/// The codes of rows that were coded together, about their own mean: what a shard
+/// holds beside them.
+#[derive(Clone, Debug)]
+pub struct Coding {
+    mean: Vec<f32>,
+    scales: Vec<f32>,
+    slack: Vec<f32>,
+    codes: Vec<i8>,
+}
+
+impl Coding {
+    /// Codes `rows`, whole rows of `dim` values, at least one value each, on all
+    /// threads. The same rows give the same codes everywhere. Memory: a byte a value.
+    pub fn of(dim: usize, rows: &[f16]) -> Self {
+        let coder = Coder::of(dim, rows.chunks_exact(dim));
+        let mut codes = vec![0; rows.len()];
+        let coded: Vec<Coded> = rows
+            .par_chunks_exact(dim)
+            .zip(codes.par_chunks_exact_mut(dim))
+            .map_init(|| coder.clone(), |coder, (row, codes)| coder.code(row, codes))
+            .collect();
+        let scales = coded.iter().map(|coded| coded.scale).collect();
+        let slack = coded.iter().map(|coded| coded.slack).collect();
+        Coding { mean: coder.mean().to_vec(), scales, slack, codes }
+    }
+
+    /// Where they lie.
+    pub fn codes(&self) -> Codes<'_> {
+        let Coding { mean, scales, slack, codes } = self;
+        Codes { mean, scales, slack, codes }
+    }
+}
