@@ -17,6 +17,7 @@ use super::scope::Scope;
 use super::tokenizer::Tokenizer;
 use super::tower::Encoder;
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
+use crate::nn::threads::{each, inside};
 use crate::nn::{Compute, Epilogue, LayerNorm, Linear};
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
@@ -69,18 +70,21 @@ impl ClipText {
         let tokens = self.cut(tokens)?;
         let mut rows = vec![0.0; tokens.len() * self.dim];
         let blocks = Blocks::new(past.tokens(), &tokens, self.batch_tokens);
-        self.rooms.lend(|room| {
-            for (trie, numbers) in blocks.iter() {
+        let encoded = each(blocks.iter(), |block| {
+            self.rooms.lend(|room| {
+                let trie = block.trie();
                 self.text_model.forward(room, &trie, past)?;
+                let mut rows = vec![0.0; trie.ends().len() * self.dim];
                 let (states, n) = (&room.normed, trie.ends().len());
-                room.sums.resize(n * self.dim, 0.0);
-                self.text_projection.apply(states, n, &mut room.sums, Epilogue::default())?;
-                for (number, row) in numbers.zip(room.sums.chunks_exact(self.dim)) {
-                    rows[number * self.dim..][..self.dim].copy_from_slice(row);
-                }
-            }
-            Ok::<(), Error>(())
+                self.text_projection.apply(states, n, &mut rows, Epilogue::default())?;
+                Ok(rows)
+            })
         })?;
+        for (block, encoded) in blocks.iter().zip(encoded) {
+            for (number, row) in block.rows().zip(encoded.chunks_exact(self.dim)) {
+                rows[number * self.dim..][..self.dim].copy_from_slice(row);
+            }
+        }
         Embeddings::new(self.dim, rows)
     }
 
@@ -92,9 +96,11 @@ impl ClipText {
         if shared < ids.len() {
             // `after` makes nodes of all that the past has not.
             let trie = Trie::after(&ids[..shared], [ids]);
-            self.rooms.lend(|room| {
-                self.text_model.embeddings.forward(room, &trie);
-                self.text_model.encoder.extend(room, &trie, past)
+            inside(|| {
+                self.rooms.lend(|room| {
+                    self.text_model.embeddings.forward(room, &trie);
+                    self.text_model.encoder.extend(room, &trie, past)
+                })
             })?;
         }
         Ok(())
@@ -144,7 +150,7 @@ impl TextEncoder for ClipText {
     /// tokens behind it change nothing.
     ///
     /// Computes each prefix that the sequences share once. Memory: some
-    /// `batch_tokens` rows of each kind, beside the result.
+    /// `batch_tokens` rows of each kind and thread, beside the result.
     ///
     /// # Errors
     /// As the trait says, and [`Error::TokenSequence`] for a sequence that has no

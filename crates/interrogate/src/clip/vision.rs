@@ -14,7 +14,8 @@ use super::room::{Room, Rooms};
 use super::scope::Scope;
 use super::tower::Encoder;
 use crate::encoder::{Features, ImageEncoder};
-use crate::nn::{Compute, Epilogue, LayerNorm, Linear, Precision};
+use crate::nn::threads::each;
+use crate::nn::{Compute, Epilogue, LayerNorm, Linear, Precision, even};
 use crate::picture::{Picture, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -69,20 +70,20 @@ impl ClipVision {
             let found = pixels.len();
             return Err(Error::Dim { what: "an image's pixels", expected, found });
         }
-        let mut features = Vec::with_capacity(pixels.len() / expected);
-        for pixels in pixels.chunks(self.batch * expected) {
-            let images = pixels.len() / expected;
-            let mut rows = vec![0.0; images * self.dim];
+        let images = pixels.len() / expected;
+        let batches = even(images, self.batch.min(images.div_ceil(rayon::current_num_threads())));
+        let encoded = each(batches, |batch| {
+            let pixels = &pixels[batch.start * expected..batch.end * expected];
+            let mut rows = vec![0.0; batch.len() * self.dim];
             self.rooms.lend(|room| {
                 self.vision_model.forward(room, pixels)?;
                 let states = &room.normed;
-                self.visual_projection.apply(states, images, &mut rows, Epilogue::default())
+                self.visual_projection.apply(states, batch.len(), &mut rows, Epilogue::default())
             })?;
-            for row in rows.chunks_exact(self.dim) {
-                features.push(Features::new(row.to_vec())?);
-            }
-        }
-        Ok(features)
+            Ok(rows)
+        })?;
+        let rows = encoded.iter().flat_map(|rows| rows.chunks_exact(self.dim));
+        rows.map(|row| Features::new(row.to_vec())).collect()
     }
 }
 

@@ -15,9 +15,11 @@ mod linear;
 mod norm;
 mod scratch;
 mod simd;
+pub(crate) mod threads;
 mod values;
 
 pub use activation::Activation;
 pub use compute::Compute;
+pub(crate) use kernel::split::even;
 pub use linear::{Bytes, Epilogue, Linear, Precision};
 pub use norm::{LayerNorm, RmsNorm};

@@ -18,6 +18,7 @@ use candle_transformers::models::bert::{Config, HiddenAct};
 
 use crate::encoder::{Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
+use crate::nn::threads::each;
 use crate::weights::Weights;
 use crate::{Error, Result};
 use bert::Bert;

@@ -50,14 +50,30 @@ impl<'a> Blocks<'a> {
         Blocks { sequences, cuts, past }
     }
 
-    /// The trie of each block, and the number that each of its sequences has
-    /// among the tokens.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Trie, impl Iterator<Item = usize>)> {
-        self.cuts.iter().map(|cut| {
-            let block = &self.sequences[cut.clone()];
-            let trie = Trie::after(self.past, block.iter().map(|&(ids, _)| ids));
-            (trie, block.iter().map(|&(_, row)| row))
-        })
+    /// The blocks, in order; each makes its trie when it is asked for it.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Block<'_>> {
+        self.cuts
+            .iter()
+            .map(|cut| Block { past: self.past, sequences: &self.sequences[cut.clone()] })
+    }
+}
+
+/// The sequences of one trie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a> {
+    past: &'a [u32],
+    sequences: &'a [(&'a [u32], usize)],
+}
+
+impl Block<'_> {
+    /// Their trie.
+    pub(crate) fn trie(&self) -> Trie {
+        Trie::after(self.past, self.sequences.iter().map(|&(ids, _)| ids))
+    }
+
+    /// The number that each has among the tokens, in the order of the trie's ends.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = usize> {
+        self.sequences.iter().map(|&(_, row)| row)
     }
 }
 
@@ -79,7 +95,7 @@ mod tests {
         let tokens = tokens(&all);
         let blocks = Blocks::new(&[], &tokens, 12);
         let found: Vec<(usize, Vec<usize>)> =
-            blocks.iter().map(|(trie, rows)| (trie.ids().len(), rows.collect())).collect();
+            blocks.iter().map(|b| (b.trie().ids().len(), b.rows().collect())).collect();
         assert_eq!(found, [(11, vec![9, 8, 7, 6, 5]), (11, vec![4, 3, 2, 1, 0])]);
         assert_eq!(Blocks::new(&[], &Tokens::new(), 12).iter().count(), 0);
     }
@@ -93,8 +109,8 @@ mod tests {
         ) {
             let tokens = tokens(&all);
             let mut rows = Vec::new();
-            for (trie, block) in Blocks::new(&past, &tokens, budget).iter() {
-                let block: Vec<usize> = block.collect();
+            for block in Blocks::new(&past, &tokens, budget).iter() {
+                let (trie, block): (_, Vec<usize>) = (block.trie(), block.rows().collect());
                 prop_assert_eq!(trie.ends().len(), block.len());
                 // The last token of a sequence is a node wherever it stands.
                 prop_assert!(trie.ids().len() <= budget + block.len() || block.len() == 1);

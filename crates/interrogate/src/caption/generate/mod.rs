@@ -22,6 +22,7 @@ pub(crate) use memory::{Input, Memory, Prompt, Row, Step};
 
 use super::Progress;
 use super::states::States;
+use crate::nn::threads::inside;
 use crate::{Error, Result};
 
 /// A language model that reads a position at a time.
@@ -111,8 +112,10 @@ pub(crate) fn generate(
         }
         last.push(rows.len() - 1);
     }
-    let hidden = decoder.hidden(&mut memories, &rows)?.select(&last);
-    let mut logits = decoder.logits(&hidden)?.into_values();
+    let mut logits = inside(|| {
+        let hidden = decoder.hidden(&mut memories, &rows)?.select(&last);
+        decoder.logits(&hidden).map(States::into_values)
+    })?;
 
     let search = |(image, prompt): (usize, &Prompt)| -> (usize, Box<dyn Search>) {
         let chain: Vec<u32> = (0..prompt.inputs.len() as u32 - 1).collect();
@@ -170,8 +173,10 @@ pub(crate) fn generate(
                 (first..first + search.live().len() as u32).collect()
             })
             .collect();
-        let hidden = decoder.hidden(&mut memories, &rows)?;
-        logits = decoder.logits(&hidden)?.into_values();
+        logits = inside(|| {
+            let hidden = decoder.hidden(&mut memories, &rows)?;
+            decoder.logits(&hidden).map(States::into_values)
+        })?;
     }
     // Every search ended above, so that nothing is missing.
     Ok(done.into_iter().flatten().collect())
