@@ -16,7 +16,8 @@
 //! - [`rank::Rows`] is the exact top-k over such rows, which an index's tables
 //!   use, and which stands alone as well.
 //! - [`Interrogator`] ties a model and an index together, and refuses a pair
-//!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of.
+//!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of;
+//!   [`Interrogation`] asks for prompts in any [`prompt::Mode`].
 //!
 //! # Example
 //! Labels ranked against one image, with rows made up here in place of a model:
@@ -56,6 +57,7 @@ pub mod clip;
 pub mod encoder;
 pub mod error;
 pub mod index;
+mod interrogation;
 mod interrogator;
 pub mod mmap;
 pub mod models;
@@ -70,6 +72,7 @@ mod trie;
 pub mod weights;
 
 pub use error::{Error, Result};
+pub use interrogation::{Interrogation, LABELS};
 pub use interrogator::Interrogator;
 
 /// The README's Rust compiles.

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::fingerprint::fingerprint;
 use super::tokenizer::{Files, Tokenizer};
 use super::{ClipText, ClipVision, names, preprocess};
+use crate::encoder::Counter;
 use crate::mmap::Mmap;
 use crate::nn::Compute;
 use crate::weights::Weights;
@@ -119,6 +120,14 @@ impl Checkpoint {
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
         let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text)?;
         ClipText::new(&self.weights.open()?, &self.config, tokenizer, compute)
+    }
+
+    /// Opens the tokenizer alone.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] of its files.
+    pub fn counter(&self) -> Result<impl Counter + use<>> {
+        Tokenizer::open(&self.tokenizer, &self.config.text)
     }
 
     /// Loads the image tower and its preprocessing; the text tower's weights

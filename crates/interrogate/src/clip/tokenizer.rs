@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::config::TextConfig;
 use super::legacy;
-use crate::encoder::Tokens;
+use crate::encoder::{Counter, Tokens};
 use crate::{Error, Result};
 
 /// Where a checkpoint keeps its tokenizer.
@@ -123,6 +123,16 @@ impl Tokenizer {
         content.truncate(self.context_length - 1); // validated: 2 at least
         content.push(self.end_of_text);
         content
+    }
+}
+
+impl Counter for Tokenizer {
+    fn count(&self, text: &str) -> Result<usize> {
+        Ok(self.content(text)?.0.len() + 1)
+    }
+
+    fn context_length(&self) -> usize {
+        self.context_length
     }
 }
 

@@ -6,10 +6,12 @@
 //! the prompts know nothing of a model but these.
 
 mod continuations;
+mod counter;
 mod rows;
 mod tokens;
 
 pub use continuations::Continuations;
+pub use counter::Counter;
 pub use rows::{Embeddings, Features};
 pub use tokens::Tokens;
 

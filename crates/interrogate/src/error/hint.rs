@@ -49,6 +49,12 @@ impl Error {
                 return Some(format!("its tables are {}", tables.join(", ")));
             }
 
+            Error::Pattern { .. } => {
+                "a line is a word, or a regular expression between slashes, such as /^by .*ski$/"
+            }
+            Error::PromptTooLong { .. } => {
+                "shorten the prefix and the suffix, or allow more tokens"
+            }
             Error::FileMissing { .. } => {
                 "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
             }

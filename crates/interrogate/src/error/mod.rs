@@ -207,6 +207,31 @@ pub enum Error {
         tables: Vec<String>,
     },
 
+    // ---- prompt ----
+    /// A line of a list of words and patterns does not parse.
+    #[error("{}: {} no pattern", path.display(), line_is(*line))]
+    Pattern {
+        /// The list.
+        path: PathBuf,
+        /// The line, from 1; 0 for all of them together.
+        line: usize,
+        /// What the pattern library said.
+        source: Cause,
+    },
+    /// What every prompt must hold leaves no room for anything else: shorten it.
+    #[error("{what:?} takes {tokens} tokens, expected at most {limit}")]
+    PromptTooLong {
+        /// The words.
+        what: String,
+        /// Tokens that they take.
+        tokens: usize,
+        /// Tokens that a prompt may take.
+        limit: usize,
+    },
+    /// A mode that scores texts was given nothing to score them by.
+    #[error("this mode scores texts, and has no scorer")]
+    ScorerMissing,
+
     // ---- clip ----
     /// A checkpoint's folder lacks a file: fetch it.
     #[error("{}: no {name} in this folder", folder.display())]
@@ -472,6 +497,13 @@ impl Error {
     ) -> Error {
         let path = path.as_ref().to_owned();
         Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+fn line_is(line: usize) -> String {
+    match line {
+        0 => "all lines together are".to_owned(),
+        line => format!("line {line} is"),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use half::f16;
 
+use super::own::OwnTable;
 use super::table::Table;
-use crate::Result;
 use crate::encoder::Features;
-use crate::rank::{Hit, Order, Rows};
+use crate::rank::{Block, Hit, Order, Rows};
+use crate::{Error, Result};
 
 /// A label of a ranking.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,21 +21,102 @@ pub struct Match<'a> {
     pub row: usize,
 }
 
+/// A table to be ranked, of an index or one's own.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyTable<'a> {
+    /// Of an index.
+    Indexed(&'a Table),
+    /// In memory.
+    Own(&'a OwnTable),
+}
+
+impl<'a> AnyTable<'a> {
+    /// Its name.
+    pub fn name(self) -> &'a str {
+        match self {
+            AnyTable::Indexed(table) => table.name(),
+            AnyTable::Own(table) => table.name(),
+        }
+    }
+
+    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    pub fn top(self) -> Option<u32> {
+        match self {
+            AnyTable::Indexed(table) => table.top(),
+            AnyTable::Own(table) => table.top(),
+        }
+    }
+
+    /// Number of labels, and of rows.
+    pub fn len(self) -> usize {
+        match self {
+            AnyTable::Indexed(table) => table.len(),
+            AnyTable::Own(table) => table.labels().len(),
+        }
+    }
+
+    /// Whether there is no label.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// All labels, in the order of the rows.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] where a label is no text.
+    pub fn labels(self) -> Result<Vec<&'a str>> {
+        (0..self.len()).map(|row| self.label(row)).collect()
+    }
+
+    /// The label of `row`, which is one of the table's.
+    fn label(self, row: usize) -> Result<&'a str> {
+        match self {
+            AnyTable::Indexed(table) => table.label(row),
+            AnyTable::Own(table) => Ok(&table.labels()[row]),
+        }
+    }
+
+    fn dim(self) -> usize {
+        match self {
+            AnyTable::Indexed(table) => table.dim(),
+            AnyTable::Own(table) => table.dim(),
+        }
+    }
+
+    fn blocks(self) -> Vec<Block<'a>> {
+        match self {
+            AnyTable::Indexed(table) => table.blocks().collect(),
+            AnyTable::Own(table) => vec![table.block()],
+        }
+    }
+}
+
 /// Tables one behind the other, ranked as one.
 #[derive(Clone, Debug)]
 pub struct Merged<'a> {
-    tables: Vec<&'a Table>,
+    tables: Vec<AnyTable<'a>>,
 }
 
 impl<'a> Merged<'a> {
-    /// `tables` in this order, which decides ties. They are of one index, so
-    /// that their rows have one width.
-    pub(super) fn new(tables: Vec<&'a Table>) -> Self {
-        Merged { tables }
+    /// `tables` in this order, which decides ties.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where their rows are of different widths.
+    pub fn new(tables: Vec<AnyTable<'a>>) -> Result<Self> {
+        let expected = tables.first().map_or(0, |table| table.dim());
+        match tables.iter().map(|table| table.dim()).find(|&dim| dim != expected) {
+            Some(found) => Err(Error::Dim { what: "a table", expected, found }),
+            None => Ok(Merged { tables }),
+        }
+    }
+
+    /// Tables of one index, whose rows have one width.
+    pub(super) fn indexed(tables: impl IntoIterator<Item = &'a Table>) -> Self {
+        Merged { tables: tables.into_iter().map(AnyTable::Indexed).collect() }
     }
 
     /// The tables, in order.
-    pub fn tables(&self) -> &[&'a Table] {
+    pub fn tables(&self) -> &[AnyTable<'a>] {
         &self.tables
     }
 
@@ -48,17 +130,17 @@ impl<'a> Merged<'a> {
         self.len() == 0
     }
 
-    /// The rows (rows, dim) of each shard of each table, in order.
+    /// The rows (rows, dim) of each block of each table, in order.
     pub fn rows(&self) -> Vec<&'a [f16]> {
-        self.tables.iter().flat_map(|table| table.rows()).collect()
+        self.tables.iter().flat_map(|table| table.blocks()).map(|block| block.rows).collect()
     }
 
     /// The `k` labels nearest to `features`, best first; ties go to the earlier
     /// table, then to the lower row.
     ///
     /// # Errors
-    /// [`crate::Error::Dim`] where the features are of another width,
-    /// [`crate::Error::IndexDamaged`] where a label cannot be read.
+    /// [`Error::Dim`] where the features are of another width,
+    /// [`Error::IndexDamaged`] where a label cannot be read.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'a>>> {
         let ranked = self.rank_many(std::slice::from_ref(features), k, Order::Best)?;
         Ok(ranked.into_iter().next().unwrap_or_default())
@@ -75,22 +157,70 @@ impl<'a> Merged<'a> {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
+        self.ranked(features, |rows| rows.top_k(features, k, order))
+    }
+
+    /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`].
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank).
+    pub fn rank_by_quota(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+        chunk_size: usize,
+    ) -> Result<Vec<Vec<Match<'a>>>> {
+        self.ranked(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
+    }
+
+    /// The first `k` labels of each ranking for which `keep` holds. Ranks anew,
+    /// with twice as many labels, where too few of them do.
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank).
+    pub fn rank_kept(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Vec<Match<'a>>>> {
+        let mut asked = k.saturating_add(16);
+        loop {
+            let mut ranked = self.rank_many(features, asked, order)?;
+            for matches in &mut ranked {
+                matches.retain(|found| keep(found.label));
+                matches.truncate(k);
+            }
+            if asked >= self.len() || ranked.iter().all(|matches| matches.len() == k) {
+                return Ok(ranked);
+            }
+            asked = asked.saturating_mul(2);
+        }
+    }
+
+    fn ranked(
+        &self,
+        features: &[Features],
+        rank: impl Fn(&Rows<'a>) -> Result<Vec<Vec<Hit>>>,
+    ) -> Result<Vec<Vec<Match<'a>>>> {
         let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
         let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
-        let hits = Rows::with_codes(first.dim(), blocks)?.top_k(features, k, order)?;
         let name = |hit: Hit| {
             let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
             let named = |label| Match { table: table.name(), label, score: hit.score, row };
             Some(table.label(row).map(named))
         };
+        let hits = rank(&Rows::with_codes(first.dim(), blocks)?)?;
         hits.into_iter().map(|hits| hits.into_iter().filter_map(name).collect()).collect()
     }
 
     /// The table that holds `row`, and its number there.
-    fn locate(&self, mut row: usize) -> Option<(&'a Table, usize)> {
+    fn locate(&self, mut row: usize) -> Option<(AnyTable<'a>, usize)> {
         for table in &self.tables {
             if row < table.len() {
-                return Some((table, row));
+                return Some((*table, row));
             }
             row -= table.len();
         }

@@ -14,6 +14,7 @@ mod checksum;
 mod labels;
 mod manifest;
 mod merged;
+mod own;
 mod shard;
 mod table;
 mod verify;
@@ -21,7 +22,8 @@ mod verify;
 pub use checksum::{BadDigest, Digest, Hasher};
 pub use labels::{Labels, pack as pack_labels};
 pub use manifest::{FileEntry, Manifest, ModelEntry, ShardEntry, TableEntry};
-pub use merged::{Match, Merged};
+pub use merged::{AnyTable, Match, Merged};
+pub use own::OwnTable;
 pub use shard::Shard;
 pub use table::Table;
 pub use verify::Verified;
@@ -104,7 +106,8 @@ impl Index {
     /// # Errors
     /// [`Error::TableMissing`].
     pub fn merged(&self, names: &[&str]) -> Result<Merged<'_>> {
-        Ok(Merged::new(names.iter().map(|name| self.table(name)).collect::<Result<_>>()?))
+        let tables = names.iter().map(|name| self.table(name)).collect::<Result<Vec<_>>>()?;
+        Ok(Merged::indexed(tables))
     }
 
     /// Refuses a model that the index was not built with. `id` is for the

@@ -109,7 +109,7 @@ impl Table {
     /// [`Error::Dim`] where the features are of another width,
     /// [`Error::IndexDamaged`] where a label cannot be read.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
-        Merged::new(vec![self]).rank(features, k)
+        Merged::indexed([self]).rank(features, k)
     }
 
     /// The same for many images in one pass over the rows, from either end: one
@@ -123,7 +123,7 @@ impl Table {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'_>>>> {
-        Merged::new(vec![self]).rank_many(features, k, order)
+        Merged::indexed([self]).rank_many(features, k, order)
     }
 
     pub(super) fn entry(&self) -> &TableEntry {

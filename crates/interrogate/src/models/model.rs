@@ -3,7 +3,7 @@
 use super::{ModelSource, Options, Progress, hub};
 use crate::Result;
 use crate::clip::Checkpoint;
-use crate::encoder::{ImageEncoder, TextEncoder};
+use crate::encoder::{Counter, ImageEncoder, TextEncoder};
 use crate::nn::Compute;
 #[cfg(feature = "starter")]
 use crate::starter::{self, Starter};
@@ -92,6 +92,18 @@ impl Model {
             Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
             Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
+        })
+    }
+
+    /// Opens the tokenizer of its texts, without any weights.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::counter`].
+    pub fn counter(&self) -> Result<Box<dyn Counter>> {
+        Ok(match &self.kind {
+            Kind::Clip(checkpoint) => Box::new(checkpoint.counter()?),
+            #[cfg(feature = "starter")]
+            Kind::Starter(starter) => Box::new(starter.counter()?),
         })
     }
 

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::scorer::{SEPARATOR, Scorer};
+use super::part::SEPARATOR;
+use super::scorer::Scorer;
 use crate::Result;
 use crate::rank::Order;
 
@@ -24,6 +25,8 @@ pub struct Chained {
     pub text: String,
     /// Its score.
     pub score: f32,
+    /// The phrases behind its start, by their places among those offered.
+    pub added: Vec<usize>,
 }
 
 /// A step of a chain, as its progress tells it.
@@ -41,16 +44,17 @@ pub struct Step<'a> {
 
 impl Chain {
     /// Adds to `start`, whose score is `score`, one of `phrases` after the other,
-    /// at each step the one with which the prompt scores best, ties to the phrase
-    /// that stands first; none is taken twice. Goes on for `min_count` steps at
+    /// at each step the one with which the prompt scores best of those with which
+    /// it fits, ties to the phrase that stands first; none is taken twice. Goes on for `min_count` steps at
     /// least, then as long as each prompt scores better than the one before it,
     /// at most `max_count` times, until the prompt fills the model's context,
     /// until nothing is left, or until `progress`, called after every step,
     /// breaks. The best prompt on the way is the result: it may be `start`.
     ///
     /// These are the steps of clip-interrogator 0.6.0's `chain`, with the tie
-    /// rule in place of a set's order, and with the start's score negated as all
-    /// others are where scores are to fall.
+    /// rule in place of a set's order, with the start's score negated as all
+    /// others are where scores are to fall, and without a last phrase that the
+    /// model would read half.
     ///
     /// Cost: a call of `scorer` a step, with all phrases that are left.
     ///
@@ -64,35 +68,46 @@ impl Chain {
         mut progress: impl FnMut(Step<'_>) -> ControlFlow<()>,
     ) -> Result<Chained> {
         let sign = if self.order == Order::Best { 1.0 } else { -1.0 };
-        let mut left = phrases.to_vec();
+        let mut left: Vec<usize> = (0..phrases.len()).collect();
         let mut now = (start.to_owned(), sign * score);
-        let mut best = now.clone();
+        let mut added = Vec::new();
+        let (mut best, mut best_added) = (now.clone(), 0);
         for step in 0..self.max_count {
-            let scores = scorer.score(&now.0, &left)?;
-            let Some((at, score)) = highest(scores.iter().map(|score| sign * score)) else { break };
+            let offered: Vec<&str> = left.iter().map(|&at| phrases[at]).collect();
+            let mut scores = scorer.score(&now.0, &offered)?;
+            scores.iter_mut().for_each(|score| *score *= sign);
             let separator = if now.0.is_empty() { "" } else { SEPARATOR };
-            let next = ([&now.0, separator, left[at]].concat(), score);
-            if score > best.1 {
-                best = next.clone();
+            let next = loop {
+                let Some((at, score)) = highest(&scores) else { break None };
+                let text = [&now.0, separator, offered[at]].concat();
+                if scorer.fits(&text)? {
+                    break Some((at, (text, score)));
+                }
+                scores[at] = f32::NAN;
+            };
+            let Some((at, next)) = next else { break };
+            added.push(left.remove(at));
+            if next.1 > best.1 {
+                (best, best_added) = (next.clone(), added.len());
             }
-            if score <= now.1 && step >= self.min_count {
+            if next.1 <= now.1 && step >= self.min_count {
                 break;
             }
             now = next;
-            left.remove(at);
             let told =
                 Step { step: step + 1, steps: self.max_count, prompt: &now.0, score: sign * now.1 };
             if progress(told).is_break() || scorer.is_full(&now.0)? {
                 break;
             }
         }
-        Ok(Chained { text: best.0, score: sign * best.1 })
+        added.truncate(best_added);
+        Ok(Chained { text: best.0, score: sign * best.1, added })
     }
 }
 
 /// The first of the highest that are numbers, with its place.
-fn highest(scores: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
-    let numbers = scores.enumerate().filter(|(_, score)| !score.is_nan());
+fn highest(scores: &[f32]) -> Option<(usize, f32)> {
+    let numbers = scores.iter().copied().enumerate().filter(|(_, score)| !score.is_nan());
     numbers.reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
@@ -105,6 +120,7 @@ mod tests {
     struct Worths {
         worths: &'static [(&'static str, f32)],
         room: usize,
+        letters: usize,
         asked: Vec<usize>,
     }
 
@@ -127,13 +143,16 @@ mod tests {
         fn is_full(&self, prompt: &str) -> Result<bool> {
             Ok(prompt.split(", ").count() >= self.room)
         }
+        fn fits(&self, prompt: &str) -> Result<bool> {
+            Ok(prompt.len() <= self.letters)
+        }
     }
 
     const WORTHS: [(&str, f32); 5] =
         [("start", 0.0), ("one", 1.0), ("two", 2.0), ("also", 2.0), ("bad", -1.0)];
 
     fn scorer() -> Worths {
-        Worths { worths: &WORTHS, room: 99, asked: Vec::new() }
+        Worths { worths: &WORTHS, room: 99, letters: 99, asked: Vec::new() }
     }
 
     fn grow(chain: Chain, scorer: &mut Worths) -> (String, f32) {
@@ -163,7 +182,7 @@ mod tests {
         };
         let phrases = ["one", "bad"];
         let found = chain.grow(("start", 0.0), &phrases, &mut scorer(), told).unwrap();
-        assert_eq!(found, Chained { text: "start, one".into(), score: 1.0 });
+        assert_eq!(found, Chained { text: "start, one".into(), score: 1.0, added: vec![0] });
         let whole = "start, one, bad".to_owned();
         assert_eq!(steps, [(1, 32, "start, one".into(), 1.0), (2, 32, whole, 0.0)]);
     }
@@ -180,6 +199,18 @@ mod tests {
         assert_eq!(grow(Chain { max_count: 0, ..CHAIN }, &mut scorer()).0, "start");
         let mut narrow = Worths { room: 3, ..scorer() };
         assert_eq!(grow(CHAIN, &mut narrow).0, "start, two, also");
+    }
+
+    #[test]
+    fn what_would_be_read_half_is_passed_over() {
+        let mut narrow = Worths { letters: "start, also, two".len(), ..scorer() };
+        assert_eq!(grow(CHAIN, &mut narrow).0, "start, two, also");
+        let mut narrow = Worths { letters: "start, two, one".len(), ..scorer() };
+        assert_eq!(grow(CHAIN, &mut narrow), ("start, two, one".into(), 3.0));
+        let phrases = ["one", "two", "also", "bad"];
+        let go_on = |_: Step<'_>| ControlFlow::Continue(());
+        let found = CHAIN.grow(("start", 0.0), &phrases, &mut narrow, go_on).unwrap();
+        assert_eq!(found.added, [1, 0]);
     }
 
     #[test]

@@ -7,11 +7,19 @@
 //! tested without weights.
 
 mod chain;
+mod deny;
+mod fit;
+pub mod modes;
+mod part;
 mod recipe;
 mod scorer;
 mod text;
 
 pub use chain::{Chain, Chained, Step};
+pub use deny::Deny;
+pub use fit::Budget;
+pub use modes::Mode;
+pub use part::{Part, join, weighted};
 pub use recipe::{Recipe, Take};
 pub use scorer::{ChainScorer, Scorer};
 pub use text::{Pick, Prompt};

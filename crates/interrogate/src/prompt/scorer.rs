@@ -1,10 +1,9 @@
 //! How well a prompt fits an image, for prompts that grow.
 
+use super::fit::Budget;
+use super::part::SEPARATOR;
 use crate::Result;
 use crate::encoder::{Continuations, Features, TextEncoder};
-
-/// What stands between the parts of a prompt.
-pub(super) const SEPARATOR: &str = ", ";
 
 /// Scores the prompts that a chain may go on with.
 pub trait Scorer {
@@ -21,6 +20,14 @@ pub trait Scorer {
     /// # Errors
     /// What the model says.
     fn is_full(&self, prompt: &str) -> Result<bool>;
+
+    /// Whether all of `prompt` would be seen. Unless a scorer knows, it would.
+    ///
+    /// # Errors
+    /// What the model says.
+    fn fits(&self, _prompt: &str) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Scores by a model's texts: the cosine of an image's features with each
@@ -33,12 +40,19 @@ pub struct ChainScorer<'a> {
     encoder: &'a dyn TextEncoder,
     continuations: Option<Box<dyn Continuations + 'a>>,
     features: &'a Features,
+    budget: Option<Budget<'a>>,
 }
 
 impl<'a> ChainScorer<'a> {
     /// Scores texts of `encoder` against `features` of the same model.
     pub fn new(encoder: &'a dyn TextEncoder, features: &'a Features) -> Self {
-        ChainScorer { encoder, continuations: encoder.continuations(), features }
+        ChainScorer { encoder, continuations: encoder.continuations(), features, budget: None }
+    }
+
+    /// The same for prompts that are to keep to `budget`.
+    #[must_use]
+    pub fn within(self, budget: Budget<'a>) -> Self {
+        ChainScorer { budget: Some(budget), ..self }
     }
 }
 
@@ -64,7 +78,14 @@ impl Scorer for ChainScorer<'_> {
         Ok(rows.rows().map(|row| dot(row, self.features.as_slice())).collect())
     }
 
+    fn fits(&self, prompt: &str) -> Result<bool> {
+        self.budget.map_or(Ok(true), |budget| budget.holds(prompt))
+    }
+
     fn is_full(&self, prompt: &str) -> Result<bool> {
+        if let Some(budget) = self.budget {
+            return budget.is_full(prompt);
+        }
         let tokens = self.encoder.tokenize(&[prompt])?;
         Ok(tokens.total() >= self.encoder.context_length())
     }

@@ -1,6 +1,8 @@
 //! The prompt's text, and what went into it.
 
-use super::Recipe;
+use super::modes::Written;
+use super::part::{Part, join};
+use super::{Mode, Recipe};
 use crate::index::Match;
 
 /// The best labels of one table for one image.
@@ -22,6 +24,12 @@ pub struct Prompt<'a> {
     pub caption: Option<String>,
     /// Every pick, in the recipe's order, whatever it scores.
     pub picks: Vec<Pick<'a>>,
+    /// What the text is made of, in order.
+    pub parts: Vec<Part>,
+    /// The whole text's cosine with the image, where its mode asks for that.
+    pub score: Option<f32>,
+    /// Of a prompt in the mode [`Mode::Best`] what it was chosen from.
+    pub chosen: Option<Mode>,
 }
 
 impl<'a> Prompt<'a> {
@@ -30,16 +38,23 @@ impl<'a> Prompt<'a> {
     /// One newline at the caption's end is taken off (captioners end with one);
     /// no other character is. An empty part leaves no comma behind.
     pub fn new(caption: Option<&str>, picks: Vec<Pick<'a>>, recipe: &Recipe) -> Self {
-        let caption = caption.map(|text| text.strip_suffix('\n').unwrap_or(text));
         let said = |score: f32| recipe.min_score.is_none_or(|least| score >= least);
         let labels = picks
             .iter()
             .flat_map(|pick| &pick.matches)
             .filter(|found| said(found.score))
-            .map(|found| found.label);
-        let parts: Vec<&str> =
-            caption.into_iter().chain(labels).filter(|p| !p.is_empty()).collect();
-        Prompt { text: parts.join(", "), caption: caption.map(str::to_owned), picks }
+            .map(|found| Part::label(found.label, found.score));
+        let parts: Vec<Part> =
+            caption.map(Part::caption).into_iter().flatten().chain(labels).collect();
+        let written = Written { text: join(&parts), parts, score: None, chosen: None };
+        Self::written(caption, picks, written)
+    }
+
+    /// What a mode wrote of `caption` and `picks`.
+    pub(crate) fn written(caption: Option<&str>, picks: Vec<Pick<'a>>, written: Written) -> Self {
+        let caption = caption.map(|text| text.strip_suffix('\n').unwrap_or(text).to_owned());
+        let Written { text, parts, score, chosen } = written;
+        Prompt { text, caption, picks, parts, score, chosen }
     }
 
     /// The matches picked from a table; empty where the recipe takes none.

@@ -50,6 +50,7 @@ mod candidates;
 mod coarse;
 pub mod codes;
 mod dot;
+mod quota;
 mod rows;
 mod scan;
 #[cfg(test)]

@@ -93,6 +93,21 @@ impl<'a> Rows<'a> {
         self.spans(row..row + 1).next().map(|(_, values)| values)
     }
 
+    /// The rows of `range` alone, numbered from 0, where they lie. What of the range
+    /// is beyond the last row is left out.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Rows<'a> {
+        let range = range.start.min(self.len())..range.end.min(self.len());
+        let pieces = self.pieces(range).filter(|piece| !piece.rows.is_empty());
+        let blocks: Vec<_> =
+            pieces.map(|Piece { rows, codes, .. }| Block { rows, codes }).collect();
+        let ends = blocks.iter().scan(0, |end, block| {
+            *end += block.rows.len() / self.dim;
+            Some(*end)
+        });
+        Rows { dim: self.dim, ends: ends.collect(), blocks }
+    }
+
     /// The first `k` rows of each query's ranking, one list a query, in the
     /// queries' order; all rows where `k` is beyond the last.
     ///
@@ -184,6 +199,19 @@ mod tests {
         assert_eq!(pieces(1..4), [(1, &a[2..]), (2, &b[..4])]);
         assert_eq!(pieces(2..5), [(2, &b[..])]);
         assert_eq!(pieces(1..1), []);
+    }
+
+    #[test]
+    fn a_part_is_numbered_anew() {
+        let (a, b) = (values(0..4), values(4..10));
+        let rows = Rows::new(2, vec![&a, &[], &b]).unwrap();
+        let part = rows.part(1..4);
+        let all: Vec<_> = (0..3).flat_map(|row| part.row(row).unwrap()).copied().collect();
+        assert_eq!((part.len(), all), (3, values(2..8)));
+        assert_eq!(
+            (rows.part(4..9).len(), rows.part(7..9).len(), rows.part(2..2).len()),
+            (1, 0, 0)
+        );
     }
 
     #[test]

@@ -116,13 +116,18 @@ impl TextEncoder for MiniLm {
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        let mut rows = Vec::with_capacity(tokens.len() * self.dim);
-        for batch in batches(tokens, self.batch_tokens) {
-            rows.extend(self.bert.means(tokens, batch)?);
-        }
+        let batches: Vec<_> = batches(tokens, self.batch_tokens).collect();
+        let rows = each(batches.into_iter(), |batch| self.bert.means(tokens, batch))?.concat();
         // The row of a sequence without a token is zero, and is refused here.
         Embeddings::new(self.dim, rows)
     }
+}
+
+/// The tokenizer alone, from the text of a `tokenizer.json`; `path` stands for it in
+/// errors.
+#[cfg(feature = "starter")]
+pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
+    WordPiece::new(path, json, CONTEXT)
 }
 
 /// The sequences in order, in ranges of at most `budget` tokens, or of one

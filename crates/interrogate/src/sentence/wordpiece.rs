@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
-use crate::encoder::Tokens;
+use crate::encoder::{Counter, Tokens};
 use crate::{Error, Result};
 
 /// A tokenizer that never pads, and cuts before its end token.
 #[derive(Debug)]
-pub(super) struct WordPiece {
+pub(crate) struct WordPiece {
     path: PathBuf,
     tokenizer: Tokenizer,
     context: usize,
@@ -57,5 +57,16 @@ impl WordPiece {
             }
         }
         Ok(tokens)
+    }
+}
+
+impl Counter for WordPiece {
+    fn count(&self, text: &str) -> Result<usize> {
+        let refused = |source| Error::Tokenizer { path: self.path.clone(), source };
+        Ok(self.tokenizer.encode_fast(text, true).map_err(refused)?.len())
+    }
+
+    fn context_length(&self) -> usize {
+        self.context
     }
 }

@@ -82,6 +82,14 @@ impl Starter {
         StarterText::open(compute)
     }
 
+    /// The tokenizer alone.
+    ///
+    /// # Errors
+    /// Those of a broken build alone.
+    pub fn counter(&self) -> Result<impl crate::encoder::Counter + use<>> {
+        crate::sentence::counter(embedded::TOKENIZER.as_ref(), embedded::tokenizer())
+    }
+
     /// The side that encodes pictures. Widens 5 million values to f32.
     ///
     /// # Errors

@@ -1,0 +1,87 @@
+//! The caption, classic, fast and a chain; the best of them by its own score.
+
+use super::super::part::{Part, join};
+use super::super::{Chain, Pick};
+use super::{Ask, Asking, Listed, Mode, Seen, Written, classic, fast};
+use crate::Result;
+use crate::rank::Order;
+
+/// Those of classic, then the candidates of the chain, whose first are fast's.
+pub(super) fn asks(tables: &[Listed], asking: &Asking) -> Vec<Ask> {
+    let mut asks = classic::asks(tables, asking.max_flavors);
+    asks.push(Ask::merged(tables, asking.candidates.max(asking.max_flavors)));
+    asks
+}
+
+pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written> {
+    let picks = seen.picks;
+    let (merged, tables) = match picks.split_last() {
+        Some((merged, tables)) => (std::slice::from_ref(merged), tables),
+        None => (picks, picks),
+    };
+    let own = super::caption(seen.caption);
+    let mut candidates = Vec::new();
+    if !own.is_empty() {
+        // It stands as it is, like the start of the chain.
+        let parts = match seen.budget {
+            Some(budget) if !asking.compat => budget.fit(seen.before, own, seen.after)?,
+            _ => [seen.before, &own, seen.after].concat(),
+        };
+        candidates.push((Mode::Caption, written(parts)));
+    }
+    let parts = classic::parts(asking, seen.caption, tables);
+    candidates.push((Mode::Classic, seen.fitted(parts, asking)?));
+    let parts = fast::parts(asking, seen.caption, merged);
+    candidates.push((Mode::Fast, seen.fitted(parts, asking)?));
+    candidates.push((Mode::Best, chain(asking, seen, merged)?));
+    candidates.retain(|(_, candidate)| !candidate.text.is_empty());
+
+    let texts: Vec<&str> = candidates.iter().map(|(_, candidate)| &*candidate.text).collect();
+    let scores = seen.scorer()?.score("", &texts)?;
+    let scored = candidates.into_iter().zip(scores);
+    let better = |best: (_, f32), next: (_, f32)| if next.1 > best.1 { next } else { best };
+    Ok(match scored.reduce(better) {
+        Some(((chosen, best), score)) => {
+            Written { score: Some(score), chosen: Some(chosen), ..best }
+        }
+        None => written(Vec::new()),
+    })
+}
+
+/// Grows from the caption, or from the best label where there is none.
+fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Result<Written> {
+    let mut matches: Vec<_> = merged.iter().flat_map(|pick| &pick.matches).collect();
+    matches.truncate(asking.candidates);
+    let mut parts = [seen.before, &super::caption(seen.caption)].concat();
+    if let (Some(budget), false) = (seen.budget, asking.compat) {
+        parts = budget.fit(&[], parts, &[])?;
+    }
+    if join(&parts).is_empty() && !matches.is_empty() {
+        let first = matches.remove(0);
+        parts = vec![Part::label(first.label, first.score)];
+    }
+    let start = join(&parts);
+    let phrases: Vec<&str> = matches.iter().map(|found| found.label).collect();
+    let (min_count, max_count) = (asking.min_flavors, asking.max_flavors);
+    let score = match start.as_str() {
+        "" => f32::NEG_INFINITY,
+        start => seen.scorer()?.score("", &[start])?.first().copied().unwrap_or(f32::NAN),
+    };
+    let Seen { scorer, progress, .. } = seen;
+    let Some(scorer) = scorer else { return Err(crate::Error::ScorerMissing) };
+    let chain = Chain { min_count, max_count, order: Order::Best };
+    let grown = chain.grow((&start, score), &phrases, &mut **scorer, progress)?;
+    let added = grown.added.iter().map(|&at| Part::label(matches[at].label, matches[at].score));
+    parts.extend(added);
+    if seen.after.is_empty() {
+        return Ok(Written { text: grown.text, ..written(parts) });
+    }
+    match seen.budget {
+        Some(budget) if !asking.compat => Ok(written(budget.fit(&[], parts, seen.after)?)),
+        _ => Ok(written([&parts, seen.after].concat())),
+    }
+}
+
+fn written(parts: Vec<Part>) -> Written {
+    Written { text: join(&parts), parts, score: None, chosen: None }
+}

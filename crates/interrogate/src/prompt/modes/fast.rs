@@ -1,0 +1,10 @@
+//! The caption, and what of all tables fits the image best.
+
+use super::super::Pick;
+use super::super::part::Part;
+use super::{Asking, classic};
+
+pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) -> Vec<Part> {
+    let labels = picks.iter().flat_map(|pick| classic::labels(asking, pick));
+    super::caption(caption).into_iter().chain(labels.take(asking.max_flavors)).collect()
+}

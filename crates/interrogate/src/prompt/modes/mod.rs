@@ -1,0 +1,213 @@
+//! Ways to a prompt: the plain form, and clip-interrogator's.
+//!
+//! A [`Mode`] says which rankings it wants ([`Asking::asks`]) and writes one
+//! image's prompt from them ([`Asking::write`]). Between the two stand the tables,
+//! which are somebody else's, so that many images go through them together and all
+//! of this is tested without weights. The formulas are those of clip-interrogator
+//! 0.6.0 (`interrogate_classic`, `interrogate_fast`, `interrogate`,
+//! `interrogate_negative`); [`Asking::compat`] copies even its errors.
+
+mod ask;
+mod best;
+mod classic;
+mod fast;
+mod negative;
+mod seed;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+pub use ask::{Ask, Listed};
+
+use super::fit::Budget;
+use super::part::{Part, join};
+use super::{Pick, Scorer, Step};
+use crate::{Error, Result};
+
+/// A way to a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Caption, one medium, one movement, three flavors.
+    #[default]
+    Seed,
+    /// Caption, medium and artist, trending site, movement, three flavors.
+    Classic,
+    /// Caption, and the 32 best labels of all tables.
+    Fast,
+    /// The best of the caption, classic with 32 flavors, fast, and a chain that
+    /// grows from the caption as long as it fits the image better.
+    Best,
+    /// What the image is not: a chain of what fits it least.
+    Negative,
+    /// The caption alone.
+    Caption,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Mode; 6] =
+        [Mode::Seed, Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative, Mode::Caption];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Seed => "seed",
+            Mode::Classic => "classic",
+            Mode::Fast => "fast",
+            Mode::Best => "best",
+            Mode::Negative => "negative",
+            Mode::Caption => "caption",
+        }
+    }
+
+    /// Whether it scores texts that stand in no table, which takes the model's text
+    /// tower.
+    pub fn scores_texts(self) -> bool {
+        matches!(self, Mode::Best | Mode::Negative)
+    }
+
+    /// How many flavors it takes unless told.
+    pub fn max_flavors(self) -> usize {
+        match self {
+            Mode::Seed | Mode::Classic => 3,
+            Mode::Fast | Mode::Best | Mode::Negative => 32,
+            Mode::Caption => 0,
+        }
+    }
+}
+
+/// What is asked for, the same for every image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asking {
+    /// The way to the prompt.
+    pub mode: Mode,
+    /// Flavors at most, phrases of a chain included.
+    pub max_flavors: usize,
+    /// Phrases that a chain takes whether or not they fit better.
+    pub min_flavors: usize,
+    /// Labels that a chain chooses from.
+    pub candidates: usize,
+    /// Labels of a table that score lower stay out of the text; the picks keep
+    /// them. A chain decides by its own scores.
+    pub min_score: Option<f32>,
+    /// Whether to err where clip-interrogator does, so that prompts compare: a
+    /// budget that forgets commas and lets a chain's last phrase go beyond it, and
+    /// a negative chain whose first score has the wrong sign. (Its ranking is
+    /// [`Rows::top_k_by_quota`](crate::rank::Rows::top_k_by_quota).)
+    pub compat: bool,
+}
+
+impl Asking {
+    /// `mode` as it is unless told otherwise: 8 phrases of a chain at least, of
+    /// 2,048 candidates.
+    pub fn new(mode: Mode) -> Self {
+        Asking {
+            mode,
+            max_flavors: mode.max_flavors(),
+            min_flavors: 8,
+            candidates: 2048,
+            min_score: None,
+            compat: false,
+        }
+    }
+
+    /// The rankings that it wants of `tables`, in the order in which [`write`] takes
+    /// them.
+    ///
+    /// [`write`]: Self::write
+    pub fn asks(&self, tables: &[Listed]) -> Vec<Ask> {
+        match self.mode {
+            Mode::Seed => seed::asks(tables, self.max_flavors),
+            Mode::Classic => classic::asks(tables, self.max_flavors),
+            Mode::Fast => vec![Ask::merged(tables, self.max_flavors)],
+            Mode::Best => best::asks(tables, self),
+            Mode::Negative => vec![negative::ask(tables, self.candidates)],
+            Mode::Caption => Vec::new(),
+        }
+    }
+
+    /// One image's prompt.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`] where what must be in it does not fit, those of the
+    /// scorer.
+    pub fn write(&self, seen: &mut Seen<'_, '_>) -> Result<Written> {
+        match self.mode {
+            Mode::Seed => seen.fitted(seed::parts(self, seen), self),
+            Mode::Classic => seen.fitted(classic::parts(self, seen.caption, seen.picks), self),
+            Mode::Fast => seen.fitted(fast::parts(self, seen.caption, seen.picks), self),
+            Mode::Caption => seen.fitted(caption(seen.caption), self),
+            Mode::Best => best::write(self, seen),
+            Mode::Negative => negative::write(self, seen),
+        }
+    }
+}
+
+/// One image, as far as a mode looks at it.
+pub struct Seen<'s, 'a> {
+    /// Its caption.
+    pub caption: Option<&'s str>,
+    /// The rankings that were asked for, in that order.
+    pub picks: &'s [Pick<'a>],
+    /// The labels of the table `negative`.
+    pub negative: &'s [&'a str],
+    /// What every prompt begins with.
+    pub before: &'s [Part],
+    /// What every prompt ends with.
+    pub after: &'s [Part],
+    /// What the prompt must keep to, if it must.
+    pub budget: Option<Budget<'s>>,
+    /// Scores texts against the image: for those modes that do.
+    pub scorer: Option<&'s mut dyn Scorer>,
+    /// Hears of every step of a chain, and may end it.
+    pub progress: &'s mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+}
+
+/// A prompt as a mode wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The text.
+    pub text: String,
+    /// What it is made of.
+    pub parts: Vec<Part>,
+    /// The whole text's cosine with the image, where the mode asks for it.
+    pub score: Option<f32>,
+    /// What a [`Mode::Best`] prompt was chosen from: `Caption`, `Classic`, `Fast`, or
+    /// `Best` for the chain.
+    pub chosen: Option<Mode>,
+}
+
+impl Seen<'_, '_> {
+    /// `parts` between what stands around them, within the budget.
+    fn fitted(&self, parts: Vec<Part>, asking: &Asking) -> Result<Written> {
+        let whole = |parts: &[Part]| [self.before, parts, self.after].concat();
+        let parts = match self.budget {
+            None => whole(&parts),
+            Some(budget) if !asking.compat => budget.fit(self.before, parts, self.after)?,
+            Some(budget) => {
+                let mut parts = whole(&parts);
+                let text = budget.fit_loosely(&join(&parts))?;
+                while join(&parts).len() > text.len() {
+                    parts.pop();
+                }
+                return Ok(Written { text, parts, score: None, chosen: None });
+            }
+        };
+        Ok(Written { text: join(&parts), parts, score: None, chosen: None })
+    }
+
+    /// The scorer of a mode that needs one.
+    fn scorer(&mut self) -> Result<&mut dyn Scorer> {
+        match &mut self.scorer {
+            Some(scorer) => Ok(&mut **scorer),
+            None => Err(Error::ScorerMissing),
+        }
+    }
+}
+
+/// A caption's parts, none where there is no caption.
+fn caption(caption: Option<&str>) -> Vec<Part> {
+    let parts = caption.map(Part::caption).unwrap_or_default();
+    if parts.iter().all(|part| part.text.is_empty()) { Vec::new() } else { parts }
+}

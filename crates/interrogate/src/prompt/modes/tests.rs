@@ -1,0 +1,248 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::encoder::Counter;
+use crate::index::Match;
+use crate::rank::Order;
+
+fn tables(names: &[&str]) -> Vec<Listed> {
+    let listed = |name: &&str| Listed { name: (*name).to_owned(), top: None, named: false };
+    names.iter().map(listed).collect()
+}
+
+const ALL: [&str; 6] = ["artists", "flavors", "mediums", "movements", "negative", "trendings"];
+
+fn asked(mode: Mode, tables: &[Listed]) -> Vec<(String, usize)> {
+    let asks = Asking::new(mode).asks(tables);
+    asks.into_iter().map(|ask| (ask.tables.join("+"), ask.count)).collect()
+}
+
+fn pick(table: &'static str, labels: &[(&'static str, f32)]) -> Pick<'static> {
+    let ranked = labels.iter().enumerate();
+    let matches = ranked.map(|(row, &(label, score))| Match { table, label, score, row });
+    Pick { table, matches: matches.collect() }
+}
+
+/// A prompt's score is the mean worth of its parts.
+struct Worths(&'static [(&'static str, f32)]);
+
+impl Worths {
+    fn of(&self, text: &str) -> f32 {
+        let worth = |part: &str| self.0.iter().find(|(p, _)| *p == part).map_or(0.0, |p| p.1);
+        let parts: Vec<f32> = text.split(", ").map(worth).collect();
+        parts.iter().sum::<f32>() / parts.len() as f32
+    }
+}
+
+impl Scorer for Worths {
+    fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>> {
+        let whole = |phrase: &&str| match prompt {
+            "" => self.of(phrase),
+            _ => self.of(&format!("{prompt}, {phrase}")),
+        };
+        Ok(phrases.iter().map(whole).collect())
+    }
+    fn is_full(&self, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A token a word or comma, and two around them.
+struct Words;
+
+impl Counter for Words {
+    fn count(&self, text: &str) -> Result<usize> {
+        Ok(text.replace(',', " ,").split_whitespace().count() + 2)
+    }
+    fn context_length(&self) -> usize {
+        77
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Given<'s> {
+    caption: Option<&'s str>,
+    picks: &'s [Pick<'static>],
+    negative: &'s [&'static str],
+    around: [&'s str; 2],
+    tokens: Option<usize>,
+    worths: &'static [(&'static str, f32)],
+}
+
+fn write(asking: &Asking, given: Given<'_>) -> Written {
+    let part = |text: &str| if text.is_empty() { vec![] } else { vec![Part::words(text)] };
+    let [before, after] = given.around.map(part);
+    asking
+        .write(&mut Seen {
+            caption: given.caption,
+            picks: given.picks,
+            negative: given.negative,
+            before: &before,
+            after: &after,
+            budget: given.tokens.map(|most| Budget::new(&Words, Some(most))),
+            scorer: Some(&mut Worths(given.worths)),
+            progress: &mut |_| ControlFlow::Continue(()),
+        })
+        .unwrap()
+}
+
+#[test]
+fn each_mode_asks_for_its_tables() {
+    let all = tables(&ALL);
+    let classic = |flavors| {
+        ["mediums", "artists", "trendings", "movements"]
+            .map(|table| (table.to_owned(), 1))
+            .into_iter()
+            .chain([("flavors".to_owned(), flavors)])
+    };
+    let merged = "artists+flavors+mediums+movements+trendings".to_owned();
+    let seed = [("mediums", 1), ("movements", 1), ("flavors", 3)];
+    assert_eq!(asked(Mode::Seed, &all), seed.map(|(table, count)| (table.to_owned(), count)));
+    assert_eq!(asked(Mode::Classic, &all), classic(3).collect::<Vec<_>>());
+    assert_eq!(asked(Mode::Fast, &all), [(merged.clone(), 32)]);
+    assert_eq!(asked(Mode::Best, &all), classic(32).chain([(merged, 2048)]).collect::<Vec<_>>());
+    assert_eq!(asked(Mode::Negative, &all), [("flavors".to_owned(), 2048)]);
+    assert_eq!(Asking::new(Mode::Negative).asks(&all)[0].order, Order::Worst);
+    assert!(asked(Mode::Caption, &all).is_empty());
+}
+
+#[test]
+fn tables_that_are_named_take_part_and_those_that_are_gone_do_not() {
+    let mut some = tables(&["flavors", "hats", "mediums"]);
+    assert_eq!(asked(Mode::Fast, &some), [("flavors+mediums".to_owned(), 32)]);
+    some[1].named = true;
+    assert_eq!(asked(Mode::Fast, &some), [("flavors+mediums+hats".to_owned(), 32)]);
+    let own = [("mediums", 1), ("hats", 1), ("flavors", 3)];
+    let own = own.map(|(table, count)| (table.to_owned(), count));
+    assert_eq!(asked(Mode::Seed, &some), own);
+    assert_eq!(asked(Mode::Classic, &some), own);
+    assert_eq!(asked(Mode::Negative, &some), [("hats".to_owned(), 2048)]);
+    some[1].top = Some(4);
+    assert_eq!(asked(Mode::Classic, &some)[1], ("hats".to_owned(), 4));
+}
+
+#[test]
+fn classic_puts_the_artist_behind_the_medium() {
+    let picks = [
+        pick("mediums", &[("a photo", 0.4)]),
+        pick("artists", &[("by Monet", 0.3)]),
+        pick("trendings", &[("behance", 0.2)]),
+        pick("movements", &[("cubism", 0.2)]),
+        pick("flavors", &[("fur", 0.5), ("mat", 0.4)]),
+    ];
+    let text = |caption| {
+        let given = Given { caption: Some(caption), picks: &picks, ..Given::default() };
+        write(&Asking::new(Mode::Classic), given).text
+    };
+    assert_eq!(text("a cat"), "a cat, a photo by Monet, behance, cubism, fur, mat");
+    assert_eq!(text("a photo of a cat"), "a photo of a cat by Monet, behance, cubism, fur, mat");
+    let asking = Asking { min_score: Some(0.35), ..Asking::new(Mode::Classic) };
+    let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
+    assert_eq!(write(&asking, given).text, "a cat, a photo, fur, mat");
+}
+
+const LABELS: [(&str, f32); 3] = [("fur", 0.5), ("mat", 0.4), ("rug", 0.3)];
+
+#[test]
+fn best_is_what_scores_best_as_a_whole() {
+    let picks = [pick("flavors", &LABELS[..2]), pick("labels", &LABELS)];
+    let asking = Asking { min_flavors: 1, ..Asking::new(Mode::Best) };
+    let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
+    // Alone the chain sees that the third label is the best.
+    let worths = &[("a cat", 1.0), ("rug", 3.0), ("mat", 1.0), ("fur", 1.0)];
+    let best = write(&asking, Given { worths, ..given });
+    assert_eq!((best.text.as_str(), best.chosen), ("a cat, rug", Some(Mode::Best)));
+    assert_eq!(best.score, Some(2.0));
+    assert_eq!(best.parts[1], Part::label("rug", 0.3));
+    // Ties go to the first: the caption.
+    let best = write(&asking, Given { worths: &[], ..given });
+    assert_eq!((best.text.as_str(), best.chosen), ("a cat", Some(Mode::Caption)));
+}
+
+#[test]
+fn without_a_caption_a_chain_begins_with_the_best_label() {
+    let picks = [pick("labels", &LABELS)];
+    let worths = &[("fur", 1.0), ("rug", 4.0), ("mat", -1.0)];
+    let asking = Asking { min_flavors: 0, max_flavors: 1, ..Asking::new(Mode::Best) };
+    let best = write(&asking, Given { picks: &picks, worths, ..Given::default() });
+    assert_eq!((best.text.as_str(), best.score), ("fur, rug", Some(2.5)));
+    let none = write(&asking, Given::default());
+    assert_eq!((none.text.as_str(), none.score), ("", None));
+}
+
+#[test]
+fn negative_begins_with_what_fits_least_and_takes_each_phrase_once() {
+    let picks = [pick("flavors", &LABELS)];
+    let asking = Asking { min_flavors: 0, ..Asking::new(Mode::Negative) };
+    let worths = &[("fur", 1.0), ("mat", -1.0), ("rug", 2.0), ("blurry", -2.0)];
+    let negative = &["blurry", "mat"];
+    let given = Given { picks: &picks, negative, worths, ..Given::default() };
+    let found = write(&asking, given);
+    assert_eq!((found.text.as_str(), found.score), ("blurry", Some(-2.0)));
+    // The wrong sign makes each step look like progress.
+    let compat = Asking { compat: true, min_flavors: 2, ..asking.clone() };
+    assert_eq!(write(&compat, given).text, "blurry, mat");
+    let long = Asking { min_flavors: 2, ..asking };
+    assert_eq!(write(&long, Given { worths: &[], ..given }).text, "fur");
+}
+
+#[test]
+fn what_stands_around_stays_and_the_budget_holds() {
+    let picks = [pick("labels", &LABELS)];
+    let asking = Asking::new(Mode::Fast);
+    let given = Given {
+        caption: Some("a cat, asleep"),
+        picks: &picks,
+        around: ["style", "4k"],
+        ..Given::default()
+    };
+    assert_eq!(write(&asking, given).text, "style, a cat, asleep, fur, mat, rug, 4k");
+    let short = |tokens| write(&asking, Given { tokens: Some(tokens), ..given }).text;
+    assert_eq!(short(12), "style, a cat, asleep, fur, 4k");
+    assert_eq!(short(11), "style, a cat, asleep, 4k");
+    assert_eq!(short(7), "style, a, 4k");
+    let loose = Asking { compat: true, ..asking };
+    let cut = write(&loose, Given { tokens: Some(8), ..given });
+    assert_eq!((cut.text.as_str(), cut.parts.len()), ("style, a cat", 2));
+}
+
+#[test]
+fn a_mode_that_scores_needs_a_scorer() {
+    for mode in Mode::ALL {
+        let mut seen = Seen {
+            caption: Some("a cat"),
+            picks: &[],
+            negative: &["blurry"],
+            before: &[],
+            after: &[],
+            budget: None,
+            scorer: None,
+            progress: &mut |_| ControlFlow::Continue(()),
+        };
+        assert_eq!(Asking::new(mode).write(&mut seen).is_err(), mode.scores_texts(), "{mode:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_mode_leaves_its_budget(
+        caption in "[a-z]{1,3}( [a-z]{1,3}){0,12}(, [a-z]{1,3}){0,3}",
+        tokens in 8usize..30,
+    ) {
+        let picks = [pick("mediums", &[("a photo of it", 0.4)]), pick("labels", &LABELS)];
+        for mode in [Mode::Seed, Mode::Classic, Mode::Fast, Mode::Caption, Mode::Best] {
+            let given = Given {
+                caption: Some(&caption),
+                picks: &picks,
+                around: ["in style", "4k"],
+                tokens: Some(tokens),
+                ..Given::default()
+            };
+            let written = write(&Asking::new(mode), given);
+            prop_assert_eq!(&join(&written.parts), &written.text);
+            if mode != Mode::Best || written.chosen != Some(Mode::Best) {
+                prop_assert!(Words.count(&written.text).unwrap() <= tokens, "{}", written.text);
+            }
+        }
+    }
+}
