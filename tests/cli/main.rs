@@ -7,4 +7,5 @@ mod embed;
 mod index;
 mod prompt;
 mod rank;
+mod report;
 mod run;

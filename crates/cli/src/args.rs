@@ -61,6 +61,10 @@ pub(crate) struct Prompt {
     /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub(crate) min_score: Option<f32>,
+    /// Also writes one page that shows every image with its prompt and the best
+    /// labels of each table: a single file to open in a browser.
+    #[arg(long, value_name = "HTML")]
+    pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
 }

@@ -40,7 +40,7 @@ fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Re
     let indexes = folder.join("indexes");
     let mut typed = vec!["build-index", dicts.to_str().unwrap(), "-o", indexes.to_str().unwrap()];
     typed.extend(more);
-    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let options = Args::try_parse_from(typed).unwrap().build.unwrap().resolve().unwrap();
     let mut err = Vec::new();
     let done = run(&options, open, || false, Meter::quiet(), &mut err);
     (String::from_utf8(err).unwrap(), done)
@@ -90,7 +90,7 @@ fn asked_to_stop_it_stops_and_says_how_to_go_on() {
     let dicts = folder.path().join("a.txt");
     fs::write(&dicts, "a").unwrap();
     let typed = ["x".as_ref(), dicts.as_os_str(), "-o".as_ref(), folder.path().as_os_str()];
-    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let options = Args::try_parse_from(typed).unwrap().build.unwrap().resolve().unwrap();
     let mut err = Vec::new();
     let error = run(&options, open, || true, Meter::quiet(), &mut err).unwrap_err();
     assert_eq!(error.to_string(), "stopped after 0 of 1 labels");
