@@ -7,7 +7,8 @@ fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
     let folder = Folder::new();
     folder.write("photos/broken.jpg", "no image");
     folder.write("photos/z.jpg", "");
-    let args = ["prompt", "photos", "--report", "out.html", "--caption", "a photo", "--batch-size", "2"];
+    let args =
+        ["prompt", "photos", "--report", "out.html", "--caption", "a photo", "--batch-size", "2"];
     let ran = folder.run(&args).expect(1);
     assert!(ran.err().contains("report: out.html"), "{}", ran.err());
     let page = std::fs::read_to_string(folder.path("out.html")).unwrap();
@@ -22,7 +23,10 @@ fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
     assert!(page.contains("broken.jpg is not an image of a known format</bdi></p>"));
     assert!(page.contains("<p>5 images, 2 of them failed. "));
     assert!(page.contains("<dd><bdi>starter</bdi></dd>") && page.contains("indexes/starter"));
-    assert!(page.contains(r#"{"name":"flavors","labels":["cat photo","#), "more than the prompt takes");
+    assert!(
+        page.contains(r#"{"name":"flavors","labels":["cat photo","#),
+        "more than the prompt takes"
+    );
     let files = std::fs::read_dir(folder.path("")).unwrap().map(|e| e.unwrap().file_name());
     assert!(!files.into_iter().any(|name| name.to_string_lossy().starts_with(".report")));
 }
@@ -48,9 +52,14 @@ fn a_script_in_a_label_or_a_file_name_is_text() {
 fn a_page_is_not_written_over_a_photo() {
     let folder = Folder::new();
     let ran = folder.run(&["prompt", "photos", "--report", "photos/cat.jpg"]).expect(2);
-    let said = "photos/cat.jpg: expected a name that ends in .html, found cat.jpg\nhint: name the page";
+    let said =
+        "photos/cat.jpg: expected a name that ends in .html, found cat.jpg\nhint: name the page";
     assert!(ran.err().contains(said), "{}", ran.err());
     let ran = folder.run(&["prompt", "photos", "--report", "gone/out.html"]).expect(2);
-    assert!(ran.err().contains("cannot write to gone") && ran.err().contains("hint: "), "{}", ran.err());
+    assert!(
+        ran.err().contains("cannot write to gone") && ran.err().contains("hint: "),
+        "{}",
+        ran.err()
+    );
     assert_eq!(ran.out(), "");
 }

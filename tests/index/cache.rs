@@ -8,7 +8,9 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use build_index::{Builder, Dictionary, Error, Export, Report, Result, cache_names, open_all, open_caches};
+use build_index::{
+    Builder, Dictionary, Error, Export, Report, Result, cache_names, open_all, open_caches,
+};
 use half::f16;
 use interrogate::encoder::TextEncoder;
 use interrogate::index::Index;
@@ -40,13 +42,23 @@ fn dictionaries() -> Vec<Dictionary> {
     open_all(&[fixture()]).unwrap()
 }
 
-fn import(fake: &Fake, caches: &[PathBuf], dictionaries: &[Dictionary], to: &Path) -> Result<Report> {
+fn import(
+    fake: &Fake,
+    caches: &[PathBuf],
+    dictionaries: &[Dictionary],
+    to: &Path,
+) -> Result<Report> {
     let caches = open_caches(caches, dictionaries, &cache_names("fake/one"))?;
     let builder = Builder::new(fake, "fake/one", "f1").block(16).shard_rows(3);
     builder.import(dictionaries, &caches, to, |_| ControlFlow::Continue(()))
 }
 
-fn export(fake: &Fake, index: &Path, dictionaries: &[Dictionary], to: &Path) -> build_index::Exported {
+fn export(
+    fake: &Fake,
+    index: &Path,
+    dictionaries: &[Dictionary],
+    to: &Path,
+) -> build_index::Exported {
     let index = Index::open(index).unwrap();
     let encode = |labels: &[&str]| Ok(own(fake, labels));
     Export::new(&index, dictionaries, "fake_one").write(to, encode).unwrap()
@@ -99,7 +111,10 @@ fn a_cache_written_by_python_becomes_an_index_bit_for_bit() {
         for (label, expected) in labels.iter().zip(&expected).rev() {
             match rows.get(label) {
                 Some(row) if label != "8k" => assert_eq!(row, expected, "{table}: {label}"),
-                _ => assert!(["", "8k"].contains(&&label[..]) || label.contains("dribble"), "{label}"),
+                _ => assert!(
+                    ["", "8k"].contains(&&label[..]) || label.contains("dribble"),
+                    "{label}"
+                ),
             }
         }
         if table == "flavors" {
@@ -107,7 +122,11 @@ fn a_cache_written_by_python_becomes_an_index_bit_for_bit() {
         }
         if table == "trendings" {
             let own = own(&fake, &["trending on dribbble"]);
-            assert_eq!(rows["trending on dribbble"], bits(&own), "encoded: 0.6.0 spells it otherwise");
+            assert_eq!(
+                rows["trending on dribbble"],
+                bits(&own),
+                "encoded: 0.6.0 spells it otherwise"
+            );
         }
     }
 }
@@ -155,8 +174,9 @@ fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
     assert_eq!((exported.rows, exported.repeated, exported.encoded), (90, 0, 0));
     fake.count();
     let caches = open_caches(&[out.path().to_owned()], &dictionaries, &[]).unwrap();
-    let report =
-        builder(&fake).import(&dictionaries, &caches, b.path(), |_| ControlFlow::Continue(())).unwrap();
+    let report = builder(&fake)
+        .import(&dictionaries, &caches, b.path(), |_| ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!((report.imported, report.encoded), (90, 0));
     assert_eq!(fake.count(), 8, "what is tried of the cache");
     let shards = |folder: &Path| {
@@ -187,9 +207,12 @@ fn what_no_cache_has_is_encoded() {
     fake.count();
     let report = import(&fake, &[fixture()], &dictionaries, folder.path()).unwrap();
     assert_eq!((report.encoded, report.reused), (0, 5));
-    let report = build(&Builder::new(&fake, "fake/one", "f1"), &dictionaries, folder.path()).unwrap();
+    let report =
+        build(&Builder::new(&fake, "fake/one", "f1"), &dictionaries, folder.path()).unwrap();
     assert_eq!(report.encoded, 18);
-    assert!(report.discarded.unwrap().to_string().contains("precision: expected f32, found imported"));
+    assert!(
+        report.discarded.unwrap().to_string().contains("precision: expected f32, found imported")
+    );
 }
 
 /// Copies a cache with its bytes changed.
@@ -227,7 +250,10 @@ fn a_cache_of_other_labels_is_refused() {
     });
     let (said, hint) = refusal(&path, &Fake::new(8));
     let hash = &values()["flavors"].hash;
-    assert!(said.starts_with(&format!("PATH: expected the hash {hash}, of the labels of ")), "{said}");
+    assert!(
+        said.starts_with(&format!("PATH: expected the hash {hash}, of the labels of ")),
+        "{said}"
+    );
     assert!(hint.unwrap().contains("dictionaries that clip-interrogator read"));
 }
 
@@ -243,7 +269,10 @@ fn a_cache_of_another_model_is_refused() {
         bytes
     });
     let (said, hint) = refusal(&path, &Fake::new(8));
-    assert!(said.starts_with("PATH: expected rows of the model fake/one, found others: "), "{said}");
+    assert!(
+        said.starts_with("PATH: expected rows of the model fake/one, found others: "),
+        "{said}"
+    );
     assert!(hint.unwrap().contains("--model"));
 }
 
@@ -253,7 +282,10 @@ fn a_cache_cut_anywhere_is_refused() {
     for cut in 0..whole.len() {
         let (_folder, path) = changed(|bytes| bytes[..cut].to_vec());
         let (said, hint) = refusal(&path, &Fake::new(8));
-        assert!(said.starts_with("PATH: safetensors: expected a whole file, found "), "{cut}: {said}");
+        assert!(
+            said.starts_with("PATH: safetensors: expected a whole file, found "),
+            "{cut}: {said}"
+        );
         assert!(hint.unwrap().contains("write it anew"));
     }
 }
@@ -288,7 +320,10 @@ fn rows_that_are_not_of_unit_length_are_refused() {
             bytes
         });
         let (said, _) = refusal(&path, &Fake::new(8));
-        assert_eq!(said, format!("PATH: rows: expected unit length, found length {length} in row 3"));
+        assert_eq!(
+            said,
+            format!("PATH: rows: expected unit length, found length {length} in row 3")
+        );
     }
 }
 
@@ -322,7 +357,8 @@ fn of_several_models_the_one_in_use_is_taken() {
         fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
     }
     fs::write(folder.path().join("other_flavors.safetensors"), "not looked into").unwrap();
-    let caches = open_caches(&[folder.path().to_owned()], &dictionaries(), &cache_names("fake/one"));
+    let caches =
+        open_caches(&[folder.path().to_owned()], &dictionaries(), &cache_names("fake/one"));
     let tables: Vec<_> = caches.unwrap().iter().map(|cache| cache.table().to_owned()).collect();
     assert_eq!(tables, TABLES);
 }
@@ -331,12 +367,20 @@ fn of_several_models_the_one_in_use_is_taken() {
 fn an_export_writes_over_nothing_and_wants_the_dictionaries_of_the_build() {
     let [folder, out] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let fake = Fake::new(4);
-    build(&builder(&fake), &[dictionary("a.txt", &["x"]), dictionary("b.txt", &["y"])], folder.path()).unwrap();
+    build(
+        &builder(&fake),
+        &[dictionary("a.txt", &["x"]), dictionary("b.txt", &["y"])],
+        folder.path(),
+    )
+    .unwrap();
     let index = Index::open(folder.path()).unwrap();
     let never = |_: &[&str]| unreachable!("every label has a row");
     let other = [dictionary("b.txt", &["y", "z"])];
     let error = Export::new(&index, &other, "m").write(out.path(), never).unwrap_err();
-    let said = format!("b.txt: expected the dictionary of the table b in {}, found other labels", folder.path().display());
+    let said = format!(
+        "b.txt: expected the dictionary of the table b in {}, found other labels",
+        folder.path().display()
+    );
     assert_eq!(error.to_string(), said);
     fs::write(out.path().join("m_b.safetensors"), "mine").unwrap();
     let error = Export::new(&index, &[], "m").write(out.path(), never).unwrap_err();

@@ -361,7 +361,11 @@ mod tests {
                 "--model",
             ),
             (
-                Error::ExportDictionary { path: "t.txt".into(), index: "i".into(), table: text("t") },
+                Error::ExportDictionary {
+                    path: "t.txt".into(),
+                    index: "i".into(),
+                    table: text("t"),
+                },
                 "t.txt: expected the dictionary of the table t in i, found other labels",
                 "build the index again",
             ),

@@ -36,18 +36,12 @@ pub(super) fn check(
     let labels = dictionaries.iter().find(|d| d.table() == cache.table()).map(Dictionary::labels);
     let Some(labels) = labels else { return Ok(()) };
     let step = labels.len().div_ceil(TRIED).max(1);
-    let tried: Vec<(&str, &[u8])> = labels
-        .iter()
-        .step_by(step)
-        .filter_map(|label| Some((label, cache.row(label)?)))
-        .collect();
+    let tried: Vec<(&str, &[u8])> =
+        labels.iter().step_by(step).filter_map(|label| Some((label, cache.row(label)?))).collect();
     let texts: Vec<&str> = tried.iter().map(|(label, _)| *label).collect();
     let own = encoder.encode(&texts)?;
-    let mut near: Vec<(f64, &str)> = own
-        .rows()
-        .zip(&tried)
-        .map(|(own, (label, row))| (cosine(own, row), *label))
-        .collect();
+    let mut near: Vec<(f64, &str)> =
+        own.rows().zip(&tried).map(|(own, (label, row))| (cosine(own, row), *label)).collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
     match near.get(near.len() / 2) {
         Some(&(cosine, label)) if cosine < LEAST => Err(Error::CacheModel {

@@ -5,8 +5,8 @@ use interrogate::index::Index;
 use interrogate::mmap::Mmap;
 use zerocopy::IntoBytes;
 
-use crate::cache::Cache;
 use crate::Result;
+use crate::cache::Cache;
 use crate::vocabulary::Vocabulary;
 
 /// Where the row of each label lies: eight bytes a label.

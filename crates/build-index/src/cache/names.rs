@@ -61,12 +61,17 @@ mod tests {
 
     #[test]
     fn a_name_is_a_model_s_and_a_table_s() {
-        let dictionaries =
-            ["flavors.txt", "my_flavors.txt"].map(|n| Dictionary::parse(Path::new(n), b"x").unwrap());
+        let dictionaries = ["flavors.txt", "my_flavors.txt"]
+            .map(|n| Dictionary::parse(Path::new(n), b"x").unwrap());
         let found = |name| split(name, &dictionaries).map(|(model, d)| (model, d.table()));
-        assert_eq!(found("ViT-L-14_openai_flavors.safetensors"), Some(("ViT-L-14_openai", "flavors")));
+        assert_eq!(
+            found("ViT-L-14_openai_flavors.safetensors"),
+            Some(("ViT-L-14_openai", "flavors"))
+        );
         assert_eq!(found("m_my_flavors.safetensors"), Some(("m", "my_flavors")));
-        for other in ["flavors.safetensors", "_flavors.safetensors", "m_x.safetensors", "m_flavors.pkl"] {
+        for other in
+            ["flavors.safetensors", "_flavors.safetensors", "m_x.safetensors", "m_flavors.pkl"]
+        {
             assert_eq!(found(other), None, "{other}");
         }
     }

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 
     #[command(flatten)]
-    pub(crate) build: Option<Build>,
+    pub(crate) build: Build,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,8 +99,8 @@ pub(crate) struct Export {
 struct How {
     /// Where indexes are kept: the index goes into a folder there, named after
     /// the model
-    #[arg(short, long, value_name = "INDEXES")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "INDEXES", required = true)]
+    output: Option<PathBuf>, // nothing in the build that a command takes the place of
 
     /// The model: "starter", a folder, a hub id, or an open_clip name
     #[arg(long, value_name = "MODEL", default_value = "starter")]
@@ -213,7 +213,7 @@ impl How {
         Ok(Options {
             dictionaries: open_all(dictionaries)?,
             caches,
-            output: self.output,
+            output: self.output.unwrap_or_default(),
             model: self.model,
             compute: Compute {
                 precision: match self.precision {

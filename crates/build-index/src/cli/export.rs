@@ -33,7 +33,8 @@ pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
     let exported = Export::new(&index, &dictionaries, name).write(&args.output, encode)?;
     if volume != Volume::Quiet {
         // Who does not listen is not told.
-        let _ = exported.files.iter().try_for_each(|file| writeln!(err, "cache    {}", file.display()));
+        let _ =
+            exported.files.iter().try_for_each(|file| writeln!(err, "cache    {}", file.display()));
         let _ = writeln!(
             err,
             "rows     {}: {} of lines that repeat a label, {} encoded anew for lines that the index leaves out",

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use build_index::meter::Meter;
 use build_index::{Builder, Report, Result, cache_names, open_caches, talk};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use indicatif::ProgressDrawTarget;
 
 use args::{Args, Command, Options, Volume};
@@ -27,14 +27,10 @@ const FINDINGS: usize = 20;
 pub(crate) fn main() -> ExitCode {
     let mut err = io::stderr();
     let Args { command, build } = Args::parse();
-    let done = match (command, build) {
-        (Some(Command::Import(args)), _) => args.resolve().and_then(|options| index(&options)),
-        (Some(Command::Export(args)), _) => export::run(&args, &mut err),
-        (None, Some(args)) => args.resolve().and_then(|options| index(&options)),
-        // Dictionaries are required where there is no command, so there are some.
-        (None, None) => Args::command().print_help().map_err(|e| {
-            interrogate::Error::io("write to", "standard output")(e).into()
-        }),
+    let done = match command {
+        None => build.resolve().and_then(|options| index(&options)),
+        Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),
+        Some(Command::Export(args)) => export::run(&args, &mut err),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,7 +84,8 @@ fn run(
     let built = match &options.caches {
         None => builder.build(dictionaries, &folder, progress),
         Some(caches) => {
-            let names = caches.name.as_ref().map_or_else(|| cache_names(&model.id), |n| cache_names(n));
+            let names =
+                caches.name.as_ref().map_or_else(|| cache_names(&model.id), |n| cache_names(n));
             let caches = open_caches(&caches.paths, dictionaries, &names)?;
             builder.import(dictionaries, &caches, &folder, progress)
         }

@@ -203,8 +203,14 @@ mod tests {
             fs::write(&path, text).unwrap();
             Dictionary::open(&path).unwrap().every_label().unwrap()
         };
-        assert_eq!(every("flavors.txt", b" a\n\nb \r\na\ncaf\xe9\n"), ["a", "", "b", "a", "caf\u{fffd}"]);
-        assert_eq!(every("artists.txt", b"A\nA"), ["by A", "by A", "inspired by A", "inspired by A"]);
+        assert_eq!(
+            every("flavors.txt", b" a\n\nb \r\na\ncaf\xe9\n"),
+            ["a", "", "b", "a", "caf\u{fffd}"]
+        );
+        assert_eq!(
+            every("artists.txt", b"A\nA"),
+            ["by A", "by A", "inspired by A", "inspired by A"]
+        );
         assert_eq!(every("sites.txt", b"s").len(), 4);
     }
 

@@ -3,8 +3,8 @@
 //! Tables and order are clip-interrogator 0.6.0's, so that rows and their ties
 //! compare.
 
-use super::{Finding, Texts};
 use super::lines::{Distinct, Refused};
+use super::{Finding, Texts};
 
 /// What is made of the lines of a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,7 +82,9 @@ impl Answer<'_> {
         }
         html.push_str("</div>\n<div class=\"prompt\">");
         let (prompt, disabled) = match self.prompt {
-            "" => ("<p class=\"empty\">No prompt: no label scores enough</p>".to_owned(), " disabled"),
+            "" => {
+                ("<p class=\"empty\">No prompt: no label scores enough</p>".to_owned(), " disabled")
+            }
             prompt => (format!("<p><bdi>{}</bdi></p>", Html(prompt)), ""),
         };
         html.push_str(&prompt);

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn what_html_would_read_is_spelled_out() {
         let text = "<script>alert('x')</script> & \"é\"\r\0";
-        let html = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;é&quot;&#13;\u{fffd}";
+        let html =
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;é&quot;&#13;\u{fffd}";
         assert_eq!(Html(text).to_string(), html);
     }
 

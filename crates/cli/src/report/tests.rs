@@ -66,7 +66,8 @@ fn a_page_has_its_facts_its_cards_and_its_counts() {
 
 #[test]
 fn what_comes_from_outside_stays_text() {
-    let bad = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u{2028}'\"&{{script}}";
+    let bad =
+        "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u{2028}'\"&{{script}}";
     let mut said = answer(bad, bad);
     said.caption = Some(bad);
     said.mode = bad;
@@ -127,7 +128,8 @@ fn until_it_is_finished_what_stood_there_stays() {
     report.add(&card("x", Err("y"))).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "before");
     drop(report);
-    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["out.html"], "what was begun is gone");
     Report::create(&path, &heading()).unwrap().finish().unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("<!DOCTYPE html>"));

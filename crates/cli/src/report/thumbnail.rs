@@ -28,8 +28,8 @@ impl Thumbnail {
     /// `None` where the encoder refuses, which it has no cause to.
     pub(crate) fn of(picture: &Picture) -> Option<Self> {
         let (width, height) = fit(picture.width(), picture.height());
-        let full =
-            ImageRef::new(picture.width(), picture.height(), picture.rgb(), PixelType::U8x3).ok()?;
+        let full = ImageRef::new(picture.width(), picture.height(), picture.rgb(), PixelType::U8x3)
+            .ok()?;
         let mut small = Image::new(width, height, PixelType::U8x3);
         let bilinear = ResizeAlg::Convolution(FilterType::Bilinear);
         let options = ResizeOptions::new().resize_alg(bilinear);
