@@ -394,7 +394,8 @@ await step("without script it still reads", async () => {
   }
   const still = await plain.newPage();
   await still.goto(url);
-  assert.ok((await still.locator(".card").count()) === total);
+  assert.equal(await still.locator(".card").count(), total);
+  assert.equal(await still.locator(".copy:visible").count(), 0);
   if (shots) await still.screenshot({ path: join(shots, "no-script.png") });
   await plain.close();
 });

@@ -276,6 +276,7 @@
 
   // ---- the page as it opens ----
 
+  document.documentElement.dataset.script = ""; // what needs script can be shown
   const counts = find("#counts");
   find("dd", counts).textContent = failures === 0
     ? number(cards.length)
