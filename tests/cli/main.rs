@@ -6,5 +6,7 @@ mod caption;
 mod embed;
 mod index;
 mod prompt;
+mod query;
 mod rank;
+mod report;
 mod run;

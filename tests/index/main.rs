@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
 
 mod build;
+mod cache;
 mod command;
 mod damage;
 mod dicts;

@@ -104,6 +104,103 @@ pub enum Error {
         /// The label.
         label: String,
     },
+    /// A file is no cache of clip-interrogator's, or not a whole one: delete it and
+    /// let clip-interrogator write it anew.
+    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    Cache {
+        /// The cache.
+        path: PathBuf,
+        /// Which property of it.
+        what: &'static str,
+        /// What it had to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A cache is of other labels than the dictionary's: give the dictionary that
+    /// clip-interrogator read.
+    #[error(
+        "{}: expected the hash {expected}, of the labels of {}, found {found}",
+        path.display(), dictionary.display()
+    )]
+    CacheHash {
+        /// The cache.
+        path: PathBuf,
+        /// The dictionary.
+        dictionary: PathBuf,
+        /// The digest of the dictionary's labels, as clip-interrogator makes it.
+        expected: String,
+        /// The digest in the cache.
+        found: String,
+    },
+    /// A file's name tells no table that there is a dictionary for.
+    #[error("{}: expected a name like MODEL_TABLE.safetensors, with a table of {}", path.display(), tables.join(", "))]
+    CacheTable {
+        /// The file.
+        path: PathBuf,
+        /// The tables of the dictionaries.
+        tables: Vec<String>,
+    },
+    /// A folder holds no cache.
+    #[error("no cache (*.safetensors) in {}", path.display())]
+    CacheMissing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder holds caches of several models, and none of them, or more than one,
+    /// is called like the model in use.
+    #[error("{}: expected the caches of one model, found those of {}", path.display(), found.join(", "))]
+    CacheModels {
+        /// The folder.
+        path: PathBuf,
+        /// What the models are called.
+        found: Vec<String>,
+    },
+    /// Two caches are of one table: leave out one.
+    #[error("two caches for table {table}: {} and {}", first.display(), second.display())]
+    CacheTwice {
+        /// The table.
+        table: String,
+        /// A cache of it.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+    },
+    /// The rows of a cache are not what the model makes of its labels: they are
+    /// another model's.
+    #[error(
+        "{}: expected rows of the model {model}, found others: {label:?} has a cosine of {cosine:.3} with the model's own",
+        path.display()
+    )]
+    CacheModel {
+        /// The cache.
+        path: PathBuf,
+        /// The model.
+        model: String,
+        /// A label that was tried.
+        label: String,
+        /// How near its row is.
+        cosine: f64,
+    },
+    /// A dictionary is not the one that a table of the index was built from.
+    #[error(
+        "{}: expected the dictionary of the table {table} in {}, found other labels",
+        path.display(), index.display()
+    )]
+    ExportDictionary {
+        /// The dictionary.
+        path: PathBuf,
+        /// The index.
+        index: PathBuf,
+        /// The table.
+        table: String,
+    },
+    /// A file stands where a cache is to be written: nothing is written over.
+    #[error("{}: expected no such file, found one", path.display())]
+    ExportStands {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl Error {
@@ -124,6 +221,28 @@ impl Error {
             Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
             Error::Stopped { .. } => "run the same command again; it goes on where it stopped",
             Error::RowLost { .. } => "run the same command again; let no other program write there",
+            Error::Cache { .. } => {
+                "delete the file and let clip-interrogator write it anew, or leave it out; the labels are encoded then"
+            }
+            Error::CacheHash { .. } => {
+                "give the dictionaries that clip-interrogator read: its own, or those that it was told to load"
+            }
+            Error::CacheTable { .. } => {
+                "give the table's dictionary, or name the files to import one by one"
+            }
+            Error::CacheMissing { .. } => {
+                "clip-interrogator keeps its caches in the folder cache/ where it was run"
+            }
+            Error::CacheModels { found, .. } => {
+                let first = found.first().map_or("ViT-L-14_openai", String::as_str);
+                return Some(format!("say which: --name {first}"));
+            }
+            Error::CacheTwice { .. } => "leave one of them out",
+            Error::CacheModel { .. } => "name the model that clip-interrogator ran (--model)",
+            Error::ExportDictionary { .. } => {
+                "give the dictionaries of the build, or build the index again from these"
+            }
+            Error::ExportStands { .. } => "remove it, or name another folder",
             Error::Rows { .. } => return None,
         };
         Some(hint.to_owned())
@@ -182,11 +301,79 @@ mod tests {
             (Error::RowLost { label: "8k".into() }, "the row of \"8k\" is lost", "again"),
             (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "goes on"),
         ];
+        let cases = cases.into_iter().chain(of_caches());
         for (error, message, hint) in cases {
             assert_eq!(error.to_string(), message);
             assert!(error.hint().unwrap().contains(hint), "{error}");
         }
         let rows = Error::Rows { expected: 2, found: 1 };
         assert_eq!(rows.to_string(), "the encoder gave 1 rows for 2 labels");
+    }
+
+    fn of_caches() -> [(Error, &'static str, &'static str); 9] {
+        let path = PathBuf::from("c/m_t.safetensors");
+        let text = str::to_owned;
+        [
+            (
+                Error::Cache {
+                    path: path.clone(),
+                    what: "rows",
+                    expected: text("unit length"),
+                    found: text("length 2 in row 5"),
+                },
+                "c/m_t.safetensors: rows: expected unit length, found length 2 in row 5",
+                "anew",
+            ),
+            (
+                Error::CacheHash {
+                    path: path.clone(),
+                    dictionary: "t.txt".into(),
+                    expected: text("ab"),
+                    found: text("cd"),
+                },
+                "c/m_t.safetensors: expected the hash ab, of the labels of t.txt, found cd",
+                "the dictionaries that clip-interrogator read",
+            ),
+            (
+                Error::CacheTable { path: path.clone(), tables: vec![text("a"), text("b")] },
+                "c/m_t.safetensors: expected a name like MODEL_TABLE.safetensors, with a table of a, b",
+                "the table's dictionary",
+            ),
+            (Error::CacheMissing { path: "c".into() }, "no cache (*.safetensors) in c", "cache/"),
+            (
+                Error::CacheModels { path: "c".into(), found: vec![text("m"), text("n")] },
+                "c: expected the caches of one model, found those of m, n",
+                "--name m",
+            ),
+            (
+                Error::CacheTwice { table: text("t"), first: path.clone(), second: "x".into() },
+                "two caches for table t: c/m_t.safetensors and x",
+                "leave one",
+            ),
+            (
+                Error::CacheModel {
+                    path: path.clone(),
+                    model: text("m"),
+                    label: text("8k"),
+                    cosine: 0.25,
+                },
+                "c/m_t.safetensors: expected rows of the model m, found others: \"8k\" has a cosine of 0.250 with the model's own",
+                "--model",
+            ),
+            (
+                Error::ExportDictionary {
+                    path: "t.txt".into(),
+                    index: "i".into(),
+                    table: text("t"),
+                },
+                "t.txt: expected the dictionary of the table t in i, found other labels",
+                "build the index again",
+            ),
+            (
+                Error::ExportStands { path },
+                "c/m_t.safetensors: expected no such file, found one",
+                "another folder",
+            ),
+        ]
     }
 }

@@ -38,11 +38,15 @@
 //! # Ok::<(), build_index::Error>(())
 //! ```
 //!
+//! [`Builder::import`] takes rows that clip-interrogator has cached ([`open_caches`]),
+//! and an [`Export`] writes what it would have.
+//!
 //! The library prints nothing: progress goes to a callback, which may also stop
 //! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
 //! terminal.
 
 mod build;
+mod cache;
 mod dictionary;
 mod durable;
 mod error;
@@ -57,6 +61,7 @@ mod vocabulary;
 mod writer;
 
 pub use build::{Builder, Progress};
+pub use cache::{Cache, Export, Exported, cache_names, open_caches};
 pub use dictionary::{Dictionary, Finding, Flaw, Texts, open_all};
 pub use error::{Error, Result};
 pub use report::{Report, TableReport};

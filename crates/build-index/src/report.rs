@@ -26,6 +26,11 @@ pub struct Report {
     pub resumed: usize,
     /// Labels whose rows the index held that stood here before.
     pub reused: usize,
+    /// Labels whose rows caches of clip-interrogator had.
+    pub imported: usize,
+    /// Rows of these caches for labels that repeat another, and not its bits: they
+    /// are not in the index.
+    pub differing: usize,
     /// Tokens of the labels that were encoded.
     pub tokens: usize,
     /// Size of the index's files.
@@ -64,12 +69,20 @@ impl fmt::Display for Report {
             let plural = if *shards == 1 { "" } else { "s" };
             writeln!(f, "table    {name}: {labels} labels in {shards} shard{plural}")?;
         }
-        let Report { labels, encoded, resumed, reused, tokens, .. } = self;
-        let distinct = encoded + resumed + reused;
-        writeln!(
+        let Report { labels, encoded, resumed, reused, imported, differing, tokens, .. } = self;
+        let distinct = encoded + resumed + reused + imported;
+        write!(
             f,
             "labels   {labels}, {distinct} of them distinct: {encoded} encoded ({tokens} tokens), {resumed} taken from a build before, {reused} from the index before"
         )?;
+        match (imported, differing) {
+            (0, _) => writeln!(f)?,
+            (n, 0) => writeln!(f, ", {n} from caches")?,
+            (n, lost) => writeln!(
+                f,
+                ", {n} from caches ({lost} rows of repeated labels differ from the first's, which is kept)"
+            )?,
+        }
         writeln!(f, "size     {}", bytes(self.bytes))?;
         write!(f, "time     {:.1} s", self.elapsed.as_secs_f64())
     }
@@ -89,6 +102,8 @@ mod tests {
             encoded: 3,
             resumed: 1,
             reused: 1,
+            imported: 0,
+            differing: 0,
             tokens: 12,
             bytes: 10_240,
             elapsed: Duration::from_millis(1_250),
@@ -101,5 +116,11 @@ labels   6, 5 of them distinct: 3 encoded (12 tokens), 1 taken from a build befo
 size     10.2 kB
 time     1.2 s";
         assert_eq!(report.to_string(), text);
+        let imported = Report { imported: 4, differing: 2, ..report };
+        assert!(imported.to_string().contains(
+            "labels   6, 9 of them distinct: 3 encoded (12 tokens), 1 taken from a build before, \
+             1 from the index before, 4 from caches (2 rows of repeated labels differ from the \
+             first's, which is kept)\n"
+        ));
     }
 }

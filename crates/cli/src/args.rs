@@ -22,8 +22,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// One prompt an image: caption, medium, movement, flavors.
     Prompt(Prompt),
-    /// The best labels of one table for each image.
+    /// The best labels of one table for each image, or for a sum of images and texts.
     Rank(Rank),
+    /// How near texts are to an image: the cosine of each.
+    Similarity(Similarity),
     /// A sentence an image, by BLIP or BLIP-2.
     Caption(Caption),
     /// The model's own values: features of images, embeddings of texts.
@@ -61,14 +63,26 @@ pub(crate) struct Prompt {
     /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub(crate) min_score: Option<f32>,
+    /// Also writes one page that shows every image with its prompt and the best
+    /// labels of each table: a single file to open in a browser.
+    #[arg(long, value_name = "HTML")]
+    pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Rank {
-    #[command(flatten)]
-    pub(crate) images: Images,
+    /// Image files, folders of them, or globs; taken in sorted order.
+    #[arg(required_unless_present = "query", value_name = "IMAGES")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// One ranking for a sum of images and texts: '2*a.jpg - "a drawing"'. Texts stand
+    /// in double quotes, images bare or as image:"a b.jpg".
+    #[arg(long, value_name = "QUERY", conflicts_with = "paths", allow_hyphen_values = true)]
+    pub(crate) query: Option<String>,
+    /// How many images go through the model together.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) batch_size: u16,
     #[command(flatten)]
     pub(crate) source: Source,
     /// The table to rank; several, separated by commas, are ranked as one.
@@ -80,6 +94,23 @@ pub(crate) struct Rank {
     /// The worst labels instead, worst first.
     #[arg(long)]
     pub(crate) reverse: bool,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Similarity {
+    /// The image.
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: PathBuf,
+    /// The texts; `-` alone reads them from stdin, one a line.
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) texts: Vec<String>,
+    /// In the order of the texts, not the nearest first.
+    #[arg(long)]
+    pub(crate) in_order: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelChoice,
     #[command(flatten)]
     pub(crate) format: Lines,
 }

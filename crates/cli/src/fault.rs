@@ -62,6 +62,16 @@ pub(crate) enum Fault {
         /// As typed.
         name: String,
     },
+    /// A page cannot stand at the place that was named.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Report {
+        /// As typed.
+        path: PathBuf,
+        /// What it had to be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
     /// Which index is meant cannot be told.
     #[error("{message}")]
     Which {
@@ -98,6 +108,7 @@ impl Fault {
                 "a captioner is a folder that exists, a hub id owner/name, or one of {}",
                 NAMES.map(|(name, _)| name).join(", ")
             )),
+            Fault::Report { .. } => Some("name the page to write, such as report.html".into()),
             Fault::Which { hint, .. } => Some(hint.clone()),
         }
     }

@@ -15,6 +15,7 @@
 //!   f16 rows. Opening reads headers alone; [`index::Index::verify`] reads all.
 //! - [`rank::Rows`] is the exact top-k over such rows, which an index's tables
 //!   use, and which stands alone as well.
+//! - [`query::Query`] adds images and texts up to something else to rank by.
 //! - [`Interrogator`] ties a model and an index together, and refuses a pair
 //!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of;
 //!   [`Interrogation`] asks for prompts in any [`prompt::Mode`].
@@ -64,6 +65,7 @@ pub mod models;
 pub mod nn;
 pub mod picture;
 pub mod prompt;
+pub mod query;
 pub mod rank;
 pub mod sentence;
 #[cfg(feature = "starter")]

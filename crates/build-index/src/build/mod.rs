@@ -1,5 +1,6 @@
 //! The build itself: what is known, what is encoded, what is written, in order.
 
+mod probe;
 mod progress;
 mod rows;
 mod tables;
@@ -19,6 +20,7 @@ use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
 use interrogate::nn::Precision;
 use interrogate::{Error as LibraryError, Result as LibraryResult};
 
+use crate::cache::Cache;
 use crate::dictionary::each_table_once;
 use crate::durable::{self, TEMPORARY};
 use crate::journal::{self, Journal};
@@ -37,6 +39,9 @@ const SHARD_ROWS: usize = 32_768;
 /// Labels of a block: what a killed build loses at most. A block is short enough
 /// to wait for after Ctrl-C and long enough to batch well.
 const BLOCK: usize = 2_048;
+
+/// What rows of caches were computed in, as the manifest has it.
+const IMPORTED: &str = "imported";
 
 /// Builds indexes with one model.
 pub struct Builder<'a> {
@@ -98,6 +103,43 @@ impl<'a> Builder<'a> {
         &self,
         dictionaries: &[Dictionary],
         folder: &Path,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        self.run(dictionaries, &[], folder, progress)
+    }
+
+    /// Makes the index in `folder` hold just `dictionaries`, with the rows that
+    /// `caches` have, and encodes the labels that they leave.
+    ///
+    /// The manifest says "imported" for what the rows were computed in, which no
+    /// cache tells: a [`build`](Self::build) keeps none of them, and an import over
+    /// an import keeps what was encoded. Rows of unit length are taken bit for bit,
+    /// and there are no others ([`Cache::open`]).
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build); [`Error::Cache`] where a cache is of another
+    /// width, [`Error::CacheModel`] where its rows are not what the encoder makes of
+    /// the labels: eight of each are tried. Nothing is written then.
+    pub fn import(
+        mut self,
+        dictionaries: &[Dictionary],
+        caches: &[Cache],
+        folder: &Path,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        self.check(dictionaries)?;
+        for cache in caches {
+            probe::check(self.encoder, &self.model.id, dictionaries, cache)?;
+        }
+        self.model.precision = Some(IMPORTED.to_owned());
+        self.run(dictionaries, caches, folder, progress)
+    }
+
+    fn run(
+        &self,
+        dictionaries: &[Dictionary],
+        caches: &[Cache],
+        folder: &Path,
         mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Report> {
         let start = Instant::now();
@@ -114,6 +156,7 @@ impl<'a> Builder<'a> {
         if let Some(index) = &old {
             places.keep(index)?;
         }
+        let imported = places.cached(caches);
 
         let tokenizing = |labels, total| progress(Progress::Tokenizing { labels, total });
         let is_known = |number| places.has(number);
@@ -130,7 +173,7 @@ impl<'a> Builder<'a> {
         }
         drop(plan); // its tokens are not needed any more, and take room
         let map = journal.as_ref().map(Journal::map).transpose()?;
-        let rows = Rows::new(&places, old.as_ref(), map.as_ref(), self.encoder.dim());
+        let rows = Rows::new(&places, old.as_ref(), map.as_ref(), caches, self.encoder.dim());
 
         let tables = Tables { folder, dim: self.encoder.dim(), shard_rows: self.shard_rows };
         let tables = tables.write(dictionaries, &rows, &mut progress)?;
@@ -151,7 +194,9 @@ impl<'a> Builder<'a> {
             labels: vocabulary.len(),
             encoded: encoded.labels,
             resumed: planned - encoded.labels,
-            reused: vocabulary.distinct() - planned,
+            reused: vocabulary.distinct() - planned - imported,
+            imported,
+            differing: caches.iter().map(Cache::differing).sum(),
             tokens: encoded.tokens,
             bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
             elapsed: start.elapsed(),

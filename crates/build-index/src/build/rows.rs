@@ -6,6 +6,7 @@ use interrogate::mmap::Mmap;
 use zerocopy::IntoBytes;
 
 use crate::Result;
+use crate::cache::Cache;
 use crate::vocabulary::Vocabulary;
 
 /// Where the row of each label lies: eight bytes a label.
@@ -16,6 +17,9 @@ pub(super) struct Places<'a> {
 
 /// No row yet.
 const NONE: u64 = u64::MAX;
+
+/// Some cache has the row.
+const CACHE: u64 = NONE - 1;
 
 /// Set where a place is a byte of the journal; the others are rows of the index
 /// that stands, numbered through its tables.
@@ -44,6 +48,19 @@ impl<'a> Places<'a> {
         Ok(())
     }
 
+    /// The rows of caches, in place of others. Returns how many labels have one.
+    pub(super) fn cached(&mut self, caches: &[Cache]) -> usize {
+        let mut cached = 0;
+        for number in self.vocabulary.numbers() {
+            let label = self.vocabulary.label(number);
+            if caches.iter().any(|cache| cache.row(label).is_some()) {
+                self.places[number as usize] = CACHE;
+                cached += 1;
+            }
+        }
+        cached
+    }
+
     /// The row of `label`, if that is asked for, lies at a byte of the journal.
     pub(super) fn journaled(&mut self, label: &str, at: u64) {
         self.set(label, JOURNAL | at);
@@ -62,16 +79,18 @@ pub(super) struct Rows<'a> {
     journal: &'a [u8],
     /// The shards of the index that stands, and the number of the first row of each.
     kept: Vec<(u64, &'a [f16])>,
+    caches: &'a [Cache],
     dim: usize,
 }
 
 impl<'a> Rows<'a> {
-    /// The rows of `dim` values that `places` tells of, in the index that stands
-    /// and in the journal.
+    /// The rows of `dim` values that `places` tells of, in the index that stands,
+    /// in the journal, and in caches.
     pub(super) fn new(
         places: &'a Places<'a>,
         index: Option<&'a Index>,
         journal: Option<&'a Mmap>,
+        caches: &'a [Cache],
         dim: usize,
     ) -> Self {
         let mut first = 0;
@@ -82,14 +101,20 @@ impl<'a> Rows<'a> {
             shard
         });
         let kept = kept.collect();
-        Rows { places, journal: journal.map_or(&[], |map| map.as_ref()), kept, dim }
+        Rows { places, journal: journal.map_or(&[], |map| map.as_ref()), kept, caches, dim }
     }
 
-    /// The row of `label`, if there is one.
-    pub(super) fn get(&self, label: &str) -> Option<&'a [u8]> {
+    /// The row of `label` in `table`, if there is one. A table that has a cache gets
+    /// what that one says, bit for bit, where caches disagree.
+    pub(super) fn get(&self, table: &str, label: &str) -> Option<&'a [u8]> {
+        let own = self.caches.iter().find(|cache| cache.table() == table);
+        if let Some(row) = own.and_then(|cache| cache.row(label)) {
+            return Some(row);
+        }
         let number = self.places.vocabulary.number(label)?;
         match self.places.places[number as usize] {
             NONE => None,
+            CACHE => self.caches.iter().find_map(|cache| cache.row(label)),
             place if place & JOURNAL != 0 => {
                 let start = usize::try_from(place & !JOURNAL).ok()?;
                 self.journal.get(start..)?.get(..self.dim * 2)

@@ -65,7 +65,7 @@ impl Tables<'_> {
         let mut values = vec![f16::ZERO; labels.len() * self.dim];
         for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
             let lost = || Error::RowLost { label: label.to_owned() };
-            values.as_mut_bytes().copy_from_slice(rows.get(label).ok_or_else(lost)?);
+            values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(lost)?);
         }
         let name = |sha256: &_| shard_name(table, number, count, sha256);
         write_shard(self.folder, self.dim, &values, name)

@@ -4,6 +4,7 @@
 //! work is the library's.
 
 mod args;
+mod export;
 mod interrupt;
 mod model;
 
@@ -12,11 +13,11 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use build_index::meter::Meter;
-use build_index::{Builder, Report, Result, talk};
+use build_index::{Builder, Report, Result, cache_names, open_caches, talk};
 use clap::Parser;
 use indicatif::ProgressDrawTarget;
 
-use args::{Args, Options, Volume};
+use args::{Args, Command, Options, Volume};
 use model::Model;
 
 /// Findings listed of one dictionary, unless all are asked for.
@@ -25,24 +26,33 @@ const FINDINGS: usize = 20;
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let mut err = io::stderr();
-    let done = Args::parse().resolve().and_then(|options| {
-        let meter = match options.volume {
-            Volume::Quiet => Meter::quiet(),
-            _ if err.is_terminal() => Meter::bar(ProgressDrawTarget::stderr()),
-            _ => Meter::lines(io::stderr()),
-        };
-        interrupt::listen();
-        let open = |name: &str| model::open(name, options.compute, options.volume);
-        run(&options, open, interrupt::asked, meter, &mut err)
-    });
+    let Args { command, build } = Args::parse();
+    let done = match command {
+        None => build.resolve().and_then(|options| index(&options)),
+        Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),
+        Some(Command::Export(args)) => export::run(&args, &mut err),
+    };
     match done {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be listening any more: the exit code says it too.
             let _ = talk::explain(&error, error.hint().as_deref(), &mut err);
             ExitCode::from(2)
         }
     }
+}
+
+/// Builds or imports, with what a person sees of it on stderr.
+fn index(options: &Options) -> Result<()> {
+    let mut err = io::stderr();
+    let meter = match options.volume {
+        Volume::Quiet => Meter::quiet(),
+        _ if err.is_terminal() => Meter::bar(ProgressDrawTarget::stderr()),
+        _ => Meter::lines(io::stderr()),
+    };
+    interrupt::listen();
+    let open = |name: &str| model::open(name, options.compute, options.volume);
+    run(options, open, interrupt::asked, meter, &mut err).map(drop)
 }
 
 /// Lists what was found in the dictionaries, opens the model, builds, reports.
@@ -66,10 +76,20 @@ fn run(
     let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
         .precision(options.compute.precision)
         .shard_rows(options.shard_rows);
-    let built = builder.build(&options.dictionaries, &folder, |progress| {
+    let progress = |progress| {
         meter.update(progress);
         if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    };
+    let dictionaries = &options.dictionaries;
+    let built = match &options.caches {
+        None => builder.build(dictionaries, &folder, progress),
+        Some(caches) => {
+            let names =
+                caches.name.as_ref().map_or_else(|| cache_names(&model.id), |n| cache_names(n));
+            let caches = open_caches(&caches.paths, dictionaries, &names)?;
+            builder.import(dictionaries, &caches, &folder, progress)
+        }
+    };
     meter.finish();
     let report = built?;
     if options.volume != Volume::Quiet {

@@ -40,7 +40,7 @@ fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Re
     let indexes = folder.join("indexes");
     let mut typed = vec!["build-index", dicts.to_str().unwrap(), "-o", indexes.to_str().unwrap()];
     typed.extend(more);
-    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let options = Args::try_parse_from(typed).unwrap().build.resolve().unwrap();
     let mut err = Vec::new();
     let done = run(&options, open, || false, Meter::quiet(), &mut err);
     (String::from_utf8(err).unwrap(), done)
@@ -49,6 +49,41 @@ fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Re
 #[test]
 fn the_arguments_hang_together() {
     Args::command().debug_assert();
+}
+
+#[test]
+fn a_command_takes_the_place_of_a_build() {
+    let parse = |typed: &str| Args::try_parse_from(typed.split(' '));
+    assert!(matches!(
+        parse("x import cache dicts -o i --model m").unwrap().command,
+        Some(Command::Import(_))
+    ));
+    assert!(matches!(parse("x export i dicts -o c").unwrap().command, Some(Command::Export(_))));
+    assert!(parse("x ./import -o i").unwrap().command.is_none());
+    for wrong in
+        ["x import cache", "x import -o i", "x export -o c", "x export i", "x -o i", "x dicts"]
+    {
+        assert!(parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_import_wants_caches_and_dictionaries() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let error = |paths: &[&str]| {
+        let typed = ["x", "import"].into_iter().chain(paths.iter().copied()).chain(["-o", "i"]);
+        let Some(Command::Import(args)) = Args::try_parse_from(typed).unwrap().command else {
+            panic!("an import was typed")
+        };
+        args.resolve().unwrap_err().to_string()
+    };
+    fs::write(path("a.txt"), "x").unwrap();
+    fs::write(path("m_a.safetensors"), "").unwrap();
+    assert!(error(&[&path("a.txt")]).starts_with("no cache (*.safetensors) in "));
+    assert!(error(&[&path("m_a.safetensors")]).starts_with("no dictionary (*.txt) in "));
+    let error = error(&[&path("m_a.safetensors"), &path("gone")]);
+    assert_eq!(error, format!("cannot read {}", path("gone")));
 }
 
 #[test]
@@ -90,7 +125,7 @@ fn asked_to_stop_it_stops_and_says_how_to_go_on() {
     let dicts = folder.path().join("a.txt");
     fs::write(&dicts, "a").unwrap();
     let typed = ["x".as_ref(), dicts.as_os_str(), "-o".as_ref(), folder.path().as_os_str()];
-    let options = Args::try_parse_from(typed).unwrap().resolve().unwrap();
+    let options = Args::try_parse_from(typed).unwrap().build.resolve().unwrap();
     let mut err = Vec::new();
     let error = run(&options, open, || true, Meter::quiet(), &mut err).unwrap_err();
     assert_eq!(error.to_string(), "stopped after 0 of 1 labels");

@@ -173,6 +173,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, Refused> {
     Ok(read)
 }
 
+/// Every line, stripped, none left out; `None` where they are more than 4 GiB. What
+/// Python makes of the file with `errors="replace"`, and `strip` of each line.
+pub(super) fn every(bytes: &[u8]) -> Option<Texts> {
+    let mut texts = Texts::with_capacity(bytes.len());
+    split(bytes).try_for_each(|line| texts.push(&[String::from_utf8_lossy(line).trim()]))?;
+    Some(texts)
+}
+
 /// The lines without their ends.
 fn split(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {

@@ -99,6 +99,21 @@ impl Dictionary {
         &self.labels
     }
 
+    /// The labels as clip-interrogator 0.6.0 makes them, in its order: of every
+    /// line, stripped, blank ones and duplicates too; of bytes that are not UTF-8
+    /// U+FFFD is made. Reads the file again.
+    ///
+    /// # Errors
+    /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where the
+    /// labels are more than 4 GiB.
+    pub fn every_label(&self) -> Result<Texts> {
+        let bytes = fs::read(&self.path).map_err(LibraryError::io("read", &self.path))?;
+        let (name, _) = table_of(&self.path)?;
+        let labels = lines::every(&bytes).and_then(|lines| Template::of(&name).every(lines));
+        let too_long = || LibraryError::mismatch(&self.path, "labels", "at most 4 GiB", "more");
+        Ok(labels.ok_or_else(too_long)?)
+    }
+
     /// What was noticed, by line.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -178,6 +193,25 @@ mod tests {
             ["flickr", "trending on flickr", "featured on flickr", "flickr contest winner"];
         assert_eq!(sites.table(), "trendings");
         assert_eq!(*sites.labels(), labels);
+    }
+
+    #[test]
+    fn every_label_is_there_where_a_cache_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let every = |name: &str, text: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            Dictionary::open(&path).unwrap().every_label().unwrap()
+        };
+        assert_eq!(
+            every("flavors.txt", b" a\n\nb \r\na\ncaf\xe9\n"),
+            ["a", "", "b", "a", "caf\u{fffd}"]
+        );
+        assert_eq!(
+            every("artists.txt", b"A\nA"),
+            ["by A", "by A", "inspired by A", "inspired by A"]
+        );
+        assert_eq!(every("sites.txt", b"s").len(), 4);
     }
 
     #[test]

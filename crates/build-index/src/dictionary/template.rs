@@ -3,8 +3,8 @@
 //! Tables and order are clip-interrogator 0.6.0's, so that rows and their ties
 //! compare.
 
-use super::Finding;
 use super::lines::{Distinct, Refused};
+use super::{Finding, Texts};
 
 /// What is made of the lines of a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,5 +61,18 @@ impl Template {
             }
         }
         Ok(labels)
+    }
+
+    /// The labels made of `lines`, however often one comes; `None` where they are
+    /// more than 4 GiB.
+    pub(super) fn every(self, lines: Texts) -> Option<Texts> {
+        if self == Template::Plain {
+            return Some(lines);
+        }
+        let mut labels = Texts::default();
+        for (before, after) in self.forms() {
+            lines.iter().try_for_each(|line| labels.push(&[before, line, after]))?;
+        }
+        Some(labels)
     }
 }

@@ -11,7 +11,7 @@ use crate::talk::Talk;
 use crate::{batch, images, opening};
 
 /// Texts that are embedded together.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// One answer as a JSON object, named by what was embedded.
 #[derive(Serialize)]
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
         }
         Embed::Texts { texts, model, format } => {
             let tower = opening::model(model, talk)?.text_encoder()?;
-            let texts = if texts == &["-"] { lines()? } else { texts.clone() };
+            let texts = typed(texts)?;
             let mut output = Output::new();
             for batch in texts.chunks(BATCH) {
                 let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
@@ -53,6 +53,11 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             Ok(Outcome { done: texts.len(), failed: 0 })
         }
     }
+}
+
+/// The texts that were typed, or those of stdin where `-` was.
+pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, Fault> {
+    if texts == ["-"] { lines() } else { Ok(texts.to_vec()) }
 }
 
 fn lines() -> Result<Vec<String>, Fault> {

@@ -4,7 +4,9 @@ mod caption;
 mod embed;
 mod info;
 mod prompt;
+mod query;
 mod rank;
+mod similarity;
 mod verify;
 
 use std::io::{IsTerminal, stdout};
@@ -22,7 +24,11 @@ use crate::talk::Talk;
 pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
     match command {
         Command::Prompt(args) => prompt::run(&args, talk),
-        Command::Rank(args) => rank::run(&args, talk),
+        Command::Rank(args) => match &args.query {
+            Some(query) => query::run(&args, query, talk),
+            None => rank::run(&args, talk),
+        },
+        Command::Similarity(args) => similarity::run(&args, talk),
         Command::Caption(args) => caption::run(&args, talk),
         Command::Embed(args) => embed::run(&args, talk),
         Command::Verify(args) => verify::run(&args, talk),

@@ -1,10 +1,11 @@
 //! `interrogate prompt`: one prompt an image.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use interrogate::Interrogator;
-use interrogate::index::Match;
-use interrogate::models::ModelSource;
+use interrogate::index::{Index, Match};
+use interrogate::models::{Model, ModelSource};
 use interrogate::prompt::Prompt;
 use serde::Serialize;
 
@@ -12,8 +13,15 @@ use crate::args::{self, Format};
 use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
 use crate::output::Found;
+use crate::report::{self, Heading, Report, Sheet};
 use crate::talk::Talk;
 use crate::{images, opening};
+
+/// Labels of each table that a report shows, where the prompt takes fewer.
+const SHOWN: usize = 5;
+
+/// How a report calls the form of these prompts.
+const MODE: &str = "seed";
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -35,16 +43,33 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
+    args.report.as_deref().map(report::place).transpose()?;
     let beginning = Beginning::open(args, &images, talk)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
     let min_score = args.min_score.or(model.min_score());
     let recipe = interrogator.recipe(args.max_flavors).with_min_score(min_score);
     let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| beginning.beside(paths, |pictures| interrogator.features(pictures));
+    let sheet = match &args.report {
+        Some(path) => Some(begin(path, &model, interrogator.index())?),
+        None => None,
+    };
+    let shown = recipe.clone().with_at_least(SHOWN);
+    let look = |paths: &[_]| {
+        let seen = beginning.beside(paths, |pictures| {
+            let features = interrogator.features(pictures)?.into_iter();
+            Ok(match &sheet {
+                Some(sheet) => features.zip(sheet.thumbnails(pictures)).collect(),
+                None => features.map(|features| (features, None)).collect(),
+            })
+        });
+        sheet.iter().for_each(|sheet| sheet.note(paths, &seen));
+        seen
+    };
     let at_once = args.images.batch_size;
     let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
-        let (names, (features, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
+        let (names, (seen, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
+        let (features, thumbnails): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
         let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
         let prompts = interrogator.prompts(&features, &captions, &recipe)?;
         for (name, prompt) in names.iter().zip(&prompts) {
@@ -60,10 +85,35 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
                 ));
             }
         }
+        if let Some(sheet) = &sheet {
+            let shown = interrogator.prompts(&features, &[], &shown)?;
+            for (at, name) in names.iter().enumerate() {
+                sheet.answer(name, thumbnails[at].as_ref(), &prompts[at], &shown[at].picks)?;
+            }
+        }
         Ok(())
     })?;
     beginning.finish(talk);
+    if let (Some(sheet), Some(path)) = (sheet, &args.report) {
+        sheet.finish()?;
+        talk.note(format_args!("report: {}", path.display()));
+    }
     Ok(outcome)
+}
+
+/// Begins the page at `path`.
+fn begin(path: &Path, model: &Model, index: &Index) -> Result<Sheet, Fault> {
+    let heading = Heading {
+        model: &model.id(),
+        index: &index.path().to_string_lossy(),
+        mode: MODE,
+        tables: index.tables().iter().map(|table| (table.name(), table.len())).collect(),
+        // CLIP's cosines of images and texts stay below 0.4; a model that names the
+        // least score to be trusted has others.
+        scale: if model.min_score().is_some() { 1.0 } else { 0.4 },
+        notice: model.notice(),
+    };
+    Ok(Sheet::new(Report::create(path, &heading)?, MODE))
 }
 
 fn row<'a>(image: &'a str, prompt: &'a Prompt<'a>) -> Row<'a> {

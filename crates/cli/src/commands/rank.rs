@@ -20,7 +20,7 @@ struct Row<'a> {
 
 /// Prints the best labels of each image.
 pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
-    let images = images::collect(&args.images.paths)?;
+    let images = images::collect(&args.paths)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
     let order = if args.reverse { Order::Worst } else { Order::Best };
     let format = args.format.or(Format::Text);
     let look = |paths: &[_]| batch::look(paths, |p| interrogator.features(p));
-    super::each_image(&images, args.images.batch_size, format, talk, look, |output, seen| {
+    super::each_image(&images, args.batch_size, format, talk, look, |output, seen| {
         let (images, features): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
         let ranked = table.rank_many(&features, args.k, order)?;
         for (image, matches) in images.iter().zip(&ranked) {

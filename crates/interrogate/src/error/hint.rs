@@ -31,6 +31,12 @@ impl Error {
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
             }
+            // ---- query ----
+            Error::QuerySyntax { .. } => {
+                "a query is like '2*a.jpg - \"a drawing\"': texts in double quotes, images bare or as image:\"a b.jpg\""
+            }
+            Error::QueryZero { .. } => "leave a term out, or change a factor",
+
             // ---- index ----
             Error::IndexMissing { .. } => "build one: build-index dicts -o indexes",
             Error::IndexUnfinished { .. } => {

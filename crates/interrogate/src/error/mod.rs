@@ -148,6 +148,26 @@ pub enum Error {
         found: [usize; 4],
     },
 
+    // ---- query ----
+    /// A query cannot be read.
+    #[error("query {query:?}, column {column}: expected {expected}, found {found}")]
+    QuerySyntax {
+        /// As typed.
+        query: String,
+        /// The character at which it goes wrong, from 1.
+        column: usize,
+        /// What had to be there.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// What a query adds it takes away again, and nothing is left to rank by.
+    #[error("the terms of {query} cancel each other out")]
+    QueryZero {
+        /// The query.
+        query: String,
+    },
+
     // ---- index ----
     /// There is no index at this place: build one.
     #[error("no index in {}", path.display())]

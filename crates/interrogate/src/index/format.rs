@@ -67,6 +67,14 @@ pub const MAX_NAME: usize = 128;
 /// Hexadecimal digits of a checksum in a file's name: 48 bits.
 const STAMP: usize = 12;
 
+/// How far a row's squared length may be from 1.
+///
+/// Rounding to f16 moves a value by at most 2^-11 of itself, or by 2^-25 where
+/// it is subnormal; so the length of a unit row moves by at most
+/// 2^-11 + 2^-25 sqrt(dim), which for every dim that the format allows is below
+/// 2^-10.9, and its square by at most twice that and a little.
+const TOLERANCE: f64 = 1.0 / 512.0;
+
 /// The name of shard `number` of `count` of a table.
 pub fn shard_name(table: &str, number: usize, count: usize, checksum: &Digest) -> String {
     format!("{table}-{number:05}-of-{count:05}-{}.safetensors", stamp(checksum))
@@ -101,6 +109,11 @@ pub fn is_table_name(name: &str) -> bool {
         && name.chars().all(inner)
         && outer(name.chars().next())
         && outer(name.chars().next_back())
+}
+
+/// Whether this is the squared length of a unit row in f16; NaN and infinity are not.
+pub fn is_unit(square: f64) -> bool {
+    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
 }
 
 fn stamp(checksum: &Digest) -> String {

@@ -6,17 +6,10 @@ use half::f16;
 use rayon::prelude::*;
 
 use crate::index::Shard;
+use crate::index::format::is_unit;
 use crate::mmap::Mmap;
 use crate::rank::codes::{Coder, Codes};
 use crate::{Error, Result};
-
-/// How far a row's squared length may be from 1.
-///
-/// Rounding to f16 moves a value by at most 2^-11 of itself, or by 2^-25 where
-/// it is subnormal; so the length of a unit row moves by at most
-/// 2^-11 + 2^-25 sqrt(dim), which for every dim that the format allows is below
-/// 2^-10.9, and its square by at most twice that and a little.
-const TOLERANCE: f64 = 1.0 / 512.0;
 
 /// Rows that a thread looks at in one go.
 const PIECE: usize = 256;
@@ -71,11 +64,6 @@ fn prove(
 /// The squared length of a row.
 fn square(row: &[f16]) -> f64 {
     row.iter().map(|v| v.to_f64() * v.to_f64()).sum()
-}
-
-/// Whether this is the squared length of a unit row; NaN and infinity are not.
-fn is_unit(square: f64) -> bool {
-    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
 }
 
 #[cfg(test)]

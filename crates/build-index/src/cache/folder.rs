@@ -1,0 +1,90 @@
+//! Which files are meant: caches as given, and those of folders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use interrogate::Error as LibraryError;
+
+use super::{Cache, names};
+use crate::{Dictionary, Error, Result};
+
+/// Opens each cache of `paths`, files and folders of `*.safetensors`, beside the
+/// dictionary of its table. Of a folder that holds caches of several models, those
+/// are meant that bear one of `models` ([`cache_names`](super::cache_names)) before
+/// the table.
+///
+/// # Errors
+/// [`Error::CacheMissing`] where a folder has none, [`Error::CacheTable`] where a
+/// file is of no dictionary's table, [`Error::CacheModels`] where the model cannot be
+/// told, [`Error::CacheTwice`], and those of [`Cache::open`].
+pub fn open_caches(
+    paths: &[PathBuf],
+    dictionaries: &[Dictionary],
+    models: &[String],
+) -> Result<Vec<Cache>> {
+    let mut found: BTreeMap<&str, (PathBuf, &Dictionary)> = BTreeMap::new();
+    for path in paths {
+        let kind = fs::metadata(path).map_err(LibraryError::io("read", path))?;
+        let files = if kind.is_dir() {
+            of_folder(path, dictionaries, models)?
+        } else {
+            vec![(path.clone(), dictionary_of(path, dictionaries)?.1)]
+        };
+        for (file, dictionary) in files {
+            let table = dictionary.table();
+            if let Some((first, _)) = found.insert(table, (file.clone(), dictionary)) {
+                return Err(Error::CacheTwice { table: table.to_owned(), first, second: file });
+            }
+        }
+    }
+    found.into_values().map(|(path, dictionary)| Cache::open(&path, dictionary)).collect()
+}
+
+/// The caches of a folder.
+fn of_folder<'a>(
+    folder: &Path,
+    dictionaries: &'a [Dictionary],
+    models: &[String],
+) -> Result<Vec<(PathBuf, &'a Dictionary)>> {
+    let unreadable = || LibraryError::io("read", folder);
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable())? {
+        let path = entry.map_err(unreadable())?.path();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            let (model, dictionary) = dictionary_of(&path, dictionaries)?;
+            all.push((model, path, dictionary));
+        }
+    }
+    if all.is_empty() {
+        return Err(Error::CacheMissing { path: folder.to_owned() });
+    }
+    let found: BTreeSet<&String> = all.iter().map(|(model, ..)| model).collect();
+    let known: BTreeSet<&String> = found.iter().copied().filter(|m| models.contains(m)).collect();
+    let meant = match (known.len(), found.len()) {
+        (1, _) => known,
+        (0, 1) => found,
+        _ => {
+            let found = found.into_iter().cloned().collect();
+            return Err(Error::CacheModels { path: folder.to_owned(), found });
+        }
+    };
+    let meant: BTreeSet<String> = meant.into_iter().cloned().collect();
+    let mut files: Vec<_> = all.into_iter().filter(|(model, ..)| meant.contains(model)).collect();
+    files.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
+    Ok(files.into_iter().map(|(_, path, dictionary)| (path, dictionary)).collect())
+}
+
+/// The model and the dictionary that a file's name tells.
+fn dictionary_of<'a>(
+    path: &Path,
+    dictionaries: &'a [Dictionary],
+) -> Result<(String, &'a Dictionary)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let found = names::split(&name, dictionaries);
+    let (model, dictionary) = found.ok_or_else(|| Error::CacheTable {
+        path: path.to_owned(),
+        tables: dictionaries.iter().map(|d| d.table().to_owned()).collect(),
+    })?;
+    Ok((model.to_owned(), dictionary))
+}

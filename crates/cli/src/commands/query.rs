@@ -1,0 +1,69 @@
+//! `interrogate rank --query`: one ranking for a sum of images and texts.
+
+use interrogate::Interrogator;
+use interrogate::encoder::TextEncoder;
+use interrogate::picture::Picture;
+use interrogate::query::{Operand, Query};
+use interrogate::rank::Order;
+use serde::Serialize;
+
+use crate::args::{self, Format};
+use crate::fault::{Fault, Outcome};
+use crate::opening;
+use crate::output::{Found, Output};
+use crate::talk::Talk;
+
+/// The answer as a JSON object.
+#[derive(Serialize)]
+struct Row<'a> {
+    query: &'a str,
+    table: &'a str,
+    matches: Vec<Found<'a>>,
+}
+
+/// Prints the best labels of the sum.
+pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome, Fault> {
+    let query: Query = typed.parse()?;
+    // Before a model is opened for nothing.
+    let pictures: Vec<Picture> = query.images().map(Picture::open).collect::<Result<_, _>>()?;
+    let (model, index) = opening::model_and_index(&args.source, talk)?;
+    let interrogator = Interrogator::new(&model, index)?;
+    let texts = match query.texts().next() {
+        Some(_) => Some(model.text_encoder()?),
+        None => None,
+    };
+    let mut pictures = pictures.into_iter();
+    let features = query.features(|operand| match (operand, &texts) {
+        (Operand::Text(text), Some(encoder)) => {
+            Ok(TextEncoder::encode(encoder.as_ref(), &[text])?.as_slice().to_vec())
+        }
+        // One picture for each image, in order.
+        _ => {
+            let picture: Vec<Picture> = pictures.next().into_iter().collect();
+            let features = interrogator.features(&picture)?;
+            Ok(features.first().map_or_else(Vec::new, |features| features.as_slice().to_vec()))
+        }
+    })?;
+    let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
+    let order = if args.reverse { Order::Worst } else { Order::Best };
+    let table = interrogator.index().merged(&names)?;
+    let ranked = table.rank_many(std::slice::from_ref(&features), args.k, order)?;
+    let matches = ranked.first().map_or(&[][..], Vec::as_slice);
+    let mut output = Output::new();
+    match args.format.or(Format::Text) {
+        Format::Jsonl => {
+            let several = names.len() > 1;
+            let found = matches
+                .iter()
+                .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });
+            let row = Row { query: typed, table: &names.join(","), matches: found.collect() };
+            output.json(&row)?;
+        }
+        Format::Text => {
+            for found in matches {
+                output.line(format_args!("{:7.4}  {}", found.score, found.label))?;
+            }
+        }
+    }
+    Ok(Outcome { done: 1, failed: 0 })
+}

@@ -1,0 +1,53 @@
+//! `interrogate similarity`: how near texts are to an image.
+
+use interrogate::picture::Picture;
+use serde::Serialize;
+
+use super::embed;
+use crate::args::{self, Format};
+use crate::fault::{Fault, Outcome};
+use crate::output::Output;
+use crate::talk::Talk;
+use crate::{batch, opening};
+
+/// One text as a JSON object.
+#[derive(Serialize)]
+struct Row<'a> {
+    image: &'a str,
+    text: &'a str,
+    score: f32,
+}
+
+/// Prints the cosine of each text and the image, the nearest first; of equal ones the
+/// one typed first.
+pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault> {
+    let picture = Picture::open(&args.image)?;
+    let texts = embed::typed(&args.texts)?;
+    let model = opening::model(&args.model, talk)?;
+    let features = model.image_encoder()?.encode(std::slice::from_ref(&picture))?;
+    let encoder = model.text_encoder()?;
+    let mut scores: Vec<(&str, f32)> = Vec::with_capacity(texts.len());
+    for batch in texts.chunks(embed::BATCH) {
+        let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
+        let rows = encoder.encode(&batch)?;
+        for features in &features {
+            let cosine = |row: &[f32]| {
+                let products = row.iter().zip(features.as_slice());
+                products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
+            };
+            scores.extend(batch.iter().copied().zip(rows.rows().map(cosine)));
+        }
+    }
+    if !args.in_order {
+        scores.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable
+    }
+    let image = batch::name(&args.image);
+    let mut output = Output::new();
+    for (text, score) in scores {
+        match args.format.or(Format::Text) {
+            Format::Jsonl => output.json(&Row { image: &image, text, score })?,
+            Format::Text => output.line(format_args!("{score:7.4}  {text}"))?,
+        }
+    }
+    Ok(Outcome { done: 1, failed: 0 })
+}

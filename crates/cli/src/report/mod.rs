@@ -1,0 +1,164 @@
+//! `--report`: one page that shows a whole run, all of it in one file.
+//!
+//! Owns the page: its form (page.html, report.css, report.js), how it is streamed
+//! to the disk, and how what comes from outside is kept from being anything but
+//! text (`escape`). It ranks nothing and decodes nothing; a [`Card`] is what the
+//! page is told of an image.
+//!
+//! The page fetches nothing and can fetch nothing: its policy allows the one style
+//! and the one script that are written here, by their hashes, images that lie in
+//! the page, and nothing else. Cards are plain HTML that stands without script;
+//! the labels and scores of each lie beside it as JSON, and are drawn when it comes
+//! near the window.
+
+mod card;
+mod escape;
+mod heading;
+mod sheet;
+mod thumbnail;
+
+use std::fs;
+use std::io::{BufWriter, IntoInnerError, Write};
+use std::path::{Path, PathBuf};
+
+use interrogate::Error;
+use tempfile::NamedTempFile;
+
+pub(crate) use card::{Answer, Card};
+pub(crate) use heading::Heading;
+pub(crate) use sheet::Sheet;
+pub(crate) use thumbnail::Thumbnail;
+
+use crate::fault::Fault;
+
+/// The page without its values, each of which has a name in double braces.
+const FORM: &str = include_str!("page.html");
+
+/// Where the cards stand in it.
+const CARDS: &str = "{{cards}}";
+
+/// A page in the making.
+///
+/// Cards go to a temporary file beside the page as they come, so that memory does
+/// not grow with them; [`finish`](Self::finish) gives the file its name. A report
+/// that is dropped before leaves nothing, and what stood under the name stays.
+pub(crate) struct Report {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+    mode: String,
+    cards: usize,
+    failed: usize,
+    scale: f32,
+}
+
+impl Report {
+    /// Begins the page that is to stand at `path`: writes all that comes before the
+    /// cards.
+    ///
+    /// # Errors
+    /// [`Fault::Report`] where `path` does not end like a page or is a folder,
+    /// [`Error::Io`] where its folder is absent or cannot be written.
+    pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, Fault> {
+        let folder = place(path)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".report-");
+        // A temporary file is its owner's alone by default and would stay so under
+        // its final name. Asked for 0666, it gets what the umask leaves.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder).map_err(Error::io("write to", folder))?;
+        let mut report = Report {
+            path: path.to_owned(),
+            file: BufWriter::with_capacity(1 << 16, file),
+            mode: heading.mode.to_owned(),
+            cards: 0,
+            failed: 0,
+            scale: heading.scale,
+        };
+        let (before, _) = FORM.split_once(CARDS).unwrap_or((FORM, ""));
+        report.write(&fill(before, |name| heading.value(name)))?;
+        Ok(report)
+    }
+
+    /// Writes one image's card: some kilobytes, most of them its thumbnail.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn add(&mut self, card: &Card<'_>) -> Result<(), Fault> {
+        self.cards += 1;
+        self.failed += usize::from(card.said.is_err());
+        let html = card.html(&self.mode).map_err(|source| {
+            // Scores are numbers and labels are text: nothing that JSON lacks.
+            Error::Json { path: self.path.clone(), source }
+        })?;
+        self.write(&html)
+    }
+
+    /// Ends the page, brings it to the disk and gives it its name, in place of what
+    /// had it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the page is then not there, and what stood there is.
+    pub(crate) fn finish(mut self) -> Result<(), Fault> {
+        let (_, after) = FORM.split_once(CARDS).unwrap_or(("", ""));
+        let total = heading::total(self.cards, self.failed);
+        let scale = self.scale.to_string();
+        let end = fill(after, |name| match name {
+            "total" => total.clone(),
+            "scale" => scale.clone(),
+            "script" => heading::script(),
+            _ => String::new(),
+        });
+        self.write(&end)?;
+        let failed = |source| Error::io("write", &self.path)(source);
+        let file = self.file.into_inner().map_err(IntoInnerError::into_error).map_err(failed)?;
+        let failed = |source| Error::io("write", &self.path)(source);
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&self.path).map_err(|e| Error::io("write", &self.path)(e.error))?;
+        Ok(())
+    }
+
+    fn write(&mut self, html: &str) -> Result<(), Fault> {
+        Ok(self.file.write_all(html.as_bytes()).map_err(Error::io("write to", &self.path))?)
+    }
+}
+
+/// The folder of the page at `path`, where a page may stand there: to be asked before
+/// hours of work that end in one.
+///
+/// # Errors
+/// Those of [`Report::create`].
+pub(crate) fn place(path: &Path) -> Result<&Path, Fault> {
+    let refused = |expected, found| Fault::Report { path: path.to_owned(), expected, found };
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    // So that no image is written over by a slip of the hand.
+    if !ending.is_some_and(|ending| ending == "html" || ending == "htm") {
+        let found = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Err(refused("a name that ends in .html", found));
+    }
+    if path.is_dir() {
+        return Err(refused("a file", "a folder".to_owned()));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::metadata(folder).map_err(Error::io("write to", folder))?;
+    Ok(folder)
+}
+
+/// `form` with the value of each name. A value is not looked into: what stands in
+/// braces there stays.
+fn fill(form: &str, value: impl Fn(&str) -> String) -> String {
+    let mut pieces = form.split("{{");
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, text) = piece.split_once("}}").unwrap_or((piece, ""));
+        filled += &value(name);
+        filled += text;
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests;
