@@ -37,7 +37,7 @@ impl Captions {
             ModelSource::Hub { repo, revision } => opening::fetching(talk, |options, progress| {
                 hub::fetch(&repo, revision.as_deref(), options, progress)
             })?,
-            ModelSource::Starter => return Err(unknown()),
+            ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
         let captions = Captions {
             model: caption::open(&folder, precision(search.caption_precision))?,

@@ -9,9 +9,11 @@
 mod chain;
 mod recipe;
 mod scorer;
+mod template;
 mod text;
 
 pub use chain::{Chain, Chained, Step};
 pub use recipe::{Recipe, Take};
 pub use scorer::{ChainScorer, Scorer};
+pub use template::{README_FORM, Template};
 pub use text::{Pick, Prompt};
