@@ -15,6 +15,7 @@
 //!   f16 rows. Opening reads headers alone; [`index::Index::verify`] reads all.
 //! - [`rank::Rows`] is the exact top-k over such rows, which an index's tables
 //!   use, and which stands alone as well.
+//! - [`pipeline::Pipeline`] runs a folder of images through one of seven tasks.
 //! - [`Interrogator`] ties a model and an index together, and refuses a pair
 //!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of.
 //!
@@ -61,6 +62,7 @@ pub mod mmap;
 pub mod models;
 pub mod nn;
 pub mod picture;
+pub mod pipeline;
 pub mod prompt;
 pub mod rank;
 pub mod sentence;

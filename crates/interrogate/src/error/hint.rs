@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::models::ALIASES;
+use crate::pipeline::{KEYS, Task};
 
 impl Error {
     /// What to try next, one sentence without a full stop; `None` where the
@@ -58,6 +59,15 @@ impl Error {
                 return Some(format!("its tables are {}", tables.join(", ")));
             }
 
+            Error::TaskUnknown { .. } => {
+                return Some(format!("a task is {}", Task::ALL.map(Task::name).join(", ")));
+            }
+            Error::ConfigKey { .. } => {
+                return Some(format!("its keys are {}, all of them", KEYS.join(", ")));
+            }
+            Error::StemTwice { .. } => {
+                "rows are told apart by the file's name without its ending: rename one of the two"
+            }
             Error::Template { .. } => {
                 "fields stand in braces: {caption}, {flavors}; {{ and }} are braces"
             }

@@ -240,6 +240,42 @@ pub enum Error {
         fields: Vec<String>,
     },
 
+    // ---- pipeline ----
+    /// No task is called so: the hint lists those there are.
+    #[error("no task is named {name:?}")]
+    TaskUnknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// A task runs without a part that it needs: a bug of this library.
+    #[error("the task {task} has no {part}")]
+    TaskPart {
+        /// The task.
+        task: &'static str,
+        /// What it lacks.
+        part: &'static str,
+    },
+    /// A configuration file lacks a key, or has one that is not known.
+    #[error("{}: {problem} key {key:?}", path.display())]
+    ConfigKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// "no" or "an unknown".
+        problem: &'static str,
+    },
+    /// Two images have one name, so that their rows could not be told apart.
+    #[error("two images are called {stem:?}: {} and {}", first.display(), second.display())]
+    StemTwice {
+        /// The name, without folder and ending.
+        stem: String,
+        /// The one that came first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+
     // ---- clip ----
     /// A checkpoint in OpenAI's layout has no file that says how it was built,
     /// and nothing in it tells.

@@ -6,6 +6,7 @@
 //! from.
 
 mod bert;
+mod named;
 #[cfg(test)]
 mod tests;
 mod wordpiece;
