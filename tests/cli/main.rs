@@ -4,7 +4,9 @@
 
 mod caption;
 mod embed;
+mod execute;
 mod index;
 mod prompt;
+mod prompts;
 mod rank;
 mod run;

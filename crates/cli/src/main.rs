@@ -11,6 +11,7 @@ mod fault;
 mod images;
 mod opening;
 mod output;
+mod rows;
 mod talk;
 
 use std::process::ExitCode;

@@ -71,7 +71,7 @@ impl Captions {
     }
 }
 
-fn precision(typed: Precision) -> caption::Precision {
+pub(crate) fn precision(typed: Precision) -> caption::Precision {
     match typed {
         Precision::F32 => caption::Precision::F32,
         Precision::F16 => caption::Precision::F16,

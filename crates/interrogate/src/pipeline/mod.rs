@@ -54,6 +54,7 @@ pub struct Pipeline {
     sentences: Option<Box<dyn TextEncoder>>,
     zero_shot: Option<ZeroShot>,
     dicts: PathBuf,
+    notice: Option<&'static str>,
 }
 
 /// Ranking, and what a prompt is made of.
@@ -64,6 +65,11 @@ struct Prompts {
 }
 
 impl Pipeline {
+    /// What whoever uses its model should know of it, in a sentence.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.notice
+    }
+
     /// The task's answers for the images of one batch, in their order; one that
     /// cannot be decoded is in [`Executed::failed`] and the others go on. All
     /// decoded images of the batch are in memory together. The task

@@ -37,9 +37,11 @@ impl Pipeline {
             sentences: None,
             zero_shot: None,
             dicts: config.dicts.clone(),
+            notice: None,
         };
         if task.ranks() {
             let model = config.clip(hub, progress)?;
+            pipeline.notice = model.notice();
             let interrogator = Interrogator::new(&model, index(&model)?)?;
             let tables = interrogator.index().tables().iter();
             let tables = tables.map(|t| (t.name(), t.top().map(|n| n as usize)));
@@ -49,7 +51,9 @@ impl Pipeline {
             pipeline.prompts = Some(Prompts { interrogator, recipe, template });
         }
         if task == Task::ClipModel {
-            pipeline.zero_shot = Some(ZeroShot::new(&config.clip(hub, progress)?)?);
+            let model = config.clip(hub, progress)?;
+            pipeline.notice = model.notice();
+            pipeline.zero_shot = Some(ZeroShot::new(&model)?);
         }
         if task.embeds() {
             pipeline.sentences = Some(config.sentences(hub, progress)?);
