@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) use names::extra;
 
 use super::config::Config;
-use crate::picture::{Preprocess, Resize};
+use crate::picture::{Centre, Preprocess, Resize};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -41,7 +41,7 @@ pub(super) fn read(
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
     let mut sizes = sizes::of(&weights)?;
-    let mut steps = Preprocess::default();
+    let mut steps = Preprocess { centre: Centre::Even, ..Preprocess::default() };
     match config {
         Some(config) => config::File::open(config)?.apply(config, &mut sizes, &mut steps)?,
         None if names::is_openai(&weights) => {}

@@ -51,8 +51,7 @@ pub(in crate::clip) fn build(
     names.extend(bytes().map(|letter| format!("{letter}</w>")));
     let wanted = tokens.saturating_sub(names.len() + 2);
     // The first line tells the version.
-    let merges: Vec<(String, String)> =
-        text.lines().skip(1).take(wanted).map_while(|line| pair(line)).collect();
+    let merges: Vec<(String, String)> = text.lines().skip(1).take(wanted).map_while(pair).collect();
     if merges.len() != wanted {
         let expected = format!("{wanted} for {tokens} tokens");
         return Err(Error::mismatch(path, "merges", expected, merges.len()));
