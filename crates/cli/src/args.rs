@@ -240,8 +240,8 @@ pub(crate) struct Source {
 
 #[derive(Debug, Group)]
 pub(crate) struct ModelChoice {
-    /// starter, a checkpoint folder, a hub id (owner/name), or an open_clip name
-    /// (ViT-L-14/openai). [default: the index's, or starter]
+    /// starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
+    /// (owner/name), or an open_clip name (ViT-L-14/openai). [default: the index's, or starter]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// What the model computes in. bf16 is faster where the processor has it, and

@@ -28,7 +28,8 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "INDEXES")]
     output: PathBuf,
 
-    /// The model: "starter", a folder, a hub id, or an open_clip name
+    /// The model: "starter", a folder, OpenAI's archive (ViT-B-32.pt), a hub id,
+    /// or an open_clip name
     #[arg(long, value_name = "MODEL", default_value = "starter")]
     model: String,
 

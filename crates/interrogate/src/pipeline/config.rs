@@ -23,6 +23,8 @@ pub const KEYS: [&str; 9] = [
 /// An empty path stays empty, and leaves the model to its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The file, for messages.
+    pub file: PathBuf,
     /// The captioner's name, such as `blip227b`.
     pub blip_model: String,
     /// The captioner's folder.
@@ -70,6 +72,7 @@ impl Config {
             return Err(Error::ConfigKey { path: path.to_owned(), key: key.into(), problem: "no" });
         }
         Ok(Config {
+            file: path.to_owned(),
             blip_model: file.text("blip_model")?,
             blip_path: file.path("blip_path")?,
             clip_model: file.text("clip_model")?,

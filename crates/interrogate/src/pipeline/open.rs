@@ -6,7 +6,7 @@ use super::{Config, Pipeline, Prompts, Settings, Task, ZeroShot};
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
 use crate::index::Index;
-use crate::models::{Model, ModelSource, Options, Progress, hub};
+use crate::models::{ALIASES, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 use crate::{Error, Interrogator, Result};
@@ -73,11 +73,11 @@ impl Config {
     /// empty; `starter` names the embedded model.
     ///
     /// # Errors
-    /// Those of [`Model::open`].
+    /// Those of [`Model::open`]; [`Error::Mismatch`] for a name that is none.
     pub fn clip(&self, hub: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Model> {
-        let source = match (self.clip_model.as_str(), self.clip_path.as_os_str().is_empty()) {
+        let source = match (self.clip_model.as_str(), is_empty(&self.clip_path)) {
             ("starter", _) => ModelSource::Starter,
-            (name, true) => format!("{name}/openai").parse()?,
+            (name, true) => self.published(name)?,
             (_, false) if self.clip_path.is_file() => ModelSource::File(self.clip_path.clone()),
             (_, false) => ModelSource::Folder(self.clip_path.clone()),
         };
@@ -85,24 +85,42 @@ impl Config {
         Ok(Model::open(source, hub, progress)?.computing(compute))
     }
 
+    /// What OpenAI published under `name`.
+    fn published(&self, name: &str) -> Result<ModelSource> {
+        let known = ALIASES.iter().filter_map(|(alias, _)| alias.strip_suffix("/openai"));
+        match known.clone().any(|known| known == name) {
+            true => format!("{name}/openai").parse(),
+            false => Err(self.unnamed("clip_model", &known.collect::<Vec<_>>(), name)),
+        }
+    }
+
+    /// `key` names what it cannot, and no path says where it is.
+    fn unnamed(&self, key: &'static str, known: &[&str], found: &str) -> Error {
+        let expected = format!("a path, or one of {}", known.join(", "));
+        Error::mismatch(&self.file, key, expected, found)
+    }
+
     /// The captioner in `blip_path`, or the one that `blip_model` names where
     /// that is empty.
     ///
     /// # Errors
-    /// Those of [`caption::open`] and of [`hub::fetch`], [`Error::ModelUnknown`].
+    /// Those of [`caption::open`] and of [`hub::fetch`]; [`Error::Mismatch`] for a
+    /// name that is none.
     pub fn captioner(
         &self,
         precision: caption::Precision,
         hub: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Box<dyn Captioner>> {
-        if !self.blip_path.as_os_str().is_empty() {
+        if !is_empty(&self.blip_path) {
             return caption::open(&self.blip_path, precision);
         }
-        let names = CAPTIONERS.iter().chain(caption::NAMES.iter());
-        let repo = names.clone().find(|(name, _)| *name == self.blip_model).map(|(_, repo)| *repo);
-        let unknown = || Error::ModelUnknown { name: self.blip_model.clone() };
-        let folder = hub::fetch(repo.ok_or_else(unknown)?, None, hub, progress)?;
+        let names = || CAPTIONERS.iter().chain(caption::NAMES.iter());
+        let Some((_, repo)) = names().find(|(name, _)| *name == self.blip_model) else {
+            let known: Vec<&str> = names().map(|(name, _)| *name).collect();
+            return Err(self.unnamed("blip_model", &known, &self.blip_model));
+        };
+        let folder = hub::fetch(repo, None, hub, progress)?;
         caption::open(&folder, precision)
     }
 
@@ -119,19 +137,24 @@ impl Config {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Box<dyn TextEncoder>> {
         let (path, folder) = (&self.embedding_path, &self.embedding_dir);
-        let empty = [path, folder].iter().all(|path| path.as_os_str().is_empty());
+        let empty = is_empty(path) && is_empty(folder);
         if empty || self.embedding_model == "starter" {
             let sentences =
                 MiniLm::named(&self.embedding_model, &Compute::default(), hub, progress)?;
             return Ok(Box::new(sentences));
         }
-        let places = [path.clone(), folder.join(&self.embedding_model), folder.clone()];
+        let mut places = Vec::new();
+        if !is_empty(path) {
+            places.push(path.clone());
+        }
+        if !is_empty(folder) {
+            places.extend([folder.join(&self.embedding_model), folder.clone()]);
+        }
         let holds = |place: &&PathBuf| place.join("config.json").is_file();
-        let found = places.iter().filter(|place| !is_empty(place)).find(holds);
-        let folder = found.ok_or_else(|| Error::FileMissing {
-            folder: places.iter().find(|place| !is_empty(place)).cloned().unwrap_or_default(),
-            name: "config.json",
-        })?;
+        // One of the two is no empty path, so that there is a place.
+        let first = || places.first().cloned().unwrap_or_default();
+        let missing = || Error::FileMissing { folder: first(), name: "config.json" };
+        let folder = places.iter().find(holds).ok_or_else(missing)?;
         Ok(Box::new(MiniLm::open(folder)?))
     }
 }

@@ -116,3 +116,51 @@ fn images_are_sorted_and_no_two_share_a_name() {
     assert!(error.to_string().starts_with("two images are called \"a\": "), "{error}");
     assert!(error.hint().unwrap().contains("rename"));
 }
+
+/// A configuration whose paths are empty but for `more`.
+fn named(more: &Value) -> Config {
+    let mut config = config();
+    for key in ["blip_path", "clip_path", "embedding_dir", "embedding_path"] {
+        config[key] = "".into();
+    }
+    for (key, value) in more.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    let folder = written(&[("c.json", &config)]);
+    Config::open(&folder.path().join("c.json"), Overrides::default()).unwrap()
+}
+
+/// No hub is in reach here, so that what is refused is so before one is asked.
+#[test]
+fn a_name_that_is_no_models_is_told_with_those_that_are() {
+    let (hub, quiet) =
+        (crate::models::Options::new("none"), &mut |_: crate::models::Progress<'_>| {});
+    let said = |error: Error| error.to_string().rsplit_once('/').unwrap().1.to_owned();
+    let clip = named(&json!({ "clip_model": "ViT-B-33" })).clip(&hub, quiet).unwrap_err();
+    let clip = clip.to_string();
+    assert!(clip.contains("c.json: clip_model: expected a path, or one of ViT-B-16, "), "{clip}");
+    assert!(clip.ends_with(", found ViT-B-33"), "{clip}");
+    let blip = named(&json!({ "blip_model": "blip3" }));
+    let blip = blip.captioner(caption::Precision::F32, &hub, quiet).err().unwrap();
+    let told = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
+                blip2-2.7b, blip2-flan-t5-xl, found blip3";
+    assert_eq!(said(blip), told);
+}
+
+#[test]
+fn the_sentence_encoder_is_looked_for_where_the_configuration_says() {
+    let (hub, quiet) =
+        (crate::models::Options::new("none"), &mut |_: crate::models::Progress<'_>| {});
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    let fixtures = fixtures.canonicalize().unwrap();
+    let text = |path: PathBuf| Value::from(path.to_str().unwrap());
+    for more in [
+        json!({ "embedding_path": text(fixtures.join("sentence")) }),
+        json!({ "embedding_dir": text(fixtures.clone()), "embedding_model": "sentence" }),
+        json!({ "embedding_dir": text(fixtures.join("sentence")) }),
+    ] {
+        assert_eq!(named(&more).sentences(&hub, quiet).unwrap().dim(), 32, "{more}");
+    }
+    let gone = named(&json!({ "embedding_path": "/gone" })).sentences(&hub, quiet).err().unwrap();
+    assert_eq!(gone.to_string(), "/gone: no config.json in this folder");
+}
