@@ -6,6 +6,7 @@ use interrogate::encoder::ImageEncoder;
 use interrogate::models::{Model, ModelSource, Options};
 use interrogate::picture::Picture;
 use interrogate::weights::Weights;
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::*;
 
@@ -68,7 +69,7 @@ fn every_value_has_the_bits_of_the_state_dict() {
 }
 
 #[test]
-fn tokens_embeddings_and_features_equal_those_of_open_clip() {
+fn tokens_equal_those_of_transformers_and_rows_those_of_open_clip() {
     let golden: Value = serde_json::from_slice(&fs::read(file("golden.json")).unwrap()).unwrap();
     let texts: Vec<&str> =
         golden["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
@@ -154,6 +155,38 @@ fn what_is_not_beside_it_is_told_with_what_to_put_there() {
     assert!(hint.contains("\"quick_gelu\": true"), "{hint}");
     let (said, _) = refusal(&["tiny.pt", "merges.txt"], |_| {});
     assert_eq!(said, "FOLDER: no vocab.json in this folder");
+}
+
+/// A ResNet, a tower of timm's, a text tower of another family.
+#[test]
+fn another_architecture_is_refused_by_what_it_lacks() {
+    let shapes: [(&str, &[usize]); 4] = [
+        ("visual.conv1.weight", &[4, 3, 2, 2]),
+        ("visual.class_embedding", &[4]),
+        ("visual.positional_embedding", &[5, 4]),
+        ("text.token_embedding.weight", &[9, 4]),
+    ];
+    for (names, lacks) in [
+        (&shapes[..1], "visual.class_embedding of 1 dimensions"),
+        (&[("visual.trunk.norm.weight", &[4][..])], "visual.conv1.weight of 4 dimensions"),
+        (&shapes, "token_embedding.weight of 2 dimensions"),
+    ] {
+        let zeros = [0; 4 * 48];
+        let views = names.iter().map(|(name, shape)| {
+            let bytes = &zeros[..4 * shape.iter().product::<usize>()];
+            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
+            (*name, view.unwrap())
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open_clip_model.safetensors");
+        fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
+        let error = Checkpoint::open(&path).unwrap_err();
+        let told = format!(
+            "open_clip_model.safetensors: architecture: expected a vision transformer's {lacks}, \
+             found none"
+        );
+        assert_eq!(without(&folder, &error), told);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! torch/serialization.py and torch/_utils.py of PyTorch 2.
 
 mod entries;
+mod input;
 mod names;
 mod opcode;
 mod pickle;

@@ -9,9 +9,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::input::Input;
 use super::opcode;
 use super::value::{Global, Id, Storage, Tensor, Value};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Values that a pickle may build. A state dict takes some fifteen a tensor.
 const MAX_VALUES: usize = 1 << 20;
@@ -21,12 +22,7 @@ const MAX_RANK: usize = 16;
 
 /// The machine.
 pub(super) struct Pickle<'a> {
-    path: &'a Path,
-    bytes: &'a [u8],
-    /// The next byte.
-    at: usize,
-    /// Where the opcode in hand stands.
-    op: usize,
+    input: Input<'a>,
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
     /// Heights of the stack at which marks stand.
@@ -37,10 +33,7 @@ pub(super) struct Pickle<'a> {
 impl<'a> Pickle<'a> {
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
         Pickle {
-            path,
-            bytes,
-            at: 0,
-            op: 0,
+            input: Input::new(path, bytes),
             values: Vec::new(),
             stack: Vec::new(),
             marks: Vec::new(),
@@ -51,8 +44,7 @@ impl<'a> Pickle<'a> {
     /// Runs to the end; all values, and which of them is the pickle's.
     pub(super) fn read(mut self) -> Result<(Vec<Value<'a>>, Id)> {
         loop {
-            self.op = self.at;
-            match self.byte()? {
+            match self.input.opcode()? {
                 b'.' => {
                     let root = self.pop()?;
                     return Ok((self.values, root));
@@ -64,25 +56,25 @@ impl<'a> Pickle<'a> {
 
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
-            0x80 => match self.byte()? {
+            0x80 => match self.input.byte()? {
                 2 => Ok(()),
                 other => self.refuse("protocol 2", format!("protocol {other}")),
             },
             b'N' | 0x88 | 0x89 => self.push(Value::Plain),
             b'G' => {
-                self.take(8)?;
+                self.input.take(8)?;
                 self.push(Value::Plain)
             }
             b'K' => {
-                let [value] = self.array()?;
+                let [value] = self.input.array()?;
                 self.push(Value::Int(value.into()))
             }
             b'M' => {
-                let value = u16::from_le_bytes(self.array()?);
+                let value = u16::from_le_bytes(self.input.array()?);
                 self.push(Value::Int(value.into()))
             }
             b'J' => {
-                let value = i32::from_le_bytes(self.array()?);
+                let value = i32::from_le_bytes(self.input.array()?);
                 self.push(Value::Int(value.into()))
             }
             0x8a => self.long(),
@@ -119,14 +111,14 @@ impl<'a> Pickle<'a> {
                 self.set(height)
             }
             b'q' | b'r' => {
-                let slot = self.slot(opcode == b'r')?;
+                let slot = self.input.slot(opcode == b'r')?;
                 let top = self.stack.last().copied();
                 let Some(top) = top else { return self.refuse("a value", "an empty stack") };
                 self.memo.insert(slot, top);
                 Ok(())
             }
             b'h' | b'j' => {
-                let slot = self.slot(opcode == b'j')?;
+                let slot = self.input.slot(opcode == b'j')?;
                 match self.memo.get(&slot) {
                     Some(&id) => self.put(id),
                     None => self.refuse("a value kept before", format!("none in slot {slot}")),
@@ -141,51 +133,11 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    // ---- bytes ----
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let end = self.at.checked_add(count);
-        match end.and_then(|end| self.bytes.get(self.at..end)) {
-            Some(bytes) => {
-                self.at += count;
-                Ok(bytes)
-            }
-            None => self.refuse(
-                format!("{count} bytes more"),
-                format!("{} until the end", self.bytes.len() - self.at),
-            ),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn slot(&mut self, long: bool) -> Result<u32> {
-        Ok(if long { u32::from_le_bytes(self.array()?) } else { self.byte()?.into() })
-    }
-
-    fn line(&mut self) -> Result<&'a str> {
-        let rest = &self.bytes[self.at..];
-        let line = rest.iter().position(|&b| b == b'\n').map(|end| &rest[..end]);
-        match line.and_then(|line| std::str::from_utf8(line).ok()) {
-            Some(line) => {
-                self.at += line.len() + 1;
-                Ok(line)
-            }
-            None => self.refuse("a line of text", "none"),
-        }
-    }
+    // ---- values ----
 
     fn text(&mut self) -> Result<()> {
-        let length = u32::from_le_bytes(self.array()?);
-        let bytes = self.take(length as usize)?;
+        let length = u32::from_le_bytes(self.input.array()?);
+        let bytes = self.input.take(length as usize)?;
         match std::str::from_utf8(bytes) {
             Ok(text) => self.push(Value::Text(text)),
             Err(_) => self.refuse("text", "bytes that are no UTF-8"),
@@ -195,11 +147,11 @@ impl<'a> Pickle<'a> {
     /// A whole number of up to eight bytes, little-endian, the highest bit the
     /// sign.
     fn long(&mut self) -> Result<()> {
-        let length = self.byte()?;
+        let length = self.input.byte()?;
         if length > 8 {
             return self.refuse("a number of at most 8 bytes", format!("{length} bytes"));
         }
-        let bytes = self.take(length.into())?;
+        let bytes = self.input.take(length.into())?;
         let sign = if bytes.last().is_some_and(|last| last >> 7 == 1) { 0xff } else { 0 };
         let mut whole = [sign; 8];
         whole[..bytes.len()].copy_from_slice(bytes);
@@ -277,7 +229,7 @@ impl<'a> Pickle<'a> {
     // ---- names and what they make ----
 
     fn global(&mut self) -> Result<()> {
-        let (module, name) = (self.line()?, self.line()?);
+        let (module, name) = (self.input.line()?, self.input.line()?);
         match Global::named(module, name) {
             Some(global) => self.push(Value::Global(global)),
             None => self.refuse("a name of tensors and modules", format!("{module}.{name}")),
@@ -383,11 +335,6 @@ impl<'a> Pickle<'a> {
     }
 
     fn refuse<T>(&self, expected: impl Into<String>, found: impl Into<String>) -> Result<T> {
-        Err(Error::Pickle {
-            path: self.path.to_owned(),
-            offset: self.op,
-            expected: expected.into(),
-            found: found.into(),
-        })
+        self.input.refuse(expected, found)
     }
 }
