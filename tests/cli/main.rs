@@ -4,8 +4,10 @@
 
 mod caption;
 mod embed;
+mod execute;
 mod index;
 mod prompt;
+mod prompts;
 mod query;
 mod rank;
 mod report;

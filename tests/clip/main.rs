@@ -1,8 +1,8 @@
 //! CLIP checkpoints end to end: equal to transformers, and clear when damaged.
 //!
 //! The checkpoints and their golden values are written by
-//! `tests/fixtures/clip/make.py`, which says with which versions. One file a
-//! subject, tests named by what a user sees.
+//! `tests/fixtures/clip/make.py` and `tests/fixtures/openai/make.py`, which say
+//! with which versions. One file a subject, tests named by what a user sees.
 
 #![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
 
@@ -10,6 +10,7 @@ mod chain;
 mod damage;
 mod files;
 mod foreign;
+mod openai;
 mod parity;
 mod trie;
 

@@ -1,8 +1,12 @@
 //! The arguments as typed.
 
+mod execute;
+
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 
 /// What does this image look like, in words?
 ///
@@ -28,9 +32,13 @@ pub(crate) enum Command {
     Similarity(Similarity),
     /// A sentence an image, by BLIP or BLIP-2.
     Caption(Caption),
-    /// The model's own values: features of images, embeddings of texts.
+    /// Values: features of images, embeddings of texts, sentence embeddings of
+    /// prompts.
     #[command(subcommand)]
     Embed(Embed),
+    /// A folder of images through one task of the pipeline, as a configuration
+    /// file says.
+    Execute(Execute),
     /// Read every byte of an index and say whether it is whole.
     Verify(Look),
     /// What an index holds: model, tables, shards. Reads the headers alone.
@@ -222,6 +230,10 @@ pub(crate) enum Embed {
         #[command(flatten)]
         format: Lines,
     },
+    /// The sentence embeddings of prompts (all-MiniLM-L6-v2), of unit length.
+    Prompts(EmbedPrompts),
+    /// The weighted sum of the unit rows of .npy files, of unit length.
+    Average(EmbedAverage),
 }
 
 #[derive(Debug, Group)]
@@ -259,8 +271,8 @@ pub(crate) struct Source {
 
 #[derive(Debug, Group)]
 pub(crate) struct ModelChoice {
-    /// starter, a checkpoint folder, a hub id (owner/name), or an open_clip name
-    /// (ViT-L-14/openai). [default: the index's, or starter]
+    /// starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
+    /// (owner/name), or an open_clip name (ViT-L-14/openai). [default: the index's, or starter]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// What the model computes in. bf16 is faster where the processor has it, and

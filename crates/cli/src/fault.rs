@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use interrogate::caption::NAMES;
 
+use crate::rows;
 use crate::talk::Talk;
 
 /// How a run that came to its end went.
@@ -37,6 +38,9 @@ pub(crate) enum Fault {
     /// The index could not be built.
     #[error(transparent)]
     Build(#[from] build_index::Error),
+    /// Rows cannot be read or written.
+    #[error(transparent)]
+    Rows(#[from] rows::Error),
     /// Nobody reads stdout any more, or it cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -87,7 +91,9 @@ impl Fault {
     /// success, all else is 2.
     pub(crate) fn report(&self, talk: &Talk) -> ExitCode {
         match self {
-            Fault::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Fault::Output(error) | Fault::Rows(rows::Error::Write { source: error, .. })
+                if error.kind() == io::ErrorKind::BrokenPipe =>
+            {
                 return ExitCode::SUCCESS;
             }
             _ => talk.error(self, self.hint()),
@@ -99,6 +105,7 @@ impl Fault {
         match self {
             Fault::Library(error) => error.hint(),
             Fault::Build(error) => error.hint(),
+            Fault::Rows(error) => error.hint(),
             Fault::Output(_) => None,
             Fault::NoImage { .. } => Some(
                 "name image files, folders that hold some, or globs such as 'photos/*.jpg'".into(),

@@ -12,6 +12,7 @@ mod images;
 mod opening;
 mod output;
 mod report;
+mod rows;
 mod talk;
 
 use std::process::ExitCode;

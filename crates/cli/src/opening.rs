@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::talk::Talk;
 
 /// Where indexes are looked for.
-const INDEXES: &str = "indexes";
+pub(crate) const INDEXES: &str = "indexes";
 
 /// The model where none is named.
 const DEFAULT_MODEL: &str = "starter";
@@ -44,10 +44,10 @@ fn open_model(name: &str, precision: Arithmetic, talk: &Talk) -> Result<Model, F
 
 /// Runs `fetch` with the hub and cache that the environment names, and shows how
 /// far its downloads have come.
-pub(crate) fn fetching<T>(
+pub(crate) fn fetching<T, E>(
     talk: &Talk,
-    fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<T>,
-) -> interrogate::Result<T> {
+    fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> Result<T, E>,
+) -> Result<T, E> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut fetching = match (talk.is_quiet(), talk.is_live()) {
         (true, _) => Fetching::quiet(),
@@ -78,18 +78,27 @@ pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, In
         None => {
             let model = model(&source.model, talk)?;
             let folder = Path::new(INDEXES).join(model.slug());
-            match Index::open(&folder) {
-                Ok(index) => Ok((model, index)),
-                Err(
-                    interrogate::Error::IndexMissing { .. }
-                    | interrogate::Error::IndexUnfinished { .. },
-                ) => {
-                    build(&model, &source.dicts, &folder, talk)?;
-                    Ok((model, Index::open(&folder)?))
-                }
-                Err(error) => Err(error.into()),
-            }
+            let index = index_of(&model, &source.dicts, &folder, talk)?;
+            Ok((model, index))
         }
+    }
+}
+
+/// The index in `folder`; where there is none, it is built of `dicts` first.
+pub(crate) fn index_of(
+    model: &Model,
+    dicts: &Path,
+    folder: &Path,
+    talk: &Talk,
+) -> Result<Index, Fault> {
+    match Index::open(folder) {
+        Err(
+            interrogate::Error::IndexMissing { .. } | interrogate::Error::IndexUnfinished { .. },
+        ) => {
+            build(model, dicts, folder, talk)?;
+            Ok(Index::open(folder)?)
+        }
+        opened => Ok(opened?),
     }
 }
 

@@ -16,6 +16,7 @@
 //! - [`rank::Rows`] is the exact top-k over such rows, which an index's tables
 //!   use, and which stands alone as well.
 //! - [`query::Query`] adds images and texts up to something else to rank by.
+//! - [`pipeline::Pipeline`] runs a folder of images through one of seven tasks.
 //! - [`Interrogator`] ties a model and an index together, and refuses a pair
 //!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of;
 //!   [`Interrogation`] asks for prompts in any [`prompt::Mode`].
@@ -64,6 +65,7 @@ pub mod mmap;
 pub mod models;
 pub mod nn;
 pub mod picture;
+pub mod pipeline;
 pub mod prompt;
 pub mod query;
 pub mod rank;

@@ -102,7 +102,8 @@ struct How {
     #[arg(short, long, value_name = "INDEXES", required = true)]
     output: Option<PathBuf>, // nothing in the build that a command takes the place of
 
-    /// The model: "starter", a folder, a hub id, or an open_clip name
+    /// The model: "starter", a folder, OpenAI's archive (ViT-B-32.pt), a hub id,
+    /// or an open_clip name
     #[arg(long, value_name = "MODEL", default_value = "starter")]
     model: String,
 

@@ -37,7 +37,7 @@ impl Captions {
             ModelSource::Hub { repo, revision } => opening::fetching(talk, |options, progress| {
                 hub::fetch(&repo, revision.as_deref(), options, progress)
             })?,
-            ModelSource::Starter => return Err(unknown()),
+            ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
         let captions = Captions {
             model: caption::open(&folder, precision(search.caption_precision))?,
@@ -71,7 +71,7 @@ impl Captions {
     }
 }
 
-fn precision(typed: Precision) -> caption::Precision {
+pub(crate) fn precision(typed: Precision) -> caption::Precision {
     match typed {
         Precision::F32 => caption::Precision::F32,
         Precision::F16 => caption::Precision::F16,

@@ -4,6 +4,7 @@ use std::io::{BufRead, stdin};
 
 use serde::Serialize;
 
+use super::prompts;
 use crate::args::{Embed, Format};
 use crate::fault::{Fault, Outcome};
 use crate::output::Output;
@@ -52,6 +53,8 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             }
             Ok(Outcome { done: texts.len(), failed: 0 })
         }
+        Embed::Prompts(args) => prompts::run(args, talk),
+        Embed::Average(args) => prompts::average(args),
     }
 }
 

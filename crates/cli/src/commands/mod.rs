@@ -2,8 +2,10 @@
 
 mod caption;
 mod embed;
+mod execute;
 mod info;
 mod prompt;
+mod prompts;
 mod query;
 mod rank;
 mod similarity;
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
         Command::Similarity(args) => similarity::run(&args, talk),
         Command::Caption(args) => caption::run(&args, talk),
         Command::Embed(args) => embed::run(&args, talk),
+        Command::Execute(args) => execute::run(&args, talk),
         Command::Verify(args) => verify::run(&args, talk),
         Command::Info(args) => info::run(&args),
     }

@@ -52,5 +52,6 @@ pub(super) fn open(folder: &Path, side: usize) -> Result<Preprocess> {
         filter: Filter::Bicubic,
         mean: written.image_mean.unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
         std: written.image_std.unwrap_or([0.268_629_54, 0.261_302_6, 0.275_777_1]),
+        ..Preprocess::default()
     })
 }

@@ -1,78 +1,99 @@
-//! A checkpoint's folder: which files there are, and what they make together.
+//! A checkpoint: what its files make together.
 
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
+use super::files::{self, Files};
 use super::fingerprint::fingerprint;
-use super::tokenizer::{Files, Tokenizer};
-use super::{ClipText, ClipVision, names, preprocess};
+use super::tokenizer::{self, Source, Tokenizer};
+use super::{ClipText, ClipVision, names, openai, preprocess};
 use crate::encoder::Counter;
 use crate::mmap::Mmap;
 use crate::nn::Compute;
+use crate::picture::Preprocess;
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// A CLIP checkpoint in Hugging Face layout, checked and not yet loaded.
+/// A CLIP checkpoint, checked and not yet loaded.
 ///
-/// The folder holds config.json, preprocessor_config.json, the weights
-/// (model.safetensors, or the shards that model.safetensors.index.json names)
-/// and the tokenizer (tokenizer.json, or vocab.json and merges.txt).
+/// In Hugging Face layout its folder holds config.json,
+/// preprocessor_config.json, the weights (model.safetensors, the shards that
+/// model.safetensors.index.json names, or pytorch_model.bin) and the tokenizer
+/// (tokenizer.json, or vocab.json and merges.txt).
+///
+/// In OpenAI's own layout it is one file: the TorchScript archive that OpenAI
+/// published (`ViT-B-32.pt`), a state dict saved by PyTorch, or OpenCLIP's
+/// safetensors. Beside it may stand open_clip_config.json and a tokenizer; what
+/// is not there is OpenAI's.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    config_path: PathBuf,
+    weights: files::Weights,
+    /// The file that says the sizes; `None` where the weights do.
+    config_path: Option<PathBuf>,
     config: Config,
-    weights: WeightFiles,
-    tokenizer: Files,
-    preprocessor: PathBuf,
+    tokenizer: tokenizer::Files,
+    steps: Steps,
 }
 
+/// Where the steps before the image tower are told.
 #[derive(Clone, Debug)]
-enum WeightFiles {
-    One(PathBuf),
-    Sharded(PathBuf),
-}
-
-impl WeightFiles {
-    fn open(&self) -> Result<Weights> {
-        match self {
-            WeightFiles::One(path) => Weights::open(path),
-            WeightFiles::Sharded(index) => Weights::open_sharded(index),
-        }
-    }
+enum Steps {
+    /// In a preprocessor_config.json.
+    File(PathBuf),
+    /// By the layout.
+    Known(Preprocess),
 }
 
 impl Checkpoint {
-    /// Finds the files in `folder`, reads config.json and checks the names and
-    /// shapes of all weights, of both towers, against it. Reads the headers
-    /// alone.
+    /// Finds the files that `path`, a folder or a file of weights, is made of,
+    /// reads the sizes and checks the names and shapes of all weights, of both
+    /// towers, against them. Reads the headers alone.
     ///
     /// # Errors
     /// [`Error::FileMissing`]; those of [`Config::open`] and [`Weights::open`];
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::WeightSurplus`].
-    pub fn open(folder: &Path) -> Result<Self> {
-        if !folder.is_dir() {
-            // Says why: absent, or not a folder.
-            std::fs::read_dir(folder).map_err(Error::io("open", folder))?;
+    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::WeightSurplus`];
+    /// in OpenAI's layout [`Error::OpenClipConfig`], [`Error::TokenizerMissing`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let files = Files::find(path)?;
+        let weights = files.weights.open()?;
+        if openai::is_layout(&weights) {
+            Self::openai(files, weights)
+        } else {
+            Self::plain(files, weights)
         }
-        let config_path = find(folder, "config.json")?;
+    }
+
+    fn plain(files: Files, weights: Weights) -> Result<Self> {
+        let config_path = files.named("config.json")?;
         let config = Config::open(&config_path)?;
-        let weights = match find(folder, "model.safetensors") {
-            Ok(path) => WeightFiles::One(path),
-            Err(missing) => find(folder, "model.safetensors.index.json")
-                .map(WeightFiles::Sharded)
-                .map_err(|_| missing)?,
-        };
-        let tokenizer = match find(folder, "tokenizer.json") {
-            Ok(path) => Files::Whole(path),
-            Err(missing) => match (find(folder, "vocab.json"), find(folder, "merges.txt")) {
-                (Ok(vocab), Ok(merges)) => Files::Parts(vocab, merges),
-                (Ok(_), Err(half)) | (Err(half), Ok(_)) => return Err(half),
-                _ => return Err(missing),
-            },
-        };
-        let preprocessor = find(folder, "preprocessor_config.json")?;
-        weights.open()?.check(&config.weights(), names::extra)?;
-        Ok(Checkpoint { config_path, config, weights, tokenizer, preprocessor })
+        let tokenizer = files.tokenizer()?;
+        let preprocessor = files.named("preprocessor_config.json")?;
+        weights.check(&config.weights(), names::extra)?;
+        Ok(Checkpoint {
+            weights: files.weights,
+            config_path: Some(config_path),
+            config,
+            tokenizer,
+            steps: Steps::File(preprocessor),
+        })
+    }
+
+    fn openai(files: Files, weights: Weights) -> Result<Self> {
+        let config_path = files.named(openai::CONFIG).ok();
+        let (weights, config, steps) = openai::read(weights, config_path.as_deref())?;
+        let tokenizer = files.shared_tokenizer(config.text.vocab_size)?;
+        weights.check(&config.weights(), openai::extra)?;
+        let (weights, steps) = (files.weights, Steps::Known(steps));
+        Ok(Checkpoint { weights, config_path, config, tokenizer, steps })
+    }
+
+    /// The weights under the names of transformers.
+    fn weights(&self) -> Result<Weights> {
+        let weights = self.weights.open()?;
+        match &self.steps {
+            Steps::File(_) => Ok(weights),
+            Steps::Known(_) => Ok(openai::read(weights, self.config_path.as_deref())?.0),
+        }
     }
 
     /// The sizes of both towers.
@@ -92,12 +113,18 @@ impl Checkpoint {
     /// [`Error::Io`] where a file cannot be mapped.
     pub fn fingerprint(&self) -> Result<String> {
         let weights = self.weights.open()?;
-        let mut small = vec![("config", self.config_path.as_path())];
-        small.extend(self.tokenizer.paths().into_iter().map(|path| ("tokenizer", path)));
-        small.push(("preprocessing", &self.preprocessor));
-        let small = small.into_iter().map(|(part, path)| Ok((part, Mmap::open(path)?)));
-        let small = small.collect::<Result<Vec<_>>>()?;
-        let small = small.iter().map(|(part, map)| (*part, map.as_ref()));
+        let map = |path: &PathBuf| Mmap::open(path).map(Source::Mapped);
+        let mut small = Vec::new();
+        if let Some(path) = &self.config_path {
+            small.push(("config", map(path)?));
+        }
+        small.extend(self.tokenizer.bytes()?.into_iter().map(|bytes| ("tokenizer", bytes)));
+        small.push(match &self.steps {
+            Steps::File(path) => ("preprocessing", map(path)?),
+            // The code that knows them: change it with anything that changes a row.
+            Steps::Known(_) => ("preprocessing", Source::Embedded(b"openai 1")),
+        });
+        let small = small.iter().map(|(part, bytes)| (*part, bytes.as_ref()));
         let files: Vec<(&str, &[u8])> =
             small.chain(weights.files().map(|bytes| ("weights", bytes))).collect();
         Ok(fingerprint(&files))
@@ -119,7 +146,7 @@ impl Checkpoint {
     /// Those of [`text_encoder`](Self::text_encoder).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
         let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text)?;
-        ClipText::new(&self.weights.open()?, &self.config, tokenizer, compute)
+        ClipText::new(&self.weights()?, &self.config, tokenizer, compute)
     }
 
     /// Opens the tokenizer alone.
@@ -145,22 +172,23 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`image_encoder`](Self::image_encoder).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<ClipVision> {
-        let preprocess = preprocess::open(&self.preprocessor)?;
+        let preprocess = match &self.steps {
+            Steps::File(path) => self.fitting(path)?,
+            Steps::Known(steps) => steps.clone(),
+        };
+        ClipVision::new(&self.weights()?, &self.config, preprocess, compute)
+    }
+
+    /// The steps of a preprocessor_config.json that give the size that the tower
+    /// takes.
+    fn fitting(&self, path: &Path) -> Result<Preprocess> {
+        let preprocess = preprocess::open(path)?;
         let side = self.config.vision.image_size;
         let (height, width) = preprocess.crop;
-        if [height, width].map(|side| side as usize) != [side, side] {
-            let (path, expected) = (&self.preprocessor, format!("{side} x {side}"));
-            return Err(Error::mismatch(path, "crop", expected, format!("{height} x {width}")));
+        if [height, width].map(|side| side as usize) == [side, side] {
+            return Ok(preprocess);
         }
-        ClipVision::new(&self.weights.open()?, &self.config, preprocess, compute)
+        let found = format!("{height} x {width}");
+        Err(Error::mismatch(path, "crop", format!("{side} x {side}"), found))
     }
-}
-
-/// The file `name` in `folder`.
-fn find(folder: &Path, name: &'static str) -> Result<PathBuf> {
-    let path = folder.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(Error::FileMissing { folder: folder.to_owned(), name })
 }

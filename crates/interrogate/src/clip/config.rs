@@ -156,7 +156,7 @@ impl Config {
     /// Refuses sizes that no tower can have. The limits are several times those
     /// of the largest CLIP known (bigG: 1,664 wide, 48 layers), low enough that
     /// no product of three of them overflows.
-    fn check(&self, path: &Path) -> Result<()> {
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
         let (text, vision) = (&self.text, &self.vision);
         #[rustfmt::skip]
         let sizes: [(&'static str, usize, RangeInclusive<usize>); 14] = [

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::tokenizer::refused;
 use crate::{Error, Result};
 
-const START: &str = "<|startoftext|>";
-const END: &str = "<|endoftext|>";
+pub(super) const START: &str = "<|startoftext|>";
+pub(super) const END: &str = "<|endoftext|>";
 
 /// CLIP's pieces of a text: special tokens, English endings, runs of letters,
 /// single digits, runs of anything else but space.
@@ -29,8 +29,22 @@ pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers:
     let text = std::fs::read(vocab_path).map_err(Error::io("read", vocab_path))?;
     let vocab: Value = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: vocab_path.to_owned(), source })?;
+    whole(vocab_path, vocab, merges(merges_path)?)
+}
+
+/// The tokenizer of a vocabulary, tokens to ids, and its merges; `path` stands
+/// for it in errors.
+///
+/// # Errors
+/// [`Error::Mismatch`] for a vocabulary without the special tokens;
+/// [`Error::Tokenizer`] where a merge makes a token that the vocabulary lacks.
+pub(super) fn whole(
+    path: &Path,
+    vocab: Value,
+    merges: Vec<(String, String)>,
+) -> Result<tokenizers::Tokenizer> {
     let id = |token: &str| {
-        let missing = || Error::mismatch(vocab_path, "vocabulary", format!("a {token}"), "none");
+        let missing = || Error::mismatch(path, "vocabulary", format!("a {token}"), "none");
         vocab.get(token).and_then(Value::as_u64).ok_or_else(missing)
     };
     let (start, end) = (id(START)?, id(END)?);
@@ -38,8 +52,7 @@ pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers:
         json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
             "rstrip": false, "normalized": false, "special": true })
     };
-    let merges = merges(merges_path)?;
-    let whole = json!({
+    let file = json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
@@ -63,7 +76,7 @@ pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers:
             "continuing_subword_prefix": "", "end_of_word_suffix": "</w>", "fuse_unk": false,
             "byte_fallback": false, "ignore_merges": false, "vocab": vocab, "merges": merges },
     });
-    serde_json::from_value(whole).map_err(|e| refused(vocab_path)(e.into()))
+    serde_json::from_value(file).map_err(|e| refused(path)(e.into()))
 }
 
 /// The pairs of merges.txt, best first, behind an optional `#version` line.

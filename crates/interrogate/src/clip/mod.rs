@@ -1,6 +1,6 @@
-//! CLIP, any of the family, from a folder in Hugging Face layout.
+//! CLIP, any of the family, in Hugging Face layout, OpenCLIP's or OpenAI's own.
 //!
-//! [`Checkpoint::open`] checks a folder without loading it; each tower is loaded
+//! [`Checkpoint::open`] checks the files without loading them; each tower is loaded
 //! on its own, as [`ClipText`] (a [`TextEncoder`](crate::encoder::TextEncoder))
 //! and [`ClipVision`] (an [`ImageEncoder`](crate::encoder::ImageEncoder)). Owns
 //! what is CLIP's: the sizes, the names of the weights, the tokenizer and both
@@ -9,10 +9,12 @@
 mod chain;
 mod checkpoint;
 mod config;
+mod files;
 mod fingerprint;
 mod layer;
 mod legacy;
 mod names;
+mod openai;
 mod past;
 pub mod preprocess;
 mod room;
@@ -33,7 +35,7 @@ pub use vision::ClipVision;
 use crate::nn::Activation;
 use crate::{Error, Result};
 
-/// The activation that `hidden_act` in the config.json of the weights at `path`
+/// The activation that `hidden_act` in the configuration of the weights at `path`
 /// names: OpenAI's checkpoints have quick_gelu, OpenCLIP's and TinyCLIP gelu.
 fn activation(name: &str, path: &Path) -> Result<Activation> {
     match name {

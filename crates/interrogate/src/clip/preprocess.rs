@@ -82,7 +82,7 @@ impl Config {
             other => return Err(Error::mismatch(path, "resample", "2 or 3", other)),
         };
         let (mean, std) = self.scale(&openai);
-        let steps = Preprocess { resize, filter, crop, mean, std };
+        let steps = Preprocess { resize, filter, crop, mean, std, ..openai };
         validate(&steps, path)?;
         Ok(steps)
     }

@@ -3,7 +3,7 @@
 //! Owns the cut to the context length and the end-of-text token. The pieces of
 //! the text (NFC, lower case, CLIP's split, byte-level BPE) are the `tokenizers`
 //! library's; where a checkpoint has no tokenizer.json, `legacy` puts them
-//! together.
+//! together, of OpenAI's own file `openai::vocabulary`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,9 @@ use rayon::prelude::*;
 
 use super::config::TextConfig;
 use super::legacy;
+use super::openai::vocabulary::{self, EMBEDDED, MERGES};
 use crate::encoder::{Counter, Tokens};
+use crate::mmap::Mmap;
 use crate::{Error, Result};
 
 /// Where a checkpoint keeps its tokenizer.
@@ -21,13 +23,36 @@ pub(super) enum Files {
     Whole(PathBuf),
     /// vocab.json and merges.txt.
     Parts(PathBuf, PathBuf),
+    /// bpe_simple_vocab_16e6.txt.gz, the merges as OpenAI ships them.
+    Packed(PathBuf),
+    /// OpenAI's merges, compiled in.
+    Embedded,
 }
 
 impl Files {
-    pub(super) fn paths(&self) -> Vec<&Path> {
-        match self {
-            Files::Whole(path) => vec![path],
+    /// The bytes of each file, in order.
+    pub(super) fn bytes(&self) -> Result<Vec<Source>> {
+        let paths = match self {
+            Files::Whole(path) | Files::Packed(path) => vec![path],
             Files::Parts(vocab, merges) => vec![vocab, merges],
+            Files::Embedded => return Ok(vec![Source::Embedded(MERGES)]),
+        };
+        paths.into_iter().map(|path| Mmap::open(path).map(Source::Mapped)).collect()
+    }
+}
+
+/// Bytes that a model is made of, for its fingerprint.
+#[derive(Debug)]
+pub(super) enum Source {
+    Mapped(Mmap),
+    Embedded(&'static [u8]),
+}
+
+impl AsRef<[u8]> for Source {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Source::Mapped(map) => map.as_ref(),
+            Source::Embedded(bytes) => bytes,
         }
     }
 }
@@ -57,6 +82,15 @@ impl Tokenizer {
                 (inner, path)
             }
             Files::Parts(vocab, merges) => (legacy::build(vocab, merges)?, vocab),
+            Files::Packed(path) => {
+                let packed = Mmap::open(path)?;
+                (vocabulary::build(path, packed.as_ref(), config.vocab_size)?, path)
+            }
+            Files::Embedded => {
+                let path = PathBuf::from(EMBEDDED);
+                let inner = vocabulary::build(&path, MERGES, config.vocab_size)?;
+                return Self::new(inner, &path, config);
+            }
         };
         Self::new(inner, path, config)
     }

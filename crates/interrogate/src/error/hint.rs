@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::models::ALIASES;
+use crate::pipeline::{KEYS, Task};
 
 impl Error {
     /// What to try next, one sentence without a full stop; `None` where the
@@ -24,6 +25,15 @@ impl Error {
             | Error::WeightSurplus { .. }
             | Error::WeightShape { .. } => {
                 "config.json and the weights are not of one checkpoint, or it is of another architecture; download the folder again"
+            }
+            Error::Pickle { .. } => {
+                "tensors, dicts and modules are read from an archive and none of its code runs; fetch it again, or save the model's state_dict() with torch.save"
+            }
+            Error::OpenClipConfig { .. } => {
+                "put the model's open_clip_config.json beside it; one of OpenAI's own sizes with quick_gelu needs {\"model_cfg\": {\"quick_gelu\": true}} there"
+            }
+            Error::TokenizerMissing { .. } => {
+                "put tokenizer.json, vocab.json and merges.txt, or bpe_simple_vocab_16e6.txt.gz into its folder"
             }
             Error::Tokenizer { .. } => {
                 "download the checkpoint's tokenizer.json, or vocab.json and merges.txt, again"
@@ -61,8 +71,23 @@ impl Error {
             Error::PromptTooLong { .. } => {
                 "shorten the prefix and the suffix, or allow more tokens"
             }
+            Error::TaskUnknown { .. } => {
+                return Some(format!("a task is {}", Task::ALL.map(Task::name).join(", ")));
+            }
+            Error::ConfigKey { .. } => {
+                return Some(format!("its keys are {}, all of them", KEYS.join(", ")));
+            }
+            Error::StemTwice { .. } => {
+                "rows are told apart by the file's name without its ending: rename one of the two"
+            }
+            Error::Template { .. } => {
+                "fields stand in braces: {caption}, {flavors}; {{ and }} are braces"
+            }
+            Error::TemplateField { fields, .. } => {
+                return Some(format!("its fields are {}", fields.join(", ")));
+            }
             Error::FileMissing { .. } => {
-                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); download what is missing"
+                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); or open_clip_model.safetensors and open_clip_config.json; download what is missing"
             }
             Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
 
@@ -101,7 +126,7 @@ impl Error {
             }
             Error::ShardMissing { .. } => "the download is not complete; fetch the folder again",
             Error::Pickled { .. } => {
-                "take the checkpoint's safetensors revision, or load it with transformers and save_pretrained it"
+                "take the checkpoint's safetensors revision, or load it and save it again: torch.save of PyTorch 1.6 and later for CLIP, save_pretrained of transformers for a captioner"
             }
             Error::Vocabulary { .. } => {
                 "take tokenizer.json from the folder that the weights are from"
@@ -129,7 +154,7 @@ impl Error {
 fn models() -> String {
     let aliases: Vec<&str> = ALIASES.iter().map(|(alias, _)| *alias).collect();
     format!(
-        "a model is starter, a folder that exists, a hub id owner/name or owner/name@revision, or one of {}",
+        "a model is starter, a folder or file that exists, a hub id owner/name or owner/name@revision, or one of {}",
         aliases.join(", ")
     )
 }

@@ -104,6 +104,19 @@ pub enum Error {
         /// The shape in the file.
         found: Vec<usize>,
     },
+    /// An archive's pickle holds what no weights need, or is damaged: nothing of
+    /// it was run. Save the state dict alone, or fetch the file again.
+    #[error("{}: data.pkl at byte {offset}: expected {expected}, found {found}", path.display())]
+    Pickle {
+        /// The archive.
+        path: PathBuf,
+        /// Where in data.pkl.
+        offset: usize,
+        /// What may stand there.
+        expected: String,
+        /// What does.
+        found: String,
+    },
     /// A tokenizer file cannot be used: the cause says why.
     #[error("{}: not a usable tokenizer", path.display())]
     Tokenizer {
@@ -251,8 +264,78 @@ pub enum Error {
     /// A mode that scores texts was given nothing to score them by.
     #[error("this mode scores texts, and has no scorer")]
     ScorerMissing,
+    /// A prompt's template does not parse: see [`crate::prompt::Template`].
+    #[error("template {template:?}: {problem} at byte {at}")]
+    Template {
+        /// The template.
+        template: String,
+        /// Where.
+        at: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// A prompt's template names a field that there is not.
+    #[error("a template has no field {name:?}")]
+    TemplateField {
+        /// As it stands in the braces.
+        name: String,
+        /// The fields there are.
+        fields: Vec<String>,
+    },
+
+    // ---- pipeline ----
+    /// No task is called so: the hint lists those there are.
+    #[error("no task is named {name:?}")]
+    TaskUnknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// A task runs without a part that it needs: a bug of this library.
+    #[error("the task {task} has no {part}")]
+    TaskPart {
+        /// The task.
+        task: &'static str,
+        /// What it lacks.
+        part: &'static str,
+    },
+    /// A configuration file lacks a key, or has one that is not known.
+    #[error("{}: {problem} key {key:?}", path.display())]
+    ConfigKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// "no" or "an unknown".
+        problem: &'static str,
+    },
+    /// Two images have one name, so that their rows could not be told apart.
+    #[error("two images are called {stem:?}: {} and {}", first.display(), second.display())]
+    StemTwice {
+        /// The name, without folder and ending.
+        stem: String,
+        /// The one that came first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
 
     // ---- clip ----
+    /// A checkpoint in OpenAI's layout has no file that says how it was built,
+    /// and nothing in it tells.
+    #[error("{}: an OpenCLIP state dict without its open_clip_config.json", path.display())]
+    OpenClipConfig {
+        /// The weights.
+        path: PathBuf,
+    },
+    /// A checkpoint in OpenAI's layout has a vocabulary of its own, and no
+    /// tokenizer beside it.
+    #[error("{}: no tokenizer of {vocab} tokens beside it", path.display())]
+    TokenizerMissing {
+        /// The weights.
+        path: PathBuf,
+        /// Tokens that the text tower knows.
+        vocab: usize,
+    },
     /// A checkpoint's folder lacks a file: fetch it.
     #[error("{}: no {name} in this folder", folder.display())]
     FileMissing {
@@ -439,8 +522,8 @@ pub enum Error {
         /// The index that names it.
         index: PathBuf,
     },
-    /// The weights are pickled, and reading a pickle runs its code. Convert
-    /// them to safetensors.
+    /// The weights are a pickle that is no archive of tensors, or belong to a
+    /// captioner, which reads safetensors alone. Convert them.
     #[error("{}: pickled weights are not read here", path.display())]
     Pickled {
         /// The pickle.

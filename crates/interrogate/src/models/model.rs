@@ -38,10 +38,10 @@ impl Model {
         options: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self> {
-        let clip = |folder: &_| Checkpoint::open(folder).map(|it| Kind::Clip(Box::new(it)));
+        let clip = |path: &_| Checkpoint::open(path).map(|it| Kind::Clip(Box::new(it)));
         let kind = match &source {
             ModelSource::Starter => starter()?,
-            ModelSource::Folder(folder) => clip(folder)?,
+            ModelSource::Folder(path) | ModelSource::File(path) => clip(path)?,
             ModelSource::Hub { repo, revision } => {
                 clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
             }

@@ -10,8 +10,8 @@ use crate::{Error, Result};
 
 /// Where a model comes from.
 ///
-/// Parsed from text in this order: `starter`; a folder that exists; a name of
-/// open_clip's ([`ALIASES`]); a hub id, `owner/name` or `owner/name@revision`.
+/// Parsed from text in this order: `starter`; a folder or a file that exists; a
+/// name of open_clip's ([`ALIASES`]); a hub id, `owner/name` or `owner/name@revision`.
 ///
 /// ```
 /// use interrogate::models::ModelSource;
@@ -25,8 +25,10 @@ use crate::{Error, Result};
 pub enum ModelSource {
     /// The embedded default. A folder of this name is `./starter`.
     Starter,
-    /// A folder in Hugging Face layout.
+    /// A folder in Hugging Face layout or in OpenCLIP's.
     Folder(PathBuf),
+    /// A file of weights in OpenAI's layout, such as `ViT-B-32.pt`.
+    File(PathBuf),
     /// A repository on a model hub.
     Hub {
         /// `owner/name`.
@@ -71,6 +73,9 @@ impl FromStr for ModelSource {
         if Path::new(text).is_dir() {
             return Ok(ModelSource::Folder(PathBuf::from(text)));
         }
+        if Path::new(text).is_file() {
+            return Ok(ModelSource::File(PathBuf::from(text)));
+        }
         if let Some((_, repo)) = ALIASES.iter().find(|(alias, _)| *alias == text) {
             return Ok(ModelSource::Hub { repo: (*repo).to_owned(), revision: None });
         }
@@ -93,7 +98,7 @@ impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ModelSource::Starter => f.write_str("starter"),
-            ModelSource::Folder(folder) => folder.display().fmt(f),
+            ModelSource::Folder(path) | ModelSource::File(path) => path.display().fmt(f),
             ModelSource::Hub { repo, revision: None } => f.write_str(repo),
             ModelSource::Hub { repo, revision: Some(revision) } => write!(f, "{repo}@{revision}"),
         }
@@ -103,7 +108,7 @@ impl fmt::Display for ModelSource {
 impl ModelSource {
     /// A name for a folder of this model's own: letters, digits, `.`, `_` and
     /// `-` alone. `openai--clip-vit-base-patch32` for a hub id, the last part of
-    /// a folder's path, so that two models may share one: what an index holds
+    /// a folder's path, a file's name without its ending, so that two models may share one: what an index holds
     /// tells them apart by fingerprint.
     pub fn slug(&self) -> String {
         let name = match self {
@@ -111,6 +116,9 @@ impl ModelSource {
             ModelSource::Folder(folder) => {
                 let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
                 folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into())
+            }
+            ModelSource::File(file) => {
+                file.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into())
             }
             source => source.to_string().replace(['/', '@'], "--"),
         };
@@ -151,6 +159,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
         assert_eq!(parse(path), ModelSource::Folder(folder.path().into()));
+        let file = folder.path().join("ViT-B-32.pt");
+        std::fs::write(&file, "").unwrap();
+        let source = parse(file.to_str().unwrap());
+        assert_eq!(source, ModelSource::File(file.clone()));
+        assert_eq!(
+            (source.slug().as_str(), source.to_string()),
+            ("ViT-B-32", file.display().to_string())
+        );
     }
 
     #[test]

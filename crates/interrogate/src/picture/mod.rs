@@ -13,7 +13,7 @@ mod resize;
 mod tests;
 
 pub use decode::{MAX_BYTES, MAX_PIXELS};
-pub use preprocess::{Preprocess, Resize};
+pub use preprocess::{Centre, Preprocess, Resize};
 pub use resize::Filter;
 
 use std::path::Path;

@@ -21,14 +21,26 @@ pub struct Preprocess {
     pub resize: Resize,
     /// How values are made of their neighbours there.
     pub filter: Filter,
-    /// Height and width of the centre crop. An odd margin leaves one pixel
-    /// more at the bottom or right; a side that is shorter than the crop gets
-    /// black around it, one pixel more at the top or left.
+    /// Height and width of the centre crop. A side that is shorter than the crop
+    /// gets black around it, one pixel more at the top or left.
     pub crop: (u32, u32),
+    /// Where the crop lies when its margin is odd.
+    pub centre: Centre,
     /// What a value in 0..=1 is lessened by, a channel.
     pub mean: [f32; 3],
     /// What it is divided by then, a channel.
     pub std: [f32; 3],
+}
+
+/// Where a centre crop begins whose margin is odd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Centre {
+    /// At the half, rounded down: transformers.
+    #[default]
+    Lower,
+    /// At the half, rounded to the even number: torchvision's `CenterCrop`, and so
+    /// OpenAI's and open_clip's own transforms.
+    Even,
 }
 
 /// To which size a picture is brought.
@@ -57,6 +69,7 @@ impl Default for Preprocess {
             resize: Resize::ShorterSide(224),
             filter: Filter::Bicubic,
             crop: (224, 224),
+            centre: Centre::Lower,
             mean: [0.48145466, 0.4578275, 0.40821073],
             std: [0.26862954, 0.261_302_6, 0.275_777_1],
         }
@@ -101,8 +114,8 @@ impl Preprocess {
         if empty || u64::from(height) * u64::from(width) > super::MAX_PIXELS {
             return Err(refused());
         }
-        let rows = Placed::new(picture.height, to_height, height);
-        let columns = Placed::new(picture.width, to_width, width);
+        let rows = Placed::new(picture.height, to_height, height, self.centre);
+        let columns = Placed::new(picture.width, to_width, width, self.centre);
         let middle =
             resize(picture, columns.window, rows.window, self.filter).map_err(|_| refused())?;
         if (rows.window.len, columns.window.len) == (height, width) {
@@ -148,9 +161,29 @@ struct Placed {
 }
 
 impl Placed {
-    fn new(from: u32, to: u64, crop: u32) -> Self {
+    fn new(from: u32, to: u64, crop: u32, centre: Centre) -> Self {
         let len = u32::try_from(to).map_or(crop, |to| to.min(crop));
-        let start = (to - u64::from(len)) / 2;
+        let margin = to - u64::from(len);
+        let start = match centre {
+            Centre::Even if margin % 4 == 3 => margin / 2 + 1,
+            _ => margin / 2,
+        };
         Placed { window: Window { from, to, start, len }, pad: (crop - len).div_ceil(2) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By Python: `(m // 2, round(m / 2))` for margins m of 0 to 7.
+    #[test]
+    fn an_odd_margin_is_halved_as_the_field_does_it() {
+        let starts = |centre| {
+            let start = |margin: u64| Placed::new(9, 10 + margin, 10, centre).window.start;
+            (0..8).map(start).collect::<Vec<u64>>()
+        };
+        assert_eq!(starts(Centre::Lower), [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(starts(Centre::Even), [0, 0, 1, 2, 2, 2, 3, 4]);
     }
 }

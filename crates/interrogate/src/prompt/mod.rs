@@ -13,6 +13,7 @@ pub mod modes;
 mod part;
 mod recipe;
 mod scorer;
+mod template;
 mod text;
 
 pub use chain::{Chain, Chained, Step};
@@ -22,4 +23,5 @@ pub use modes::Mode;
 pub use part::{Part, join, weighted};
 pub use recipe::{Recipe, Take};
 pub use scorer::{ChainScorer, Scorer};
+pub use template::{README_FORM, Template};
 pub use text::{Pick, Prompt};

@@ -6,6 +6,7 @@
 //! from.
 
 mod bert;
+mod named;
 #[cfg(test)]
 mod tests;
 mod wordpiece;
@@ -31,7 +32,7 @@ const CONTEXT: usize = 256;
 /// A sentence encoder: texts to unit rows whose dot product says how alike they
 /// are in meaning.
 ///
-/// Rows are those of sentence-transformers within 1e-5, from the same f32
+/// Rows are those of sentence-transformers within 1e-6, from the same f32
 /// weights. Nothing is padded, and a row is the same bits whichever texts it is
 /// encoded beside.
 #[derive(Debug)]

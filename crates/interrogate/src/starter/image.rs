@@ -29,6 +29,7 @@ impl StarterImage {
             crop: (SIDE as u32, SIDE as u32),
             mean: [127.0 / 255.0; 3],
             std: [128.0 / 255.0; 3],
+            ..Preprocess::default()
         };
         let classifier = EfficientNet::new(embedded::classifier()?)?;
         Ok(StarterImage {

@@ -23,7 +23,7 @@ mod tests;
 mod text;
 
 pub use image::StarterImage;
-pub use text::StarterText;
+pub use text::{StarterText, sentences};
 
 use crate::Result;
 use crate::nn::Compute;

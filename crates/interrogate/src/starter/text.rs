@@ -9,6 +9,16 @@ use crate::encoder::{Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
+/// The sentence encoder that is compiled in, all-MiniLM-L6-v2 with its weights in
+/// f16, to be run as `compute` says.
+///
+/// # Errors
+/// None, while the embedded files are what they were built with.
+pub fn sentences(compute: &Compute) -> Result<MiniLm> {
+    let (path, tokenizer) = (Path::new(embedded::TOKENIZER), embedded::tokenizer());
+    MiniLm::embedded(embedded::sentences()?, path, tokenizer, compute)
+}
+
 /// Turns texts into unit rows of 384 values beside
 /// [`StarterImage`](super::StarterImage)'s.
 #[derive(Debug)]
@@ -19,13 +29,10 @@ pub struct StarterText {
 
 impl StarterText {
     pub(super) fn open(compute: &Compute) -> Result<Self> {
-        let sentences = MiniLm::embedded(
-            embedded::sentences()?,
-            Path::new(embedded::TOKENIZER),
-            embedded::tokenizer(),
-            compute,
-        )?;
-        Ok(StarterText { sentences, classes: Classes::new(embedded::classes()?, DIM)? })
+        Ok(StarterText {
+            sentences: sentences(compute)?,
+            classes: Classes::new(embedded::classes()?, DIM)?,
+        })
     }
 
     /// The sentence encoder below, whose rows are not centred.

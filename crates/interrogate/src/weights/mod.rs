@@ -1,13 +1,17 @@
-//! Named weights of safetensors files, handed out strictly.
+//! Named weights of safetensors files and PyTorch archives, handed out strictly.
 //!
-//! A model takes each weight by the checkpoint's own name with the shape that
-//! its configuration asks for, and then says it is finished: a weight that is
-//! missing, misshapen or left over is an error that names it. A checkpoint cut
-//! into shards reads as one file. What a name means is for the models.
+//! A model takes each weight by name with the shape that its configuration asks
+//! for, and then says it is finished: a weight that is missing, misshapen or left
+//! over is an error that names it. A checkpoint cut into shards reads as one
+//! file; one of another layout is seen through views, under the names that the
+//! models ask for. What a name means is for the models.
 
+mod archive;
 mod shard;
+mod stored;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +21,8 @@ use candle_core::{DType, Tensor};
 
 use crate::{Error, Result};
 use shard::Shard;
+use stored::Stored;
+pub(crate) use view::View;
 
 /// The weights of one checkpoint.
 #[derive(Debug)]
@@ -26,16 +32,22 @@ pub struct Weights {
     shards: Vec<Shard>,
     /// Which shard holds a weight.
     homes: BTreeMap<String, usize>,
+    /// Weights that are seen under another name, and their shapes so.
+    views: BTreeMap<String, (View, Vec<usize>)>,
     /// What nobody has taken yet.
     left: RefCell<BTreeSet<String>>,
 }
 
 impl Weights {
-    /// Maps the safetensors file at `path` and reads its header.
+    /// Maps the file at `path` and reads what it names: a safetensors file's
+    /// header, or the pickle of an archive that `torch.save` or TorchScript wrote,
+    /// of which no code runs. The content tells which it is.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be mapped, [`Error::Mismatch`] where
-    /// it is no whole safetensors file.
+    /// it is no whole file of either kind, [`Error::Pickle`] where an archive
+    /// holds more than tensors and their names, [`Error::Pickled`] for what
+    /// PyTorch wrote before 1.6.
     pub fn open(path: &Path) -> Result<Self> {
         Self::new(path.to_owned(), vec![Shard::open(path)?])
     }
@@ -76,7 +88,31 @@ impl Weights {
             }
         }
         let left = RefCell::new(homes.keys().cloned().collect());
-        Ok(Weights { path, shards, homes, left })
+        Ok(Weights { path, shards, homes, views: BTreeMap::new(), left })
+    }
+
+    /// The same weights seen under other names: each of `views` in place of the
+    /// stored weight that it is a view of. What has no view keeps its name.
+    ///
+    /// # Errors
+    /// [`Error::WeightMissing`] where there is no such weight,
+    /// [`Error::Mismatch`] where it has no such rows or cannot be transposed, and
+    /// where two would have one name.
+    pub(crate) fn seen(mut self, views: Vec<(String, View)>) -> Result<Self> {
+        for (name, view) in views {
+            let (_, stored) = self.find(&view.source)?;
+            let shape = view.shape(&stored.shape).ok_or_else(|| {
+                let found = format!("{:?} for {}", stored.shape, view.source);
+                Error::mismatch(&self.path, "shape", format!("one with room for {name}"), found)
+            })?;
+            self.left.get_mut().remove(&view.source);
+            let homeless = !self.homes.contains_key(&name);
+            self.left.get_mut().insert(name.clone());
+            if self.views.insert(name.clone(), (view, shape)).is_some() || !homeless {
+                return Err(Error::mismatch(&self.path, "names", "each weight once", name));
+            }
+        }
+        Ok(self)
     }
 
     /// The file, or the index that names the shards, for messages.
@@ -89,14 +125,34 @@ impl Weights {
         self.shards.iter().map(Shard::bytes)
     }
 
+    /// The names of all weights, those that are seen under another name by that.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let hidden: BTreeSet<&String> = self.views.values().map(|(view, _)| &view.source).collect();
+        let plain = self.homes.keys().filter(move |name| !hidden.contains(name));
+        plain.chain(self.views.keys())
+    }
+
     /// Whether there is a weight of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.homes.contains_key(name)
+        self.views.contains_key(name) || self.homes.contains_key(name)
     }
 
     /// The shape of a weight, or `None` where there is none of this name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.home(name)?.shape(name)
+        match self.views.get(name) {
+            Some((_, shape)) => Some(shape),
+            None => Some(&self.find(name).ok()?.1.shape),
+        }
+    }
+
+    /// The whole number that the weight `name` is, where it is one without
+    /// dimensions.
+    ///
+    /// # Errors
+    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a checksum.
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>> {
+        let (shard, stored) = self.find(name)?;
+        stored.whole(shard.file(), name)
     }
 
     /// Checks a whole architecture against the headers alone: that every weight
@@ -112,22 +168,30 @@ impl Weights {
         known: impl Fn(&str) -> bool,
     ) -> Result<()> {
         for (name, shape) in wanted {
-            self.find(name)?.expect_shape(name, shape)?;
+            self.expect_shape(name, shape)?;
         }
         let wanted: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        self.surplus(self.homes.keys().filter(|n| !wanted.contains(n.as_str()) && !known(n)))
+        self.surplus(self.names().filter(|n| !wanted.contains(n.as_str()) && !known(n)))
     }
 
     /// The weight `name` of exactly `shape`, as f32 on the CPU. Copies it.
     ///
     /// # Errors
     /// [`Error::WeightMissing`], [`Error::WeightShape`], and [`Error::Mismatch`]
-    /// for a type that is not a float.
+    /// for a type that is not a float, and for bytes that are not those of an
+    /// archive's checksum.
     pub fn take(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let shard = self.find(name)?;
-        shard.expect_shape(name, shape)?;
-        let tensor =
-            shard.load(name)?.to_dtype(DType::F32).map_err(Error::engine("widen a weight"))?;
+        self.expect_shape(name, shape)?;
+        let view = self.views.get(name).map(|(view, _)| view);
+        let source = view.map_or(name, |view| &view.source);
+        let (shard, stored) = self.find(source)?;
+        let tensor = stored.load(shard.file(), source, view.and_then(|view| view.rows.as_ref()))?;
+        let tensor = match view.is_some_and(|view| view.transposed) {
+            true => tensor.t().and_then(|turned| turned.contiguous()),
+            false => Ok(tensor),
+        };
+        let tensor = tensor.and_then(|tensor| tensor.to_dtype(DType::F32));
+        let tensor = tensor.map_err(Error::engine("widen a weight"))?;
         self.left.borrow_mut().remove(name);
         Ok(tensor)
     }
@@ -141,13 +205,28 @@ impl Weights {
         self.surplus(self.left.borrow().iter().filter(|name| !known(name)))
     }
 
-    fn home(&self, name: &str) -> Option<&Shard> {
-        self.shards.get(*self.homes.get(name)?)
+    /// The stored weight `name` and the file that it lies in.
+    fn find(&self, name: &str) -> Result<(&Shard, &Stored)> {
+        let shard = self.homes.get(name).and_then(|&number| self.shards.get(number));
+        shard
+            .and_then(|shard| Some((shard, shard.get(name)?)))
+            .ok_or_else(|| Error::WeightMissing { path: self.path.clone(), name: name.to_owned() })
     }
 
-    fn find(&self, name: &str) -> Result<&Shard> {
-        self.home(name)
-            .ok_or_else(|| Error::WeightMissing { path: self.path.clone(), name: name.to_owned() })
+    fn expect_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
+        let found = self.shape(name).ok_or_else(|| Error::WeightMissing {
+            path: self.path.clone(),
+            name: name.to_owned(),
+        })?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::WeightShape {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            expected: expected.to_vec(),
+            found: found.to_vec(),
+        })
     }
 
     fn surplus<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {

@@ -1,25 +1,22 @@
-//! One safetensors file, and the index that lists several.
+//! One file of weights, and the index that lists several.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use candle_core::safetensors::Load;
-use candle_core::{Device, Tensor};
-use safetensors::tensor::{Metadata, TensorInfo, TensorView};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
 use serde::Deserialize;
 
+use super::archive;
+use super::stored::Stored;
 use crate::mmap::Mmap;
 use crate::{Error, Result};
 
-/// One file: its header parsed, its tensors where they lie.
+/// One file: what it names, its tensors where they lie.
 #[derive(Debug)]
 pub(super) struct Shard {
     path: PathBuf,
     bytes: Bytes,
-    /// Where the tensors begin in `bytes`.
-    start: usize,
-    metadata: Metadata,
+    tensors: BTreeMap<String, Stored>,
 }
 
 #[derive(Debug)]
@@ -29,6 +26,8 @@ enum Bytes {
 }
 
 impl Shard {
+    /// Maps a safetensors file or an archive of PyTorch's: the content tells
+    /// which, not the name.
     pub(super) fn open(path: &Path) -> Result<Self> {
         Self::new(path.to_owned(), Bytes::Mapped(Mmap::open(path)?))
     }
@@ -38,64 +37,48 @@ impl Shard {
     }
 
     fn new(path: PathBuf, bytes: Bytes) -> Result<Self> {
-        // read_metadata checks that the offsets are contiguous, fit the shapes,
-        // and end at the last byte; the header's length fits a usize with the 8
-        // bytes before it.
-        let (header, metadata) = SafeTensors::read_metadata(bytes.as_ref())
-            .map_err(|e| Error::mismatch(&path, "safetensors", "a whole file", e))?;
-        Ok(Shard { path, bytes, start: header + 8, metadata })
+        let tensors = match archive::is_archive(bytes.as_ref()) {
+            true => archive::tensors(&path, bytes.as_ref())?,
+            false => safetensors(&path, bytes.as_ref())?,
+        };
+        Ok(Shard { path, bytes, tensors })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
-        self.metadata.tensors().into_keys().collect()
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.tensors.keys()
     }
 
-    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.metadata.info(name).map(|info| info.shape.as_slice())
+    pub(super) fn get(&self, name: &str) -> Option<&Stored> {
+        self.tensors.get(name)
     }
 
-    pub(super) fn expect_shape(&self, name: &str, shape: &[usize]) -> Result<()> {
-        let found = &self.info(name)?.shape;
-        if found == shape {
-            return Ok(());
-        }
-        Err(Error::WeightShape {
-            path: self.path.clone(),
-            name: name.to_owned(),
-            expected: shape.to_vec(),
-            found: found.clone(),
-        })
+    /// The path for messages, and the bytes that a [`Stored`] lies in.
+    pub(super) fn file(&self) -> (&Path, &[u8]) {
+        (&self.path, self.bytes())
     }
+}
 
-    /// A copy of the weight, in the file's own float type.
-    pub(super) fn load(&self, name: &str) -> Result<Tensor> {
-        let info = self.info(name)?;
-        if !matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) {
-            let found = format!("{} for {name}", info.dtype);
-            return Err(Error::mismatch(&self.path, "type", "F16, BF16, F32 or F64", found));
-        }
-        // The header was checked against the length of the file; a map whose file
-        // was cut since would have raised SIGBUS, not changed its length.
+/// Where the tensors of a safetensors file lie.
+fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+    if bytes.starts_with(archive::OLD_PICKLE) {
+        return Err(Error::Pickled { path: path.to_owned() });
+    }
+    // read_metadata checks that the offsets are contiguous, fit the shapes, and
+    // end at the last byte; the header's length fits a usize with the 8 bytes
+    // before it, so that no sum here overflows.
+    let (header, metadata) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| Error::mismatch(path, "safetensors", "a whole file", e))?;
+    let start = header + 8;
+    let stored = metadata.tensors().into_iter().map(|(name, info)| {
         let (from, to) = info.data_offsets;
-        let data = self.bytes().get(self.start..).and_then(|tensors| tensors.get(from..to));
-        let data = data.ok_or_else(|| self.missing(name))?;
-        TensorView::new(info.dtype, info.shape.clone(), data)
-            .map_err(|e| Error::mismatch(&self.path, "safetensors", "a readable tensor", e))?
-            .load(&Device::Cpu)
-            .map_err(Error::engine("read a weight"))
-    }
-
-    fn info(&self, name: &str) -> Result<&TensorInfo> {
-        self.metadata.info(name).ok_or_else(|| self.missing(name))
-    }
-
-    fn missing(&self, name: &str) -> Error {
-        Error::WeightMissing { path: self.path.clone(), name: name.to_owned() }
-    }
+        let (dtype, shape, range) = (info.dtype, info.shape.clone(), start + from..start + to);
+        (name, Stored { dtype, shape, range, strides: None, sum: None })
+    });
+    Ok(stored.collect())
 }
 
 impl AsRef<[u8]> for Bytes {

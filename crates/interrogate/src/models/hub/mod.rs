@@ -51,13 +51,44 @@ pub fn fetch(
     options: &Options,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PathBuf> {
+    fetch_of(Kind::Pictures, repo, revision, options, progress)
+}
+
+/// The same for a model that sees texts alone, and so has no
+/// preprocessor_config.json.
+///
+/// # Errors
+/// Those of [`fetch`].
+pub fn fetch_sentences(
+    repo: &str,
+    revision: Option<&str>,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf> {
+    fetch_of(Kind::Sentences, repo, revision, options, progress)
+}
+
+/// What a repository's model looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Pictures,
+    Sentences,
+}
+
+fn fetch_of(
+    kind: Kind,
+    repo: &str,
+    revision: Option<&str>,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf> {
     let known = SAFETENSORS_AT.iter().filter(|(name, _)| *name == repo).map(|(_, at)| *at);
     let revisions: Vec<&str> = match revision {
         Some(revision) => vec![revision],
         None => std::iter::once("main").chain(known).collect(),
     };
     let snapshots: Vec<Snapshot> =
-        revisions.iter().map(|revision| Snapshot::new(repo, revision, options)).collect();
+        revisions.iter().map(|revision| Snapshot::new(kind, repo, revision, options)).collect();
     if let Some(folder) = snapshots.iter().find_map(Snapshot::cached) {
         return Ok(folder);
     }
@@ -72,6 +103,7 @@ pub fn fetch(
 
 /// One revision of a repository, there and here.
 struct Snapshot<'a> {
+    kind: Kind,
     options: &'a Options,
     repo: Repo,
     cache: CacheRepo,
@@ -83,10 +115,10 @@ struct WeightsIndex {
 }
 
 impl<'a> Snapshot<'a> {
-    fn new(repo: &str, revision: &str, options: &'a Options) -> Self {
+    fn new(kind: Kind, repo: &str, revision: &str, options: &'a Options) -> Self {
         let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
         let cache = Cache::new(options.cache.clone()).repo(repo.clone());
-        Snapshot { options, repo, cache }
+        Snapshot { kind, options, repo, cache }
     }
 
     /// The folder in the cache, where it has all files.
@@ -102,7 +134,7 @@ impl<'a> Snapshot<'a> {
             Some(shards.iter().all(|shard| has(shard)))
         };
         let whole = has(CONFIG)
-            && has(PREPROCESSOR)
+            && (self.kind == Kind::Sentences || has(PREPROCESSOR))
             && (has(TOKENIZER) || TOKENIZER_PARTS.into_iter().all(has))
             && (has(WEIGHTS) || shards().unwrap_or(false));
         whole.then_some(folder)
@@ -126,7 +158,9 @@ impl<'a> Snapshot<'a> {
             },
         };
         let mut files = vec![(CONFIG, config)];
-        files.push((PREPROCESSOR, self.required(client, PREPROCESSOR, &commit)?));
+        if self.kind == Kind::Pictures {
+            files.push((PREPROCESSOR, self.required(client, PREPROCESSOR, &commit)?));
+        }
         match client.look(&self.url(&commit, TOKENIZER))? {
             Some(remote) => files.push((TOKENIZER, remote)),
             None => {

@@ -1,0 +1,134 @@
+//! `interrogate execute`: a folder of images through one task of the pipeline.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use interrogate::caption::Generation;
+use interrogate::models::Model;
+use interrogate::pipeline::ZERO_SHOT;
+use interrogate::pipeline::{self, Answers, Config, Executed, Overrides, Pipeline, Settings, Task};
+use serde::Serialize;
+
+use crate::args::{self, Format};
+use crate::fault::{Fault, Outcome};
+use crate::output::{Failed, Output};
+use crate::talk::Talk;
+use crate::{captions, opening};
+
+/// One answer as a JSON object.
+#[derive(Default, Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<BTreeMap<&'a str, f32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<(u32, u32)>,
+}
+
+/// A label of a dictionary as a JSON object.
+#[derive(Serialize)]
+struct Label<'a> {
+    label: &'a str,
+}
+
+/// Prints the task's answer for each image, batch by batch.
+pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
+    let task: Task = args.model.parse()?;
+    let settings = Settings {
+        max_flavors: args.max_flavors,
+        generation: Generation { num_beams: args.num_beams, ..Generation::default() },
+        precision: captions::precision(args.caption_precision),
+        template: args.template.parse()?,
+    };
+    let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
+    let config = Config::open(&args.extend_path, Overrides { models, extend })?;
+    let images = match task {
+        Task::TestDict => Vec::new(),
+        _ => pipeline::images(&args.data_path)?,
+    };
+    let beside = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
+    let index = |model: &Model| {
+        let folder = args.index.clone().unwrap_or_else(|| beside.join(model.slug()));
+        opening::index_of(model, &config.dicts, &folder, talk)
+    };
+    let pipeline = opening::fetching(talk, |options, progress| {
+        Pipeline::open(task, &config, &settings, options, index, progress)
+    })?;
+    pipeline.notice().into_iter().for_each(|notice| talk.note(notice));
+    let format = args.format.or(Format::Text);
+    let mut output = Output::new();
+    let mut outcome = Outcome::default();
+    if task == Task::TestDict {
+        print(&mut output, format, &pipeline.batch(&[])?)?;
+    }
+    for batch in images.chunks(args.batch_size.into()) {
+        let executed = pipeline.batch(batch)?;
+        outcome.done += executed.ids.len();
+        outcome.failed += executed.failed.len();
+        print(&mut output, format, &executed)?;
+        for (path, error) in &executed.failed {
+            if format == Format::Jsonl {
+                output.json(&Failed::new(path, error))?;
+            }
+            talk.error(error, error.hint());
+        }
+    }
+    Ok(outcome)
+}
+
+/// The answers of one batch.
+fn print(output: &mut Output, format: Format, executed: &Executed) -> Result<(), Fault> {
+    if let Answers::Labels(labels) = &executed.answers {
+        for label in labels {
+            match format {
+                Format::Jsonl => output.json(&Label { label })?,
+                Format::Text => output.line(label)?,
+            }
+        }
+        return Ok(());
+    }
+    for (at, id) in executed.ids.iter().enumerate() {
+        let row = row(id, &executed.answers, at);
+        match format {
+            Format::Jsonl => output.json(&row)?,
+            Format::Text => output.line(line(&row))?,
+        }
+    }
+    Ok(())
+}
+
+fn row<'a>(id: &'a str, answers: &'a Answers, at: usize) -> Row<'a> {
+    let row = Row { id, ..Row::default() };
+    match answers {
+        Answers::Prompts(prompts) => Row { prompt: Some(&prompts[at]), ..row },
+        Answers::Embeddings { prompts, dim, values } => {
+            let embedding = Some(&values[at * dim..][..*dim]);
+            Row { prompt: Some(&prompts[at]), embedding, ..row }
+        }
+        Answers::Scores(scores) => {
+            Row { scores: Some(ZERO_SHOT.into_iter().zip(scores[at]).collect()), ..row }
+        }
+        Answers::Sizes(sizes) => Row { size: Some(sizes[at]), ..row },
+        Answers::Labels(_) => row,
+    }
+}
+
+/// As text: the id and its prompt, its values, its scores or its size.
+fn line(row: &Row<'_>) -> String {
+    let id = row.id;
+    if let Some(values) = row.embedding {
+        return values.iter().fold(id.to_owned(), |line, value| line + &format!("\t{value}"));
+    }
+    if let Some(scores) = &row.scores {
+        let said: Vec<String> = scores.iter().map(|(l, score)| format!("{l} {score:.4}")).collect();
+        return format!("{id}: {}", said.join(", "));
+    }
+    match row.size {
+        Some((width, height)) => format!("{id}: {width} x {height}"),
+        None => format!("{id}: {}", row.prompt.unwrap_or_default()),
+    }
+}

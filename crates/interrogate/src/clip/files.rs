@@ -1,0 +1,126 @@
+//! Which files a checkpoint is made of, and where they stand.
+
+use std::path::{Path, PathBuf};
+
+use super::openai::vocabulary;
+use super::tokenizer;
+use crate::{Error, Result, weights};
+
+/// Weights in one file, by the names that are looked for, the first that is
+/// there.
+const ONE: [&str; 3] = ["pytorch_model.bin", "open_clip_model.safetensors", OPEN_CLIP_BIN];
+const OPEN_CLIP_BIN: &str = "open_clip_pytorch_model.bin";
+
+/// A checkpoint's weights, and the folder of what else belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    pub(super) weights: Weights,
+    folder: PathBuf,
+}
+
+/// Where the weights stand.
+#[derive(Clone, Debug)]
+pub(super) enum Weights {
+    One(PathBuf),
+    Sharded(PathBuf),
+}
+
+impl Weights {
+    pub(super) fn open(&self) -> Result<weights::Weights> {
+        match self {
+            Weights::One(path) => weights::Weights::open(path),
+            Weights::Sharded(index) => weights::Weights::open_sharded(index),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Weights::One(path) | Weights::Sharded(path) => path,
+        }
+    }
+}
+
+impl Files {
+    /// The files that `path` stands for: a file of weights and what is beside it,
+    /// or a folder.
+    pub(super) fn find(path: &Path) -> Result<Self> {
+        if path.is_file() {
+            let folder = path.parent().unwrap_or(path).to_owned();
+            return Ok(Files { weights: Weights::One(path.to_owned()), folder });
+        }
+        let archives = archives(path)?; // says why where it is no folder
+        let missing = match named(path, "model.safetensors") {
+            Ok(weights) => {
+                return Ok(Files { weights: Weights::One(weights), folder: path.to_owned() });
+            }
+            Err(missing) => missing,
+        };
+        let sharded = named(path, "model.safetensors.index.json").map(Weights::Sharded);
+        let one = || ONE.iter().find_map(|name| named(path, name).ok()).map(Weights::One);
+        let only = || match &archives[..] {
+            [only] => Some(Weights::One(only.clone())),
+            _ => None,
+        };
+        let weights = sharded.ok().or_else(one).or_else(only).ok_or(missing)?;
+        Ok(Files { weights, folder: path.to_owned() })
+    }
+
+    /// The file `name`.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`].
+    pub(super) fn named(&self, name: &'static str) -> Result<PathBuf> {
+        named(&self.folder, name)
+    }
+
+    /// The tokenizer, as transformers keeps one.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`].
+    pub(super) fn tokenizer(&self) -> Result<tokenizer::Files> {
+        match self.named("tokenizer.json") {
+            Ok(path) => Ok(tokenizer::Files::Whole(path)),
+            Err(missing) => match (self.named("vocab.json"), self.named("merges.txt")) {
+                (Ok(vocab), Ok(merges)) => Ok(tokenizer::Files::Parts(vocab, merges)),
+                (Ok(_), Err(half)) | (Err(half), Ok(_)) => Err(half),
+                _ => Err(missing),
+            },
+        }
+    }
+
+    /// The tokenizer of `vocab` tokens that stands beside weights in OpenAI's
+    /// layout, or OpenAI's own.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`] where half of one is there,
+    /// [`Error::TokenizerMissing`] where it is of another vocabulary.
+    pub(super) fn shared_tokenizer(&self, vocab: usize) -> Result<tokenizer::Files> {
+        let half = ["vocab.json", "merges.txt"].into_iter().any(|name| self.named(name).is_ok());
+        match (self.tokenizer(), self.named(vocabulary::FILE)) {
+            (Ok(files), _) => Ok(files),
+            (Err(missing), _) if half => Err(missing),
+            (_, Ok(packed)) => Ok(tokenizer::Files::Packed(packed)),
+            _ if vocab == vocabulary::TOKENS => Ok(tokenizer::Files::Embedded),
+            _ => Err(Error::TokenizerMissing { path: self.weights.path().to_owned(), vocab }),
+        }
+    }
+}
+
+/// The file `name` in `folder`.
+fn named(folder: &Path, name: &'static str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Error::FileMissing { folder: folder.to_owned(), name }),
+    }
+}
+
+/// The archives in `folder` that are called as OpenAI's, sorted.
+fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("open", folder))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "pt")).collect();
+    paths.sort();
+    Ok(paths)
+}

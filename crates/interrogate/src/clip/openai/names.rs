@@ -1,0 +1,137 @@
+//! OpenAI's names of the weights, as views under those of transformers.
+//!
+//! The pairs are those of transformers' own conversion
+//! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
+
+use crate::weights::{View, Weights};
+
+/// What OpenAI's archives say beside the weights: whole numbers without
+/// dimensions.
+pub(super) const MARKS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
+
+/// Whether the weights carry OpenAI's marks.
+pub(super) fn is_openai(weights: &Weights) -> bool {
+    MARKS.iter().all(|mark| weights.contains(mark))
+}
+
+/// Whether checkpoints carry a weight of this name beside the architecture's:
+/// the training temperature, the marks, and the causal mask.
+pub(in crate::clip) fn extra(name: &str) -> bool {
+    MARKS.contains(&name) || matches!(name, "logit_scale" | "attn_mask")
+}
+
+/// The weights under the names of transformers. A name that is none of the
+/// architecture's stays as it is, and the check of the names will tell it.
+pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
+    let first = |name| weights.shape(name).and_then(|shape| shape.first()).copied();
+    weights.names().flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
+}
+
+/// The weights that `name`, of `rows` rows, is; none where it is not of the
+/// architecture.
+fn view(name: &str, rows: usize) -> Vec<(String, View)> {
+    let (tower, rest) = match name.strip_prefix("visual.") {
+        Some(rest) => ("vision_model", rest),
+        None => ("text_model", name),
+    };
+    if let Some(rest) = rest.strip_prefix("transformer.resblocks.") {
+        return block(name, tower, rest, rows).unwrap_or_default();
+    }
+    let plain = |to: String| (to, View::of(name));
+    let turned = |to: &str| (to.to_owned(), View { transposed: true, ..View::of(name) });
+    let norm = |to: &str, end: &str| plain(format!("{tower}.{to}.{end}"));
+    let seen = match (tower, rest) {
+        ("text_model", "token_embedding.weight") => {
+            plain("text_model.embeddings.token_embedding.weight".into())
+        }
+        (_, "positional_embedding") => {
+            plain(format!("{tower}.embeddings.position_embedding.weight"))
+        }
+        ("text_model", "text_projection") => turned("text_projection.weight"),
+        ("vision_model", "proj") => turned("visual_projection.weight"),
+        ("vision_model", "class_embedding") => {
+            plain("vision_model.embeddings.class_embedding".into())
+        }
+        ("vision_model", "conv1.weight") => {
+            plain("vision_model.embeddings.patch_embedding.weight".into())
+        }
+        (_, rest) => match rest.split_once('.') {
+            Some(("ln_final", end)) if tower == "text_model" => norm("final_layer_norm", end),
+            Some(("ln_pre", end)) if tower == "vision_model" => norm("pre_layrnorm", end),
+            Some(("ln_post", end)) if tower == "vision_model" => norm("post_layernorm", end),
+            _ => return Vec::new(),
+        },
+    };
+    vec![seen]
+}
+
+/// The same for what stands behind `transformer.resblocks.`.
+fn block(name: &str, tower: &str, rest: &str, rows: usize) -> Option<Vec<(String, View)>> {
+    let (number, part) = rest.split_once('.')?;
+    let to = |part: &str| format!("{tower}.encoder.layers.{number}.{part}");
+    if let Some(end) = part.strip_prefix("attn.in_proj_") {
+        // Queries, keys and values stand one below the other
+        // (torch.nn.MultiheadAttention).
+        let third = (rows.is_multiple_of(3)).then_some(rows / 3)?;
+        let one = |(n, proj): (usize, &str)| {
+            let view = View { rows: Some(n * third..(n + 1) * third), ..View::of(name) };
+            (to(&format!("self_attn.{proj}_proj.{end}")), view)
+        };
+        return Some(["q", "k", "v"].into_iter().enumerate().map(one).collect());
+    }
+    let (owner, end) = part.rsplit_once('.')?;
+    let owner = match owner {
+        "attn.out_proj" => "self_attn.out_proj",
+        "ln_1" => "layer_norm1",
+        "ln_2" => "layer_norm2",
+        "mlp.c_fc" => "mlp.fc1",
+        "mlp.c_proj" => "mlp.fc2",
+        _ => return None,
+    };
+    Some(vec![(to(&format!("{owner}.{end}")), View::of(name))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(name: &str, rows: usize) -> Vec<String> {
+        view(name, rows).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn stacked_projections_are_three_slices() {
+        let seen = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12);
+        let rows: Vec<_> = seen.iter().map(|(_, view)| view.rows.clone()).collect();
+        assert_eq!(rows, [Some(0..4), Some(4..8), Some(8..12)]);
+        assert_eq!(seen[1].0, "vision_model.encoder.layers.11.self_attn.k_proj.bias");
+        assert!(names("transformer.resblocks.0.attn.in_proj_weight", 10).is_empty());
+    }
+
+    #[test]
+    fn projections_are_turned_and_nothing_else_is() {
+        for (name, to, turned) in [
+            ("text_projection", "text_projection.weight", true),
+            ("visual.proj", "visual_projection.weight", true),
+            ("positional_embedding", "text_model.embeddings.position_embedding.weight", false),
+            ("visual.ln_pre.bias", "vision_model.pre_layrnorm.bias", false),
+            (
+                "transformer.resblocks.3.mlp.c_proj.weight",
+                "text_model.encoder.layers.3.mlp.fc2.weight",
+                false,
+            ),
+        ] {
+            let seen = view(name, 6);
+            assert_eq!((seen[0].0.as_str(), seen[0].1.transposed), (to, turned));
+            assert_eq!(seen[0].1.source, name);
+        }
+    }
+
+    #[test]
+    fn other_names_stay() {
+        for name in ["logit_scale", "visual.attnpool.k_proj.weight", "visual.trunk.norm.bias"] {
+            assert!(names(name, 3).is_empty(), "{name}");
+        }
+        assert!(extra("input_resolution") && !extra("visual.ln_pre.bias"));
+    }
+}

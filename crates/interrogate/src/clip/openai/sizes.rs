@@ -1,0 +1,98 @@
+//! The sizes of a model as the shapes of its weights tell them.
+//!
+//! OpenAI's rule (clip/model.py, `build_model`): heads of 64 values, a square of
+//! patches; what no shape tells has OpenAI's value.
+
+use crate::clip::config::{Config, TextConfig, VisionConfig};
+use crate::weights::Weights;
+use crate::{Error, Result};
+
+/// Values of a head, where nothing says otherwise.
+pub(super) const HEAD_WIDTH: usize = 64;
+
+/// The sizes that the weights have.
+///
+/// # Errors
+/// [`Error::Mismatch`] where they are of another architecture than a vision
+/// transformer beside a text one, or where OpenAI's marks say otherwise.
+pub(super) fn of(weights: &Weights) -> Result<Config> {
+    let shapes = Shapes(weights);
+    let [width, channels, patch, _] = shapes.of("visual.conv1.weight")?;
+    shapes.of::<1>("visual.class_embedding")?;
+    let [positions, _] = shapes.of("visual.positional_embedding")?;
+    let grid = positions.saturating_sub(1).isqrt();
+    if positions == 0 || grid * grid != positions - 1 {
+        let found = format!("{positions} for visual.positional_embedding");
+        let expected = "a square of patches and one more";
+        return Err(Error::mismatch(weights.path(), "positions", expected, found));
+    }
+    let [vocab_size, text_width] = shapes.of("token_embedding.weight")?;
+    let [context_length, _] = shapes.of("positional_embedding")?;
+    let [_, projection_dim] = shapes.of("text_projection")?;
+    let config = Config {
+        projection_dim,
+        text: TextConfig {
+            vocab_size,
+            hidden_size: text_width,
+            intermediate_size: shapes.inner("")?,
+            num_hidden_layers: shapes.layers(""),
+            num_attention_heads: text_width / HEAD_WIDTH,
+            max_position_embeddings: context_length,
+            ..TextConfig::default()
+        },
+        vision: VisionConfig {
+            hidden_size: width,
+            intermediate_size: shapes.inner("visual.")?,
+            num_hidden_layers: shapes.layers("visual."),
+            num_attention_heads: width / HEAD_WIDTH,
+            num_channels: channels,
+            image_size: grid.saturating_mul(patch),
+            patch_size: patch,
+            ..VisionConfig::default()
+        },
+    };
+    let told = [config.vision.image_size, context_length, vocab_size];
+    for (mark, expected) in super::names::MARKS.into_iter().zip(told) {
+        if let Some(found) = shapes.mark(mark)?
+            && usize::try_from(found) != Ok(expected)
+        {
+            let expected = format!("{mark} {expected}, as the shapes say");
+            return Err(Error::mismatch(weights.path(), "sizes", expected, found));
+        }
+    }
+    Ok(config)
+}
+
+struct Shapes<'a>(&'a Weights);
+
+impl Shapes<'_> {
+    /// The shape of a weight that every such model has.
+    fn of<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
+        let expected = || format!("a vision transformer's {name} of {N} dimensions");
+        let refuse = |found| Err(Error::mismatch(self.0.path(), "architecture", expected(), found));
+        match self.0.shape(name) {
+            Some(shape) => match shape.try_into() {
+                Ok(shape) => Ok(shape),
+                Err(_) => refuse(format!("{shape:?}")),
+            },
+            None => refuse("none".to_owned()),
+        }
+    }
+
+    /// The width of a tower's inner layers.
+    fn inner(&self, tower: &str) -> Result<usize> {
+        let name = format!("{tower}transformer.resblocks.0.mlp.c_fc.weight");
+        self.of::<2>(&name).map(|[inner, _]| inner)
+    }
+
+    /// How many layers a tower has: one more than the highest number.
+    fn layers(&self, tower: &str) -> usize {
+        let prefix = format!("{tower}transformer.resblocks.");
+        let number = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse().ok();
+        self.0.names().filter_map(number).max().map_or(0, |last: usize| last.saturating_add(1))
+    }
+
+    fn mark(&self, name: &str) -> Result<Option<i64>> {
+        if self.0.contains(name) { self.0.whole(name) } else { Ok(None) }
+    }
+}

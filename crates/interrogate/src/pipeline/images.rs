@@ -1,0 +1,67 @@
+//! Which images a run looks at, and what they are called.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The endings of image files.
+const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// The images in the folder `images` of `data`, sorted by path.
+///
+/// # Errors
+/// [`Error::Io`] where there is no such folder, [`Error::Mismatch`] where it
+/// holds no image, [`Error::StemTwice`] where two have one name.
+pub fn images(data: &Path) -> Result<Vec<PathBuf>> {
+    let folder = data.join("images");
+    let entries = std::fs::read_dir(&folder).map_err(Error::io("open", &folder))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::io("read", &folder))?.path();
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::mismatch(&folder, "images", "at least one", "none"));
+    }
+    found.sort();
+    stems(&found)?;
+    Ok(found)
+}
+
+/// The names of `paths` without folder and ending, in order.
+///
+/// # Errors
+/// [`Error::StemTwice`] where two have one name: their rows could not be told
+/// apart.
+pub fn stems(paths: &[impl AsRef<Path>]) -> Result<Vec<String>> {
+    let mut seen: HashMap<String, &Path> = HashMap::with_capacity(paths.len());
+    let mut stems = Vec::with_capacity(paths.len());
+    for path in paths.iter().map(AsRef::as_ref) {
+        let stem = stem(path);
+        if let Some(first) = seen.insert(stem.clone(), path) {
+            let (first, second) = (first.to_owned(), path.to_owned());
+            return Err(Error::StemTwice { stem, first, second });
+        }
+        stems.push(stem);
+    }
+    Ok(stems)
+}
+
+/// A file's name without folder and ending; bytes that are not UTF-8 become
+/// U+FFFD.
+pub(super) fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The labels of the dictionary `mediums.txt` in `dicts`, stripped, blank lines
+/// left out.
+pub(super) fn mediums(dicts: &Path) -> Result<Vec<String>> {
+    let path = dicts.join("mediums.txt");
+    let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}

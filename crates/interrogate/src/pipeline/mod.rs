@@ -1,0 +1,143 @@
+//! The pipeline that this project was asked for: a folder of images and a
+//! configuration file in, captions, prompts or their embeddings out.
+//!
+//! Owns the seven tasks by their names ([`Task`]), the configuration file
+//! ([`Config`]), and what each task runs over a batch of images ([`Pipeline`]).
+//! The models, the ranking and the prompt's form are other rooms'; the index is
+//! whoever calls's to build.
+
+mod answers;
+mod config;
+mod images;
+mod open;
+mod task;
+#[cfg(test)]
+mod tests;
+mod zero_shot;
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+pub use answers::{Answers, Executed};
+pub use config::{Config, KEYS, Overrides};
+pub use images::{images, stems};
+pub use task::Task;
+pub use zero_shot::{SCALE, ZERO_SHOT};
+
+use crate::caption::{self, Captioner, Generation};
+use crate::encoder::TextEncoder;
+use crate::picture::Picture;
+use crate::prompt::{Prompt, Recipe, Template};
+use crate::{Error, Interrogator, Result};
+use zero_shot::ZeroShot;
+
+/// What a run may be asked for beside the configuration file.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Flavors of a prompt.
+    pub max_flavors: usize,
+    /// How captions are searched for.
+    pub generation: Generation,
+    /// How the captioner's weights are kept.
+    pub precision: caption::Precision,
+    /// The form of a prompt.
+    pub template: Template,
+}
+
+/// A task with the models that it needs, open.
+pub struct Pipeline {
+    task: Task,
+    generation: Generation,
+    captioner: Option<Box<dyn Captioner>>,
+    prompts: Option<Prompts>,
+    sentences: Option<Box<dyn TextEncoder>>,
+    zero_shot: Option<ZeroShot>,
+    dicts: PathBuf,
+    notice: Option<&'static str>,
+}
+
+/// Ranking, and what a prompt is made of.
+struct Prompts {
+    interrogator: Interrogator,
+    recipe: Recipe,
+    template: Template,
+}
+
+impl Pipeline {
+    /// What whoever uses its model should know of it, in a sentence.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.notice
+    }
+
+    /// The task's answers for the images of one batch, in their order; one that
+    /// cannot be decoded is in [`Executed::failed`] and the others go on. All
+    /// decoded images of the batch are in memory together. The task
+    /// [`Task::TestDict`] looks at no image: its answer is the same for any.
+    ///
+    /// # Errors
+    /// What the models say, which stops the run.
+    pub fn batch(&self, paths: &[PathBuf]) -> Result<Executed> {
+        if self.task == Task::TestDict {
+            return Ok(Executed::of(Answers::Labels(images::mediums(&self.dicts)?)));
+        }
+        let decoded: Vec<_> = paths.par_iter().map(|path| Picture::open(path)).collect();
+        let (mut pictures, mut ids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, decoded) in paths.iter().zip(decoded) {
+            match decoded {
+                Ok(picture) => {
+                    pictures.push(picture);
+                    ids.push(images::stem(path));
+                }
+                Err(error) => failed.push((path.clone(), error)),
+            }
+        }
+        Ok(Executed { ids, answers: self.answers(&pictures)?, failed })
+    }
+
+    fn answers(&self, pictures: &[Picture]) -> Result<Answers> {
+        match self.task {
+            Task::TestDict => Ok(Answers::Labels(Vec::new())),
+            Task::TestData => {
+                Ok(Answers::Sizes(pictures.iter().map(|p| (p.width(), p.height())).collect()))
+            }
+            Task::ClipModel => match &self.zero_shot {
+                Some(zero_shot) => Ok(Answers::Scores(zero_shot.probabilities(pictures)?)),
+                None => Err(self.lacks("CLIP")),
+            },
+            Task::Blip2 => Ok(Answers::Prompts(self.captions(pictures)?)),
+            Task::Blip2Embedding => self.embedded(self.captions(pictures)?),
+            Task::ClipInterrogator => Ok(Answers::Prompts(self.prompts(pictures)?)),
+            Task::ClipInterrogatorEmbedding => self.embedded(self.prompts(pictures)?),
+        }
+    }
+
+    fn captions(&self, pictures: &[Picture]) -> Result<Vec<String>> {
+        let captioner = self.captioner.as_ref().ok_or_else(|| self.lacks("a captioner"))?;
+        let captions = captioner.caption(pictures, &self.generation)?;
+        Ok(captions.into_iter().map(|caption| caption.text).collect())
+    }
+
+    fn prompts(&self, pictures: &[Picture]) -> Result<Vec<String>> {
+        let captions = self.captions(pictures)?;
+        let captions: Vec<_> = captions.iter().map(|text| Some(text.as_str())).collect();
+        let Prompts { interrogator, recipe, template } =
+            self.prompts.as_ref().ok_or_else(|| self.lacks("an index"))?;
+        let features = interrogator.features(pictures)?;
+        let prompts = interrogator.prompts(&features, &captions, recipe)?;
+        let render = |prompt: &Prompt<'_>| template.render(prompt, recipe.min_score);
+        Ok(prompts.iter().map(render).collect())
+    }
+
+    fn embedded(&self, prompts: Vec<String>) -> Result<Answers> {
+        let sentences = self.sentences.as_ref().ok_or_else(|| self.lacks("a sentence encoder"))?;
+        let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+        let values = sentences.encode(&texts)?.as_slice().to_vec();
+        Ok(Answers::Embeddings { prompts, dim: sentences.dim(), values })
+    }
+
+    /// Cannot be: `open` brings what the task needs.
+    fn lacks(&self, part: &'static str) -> Error {
+        Error::TaskPart { task: self.task.name(), part }
+    }
+}

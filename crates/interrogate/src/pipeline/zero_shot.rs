@@ -1,0 +1,65 @@
+//! The smallest use of CLIP: which of three labels an image is.
+
+use crate::Result;
+use crate::encoder::{Embeddings, ImageEncoder};
+use crate::models::Model;
+use crate::picture::Picture;
+
+/// The labels of the task `clip_model`, as CLIP's README asks for them
+/// (openai/CLIP, README.md, "Usage").
+pub const ZERO_SHOT: [&str; 3] = ["a diagram", "a dog", "a cat"];
+
+/// What a cosine is multiplied by before the softmax: the trained temperature of
+/// OpenAI's models.
+pub const SCALE: f64 = 100.0;
+
+/// The image tower, and the labels' rows.
+pub(super) struct ZeroShot {
+    tower: Box<dyn ImageEncoder>,
+    labels: Embeddings,
+}
+
+impl ZeroShot {
+    pub(super) fn new(model: &Model) -> Result<Self> {
+        let labels = model.text_encoder()?.encode(&ZERO_SHOT)?;
+        Ok(ZeroShot { tower: model.image_encoder()?, labels })
+    }
+
+    /// The softmax of [`SCALE`] times the cosines, an image a row.
+    pub(super) fn probabilities(
+        &self,
+        pictures: &[Picture],
+    ) -> Result<Vec<[f32; ZERO_SHOT.len()]>> {
+        let features = self.tower.encode(pictures)?;
+        Ok(features.iter().map(|row| softmax(row.as_slice(), &self.labels)).collect())
+    }
+}
+
+fn softmax(row: &[f32], labels: &Embeddings) -> [f32; ZERO_SHOT.len()] {
+    let mut scores = [0.0; ZERO_SHOT.len()];
+    for (score, label) in scores.iter_mut().zip(labels.rows()) {
+        let products = row.iter().zip(label).map(|(&a, &b)| f64::from(a) * f64::from(b));
+        *score = SCALE * products.sum::<f64>();
+    }
+    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights = scores.map(|score| (score - highest).exp());
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| (weight / sum) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By numpy: exp(100 c - max) / sum for the cosines 0.25, 0.24, 0.2.
+    #[test]
+    fn probabilities_are_the_softmax_of_a_hundred_cosines() {
+        let row = |cosine: f64| [cosine as f32, (1.0 - cosine * cosine).sqrt() as f32];
+        let labels = [row(0.25), row(0.24), row(0.2)].concat();
+        let labels = Embeddings::new(2, labels).unwrap();
+        let found = softmax(&[1.0, 0.0], &labels);
+        for (found, expected) in found.into_iter().zip([0.727_475, 0.267_623, 0.004_902]) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Which sentence encoder a name stands for.
+
+use super::MiniLm;
+use crate::models::{ModelSource, Options, Progress, hub};
+use crate::nn::Compute;
+use crate::{Error, Result};
+
+/// The name of the encoder that the starter is built on, in f32, and the
+/// repository that has it.
+const ALIAS: (&str, &str) = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2");
+
+impl MiniLm {
+    /// The encoder that `name` stands for: a folder, a hub id, `all-MiniLM-L6-v2`
+    /// on the hub, or `starter`, the same in f16 as it is compiled in (feature
+    /// `starter`). `progress` hears of what is fetched.
+    ///
+    /// # Errors
+    /// [`Error::ModelUnknown`] for what can be none of them,
+    /// [`Error::StarterLeftOut`], those of [`hub::fetch_sentences`] and of
+    /// [`MiniLm::open`].
+    pub fn named(
+        name: &str,
+        compute: &Compute,
+        options: &Options,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self> {
+        let name = if name == ALIAS.0 { ALIAS.1 } else { name };
+        match name.parse()? {
+            ModelSource::Starter => starter(compute),
+            ModelSource::Folder(folder) => Self::open_with(&folder, compute),
+            ModelSource::Hub { repo, revision } => {
+                let revision = revision.as_deref();
+                let folder = hub::fetch_sentences(&repo, revision, options, progress)?;
+                Self::open_with(&folder, compute)
+            }
+            ModelSource::File(_) => Err(Error::ModelUnknown { name: name.to_owned() }),
+        }
+    }
+}
+
+#[cfg(feature = "starter")]
+fn starter(compute: &Compute) -> Result<MiniLm> {
+    crate::starter::sentences(compute)
+}
+
+#[cfg(not(feature = "starter"))]
+fn starter(_: &Compute) -> Result<MiniLm> {
+    Err(Error::StarterLeftOut)
+}

@@ -1,0 +1,101 @@
+//! The zip around an archive: which entries there are, and where they lie.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::ops::Range;
+use std::path::Path;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::{Error, Result};
+
+/// The entries of an archive, by name without the folder that holds them all.
+pub(super) struct Entries<'a> {
+    pub(super) path: &'a Path,
+    file: &'a [u8],
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One entry.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Its bytes in the file, within it.
+    pub(super) range: Range<usize>,
+    pub(super) crc32: u32,
+    /// Whether they stand there as they are.
+    stored: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// Reads the central directory and the header of each entry.
+    pub(super) fn read(path: &'a Path, file: &'a [u8]) -> Result<Self> {
+        let broken = |e| Error::mismatch(path, "archive", "a whole zip file", e);
+        let mut archive = ZipArchive::new(Cursor::new(file)).map_err(broken)?;
+        let mut entries = BTreeMap::new();
+        for number in 0..archive.len() {
+            let entry = archive.by_index_raw(number).map_err(broken)?;
+            let name = entry.name().map_err(broken)?.into_owned();
+            // The library found the data by the entry's own header.
+            let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
+            let length = usize::try_from(entry.compressed_size()).ok();
+            let range = start.zip(length).and_then(|(start, length)| {
+                let range = start..start.checked_add(length)?;
+                (range.end <= file.len()).then_some(range)
+            });
+            let Some(range) = range else {
+                return Err(Error::mismatch(path, "archive", "entries within the file", name));
+            };
+            let stored = entry.compression() == CompressionMethod::Stored && !entry.encrypted();
+            entries.insert(name, Entry { range, crc32: entry.crc32(), stored });
+        }
+        Ok(Entries { path, file, entries: rooted(path, entries)? })
+    }
+
+    /// The entry `name`, where there is one.
+    pub(super) fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// The entry `name`, stored as it is.
+    pub(super) fn stored(&self, name: &str) -> Result<&Entry> {
+        let refuse = |found: &str| {
+            Err(Error::mismatch(self.path, "entry", format!("{name}, stored as it is"), found))
+        };
+        match self.find(name) {
+            None => refuse("none"),
+            Some(entry) if !entry.stored => refuse("it compressed or encrypted"),
+            Some(entry) => Ok(entry),
+        }
+    }
+
+    /// The bytes of an entry; those of no file's length where it was changed
+    /// since.
+    pub(super) fn bytes(&self, entry: &Entry) -> &'a [u8] {
+        self.file.get(entry.range.clone()).unwrap_or_default()
+    }
+
+    /// The bytes of the entry `name`, stored, its checksum compared.
+    pub(super) fn read_whole(&self, name: &str) -> Result<&'a [u8]> {
+        let entry = self.stored(name)?;
+        let bytes = self.bytes(entry);
+        let found = crc32fast::hash(bytes);
+        if found != entry.crc32 {
+            let expected = format!("{:08x} for {name}", entry.crc32);
+            return Err(Error::mismatch(self.path, "crc-32", expected, format!("{found:08x}")));
+        }
+        Ok(bytes)
+    }
+}
+
+/// The entries of the one folder that holds a data.pkl.
+fn rooted(path: &Path, entries: BTreeMap<String, Entry>) -> Result<BTreeMap<String, Entry>> {
+    let mut roots = entries.keys().filter_map(|name| name.strip_suffix("/data.pkl"));
+    let (root, more) = (roots.next(), roots.next());
+    let Some(root) = root.filter(|_| more.is_none()).map(|root| format!("{root}/")) else {
+        let found = if more.is_some() { "several" } else { "none" };
+        return Err(Error::mismatch(path, "archive", "one folder with a data.pkl", found));
+    };
+    let inside = entries.into_iter();
+    let inside = inside.filter_map(|(name, entry)| Some((name.strip_prefix(&root)?.into(), entry)));
+    Ok(inside.collect())
+}

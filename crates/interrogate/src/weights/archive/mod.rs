@@ -1,0 +1,66 @@
+//! The archives that PyTorch writes: `torch.save`, and TorchScript as OpenAI's
+//! CLIP came.
+//!
+//! Both are zip files whose entries are stored as they are: `{root}/data.pkl`, a
+//! pickle, names the tensors, `{root}/data/{key}` hold their values. Owns finding
+//! the tensors and where they lie; nothing is unpacked. No code of an archive
+//! runs: of the pickle a closed set of values is built ([`pickle`]), and what
+//! TorchScript keeps under `code/` is never looked at.
+//!
+//! Sources of the format: torch/csrc/jit/serialization/pickler.cpp,
+//! torch/serialization.py and torch/_utils.py of PyTorch 2.
+
+mod entries;
+mod input;
+mod names;
+mod opcode;
+mod pickle;
+mod tensors;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::stored::Stored;
+use crate::{Error, Result};
+use entries::Entries;
+use pickle::Pickle;
+
+/// How a pickle of protocol 2 begins that is no archive: what `torch.save` wrote
+/// before PyTorch 1.6.
+pub(super) const OLD_PICKLE: &[u8] = &[0x80, 0x02];
+
+/// Bytes of a data.pkl at most. OpenAI's have below 300,000; the limit bounds
+/// the memory that a pickle can ask for.
+const MAX_PICKLE: usize = 4 << 20;
+
+/// Whether `bytes` begin as an archive does.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// The tensors of the archive `bytes`, by name, where they lie in it: those of a
+/// state dict by its keys, those of a module by the attributes that lead to them,
+/// joined by dots. Reads the central directory, a header an entry, and data.pkl.
+///
+/// # Errors
+/// [`Error::Mismatch`] where the archive is not whole or a tensor reaches out of
+/// its entry, [`Error::Pickle`] where data.pkl holds anything but values.
+pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+    let entries = Entries::read(path, bytes)?;
+    let pickle = entries.read_whole("data.pkl")?;
+    if pickle.len() > MAX_PICKLE {
+        let expected = format!("at most {MAX_PICKLE} bytes");
+        return Err(Error::mismatch(path, "data.pkl", expected, pickle.len()));
+    }
+    if let Some(order) = entries.find("byteorder")
+        && entries.bytes(order) != b"little"
+    {
+        return Err(Error::mismatch(path, "byteorder", "little", "another"));
+    }
+    let (values, root) = Pickle::new(path, pickle).read()?;
+    let named = names::walk(path, &values, root)?;
+    named.into_iter().map(|(name, tensor)| tensors::place(&entries, name, tensor)).collect()
+}

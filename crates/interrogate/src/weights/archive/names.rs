@@ -1,0 +1,90 @@
+//! From a pickle's values to tensors by name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::value::{Id, Tensor, Value};
+use crate::{Error, Result};
+
+/// How deep attributes may lead: CLIP's to six.
+const MAX_DEPTH: usize = 32;
+
+/// Steps of a walk at most. Values may be shared, so that a small pickle can
+/// name one tensor in as many ways as it likes.
+const MAX_STEPS: usize = 1 << 20;
+
+/// All tensors below `root`: the keys of dicts and the attributes of modules that
+/// lead to them, joined by dots. Of a checkpoint that holds more than a state
+/// dict, its `state_dict` alone, without the `module.` that training on several
+/// processors puts before every key (open_clip, factory.py, `load_state_dict`).
+pub(super) fn walk<'a>(
+    path: &Path,
+    values: &[Value<'a>],
+    root: Id,
+) -> Result<BTreeMap<String, Tensor<'a>>> {
+    let mut walk = Walk { path, values, named: BTreeMap::new(), steps: 0 };
+    let root = walk.attribute(root, "state_dict").unwrap_or(root);
+    walk.below(root, "", 0)?;
+    let named = walk.named;
+    if named.is_empty() {
+        return Err(Error::mismatch(path, "data.pkl", "tensors by name", "none"));
+    }
+    if !named.keys().all(|name| name.starts_with("module.")) {
+        return Ok(named);
+    }
+    let shorter = |(name, tensor): (String, _)| (name["module.".len()..].to_owned(), tensor);
+    Ok(named.into_iter().map(shorter).collect())
+}
+
+struct Walk<'w, 'a> {
+    path: &'w Path,
+    values: &'w [Value<'a>],
+    named: BTreeMap<String, Tensor<'a>>,
+    steps: usize,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn value(&self, id: Id) -> Option<&Value<'a>> {
+        self.values.get(id as usize)
+    }
+
+    /// Keys and values of a dict, or of a module's attributes.
+    fn pairs(&self, id: Id) -> &[(Id, Id)] {
+        match self.value(id) {
+            Some(Value::Dict(pairs)) => pairs,
+            Some(Value::Module(Some(attributes))) => match self.value(*attributes) {
+                Some(Value::Dict(pairs)) => pairs,
+                _ => &[],
+            },
+            _ => &[],
+        }
+    }
+
+    fn attribute(&self, id: Id, name: &str) -> Option<Id> {
+        let found = |key| matches!(self.value(key), Some(&Value::Text(text)) if text == name);
+        self.pairs(id).iter().find(|(key, _)| found(*key)).map(|&(_, value)| value)
+    }
+
+    fn below(&mut self, id: Id, name: &str, depth: usize) -> Result<()> {
+        self.steps += 1;
+        if depth > MAX_DEPTH || self.steps > MAX_STEPS {
+            let expected = format!("names {MAX_DEPTH} deep at most, {MAX_STEPS} in all");
+            return Err(Error::mismatch(self.path, "data.pkl", expected, "more"));
+        }
+        if let Some(Value::Tensor(tensor)) = self.value(id) {
+            let tensor = Tensor::clone(tensor);
+            if self.named.insert(name.to_owned(), tensor).is_some() {
+                return Err(Error::mismatch(self.path, "data.pkl", "each name once", name));
+            }
+            return Ok(());
+        }
+        for at in 0..self.pairs(id).len() {
+            let (key, value) = self.pairs(id)[at];
+            if let Some(&Value::Text(key)) = self.value(key) {
+                let name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+                self.below(value, &name, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Where a tensor lies, held against its entry.
+
+use super::super::stored::{Stored, Sum};
+use super::entries::Entries;
+use super::value::{Storage, Tensor};
+use crate::{Error, Result};
+
+/// The place of `tensor` in the file. Every value that its sizes and strides can
+/// reach lies in its storage, and there are no more values than the storage has,
+/// so that what is taken of it is never larger than the file.
+pub(super) fn place(
+    entries: &Entries<'_>,
+    name: String,
+    tensor: Tensor<'_>,
+) -> Result<(String, Stored)> {
+    let Tensor { storage: Storage { key, dtype, len }, offset, shape, strides } = tensor;
+    let entry = entries.stored(&format!("data/{key}"))?;
+    let width = dtype.bitsize() / 8;
+    let bytes = entry.range.len();
+    if len.checked_mul(width) != Some(bytes) {
+        let expected = format!("{len} values of {width} bytes for {name}");
+        return Err(Error::mismatch(entries.path, "storage", expected, format!("{bytes} bytes")));
+    }
+    let Some(values) = reach(offset, &shape, &strides).filter(|values| values.end <= len) else {
+        let expected = format!("sizes and strides within {len} values for {name}");
+        let found = format!("{shape:?} by {strides:?} from {offset}");
+        return Err(Error::mismatch(entries.path, "tensor", expected, found));
+    };
+    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    if count.is_none_or(|count| count > len) {
+        let expected = format!("at most {len} values for {name}");
+        return Err(Error::mismatch(entries.path, "tensor", expected, format!("{shape:?}")));
+    }
+    let strides = (!is_packed(&shape, &strides)).then_some(strides);
+    // Below the entry's end, which is within the file: no product overflows.
+    let start = entry.range.start;
+    let range = start + values.start * width..start + values.end * width;
+    let sum = Some(Sum { range: entry.range.clone(), crc32: entry.crc32 });
+    Ok((name, Stored { dtype, shape, range, strides, sum }))
+}
+
+/// The values from the first to the last that a tensor reaches; `None` where
+/// that is no number.
+fn reach(offset: usize, shape: &[usize], strides: &[usize]) -> Option<std::ops::Range<usize>> {
+    if shape.contains(&0) {
+        return Some(offset..offset);
+    }
+    let last = shape.iter().zip(strides).try_fold(offset, |last, (&size, &stride)| {
+        last.checked_add((size - 1).checked_mul(stride)?)
+    })?;
+    Some(offset..last.checked_add(1)?)
+}
+
+/// Whether the values, no more than a usize counts, lie row behind row; a
+/// dimension of one has any stride.
+fn is_packed(shape: &[usize], strides: &[usize]) -> bool {
+    let mut next = 1;
+    if shape.contains(&0) {
+        return true;
+    }
+    shape.iter().zip(strides).rev().all(|(&size, &stride)| {
+        let packed = size == 1 || stride == next;
+        next *= size;
+        packed
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_reaches_from_its_offset_to_its_last_value() {
+        assert_eq!(reach(2, &[2, 3], &[3, 1]), Some(2..8));
+        assert_eq!(reach(2, &[2, 3], &[1, 2]), Some(2..8));
+        assert_eq!(reach(5, &[], &[]), Some(5..6));
+        assert_eq!(reach(5, &[0, 9], &[9, 1]), Some(5..5));
+        assert_eq!(reach(1, &[usize::MAX, 2], &[usize::MAX, 1]), None);
+        assert_eq!(reach(usize::MAX, &[1], &[1]), None);
+    }
+
+    #[test]
+    fn only_row_behind_row_is_packed() {
+        assert!(is_packed(&[2, 3], &[3, 1]) && is_packed(&[1, 3], &[99, 1]) && is_packed(&[], &[]));
+        assert!(!is_packed(&[2, 3], &[1, 2]) && !is_packed(&[2, 2], &[3, 1]));
+    }
+}

@@ -1,0 +1,271 @@
+//! Pickles and archives made by hand: what is read, and every refusal.
+
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::*;
+
+/// An archive of these entries, stored.
+fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let plain = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, bytes) in entries {
+        zip.start_file(*name, plain).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn read(bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+    tensors(&PathBuf::from("a.pt"), bytes)
+}
+
+/// A pickle of protocol 2 around `body`.
+fn pickle(body: &[u8]) -> Vec<u8> {
+    [b"\x80\x02", body, b"."].concat()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// A tensor over `data/0` of `len` f32: sizes and strides as they stand.
+fn tensor(len: u8, offset: u8, sizes: &[u8], strides: &[u8]) -> Vec<u8> {
+    let tuple = |values: &[u8]| {
+        let ints: Vec<u8> = values.iter().flat_map(|&value| [b'K', value]).collect();
+        [b"(", &ints[..], b"t"].concat()
+    };
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n(("[..].to_vec(),
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text("0"),
+        text("cpu"),
+        vec![b'K', len, b't', b'Q', b'K', offset],
+        tuple(sizes),
+        tuple(strides),
+        b"\x89ccollections\nOrderedDict\n)RtR".to_vec(),
+    ]
+    .concat()
+}
+
+/// The state dict `{"w": tensor}`.
+fn state(tensor: &[u8]) -> Vec<u8> {
+    pickle(&[b"}(", &text("w")[..], tensor, b"u"].concat())
+}
+
+const SIX: [u8; 24] = [0; 24];
+
+fn archive(pickle: &[u8]) -> Vec<u8> {
+    zipped(&[("m/data.pkl", pickle), ("m/data/0", &SIX), ("m/byteorder", b"little")])
+}
+
+fn said(bytes: &[u8]) -> String {
+    read(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn a_state_dict_names_its_tensors() {
+    let found = read(&archive(&state(&tensor(6, 0, &[2, 3], &[3, 1])))).unwrap();
+    let stored = &found["w"];
+    assert_eq!((&stored.shape[..], stored.range.len()), (&[2, 3][..], 24));
+    assert!(stored.strides.is_none() && stored.sum.is_some());
+    let found = read(&archive(&state(&tensor(6, 1, &[2, 2], &[1, 2])))).unwrap();
+    assert_eq!((found["w"].range.len(), found["w"].strides.as_deref()), (16, Some(&[1, 2][..])));
+}
+
+#[test]
+fn a_module_is_a_bag_of_attributes() {
+    let inner = [b"c__torch__.a.b\nInner\n)\x81}(", &text("w")[..], &tensor(6, 0, &[6], &[1])];
+    let inner = [&inner.concat()[..], &text("training"), b"\x88ub"].concat();
+    let outer = [b"c__torch__\nOuter\n)\x81}(", &text("layer")[..], &inner, b"ub"].concat();
+    let found = read(&archive(&pickle(&outer))).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["layer.w"]);
+}
+
+#[test]
+fn of_a_checkpoint_the_state_dict_counts() {
+    let weights = [b"}(", &text("module.w")[..], &tensor(6, 0, &[6], &[1]), b"u"].concat();
+    let whole = [b"}(", &text("epoch")[..], b"K\x07", &text("state_dict"), &weights, b"u"].concat();
+    let found = read(&archive(&pickle(&whole))).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["w"]);
+}
+
+/// No code runs: a name that is none of tensors and modules is refused where it
+/// stands.
+#[test]
+fn code_is_refused_by_name_and_place() {
+    let call = [b"cposix\nsystem\n", &text("touch /tmp/x")[..], b"\x85R"].concat();
+    let told = "a.pt: data.pkl at byte 2: expected a name of tensors and modules, found ";
+    assert_eq!(said(&archive(&pickle(&call))), format!("{told}posix.system"));
+    for name in ["os\nsystem", "builtins\neval", "torch\nload", "torch._utils\n_rebuild_x"] {
+        let call = [b"c", name.as_bytes(), b"\n)R"].concat();
+        let found = name.replace('\n', ".");
+        assert_eq!(said(&archive(&pickle(&call))), format!("{told}{found}"));
+    }
+    let error = read(&archive(&pickle(&call))).unwrap_err();
+    assert!(error.hint().unwrap().contains("none of its code runs"));
+}
+
+#[test]
+fn opcodes_beyond_tensors_are_refused_by_name_and_place() {
+    let told = "a.pt: data.pkl at byte 3: expected an opcode of tensors and dicts, found ";
+    for (opcode, name) in [
+        (b'i', "the opcode INST"),
+        (b'o', "the opcode OBJ"),
+        (0x93, "the opcode STACK_GLOBAL"),
+        (0x82, "the opcode EXT1"),
+        (b'B', "the opcode BINBYTES"),
+        (0xff, "the byte 0xff"),
+    ] {
+        assert_eq!(said(&archive(&pickle(&[b'N', opcode]))), format!("{told}{name}"));
+    }
+    let four = b"\x80\x04\x95".to_vec();
+    let told = "a.pt: data.pkl at byte 0: expected protocol 2, found protocol 4";
+    assert_eq!(said(&archive(&four)), told);
+}
+
+#[test]
+fn a_broken_program_is_refused_at_its_step() {
+    for (body, told) in [
+        (&b""[..], "byte 2: expected a value, found an empty stack"),
+        (b"(.", "byte 3: expected a value, found an empty stack"),
+        (b"X\xff\xff\xff\x7fabc", "byte 2: expected 2147483647 bytes more, found 4 until the end"),
+        (b"X\x02\0\0\0\xff\xfe", "byte 2: expected text, found bytes that are no UTF-8"),
+        (b"h\x07", "byte 2: expected a value kept before, found none in slot 7"),
+        (b"NR", "byte 3: expected a value, found an empty stack"),
+        (b"N)R", "byte 4: expected a name and a tuple, found something else"),
+        (b"t", "byte 2: expected values, found too few on the stack"),
+        (b"\x86", "byte 2: expected values, found too few on the stack"),
+        (b"N(\x85", "byte 4: expected values, found too few on the stack"),
+        (b"NNa", "byte 4: expected a list, found something else"),
+        (b"}(Nu", "byte 5: expected a dict and pairs, found something else"),
+        (b"NNb", "byte 4: expected a module or a dict to give attributes to, found something else"),
+        (b"NQ", "byte 3: expected the tuple of a storage, found another"),
+        (
+            b"c__torch__\nA\nN\x85\x81",
+            "byte 17: expected a module's class without arguments, found something else",
+        ),
+        (b"\x8a\x09", "byte 2: expected a number of at most 8 bytes, found 9 bytes"),
+        (b"ctorch", "byte 2: expected a line of text, found none"),
+        (b"q\x01", "byte 2: expected a value, found an empty stack"),
+    ] {
+        assert_eq!(said(&archive(&pickle(body))), format!("a.pt: data.pkl at {told}"), "{body:?}");
+    }
+}
+
+#[test]
+fn a_tensor_cannot_reach_out_of_its_storage() {
+    for (len, offset, sizes, strides, told) in [
+        (
+            7,
+            0,
+            &[2, 3][..],
+            &[3, 1][..],
+            "storage: expected 7 values of 4 bytes for w, found 24 bytes",
+        ),
+        (
+            6,
+            1,
+            &[2, 3],
+            &[3, 1],
+            "tensor: expected sizes and strides within 6 values for w, found [2, 3] by [3, 1] from 1",
+        ),
+        (
+            6,
+            0,
+            &[2, 3],
+            &[4, 1],
+            "tensor: expected sizes and strides within 6 values for w, found [2, 3] by [4, 1] from 0",
+        ),
+        (6, 0, &[200, 200], &[0, 0], "tensor: expected at most 6 values for w, found [200, 200]"),
+    ] {
+        let found = said(&archive(&state(&tensor(len, offset, sizes, strides))));
+        assert_eq!(found, format!("a.pt: {told}"));
+    }
+    let wrong = state(&tensor(6, 0, &[2], &[3, 1]));
+    assert!(said(&archive(&wrong)).contains("expected a storage, an offset, sizes and strides"));
+}
+
+#[test]
+fn an_archive_that_lacks_something_is_told_what() {
+    let good = state(&tensor(6, 0, &[6], &[1]));
+    for (entries, told) in [
+        (&[("m/data/0", &SIX[..])][..], "archive: expected one folder with a data.pkl, found none"),
+        (
+            &[("a/data.pkl", &good[..]), ("b/data.pkl", &good)],
+            "archive: expected one folder with a data.pkl, found several",
+        ),
+        (&[("m/data.pkl", &good)], "entry: expected data/0, stored as it is, found none"),
+        (
+            &[("m/data.pkl", &good), ("m/data/0", &SIX), ("m/byteorder", b"big")],
+            "byteorder: expected little, found another",
+        ),
+        (&[("m/data.pkl", &pickle(b"}"))], "data.pkl: expected tensors by name, found none"),
+    ] {
+        assert_eq!(said(&zipped(entries)), format!("a.pt: {told}"));
+    }
+    let huge = vec![b'N'; MAX_PICKLE + 1];
+    let told = "a.pt: data.pkl: expected at most 4194304 bytes, found 4194305";
+    assert_eq!(said(&zipped(&[("m/data.pkl", &huge)])), told);
+    let many = said(&archive(&pickle(&vec![b'N'; (1 << 20) + 1])));
+    assert_eq!(many, "a.pt: data.pkl at byte 1048578: expected at most 1048576 values, found more");
+}
+
+/// A dict that holds the next one twice, and so on: names without end out of a
+/// few bytes.
+#[test]
+fn names_without_end_are_refused() {
+    let mut body = b"}q\x00".to_vec();
+    for level in 0u8..60 {
+        let shared = [b'h', level];
+        let pairs = [&text("a")[..], &shared, &text("b"), &shared].concat();
+        body.extend([b"}(", &pairs[..], b"u", &[b'q', level + 1]].concat());
+    }
+    let told = "a.pt: data.pkl: expected names 32 deep at most, 1048576 in all, found more";
+    assert_eq!(said(&archive(&pickle(&body))), told);
+    // A dict that holds itself.
+    let itself = [b"}q\x00", &text("a")[..], b"h\x00s"].concat();
+    assert_eq!(said(&archive(&pickle(&itself))), told);
+}
+
+#[test]
+fn what_was_saved_before_1_6_is_told() {
+    let old = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), old).unwrap();
+    let error = crate::weights::Weights::open(file.path()).unwrap_err();
+    assert!(matches!(error, Error::Pickled { .. }), "{error}");
+}
+
+proptest! {
+    /// Whatever stands in data.pkl: an error or tensors, never a panic.
+    #[test]
+    fn no_pickle_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read(&archive(&pickle(&body)));
+    }
+
+    /// The same for programs of opcodes that are known.
+    #[test]
+    fn no_program_panics(picks in prop::collection::vec(0usize..22, 0..120)) {
+        let words: [&[u8]; 22] = [
+            b"N", b"K\x01", b"}", b"]", b")", b"(", b"t", b"u", b"s", b"a", b"e", b"R", b"Q",
+            b"b", b"\x81", b"\x85", b"\x87", b"q\x00", b"h\x00", b"X\x01\0\0\0w",
+            b"c__torch__\nM\n", b"ctorch._utils\n_rebuild_tensor_v2\n",
+        ];
+        let body: Vec<u8> = picks.into_iter().flat_map(|pick| words[pick].to_vec()).collect();
+        let _ = read(&archive(&pickle(&body)));
+    }
+
+    /// Any byte of an archive changed: an error or other tensors, never a panic.
+    #[test]
+    fn no_flipped_byte_panics(at in 0..1000usize, value: u8) {
+        let mut bytes = archive(&state(&tensor(6, 0, &[2, 3], &[3, 1])));
+        let at = at % bytes.len();
+        bytes[at] = value;
+        let _ = read(&bytes);
+    }
+}

@@ -1,0 +1,141 @@
+//! Where one weight lies in its file, and how it is read from there.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use candle_core::safetensors::Load;
+use candle_core::{Device, Tensor};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use crate::{Error, Result};
+
+/// A weight where it lies. Whoever makes one has held `range` against the file's
+/// length and against the shape.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    /// Its bytes in the file, from the first value's to the last one's.
+    pub(super) range: Range<usize>,
+    /// Values from one index to the next, by dimension; `None` where they lie
+    /// row behind row.
+    pub(super) strides: Option<Vec<usize>>,
+    /// What the file says of the bytes that these are part of.
+    pub(super) sum: Option<Sum>,
+}
+
+/// The checksum of a part of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Sum {
+    pub(super) range: Range<usize>,
+    pub(super) crc32: u32,
+}
+
+impl Stored {
+    /// A copy of the weight `name`, or of some of its rows, in the file's own
+    /// float type.
+    pub(super) fn load(
+        &self,
+        file: (&Path, &[u8]),
+        name: &str,
+        rows: Option<&Range<usize>>,
+    ) -> Result<Tensor> {
+        let path = file.0;
+        if !matches!(self.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) {
+            let found = format!("{} for {name}", self.dtype);
+            return Err(Error::mismatch(path, "type", "F16, BF16, F32 or F64", found));
+        }
+        let data = self.packed(file, name)?;
+        let (data, shape) = match (rows, &self.shape[..]) {
+            (Some(rows), [all, inner @ ..]) => {
+                let width = data.len() / all.max(&1);
+                let part = data.get(rows.start * width..rows.end * width);
+                let part = part.ok_or_else(|| missing(path, name))?;
+                (part, [&[rows.len()], inner].concat())
+            }
+            _ => (&*data, self.shape.clone()),
+        };
+        TensorView::new(self.dtype, shape, data)
+            .map_err(|e| Error::mismatch(path, "tensor", "a readable one", e))?
+            .load(&Device::Cpu)
+            .map_err(Error::engine("read a weight"))
+    }
+
+    /// The one whole number of a weight without dimensions; `None` where it is
+    /// anything else.
+    pub(super) fn whole(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
+        if !self.shape.is_empty() {
+            return Ok(None);
+        }
+        let data = self.packed(file, name)?;
+        Ok(match (self.dtype, &*data) {
+            (Dtype::I64, data) => data.try_into().ok().map(i64::from_le_bytes),
+            (Dtype::I32, data) => data.try_into().ok().map(i32::from_le_bytes).map(i64::from),
+            _ => None,
+        })
+    }
+
+    /// The bytes of the values, row behind row, their checksum compared.
+    fn packed<'a>(&self, (path, bytes): (&Path, &'a [u8]), name: &str) -> Result<Cow<'a, [u8]>> {
+        // Held against the length of the file when it was opened; a map whose
+        // file was cut since would have raised SIGBUS, not changed its length.
+        let part =
+            |range: &Range<usize>| bytes.get(range.clone()).ok_or_else(|| missing(path, name));
+        if let Some(Sum { range, crc32 }) = &self.sum {
+            let found = crc32fast::hash(part(range)?);
+            if found != *crc32 {
+                let expected = format!("{crc32:08x} for {name}");
+                let found = format!("{found:08x}");
+                return Err(Error::mismatch(path, "crc-32", expected, found));
+            }
+        }
+        let data = part(&self.range)?;
+        match &self.strides {
+            None => Ok(Cow::Borrowed(data)),
+            Some(strides) => {
+                let gathered = gather(data, &self.shape, strides, self.dtype.bitsize() / 8);
+                gathered.map(Cow::Owned).ok_or_else(|| missing(path, name))
+            }
+        }
+    }
+}
+
+/// Values of `width` bytes that lie `strides` apart, row behind row.
+fn gather(data: &[u8], shape: &[usize], strides: &[usize], width: usize) -> Option<Vec<u8>> {
+    let count: usize = shape.iter().product();
+    let mut packed = Vec::with_capacity(count * width);
+    let mut index = vec![0; shape.len()];
+    for _ in 0..count {
+        let at = index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>() * width;
+        packed.extend_from_slice(data.get(at..at + width)?);
+        for (i, &size) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < size {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    Some(packed)
+}
+
+fn missing(path: &Path, name: &str) -> Error {
+    Error::WeightMissing { path: path.to_owned(), name: name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_apart_are_gathered_row_by_row() {
+        let data = [0, 1, 2, 3, 4, 5];
+        // A matrix (2, 3) stored column by column.
+        assert_eq!(gather(&data, &[2, 3], &[1, 2], 1), Some(vec![0, 2, 4, 1, 3, 5]));
+        assert_eq!(gather(&data, &[3], &[2], 1), Some(vec![0, 2, 4]));
+        assert_eq!(gather(&data, &[4], &[2], 1), None);
+        assert_eq!(gather(&data, &[0, 3], &[3, 1], 1), Some(vec![]));
+    }
+}

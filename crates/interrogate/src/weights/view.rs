@@ -1,0 +1,57 @@
+//! A stored weight under another name: other layouts of the same architecture.
+
+use std::ops::Range;
+
+/// How a weight is seen: all of a stored one, or some of its rows, as it lies or
+/// transposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The stored weight's name.
+    pub(crate) source: String,
+    /// Which of its rows (of the first dimension); `None` for all.
+    pub(crate) rows: Option<Range<usize>>,
+    /// Whether the two dimensions change places.
+    pub(crate) transposed: bool,
+}
+
+impl View {
+    /// All of `source`, as it lies.
+    pub(crate) fn of(source: &str) -> Self {
+        View { source: source.to_owned(), rows: None, transposed: false }
+    }
+
+    /// The shape that a weight of `stored` shape is seen in; `None` where it has
+    /// no such rows, or not the two dimensions that can change places.
+    pub(super) fn shape(&self, stored: &[usize]) -> Option<Vec<usize>> {
+        let mut shape = stored.to_vec();
+        if let Some(rows) = &self.rows {
+            let first = shape.first_mut()?;
+            if rows.start > rows.end || rows.end > *first {
+                return None;
+            }
+            *first = rows.len();
+        }
+        if self.transposed {
+            let [rows, columns] = shape[..] else { return None };
+            shape = vec![columns, rows];
+        }
+        Some(shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_follow_rows_and_transposition() {
+        let rows = View { rows: Some(2..6), ..View::of("a") };
+        assert_eq!(rows.shape(&[6, 5]), Some(vec![4, 5]));
+        assert_eq!(rows.shape(&[5, 5]), None);
+        assert_eq!(rows.shape(&[]), None);
+        let turned = View { transposed: true, ..rows };
+        assert_eq!(turned.shape(&[6, 5]), Some(vec![5, 4]));
+        assert_eq!(turned.shape(&[6]), None);
+        assert_eq!(View::of("a").shape(&[]), Some(vec![]));
+    }
+}

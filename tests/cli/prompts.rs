@@ -1,0 +1,211 @@
+use std::fs::File;
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use serde_json::Value;
+
+use crate::run::Folder;
+
+const LINES: &str = r#"{"image":"photos/b.jpg","prompt":"a cat, a photo","caption":"a cat"}
+{"image":"photos/a.jpg","prompt":"a café, \"blue\""}
+"#;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("prompts.jsonl", LINES);
+    folder
+}
+
+fn jsonl(folder: &Folder) -> Vec<(String, Vec<f32>)> {
+    let rows = folder.run(&["embed", "prompts", "prompts.jsonl"]).expect(0).rows();
+    let values = |row: &Value| {
+        let values = row["embedding"].as_array().unwrap().iter();
+        values.map(|value| value.as_f64().unwrap() as f32).collect()
+    };
+    rows.iter().map(|row| (row["id"].as_str().unwrap().to_owned(), values(row))).collect()
+}
+
+fn written(folder: &Folder, format: &str, name: &str) -> Vec<u8> {
+    let args = ["embed", "prompts", "prompts.jsonl", "--format", format, "-o", name];
+    assert_eq!(folder.run(&args).expect(0).out(), "");
+    std::fs::read(folder.path(name)).unwrap()
+}
+
+/// Shape and values of a .npy, its header read by hand.
+fn npy(bytes: &[u8]) -> (String, Vec<f32>) {
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    assert_eq!(start % 64, 0);
+    let header = std::str::from_utf8(&bytes[10..start]).unwrap();
+    let shape = header.split_once("'shape': ").unwrap().1.split_once(", }").unwrap().0;
+    let values = bytes[start..].chunks_exact(4).map(|v| f32::from_le_bytes(v.try_into().unwrap()));
+    (shape.to_owned(), values.collect())
+}
+
+#[test]
+fn every_form_holds_the_values_of_the_json_lines() {
+    let folder = folder();
+    let rows = jsonl(&folder);
+    let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["photos/b.jpg", "photos/a.jpg"]);
+    let flat: Vec<f32> = rows.iter().flat_map(|(_, values)| values.clone()).collect();
+    assert_eq!(flat.len(), 2 * 384);
+
+    assert_eq!(npy(&written(&folder, "npy", "rows.npy")), ("(2, 384)".to_owned(), flat.clone()));
+
+    written(&folder, "parquet", "rows.parquet");
+    let file = File::open(folder.path("rows.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let mut found = Vec::new();
+    for (row, (id, _)) in reader.get_row_iter(None).unwrap().zip(&rows) {
+        let row = row.unwrap();
+        let fields: Vec<(&String, &Field)> = row.get_column_iter().collect();
+        assert_eq!(fields[0], (&"id".to_owned(), &Field::Str(id.clone())));
+        assert_eq!(fields[1].0, "prompt");
+        let Field::ListInternal(list) = fields[2].1 else { panic!("{fields:?}") };
+        found.extend(list.elements().iter().map(|value| match value {
+            Field::Float(value) => *value,
+            other => panic!("{other:?}"),
+        }));
+    }
+    assert_eq!(found, flat);
+
+    let csv = String::from_utf8(written(&folder, "submission", "submission.csv")).unwrap();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("imgId_eId,val"));
+    for (number, (line, value)) in lines.by_ref().zip(&flat).enumerate() {
+        let stem = if number < 384 { "b" } else { "a" };
+        let (id, found) = line.split_once(',').unwrap();
+        assert_eq!(id, format!("{stem}_{}", number % 384));
+        assert_eq!(found.parse::<f32>().unwrap().to_bits(), value.to_bits());
+    }
+    assert_eq!((lines.next(), csv.lines().count()), (None, 1 + 2 * 384));
+    let plain = folder.run(&["embed", "prompts", "prompts.jsonl", "--submission"]).expect(0);
+    assert_eq!(plain.out(), csv);
+}
+
+#[test]
+fn texts_lines_and_standard_input_are_prompts() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let folder = folder();
+    folder.write("lines.txt", "a cat\n{b}\n");
+    let ids = |args: &[&str]| {
+        let rows = folder.run(&[&["embed", "prompts"], args].concat()).expect(0).rows();
+        rows.iter().map(|row| (row["id"].clone(), row["prompt"].clone())).collect::<Vec<_>>()
+    };
+    let two = [("0".into(), "a cat".into()), ("1".into(), "{b}".into())];
+    assert_eq!(ids(&["a cat", "{b}"]), two);
+    assert_eq!(ids(&["lines.txt"]), two);
+    let mut child = folder.command(&["embed", "prompts", "-"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(LINES.as_bytes()).unwrap();
+    let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(out, folder.run(&["embed", "prompts", "prompts.jsonl"]).expect(0).out());
+}
+
+/// What a refused run says, when it leaves the standing output as it was.
+fn refused(folder: &Folder, args: &[&str]) -> String {
+    folder.write("out", "stands");
+    let ran = folder.run(&[&["embed"], args, &["-o", "out"]].concat()).expect(2);
+    assert_eq!(std::fs::read(folder.path("out")).unwrap(), b"stands");
+    let left = std::fs::read_dir(folder.path(".")).unwrap();
+    let left =
+        left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".rows"));
+    assert_eq!(left.count(), 0);
+    ran.err().to_owned()
+}
+
+#[test]
+fn two_images_with_one_name_are_refused_before_anything_is_written() {
+    let folder = folder();
+    let lines = LINES.replace("photos/a.jpg", "more/b.png");
+    folder.write("twice.jsonl", &lines);
+    let said = refused(&folder, &["prompts", "twice.jsonl", "--submission"]);
+    let told = "error: two images are called \"b\": photos/b.jpg and more/b.png\nhint: ";
+    assert!(said.starts_with(told), "{said}");
+    let said = refused(&folder, &["prompts", "a cat", "--submission"]);
+    let told = "error: a submission names rows by image, and the prompt in row 0 has none\nhint: ";
+    assert!(said.starts_with(told), "{said}");
+    // As Parquet the two have their paths.
+    let args = ["embed", "prompts", "twice.jsonl", "--format", "parquet", "-o", "twice.parquet"];
+    folder.run(&args).expect(0);
+}
+
+#[test]
+fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
+    let folder = folder();
+    folder.write("bad.jsonl", format!("{LINES}{{\"image\": \"c\"}}\n"));
+    let said = refused(&folder, &["prompts", "bad.jsonl", "--format", "npy"]);
+    assert!(said.starts_with("error: bad.jsonl: line 3: expected a JSON object with"), "{said}");
+    let ran = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
+    assert_eq!(
+        ran.err(),
+        "error: npy goes into a file, and none is named\nhint: name one: -o FILE\n"
+    );
+    let args = ["embed", "prompts", "prompts.jsonl", "-o", "./prompts.jsonl"];
+    let ran = folder.run(&args).expect(2);
+    assert!(ran.err().starts_with("error: ./prompts.jsonl: is read and cannot be written"));
+    assert_eq!(std::fs::read(folder.path("prompts.jsonl")).unwrap(), LINES.as_bytes());
+    let ran = folder.run(&["embed", "prompts", "a", "-o", "none/x.jsonl"]).expect(2);
+    assert!(ran.err().starts_with("error: cannot write none/x.jsonl: "), "{}", ran.err());
+    let ran = folder.run(&["embed", "prompts", "a", "--embedding-model", "none"]).expect(2);
+    assert!(ran.err().starts_with("error: no model is named \"none\""), "{}", ran.err());
+}
+
+#[test]
+fn an_image_that_failed_before_is_left_out_and_counted() {
+    let folder = folder();
+    folder.write("some.jsonl", format!("{LINES}{{\"image\": \"c.jpg\", \"error\": \"broken\"}}\n"));
+    let ran = folder.run(&["embed", "prompts", "some.jsonl"]).expect(1);
+    assert_eq!(ran.rows().len(), 2);
+    assert!(ran.err().contains("some.jsonl: line 3: left out: broken"), "{}", ran.err());
+}
+
+#[test]
+fn an_average_is_the_weighted_sum_of_unit_rows() {
+    let folder = folder();
+    let (_, a) = npy(&written(&folder, "npy", "a.npy"));
+    folder.write("prompts.jsonl", LINES.replace("cat", "rocket"));
+    let (_, b) = npy(&written(&folder, "npy", "b.npy"));
+    let args = ["embed", "average", "a.npy", "b.npy", "--weights", "0.6,0.4", "-o", "c.npy"];
+    folder.run(&args).expect(0);
+    let (shape, c) = npy(&std::fs::read(folder.path("c.npy")).unwrap());
+    assert_eq!(shape, "(2, 384)");
+    for ((a, b), c) in a.chunks(384).zip(b.chunks(384)).zip(c.chunks(384)) {
+        let sum: Vec<f64> =
+            a.iter().zip(b).map(|(&a, &b)| 0.6 * f64::from(a) + 0.4 * f64::from(b)).collect();
+        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        for (sum, &c) in sum.iter().zip(c) {
+            assert!((sum / length - f64::from(c)).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn averages_that_cannot_be_are_refused() {
+    let folder = folder();
+    written(&folder, "npy", "a.npy");
+    let args = ["embed", "prompts", "one", "--format", "npy", "-o", "one.npy"];
+    folder.run(&args).expect(0);
+    let said = refused(&folder, &["average", "a.npy", "one.npy"]);
+    let told = "error: one.npy: shape: expected (2, 384) as in a.npy, found (1, 384)\nhint: ";
+    assert!(said.starts_with(told), "{said}");
+    let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1"]);
+    assert!(said.starts_with("error: 1 weights for 2 files\nhint: "), "{said}");
+    let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1,-1"]);
+    assert!(said.starts_with("error: out: row 0 is zero or not finite\nhint: "), "{said}");
+    let whole = std::fs::read(folder.path("a.npy")).unwrap();
+    for (bytes, told) in [
+        (&whole[..100], "error: cannot read x.npy"),
+        (&whole[..whole.len() - 1], "error: x.npy: length: expected 2 rows of 384 values, found "),
+        (b"not rows at all", "error: x.npy: magic: expected that of a .npy, found another"),
+    ] {
+        folder.write("x.npy", bytes);
+        let said = refused(&folder, &["average", "x.npy"]);
+        assert!(said.starts_with(told), "{said}");
+    }
+    let ran = folder.run(&["embed", "average", "a.npy", "-o", "a.npy"]).expect(2);
+    assert!(ran.err().starts_with("error: a.npy: is read and cannot be written"));
+    assert_eq!(std::fs::read(folder.path("a.npy")).unwrap(), whole);
+}

@@ -1,0 +1,288 @@
+//! OpenAI's own layout: a TorchScript archive, a state dict, OpenCLIP's
+//! safetensors.
+
+use interrogate::Error;
+use interrogate::encoder::ImageEncoder;
+use interrogate::models::{Model, ModelSource, Options};
+use interrogate::picture::Picture;
+use interrogate::weights::Weights;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::*;
+
+/// What a value may be from open_clip's. Found: 3e-7 at most.
+const BOUND: f32 = 1e-5;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai").join(name)
+}
+
+/// A folder that holds these of the fixture's files.
+fn laid(names: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        fs::copy(file(name), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+const WORDS: [&str; 2] = ["vocab.json", "merges.txt"];
+
+/// One model in each of its forms, as a user may name it.
+fn forms() -> Vec<(TempDir, PathBuf)> {
+    let archive = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+    let named = archive.path().join("tiny.pt");
+    let state = laid(&[WORDS[0], WORDS[1], "tiny.bin"]);
+    let state_named = state.path().join("tiny.bin");
+    let open_clip =
+        laid(&[WORDS[0], WORDS[1], "open_clip_model.safetensors", "open_clip_config.json"]);
+    let folder = open_clip.path().to_owned();
+    let only = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+    let only_folder = only.path().to_owned();
+    vec![(archive, named), (state, state_named), (open_clip, folder), (only, only_folder)]
+}
+
+fn values(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let weights = Weights::open(path).unwrap();
+    let shape = weights.shape(name).unwrap().to_vec();
+    let taken = weights.take(name, &shape).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    (shape, taken)
+}
+
+#[test]
+fn every_value_has_the_bits_of_the_state_dict() {
+    let plain = file("open_clip_model.safetensors");
+    let names: Vec<String> = Weights::open(&plain).unwrap().names().cloned().collect();
+    assert_eq!(names.len(), 62);
+    for archive in ["tiny.pt", "tiny.bin"] {
+        let known = ["attn_mask", "context_length", "input_resolution", "vocab_size"];
+        let more: Vec<String> = Weights::open(&file(archive)).unwrap().names().cloned().collect();
+        let more: Vec<&String> = more.iter().filter(|name| !names.contains(name)).collect();
+        assert_eq!(more, known, "{archive}");
+        for name in &names {
+            let (expected, found) = (values(&plain, name), values(&file(archive), name));
+            assert_eq!(found.0, expected.0, "{archive}: {name}");
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found.1), bits(&expected.1), "{archive}: {name}");
+        }
+    }
+}
+
+#[test]
+fn tokens_equal_those_of_transformers_and_rows_those_of_open_clip() {
+    let golden: Value = serde_json::from_slice(&fs::read(file("golden.json")).unwrap()).unwrap();
+    let texts: Vec<&str> =
+        golden["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    let ids: Vec<Vec<u32>> = serde_json::from_value(golden["ids"].clone()).unwrap();
+    let of = |name| values(&file("golden.safetensors"), name).1;
+    let (embeddings, pixels, features) = (of("embeddings"), of("pixels"), of("features"));
+    for (_folder, path) in forms() {
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let text = checkpoint.text_encoder().unwrap();
+        let tokens = text.tokenize(&texts).unwrap();
+        assert!(tokens.iter().eq(ids.iter().map(Vec::as_slice)), "{path:?}");
+        let apart = |ours: &[f32], theirs: &[f32]| {
+            assert_eq!(ours.len(), theirs.len());
+            ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let ours = text.encode(&texts).unwrap();
+        let found = apart(ours.as_slice(), &embeddings);
+        assert!(found < BOUND, "{path:?}: {found}");
+        let ours = checkpoint.image_encoder().unwrap().features(&pixels).unwrap();
+        let ours: Vec<f32> = ours.iter().flat_map(|row| row.as_slice().to_vec()).collect();
+        let found = apart(&ours, &features);
+        assert!(found < BOUND, "{path:?}: {found}");
+    }
+}
+
+#[test]
+fn the_sizes_are_told_by_the_shapes() {
+    let (_folder, path) = forms().swap_remove(0);
+    let config = Checkpoint::open(&path).unwrap().config().clone();
+    let vision = &config.vision;
+    assert_eq!((vision.image_size, vision.patch_size, vision.num_attention_heads), (32, 8, 2));
+    assert_eq!(
+        (vision.hidden_size, vision.intermediate_size, vision.num_hidden_layers),
+        (128, 64, 2)
+    );
+    assert_eq!((config.text.num_attention_heads, config.projection_dim), (1, 16));
+    assert_eq!(vision.hidden_act, "quick_gelu");
+}
+
+#[test]
+fn a_model_opens_by_the_archives_path_and_looks_at_pictures() {
+    let (_folder, path) = forms().swap_remove(0);
+    let source: ModelSource = path.to_str().unwrap().parse().unwrap();
+    let model = Model::open(source, &Options::new("none"), &mut |_| {}).unwrap();
+    assert_eq!((model.slug().as_str(), model.fingerprint().unwrap().len()), ("tiny", 64));
+    let picture = Picture::from_rgb(40, 50, (0..6000).map(|v| (v % 251) as u8).collect()).unwrap();
+    let tower: Box<dyn ImageEncoder> = model.image_encoder().unwrap();
+    assert_eq!(tower.encode(&[picture]).unwrap()[0].dim(), 16);
+}
+
+#[test]
+fn the_fingerprint_follows_weights_tokenizer_and_configuration() {
+    let print = |path: &Path| Checkpoint::open(path).unwrap().fingerprint().unwrap();
+    let (folder, path) = forms().swap_remove(0);
+    let base = print(&path);
+    let moved = folder.path().join("other.pt");
+    fs::copy(&path, &moved).unwrap();
+    assert_eq!(print(&moved), base);
+    fs::copy(file("open_clip_config.json"), folder.path().join("open_clip_config.json")).unwrap();
+    assert_ne!(print(&path), base);
+    fs::remove_file(folder.path().join("open_clip_config.json")).unwrap();
+    fs::write(folder.path().join("merges.txt"), "#version\ni n\n").unwrap();
+    assert_ne!(print(&path), base);
+}
+
+/// What opening a folder with these files says, with its hint.
+fn refusal(names: &[&str], change: impl FnOnce(&TempDir)) -> (String, String) {
+    let folder = laid(names);
+    change(&folder);
+    let error = Checkpoint::open(&folder.path().join(names[0])).unwrap_err();
+    (without(&folder, &error), error.hint().unwrap_or_default())
+}
+
+#[test]
+fn what_is_not_beside_it_is_told_with_what_to_put_there() {
+    let (said, hint) = refusal(&["tiny.pt"], |_| {});
+    assert_eq!(said, "tiny.pt: no tokenizer of 602 tokens beside it");
+    assert!(hint.contains("bpe_simple_vocab_16e6.txt.gz"), "{hint}");
+    let (said, hint) = refusal(&["open_clip_model.safetensors"], |_| {});
+    let told =
+        "open_clip_model.safetensors: an OpenCLIP state dict without its open_clip_config.json";
+    assert_eq!(said, told);
+    assert!(hint.contains("\"quick_gelu\": true"), "{hint}");
+    let (said, _) = refusal(&["tiny.pt", "merges.txt"], |_| {});
+    assert_eq!(said, "FOLDER: no vocab.json in this folder");
+}
+
+/// A ResNet, a tower of timm's, a text tower of another family.
+#[test]
+fn another_architecture_is_refused_by_what_it_lacks() {
+    let shapes: [(&str, &[usize]); 4] = [
+        ("visual.conv1.weight", &[4, 3, 2, 2]),
+        ("visual.class_embedding", &[4]),
+        ("visual.positional_embedding", &[5, 4]),
+        ("text.token_embedding.weight", &[9, 4]),
+    ];
+    for (names, lacks) in [
+        (&shapes[..1], "visual.class_embedding of 1 dimensions"),
+        (&[("visual.trunk.norm.weight", &[4][..])], "visual.conv1.weight of 4 dimensions"),
+        (&shapes, "token_embedding.weight of 2 dimensions"),
+    ] {
+        let zeros = [0; 4 * 48];
+        let views = names.iter().map(|(name, shape)| {
+            let bytes = &zeros[..4 * shape.iter().product::<usize>()];
+            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
+            (*name, view.unwrap())
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open_clip_model.safetensors");
+        fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
+        let error = Checkpoint::open(&path).unwrap_err();
+        let told = format!(
+            "open_clip_model.safetensors: architecture: expected a vision transformer's {lacks}, \
+             found none"
+        );
+        assert_eq!(without(&folder, &error), told);
+    }
+}
+
+#[test]
+fn merges_in_openais_own_file_give_the_same_tokens() {
+    use std::io::Write;
+    let folder = laid(&["tiny.pt"]);
+    let packed = fs::File::create(folder.path().join("bpe_simple_vocab_16e6.txt.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    packed.write_all(&fs::read(file("merges.txt")).unwrap()).unwrap();
+    packed.finish().unwrap();
+    let ids = |folder: &Path| {
+        let encoder = Checkpoint::open(folder).unwrap().text_encoder().unwrap();
+        encoder.tokenize(&["don't, it's 8k caf\u{e9}"]).unwrap().get(0).unwrap().to_vec()
+    };
+    assert_eq!(ids(folder.path()), ids(laid(&["tiny.pt", WORDS[0], WORDS[1]]).path()));
+}
+
+#[test]
+fn a_configuration_that_asks_for_more_is_refused_by_field() {
+    let names = ["open_clip_model.safetensors", "open_clip_config.json", WORDS[0], WORDS[1]];
+    let said = |change: &dyn Fn(&mut Value)| {
+        refusal(&names, |folder| edit(folder, "open_clip_config.json", change)).0
+    };
+    let plain = "open_clip_config.json: model_cfg: expected fields of a plain vision transformer \
+                 and text transformer, found ";
+    assert_eq!(
+        said(&|file| file["model_cfg"]["text_cfg"]["hf_model_name"] = "bert".into()),
+        format!("{plain}hf_model_name: \"bert\"")
+    );
+    assert_eq!(
+        said(&|file| file["model_cfg"]["custom_text"] = true.into()),
+        format!("{plain}custom_text: true")
+    );
+    assert_eq!(
+        said(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),
+        "open_clip_config.json: vision_cfg.width: expected 128, as the weights are shaped, found 64"
+    );
+    assert_eq!(
+        said(&|file| file["preprocess_cfg"]["resize_mode"] = "squash".into()),
+        "open_clip_config.json: resize_mode: expected shortest, found squash"
+    );
+    assert_eq!(
+        said(&|file| file["preprocess_cfg"]["interpolation"] = "nearest".into()),
+        "open_clip_config.json: interpolation: expected bicubic or bilinear, found nearest"
+    );
+    let folder = laid(&names);
+    edit(&folder, "open_clip_config.json", |file| {
+        file["model_cfg"]["vision_cfg"]["pool_type"] = "tok".into();
+        file["model_cfg"]["vision_cfg"]["patch_dropout"] = 0.5.into();
+        file["model_cfg"]["custom_text"] = false.into();
+    });
+    Checkpoint::open(folder.path()).unwrap();
+}
+
+#[test]
+fn an_archive_cut_anywhere_is_refused_with_its_path() {
+    let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
+    let path = folder.path().join("tiny.pt");
+    let whole = fs::read(&path).unwrap();
+    let cuts = (0..whole.len()).step_by(9973).chain(whole.len() - 60..whole.len());
+    for length in cuts {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = Checkpoint::open(&path).unwrap_err();
+        assert!(without(&folder, &error).starts_with("tiny.pt: "), "{length}: {error}");
+    }
+}
+
+/// A flipped byte is told by name when it is met: in the pickle and the
+/// directory when the archive is opened, in a weight by its checksum when the
+/// weight is taken.
+#[test]
+fn a_flipped_byte_never_passes_into_a_weight() {
+    let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
+    let path = folder.path().join("tiny.pt");
+    let whole = fs::read(&path).unwrap();
+    let base = loaded(&path).unwrap();
+    let tail = whole.len() - 6000;
+    for at in (0..tail).step_by(4799).chain((tail..whole.len()).step_by(37)) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        fs::write(&path, bytes).unwrap();
+        match loaded(&path) {
+            // A date, a comment, code that is not looked at.
+            Ok(found) => assert!(found == base, "{at}"),
+            Err(error) => {
+                assert!(error.to_string().contains("tiny.pt"), "{at}: {error}");
+            }
+        }
+    }
+}
+
+/// Every weight of an archive, read as the towers do.
+fn loaded(path: &Path) -> Result<Vec<f32>, Error> {
+    let checkpoint = Checkpoint::open(path)?;
+    let row = checkpoint.text_encoder()?.encode(&["a cat"])?;
+    let pixels: Vec<f32> = (0..3072).map(|v| (v % 7) as f32 - 3.0).collect();
+    let features = checkpoint.image_encoder()?.features(&pixels)?;
+    Ok([row.as_slice(), features[0].as_slice()].concat())
+}
