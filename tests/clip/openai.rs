@@ -157,6 +157,21 @@ fn what_is_not_beside_it_is_told_with_what_to_put_there() {
     assert_eq!(said, "FOLDER: no vocab.json in this folder");
 }
 
+#[test]
+fn weights_are_found_in_a_folder_under_the_hubs_names() {
+    for name in ["pytorch_model.bin", "open_clip_pytorch_model.bin", "model.safetensors"] {
+        let folder = laid(&[WORDS[0], WORDS[1], "open_clip_config.json"]);
+        let from = if name.ends_with("bin") { "tiny.bin" } else { "open_clip_model.safetensors" };
+        fs::copy(file(from), folder.path().join(name)).unwrap();
+        assert_eq!(Checkpoint::open(folder.path()).unwrap().dim(), 16, "{name}");
+    }
+    // Of two archives none is meant.
+    let folder = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+    fs::copy(file("tiny.pt"), folder.path().join("other.pt")).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err();
+    assert_eq!(without(&folder, &error), "FOLDER: no model.safetensors in this folder");
+}
+
 /// A ResNet, a tower of timm's, a text tower of another family.
 #[test]
 fn another_architecture_is_refused_by_what_it_lacks() {
