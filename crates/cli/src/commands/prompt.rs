@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use interrogate::Interrogator;
 use interrogate::index::Match;
 use interrogate::models::ModelSource;
+use interrogate::picture::{Picture, Pixels};
 use interrogate::prompt::Prompt;
 use serde::Serialize;
 
-use crate::args::{self, Format};
+use crate::args::{self, Form};
 use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
+use crate::opening;
 use crate::output::Found;
+use crate::pass::{Item, Pass};
+use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
-use crate::{images, opening};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -29,33 +32,72 @@ struct Row<'a> {
     tables: BTreeMap<&'a str, Vec<Found<'a>>>,
 }
 
-/// Prints a prompt for each image.
+impl Answer for Row<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "prompt", kind: Kind::Text, at: "prompt" },
+        Column { name: "caption", kind: Kind::Text, at: "caption" },
+        Column { name: "medium", kind: Kind::Text, at: "medium.label" },
+        Column { name: "medium_score", kind: Kind::Number, at: "medium.score" },
+        Column { name: "movement", kind: Kind::Text, at: "movement.label" },
+        Column { name: "movement_score", kind: Kind::Number, at: "movement.score" },
+        Column { name: "flavors", kind: Kind::Texts, at: "flavors.label" },
+        Column { name: "flavor_scores", kind: Kind::Numbers, at: "flavors.score" },
+        Column { name: "tables", kind: Kind::Json, at: "tables" },
+    ];
+    const KEYS: &'static [&'static str] = &["prompt", "flavors"];
+
+    fn image(&self) -> &str {
+        self.image
+    }
+
+    fn text(&self, alone: bool) -> String {
+        if alone { self.prompt.to_owned() } else { format!("{}: {}", self.image, self.prompt) }
+    }
+
+    fn sidecar(&self) -> String {
+        self.prompt.to_owned()
+    }
+}
+
+/// What is made of a picture where it is decoded: what the tower takes of it, and
+/// the captioner.
+type Looked = (Pixels, Option<Pixels>);
+
+/// Gives a prompt for each image.
 pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
-    let images = images::collect(&args.images.paths)?;
+    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
-    let beginning = Beginning::open(args, &images, talk)?;
+    let Some(beginning) = Beginning::open(args, &pass, talk)? else {
+        return Ok(Outcome { interrupted: true, ..Outcome::default() });
+    };
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
     let min_score = args.min_score.or(model.min_score());
     let recipe = interrogator.recipe(args.max_flavors).with_min_score(min_score);
-    let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| beginning.beside(paths, |pictures| interrogator.features(pictures));
-    let at_once = args.images.batch_size;
-    let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
-        let (names, (features, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
+    let (tower, preprocess) = (interrogator.tower(), beginning.preprocess());
+    let look = |picture: &Picture| -> interrogate::Result<Looked> {
+        let captioned = preprocess.map(|steps| steps.prepare(picture)).transpose()?;
+        Ok((tower.prepare(picture)?, captioned))
+    };
+    let mut see = |items: &[Item<Looked>]| {
+        let pixels: Vec<_> = items.iter().map(|item| &item.looked.0).collect();
+        let captioned = items.iter().map(|item| (item.number, item.looked.1.as_ref()));
+        let captions = beginning.of(&captioned.collect::<Vec<_>>())?;
+        Ok(tower.encode_prepared(&pixels)?.into_iter().zip(captions).collect())
+    };
+    let outcome = pass.each::<Row<'_>, _, _>(talk, &look, &mut see, &mut |seen, answers| {
+        let (names, (features, captions)): (Vec<_>, (Vec<_>, Vec<_>)) =
+            seen.into_iter().map(|seen| (seen.name, seen.seen)).unzip();
         let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
         let prompts = interrogator.prompts(&features, &captions, &recipe)?;
         for (name, prompt) in names.iter().zip(&prompts) {
-            match format {
-                Format::Jsonl => output.json(&row(name, prompt))?,
-                Format::Text if images.len() == 1 => output.line(&prompt.text)?,
-                Format::Text => output.line(format_args!("{name}: {}", prompt.text))?,
-            }
+            answers.put(name, &row(&name.text, prompt))?;
             if prompt.text.is_empty() {
                 talk.note(format_args!(
-                    "{name}: no label reaches {}; --min-score 0 shows what there is",
+                    "{}: no label reaches {}; --min-score 0 shows what there is",
+                    name.text,
                     min_score.unwrap_or_default()
                 ));
             }

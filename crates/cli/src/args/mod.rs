@@ -1,8 +1,13 @@
 //! The arguments as typed.
 
+mod images;
+mod output;
+
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+pub(crate) use images::Images;
+pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
 
 /// What does this image look like, in words?
 ///
@@ -62,7 +67,9 @@ pub(crate) struct Prompt {
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub(crate) min_score: Option<f32>,
     #[command(flatten)]
-    pub(crate) format: Lines,
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) sidecars: Sidecars,
 }
 
 #[derive(Debug, Group)]
@@ -81,7 +88,7 @@ pub(crate) struct Rank {
     #[arg(long)]
     pub(crate) reverse: bool,
     #[command(flatten)]
-    pub(crate) format: Lines,
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]
@@ -95,7 +102,9 @@ pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
-    pub(crate) format: Lines,
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) sidecars: Sidecars,
 }
 
 /// How a caption is searched for. Lengths count generated tokens, the one that
@@ -179,7 +188,7 @@ pub(crate) enum Embed {
         #[command(flatten)]
         model: ModelChoice,
         #[command(flatten)]
-        format: Lines,
+        output: Output,
     },
     /// The embeddings of texts, of unit length.
     Texts {
@@ -200,17 +209,6 @@ pub(crate) struct Look {
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
-}
-
-#[derive(Debug, Group)]
-#[group(skip)] // its name would meet that of `embed images`
-pub(crate) struct Images {
-    /// Image files, folders of them, or globs; taken in sorted order.
-    #[arg(required = true, value_name = "IMAGES")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// How many images go through the model together.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) batch_size: u16,
 }
 
 /// Which index and which model.
@@ -243,27 +241,6 @@ pub(crate) struct ModelChoice {
 pub(crate) enum Arithmetic {
     F32,
     Bf16,
-}
-
-#[derive(Clone, Copy, Debug, Group)]
-pub(crate) struct Lines {
-    /// Lines for people, or one JSON object a line. [default: text; embed: jsonl]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
-}
-
-impl Lines {
-    pub(crate) fn or(self, default: Format) -> Format {
-        self.format.unwrap_or(default)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 #[cfg(test)]
