@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use interrogate::caption::NAMES;
 
+use crate::interrupt;
 use crate::rows;
+use crate::sink::Refused;
 use crate::talk::Talk;
 
 /// How a run that came to its end went.
@@ -16,12 +18,16 @@ pub(crate) struct Outcome {
     pub(crate) done: usize,
     /// Images that failed.
     pub(crate) failed: usize,
+    /// Stopped before the last image.
+    pub(crate) interrupted: bool,
 }
 
 impl Outcome {
-    /// 0 where nothing failed, 1 where some images did, 2 where all did.
+    /// 0 where nothing failed, 1 where some images did, 2 where all did, 130
+    /// where the run was stopped.
     pub(crate) fn code(self) -> ExitCode {
         match self {
+            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::CODE),
             Outcome { failed: 0, .. } => ExitCode::SUCCESS,
             Outcome { done: 0, .. } => ExitCode::from(2),
             _ => ExitCode::from(1),
@@ -76,6 +82,12 @@ pub(crate) enum Fault {
         /// What it is.
         found: String,
     },
+    /// Answers cannot go where they were sent.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The thread that writes has ended; it says why itself.
+    #[error("answers cannot be written any more")]
+    Stopped,
     /// Which index is meant cannot be told.
     #[error("{message}")]
     Which {
@@ -106,9 +118,10 @@ impl Fault {
             Fault::Library(error) => error.hint(),
             Fault::Build(error) => error.hint(),
             Fault::Rows(error) => error.hint(),
-            Fault::Output(_) => None,
+            Fault::Output(_) | Fault::Stopped => None,
+            Fault::Refused(refused) => Some(refused.hint()),
             Fault::NoImage { .. } => Some(
-                "name image files, folders that hold some, or globs such as 'photos/*.jpg'".into(),
+                "name image files, folders that hold some (below them with --recursive), or globs such as 'photos/*.jpg'".into(),
             ),
             Fault::Glob { .. } => Some("in a glob * ? and [a-z] are special".into()),
             Fault::Captioner { .. } => Some(format!(
@@ -127,10 +140,13 @@ mod tests {
 
     #[test]
     fn exit_codes_are_a_contract() {
-        let code = |done, failed| format!("{:?}", Outcome { done, failed }.code());
+        let code =
+            |done, failed| format!("{:?}", Outcome { done, failed, interrupted: false }.code());
         assert_eq!(code(3, 0), format!("{:?}", ExitCode::from(0)));
         assert_eq!(code(2, 1), format!("{:?}", ExitCode::from(1)));
         assert_eq!(code(0, 3), format!("{:?}", ExitCode::from(2)));
+        let stopped = Outcome { interrupted: true, ..Outcome::default() };
+        assert_eq!(format!("{:?}", stopped.code()), format!("{:?}", ExitCode::from(130)));
         let talk = Talk::new(true);
         let closed = Fault::Output(io::ErrorKind::BrokenPipe.into());
         assert_eq!(format!("{:?}", closed.report(&talk)), format!("{:?}", ExitCode::from(0)));

@@ -1,18 +1,24 @@
 //! `interrogate`: what does this image look like, in words?
 //!
 //! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
-//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done.
+//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done,
+//! 130 stopped by Ctrl-C, what was answered being written.
 
 mod args;
-mod batch;
+mod asking;
 mod captions;
 mod commands;
 mod fault;
-mod images;
+mod interrupt;
 mod opening;
 mod output;
+mod pass;
+mod progress;
 mod report;
 mod rows;
+mod sink;
+mod source;
+mod stream;
 mod talk;
 
 use std::process::ExitCode;

@@ -1,12 +1,9 @@
 //! Data: the lines on stdout, each flushed as it ends.
 
 use std::io::{self, StdoutLock, Write, stdout};
-use std::path::Path;
 
 use interrogate::index::Match;
 use serde::Serialize;
-
-use crate::{batch, talk};
 
 /// Standard output, a line at a time.
 pub(crate) struct Output(StdoutLock<'static>);
@@ -27,20 +24,6 @@ impl Output {
     pub(crate) fn json(&mut self, row: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.0, row)?;
         self.line("")
-    }
-}
-
-/// The line of an image that failed.
-#[derive(Serialize)]
-pub(crate) struct Failed {
-    image: String,
-    error: String,
-}
-
-impl Failed {
-    /// The image, and what is wrong with it, causes included.
-    pub(crate) fn new(image: &Path, error: &interrogate::Error) -> Self {
-        Failed { image: batch::name(image), error: talk::with_causes(error) }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::encoder::{Counter, Features, TextEncoder};
 use crate::index::{AnyTable, Index, Match, Merged, OwnTable};
 use crate::models::Model;
 use crate::prompt::modes::{Ask, Asking, Listed, Seen};
-use crate::prompt::{Budget, ChainScorer, Deny, Mode, Part, Pick, Prompt, Scorer, Step};
+use crate::prompt::{Budget, ChainScorer, Deny, Mode, Part, Pick, Prompt, Scorer, Step, Take};
 use crate::{Error, Result};
 
 /// The name of a pick from several tables.
@@ -28,6 +28,7 @@ pub struct Interrogation<'a> {
     /// Whether prompts keep to the model's context even where nobody asked.
     bounded: bool,
     max_tokens: Option<usize>,
+    takes: Option<Vec<Take>>,
     encoder: Option<Box<dyn TextEncoder>>,
 }
 
@@ -55,6 +56,7 @@ impl<'a> Interrogation<'a> {
             counter: model.counter()?,
             bounded: !matches!(asking.mode, Mode::Seed | Mode::Caption),
             max_tokens: None,
+            takes: None,
             encoder: scores.then(|| model.text_encoder()).transpose()?,
             asking,
         })
@@ -118,6 +120,19 @@ impl<'a> Interrogation<'a> {
         Interrogation { bounded: true, max_tokens: Some(tokens), ..self }
     }
 
+    /// Takes `takes` from the tables instead of what a seed prompt's form does: what
+    /// a [`Template`](crate::prompt::Template) asks for.
+    #[must_use]
+    pub fn taking(self, takes: Vec<Take>) -> Self {
+        Interrogation { takes: Some(takes), ..self }
+    }
+
+    /// The tables that it takes from, by name, each with the count that its own name
+    /// asks for.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
+        self.tables.iter().map(|table| (table.name.as_str(), table.top))
+    }
+
     /// What is asked for.
     pub fn asking(&self) -> &Asking {
         &self.asking
@@ -137,17 +152,7 @@ impl<'a> Interrogation<'a> {
         captions: &[Option<&str>],
         mut progress: impl FnMut(usize, Step<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<Prompt<'_>>> {
-        let mut picks: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        for ask in self.asking.asks(&self.tables) {
-            let ranked = self.rank(features, &ask)?;
-            let table = match &ask.tables[..] {
-                [one] => self.table(one)?.name(),
-                _ => LABELS,
-            };
-            for (picks, matches) in picks.iter_mut().zip(ranked) {
-                picks.push(Pick { table, matches });
-            }
-        }
+        let picks = self.picked(features, 0)?;
         let negative = self.negative()?;
         let captions = captions.iter().copied().chain(std::iter::repeat(None));
         let each = features.iter().zip(picks).zip(captions).enumerate();
@@ -155,6 +160,45 @@ impl<'a> Interrogation<'a> {
             self.write(features, picks, caption, &negative, &mut |step| progress(image, step))
         };
         each.map(write).collect()
+    }
+
+    /// What is picked for each image, in order, with `at_least` so many labels of
+    /// each table where the mode takes fewer: to show what came close.
+    ///
+    /// # Errors
+    /// Those of [`prompts`](Self::prompts).
+    pub fn picks(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
+        let mut all = self.picked(features, at_least)?;
+        all.iter_mut().for_each(|picks| self.shorten(picks));
+        Ok(all)
+    }
+
+    fn picked(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
+        let mut all: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
+        let asks = match &self.takes {
+            Some(takes) => takes.iter().map(Ask::from).collect(),
+            None => self.asking.asks(&self.tables),
+        };
+        for ask in asks {
+            let ask = Ask { count: ask.count.max(at_least), ..ask };
+            let ranked = self.rank(features, &ask)?;
+            let table = match &ask.tables[..] {
+                [one] => self.table(one)?.name(),
+                _ => LABELS,
+            };
+            for (picks, matches) in all.iter_mut().zip(ranked) {
+                picks.push(Pick { table, matches });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Leaves out a chain's 2,048 candidates but for the first.
+    fn shorten(&self, picks: &mut [Pick<'_>]) {
+        let negative = self.asking.mode == Mode::Negative;
+        for pick in picks.iter_mut().filter(|pick| negative || pick.table == LABELS) {
+            pick.matches.truncate(self.asking.max_flavors);
+        }
     }
 
     fn write<'s>(
@@ -183,12 +227,7 @@ impl<'a> Interrogation<'a> {
             scorer: scorer.as_mut().map(|scorer| scorer as &mut dyn Scorer),
             progress,
         })?;
-        for pick in picks.iter_mut().filter(|pick| pick.table == LABELS) {
-            pick.matches.truncate(self.asking.max_flavors); // not a chain's 2,048 candidates
-        }
-        if self.asking.mode == Mode::Negative {
-            picks.iter_mut().for_each(|pick| pick.matches.truncate(self.asking.max_flavors));
-        }
+        self.shorten(&mut picks);
         Ok(Prompt::written(caption, picks, written))
     }
 

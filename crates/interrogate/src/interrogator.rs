@@ -30,6 +30,11 @@ impl Interrogator {
         &self.index
     }
 
+    /// The image tower: for features of pictures that are prepared ahead.
+    pub fn tower(&self) -> &dyn ImageEncoder {
+        self.tower.as_ref()
+    }
+
     /// The features of `pictures`, in their order: the costly step, done once
     /// an image whatever is asked of it.
     ///

@@ -2,73 +2,89 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use interrogate::picture::Picture;
+use interrogate::picture::{Pixels, Preprocess};
 use interrogate::{Error, Result};
 
 use super::Captions;
 use crate::args::Prompt;
-use crate::batch;
 use crate::fault::Fault;
+use crate::pass::Pass;
 use crate::talk::Talk;
 
 /// What prompts begin with.
 pub(crate) enum Beginning {
     /// A caption of each image's own, made as it is looked at.
     Made(Box<Captions>),
-    /// A caption of each image's own, made before; the captioner is gone.
-    Kept(RefCell<HashMap<PathBuf, Result<String>>>),
+    /// A caption of each image's own, by its number, made before; the captioner
+    /// is gone.
+    Kept(RefCell<HashMap<usize, Result<String>>>),
     /// The same words, or none.
     Typed(Option<String>),
 }
 
 impl Beginning {
-    /// What was asked for; in two passes, this is the first.
-    pub(crate) fn open(args: &Prompt, images: &[PathBuf], talk: &Talk) -> Result<Self, Fault> {
+    /// What was asked for; in two passes, this is the first. `None` where that
+    /// was interrupted.
+    pub(crate) fn open(args: &Prompt, pass: &Pass, talk: &Talk) -> Result<Option<Self>, Fault> {
         let Some(name) = &args.caption_model else {
-            return Ok(Beginning::Typed(args.caption.clone()));
+            return Ok(Some(Beginning::Typed(args.caption.clone())));
         };
         let captions = Captions::open(name, &args.search, talk)?;
         match args.two_pass {
-            true => Ok(Self::kept(&captions, images, args.images.batch_size.into(), talk)),
-            false => Ok(Beginning::Made(captions.into())),
+            true => Self::kept(&captions, pass, talk),
+            false => Ok(Some(Beginning::Made(captions.into()))),
         }
     }
 
-    fn kept(captions: &Captions, images: &[PathBuf], batch_size: usize, talk: &Talk) -> Self {
-        let bar = talk.bar(images.len() as u64, "{bar:40} {pos}/{len} captions, {eta} left");
-        let mut kept = HashMap::with_capacity(images.len());
-        for batch in images.chunks(batch_size) {
-            let seen = batch::look(batch, |pictures| captions.of(pictures));
-            let seen = seen.into_iter().map(|caption| caption.map(|caption| caption.text));
-            kept.extend(batch.iter().cloned().zip(seen));
-            bar.inc(batch.len() as u64);
-        }
+    fn kept(captions: &Captions, pass: &Pass, talk: &Talk) -> Result<Option<Self>, Fault> {
+        let template = match pass.len() {
+            Some(_) => "{bar:40} {pos}/{len} captions, {eta} left",
+            None => "{spinner} {pos} captions",
+        };
+        let bar = talk.bar(pass.len().unwrap_or_default() as u64, template);
+        let mut kept = HashMap::new();
+        let preprocess = captions.preprocess();
+        let whole = pass.batches(
+            &|picture| preprocess.prepare(picture),
+            &mut |items| {
+                let pixels = items.iter().map(|item| (item.number, &item.looked));
+                captions.of(&pixels.collect::<Vec<_>>())
+            },
+            |came| {
+                bar.inc(came.len() as u64);
+                kept.extend(
+                    came.into_iter()
+                        .map(|came| (came.number, came.result.map(|(_, caption)| caption.text))),
+                );
+                Ok(())
+            },
+        )?;
         bar.finish_and_clear();
         captions.finish(talk);
-        Beginning::Kept(RefCell::new(kept))
+        Ok(whole.then(|| Beginning::Kept(RefCell::new(kept))))
     }
 
-    /// What `see` says of each image, beside what its prompt begins with.
-    pub(crate) fn beside<T>(
-        &self,
-        paths: &[PathBuf],
-        see: impl Fn(&[Picture]) -> Result<Vec<T>>,
-    ) -> Vec<Result<(T, Option<String>)>> {
+    /// How a picture is prepared for a captioner, where one is asked.
+    pub(crate) fn preprocess(&self) -> Option<&Preprocess> {
         match self {
-            Beginning::Made(captions) => batch::look(paths, |pictures| {
-                let made = captions.of(pictures)?.into_iter().map(|caption| Some(caption.text));
-                Ok(see(pictures)?.into_iter().zip(made).collect())
-            }),
-            Beginning::Typed(words) => {
-                let seen = batch::look(paths, see).into_iter();
-                seen.map(|seen| Ok((seen?, words.clone()))).collect()
+            Beginning::Made(captions) => Some(captions.preprocess()),
+            _ => None,
+        }
+    }
+
+    /// What the prompts of these images begin with, each given with its number
+    /// and as [`preprocess`](Self::preprocess) prepared it, in their order.
+    pub(crate) fn of(&self, images: &[(usize, Option<&Pixels>)]) -> Result<Vec<Option<String>>> {
+        match self {
+            Beginning::Made(captions) => {
+                let pixels =
+                    images.iter().filter_map(|(number, pixels)| Some((*number, (*pixels)?)));
+                let made = captions.of(&pixels.collect::<Vec<_>>())?;
+                Ok(made.into_iter().map(|caption| Some(caption.text)).collect())
             }
-            Beginning::Kept(kept) => {
-                let seen = batch::look(paths, see).into_iter().zip(paths);
-                seen.map(|(seen, path)| Ok((seen?, Some(take(kept, path)?)))).collect()
-            }
+            Beginning::Typed(words) => Ok(vec![words.clone(); images.len()]),
+            Beginning::Kept(kept) => take(&mut kept.borrow_mut(), images),
         }
     }
 
@@ -80,8 +96,17 @@ impl Beginning {
     }
 }
 
-/// The caption of `path`, which every image of the run has, once.
-fn take(kept: &RefCell<HashMap<PathBuf, Result<String>>>, path: &Path) -> Result<String> {
-    let missing = || Err(Error::Direction { what: "captions", row: 0 });
-    kept.borrow_mut().remove(path).unwrap_or_else(missing)
+/// The captions of these images, which every image of the run has, once. Where
+/// one has failed, none is taken but from an image that is asked for alone.
+fn take(
+    kept: &mut HashMap<usize, Result<String>>,
+    images: &[(usize, Option<&Pixels>)],
+) -> Result<Vec<Option<String>>> {
+    let missing = || Error::Direction { what: "captions", row: 0 };
+    if images.len() > 1 && images.iter().any(|(number, _)| !matches!(kept.get(number), Some(Ok(_))))
+    {
+        return Err(missing());
+    }
+    let mut one = |number| kept.remove(number).unwrap_or_else(|| Err(missing())).map(Some);
+    images.iter().map(|(number, _)| one(number)).collect()
 }

@@ -3,11 +3,11 @@
 mod beginning;
 mod pace;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use interrogate::caption::{self, Caption, Captioner, Generation, NAMES, Sampling};
 use interrogate::models::{ModelSource, hub};
-use interrogate::picture::Picture;
+use interrogate::picture::{Pixels, Preprocess};
 
 use crate::args::{EarlyStopping, Precision, Search};
 use crate::fault::Fault;
@@ -20,8 +20,6 @@ use pace::Pace;
 pub(crate) struct Captions {
     model: Box<dyn Captioner>,
     options: Generation,
-    /// Pictures that have their captions: the number of the next one.
-    done: Cell<usize>,
     pace: RefCell<Pace>,
 }
 
@@ -42,27 +40,41 @@ impl Captions {
         let captions = Captions {
             model: caption::open(&folder, precision(search.caption_precision))?,
             options: options(search),
-            done: Cell::new(0),
             pace: RefCell::new(Pace::new(talk)),
         };
-        captions.of(&[])?;
+        captions.together(0, &[])?;
         Ok(captions)
     }
 
-    /// The captions of `pictures`, in their order.
-    pub(crate) fn of(&self, pictures: &[Picture]) -> interrogate::Result<Vec<Caption>> {
+    /// How a picture is prepared for it.
+    pub(crate) fn preprocess(&self) -> &Preprocess {
+        self.model.preprocess()
+    }
+
+    /// The captions of pictures that are prepared, each with its number among
+    /// all, in their order.
+    pub(crate) fn of(&self, pictures: &[(usize, &Pixels)]) -> interrogate::Result<Vec<Caption>> {
+        let mut captions = Vec::with_capacity(pictures.len());
+        // Each image draws by its place among all, not in its batch: where some
+        // are missing between them, they are no one batch.
+        let drawn = self.options.sampling.is_some();
+        for run in pictures.chunk_by(|(a, _), (b, _)| !drawn || a + 1 == *b) {
+            let pixels: Vec<&Pixels> = run.iter().map(|(_, pixels)| *pixels).collect();
+            captions.extend(self.together(run.first().map_or(0, |(first, _)| *first), &pixels)?);
+        }
+        Ok(captions)
+    }
+
+    fn together(&self, first: usize, pixels: &[&Pixels]) -> interrogate::Result<Vec<Caption>> {
         let mut options = self.options.clone();
         if let Some(sampling) = &mut options.sampling {
-            // Each image draws by its place among all, not in its batch.
-            sampling.first = self.done.get();
+            sampling.first = first;
         }
         let mut pace = self.pace.borrow_mut();
-        pace.start(pictures.len());
-        let captions = self.model.caption_watched(pictures, &options, &mut |p| pace.step(p));
+        pace.start(pixels.len());
+        let captions = self.model.caption_prepared(pixels, &options, &mut |p| pace.step(p));
         pace.stop();
-        let captions = captions?;
-        self.done.set(self.done.get() + captions.len());
-        Ok(captions)
+        captions
     }
 
     /// Says how many there were and how fast they came.

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use crate::args::{self, Format};
+use crate::args::{self, Form};
 use crate::captions::Captions;
 use crate::fault::{Fault, Outcome};
+use crate::pass::{Pass, Seen};
+use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
-use crate::{batch, images};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -17,24 +18,46 @@ struct Row<'a> {
     tokens: &'a [u32],
 }
 
-/// Prints a caption for each image.
+impl Answer for Row<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "caption", kind: Kind::Text, at: "caption" },
+        Column { name: "tokens", kind: Kind::Integers, at: "tokens" },
+    ];
+    const KEYS: &'static [&'static str] = &["caption", "tokens"];
+
+    fn image(&self) -> &str {
+        self.image
+    }
+
+    fn text(&self, alone: bool) -> String {
+        if alone { self.caption.to_owned() } else { format!("{}: {}", self.image, self.caption) }
+    }
+
+    fn sidecar(&self) -> String {
+        self.caption.to_owned()
+    }
+}
+
+/// Gives a caption for each image.
 pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
-    let images = images::collect(&args.images.paths)?;
+    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
     let captions = Captions::open(&args.caption_model, &args.search, talk)?;
-    let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| batch::look(paths, |pictures| captions.of(pictures));
-    let at_once = args.images.batch_size;
-    let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
-        for (name, caption) in &seen {
-            let (image, caption, tokens) = (name.as_str(), &*caption.text, &*caption.tokens);
-            match format {
-                Format::Jsonl => output.json(&Row { image, caption, tokens })?,
-                Format::Text if images.len() == 1 => output.line(caption)?,
-                Format::Text => output.line(format_args!("{image}: {caption}"))?,
+    let preprocess = captions.preprocess();
+    let outcome = pass.each::<Row<'_>, _, _>(
+        talk,
+        &|picture| preprocess.prepare(picture),
+        &mut |items| {
+            let pixels = items.iter().map(|item| (item.number, &item.looked));
+            captions.of(&pixels.collect::<Vec<_>>())
+        },
+        &mut |seen, answers| {
+            for Seen { name, seen, .. } in &seen {
+                let (caption, tokens) = (&*seen.text, &*seen.tokens);
+                answers.put(name, &Row { image: &name.text, caption, tokens })?;
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     captions.finish(talk);
     Ok(outcome)
 }

@@ -5,11 +5,13 @@ use std::io::{BufRead, stdin};
 use serde::Serialize;
 
 use super::prompts;
-use crate::args::{Embed, Format};
+use crate::args::{Embed, Form, Format};
 use crate::fault::{Fault, Outcome};
+use crate::opening;
 use crate::output::Output;
+use crate::pass::{Pass, Seen};
+use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
-use crate::{batch, images, opening};
 
 /// Texts that are embedded together.
 pub(super) const BATCH: usize = 256;
@@ -24,21 +26,49 @@ struct Row<'a> {
     features: &'a [f32],
 }
 
-/// Prints a row of values for each image or text.
+impl Answer for Row<'_> {
+    const COLUMNS: &'static [Column] =
+        &[Column { name: "features", kind: Kind::Numbers, at: "features" }];
+    const KEYS: &'static [&'static str] = &["features"];
+
+    fn image(&self) -> &str {
+        self.image.unwrap_or_default()
+    }
+
+    /// The name, then the values, apart by tabs.
+    fn text(&self, _alone: bool) -> String {
+        let mut line = self.image.or(self.text).unwrap_or_default().to_owned();
+        self.features.iter().for_each(|value| line += &format!("\t{value}"));
+        line
+    }
+
+    fn sidecar(&self) -> String {
+        self.text(true)
+    }
+}
+
+/// Gives a row of values for each image or text.
 pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
     match args {
-        Embed::Images { images, model, format } => {
-            let paths = images::collect(&images.paths)?;
+        Embed::Images { images, model, output } => {
+            let pass = Pass::open::<Row<'_>>(images, output, None, Form::Jsonl)?;
             let tower = opening::model(model, talk)?.image_encoder()?;
-            let format = format.or(Format::Jsonl);
-            let look = |paths: &[_]| batch::look(paths, |p| tower.encode(p));
-            super::each_image(&paths, images.batch_size, format, talk, look, |output, seen| {
-                for (name, features) in &seen {
-                    let features = features.as_slice();
-                    print(output, format, Row { image: Some(name), text: None, features })?;
-                }
-                Ok(())
-            })
+            pass.each::<Row<'_>, _, _>(
+                talk,
+                &|picture| tower.prepare(picture),
+                &mut |items| {
+                    let pixels = items.iter().map(|item| &item.looked);
+                    tower.encode_prepared(&pixels.collect::<Vec<_>>())
+                },
+                &mut |seen, answers| {
+                    for Seen { name, seen, .. } in &seen {
+                        let features = seen.as_slice();
+                        answers
+                            .put(name, &Row { image: Some(&name.text), text: None, features })?;
+                    }
+                    Ok(())
+                },
+            )
         }
         Embed::Texts { texts, model, format } => {
             let tower = opening::model(model, talk)?.text_encoder()?;
@@ -51,7 +81,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
                     print(&mut output, format.or(Format::Jsonl), row)?;
                 }
             }
-            Ok(Outcome { done: texts.len(), failed: 0 })
+            Ok(Outcome { done: texts.len(), ..Outcome::default() })
         }
         Embed::Prompts(args) => prompts::run(args, talk),
         Embed::Average(args) => prompts::average(args),
@@ -68,15 +98,10 @@ fn lines() -> Result<Vec<String>, Fault> {
     read.map_err(|e| interrogate::Error::io("read", "standard input")(e).into())
 }
 
-/// One row; as text the name, then the values, apart by tabs.
 fn print(output: &mut Output, format: Format, row: Row<'_>) -> Result<(), Fault> {
     match format {
         Format::Jsonl => output.json(&row)?,
-        Format::Text => {
-            let mut line = row.image.or(row.text).unwrap_or_default().to_owned();
-            row.features.iter().for_each(|value| line += &format!("\t{value}"));
-            output.line(line)?;
-        }
+        Format::Text => output.line(row.text(true))?,
     }
     Ok(())
 }

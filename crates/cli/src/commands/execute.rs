@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
-use crate::output::{Failed, Output};
-use crate::talk::Talk;
+use crate::output::Output;
+use crate::talk::{self, Talk};
 use crate::{captions, opening};
 
 /// One answer as a JSON object.
@@ -33,6 +33,13 @@ struct Row<'a> {
 #[derive(Serialize)]
 struct Label<'a> {
     label: &'a str,
+}
+
+/// An image that failed as a JSON object.
+#[derive(Serialize)]
+struct Failed<'a> {
+    image: &'a str,
+    error: &'a str,
 }
 
 /// Prints the task's answer for each image, batch by batch.
@@ -72,7 +79,8 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
         print(&mut output, format, &executed)?;
         for (path, error) in &executed.failed {
             if format == Format::Jsonl {
-                output.json(&Failed::new(path, error))?;
+                let (image, error) = (&*path.to_string_lossy(), &*talk::with_causes(error));
+                output.json(&Failed { image, error })?;
             }
             talk.error(error, error.hint());
         }

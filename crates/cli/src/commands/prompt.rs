@@ -1,33 +1,44 @@
-//! `interrogate prompt`: one prompt an image.
+//! `interrogate prompt`: one prompt an image, or one for all.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use interrogate::Interrogator;
+use interrogate::encoder::Features;
 use interrogate::index::{Index, Match};
 use interrogate::models::{Model, ModelSource};
-use interrogate::prompt::Prompt;
+use interrogate::picture::{Picture, Pixels};
+use interrogate::prompt::{Mode, Prompt, Step};
 use serde::Serialize;
 
-use crate::args::{self, Format};
+use crate::args::{self, Form};
+use crate::asking::Asked;
 use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
-use crate::output::Found;
-use crate::report::{self, Heading, Report, Sheet};
+use crate::opening;
+use crate::output::{Found, Output};
+use crate::pass::{Item, Pass};
+use crate::report::{self, Heading, Report, Sheet, Thumbnail};
+use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
-use crate::{images, opening};
 
 /// Labels of each table that a report shows, where the prompt takes fewer.
 const SHOWN: usize = 5;
-
-/// How a report calls the form of these prompts.
-const MODE: &str = "seed";
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     image: &'a str,
     prompt: &'a str,
+    mode: &'static str,
+    /// The whole prompt's cosine with the image, where its mode asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f32>,
+    /// What the best prompt was chosen from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<&'static str>,
     caption: Option<&'a str>,
     medium: Option<Found<'a>>,
     movement: Option<Found<'a>>,
@@ -37,62 +48,107 @@ struct Row<'a> {
     tables: BTreeMap<&'a str, Vec<Found<'a>>>,
 }
 
-/// Prints a prompt for each image.
+impl Answer for Row<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "prompt", kind: Kind::Text, at: "prompt" },
+        Column { name: "mode", kind: Kind::Text, at: "mode" },
+        Column { name: "score", kind: Kind::Number, at: "score" },
+        Column { name: "caption", kind: Kind::Text, at: "caption" },
+        Column { name: "medium", kind: Kind::Text, at: "medium.label" },
+        Column { name: "medium_score", kind: Kind::Number, at: "medium.score" },
+        Column { name: "movement", kind: Kind::Text, at: "movement.label" },
+        Column { name: "movement_score", kind: Kind::Number, at: "movement.score" },
+        Column { name: "flavors", kind: Kind::Texts, at: "flavors.label" },
+        Column { name: "flavor_scores", kind: Kind::Numbers, at: "flavors.score" },
+        Column { name: "tables", kind: Kind::Json, at: "tables" },
+    ];
+    const KEYS: &'static [&'static str] = &["prompt", "flavors"];
+
+    fn image(&self) -> &str {
+        self.image
+    }
+
+    fn text(&self, alone: bool) -> String {
+        if alone { self.prompt.to_owned() } else { format!("{}: {}", self.image, self.prompt) }
+    }
+
+    fn sidecar(&self) -> String {
+        self.prompt.to_owned()
+    }
+}
+
+/// What is made of a picture where it is decoded: what the tower takes of it, the
+/// captioner, and a report.
+type Looked = (Pixels, Option<Pixels>, Option<Thumbnail>);
+
+/// Gives a prompt for each image, or one for all of them.
 pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
-    let images = images::collect(&args.images.paths)?;
+    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
     args.report.as_deref().map(report::place).transpose()?;
-    let beginning = Beginning::open(args, &images, talk)?;
+    let Some(beginning) = Beginning::open(args, &pass, talk)? else {
+        return Ok(Outcome { interrupted: true, ..Outcome::default() });
+    };
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
-    let min_score = args.min_score.or(model.min_score());
-    let recipe = interrogator.recipe(args.max_flavors).with_min_score(min_score);
-    let format = args.format.or(Format::Text);
+    let asked = Asked::open(args, &model, interrogator.index(), talk)?;
+    if args.average {
+        return average(args, pass, &interrogator, &asked, talk);
+    }
+    let mode = asked.interrogation.asking().mode;
     let sheet = match &args.report {
-        Some(path) => Some(begin(path, &model, interrogator.index())?),
+        Some(path) => Some(begin(path, &model, interrogator.index(), mode)?),
         None => None,
     };
-    let shown = recipe.clone().with_at_least(SHOWN);
-    let look = |paths: &[_]| {
-        let seen = beginning.beside(paths, |pictures| {
-            let features = interrogator.features(pictures)?.into_iter();
-            Ok(match &sheet {
-                Some(sheet) => features.zip(sheet.thumbnails(pictures)).collect(),
-                None => features.map(|features| (features, None)).collect(),
-            })
-        });
-        sheet.iter().for_each(|sheet| sheet.note(paths, &seen));
-        seen
+    let (tower, preprocess) = (interrogator.tower(), beginning.preprocess());
+    let look = |picture: &Picture| -> interrogate::Result<Looked> {
+        let captioned = preprocess.map(|steps| steps.prepare(picture)).transpose()?;
+        let thumbnail = args.report.as_ref().and_then(|_| Thumbnail::of(picture));
+        Ok((tower.prepare(picture)?, captioned, thumbnail))
     };
-    let at_once = args.images.batch_size;
-    let outcome = super::each_image(&images, at_once, format, talk, look, |output, seen| {
-        let (names, (seen, captions)): (Vec<_>, (Vec<_>, Vec<_>)) = seen.into_iter().unzip();
-        let (features, thumbnails): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
-        let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
-        let prompts = interrogator.prompts(&features, &captions, &recipe)?;
-        for (name, prompt) in names.iter().zip(&prompts) {
-            match format {
-                Format::Jsonl => output.json(&row(name, prompt))?,
-                Format::Text if images.len() == 1 => output.line(&prompt.text)?,
-                Format::Text => output.line(format_args!("{name}: {}", prompt.text))?,
+    let mut see = |items: &[Item<Looked>]| {
+        let pixels: Vec<_> = items.iter().map(|item| &item.looked.0).collect();
+        let captioned = items.iter().map(|item| (item.number, item.looked.1.as_ref()));
+        let captions = beginning.of(&captioned.collect::<Vec<_>>())?;
+        Ok(tower.encode_prepared(&pixels)?.into_iter().zip(captions).collect())
+    };
+    // A chain takes seconds: each is answered as it comes.
+    let pass = if mode.scores_texts() { pass.by(1) } else { pass };
+    let chain = Chaining::new(talk);
+    let outcome = pass.each_told::<Row<'_>, _, _>(
+        talk,
+        &look,
+        &mut see,
+        &mut |seen, answers| {
+            let (features, captions): (Vec<Features>, Vec<Option<String>>) =
+                seen.iter().map(|seen| seen.seen.clone()).unzip();
+            let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
+            let prompts =
+                asked.interrogation.prompts(&features, &captions, |_, step| chain.step(step))?;
+            chain.end();
+            for (seen, prompt) in seen.iter().zip(&prompts) {
+                let (name, text) = (&seen.name, asked.text(prompt));
+                answers.put(name, &row(&name.text, &text, mode, prompt))?;
+                if text.is_empty() {
+                    talk.note(empty(&name.text, &asked));
+                }
             }
-            if prompt.text.is_empty() {
-                talk.note(format_args!(
-                    "{name}: no label reaches {}; --min-score 0 shows what there is",
-                    min_score.unwrap_or_default()
-                ));
+            if let Some(sheet) = &sheet {
+                let shown = asked.interrogation.picks(&features, SHOWN)?;
+                for ((seen, prompt), picks) in seen.iter().zip(&prompts).zip(&shown) {
+                    let said = (prompt.caption.as_deref(), &*asked.text(prompt));
+                    sheet.answer(&seen.name.text, seen.looked.2.as_ref(), said, picks)?;
+                }
             }
-        }
-        if let Some(sheet) = &sheet {
-            let shown = interrogator.prompts(&features, &[], &shown)?;
-            for (at, name) in names.iter().enumerate() {
-                sheet.answer(name, thumbnails[at].as_ref(), &prompts[at], &shown[at].picks)?;
-            }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+        &mut |name, error| match &sheet {
+            Some(sheet) => sheet.failed(&name.text, error),
+            None => Ok(()),
+        },
+    )?;
     beginning.finish(talk);
     if let (Some(sheet), Some(path)) = (sheet, &args.report) {
         sheet.finish()?;
@@ -101,32 +157,131 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     Ok(outcome)
 }
 
+/// One prompt for all images, by the mean of their features.
+fn average(
+    args: &args::Prompt,
+    pass: Pass,
+    interrogator: &Interrogator,
+    asked: &Asked<'_>,
+    talk: &Talk,
+) -> Result<Outcome, Fault> {
+    super::lines_alone(&args.output)?;
+    let (tower, mut outcome) = (interrogator.tower(), Outcome::default());
+    let mut all = Vec::new();
+    let whole = pass.batches(
+        &|picture| tower.prepare(picture),
+        &mut |items| {
+            tower.encode_prepared(&items.iter().map(|item| &item.looked).collect::<Vec<_>>())
+        },
+        |came| {
+            for came in came {
+                match came.result {
+                    Ok((_, features)) => all.push(features),
+                    Err(error) => {
+                        outcome.failed += 1;
+                        talk.error(&error, error.hint());
+                    }
+                }
+            }
+            Ok(())
+        },
+    )?;
+    outcome.done = all.len();
+    if !whole || all.is_empty() {
+        return Ok(Outcome { interrupted: !whole, ..outcome });
+    }
+    let mean = Features::mean(&all)?;
+    let chain = Chaining::new(talk);
+    let captions = [args.caption.as_deref()];
+    let prompts = asked.interrogation.prompts(&[mean], &captions, |_, step| chain.step(step))?;
+    chain.end();
+    let name = format!("average of {} images", all.len());
+    for prompt in &prompts {
+        let text = asked.text(prompt);
+        let row = row(&name, &text, asked.interrogation.asking().mode, prompt);
+        match args.output.format.unwrap_or(Form::Text) {
+            Form::Jsonl => Output::new().json(&row)?,
+            _ => Output::new().line(&text)?,
+        }
+        if text.is_empty() {
+            talk.note(empty(&name, asked));
+        }
+    }
+    Ok(outcome)
+}
+
+/// Why there is no prompt.
+fn empty(name: &str, asked: &Asked<'_>) -> String {
+    let least = asked.interrogation.asking().min_score;
+    match least {
+        Some(least) => {
+            format!("{name}: no label reaches {least}; --min-score 0 shows what there is")
+        }
+        None => format!("{name}: an empty prompt"),
+    }
+}
+
+/// The line that a person sees while a chain grows.
+struct Chaining<'a> {
+    talk: &'a Talk,
+    bar: RefCell<Option<indicatif::ProgressBar>>,
+}
+
+impl<'a> Chaining<'a> {
+    fn new(talk: &'a Talk) -> Self {
+        Chaining { talk, bar: RefCell::new(None) }
+    }
+
+    fn step(&self, step: Step<'_>) -> ControlFlow<()> {
+        let mut bar = self.bar.borrow_mut();
+        let new = || self.talk.bar(step.steps as u64, "{pos}/{len} phrases: {wide_msg}");
+        let bar = bar.get_or_insert_with(new);
+        bar.set_position(step.step as u64);
+        bar.set_message(format!("{:.4} {}", step.score, step.prompt));
+        ControlFlow::Continue(())
+    }
+
+    fn end(&self) {
+        if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Begins the page at `path`.
-fn begin(path: &Path, model: &Model, index: &Index) -> Result<Sheet, Fault> {
+fn begin(path: &Path, model: &Model, index: &Index, mode: Mode) -> Result<Sheet, Fault> {
     let heading = Heading {
         model: &model.id(),
         index: &index.path().to_string_lossy(),
-        mode: MODE,
+        mode: mode.name(),
         tables: index.tables().iter().map(|table| (table.name(), table.len())).collect(),
         // CLIP's cosines of images and texts stay below 0.4; a model that names the
         // least score to be trusted has others.
         scale: if model.min_score().is_some() { 1.0 } else { 0.4 },
         notice: model.notice(),
     };
-    Ok(Sheet::new(Report::create(path, &heading)?, MODE))
+    Ok(Sheet::new(Report::create(path, &heading)?, mode.name()))
 }
 
-fn row<'a>(image: &'a str, prompt: &'a Prompt<'a>) -> Row<'a> {
-    let found = |matches: &'a [Match<'a>]| matches.iter().map(Found::from).collect::<Vec<_>>();
+fn row<'a>(image: &'a str, text: &'a str, mode: Mode, prompt: &'a Prompt<'a>) -> Row<'a> {
+    let found = |matches: &'a [Match<'a>], several: bool| {
+        let named = |m: &Match<'a>| Found { table: several.then_some(m.table), ..Found::from(m) };
+        matches.iter().map(named).collect::<Vec<_>>()
+    };
     let others = prompt.picks.iter().filter(|pick| !FORM.contains(&pick.table));
+    let others =
+        others.map(|pick| (pick.table, found(&pick.matches, pick.table == interrogate::LABELS)));
     Row {
         image,
-        prompt: &prompt.text,
+        prompt: text,
+        mode: mode.name(),
+        score: prompt.score,
+        chosen: prompt.chosen.map(|mode| if mode == Mode::Best { "chain" } else { mode.name() }),
         caption: prompt.caption.as_deref(),
         medium: prompt.picked("mediums").first().map(Found::from),
         movement: prompt.picked("movements").first().map(Found::from),
-        flavors: found(prompt.picked("flavors")),
-        tables: others.map(|pick| (pick.table, found(&pick.matches))).collect(),
+        flavors: found(prompt.picked("flavors"), false),
+        tables: others.collect(),
     }
 }
 

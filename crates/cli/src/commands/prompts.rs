@@ -58,7 +58,7 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
     }
     bar.finish_and_clear();
     sink.finish()?;
-    Ok(Outcome { done: prompts.len(), failed })
+    Ok(Outcome { done: prompts.len(), failed, ..Outcome::default() })
 }
 
 /// The prompts that were named, how many lines tell of a failed image, and the
@@ -147,7 +147,7 @@ pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, Fault> {
         writer.values(&sum.iter().map(|&value| value as f32).collect::<Vec<_>>())?;
     }
     writer.finish()?;
-    Ok(Outcome { done: count, failed: 0 })
+    Ok(Outcome { done: count, ..Outcome::default() })
 }
 
 /// The row divided by its length; `None` where that is zero or not finite.

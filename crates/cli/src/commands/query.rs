@@ -7,7 +7,7 @@ use interrogate::query::{Operand, Query};
 use interrogate::rank::Order;
 use serde::Serialize;
 
-use crate::args::{self, Format};
+use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::opening;
 use crate::output::{Found, Output};
@@ -24,6 +24,7 @@ struct Row<'a> {
 /// Prints the best labels of the sum.
 pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome, Fault> {
     let query: Query = typed.parse()?;
+    super::lines_alone(&args.output)?;
     // Before a model is opened for nothing.
     let pictures: Vec<Picture> = query.images().map(Picture::open).collect::<Result<_, _>>()?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
@@ -50,8 +51,8 @@ pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome
     let ranked = table.rank_many(std::slice::from_ref(&features), args.k, order)?;
     let matches = ranked.first().map_or(&[][..], Vec::as_slice);
     let mut output = Output::new();
-    match args.format.or(Format::Text) {
-        Format::Jsonl => {
+    match args.output.format.unwrap_or(Form::Text) {
+        Form::Jsonl => {
             let several = names.len() > 1;
             let found = matches
                 .iter()
@@ -59,11 +60,11 @@ pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome
             let row = Row { query: typed, table: &names.join(","), matches: found.collect() };
             output.json(&row)?;
         }
-        Format::Text => {
+        _ => {
             for found in matches {
                 output.line(format_args!("{:7.4}  {}", found.score, found.label))?;
             }
         }
     }
-    Ok(Outcome { done: 1, failed: 0 })
+    Ok(Outcome { done: 1, ..Outcome::default() })
 }

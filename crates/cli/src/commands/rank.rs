@@ -4,11 +4,13 @@ use interrogate::Interrogator;
 use interrogate::rank::Order;
 use serde::Serialize;
 
-use crate::args::{self, Format};
+use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
+use crate::opening;
 use crate::output::Found;
+use crate::pass::Pass;
+use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
-use crate::{batch, images, opening};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -18,37 +20,59 @@ struct Row<'a> {
     matches: Vec<Found<'a>>,
 }
 
-/// Prints the best labels of each image.
+impl Answer for Row<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "table", kind: Kind::Text, at: "table" },
+        Column { name: "labels", kind: Kind::Texts, at: "matches.label" },
+        Column { name: "scores", kind: Kind::Numbers, at: "matches.score" },
+        Column { name: "rows", kind: Kind::Integers, at: "matches.row" },
+        Column { name: "tables", kind: Kind::Texts, at: "matches.table" },
+    ];
+    const KEYS: &'static [&'static str] = &["table", "matches"];
+
+    fn image(&self) -> &str {
+        self.image
+    }
+
+    fn text(&self, _alone: bool) -> String {
+        let found = self.matches.iter().map(|m| format!("\n  {:7.4}  {}", m.score, m.label));
+        self.image.to_owned() + &found.collect::<String>()
+    }
+
+    fn sidecar(&self) -> String {
+        self.matches.iter().map(|found| found.label).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Gives the best labels of each image.
 pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
-    let images = images::collect(&args.paths)?;
+    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
     let table = interrogator.index().merged(&names)?;
     let name = names.join(",");
     let order = if args.reverse { Order::Worst } else { Order::Best };
-    let format = args.format.or(Format::Text);
-    let look = |paths: &[_]| batch::look(paths, |p| interrogator.features(p));
-    super::each_image(&images, args.batch_size, format, talk, look, |output, seen| {
-        let (images, features): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
-        let ranked = table.rank_many(&features, args.k, order)?;
-        for (image, matches) in images.iter().zip(&ranked) {
-            match format {
-                Format::Jsonl => {
-                    let several = names.len() > 1;
-                    let found = matches
-                        .iter()
-                        .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });
-                    output.json(&Row { image, table: &name, matches: found.collect() })?;
-                }
-                Format::Text => {
-                    output.line(image)?;
-                    for found in matches {
-                        output.line(format_args!("  {:7.4}  {}", found.score, found.label))?;
-                    }
-                }
+    let tower = interrogator.tower();
+    let several = names.len() > 1;
+    pass.each::<Row<'_>, _, _>(
+        talk,
+        &|picture| tower.prepare(picture),
+        &mut |items| {
+            let pixels = items.iter().map(|item| &item.looked);
+            tower.encode_prepared(&pixels.collect::<Vec<_>>())
+        },
+        &mut |seen, answers| {
+            let (names, features): (Vec<_>, Vec<_>) =
+                seen.into_iter().map(|seen| (seen.name, seen.seen)).unzip();
+            for (image, matches) in names.iter().zip(table.rank_many(&features, args.k, order)?) {
+                let found = matches
+                    .iter()
+                    .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });
+                let row = Row { image: &image.text, table: &name, matches: found.collect() };
+                answers.put(image, &row)?;
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::embed;
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
+use crate::opening;
 use crate::output::Output;
 use crate::talk::Talk;
-use crate::{batch, opening};
 
 /// One text as a JSON object.
 #[derive(Serialize)]
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault
     if !args.in_order {
         scores.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable
     }
-    let image = batch::name(&args.image);
+    let image = args.image.to_string_lossy();
     let mut output = Output::new();
     for (text, score) in scores {
         match args.format.or(Format::Text) {
@@ -49,5 +49,5 @@ pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault
             Format::Text => output.line(format_args!("{score:7.4}  {text}"))?,
         }
     }
-    Ok(Outcome { done: 1, failed: 0 })
+    Ok(Outcome { done: 1, ..Outcome::default() })
 }

@@ -32,7 +32,7 @@ use serde::de::DeserializeOwned;
 
 pub use generate::{EarlyStopping, Generation, Sampling};
 
-use crate::picture::{Picture, Preprocess};
+use crate::picture::{Picture, Pixels, Preprocess};
 use crate::{Error, Result};
 use checkpoint::Checkpoint;
 use generate::Generated;
@@ -141,11 +141,23 @@ pub trait Captioner: Send + Sync {
         options: &Generation,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
-        let mut pixels = Vec::new();
-        for picture in pictures {
-            pixels.extend(self.preprocess().pixels(picture)?);
-        }
-        self.caption_pixels(&pixels, options, watch)
+        let pixels: Result<Vec<Pixels>> =
+            pictures.iter().map(|picture| self.preprocess().prepare(picture)).collect();
+        self.caption_prepared(&pixels?.iter().collect::<Vec<_>>(), options, watch)
+    }
+
+    /// The same for pictures that [`preprocess`](Self::preprocess) prepared,
+    /// ahead and on other threads.
+    ///
+    /// # Errors
+    /// Those of [`caption_pixels`](Self::caption_pixels).
+    fn caption_prepared(
+        &self,
+        pixels: &[&Pixels],
+        options: &Generation,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Caption>> {
+        self.caption_pixels(&Pixels::joined(pixels), options, watch)
     }
 }
 

@@ -16,7 +16,7 @@ use super::tower::Encoder;
 use crate::encoder::{Features, ImageEncoder};
 use crate::nn::threads::each;
 use crate::nn::{Compute, Epilogue, LayerNorm, Linear, Precision, even};
-use crate::picture::{Picture, Preprocess};
+use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -92,12 +92,14 @@ impl ImageEncoder for ClipVision {
         self.dim
     }
 
-    fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
-        let mut features = Vec::with_capacity(pictures.len());
-        for pictures in pictures.chunks(self.batch) {
-            let pixels = pictures.par_iter().map(|picture| self.preprocess.pixels(picture));
-            let pixels: Vec<Vec<f32>> = pixels.collect::<Result<_>>()?;
-            features.extend(self.features(&pixels.concat())?);
+    fn prepare(&self, picture: &Picture) -> Result<Pixels> {
+        self.preprocess.prepare(picture)
+    }
+
+    fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>> {
+        let mut features = Vec::with_capacity(pixels.len());
+        for pixels in pixels.chunks(self.batch) {
+            features.extend(self.features(&Pixels::joined(pixels))?);
         }
         Ok(features)
     }

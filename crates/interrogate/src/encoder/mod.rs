@@ -15,8 +15,10 @@ pub use counter::Counter;
 pub use rows::{Embeddings, Features};
 pub use tokens::Tokens;
 
+use rayon::prelude::*;
+
 use crate::Result;
-use crate::picture::Picture;
+use crate::picture::{Picture, Pixels};
 
 /// Turns texts into unit rows.
 ///
@@ -66,15 +68,39 @@ pub trait TextEncoder: Send + Sync {
 }
 
 /// Turns pictures into unit rows.
+///
+/// Two steps, so that pictures can be decoded and reduced ahead of the tower, on
+/// other threads, and none of them is held any longer than that takes.
 pub trait ImageEncoder: Send + Sync {
     /// Values in a row.
     fn dim(&self) -> usize;
 
-    /// The features of `pictures`, in their order. Preprocessing (resize, crop,
-    /// mean and std) is the encoder's own.
+    /// What the tower takes of `picture`: resize, crop, mean and std are the
+    /// encoder's own. Runs on the calling thread alone.
     ///
     /// # Errors
+    /// [`crate::Error::PictureResize`] where the picture cannot be brought to
+    /// size.
+    fn prepare(&self, picture: &Picture) -> Result<Pixels>;
+
+    /// The features of pictures that [`prepare`](Self::prepare) prepared, in
+    /// their order. A row has the same bits alone and in any company.
+    ///
+    /// # Errors
+    /// [`crate::Error::Dim`] for pixels of another encoder's,
     /// [`crate::Error::Engine`] where the engine fails,
     /// [`crate::Error::Direction`] where a row comes out zero or not finite.
-    fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>>;
+    fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>>;
+
+    /// [`prepare`](Self::prepare) on all threads, then
+    /// [`encode_prepared`](Self::encode_prepared): the features of `pictures`,
+    /// in their order.
+    ///
+    /// # Errors
+    /// Those of the two.
+    fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
+        let pixels: Result<Vec<Pixels>> =
+            pictures.par_iter().map(|picture| self.prepare(picture)).collect();
+        self.encode_prepared(&pixels?.iter().collect::<Vec<_>>())
+    }
 }

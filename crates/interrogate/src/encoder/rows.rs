@@ -67,6 +67,25 @@ impl Features {
         Ok(Features(values))
     }
 
+    /// The mean of `all`, brought to unit length: what a set of images has in
+    /// common. Summed in f64 in their order.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where they are of different widths, [`Error::Direction`] where
+    /// there are none, or they cancel out.
+    pub fn mean(all: &[Features]) -> Result<Self> {
+        let expected = all.first().map_or(0, Features::dim);
+        let mut sum = vec![0.0f64; expected];
+        for features in all {
+            if features.dim() != expected {
+                let found = features.dim();
+                return Err(Error::Dim { what: "one of the images", expected, found });
+            }
+            sum.iter_mut().zip(&features.0).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        Features::new(sum.into_iter().map(|sum| (sum / all.len() as f64) as f32).collect())
+    }
+
     /// Number of values.
     pub fn dim(&self) -> usize {
         self.0.len()
@@ -98,6 +117,16 @@ mod tests {
         let rows = Embeddings::new(2, vec![3.0, 4.0, 0.0, -2.0]).unwrap();
         assert_eq!(rows.as_slice(), [0.6, 0.8, 0.0, -1.0]);
         assert_eq!((rows.len(), rows.dim()), (2, 2));
+    }
+
+    #[test]
+    fn a_mean_has_what_all_have_in_common() {
+        let features = |values: &[f32]| Features::new(values.to_vec()).unwrap();
+        let mean = Features::mean(&[features(&[1.0, 0.0]), features(&[0.0, 3.0])]).unwrap();
+        assert_eq!(mean, features(&[1.0, 1.0]));
+        assert!(Features::mean(&[]).is_err());
+        assert!(Features::mean(&[features(&[1.0]), features(&[-1.0])]).is_err());
+        assert!(Features::mean(&[features(&[1.0]), features(&[1.0, 2.0])]).is_err());
     }
 
     #[test]

@@ -18,8 +18,19 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 /// room for [`MAX_PIXELS`] of RGBA.
 pub const MAX_BYTES: u64 = 1 << 30;
 
-/// Reads the first bytes, and the rest where they are an image's.
 pub(super) fn open(path: &Path) -> Result<Picture> {
+    decode(&read(path)?, path)
+}
+
+/// The bytes of the image file at `path`, for [`Picture::decode`]: the first
+/// ones, and the rest where those are an image's. The half of
+/// [`Picture::open`] that waits for the disk.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Mismatch`] for a folder or an empty file,
+/// [`Error::PictureFormat`] for anything but an image,
+/// [`Error::PictureTooLarge`] beyond [`MAX_BYTES`].
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let kind = file.metadata().map_err(Error::io("read", path))?;
     if kind.is_dir() {
@@ -31,7 +42,7 @@ pub(super) fn open(path: &Path) -> Result<Picture> {
     format(&bytes, path)?;
     too_large(path, "bytes", MAX_BYTES, kind.len())?;
     (&file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    decode(&bytes, path)
+    Ok(bytes)
 }
 
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
@@ -40,7 +51,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
         // The decoder would fill the rest with grey.
         return Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() });
     }
-    read(bytes, format, path)?.map_err(|source| match source {
+    pixels(bytes, format, path)?.map_err(|source| match source {
         ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() }
         }
@@ -50,7 +61,7 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
 
 /// Decodes within the limits, all of them checked before the pixels get room.
 /// The inner error is the decoder's.
-fn read(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Picture, ImageError>> {
+fn pixels(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Picture, ImageError>> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

@@ -7,12 +7,14 @@
 
 mod decode;
 mod jpeg;
+mod pixels;
 mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS};
+pub use decode::{MAX_BYTES, MAX_PIXELS, read};
+pub use pixels::Pixels;
 pub use preprocess::{Centre, Preprocess, Resize};
 pub use resize::Filter;
 

@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use super::classes::Classes;
 use super::efficientnet::{EfficientNet, SIDE};
 use super::{DIM, embedded};
-use crate::Result;
 use crate::encoder::{Features, ImageEncoder};
-use crate::picture::{Filter, Picture, Preprocess, Resize};
+use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
+use crate::{Error, Result};
 
 /// Turns pictures into unit rows of 384 values beside
 /// [`StarterText`](super::StarterText)'s.
@@ -50,8 +50,16 @@ impl ImageEncoder for StarterImage {
         DIM
     }
 
-    fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
-        let encode = |picture| self.features(self.preprocess.pixels(picture)?);
-        pictures.par_iter().map(encode).collect()
+    fn prepare(&self, picture: &Picture) -> Result<Pixels> {
+        self.preprocess.prepare(picture)
+    }
+
+    fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>> {
+        let expected = 3 * SIDE * SIDE;
+        let encode = |pixels: &&Pixels| match pixels.as_slice() {
+            values if values.len() == expected => self.features(values.to_vec()),
+            values => Err(Error::Dim { what: "an image's pixels", expected, found: values.len() }),
+        };
+        pixels.par_iter().map(encode).collect()
     }
 }

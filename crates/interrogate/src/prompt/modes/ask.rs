@@ -1,5 +1,6 @@
 //! Which rankings a mode wants.
 
+use super::super::Take;
 use crate::rank::Order;
 
 /// A table that may be ranked.
@@ -24,6 +25,12 @@ pub struct Ask {
     pub count: usize,
     /// From which end.
     pub order: Order,
+}
+
+impl From<&Take> for Ask {
+    fn from(take: &Take) -> Self {
+        Ask::best(&take.table, take.count)
+    }
 }
 
 /// The tables that clip-interrogator ranks as one, in its order.

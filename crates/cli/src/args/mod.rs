@@ -1,12 +1,17 @@
 //! The arguments as typed.
 
 mod execute;
+mod images;
+mod output;
+mod prompt;
 
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
+pub(crate) use images::Images;
+pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
+pub(crate) use prompt::{Mode, OwnList, Prompt};
 
 /// What does this image look like, in words?
 ///
@@ -46,51 +51,14 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct Prompt {
+#[command(mut_arg("paths", |paths| paths.required_unless_present_any(["filelist", "query"])))]
+pub(crate) struct Rank {
     #[command(flatten)]
     pub(crate) images: Images,
-    #[command(flatten)]
-    pub(crate) source: Source,
-    /// The caption that every prompt begins with.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) caption: Option<String>,
-    /// Captions each image first, and begins its prompt with that: see the
-    /// command caption for what can be named.
-    #[arg(long, value_name = "MODEL", conflicts_with = "caption")]
-    pub(crate) caption_model: Option<String>,
-    /// All captions first, then all ranking, so that the two models are never in
-    /// memory together; no prompt comes before the last caption.
-    #[arg(long, requires = "caption_model")]
-    pub(crate) two_pass: bool,
-    #[command(flatten)]
-    pub(crate) search: Search,
-    /// How many flavors a prompt takes.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) max_flavors: usize,
-    /// Labels that score lower stay out of the prompt; JSONL lists them all the
-    /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
-    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
-    pub(crate) min_score: Option<f32>,
-    /// Also writes one page that shows every image with its prompt and the best
-    /// labels of each table: a single file to open in a browser.
-    #[arg(long, value_name = "HTML")]
-    pub(crate) report: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) format: Lines,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct Rank {
-    /// Image files, folders of them, or globs; taken in sorted order.
-    #[arg(required_unless_present = "query", value_name = "IMAGES")]
-    pub(crate) paths: Vec<PathBuf>,
     /// One ranking for a sum of images and texts: '2*a.jpg - "a drawing"'. Texts stand
     /// in double quotes, images bare or as image:"a b.jpg".
     #[arg(long, value_name = "QUERY", conflicts_with = "paths", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
-    /// How many images go through the model together.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) batch_size: u16,
     #[command(flatten)]
     pub(crate) source: Source,
     /// The table to rank; several, separated by commas, are ranked as one.
@@ -103,7 +71,7 @@ pub(crate) struct Rank {
     #[arg(long)]
     pub(crate) reverse: bool,
     #[command(flatten)]
-    pub(crate) format: Lines,
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]
@@ -134,7 +102,9 @@ pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
-    pub(crate) format: Lines,
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) sidecars: Sidecars,
 }
 
 /// How a caption is searched for. Lengths count generated tokens, the one that
@@ -218,7 +188,7 @@ pub(crate) enum Embed {
         #[command(flatten)]
         model: ModelChoice,
         #[command(flatten)]
-        format: Lines,
+        output: Output,
     },
     /// The embeddings of texts, of unit length.
     Texts {
@@ -243,17 +213,6 @@ pub(crate) struct Look {
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
-}
-
-#[derive(Debug, Group)]
-#[group(skip)] // its name would meet that of `embed images`
-pub(crate) struct Images {
-    /// Image files, folders of them, or globs; taken in sorted order.
-    #[arg(required = true, value_name = "IMAGES")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// How many images go through the model together.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) batch_size: u16,
 }
 
 /// Which index and which model.
@@ -286,27 +245,6 @@ pub(crate) struct ModelChoice {
 pub(crate) enum Arithmetic {
     F32,
     Bf16,
-}
-
-#[derive(Clone, Copy, Debug, Group)]
-pub(crate) struct Lines {
-    /// Lines for people, or one JSON object a line. [default: text; embed: jsonl]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Format>,
-}
-
-impl Lines {
-    pub(crate) fn or(self, default: Format) -> Format {
-        self.format.unwrap_or(default)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 #[cfg(test)]

@@ -1,0 +1,27 @@
+//! Which images, as typed.
+
+use std::path::PathBuf;
+
+use clap::Args as Group;
+
+#[derive(Debug, Group)]
+#[group(skip)] // its name would meet that of `embed images`
+pub(crate) struct Images {
+    /// Image files, folders of them, globs, or .tar archives that hold some
+    /// (WebDataset); taken in sorted order. `-` reads paths from stdin.
+    #[arg(required_unless_present = "filelist", value_name = "IMAGES")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Takes folders with all that lies below them.
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+    /// Takes the images that FILE names too, one a line, in its own order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) filelist: Option<PathBuf>,
+    /// In FILE and on stdin, paths end in a NUL byte, as `find -print0` writes
+    /// them.
+    #[arg(long, short = '0')]
+    pub(crate) null: bool,
+    /// How many images go through the model together.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) batch_size: u16,
+}

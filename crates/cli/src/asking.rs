@@ -1,0 +1,115 @@
+//! From what was typed to what every image is asked.
+
+use std::path::Path;
+
+use build_index::Dictionary;
+use interrogate::index::{Index, OwnTable};
+use interrogate::models::Model;
+use interrogate::prompt::modes::Asking;
+use interrogate::prompt::{Deny, Mode, Prompt, Template, weighted};
+use interrogate::{Error, Interrogation};
+
+use crate::args::{self, OwnList};
+use crate::fault::Fault;
+use crate::talk::Talk;
+
+/// What is asked of every image, and how its prompt is written.
+pub(crate) struct Asked<'a> {
+    pub(crate) interrogation: Interrogation<'a>,
+    template: Option<Template>,
+    weights: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads the lists that were named, and encodes those of one's own.
+    pub(crate) fn open(
+        args: &args::Prompt,
+        model: &Model,
+        index: &'a Index,
+        talk: &Talk,
+    ) -> Result<Self, Fault> {
+        let (mode, control) = (mode(args.mode), &args.control);
+        if control.template.is_some() && mode != Mode::Seed {
+            return Err(Fault::Which {
+                message: format!("a template is for seed prompts, not for {}", mode.name()),
+                hint: "leave out --template or --mode".to_owned(),
+            });
+        }
+        let asking = Asking {
+            max_flavors: args.max_flavors.unwrap_or(mode.max_flavors()),
+            min_flavors: args.min_flavors,
+            min_score: args.min_score.or(model.min_score()),
+            compat: control.compat,
+            ..Asking::new(mode)
+        };
+        let mut interrogation = Interrogation::new(index, model, asking)?;
+        for table in lists(&control.list, model, talk)? {
+            interrogation = interrogation.with(table);
+        }
+        interrogation = interrogation.without(&control.without)?;
+        if !control.tables.is_empty() {
+            interrogation = interrogation.only(&control.tables)?;
+        }
+        if let Some(path) = &control.deny {
+            interrogation = interrogation.denying(deny(path)?);
+        }
+        if let Some(tokens) = control.max_tokens {
+            interrogation = interrogation.within(tokens);
+        }
+        let template = control.template.as_deref().map(str::parse::<Template>).transpose()?;
+        if let Some(template) = &template {
+            let flavors = interrogation.asking().max_flavors;
+            let recipe = template.recipe(interrogation.tables(), flavors)?;
+            interrogation = interrogation.taking(recipe.takes);
+        }
+        let interrogation = interrogation.between(&control.prefix, &control.suffix);
+        Ok(Asked { interrogation, template, weights: control.weights })
+    }
+
+    /// The prompt as it is to be written.
+    pub(crate) fn text(&self, prompt: &Prompt<'_>) -> String {
+        match &self.template {
+            Some(template) => template.render(prompt, self.interrogation.asking().min_score),
+            None if self.weights => weighted(&prompt.parts),
+            None => prompt.text.clone(),
+        }
+    }
+}
+
+fn mode(typed: args::Mode) -> Mode {
+    match typed {
+        args::Mode::Seed => Mode::Seed,
+        args::Mode::Classic => Mode::Classic,
+        args::Mode::Fast => Mode::Fast,
+        args::Mode::Best => Mode::Best,
+        args::Mode::Negative => Mode::Negative,
+        args::Mode::Caption => Mode::Caption,
+    }
+}
+
+/// The lists, encoded.
+fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>, Fault> {
+    if lists.is_empty() {
+        return Ok(Vec::new());
+    }
+    let encoder = model.text_encoder()?;
+    let encode = |list: &OwnList| {
+        let dictionary = Dictionary::open(&list.path)?;
+        let name = list.name.as_deref().unwrap_or(dictionary.table());
+        let labels: Vec<String> = dictionary.labels().iter().map(str::to_owned).collect();
+        let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");
+        let bar = talk.bar(labels.len() as u64, &template);
+        let done = |labels: usize| bar.set_position(labels as u64);
+        let table = OwnTable::encode(name, dictionary.top(), labels, encoder.as_ref(), done);
+        bar.finish_and_clear();
+        Ok(table?)
+    };
+    lists.iter().map(encode).collect()
+}
+
+fn deny(path: &Path) -> Result<Deny, Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| Error::mismatch(path, "text", "UTF-8", format!("{}", e.utf8_error())))?;
+    Deny::parse(&text, path)
+}

@@ -1,0 +1,56 @@
+//! Where answers go: lines on stdout, files in four forms, texts beside images.
+//!
+//! Owns what is written and when it stands. Answers are made into rows where
+//! they are made; a thread of its own writes them, so that nothing waits for a
+//! disk.
+
+mod answer;
+mod lines;
+mod parquet;
+mod refused;
+mod render;
+mod sidecar;
+mod standing;
+mod target;
+mod writer;
+
+use std::path::PathBuf;
+
+pub(crate) use answer::{Answer, Column, Kind};
+pub(crate) use refused::Refused;
+pub(crate) use render::Answers;
+pub(crate) use sidecar::{Sidecars, beside};
+pub(crate) use standing::Standing;
+pub(crate) use target::Target;
+pub(crate) use writer::Writer;
+
+use crate::fault::Fault;
+use answer::Cell;
+
+/// One image's answer, ready to be written.
+#[derive(Debug)]
+pub(crate) struct Row {
+    content: Content,
+    sidecar: Option<(PathBuf, String)>,
+}
+
+/// A row in the form of its file.
+#[derive(Debug)]
+enum Content {
+    /// Bytes that end a line; none where the form has no room for a failure.
+    Line(Vec<u8>),
+    /// One cell a column, between the image's name and what went wrong.
+    Cells { image: String, cells: Vec<Cell>, error: Option<String> },
+}
+
+/// Takes rows in order. Dropped before it is finished, it leaves what can be
+/// gone on with and nothing else.
+trait Sink: Send {
+    fn write(&mut self, content: Content) -> Result<(), Fault>;
+
+    /// Brings what was written to whoever reads along.
+    fn flush(&mut self) -> Result<(), Fault>;
+
+    /// The run has come to its end.
+    fn finish(self: Box<Self>) -> Result<(), Fault>;
+}

@@ -1,0 +1,59 @@
+//! Why answers cannot go where they were sent, and what to type instead.
+
+use std::path::PathBuf;
+
+/// An output that is not written to. Nothing is overwritten then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// It is a folder.
+    #[error("{}: expected a file to write, found a folder", path.display())]
+    Folder { path: PathBuf },
+    /// The run reads it.
+    #[error("{}: expected a file to write, found one that is read in this run", path.display())]
+    Input { path: PathBuf },
+    /// Somebody's answers are in it.
+    #[error("{} stands already", path.display())]
+    Stands { path: PathBuf, resumable: bool },
+    /// The form cannot be gone on with.
+    #[error("{}: a {form} file cannot be gone on with", path.display())]
+    Resume { path: PathBuf, form: &'static str },
+    /// It does not hold such answers.
+    #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
+    Foreign { path: PathBuf, line: usize, expected: String, found: String },
+    /// Bytes for programs on a terminal's stream.
+    #[error("Parquet is not written to standard output")]
+    Stdout,
+    /// There is one answer for all images.
+    #[error("{what} is for answers image by image")]
+    Alone { what: &'static str },
+    /// Nowhere beside a member of an archive.
+    #[error("images in archives have no place for sidecars")]
+    Sidecar,
+}
+
+impl Refused {
+    /// What to type instead.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Refused::Folder { path } => {
+                format!("name a file in it, such as -o {}", path.join("answers.jsonl").display())
+            }
+            Refused::Input { .. } => "name another file with -o".into(),
+            Refused::Stands { resumable: true, .. } => {
+                "--resume goes on with it, --overwrite replaces it; or name another file".into()
+            }
+            Refused::Stands { .. } => "--overwrite replaces it; or name another file".into(),
+            Refused::Resume { .. } => {
+                "JSONL and CSV can be gone on with; a table of either becomes Parquet in one line of pandas".into()
+            }
+            Refused::Foreign { .. } => {
+                "--resume goes on with a file of the same command and format; name another file".into()
+            }
+            Refused::Stdout => "name a file with -o, or take --format csv".into(),
+            Refused::Alone { .. } => "leave it out; --format jsonl prints the answer as JSON".into(),
+            Refused::Sidecar => {
+                "leave --sidecar out and write to a file with -o, or unpack the archive".into()
+            }
+        }
+    }
+}

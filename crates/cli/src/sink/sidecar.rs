@@ -1,0 +1,141 @@
+//! Texts beside the images: photo.txt beside photo.jpg.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use interrogate::Error;
+
+use crate::args;
+use crate::fault::Fault;
+
+/// What is behind a text that was added to another.
+const JOINT: &str = ", ";
+
+/// Writes sidecars, and counts them.
+#[derive(Debug, Default)]
+pub(crate) struct Sidecars {
+    /// What is done where one stands already.
+    standing: Standing,
+    written: usize,
+    left: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Standing {
+    #[default]
+    Leave,
+    Append,
+    Replace,
+}
+
+impl Sidecars {
+    pub(crate) fn new(args: &args::Sidecars, overwrite: bool) -> Self {
+        let standing = match (args.append, overwrite) {
+            (true, _) => Standing::Append,
+            (_, true) => Standing::Replace,
+            _ => Standing::Leave,
+        };
+        Sidecars { standing, ..Sidecars::default() }
+    }
+
+    /// Writes `text` beside `image`. It is there whole or not at all; a text that
+    /// ends with it already has been added to before, and is left.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written.
+    pub(super) fn write(&mut self, image: &Path, text: &str) -> Result<(), Fault> {
+        let path = beside(image);
+        let text = match (self.standing, path.exists()) {
+            (Standing::Leave, true) => {
+                self.left += 1;
+                return Ok(());
+            }
+            (Standing::Append, true) => {
+                let old = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+                match old.trim_end() {
+                    "" => text.to_owned(),
+                    old if old == text || old.ends_with(&format!("{JOINT}{text}")) => {
+                        self.left += 1;
+                        return Ok(());
+                    }
+                    old => format!("{old}{JOINT}{text}"),
+                }
+            }
+            _ => text.to_owned(),
+        };
+        let mut draft = path.clone().into_os_string();
+        draft.push(".part");
+        fs::write(&draft, text + "\n").map_err(Error::io("write", &draft))?;
+        fs::rename(&draft, &path).map_err(Error::io("write", &path))?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// What was done, where anything was.
+    pub(crate) fn said(&self) -> Option<String> {
+        let s = |n| if n == 1 { "" } else { "s" };
+        match (self.written, self.left) {
+            (0, 0) => None,
+            (written, 0) => Some(format!("{written} sidecar{} written", s(written))),
+            (written, left) => Some(format!(
+                "{written} sidecar{} written, {left} stood already and {} left as they were: --append adds to them, --overwrite replaces them",
+                s(written),
+                if left == 1 { "was" } else { "were" }
+            )),
+        }
+    }
+}
+
+/// Where the sidecar of `image` stands.
+pub(crate) fn beside(image: &Path) -> PathBuf {
+    image.with_extension("txt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(standing: Standing, old: Option<&str>) -> (String, usize, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, text) = (folder.path().join("a.b.jpg"), folder.path().join("a.b.txt"));
+        if let Some(old) = old {
+            fs::write(&text, old).unwrap();
+        }
+        let mut sidecars = Sidecars { standing, ..Sidecars::default() };
+        sidecars.write(&image, "a cat, 8 k").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        (fs::read_to_string(text).unwrap(), sidecars.written, sidecars.left)
+    }
+
+    #[test]
+    fn a_text_stands_beside_its_image() {
+        for standing in [Standing::Leave, Standing::Append, Standing::Replace] {
+            assert_eq!(told(standing, None), ("a cat, 8 k\n".into(), 1, 0));
+        }
+    }
+
+    #[test]
+    fn what_stands_is_left_added_to_or_replaced() {
+        assert_eq!(told(Standing::Leave, Some("mine")), ("mine".into(), 0, 1));
+        assert_eq!(told(Standing::Replace, Some("mine")), ("a cat, 8 k\n".into(), 1, 0));
+        let added = ("mine, a cat, 8 k\n".into(), 1, 0);
+        assert_eq!(told(Standing::Append, Some("mine\n")), added);
+        assert_eq!(told(Standing::Append, Some("")), ("a cat, 8 k\n".into(), 1, 0));
+    }
+
+    #[test]
+    fn a_text_is_added_once() {
+        for old in ["a cat, 8 k\n", "mine, a cat, 8 k"] {
+            assert_eq!(told(Standing::Append, Some(old)), (old.into(), 0, 1));
+        }
+        let other = "not a cat, 8 k".to_owned();
+        assert_eq!(told(Standing::Append, Some(&other)).0, "not a cat, 8 k, a cat, 8 k\n");
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_is_named() {
+        let mut sidecars = Sidecars::default();
+        let error = sidecars.write(Path::new("/gone/a.jpg"), "x").unwrap_err().to_string();
+        assert!(error.contains("/gone/a.txt"), "{error}");
+    }
+}

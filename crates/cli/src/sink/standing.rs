@@ -1,0 +1,205 @@
+//! What a file of answers holds already, so that a run can go on with it.
+//!
+//! A run that was killed may have left half of a line at the end: it is not
+//! counted, and what is written next takes its place.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use interrogate::Error;
+use serde_json::{Map, Value};
+
+use super::Refused;
+use crate::fault::Fault;
+
+/// The answers in a file.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// The images that have one.
+    pub(crate) images: HashSet<String>,
+    /// How many of them failed.
+    pub(crate) failed: usize,
+    /// Where the last whole answer ends, in bytes.
+    pub(crate) end: u64,
+}
+
+/// How every line of JSON begins.
+const BEGINNING: &[u8] = br#"{"image":"#;
+
+/// Reads a file of JSON lines, which have all of `keys` or an error.
+///
+/// # Errors
+/// [`Refused::Foreign`] for a line of another kind, and where it cannot be read.
+pub(super) fn jsonl(path: &Path, keys: &[&str]) -> Result<Standing, Fault> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut standing = Standing::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = file.read_until(b'\n', &mut line).map_err(Error::io("read", path))?;
+        if read == 0 {
+            break;
+        }
+        let answer = match line.last() {
+            Some(b'\n') => serde_json::from_slice::<Map<String, Value>>(&line).ok(),
+            _ => None,
+        };
+        let known = answer.and_then(|answer| match answer.get("image") {
+            Some(Value::String(image)) => {
+                let failed = answer.contains_key("error");
+                let whole = failed || keys.iter().all(|key| answer.contains_key(*key));
+                whole.then(|| (image.clone(), failed))
+            }
+            _ => None,
+        });
+        let Some((image, failed)) = known else {
+            // A line that was cut short is the last; behind a loss of power the
+            // rest of it may be zeros.
+            let begun = &line[..line.len().min(BEGINNING.len())];
+            let cut = line.last() != Some(&b'\n') && BEGINNING.starts_with(begun);
+            if cut || line.iter().all(|&byte| byte == 0) && line.last() != Some(&b'\n') {
+                break;
+            }
+            let expected = format!("an image with {} as JSON", keys.join(", "));
+            return Err(foreign(path, number, expected, &line));
+        };
+        standing.failed += usize::from(failed);
+        standing.images.insert(image);
+        standing.end += read as u64;
+    }
+    Ok(standing)
+}
+
+/// Reads a file of CSV that begins with the row `header`, its end included.
+///
+/// # Errors
+/// [`Refused::Foreign`] for another header, and where it cannot be read.
+pub(super) fn csv(path: &Path, header: &[u8]) -> Result<Standing, Fault> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(Error::io("read", path))?;
+    if header.starts_with(&bytes) && bytes.len() < header.len() {
+        return Ok(Standing::default()); // killed within the first line
+    }
+    if !bytes.starts_with(header) {
+        let expected = String::from_utf8_lossy(header).trim_end().to_owned();
+        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        return Err(foreign(path, 1, expected, line));
+    }
+    let end = whole_rows(&bytes);
+    let mut standing = Standing { end: end as u64, ..Standing::default() };
+    let mut rows = csv::ReaderBuilder::new().from_reader(&bytes[..end]);
+    for (number, row) in rows.byte_records().enumerate() {
+        let row = row.map_err(|e| Error::io("read", path)(e.into()))?;
+        let (Some(image), Some(error)) = (row.get(0), row.iter().next_back()) else {
+            return Err(foreign(path, number + 2, "an image".into(), b""));
+        };
+        standing.failed += usize::from(!error.is_empty());
+        standing.images.insert(String::from_utf8_lossy(image).into_owned());
+    }
+    Ok(standing)
+}
+
+/// Where the last whole row ends: line ends within quotes end none (RFC 4180).
+fn whole_rows(bytes: &[u8]) -> usize {
+    let (mut end, mut quoted) = (0, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => end = at + 1,
+            _ => {}
+        }
+    }
+    end
+}
+
+fn foreign(path: &Path, line: usize, expected: String, found: &[u8]) -> Fault {
+    let mut text: String = String::from_utf8_lossy(found).trim_end().chars().take(80).collect();
+    if text.is_empty() {
+        text = "nothing".into();
+    }
+    Refused::Foreign { path: path.to_owned(), line, expected, found: text }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn wherever_json_lines_are_cut_the_whole_ones_stand() {
+        let lines: [&[u8]; 3] = [
+            b"{\"image\":\"a.jpg\",\"caption\":\"x\\ny\",\"tokens\":[1]}\n",
+            b"{\"image\":\"b.jpg\",\"error\":\"gone\"}\n",
+            b"{\"image\":\"\xc3\xa9.jpg\",\"caption\":\"\",\"tokens\":[]}\n",
+        ];
+        let all = lines.concat();
+        for end in 0..=all.len() {
+            let standing = jsonl(file(&all[..end]).path(), &["caption", "tokens"]).unwrap();
+            let (mut whole, mut ends) = (0, 0);
+            for line in lines {
+                if ends + line.len() > end {
+                    break;
+                }
+                (whole, ends) = (whole + 1, ends + line.len());
+            }
+            assert_eq!((standing.images.len(), standing.end), (whole, ends as u64), "{end}");
+            assert_eq!(standing.failed, usize::from(whole > 1));
+        }
+    }
+
+    #[test]
+    fn zeros_behind_a_loss_of_power_are_cut_off() {
+        let bytes = b"{\"image\":\"a\",\"error\":\"\"}\n\0\0\0\0";
+        assert_eq!(jsonl(file(bytes).path(), &["caption"]).unwrap().end, 25);
+    }
+
+    #[test]
+    fn other_files_are_not_gone_on_with() {
+        let refused = |bytes: &[u8]| jsonl(file(bytes).path(), &["caption"]).unwrap_err();
+        for bytes in [
+            &b"{\"image\":\"a\",\"prompt\":\"\"}\n"[..],
+            b"notes without an end",
+            b"{\"image\":\"a\"}\n{\"image\":\"b\",\"caption\":\"\"}\n",
+            b"\0\0\n",
+            b"\n",
+        ] {
+            let error = refused(bytes).to_string();
+            assert!(error.contains(": line 1: expected an image with caption as JSON"), "{error}");
+        }
+        let error = csv(file(b"a,b\r\n").path(), b"image,error\r\n").unwrap_err().to_string();
+        assert!(error.ends_with(": line 1: expected image,error, found a,b"), "{error}");
+    }
+
+    #[test]
+    fn wherever_a_csv_is_cut_the_whole_rows_stand() {
+        let rows: [&[u8]; 4] = [
+            b"image,caption,error\r\n",
+            b"a.jpg,\"one, \"\"two\"\"\r\nthree\",\r\n",
+            b"b.jpg,,gone\r\n",
+            b"c.jpg,\"\"\"\",\r\n",
+        ];
+        let all = rows.concat();
+        for end in 0..=all.len() {
+            let standing = csv(file(&all[..end]).path(), rows[0]).unwrap();
+            let (mut whole, mut ends) = (0, 0);
+            for row in rows {
+                if ends + row.len() > end {
+                    break;
+                }
+                (whole, ends) = (whole + 1, ends + row.len());
+            }
+            let images = usize::saturating_sub(whole, 1);
+            assert_eq!((standing.images.len(), standing.end), (images, ends as u64), "{end}");
+            assert_eq!(standing.failed, usize::from(images > 1));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which file answers go to, and whether they may.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use interrogate::Error;
+
+use super::answer::{Answer, Column};
+use super::lines::Lines;
+use super::parquet::Parquet;
+use super::{Refused, Sidecars, Sink, Standing, Writer, render, standing};
+use crate::args::{Form, Output};
+use crate::fault::Fault;
+use crate::source::Source;
+
+/// Where answers go; nothing is written yet.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) form: Form,
+    /// The file; none is standard output.
+    pub(crate) path: Option<PathBuf>,
+    columns: &'static [Column],
+}
+
+impl Target {
+    /// What was typed, and what stands there already where it is gone on with.
+    /// Shows that the file can be written, before the work is done.
+    ///
+    /// # Errors
+    /// [`Refused`], and where it cannot be read or written.
+    pub(crate) fn open<A: Answer>(
+        output: &Output,
+        default: Form,
+        source: &Source,
+    ) -> Result<(Self, Standing), Fault> {
+        let form = output.format.or(output.output.as_deref().and_then(ending)).unwrap_or(default);
+        let target = Target { form, path: output.output.clone(), columns: A::COLUMNS };
+        let Some(path) = output.output.as_deref() else {
+            return match form {
+                Form::Parquet => Err(Refused::Stdout.into()),
+                _ => Ok((target, Standing::default())),
+            };
+        };
+        let resumable = matches!(form, Form::Jsonl | Form::Csv);
+        if path.is_dir() {
+            return Err(Refused::Folder { path: path.to_owned() }.into());
+        }
+        if source.reads(path) {
+            return Err(Refused::Input { path: path.to_owned() }.into());
+        }
+        if output.resume && !resumable {
+            let form = if form == Form::Text { "text" } else { "Parquet" };
+            return Err(Refused::Resume { path: path.to_owned(), form }.into());
+        }
+        // Devices and pipes hold nothing that could be lost.
+        let stands = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+        let standing = match (stands, form) {
+            (true, Form::Jsonl) if output.resume => standing::jsonl(path, A::KEYS)?,
+            (true, _) if output.resume => standing::csv(path, &render::header(A::COLUMNS))?,
+            (true, _) if !output.overwrite => {
+                return Err(Refused::Stands { path: path.to_owned(), resumable }.into());
+            }
+            _ => Standing::default(),
+        };
+        target.file(path)?;
+        Ok((target, standing))
+    }
+
+    /// Starts to write, behind what is `standing`.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub(crate) fn start(&self, standing: &Standing, sidecars: Sidecars) -> Result<Writer, Fault> {
+        let sink: Box<dyn Sink> = match (&self.path, self.form) {
+            (None, Form::Csv) => {
+                let mut lines = Lines::stdout();
+                lines.write(super::Content::Line(render::header(self.columns)))?;
+                Box::new(lines)
+            }
+            (None, _) => Box::new(Lines::stdout()),
+            (Some(path), Form::Parquet) => Box::new(Parquet::create(path, self.columns)?),
+            (Some(path), form) => {
+                let mut file = self.file(path)?;
+                if file.metadata().is_ok_and(|kind| kind.is_file()) {
+                    // What is behind the last whole answer was cut short.
+                    let cut = file.set_len(standing.end);
+                    let cut = cut.and_then(|()| file.seek(SeekFrom::Start(standing.end)));
+                    cut.map_err(Error::io("write", path))?;
+                }
+                let mut lines = Lines::file(path.clone(), file)?;
+                if form == Form::Csv && standing.end == 0 {
+                    lines.write(super::Content::Line(render::header(self.columns)))?;
+                }
+                Box::new(lines)
+            }
+        };
+        Ok(Writer::start(sink, sidecars))
+    }
+
+    /// The file to be written, as it stands; Parquet's is its draft's.
+    fn file(&self, path: &Path) -> Result<File, Fault> {
+        if self.form == Form::Parquet {
+            return super::parquet::draft(path);
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        Ok(file.map_err(Error::io("write", path))?)
+    }
+}
+
+/// The form that a file's ending names.
+fn ending(path: &Path) -> Option<Form> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "jsonl" | "ndjson" => Some(Form::Jsonl),
+        "csv" => Some(Form::Csv),
+        "parquet" => Some(Form::Parquet),
+        "txt" => Some(Form::Text),
+        _ => None,
+    }
+}

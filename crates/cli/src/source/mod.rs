@@ -1,0 +1,132 @@
+//! What is looked at: files, folders, globs, lists and archives become one
+//! order of images.
+//!
+//! Owns which images there are, their names and their places in the order. What
+//! is in them is for `stream`.
+
+mod archive;
+mod folder;
+mod list;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use crate::args;
+use crate::fault::Fault;
+
+/// All images of a run, in their order.
+#[derive(Debug)]
+pub(crate) struct Source {
+    entries: Vec<PathBuf>,
+    /// Whether some of them are archives, so that nobody knows yet how many
+    /// images there are.
+    archives: bool,
+    /// The file that named some.
+    filelist: Option<PathBuf>,
+}
+
+/// One image that is to be looked at.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Its place among all images of the source, those left out included.
+    pub(crate) number: usize,
+    pub(crate) name: Name,
+    pub(crate) body: Body,
+}
+
+/// What an image is called, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// As it is written in an answer; bytes that are not UTF-8 become U+FFFD.
+    pub(crate) text: String,
+    /// The file, where it is one of its own.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Where an image's bytes are.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// In the file of that path.
+    File(PathBuf),
+    /// Here.
+    Bytes(Vec<u8>),
+    /// Nowhere: it is recorded as failed.
+    Lost(interrogate::Error),
+}
+
+impl Source {
+    /// The images that were typed, sorted by path, then those of the list in
+    /// its own order; each once. A file that does not exist stays in, so that
+    /// it fails alone.
+    ///
+    /// # Errors
+    /// A folder or glob without an image, and what cannot be read.
+    pub(crate) fn collect(args: &args::Images) -> Result<Self, Fault> {
+        let stdin = Path::new("-");
+        let (piped, typed): (Vec<_>, Vec<_>) =
+            args.paths.iter().cloned().partition(|path| path == stdin);
+        let mut entries = folder::collect(&typed, args.recursive)?;
+        if let Some(list) = &args.filelist {
+            entries.extend(list::read(list, args.null)?);
+        }
+        if !piped.is_empty() && args.filelist.as_deref() != Some(stdin) {
+            entries.extend(list::read(stdin, args.null)?);
+        }
+        let mut seen = HashSet::with_capacity(entries.len());
+        entries.retain(|path| seen.insert(path.clone()));
+        let archives = entries.iter().any(|path| archive::is_one(path));
+        Ok(Source { entries, archives, filelist: args.filelist.clone() })
+    }
+
+    /// How many images there are, where that is known before they are read.
+    pub(crate) fn len(&self) -> Option<usize> {
+        (!self.archives).then_some(self.entries.len())
+    }
+
+    /// Whether some images lie in archives.
+    pub(crate) fn has_archives(&self) -> bool {
+        self.archives
+    }
+
+    /// Whether the file at `path` is an image, an archive or the list of this
+    /// run, by whatever name.
+    pub(crate) fn reads(&self, path: &Path) -> bool {
+        let Ok(real) = path.canonicalize() else { return false };
+        self.entries.iter().chain(&self.filelist).any(|entry| {
+            entry.file_name() == path.file_name() && entry.canonicalize().is_ok_and(|e| e == real)
+                || entry == path
+        })
+    }
+
+    /// Gives the images in their order, those that `wanted` refuses left out,
+    /// until `give` breaks off.
+    pub(crate) fn walk(
+        &self,
+        wanted: &dyn Fn(&Name) -> bool,
+        give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut number = 0;
+        for path in &self.entries {
+            if archive::is_one(path) {
+                archive::walk(path, &mut number, wanted, give)?;
+                continue;
+            }
+            let name = Name { text: path.to_string_lossy().into(), file: Some(path.clone()) };
+            if wanted(&name) {
+                give(Image { number, name, body: Body::File(path.clone()) })?;
+            }
+            number += 1;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Name {
+    /// As a path, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(&self.text))
+    }
+}

@@ -1,0 +1,115 @@
+use super::*;
+use std::io::Write;
+
+/// A .tar of files of these names and bytes, as WebDataset writes them.
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+fn shard() -> Vec<u8> {
+    tar(&[("0.jpg", b"zero"), ("0.txt", b"text"), ("deep/1.PNG", &[1; 700]), ("2.webp", b"two")])
+}
+
+fn args(paths: Vec<PathBuf>) -> args::Images {
+    args::Images { paths, recursive: false, filelist: None, null: false, batch_size: 1 }
+}
+
+/// The images' names below `folder`, and their bytes' number; an error's words.
+fn walked(
+    folder: &Path,
+    source: &Source,
+    wanted: &dyn Fn(&Name) -> bool,
+) -> Vec<(usize, String, String)> {
+    let mut seen = Vec::new();
+    let _ = source.walk(wanted, &mut |image| {
+        let below = image.name.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+        let body = match image.body {
+            Body::File(_) => "file".to_owned(),
+            Body::Bytes(bytes) => bytes.len().to_string(),
+            Body::Lost(error) => error.to_string().rsplit(": ").next().unwrap().to_owned(),
+        };
+        seen.push((image.number, below, body));
+        ControlFlow::Continue(())
+    });
+    seen
+}
+
+fn row(number: usize, name: &str, body: &str) -> (usize, String, String) {
+    (number, name.to_owned(), body.to_owned())
+}
+
+#[test]
+fn an_archives_images_stand_where_the_archive_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("b.tar"), shard()).unwrap();
+    let source = Source::collect(&args(vec![path("c.jpg"), path("b.tar"), path("a.jpg")])).unwrap();
+    assert_eq!(source.len(), None);
+    let expected = [
+        row(0, "a.jpg", "file"),
+        row(1, "b.tar/0.jpg", "4"),
+        row(2, "b.tar/deep/1.PNG", "700"),
+        row(3, "b.tar/2.webp", "3"),
+        row(4, "c.jpg", "file"),
+    ];
+    assert_eq!(walked(folder.path(), &source, &|_| true), expected);
+    let some = walked(folder.path(), &source, &|name| !name.text.contains("1.PNG"));
+    assert_eq!(some, [&expected[..2], &expected[3..]].concat());
+}
+
+#[test]
+fn wherever_an_archive_is_cut_what_came_before_is_given_and_the_cut_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, path) = (shard(), folder.path().join("a.tar"));
+    let source = Source::collect(&args(vec![path.clone()])).unwrap();
+    // Headers and contents are whole blocks; the last two are zeros.
+    let ends = [(1024, "0.jpg"), (2048 + 512 + 1024, "deep/1.PNG"), (2048 + 2048 + 512, "2.webp")];
+    for end in (0..whole.len() - 512).step_by(97).chain([512, 1024, 4608]) {
+        std::fs::File::create(&path).unwrap().write_all(&whole[..end]).unwrap();
+        let seen = walked(folder.path(), &source, &|_| true);
+        let (cut, before) = seen.split_last().unwrap();
+        assert_eq!((cut.0, cut.1.as_str()), (before.len(), "a.tar"), "{end}");
+        // Content may end before its block does.
+        let least = ends.iter().filter(|(at, _)| *at <= end).count();
+        assert!([least, least + 1].contains(&before.len()), "{end}: {seen:?}");
+        for ((_, name, _), (_, expected)) in before.iter().zip(ends) {
+            assert_eq!(name, &format!("a.tar/{expected}"), "{end}");
+        }
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(walked(folder.path(), &source, &|_| true).len(), 3);
+}
+
+#[test]
+fn a_list_keeps_its_order_and_each_image_is_taken_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let list = ["z.jpg", "b.jpg", "z.jpg", "a.jpg"].map(|name| path(name).display().to_string());
+    std::fs::write(path("list"), list.join("\n")).unwrap();
+    let args = args::Images { filelist: Some(path("list")), ..args(vec![path("b.jpg")]) };
+    let source = Source::collect(&args).unwrap();
+    let expected = [row(0, "b.jpg", "file"), row(1, "z.jpg", "file"), row(2, "a.jpg", "file")];
+    assert_eq!(walked(folder.path(), &source, &|_| true), expected);
+    assert_eq!(source.len(), Some(3));
+}
+
+#[test]
+fn what_a_run_reads_is_known_by_whatever_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["a.jpg", "list", "other"] {
+        std::fs::write(path(name), path("a.jpg").display().to_string()).unwrap();
+    }
+    let args = args::Images { filelist: Some(path("list")), ..args(vec![]) };
+    let source = Source::collect(&args).unwrap();
+    assert!(source.reads(&path("list")) && source.reads(&path("a.jpg")));
+    assert!(source.reads(&folder.path().join("./a.jpg")));
+    assert!(!source.reads(&path("other")) && !source.reads(&path("none")));
+}
