@@ -113,3 +113,89 @@ fn no_dictionaries_and_no_images_are_told_apart() {
     let ran = folder.run(&["prompt", "dicts"]).expect(2);
     assert!(ran.err().contains("dicts: no image in this folder\nhint: "), "{}", ran.err());
 }
+
+#[test]
+fn modes_tables_and_lists_are_the_users() {
+    let folder = Folder::new();
+    let classic = ["prompt", "photos/cat.jpg", "--mode", "classic", "--min-score", "-1"];
+    let plain = folder.run(&[&classic[..], &["--caption", "a tabby"]].concat()).expect(0);
+    assert!(plain.out().starts_with("a tabby, a photo of a cat, "), "{}", plain.out());
+    let without = [&classic[..], &["--without", "mediums,movements", "--max-flavors", "1"]];
+    let without = folder.run(&without.concat()).expect(0);
+    assert_eq!(without.out(), "cat photo\n");
+    let ran = folder.run(&[&classic[..], &["--without", "hats"]].concat()).expect(2);
+    assert!(ran.err().contains("no table \"hats\"\nhint: its tables are"), "{}", ran.err());
+
+    folder.write("hats.top2.txt", "a cat in a hat\na bowler\nfedoras\n");
+    let args = ["prompt", "photos/cat.jpg", "--list", "hats.top2.txt", "--format", "jsonl"];
+    let row = &folder.run(&args).expect(0).rows()[0];
+    assert_eq!(row["tables"]["hats"].as_array().unwrap().len(), 2);
+    assert_eq!(row["tables"]["hats"][0]["label"], "a cat in a hat");
+    let args = ["prompt", "photos/cat.jpg", "--list", "mediums=hats.top2.txt", "--format", "jsonl"];
+    assert_eq!(folder.run(&args).expect(0).rows()[0]["medium"]["label"], "a cat in a hat");
+}
+
+#[test]
+fn a_chain_says_its_score_and_what_the_prompt_was_chosen_from() {
+    let folder = Folder::new();
+    let args = ["prompt", "photos", "--mode", "best", "--caption", "a picture", "--min-score", "-1"];
+    let args = [&args[..], &["--max-flavors", "3", "--min-flavors", "1", "--format", "jsonl"]];
+    let ran = folder.run(&args.concat()).expect(0);
+    assert_eq!(ran.rows().len(), 3);
+    for row in ran.rows() {
+        assert!(["caption", "classic", "fast", "chain"].contains(&row["chosen"].as_str().unwrap()));
+        let score = row["score"].as_f64().unwrap();
+        assert!((0.2..1.0).contains(&score), "{row}");
+        assert_eq!(row["mode"], "best");
+    }
+    let again = folder.run(&args.concat()).expect(0);
+    assert_eq!(again.out(), ran.out());
+    let negative = ["prompt", "photos/cat.jpg", "--mode", "negative", "--min-flavors", "0"];
+    let negative = folder.run(&negative).expect(0);
+    assert!(!negative.out().contains("cat"), "{}", negative.out());
+}
+
+#[test]
+fn words_are_denied_weighed_and_put_around() {
+    let folder = Folder::new();
+    folder.write("deny.txt", "# not these\nPhoto\n/^an oil/\n");
+    let args = ["prompt", "photos/cat.jpg", "--min-score", "-1", "--deny", "deny.txt"];
+    let ran = folder.run(&[&args[..], &["--prefix", "tok", "--suffix", "8k"]].concat()).expect(0);
+    let said = ran.out().trim_end();
+    assert!(said.starts_with("tok, ") && said.ends_with(", 8k"), "{said}");
+    assert!(!said.contains("photo") && !said.contains("oil"), "{said}");
+    let short = [&args[..], &["--max-tokens", "9", "--prefix", "tok"]].concat();
+    let short = folder.run(&short).expect(0);
+    assert!(short.out().split_whitespace().count() < 7, "{}", short.out());
+    let ran = folder.run(&[&args[..], &["--max-tokens", "3", "--prefix", "one two"]].concat());
+    let ran = ran.expect(2);
+    assert!(ran.err().contains("takes 4 tokens, expected at most 3\nhint: "), "{}", ran.err());
+    folder.write("deny.txt", "/(/\n");
+    let ran = folder.run(&args).expect(2);
+    assert!(ran.err().contains("deny.txt: line 1 is no pattern"), "{}", ran.err());
+
+    let weights = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--weights"];
+    let ran = folder.run(&weights).expect(0);
+    assert!(ran.out().starts_with("a tabby, (a photo of a cat:1."), "{}", ran.out());
+}
+
+#[test]
+fn a_template_is_the_users_form_and_an_average_is_one_prompt() {
+    let folder = Folder::new();
+    let args = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--template"];
+    let ran = folder.run(&[&args[..], &["{flavor} <- {caption}"]].concat()).expect(0);
+    assert_eq!(ran.out(), "cat photo <- a tabby\n");
+    let ran = folder.run(&[&args[..], &["{hat}"]].concat()).expect(2);
+    assert!(ran.err().contains("no field \"hat\"\nhint: its fields are"), "{}", ran.err());
+    let ran = folder.run(&[&args[..], &["{flavor}", "--mode", "fast"]].concat()).expect(2);
+    assert!(ran.err().contains("a template is for seed prompts"), "{}", ran.err());
+
+    let one = ["prompt", "photos/cat.jpg", "--average", "--format", "jsonl"];
+    let one = &folder.run(&one).expect(0).rows()[0];
+    assert_eq!(one["image"], "average of 1 images");
+    assert_eq!(one["medium"]["label"], "a photo of a cat");
+    let all = folder.run(&["prompt", "photos", "--average", "--min-score", "-1"]).expect(0);
+    assert_eq!(all.out().lines().count(), 1);
+    let ran = folder.run(&["prompt", "photos", "--average", "--format", "csv"]).expect(2);
+    assert!(ran.err().contains("--format csv is for answers image by image"), "{}", ran.err());
+}

@@ -1,0 +1,176 @@
+//! Every mode's prompts over a real checkpoint and an index that was built, against
+//! an independent reference: `tests/fixtures/modes/make.py`.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use build_index::{Builder, open_all};
+use interrogate::Interrogation;
+use interrogate::encoder::Features;
+use interrogate::index::{Index, OwnTable};
+use interrogate::models::{Model, ModelSource, Options};
+use interrogate::prompt::modes::Asking;
+use interrogate::prompt::{Deny, Mode, Prompt};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
+}
+
+/// The checkpoint, and the index of the dictionaries beside the golden values.
+struct Built {
+    model: Model,
+    index: Index,
+    _folder: TempDir,
+}
+
+impl Built {
+    fn new() -> Self {
+        let source = ModelSource::Folder(fixtures().join("clip/quick"));
+        let model = Model::open(source, &Options::new("none"), &mut |_| {}).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dictionaries = open_all(&[fixtures().join("modes/dicts")]).unwrap();
+        let encoder = model.text_encoder().unwrap();
+        let fingerprint = model.fingerprint().unwrap();
+        let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint);
+        builder.build(&dictionaries, folder.path(), |_| ControlFlow::Continue(())).unwrap();
+        let index = Index::open(folder.path()).unwrap();
+        Built { model, index, _folder: folder }
+    }
+
+    fn asked(&self, asking: Asking) -> Interrogation<'_> {
+        Interrogation::new(&self.index, &self.model, asking).unwrap()
+    }
+}
+
+/// The seeded features of the checkpoint's own golden values.
+fn images() -> Vec<Features> {
+    let bytes = fs::read(fixtures().join("clip/quick/golden.safetensors")).unwrap();
+    let golden = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let features = golden.tensor("features").unwrap();
+    let values = features.data().chunks_exact(4);
+    let values: Vec<f32> = values.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    values.chunks_exact(features.shape()[1]).map(|row| Features::new(row.into()).unwrap()).collect()
+}
+
+fn prompts<'a>(
+    asked: &'a Interrogation<'_>,
+    features: &[Features],
+    captions: &[Option<&str>],
+) -> Vec<Prompt<'a>> {
+    asked.prompts(features, captions, |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn every_mode_writes_what_the_reference_writes() {
+    let golden = fs::read(fixtures().join("modes/golden.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    let golden = golden["images"].as_array().unwrap();
+    let (built, images) = (Built::new(), images());
+    let captions: Vec<_> = golden.iter().map(|image| image["caption"].as_str()).collect();
+    for (way, compat) in [("exact", false), ("compat", true)] {
+        for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
+            let asked = built.asked(Asking { compat, ..Asking::new(mode) });
+            let found = prompts(&asked, &images, &captions);
+            for (prompt, golden) in found.iter().zip(golden) {
+                let wanted = &golden[way][mode.name()];
+                let said = (way, mode.name(), prompt.caption.as_deref());
+                if mode != Mode::Best {
+                    assert_eq!(prompt.text, wanted.as_str().unwrap(), "{said:?}");
+                    continue;
+                }
+                assert_eq!(prompt.text, wanted["prompt"].as_str().unwrap(), "{said:?}");
+                let chosen = prompt.chosen.map(|mode| match mode {
+                    Mode::Best => "chain",
+                    other => other.name(),
+                });
+                assert_eq!(chosen, wanted["chosen"].as_str(), "{said:?}");
+                let far = f64::from(prompt.score.unwrap()) - wanted["score"].as_f64().unwrap();
+                assert!(far.abs() < 1e-5, "{said:?}: {far}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_exact_prompt_is_longer_than_the_model_reads() {
+    let (built, images) = (Built::new(), images());
+    let counter = built.model.counter().unwrap();
+    let caption = "a long and winding road between fields of wheat, ".repeat(5);
+    for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
+        for most in [77, 30] {
+            let asked = built.asked(Asking::new(mode)).within(most).between("art", "8k");
+            for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
+                assert!(counter.count(&prompt.text).unwrap() <= most, "{mode:?} {}", prompt.text);
+                assert!(prompt.text.starts_with("art") && prompt.text.ends_with("8k"));
+            }
+        }
+    }
+}
+
+#[test]
+fn tables_are_taken_left_out_and_replaced() {
+    let (built, images) = (Built::new(), images());
+    let seed = || built.asked(Asking::new(Mode::Seed));
+    let tables = |asked: &Interrogation<'_>| -> Vec<String> {
+        let found = prompts(asked, &images[..1], &[]);
+        found[0].picks.iter().map(|pick| pick.table.to_owned()).collect()
+    };
+    assert_eq!(tables(&seed()), ["mediums", "movements", "flavors"]);
+    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let asked = seed().without(&named(&["movements"])).unwrap();
+    assert_eq!(tables(&asked), ["mediums", "flavors"]);
+    let asked = seed().only(&named(&["artists", "flavors"])).unwrap();
+    assert_eq!(tables(&asked), ["artists", "flavors"]);
+    let error = seed().only(&named(&["hats"])).err().unwrap().to_string();
+    assert!(error.ends_with("has no table \"hats\""), "{error}");
+
+    let encoder = built.model.text_encoder().unwrap();
+    let own = ["a cat", "a bowler hat"].map(str::to_owned).to_vec();
+    let own = OwnTable::encode("mediums", None, own, encoder.as_ref(), |_| {}).unwrap();
+    let asked = seed().with(own);
+    let found = prompts(&asked, &images, &[]);
+    assert!(found.iter().all(|prompt| {
+        let medium = &prompt.picked("mediums")[0];
+        ["a cat", "a bowler hat"].contains(&medium.label)
+    }));
+}
+
+#[test]
+fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
+    let (built, images) = (Built::new(), images());
+    let table = built.index.table("mediums").unwrap();
+    let labels: Vec<String> = table.labels().map(|label| label.unwrap().to_owned()).collect();
+    let encoder = built.model.text_encoder().unwrap();
+    let own = OwnTable::encode("own", Some(9), labels, encoder.as_ref(), |_| {}).unwrap();
+    let asked = built.asked(Asking::new(Mode::Seed)).with(own);
+    for (prompt, image) in prompts(&asked, &images, &[]).iter().zip(&images) {
+        let (own, indexed) = (prompt.picked("own"), table.rank(image, 9).unwrap());
+        let alike = own.iter().zip(&indexed).all(|(a, b)| (a.row, a.score) == (b.row, b.score));
+        assert!(own.len() == 9 && alike);
+    }
+}
+
+#[test]
+fn what_is_denied_is_in_no_prompt_and_the_next_label_takes_its_place() {
+    let (built, images) = (Built::new(), images());
+    let plain = built.asked(Asking::new(Mode::Fast));
+    let said = prompts(&plain, &images[..1], &[])[0].picks[0].matches.clone();
+    let deny = said[..20].iter().map(|m| format!("/^{}$/\n", escaped(m.label)));
+    let deny = Deny::parse(&deny.collect::<String>(), Path::new("deny.txt")).unwrap();
+    let asked = built.asked(Asking::new(Mode::Fast)).denying(deny);
+    let found = &prompts(&asked, &images[..1], &[])[0].picks[0].matches;
+    assert_eq!(found.len(), 32);
+    assert_eq!(found[..12], said[20..]);
+}
+
+/// Letters of a pattern that stand for themselves.
+fn escaped(label: &str) -> String {
+    let letter = |c: char| if c.is_alphanumeric() { c.to_string() } else { format!("[{c}]") };
+    label
+        .chars()
+        .map(|c| if c == '^' || c == '\\' { format!("\\{c}") } else { letter(c) })
+        .collect()
+}
