@@ -5,6 +5,11 @@
 mod caption;
 mod embed;
 mod index;
+mod inputs;
+mod outputs;
 mod prompt;
 mod rank;
+mod resume;
 mod run;
+mod shell;
+mod sidecar;

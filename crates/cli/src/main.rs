@@ -7,6 +7,7 @@
 mod args;
 mod captions;
 mod commands;
+mod doctor;
 mod fault;
 mod interrupt;
 mod opening;

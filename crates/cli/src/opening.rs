@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::talk::Talk;
 
 /// Where indexes are looked for.
-const INDEXES: &str = "indexes";
+pub(crate) const INDEXES: &str = "indexes";
 
 /// The model where none is named.
 const DEFAULT_MODEL: &str = "starter";
@@ -116,6 +116,15 @@ fn standing() -> Result<Vec<PathBuf>, Fault> {
         entries.flatten().map(|e| e.path()).filter(|p| p.join("manifest.json").exists()).collect();
     found.sort();
     Ok(found)
+}
+
+/// The folders in `folder`, sorted; none where it cannot be read.
+pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
 }
 
 fn which(several: &[PathBuf]) -> Fault {

@@ -6,6 +6,7 @@ mod output;
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 pub(crate) use images::Images;
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
 
@@ -38,6 +39,16 @@ pub(crate) enum Command {
     Verify(Look),
     /// What an index holds: model, tables, shards. Reads the headers alone.
     Info(Look),
+    /// What there is to work with and what is missing: models, indexes,
+    /// dictionaries, processor, memory.
+    Doctor(Doctor),
+    /// A script for a shell to complete this program by, on stdout.
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// The manual page, on stdout.
+    Man(Man),
 }
 
 #[derive(Debug, Group)]
@@ -209,6 +220,22 @@ pub(crate) struct Look {
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Doctor {
+    /// Where the dictionaries are.
+    #[arg(long, value_name = "DIR", default_value = "dicts")]
+    pub(crate) dicts: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Man {
+    /// Writes a page for each command into DIR instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Which index and which model.

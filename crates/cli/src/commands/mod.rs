@@ -1,8 +1,11 @@
 //! One file a command.
 
 mod caption;
+mod completions;
+mod doctor;
 mod embed;
 mod info;
+mod man;
 mod prompt;
 mod rank;
 mod verify;
@@ -20,5 +23,8 @@ pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
         Command::Embed(args) => embed::run(&args, talk),
         Command::Verify(args) => verify::run(&args, talk),
         Command::Info(args) => info::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man(args) => man::run(&args, talk),
     }
 }
