@@ -138,7 +138,8 @@ fn modes_tables_and_lists_are_the_users() {
 #[test]
 fn a_chain_says_its_score_and_what_the_prompt_was_chosen_from() {
     let folder = Folder::new();
-    let args = ["prompt", "photos", "--mode", "best", "--caption", "a picture", "--min-score", "-1"];
+    let args =
+        ["prompt", "photos", "--mode", "best", "--caption", "a picture", "--min-score", "-1"];
     let args = [&args[..], &["--max-flavors", "3", "--min-flavors", "1", "--format", "jsonl"]];
     let ran = folder.run(&args.concat()).expect(0);
     assert_eq!(ran.rows().len(), 3);

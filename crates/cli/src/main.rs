@@ -8,6 +8,7 @@ mod args;
 mod asking;
 mod captions;
 mod commands;
+mod doctor;
 mod fault;
 mod interrupt;
 mod opening;

@@ -127,6 +127,15 @@ fn standing() -> Result<Vec<PathBuf>, Fault> {
     Ok(found)
 }
 
+/// The folders in `folder`, sorted; none where it cannot be read.
+pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
 fn which(several: &[PathBuf]) -> Fault {
     let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
     Fault::Which {

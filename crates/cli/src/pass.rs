@@ -48,6 +48,16 @@ pub(crate) struct Seen<P, T> {
     pub(crate) seen: T,
 }
 
+/// What the model says of each of some images, in their order.
+type See<'a, P, T> = dyn FnMut(&[Item<P>]) -> Result<Vec<T>> + 'a;
+
+/// Puts answers for images that were seen, in their order.
+type Put<'a, P, T> =
+    dyn FnMut(Vec<Seen<P, T>>, &mut Answers) -> std::result::Result<(), Fault> + 'a;
+
+/// Hears of an image that failed.
+type Told<'a> = dyn FnMut(&Name, &Error) -> std::result::Result<(), Fault> + 'a;
+
 /// What came of one image.
 pub(crate) struct Came<P, T> {
     pub(crate) number: usize,
@@ -107,7 +117,7 @@ impl Pass {
     pub(crate) fn batches<P: Send, T>(
         &self,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
-        see: &mut dyn FnMut(&[Item<P>]) -> Result<Vec<T>>,
+        see: &mut See<'_, P, T>,
         mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), Fault>,
     ) -> std::result::Result<bool, Fault> {
         interrupt::listen();
@@ -139,8 +149,8 @@ impl Pass {
         self,
         talk: &Talk,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
-        see: &mut dyn FnMut(&[Item<P>]) -> Result<Vec<T>>,
-        answer: &mut dyn FnMut(Vec<Seen<P, T>>, &mut Answers) -> std::result::Result<(), Fault>,
+        see: &mut See<'_, P, T>,
+        answer: &mut Put<'_, P, T>,
     ) -> std::result::Result<Outcome, Fault> {
         self.each_told::<A, P, T>(talk, look, see, answer, &mut |_, _| Ok(()))
     }
@@ -153,9 +163,9 @@ impl Pass {
         mut self,
         talk: &Talk,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
-        see: &mut dyn FnMut(&[Item<P>]) -> Result<Vec<T>>,
-        answer: &mut dyn FnMut(Vec<Seen<P, T>>, &mut Answers) -> std::result::Result<(), Fault>,
-        failed: &mut dyn FnMut(&Name, &Error) -> std::result::Result<(), Fault>,
+        see: &mut See<'_, P, T>,
+        answer: &mut Put<'_, P, T>,
+        failed: &mut Told<'_>,
     ) -> std::result::Result<Outcome, Fault> {
         let sidecars = self.sidecars.take();
         let mut answers =
@@ -192,7 +202,8 @@ impl Pass {
 
     fn wanted(&self, name: &Name) -> bool {
         let has_sidecar = || name.file.as_deref().is_some_and(|file| sink::beside(file).exists());
-        !self.standing.images.contains(&name.text) && !(self.skip_existing && has_sidecar())
+        let answered = self.standing.images.contains(&name.text);
+        !answered && !(self.skip_existing && has_sidecar())
     }
 
     fn progress(&self, talk: &Talk) -> Progress {
@@ -236,10 +247,7 @@ impl Pass {
 }
 
 /// What comes of a batch, in its order.
-fn batch_of<P, T>(
-    batch: Vec<Looked<P>>,
-    see: &mut dyn FnMut(&[Item<P>]) -> Result<Vec<T>>,
-) -> Vec<Came<P, T>> {
+fn batch_of<P, T>(batch: Vec<Looked<P>>, see: &mut See<'_, P, T>) -> Vec<Came<P, T>> {
     let (mut order, mut items) = (Vec::with_capacity(batch.len()), Vec::new());
     for Looked { number, name, seen } in batch {
         match seen {
@@ -261,10 +269,7 @@ fn batch_of<P, T>(
 
 /// What `see` says of each, in order; where it refuses them together, it is
 /// asked one by one.
-fn together<P, T>(
-    items: &[Item<P>],
-    see: &mut dyn FnMut(&[Item<P>]) -> Result<Vec<T>>,
-) -> Vec<Result<T>> {
+fn together<P, T>(items: &[Item<P>], see: &mut See<'_, P, T>) -> Vec<Result<T>> {
     if items.is_empty() {
         return Vec::new();
     }
@@ -284,8 +289,8 @@ fn in_order<P, T>(
     came: Vec<Came<P, T>>,
     talk: &Talk,
     answers: &mut Answers,
-    answer: &mut dyn FnMut(Vec<Seen<P, T>>, &mut Answers) -> std::result::Result<(), Fault>,
-    failed: &mut dyn FnMut(&Name, &Error) -> std::result::Result<(), Fault>,
+    answer: &mut Put<'_, P, T>,
+    failed: &mut Told<'_>,
 ) -> std::result::Result<(usize, usize), Fault> {
     let (mut done, mut lost, mut seen) = (0, 0, Vec::new());
     for Came { name, result, .. } in came {

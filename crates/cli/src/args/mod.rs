@@ -8,6 +8,7 @@ mod prompt;
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use images::Images;
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// One prompt an image: caption, medium, movement, flavors.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
     /// The best labels of one table for each image, or for a sum of images and texts.
     Rank(Rank),
     /// How near texts are to an image: the cosine of each.
@@ -48,6 +49,16 @@ pub(crate) enum Command {
     Verify(Look),
     /// What an index holds: model, tables, shards. Reads the headers alone.
     Info(Look),
+    /// What there is to work with and what is missing: models, indexes,
+    /// dictionaries, processor, memory.
+    Doctor(Doctor),
+    /// A script for a shell to complete this program by, on stdout.
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// The manual page, on stdout.
+    Man(Man),
 }
 
 #[derive(Debug, Group)]
@@ -213,6 +224,22 @@ pub(crate) struct Look {
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Doctor {
+    /// Where the dictionaries are.
+    #[arg(long, value_name = "DIR", default_value = "dicts")]
+    pub(crate) dicts: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: Lines,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Man {
+    /// Writes a page for each command into DIR instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Which index and which model.

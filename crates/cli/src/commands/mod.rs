@@ -1,9 +1,12 @@
 //! One file a command.
 
 mod caption;
+mod completions;
+mod doctor;
 mod embed;
 mod execute;
 mod info;
+mod man;
 mod prompt;
 mod prompts;
 mod query;
@@ -30,6 +33,9 @@ pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
         Command::Execute(args) => execute::run(&args, talk),
         Command::Verify(args) => verify::run(&args, talk),
         Command::Info(args) => info::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man(args) => man::run(&args, talk),
     }
 }
 

@@ -163,8 +163,8 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("below/more")).unwrap();
         std::fs::write(folder.path().join("below/more/d.jpeg"), "").unwrap();
         let folder = folder.path().to_owned();
-        assert_eq!(collect(&[folder.clone()], false).unwrap().len(), 3);
-        let found = collect(&[folder.clone()], true).unwrap();
+        assert_eq!(collect(std::slice::from_ref(&folder), false).unwrap().len(), 3);
+        let found = collect(std::slice::from_ref(&folder), true).unwrap();
         assert_eq!(names(&found), ["a.png", "b.JPG", "d.jpeg", "c [1].webp"]);
     }
 

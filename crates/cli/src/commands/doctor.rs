@@ -1,0 +1,33 @@
+//! `interrogate doctor`: what is there to work with, and what is missing.
+
+use crate::args::{Doctor, Format};
+use crate::doctor::{self, State};
+use crate::fault::{Fault, Outcome};
+use crate::output::Output;
+
+/// Prints what was found, a line each.
+pub(crate) fn run(args: &Doctor) -> Result<Outcome, Fault> {
+    let format = args.format.or(Format::Text);
+    let mut output = Output::new();
+    let mut section = "";
+    for found in doctor::look(&args.dicts) {
+        if format == Format::Jsonl {
+            output.json(&found)?;
+            continue;
+        }
+        if section != found.kind {
+            section = found.kind;
+            output.line(section)?;
+        }
+        let state = match found.state {
+            State::Ready => "",
+            State::Missing => "missing: ",
+            State::Broken => "broken: ",
+        };
+        output.line(format_args!("  {}: {state}{}", found.name, found.detail))?;
+        if let Some(hint) = &found.hint {
+            output.line(format_args!("    hint: {hint}"))?;
+        }
+    }
+    Ok(Outcome::default())
+}

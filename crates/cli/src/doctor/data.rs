@@ -1,0 +1,65 @@
+//! Indexes and dictionaries.
+
+use std::path::Path;
+
+use build_index::{Dictionary, open_all};
+use interrogate::index::Index;
+
+use super::Finding;
+use crate::opening::{INDEXES, folders};
+
+/// The indexes under `indexes/`, opened.
+pub(super) fn indexes() -> Vec<Finding> {
+    let kind = "indexes";
+    let found: Vec<Finding> = folders(Path::new(INDEXES))
+        .into_iter()
+        .map(|folder| {
+            let name = folder.to_string_lossy();
+            match Index::open(&folder) {
+                Ok(index) => Finding::ready(kind, name, described(&index)),
+                Err(error) => Finding::broken(kind, name, &error, error.hint()),
+            }
+        })
+        .collect();
+    match found.is_empty() {
+        true => {
+            let hint = "the first run builds one, or build it: build-index dicts -o indexes";
+            vec![Finding::missing(kind, INDEXES, "no index in this folder", hint)]
+        }
+        false => found,
+    }
+}
+
+fn described(index: &Index) -> String {
+    let labels: usize = index.tables().iter().map(|table| table.len()).sum();
+    let tables = index.tables().len();
+    let coded = match index.tables().iter().all(|table| table.is_coded()) {
+        true => "coded",
+        false => "without codes (build-index over it adds them)",
+    };
+    let model = &index.manifest().model().id;
+    format!("of the model {model}, {labels} labels in {tables} tables, {coded}")
+}
+
+/// The dictionaries in `folder`, read.
+pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
+    let kind = "dictionaries";
+    match open_all(&[folder.to_owned()]) {
+        Ok(all) => all.iter().map(|one| Finding::ready(kind, one.table(), counted(one))).collect(),
+        Err(error) => match folder.exists() {
+            true => vec![Finding::broken(kind, folder.to_string_lossy(), &error, error.hint())],
+            false => {
+                let hint = "run from a clone's folder, or name one with --dicts";
+                vec![Finding::missing(kind, folder.to_string_lossy(), "no such folder", hint)]
+            }
+        },
+    }
+}
+
+fn counted(dictionary: &Dictionary) -> String {
+    let left_out = match dictionary.findings().len() {
+        0 => String::new(),
+        findings => format!(", {findings} lines found wanting"),
+    };
+    format!("{} labels in {}{left_out}", dictionary.labels().len(), dictionary.path().display())
+}

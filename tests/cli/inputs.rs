@@ -1,0 +1,106 @@
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::run::{Folder, repository};
+
+/// Embeds with the smallest model there is, and gives the images that were
+/// answered and those that failed.
+fn embedded(folder: &Folder, args: &[&str], code: i32) -> Vec<(String, bool)> {
+    let model = repository().join("tests/fixtures/clip/quick");
+    let model = ["embed", "images", "--model", model.to_str().unwrap()];
+    let rows = folder.run(&[&model, args].concat()).expect(code).rows();
+    let row = |row: &serde_json::Value| {
+        (row["image"].as_str().unwrap().to_owned(), row.get("features").is_some())
+    };
+    rows.iter().map(row).collect()
+}
+
+fn good(names: &[&str]) -> Vec<(String, bool)> {
+    names.iter().map(|name| ((*name).to_owned(), true)).collect()
+}
+
+#[test]
+fn folders_below_are_taken_when_asked_for() {
+    let folder = Folder::new();
+    folder.write("photos/more/cat.JPEG", fs::read(folder.path("photos/cat.jpg")).unwrap());
+    let flat = ["photos/cat.jpg", "photos/coffee.jpg", "photos/rocket.jpg"];
+    assert_eq!(embedded(&folder, &["photos"], 0), good(&flat));
+    let deep = [&flat[..2], &["photos/more/cat.JPEG"], &flat[2..]].concat();
+    assert_eq!(embedded(&folder, &["photos", "--recursive"], 0), good(&deep));
+}
+
+#[test]
+fn a_list_names_images_in_its_own_order() {
+    let folder = Folder::new();
+    folder.write("list", "photos/rocket.jpg\r\n\nphotos/gone.jpg\nphotos/cat.jpg\n");
+    let mut expected = good(&["photos/rocket.jpg", "photos/gone.jpg", "photos/cat.jpg"]);
+    expected[1].1 = false;
+    assert_eq!(embedded(&folder, &["--filelist", "list"], 1), expected);
+    folder.write("empty", "\n");
+    let ran = folder.run(&["embed", "images", "--filelist", "empty"]).expect(2);
+    assert!(ran.err().contains("empty: no path in this list\nhint: "), "{}", ran.err());
+}
+
+#[test]
+fn paths_come_from_stdin_by_lines_or_nuls() {
+    let folder = Folder::new();
+    let piped = |bytes: &[u8], more: &[&str]| {
+        let mut command = folder.command(&[&["embed", "images", "-"], more].concat());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let name = |line: &str| line.split('"').nth(3).unwrap().to_owned();
+        out.lines().map(name).collect::<Vec<_>>()
+    };
+    let expected = ["photos/rocket.jpg", "photos/cat.jpg"];
+    assert_eq!(piped(b"photos/rocket.jpg\nphotos/cat.jpg\n", &[]), expected);
+    assert_eq!(piped(b"photos/rocket.jpg\0photos/cat.jpg\0", &["--null"]), expected);
+}
+
+#[test]
+fn images_in_an_archive_are_answered_without_being_unpacked() {
+    let folder = Folder::new();
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in ["rocket", "cat", "coffee"] {
+        tar.append_path_with_name(
+            folder.path(&format!("photos/{name}.jpg")),
+            format!("{name}.jpg"),
+        )
+        .unwrap();
+    }
+    let tar = tar.into_inner().unwrap();
+    folder.write("shards/a.tar", &tar);
+    let all = ["shards/a.tar/rocket.jpg", "shards/a.tar/cat.jpg", "shards/a.tar/coffee.jpg"];
+    assert_eq!(embedded(&folder, &["shards/*.tar"], 0), good(&all));
+    assert_eq!(fs::read_dir(folder.path("shards")).unwrap().count(), 1);
+    // Its answers are those of the files.
+    let of = |from: &str| {
+        let row = folder.run(&["embed", "images", from]).expect(0).rows();
+        row.into_iter().find(|row| row["image"].as_str().unwrap().ends_with("cat.jpg")).unwrap()
+    };
+    assert_eq!(of("shards/a.tar")["features"], of("photos/cat.jpg")["features"]);
+    // Cut short, what came before is answered, and it is named.
+    folder.write("shards/a.tar", &tar[..tar.len() - 3000]);
+    let mut expected = good(&[all[0], all[1], "shards/a.tar"]);
+    expected[2].1 = false;
+    assert_eq!(embedded(&folder, &["shards/a.tar"], 1), expected);
+    let ran = folder.run(&["embed", "images", "shards/a.tar"]).expect(1);
+    assert!(ran.err().contains("shards/a.tar: archive cut short: expected "), "{}", ran.err());
+    let ran = folder.run(&["prompt", "shards/a.tar", "--sidecar"]).expect(2);
+    assert!(ran.err().contains("images in archives have no place for sidecars\nhint: "));
+}
+
+#[test]
+fn a_row_has_the_same_bits_in_any_batch() {
+    let folder = Folder::new();
+    let model = repository().join("tests/fixtures/clip/quick");
+    for model in ["starter", model.to_str().unwrap()] {
+        let embed = |size| {
+            let args = ["embed", "images", "photos", "--model", model, "--batch-size", size];
+            folder.run(&args).expect(0).out().to_owned()
+        };
+        assert_eq!(embed("1"), embed("16"), "{model}");
+    }
+}

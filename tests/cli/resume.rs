@@ -1,0 +1,124 @@
+use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::run::{Folder, repository};
+
+/// Images: enough that a run takes a while.
+const IMAGES: usize = 60;
+
+/// A folder of small images, some of them bad, and the arguments that embed them
+/// with the smallest model there is.
+fn folder() -> (Folder, Vec<String>) {
+    let folder = Folder::new();
+    let photo = fs::read(folder.path("photos/coffee.jpg")).unwrap();
+    for image in 0..IMAGES {
+        let bytes = if image % 9 == 4 { b"no image" } else { &photo[..] };
+        folder.write(&format!("many/{image:03}.jpg"), bytes);
+    }
+    let model = repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned();
+    let args = ["embed", "images", "many", "--batch-size", "4", "--model", &model, "-o"];
+    (folder, args.map(str::to_owned).to_vec())
+}
+
+fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    args.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
+    let (folder, args) = folder();
+    for ending in ["jsonl", "csv"] {
+        let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
+        let started = Instant::now();
+        folder.run(&with(&args, &[&whole])).expect(1);
+        let spent = started.elapsed();
+        let whole = fs::read(folder.path(&whole)).unwrap();
+        let (mut kills, mut answered) = (0, 0);
+        loop {
+            let mut command = folder.command(&with(&args, &[&out, "--resume"]));
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            sleep(spent.mul_f64(0.15 + 0.07 * f64::from(kills % 8)));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(1));
+                break;
+            }
+            child.kill().unwrap(); // SIGKILL: nothing can be done about it
+            child.wait().unwrap();
+            kills += 1;
+            let so_far = fs::read(folder.path(&out)).unwrap_or_default();
+            assert!(
+                whole.starts_with(&so_far),
+                "{ending}: what stands is a beginning of the whole"
+            );
+            let lines = so_far.iter().filter(|&&byte| byte == b'\n').count();
+            assert!(lines >= answered, "{ending}: nothing that was answered is lost");
+            answered = lines;
+            assert!(kills < 200, "{ending}: it comes to an end");
+        }
+        assert_eq!(fs::read(folder.path(&out)).unwrap(), whole, "{ending} after {kills} kills");
+        assert!(kills > 0, "{ending}");
+    }
+}
+
+#[test]
+fn wherever_the_file_is_cut_it_is_gone_on_with() {
+    let (folder, args) = folder();
+    for ending in ["jsonl", "csv"] {
+        let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
+        folder.run(&with(&args, &[&whole])).expect(1);
+        let whole = fs::read(folder.path(&whole)).unwrap();
+        for end in [0, 1, 9, whole.len() / 3, whole.len() - 1, whole.len()] {
+            folder.write(&out, &whole[..end]);
+            let ran = folder.run(&with(&args, &[&out, "--resume"])).expect(1);
+            assert_eq!(fs::read(folder.path(&out)).unwrap(), whole, "{ending} cut at {end}");
+            // Those that had failed before are failures of the whole.
+            assert!(ran.err().contains("7 of 60 images failed"), "{}", ran.err());
+        }
+    }
+}
+
+#[test]
+fn a_file_of_other_answers_is_not_gone_on_with() {
+    let folder = Folder::new();
+    for ending in ["jsonl", "csv"] {
+        let out = format!("out.{ending}");
+        folder.run(&["rank", "photos", "-o", &out]).expect(0);
+        let before = fs::read(folder.path(&out)).unwrap();
+        let ran = folder.run(&["prompt", "photos", "-o", &out, "--resume"]).expect(2);
+        assert!(ran.err().contains(&format!("{out}: line 1: expected ")), "{}", ran.err());
+        assert!(ran.err().contains("hint: --resume goes on with a file of the same command"));
+        assert_eq!(fs::read(folder.path(&out)).unwrap(), before);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
+    let (folder, args) = folder();
+    folder.run(&with(&args, &["whole.jsonl"])).expect(1);
+    let whole = fs::read(folder.path("whole.jsonl")).unwrap();
+    let mut command = folder.command(&with(&args, &["out.jsonl"]));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let out = folder.path("out.jsonl");
+    // Once something is answered the run listens.
+    while fs::metadata(&out).map_or(0, |file| file.len()) == 0 {
+        sleep(Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let so_far = fs::read(&out).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(whole.starts_with(&so_far) && so_far.last() == Some(&b'\n'));
+    assert!(so_far.len() < whole.len(), "it stopped before the end");
+    assert!(said.contains("stopping after the images in hand"), "{said}");
+    let told = said.split("interrupted: go on with\n  ").nth(1).unwrap_or_else(|| panic!("{said}"));
+    // What it says is what is typed.
+    let mut shell = std::process::Command::new("sh");
+    let shell = shell.current_dir(folder.path("")).args(["-c", told.trim()]).stderr(Stdio::null());
+    assert_eq!(shell.status().unwrap().code(), Some(1), "{told}");
+    assert_eq!(fs::read(&out).unwrap(), whole);
+}

@@ -1,0 +1,58 @@
+use std::fs;
+
+use crate::run::Folder;
+
+fn texts(folder: &Folder) -> Vec<(String, String)> {
+    let mut texts: Vec<_> = fs::read_dir(folder.path("photos"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending != "jpg"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    texts.sort();
+    texts
+}
+
+#[test]
+fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
+    let folder = Folder::new();
+    folder.write("photos/coffee.txt", "mine");
+    let ran = folder.run(&["prompt", "photos", "--sidecar", "-o", "out.jsonl"]).expect(0);
+    assert!(
+        ran.err().contains("2 sidecars written, 1 stood already and was left"),
+        "{}",
+        ran.err()
+    );
+    let written = texts(&folder);
+    let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["cat.txt", "coffee.txt", "rocket.txt"]);
+    assert_eq!(
+        (written[0].1.as_str(), written[1].1.as_str()),
+        ("a photo of a cat, cat photo\n", "mine")
+    );
+
+    let ran = folder.run(&["prompt", "photos", "--sidecar", "--append"]).expect(0);
+    assert!(ran.err().contains("1 sidecar written, 2 stood already"), "{}", ran.err());
+    let added = texts(&folder);
+    assert!(added[1].1.starts_with("mine, espresso in a cup"), "{}", added[1].1);
+    assert_eq!((&added[0], &added[2]), (&written[0], &written[2]), "no text is added twice");
+
+    folder.run(&["prompt", "photos", "--sidecar", "--overwrite"]).expect(0);
+    assert!(texts(&folder)[1].1.starts_with("espresso in a cup"));
+}
+
+#[test]
+fn images_that_have_a_sidecar_can_be_skipped() {
+    let folder = Folder::new();
+    folder.write("photos/coffee.txt", "mine");
+    let args = ["prompt", "photos", "--sidecar", "--skip-existing"];
+    let ran = folder.run(&args).expect(0);
+    assert_eq!(ran.out().lines().count(), 2, "{}", ran.out());
+    assert_eq!(folder.run(&args).expect(0).out(), "");
+    assert_eq!(texts(&folder)[1].1, "mine");
+    let ran = folder.run(&["prompt", "photos", "--skip-existing"]).expect(2);
+    assert!(ran.err().contains("--sidecar"), "{}", ran.err());
+}
