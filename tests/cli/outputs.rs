@@ -69,19 +69,19 @@ fn a_csv_has_a_column_for_each_part_and_lists_as_json() {
     assert_eq!(bytes.windows(2).filter(|pair| pair == b"\r\n").count(), lines, "RFC 4180");
     let (header, records) = csv(&folder, "out.csv");
     let names = "image,prompt,caption,medium,medium_score,movement,movement_score,flavors,\
-        flavor_scores,tables,error";
+        flavor_scores,tables,mode,score,error";
     assert_eq!(header, names.split(',').collect::<Vec<_>>());
     let rows = rows(&folder, "out.jsonl");
     assert_eq!(records.len(), rows.len());
     for (record, row) in records.iter().zip(&rows) {
         assert_eq!(json!(record[0]), row["image"]);
         if row.get("error").is_some() {
-            assert_eq!(json!(record[10]), row["error"]);
-            assert!(record[1..10].iter().all(String::is_empty), "{record:?}");
+            assert_eq!(json!(record[12]), row["error"]);
+            assert!(record[1..12].iter().all(String::is_empty), "{record:?}");
             continue;
         }
         assert_eq!(json!(record[1]), row["prompt"]);
-        assert_eq!((json!(record[3]), &record[10]), (row["medium"]["label"].clone(), &"".into()));
+        assert_eq!((json!(record[3]), &record[12]), (row["medium"]["label"].clone(), &"".into()));
         assert_eq!(serde_json::from_str::<Value>(&record[4]).unwrap(), row["medium"]["score"]);
         let flavors: Vec<Value> = serde_json::from_str(&record[7]).unwrap();
         let scores: Vec<Value> = serde_json::from_str(&record[8]).unwrap();

@@ -202,8 +202,8 @@ impl Pass {
 
     fn wanted(&self, name: &Name) -> bool {
         let has_sidecar = || name.file.as_deref().is_some_and(|file| sink::beside(file).exists());
-        let answered = self.standing.images.contains(&name.text);
-        !answered && !(self.skip_existing && has_sidecar())
+        let skipped = self.skip_existing && has_sidecar();
+        !skipped && !self.standing.images.contains(&name.text)
     }
 
     fn progress(&self, talk: &Talk) -> Progress {

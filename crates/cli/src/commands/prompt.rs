@@ -51,8 +51,6 @@ struct Row<'a> {
 impl Answer for Row<'_> {
     const COLUMNS: &'static [Column] = &[
         Column { name: "prompt", kind: Kind::Text, at: "prompt" },
-        Column { name: "mode", kind: Kind::Text, at: "mode" },
-        Column { name: "score", kind: Kind::Number, at: "score" },
         Column { name: "caption", kind: Kind::Text, at: "caption" },
         Column { name: "medium", kind: Kind::Text, at: "medium.label" },
         Column { name: "medium_score", kind: Kind::Number, at: "medium.score" },
@@ -61,6 +59,8 @@ impl Answer for Row<'_> {
         Column { name: "flavors", kind: Kind::Texts, at: "flavors.label" },
         Column { name: "flavor_scores", kind: Kind::Numbers, at: "flavors.score" },
         Column { name: "tables", kind: Kind::Json, at: "tables" },
+        Column { name: "mode", kind: Kind::Text, at: "mode" },
+        Column { name: "score", kind: Kind::Number, at: "score" },
     ];
     const KEYS: &'static [&'static str] = &["prompt", "flavors"];
 
