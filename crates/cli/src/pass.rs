@@ -3,7 +3,8 @@
 
 use std::io::{IsTerminal, stdout};
 
-use interrogate::picture::Picture;
+use interrogate::encoder::{Features, ImageEncoder};
+use interrogate::picture::{Picture, Pixels};
 use interrogate::{Error, Result};
 
 use crate::args::{self, Form};
@@ -244,6 +245,13 @@ impl Pass {
             _ => "a run with -o answers.jsonl can be gone on with".into(),
         }
     }
+}
+
+/// What `tower` sees in the images that it prepared.
+pub(crate) fn features(
+    tower: &dyn ImageEncoder,
+) -> impl FnMut(&[Item<Pixels>]) -> Result<Vec<Features>> + '_ {
+    |items| tower.encode_prepared(&items.iter().map(|item| &item.looked).collect::<Vec<_>>())
 }
 
 /// What comes of a batch, in its order.

@@ -9,7 +9,7 @@ use crate::args::{Embed, Form, Format};
 use crate::fault::{Fault, Outcome};
 use crate::opening;
 use crate::output::Output;
-use crate::pass::{Pass, Seen};
+use crate::pass::{self, Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
 
@@ -56,10 +56,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             pass.each::<Row<'_>, _, _>(
                 talk,
                 &|picture| tower.prepare(picture),
-                &mut |items| {
-                    let pixels = items.iter().map(|item| &item.looked);
-                    tower.encode_prepared(&pixels.collect::<Vec<_>>())
-                },
+                &mut pass::features(tower.as_ref()),
                 &mut |seen, answers| {
                     for Seen { name, seen, .. } in &seen {
                         let features = seen.as_slice();

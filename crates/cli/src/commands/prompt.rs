@@ -19,7 +19,7 @@ use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
 use crate::opening;
 use crate::output::{Found, Output};
-use crate::pass::{Item, Pass};
+use crate::pass::{self, Item, Pass};
 use crate::report::{self, Heading, Report, Sheet, Thumbnail};
 use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
@@ -168,12 +168,8 @@ fn average(
     super::lines_alone(&args.output)?;
     let (tower, mut outcome) = (interrogator.tower(), Outcome::default());
     let mut all = Vec::new();
-    let whole = pass.batches(
-        &|picture| tower.prepare(picture),
-        &mut |items| {
-            tower.encode_prepared(&items.iter().map(|item| &item.looked).collect::<Vec<_>>())
-        },
-        |came| {
+    let whole =
+        pass.batches(&|picture| tower.prepare(picture), &mut pass::features(tower), |came| {
             for came in came {
                 match came.result {
                     Ok((_, features)) => all.push(features),
@@ -184,8 +180,7 @@ fn average(
                 }
             }
             Ok(())
-        },
-    )?;
+        })?;
     outcome.done = all.len();
     if !whole || all.is_empty() {
         return Ok(Outcome { interrupted: !whole, ..outcome });

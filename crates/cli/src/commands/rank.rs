@@ -8,7 +8,7 @@ use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::opening;
 use crate::output::Found;
-use crate::pass::Pass;
+use crate::pass::{self, Pass};
 use crate::sink::{Answer, Column, Kind};
 use crate::talk::Talk;
 
@@ -58,10 +58,7 @@ pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
     pass.each::<Row<'_>, _, _>(
         talk,
         &|picture| tower.prepare(picture),
-        &mut |items| {
-            let pixels = items.iter().map(|item| &item.looked);
-            tower.encode_prepared(&pixels.collect::<Vec<_>>())
-        },
+        &mut pass::features(tower),
         &mut |seen, answers| {
             let (names, features): (Vec<_>, Vec<_>) =
                 seen.into_iter().map(|seen| (seen.name, seen.seen)).unzip();

@@ -6,9 +6,13 @@
 //! [`Error::hint`] that the binaries print below the message.
 
 mod hint;
+mod make;
+mod words;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use words::{count, first_names, gib, line_is};
 
 /// A result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -566,64 +570,4 @@ pub enum Error {
         /// Which image of the batch, from 0.
         image: usize,
     },
-}
-
-impl Error {
-    /// An I/O error of `action` (a verb) on `path`, for `map_err`.
-    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
-        let path = path.as_ref().to_owned();
-        move |source| Error::Io { action, path, source }
-    }
-
-    /// A failure of the tensor engine at `action` (a verb), for `map_err`.
-    pub fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::Engine { action, source: Box::new(source) }
-    }
-
-    /// `path` holds `found` where `expected` must stand.
-    pub fn mismatch(
-        path: impl AsRef<Path>,
-        what: &'static str,
-        expected: impl ToString,
-        found: impl ToString,
-    ) -> Error {
-        let path = path.as_ref().to_owned();
-        Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
-    }
-
-    /// The index's file `path` holds `found` where the builder wrote `expected`.
-    pub fn damaged(
-        path: impl AsRef<Path>,
-        what: &'static str,
-        expected: impl ToString,
-        found: impl ToString,
-    ) -> Error {
-        let path = path.as_ref().to_owned();
-        Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
-    }
-}
-
-fn line_is(line: usize) -> String {
-    match line {
-        0 => "all lines together are".to_owned(),
-        line => format!("line {line} is"),
-    }
-}
-
-/// `1 weight`, `2 weights`.
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// The first five names, and how many more there are.
-fn first_names(names: &[String]) -> String {
-    match names.len() {
-        0..=5 => names.join(", "),
-        n => format!("{} and {} more", names[..5].join(", "), n - 5),
-    }
-}
-
-/// Bytes as GiB with one decimal.
-fn gib(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

@@ -1,0 +1,41 @@
+//! Errors made where they are met, most of them for `map_err`.
+
+use std::io;
+use std::path::Path;
+
+use super::Error;
+
+impl Error {
+    /// An I/O error of `action` (a verb) on `path`, for `map_err`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.as_ref().to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// A failure of the tensor engine at `action` (a verb), for `map_err`.
+    pub fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
+        move |source| Error::Engine { action, source: Box::new(source) }
+    }
+
+    /// `path` holds `found` where `expected` must stand.
+    pub fn mismatch(
+        path: impl AsRef<Path>,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Error {
+        let path = path.as_ref().to_owned();
+        Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+
+    /// The index's file `path` holds `found` where the builder wrote `expected`.
+    pub fn damaged(
+        path: impl AsRef<Path>,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Error {
+        let path = path.as_ref().to_owned();
+        Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+}

@@ -1,0 +1,27 @@
+//! Numbers and names in the words of a message.
+
+/// `line 3 is`, or all of them where it is 0.
+pub(super) fn line_is(line: usize) -> String {
+    match line {
+        0 => "all lines together are".to_owned(),
+        line => format!("line {line} is"),
+    }
+}
+
+/// `1 weight`, `2 weights`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// The first five names, and how many more there are.
+pub(super) fn first_names(names: &[String]) -> String {
+    match names.len() {
+        0..=5 => names.join(", "),
+        n => format!("{} and {} more", names[..5].join(", "), n - 5),
+    }
+}
+
+/// Bytes as GiB with one decimal.
+pub(super) fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
