@@ -42,12 +42,12 @@ def kills(program, folder, count=20):
             start = time.time(); assert run(program, 'prompt', folder, '-o', whole).returncode == 0; took = time.time() - start
             killed = 0
             for _ in range(int(count)):
-                going = subprocess.Popen([program, '-q', 'prompt', folder, '-o', torn, *(['--resume'] if os.path.exists(torn) else [])])
-                try: going.wait(rng.uniform(0.05, took / 3))
+                going = subprocess.Popen([program, '-q', 'prompt', folder, '--batch-size', '2', '-o', torn, *(['--resume'] if os.path.exists(torn) else [])])
+                try: going.wait(rng.uniform(took / 20, took / 4))
                 except subprocess.TimeoutExpired: going.send_signal(signal.SIGKILL); going.wait(); killed += 1
                 else: break
             done = open(torn, 'rb').read().count(b'\n') if os.path.exists(torn) else 0
-            assert run(program, 'prompt', folder, '-o', torn, *(['--resume'] if os.path.exists(torn) else [])).returncode == 0
+            assert run(program, 'prompt', folder, '--batch-size', '2', '-o', torn, *(['--resume'] if os.path.exists(torn) else [])).returncode == 0
             assert open(whole, 'rb').read() == open(torn, 'rb').read(), ending
             print(f'{ending}: killed {killed} times, {done} lines stood before the last run; byte for byte as undisturbed')
 
