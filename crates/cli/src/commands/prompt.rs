@@ -128,18 +128,19 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
             let prompts =
                 asked.interrogation.prompts(&features, &captions, |_, step| chain.step(step))?;
             chain.end();
-            for (seen, prompt) in seen.iter().zip(&prompts) {
-                let (name, text) = (&seen.name, asked.text(prompt));
-                answers.put(name, &row(&name.text, &text, mode, prompt))?;
+            let texts: Vec<String> = prompts.iter().map(|prompt| asked.text(prompt)).collect();
+            for ((seen, prompt), text) in seen.iter().zip(&prompts).zip(&texts) {
+                let name = &seen.name;
+                answers.put(name, &row(&name.text, text, mode, prompt))?;
                 if text.is_empty() {
                     talk.note(empty(&name.text, &asked));
                 }
             }
             if let Some(sheet) = &sheet {
                 let shown = asked.interrogation.picks(&features, SHOWN)?;
-                for ((seen, prompt), picks) in seen.iter().zip(&prompts).zip(&shown) {
-                    let said = (prompt.caption.as_deref(), &*asked.text(prompt));
-                    sheet.answer(&seen.name.text, seen.looked.2.as_ref(), said, picks)?;
+                for (at, seen) in seen.iter().enumerate() {
+                    let said = (prompts[at].caption.as_deref(), texts[at].as_str());
+                    sheet.answer(&seen.name.text, seen.looked.2.as_ref(), said, &shown[at])?;
                 }
             }
             Ok(())

@@ -1,6 +1,7 @@
 //! `interrogate similarity`: how near texts are to an image.
 
 use interrogate::picture::Picture;
+use interrogate::prompt::{ChainScorer, Scorer};
 use serde::Serialize;
 
 use super::embed;
@@ -27,15 +28,11 @@ pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault
     let features = model.image_encoder()?.encode(std::slice::from_ref(&picture))?;
     let encoder = model.text_encoder()?;
     let mut scores: Vec<(&str, f32)> = Vec::with_capacity(texts.len());
-    for batch in texts.chunks(embed::BATCH) {
-        let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
-        let rows = encoder.encode(&batch)?;
-        for features in &features {
-            let cosine = |row: &[f32]| {
-                let products = row.iter().zip(features.as_slice());
-                products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
-            };
-            scores.extend(batch.iter().copied().zip(rows.rows().map(cosine)));
+    for features in &features {
+        let mut scorer = ChainScorer::new(encoder.as_ref(), features);
+        for batch in texts.chunks(embed::BATCH) {
+            let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
+            scores.extend(batch.iter().copied().zip(scorer.score("", &batch)?));
         }
     }
     if !args.in_order {
