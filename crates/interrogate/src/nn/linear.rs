@@ -5,8 +5,8 @@ use std::sync::Arc;
 use candle_core::{D, DType, Tensor};
 
 use super::activation::{Activation, Fused};
-use super::kernel::{Element, Panels, Q8, Rows, Weight};
-use super::simd::Level;
+use super::kernel::{Element, Panels, Q8, Rows, Tiles, Weight};
+use super::simd::{Amx, Level};
 use super::values::{on_cpu, values};
 use crate::{Error, Result};
 
@@ -108,11 +108,16 @@ impl Linear {
         let panels = |level| {
             values(weight, |w| Weight::Panels(Panels::pack(level, w, n, k))).map_err(engine())
         };
-        let weight = match (precision, Level::pairs()) {
-            (Precision::F32, _) => panels(Level::best())?,
-            (Precision::Bf16, Some(level)) => panels(level)?,
-            (Precision::Bf16, None) => Weight::RowsOfRounded(rows(DType::BF16, Element::Bf16)?),
-            (Precision::F16, _) => Weight::Rows(rows(DType::F16, Element::F16)?),
+        let tiles = |pack: fn(Amx, &[f32], usize, usize) -> Tiles, amx| {
+            values(weight, |w| Weight::Tiles(pack(amx, w, n, k))).map_err(engine())
+        };
+        let weight = match (precision, Amx::get(), Level::pairs()) {
+            (Precision::F32, Some(amx), _) => tiles(Tiles::whole, amx)?,
+            (Precision::F32, None, _) => panels(Level::best())?,
+            (Precision::Bf16, Some(amx), _) => tiles(Tiles::rounded, amx)?,
+            (Precision::Bf16, None, Some(level)) => panels(level)?,
+            (Precision::Bf16, ..) => Weight::RowsOfRounded(rows(DType::BF16, Element::Bf16)?),
+            (Precision::F16, ..) => Weight::Rows(rows(DType::F16, Element::F16)?),
         };
         Self::cpu(weight, bias)
     }

@@ -1,9 +1,10 @@
 //! Dense products over slices, on all threads.
 //!
-//! Three layouts of one weight `(out, in)`. [`Panels`] lays it out once, a strip
-//! of outputs together, and reaches the processor's peak; [`Rows`] leaves it as
-//! the file has it, so that it may stay mapped, and reaches the memory's; [`Q8`]
-//! rounds it to eight bits. What a weight means, tensors and shapes are for
+//! Four layouts of one weight `(out, in)`. [`Panels`] lays it out once, a strip
+//! of outputs together, and reaches the peak of the processor's vectors; [`Tiles`]
+//! lays it out for a unit that multiplies tiles, where there is one; [`Rows`]
+//! leaves it as the file has it, so that it may stay mapped, and reaches the
+//! memory's; [`Q8`] rounds it to eight bits. What a weight means, tensors and shapes are for
 //! [`super::Linear`].
 //!
 //! All keep one promise: a row of the output depends on its own row of the
@@ -16,6 +17,7 @@ mod q8;
 mod rows;
 pub(crate) mod split;
 mod tile;
+mod tiles;
 mod weight;
 
 pub(crate) use out::{Out, filled};
@@ -23,6 +25,7 @@ pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
 pub(crate) use tile::{Ahead, Operands, STEPS, STRIDE, tile};
+pub(crate) use tiles::Tiles;
 pub(crate) use weight::Weight;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::activation::{Activation, Fused};
-use super::super::simd::Level;
+use super::super::simd::{Amx, Level};
 use super::*;
 
 /// Numbers without pattern (splitmix64), uniform in -1..1.
@@ -101,6 +101,65 @@ fn panels_of_pairs_give_the_product_of_bf16_values() {
     }
 }
 
+fn by_tiles(tiles: &Tiles, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
+    let mut out = vec![f32::NAN; m * tiles.n()];
+    tiles.product(x, m, Out::new(&mut out, tiles.n()), fused);
+    out
+}
+
+#[test]
+fn tiles_of_three_pieces_give_the_product_of_f32_values() {
+    let Some(amx) = Amx::get() else { return };
+    let larger = [(33, 1700, 65), (200, 800, 33), (400, 96, 100)];
+    for (m, k, n) in SHAPES.into_iter().chain(larger) {
+        // Values of all sizes: nine orders of magnitude on either side.
+        let spread = |values: Vec<f32>| -> Vec<f32> {
+            values.iter().enumerate().map(|(i, v)| v * 10f32.powi((i % 19) as i32 - 9)).collect()
+        };
+        let (x, w) = (spread(noise(1, m * k)), spread(noise(2, n * k)));
+        let found = by_tiles(&Tiles::whole(amx, &w, n, k), &x, m, &Fused::default());
+        check(&found, &reference(&x, &w, k), 5e-7, &format!("{m} {k} {n}"));
+    }
+}
+
+#[test]
+fn tiles_are_as_near_to_the_true_product_as_panels() {
+    let Some(amx) = Amx::get() else { return };
+    let (m, k, n) = (40, 2048, 64);
+    let (x, w) = (noise(1, m * k), noise(2, n * k));
+    let expected = reference(&x, &w, k);
+    let error = |found: Vec<f32>| -> f64 {
+        found.iter().zip(&expected).map(|(&v, &(sum, _))| (f64::from(v) - sum).powi(2)).sum()
+    };
+    let tiles = error(by_tiles(&Tiles::whole(amx, &w, n, k), &x, m, &Fused::default()));
+    let panels = Panels::pack(Level::best(), &w, n, k);
+    let panels = error(product(&panels, &x, m, &Fused::default()));
+    assert!(tiles < panels, "{tiles:e} and {panels:e}");
+}
+
+#[test]
+fn tiles_of_one_piece_give_the_product_of_bf16_values() {
+    let Some(amx) = Amx::get() else { return };
+    for (m, k, n) in SHAPES {
+        let (x, w) = (noise(1, m * k), noise(2, n * k));
+        let expected = reference(&rounded(&x, Element::Bf16), &rounded(&w, Element::Bf16), k);
+        let found = by_tiles(&Tiles::rounded(amx, &w, n, k), &x, m, &Fused::default());
+        check(&found, &expected, 2e-6, &format!("{m} {k} {n}"));
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none_in_tiles() {
+    let Some(amx) = Amx::get() else { return };
+    for wrong in [f32::NAN, f32::from_bits(0x7fff_ffff), f32::INFINITY, f32::MAX] {
+        let (mut x, w) = (noise(1, 3 * 40), noise(2, 5 * 40));
+        x[47] = wrong;
+        let found = by_tiles(&Tiles::whole(amx, &w, 5, 40), &x, 3, &Fused::default());
+        assert!(found[..5].iter().chain(&found[10..]).all(|v| v.is_finite()), "{wrong}");
+        assert!(found[5..10].iter().all(|v| v.is_nan()), "{wrong}: {:?}", &found[5..10]);
+    }
+}
+
 #[test]
 fn rows_give_the_product_of_the_stored_values_on_every_unit() {
     for (m, k, n) in SHAPES {
@@ -131,6 +190,17 @@ fn a_row_is_the_same_bits_alone_and_among_others() {
             assert_eq!(some, all[10 * n..(10 + count) * n], "{level:?} {count}");
         }
     }
+    for tiles in Amx::get()
+        .into_iter()
+        .flat_map(|amx| [Tiles::whole(amx, &w, n, k), Tiles::rounded(amx, &w, n, k)])
+    {
+        let x = noise(5, 450 * k);
+        let all = by_tiles(&tiles, &x, 450, &fused);
+        for count in [1, 2, 3, 5, 16, 17, 33, 127, 200, 440] {
+            let some = by_tiles(&tiles, &x[10 * k..(10 + count) * k], count, &fused);
+            assert_eq!(some, all[10 * n..(10 + count) * n], "tiles {count}");
+        }
+    }
     for level in Level::all() {
         let rows = Rows::new(level, stored(&w, Element::F16), 0, Element::F16, (n, k)).unwrap();
         let product = |x: &[f32], m: usize| {
@@ -153,6 +223,13 @@ fn bias_activation_and_residual_come_in_that_order() {
             (noise(1, m * k), noise(2, n * k), noise(3, n), noise(4, m * n));
         let fused =
             Fused { bias: Some(&bias), activation: Activation::Relu, residual: Some(&residual) };
+        if let Some(amx) = Amx::get() {
+            let tiles = Tiles::whole(amx, &w, n, k);
+            let plain = by_tiles(&tiles, &x, m, &Fused::default());
+            let expected: Vec<f32> =
+                (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
+            assert_eq!(by_tiles(&tiles, &x, m, &fused), expected);
+        }
         for level in Level::all() {
             let panels = Panels::pack(level, &w, n, k);
             let plain = product(&panels, &x, m, &Fused::default());

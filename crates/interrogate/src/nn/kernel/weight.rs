@@ -3,13 +3,15 @@
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::out::filled;
-use super::{Out, Panels, Q8, Rows};
+use super::{Out, Panels, Q8, Rows, Tiles};
 
 /// A weight `(n, k)`, ready to be multiplied.
 #[derive(Clone, Debug)]
 pub(crate) enum Weight {
     /// Laid out in strips.
     Panels(Panels),
+    /// Laid out in tiles.
+    Tiles(Tiles),
     /// As stored.
     Rows(Rows),
     /// As stored, for an input that is rounded to bf16 first: what the panels
@@ -24,6 +26,7 @@ impl Weight {
     pub(crate) fn n(&self) -> usize {
         match self {
             Weight::Panels(panels) => panels.n(),
+            Weight::Tiles(tiles) => tiles.n(),
             Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.n(),
             Weight::Q8(weight) => weight.n(),
         }
@@ -33,6 +36,7 @@ impl Weight {
     pub(crate) fn k(&self) -> usize {
         match self {
             Weight::Panels(panels) => panels.k(),
+            Weight::Tiles(tiles) => tiles.k(),
             Weight::Rows(rows) | Weight::RowsOfRounded(rows) => rows.k(),
             Weight::Q8(weight) => weight.k(),
         }
@@ -57,6 +61,7 @@ impl Weight {
     fn product_to(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         match self {
             Weight::Panels(panels) => panels.product(x, m, out, fused),
+            Weight::Tiles(tiles) => tiles.product(x, m, out, fused),
             Weight::Rows(rows) => rows.product(x, m, out, fused),
             Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {

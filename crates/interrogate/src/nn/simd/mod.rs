@@ -7,11 +7,18 @@
 //! them) takes `portable`, which the compiler turns into its vectors.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_amx.rs"]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod math;
 mod portable;
+
+pub(crate) use amx::{Amx, DEPTH, TILE, TILE_LEN};
 
 pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu};
 
@@ -24,6 +31,25 @@ pub(crate) const MAX_ROWS: usize = 14;
 
 /// Values in a block of eight-bit weights: one cache line.
 pub(crate) const BLOCK: usize = 64;
+
+/// What one call of the unit of tiles multiplies.
+#[derive(Clone, Copy)]
+pub(crate) struct TileBlock {
+    /// A tile of inputs a step and piece.
+    pub(crate) a: *const f32,
+    /// The same of the sixteen rows below.
+    pub(crate) below: *const f32,
+    /// Two tiles of weights a step and piece.
+    pub(crate) b: *const f32,
+    /// Steps, at least one.
+    pub(crate) steps: usize,
+    /// 32 rows of 32, on a cache line, written before unless `fresh`.
+    pub(crate) sums: *mut f32,
+    /// Whether the sums begin at zero.
+    pub(crate) fresh: bool,
+    /// What is needed next: a hint, wherever that is.
+    pub(crate) ahead: *const f32,
+}
 
 /// A vector unit. A value is the proof that the processor has it: it is made by
 /// [`Level::run`] alone, after the check.
