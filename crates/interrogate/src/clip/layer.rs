@@ -105,20 +105,24 @@ impl EncoderLayer {
         let n = rows.len() / *width;
         self.layer_norm1.apply(rows, size(normed, rows.len()))?;
         let past = scope.past(layer);
-        for (proj, past, to) in [(k_proj, past.keys, &mut *keys), (v_proj, past.values, values)] {
-            let own = &mut size(to, past.len() + n * *width)[..];
-            own[..past.len()].copy_from_slice(past);
-            proj.apply(normed, n, &mut own[past.len()..], Epilogue::default())?;
-        }
+        let own_keys = behind(keys, past.keys, n * *width);
+        let own_values = behind(values, past.values, n * *width);
         let m = match only {
-            None => n,
+            None => {
+                let queries = &mut size(queries, n * *width)[..];
+                let mut each = [(k_proj, own_keys), (v_proj, own_values), (q_proj, queries)];
+                Linear::apply_each(&mut each, normed, n)?;
+                n
+            }
             Some(only) => {
+                Linear::apply_each(&mut [(k_proj, own_keys), (v_proj, own_values)], normed, n)?;
                 select(normed, only, *width, next);
                 select(rows, only, *width, next);
-                only.len()
+                let m = only.len();
+                q_proj.apply(normed, m, size(queries, m * *width), Epilogue::default())?;
+                m
             }
         };
-        q_proj.apply(normed, m, size(queries, m * *width), Epilogue::default())?;
         let seen = Seen { keys, values };
         scope.attend(*heads, *width, only, queries, seen, size(sums, m * *width));
         out_proj.apply(sums, m, size(next, m * *width), plus(rows))?;
@@ -139,6 +143,13 @@ fn plus(residual: &[f32]) -> Epilogue<'_> {
 fn size(values: &mut Vec<f32>, len: usize) -> &mut Vec<f32> {
     values.resize(len, 0.0);
     values
+}
+
+/// Makes `all` what was before, and behind it `len` values, whatever they are: these.
+fn behind<'a>(all: &'a mut Vec<f32>, before: &[f32], len: usize) -> &'a mut [f32] {
+    let (past, own) = size(all, before.len() + len).split_at_mut(before.len());
+    past.copy_from_slice(before);
+    own
 }
 
 /// Leaves of `values`, rows of `width`, those numbered `only`, in that order.

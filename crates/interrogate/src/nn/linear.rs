@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Tensor};
 
 use super::activation::{Activation, Fused};
-use super::kernel::{Element, Panels, Q8, Rows, Tiles, Weight};
+use super::kernel::{Element, Out, Panels, Q8, Rows, Tiles, Weight};
 use super::simd::{Amx, Level};
 use super::values::{on_cpu, values};
 use crate::{Error, Result};
@@ -254,6 +254,36 @@ impl Linear {
             }
         };
         out.and_then(|out| out.reshape(shape)).map_err(Error::engine("apply a layer"))
+    }
+
+    /// `x W^T + b` of several layers over one input `x (m, in)`, each into its own
+    /// slice: what the input needs before it is multiplied is done once for all.
+    ///
+    /// # Errors
+    /// As for [`apply`](Self::apply).
+    pub fn apply_each(layers: &mut [(&Linear, &mut [f32])], x: &[f32], m: usize) -> Result<()> {
+        let mut fused = Vec::with_capacity(layers.len());
+        for (layer, out) in &*layers {
+            check("layer's input", m.saturating_mul(layer.inputs()), x.len())?;
+            check("layer's output", m.saturating_mul(layer.outputs()), out.len())?;
+            fused.push(Fused { bias: layer.0.bias.as_deref(), ..Fused::default() });
+        }
+        if layers.iter().any(|(layer, _)| matches!(layer.0.weight, Kept::Device { .. })) {
+            let one = |(layer, out): &mut (&Linear, &mut [f32])| {
+                layer.apply(x, m, out, Epilogue::default())
+            };
+            return layers.iter_mut().try_for_each(one);
+        }
+        let products: Vec<_> = layers
+            .iter_mut()
+            .zip(&fused)
+            .filter_map(|((layer, out), fused)| match &layer.0.weight {
+                Kept::Cpu(weight) => Some((weight, Out::new(out, weight.n()), fused)),
+                Kept::Device { .. } => None,
+            })
+            .collect();
+        Weight::products(&products, x, m);
+        Ok(())
     }
 
     /// `out (m, out) = activation(x (m, in) W^T + b) + residual` over slices,

@@ -25,7 +25,7 @@ pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
 pub(crate) use tile::{Ahead, Operands, STEPS, STRIDE, tile};
-pub(crate) use tiles::Tiles;
+pub(crate) use tiles::{Part, Tiles};
 pub(crate) use weight::Weight;
 
 #[cfg(test)]

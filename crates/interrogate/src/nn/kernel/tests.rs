@@ -103,7 +103,8 @@ fn panels_of_pairs_give_the_product_of_bf16_values() {
 
 fn by_tiles(tiles: &Tiles, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
     let mut out = vec![f32::NAN; m * tiles.n()];
-    tiles.product(x, m, Out::new(&mut out, tiles.n()), fused);
+    let part = Part { weight: tiles, out: Out::new(&mut out, tiles.n()), fused };
+    Tiles::products(&[part], x, m);
     out
 }
 
@@ -145,6 +146,35 @@ fn tiles_of_one_piece_give_the_product_of_bf16_values() {
         let expected = reference(&rounded(&x, Element::Bf16), &rounded(&w, Element::Bf16), k);
         let found = by_tiles(&Tiles::rounded(amx, &w, n, k), &x, m, &Fused::default());
         check(&found, &expected, 2e-6, &format!("{m} {k} {n}"));
+    }
+}
+
+#[test]
+fn products_of_one_input_are_those_of_each_weight() {
+    let (k, sizes) = (70, [40, 7, 100]);
+    for m in [1, 20, 300] {
+        let x = noise(1, m * k);
+        let weights: Vec<Vec<f32>> = sizes.iter().map(|n| noise(*n as u64, n * k)).collect();
+        let panels = weights
+            .iter()
+            .zip(sizes)
+            .map(|(w, n)| Weight::Panels(Panels::pack(Level::best(), w, n, k)))
+            .collect::<Vec<_>>();
+        let tiles = |amx| {
+            let weights = weights.iter().zip(sizes);
+            weights.map(|(w, n)| Weight::Tiles(Tiles::whole(amx, w, n, k))).collect::<Vec<_>>()
+        };
+        for weights in Amx::get().map(tiles).into_iter().chain([panels]) {
+            let mut outs = sizes.map(|n| vec![f32::NAN; m * n]);
+            let fused = Fused::default();
+            let products = weights.iter().zip(&mut outs);
+            let products: Vec<_> =
+                products.map(|(w, out)| (w, Out::new(out, w.n()), &fused)).collect();
+            Weight::products(&products, &x, m);
+            for (weight, out) in weights.iter().zip(outs) {
+                assert_eq!(out, weight.product_vec(&x, m, &fused));
+            }
+        }
     }
 }
 

@@ -15,10 +15,10 @@ const PANEL: usize = 2 * TILE;
 /// Rows that go through a block at once: two tiles.
 const PAIR: usize = 2 * TILE;
 
-/// Input rows that a task lays out at once, at most. The weights of a panel are
-/// read once for them, and the pieces of a [`CHUNK`] of their inputs (0.9 MiB) stay
+/// Pairs of input rows that a task lays out at once, at most. The weights of a panel
+/// are read once for them, and the pieces of a [`CHUNK`] of their inputs (1 MiB) stay
 /// in the second level of cache.
-const ROWS: usize = 6 * PAIR;
+const PAIRS: usize = 7;
 
 /// Steps of [`DEPTH`] inputs that go through at once, at most: their weights in a
 /// panel (147 KiB) stay in the second level while all rows meet them.
@@ -92,77 +92,102 @@ impl Tiles {
         self.k
     }
 
-    /// `out (m, n) = fused(x (m, k) weight^T)`.
-    ///
-    /// # Panics
-    /// Where `x` or `out` is shorter than that.
-    pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
-        match self.pieces {
-            3 => self.share::<3>(x, m, out, fused),
-            _ => self.share::<1>(x, m, out, fused),
-        }
+    /// Whether an input that is laid out for the one is for the other as well.
+    pub(crate) fn like(&self, other: &Tiles) -> bool {
+        (self.k, self.pieces) == (other.k, other.pieces)
     }
 
-    fn share<const PIECES: usize>(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
-        assert!(x.len() >= m * self.k && out.stride == self.n);
-        if m == 0 || self.n == 0 {
-            return;
+    /// Panels.
+    fn panels(&self) -> usize {
+        self.n.div_ceil(PANEL)
+    }
+
+    /// The products of `x` (m, k) that `parts` say, all of weights that were laid out
+    /// alike: the input is laid out once for all of them.
+    ///
+    /// # Panics
+    /// Where `x` or an output is shorter than its shape, or the weights differ in
+    /// their inputs or pieces.
+    pub(crate) fn products(parts: &[Part<'_>], x: &[f32], m: usize) {
+        let Some(Part { weight: first, .. }) = parts.first() else { return };
+        for Part { weight, out, .. } in parts {
+            assert!(weight.like(first) && out.stride == weight.n);
         }
-        let panels = self.n.div_ceil(PANEL);
-        let whole =
-            Multiply::<PIECES> { weight: self, x, rows: 0..m, panels: 0..panels, out, fused };
-        let blocks = row_blocks(m);
-        if blocks == 1 {
-            // Few rows: they are laid out once, and the panels are shared out.
-            let tile = self.steps * PIECES * TILE_LEN;
-            let mut laid = Scratch::take(m.div_ceil(TILE) * tile);
-            let rows = laid.par_chunks_mut(tile).zip(x[..m * self.k].par_chunks(TILE * self.k));
-            rows.for_each(|(to, x)| {
-                self.amx.lay::<PIECES>(x, (x.len() / self.k, self.k), 0..self.steps, to);
-            });
-            let shares = split::ranges(panels, LEAST, 1);
-            (0..shares).into_par_iter().for_each(|i| {
-                let panels = split::part(panels, shares, i);
-                Level::best().run(Laid { of: Multiply { panels, ..whole.clone() }, laid: &laid });
-            });
-            return;
+        match first.pieces {
+            3 => share::<3>(parts, x, m),
+            _ => share::<1>(parts, x, m),
         }
-        // Many rows: a task lays out its own, and takes all panels if there are tasks
-        // enough for every thread.
-        let shares = split::ranges(panels, 4 * LEAST, blocks);
-        (0..blocks * shares).into_par_iter().for_each(|task| {
-            let rows = split::part(m, blocks, task / shares);
-            let panels = split::part(panels, shares, task % shares);
-            Level::best().run(Multiply { rows, panels, ..whole.clone() });
-        });
     }
 }
 
-/// In how many blocks to cut `m` input rows: a whole number for each thread.
-fn row_blocks(m: usize) -> usize {
-    match m.div_ceil(ROWS) {
+/// A weight, and where its product goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) weight: &'a Tiles,
+    pub(crate) out: Out<'a>,
+    pub(crate) fused: &'a Fused<'a>,
+}
+
+fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
+    let &Tiles { amx, k, steps, .. } = parts[0].weight;
+    assert!(x.len() >= m * k);
+    let panels = parts.iter().map(|part| part.weight.panels()).sum();
+    if m == 0 || panels == 0 {
+        return;
+    }
+    let whole = Multiply::<PIECES> { parts, x, rows: 0..m, panels: 0..panels };
+    let pairs = m.div_ceil(PAIR);
+    let blocks = row_blocks(pairs);
+    if blocks == 1 {
+        // Few rows: they are laid out once, and the panels are shared out.
+        let tile = steps * PIECES * TILE_LEN;
+        let mut laid = Scratch::take(m.div_ceil(TILE) * tile);
+        let rows = laid.par_chunks_mut(tile).zip(x[..m * k].par_chunks(TILE * k));
+        rows.for_each(|(to, x)| amx.lay::<PIECES>(x, (x.len() / k, k), 0..steps, to));
+        let shares = split::ranges(panels, LEAST, 1);
+        (0..shares).into_par_iter().for_each(|i| {
+            let panels = split::part(panels, shares, i);
+            Level::best().run(Laid { of: Multiply { panels, ..whole.clone() }, laid: &laid });
+        });
+        return;
+    }
+    // Many rows: a task lays out its own, and takes all panels if there are tasks
+    // enough for every thread.
+    let shares = split::ranges(panels, 4 * LEAST, blocks);
+    (0..blocks * shares).into_par_iter().for_each(|task| {
+        let pairs = split::part(pairs, blocks, task / shares);
+        let rows = pairs.start * PAIR..m.min(pairs.end * PAIR);
+        let panels = split::part(panels, shares, task % shares);
+        Level::best().run(Multiply { rows, panels, ..whole.clone() });
+    });
+}
+
+/// In how many blocks to cut so many pairs of input rows: a whole number for each
+/// thread.
+fn row_blocks(pairs: usize) -> usize {
+    match pairs.div_ceil(PAIRS) {
         0 | 1 => 1,
-        some => some.next_multiple_of(rayon::current_num_threads()).min(m.div_ceil(PAIR)),
+        some => some.next_multiple_of(rayon::current_num_threads()).min(pairs),
     }
 }
 
 /// Multiplies some input rows by some of the panels.
 #[derive(Clone)]
 struct Multiply<'a, const PIECES: usize> {
-    weight: &'a Tiles,
+    /// At least one.
+    parts: &'a [Part<'a>],
     /// All input rows.
     x: &'a [f32],
     rows: Range<usize>,
+    /// Of the parts' panels, one part's behind the other's.
     panels: Range<usize>,
-    out: Out<'a>,
-    fused: &'a Fused<'a>,
 }
 
 impl<const PIECES: usize> Kernel for Multiply<'_, PIECES> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let &Tiles { amx, k, steps, .. } = self.weight;
+        let &Tiles { amx, k, steps, .. } = self.parts[0].weight;
         let rows = self.rows.len();
         let x = &self.x[self.rows.start * k..self.rows.end * k];
         let most = steps.min(CHUNK);
@@ -184,7 +209,7 @@ impl<const PIECES: usize> Kernel for Laid<'_, PIECES> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let steps = self.of.weight.steps;
+        let steps = self.of.parts[0].weight.steps;
         for chunk in split::even(steps, CHUNK) {
             self.of.chunk(s, chunk, self.laid, 0..steps);
         }
@@ -196,65 +221,86 @@ impl<const PIECES: usize> Kernel for Laid<'_, PIECES> {
 struct Sums([f32; PAIR * PANEL]);
 
 impl<const PIECES: usize> Multiply<'_, PIECES> {
-    /// The steps `chunk`, where `laid` holds the steps `there` of the rows. Sums go
-    /// from chunk to chunk by way of the output.
+    /// The steps `chunk`, where `laid` holds the steps `there` of the rows.
     #[inline(always)]
     fn chunk<S: Simd>(&self, s: S, chunk: Range<usize>, laid: &[f32], there: Range<usize>) {
-        let Multiply { weight, ref rows, ref panels, out, fused, .. } = *self;
+        let mut before = 0;
+        for part in self.parts {
+            let after = before + part.weight.panels();
+            let panels = self.panels.start.max(before)..self.panels.end.min(after);
+            for panel in panels {
+                self.panel(s, part, panel - before, chunk.clone(), laid, there.clone());
+            }
+            before = after;
+        }
+    }
+
+    /// The same for one panel. Sums go from chunk to chunk by way of the output.
+    #[inline(always)]
+    fn panel<S: Simd>(
+        &self,
+        s: S,
+        part: &Part<'_>,
+        number: usize,
+        chunk: Range<usize>,
+        laid: &[f32],
+        there: Range<usize>,
+    ) {
+        let &Part { weight, out, fused } = part;
         let Tiles { amx, n, steps, ref values, .. } = *weight;
         let taken = amx.take();
         let mut sums = Sums([0.0; PAIR * PANEL]);
         let (first, last) = (chunk.start == 0, chunk.end == steps);
-        let panel = steps * PIECES * 2 * TILE_LEN;
-        let start = chunk.start * PIECES * 2 * TILE_LEN;
-        let used = chunk.len() * PIECES * 2 * TILE_LEN;
-        let tile = there.len() * PIECES * TILE_LEN;
-        let pairs = rows.len().div_ceil(PAIR);
-        for p in panels.clone() {
-            let column = p * PANEL;
-            let columns = PANEL.min(n - column);
-            let weights = &values[p * panel + start..][..used];
-            for pair in 0..pairs {
-                let row = rows.start + pair * PAIR;
-                let count = PAIR.min(rows.end - row);
-                let two = count > TILE;
-                let inputs = &laid[pair * 2 * tile..][..(1 + usize::from(two)) * tile];
-                let inputs = &inputs[(chunk.start - there.start) * PIECES * TILE_LEN..];
-                // Each pair asks for its share of the next panel's weights.
-                let next = (p + 1) * panel + start + pair * used / pairs;
-                if !first {
-                    for i in 0..count {
-                        // SAFETY: written at an earlier chunk; this task alone has
-                        // these rows and columns.
-                        let from = unsafe { out.part(row + i, column, columns) };
-                        sums.0[i * PANEL..][..columns].copy_from_slice(from);
-                    }
+        let step = PIECES * TILE_LEN;
+        let panel = number * steps * 2 * step;
+        let weights = &values[panel + chunk.start * 2 * step..panel + chunk.end * 2 * step];
+        let tile = there.len() * step;
+        let pairs = self.rows.len().div_ceil(PAIR);
+        // A step's weights are so many tiles of a KiB, of which each pair asks for its
+        // share; more than its share would be twice what memory gives.
+        let kib = (2 * PIECES + pairs / 2) / pairs;
+        let column = number * PANEL;
+        let columns = PANEL.min(n - column);
+        for pair in 0..pairs {
+            let row = self.rows.start + pair * PAIR;
+            let count = PAIR.min(self.rows.end - row);
+            let two = count > TILE;
+            let inputs = &laid[pair * 2 * tile..][..(1 + usize::from(two)) * tile];
+            let inputs = &inputs[(chunk.start - there.start) * step..];
+            if !first {
+                for i in 0..count {
+                    // SAFETY: written at an earlier chunk; this task alone has these
+                    // rows and columns.
+                    let from = unsafe { out.part(row + i, column, columns) };
+                    sums.0[i * PANEL..][..columns].copy_from_slice(from);
                 }
-                let at = TileBlock {
-                    a: inputs.as_ptr(),
-                    below: inputs.as_ptr().wrapping_add(if two { tile } else { 0 }),
-                    b: weights.as_ptr(),
-                    steps: chunk.len(),
-                    sums: sums.0.as_mut_ptr(),
-                    fresh: first,
-                    ahead: values.as_ptr().wrapping_add(next),
-                };
-                assert!(
-                    inputs.len() >= (usize::from(two) * tile) + chunk.len() * PIECES * TILE_LEN
-                );
-                // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile`
-                // behind, of two, as just asserted; `weights` those of a panel; the
-                // sums are a block of their own.
-                unsafe { taken.multiply::<PIECES>(two, at) };
-                for (i, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {
-                    let sums = &mut sums[..columns];
-                    if last {
-                        fused.finish(s, sums, column, (row + i) * n + column);
-                    }
-                    let to = out.at(row + i, column, columns);
-                    // SAFETY: `columns` values of this task's own, checked by `at`.
-                    unsafe { to.copy_from_nonoverlapping(sums.as_ptr(), columns) };
+            }
+            let below = usize::from(two) * tile;
+            assert!(inputs.len() >= below + chunk.len() * step && !chunk.is_empty());
+            let at = TileBlock {
+                a: inputs.as_ptr(),
+                below: inputs.as_ptr().wrapping_add(below),
+                b: weights.as_ptr(),
+                steps: chunk.len(),
+                sums: sums.0.as_mut_ptr(),
+                fresh: first,
+                // In the next panel.
+                ahead: weights
+                    .as_ptr()
+                    .wrapping_add(steps * 2 * step + pair * kib * chunk.len() * TILE_LEN),
+            };
+            // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` behind,
+            // of two, as just asserted; `weights` those of the panel; the sums are a
+            // block of their own.
+            unsafe { taken.multiply::<PIECES>(two, kib, at) };
+            for (i, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {
+                let sums = &mut sums[..columns];
+                if last {
+                    fused.finish(s, sums, column, (row + i) * n + column);
                 }
+                let to = out.at(row + i, column, columns);
+                // SAFETY: `columns` values of this task's own, checked by `at`.
+                unsafe { to.copy_from_nonoverlapping(sums.as_ptr(), columns) };
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::out::filled;
-use super::{Out, Panels, Q8, Rows, Tiles};
+use super::{Out, Panels, Part, Q8, Rows, Tiles};
 
 /// A weight `(n, k)`, ready to be multiplied.
 #[derive(Clone, Debug)]
@@ -51,6 +51,24 @@ impl Weight {
         self.product_to(x, m, Out::new(&mut out[..m * n], n), fused);
     }
 
+    /// The products of one input by several weights of as many inputs. Where all are
+    /// laid out in tiles, the input is laid out once for them.
+    ///
+    /// # Panics
+    /// Where a slice is shorter than its shape.
+    pub(crate) fn products(of: &[(&Weight, Out<'_>, &Fused<'_>)], x: &[f32], m: usize) {
+        let tiles = of.iter().map(|&(weight, out, fused)| match weight {
+            Weight::Tiles(weight) => Some(Part { weight, out, fused }),
+            _ => None,
+        });
+        let tiles: Option<Vec<Part<'_>>> = tiles.collect();
+        match tiles.filter(|parts| parts.windows(2).all(|pair| pair[0].weight.like(pair[1].weight)))
+        {
+            Some(parts) => Tiles::products(&parts, x, m),
+            None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
+        }
+    }
+
     /// The same into a vector of its own.
     pub(crate) fn product_vec(&self, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
         let n = self.n();
@@ -61,7 +79,7 @@ impl Weight {
     fn product_to(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         match self {
             Weight::Panels(panels) => panels.product(x, m, out, fused),
-            Weight::Tiles(tiles) => tiles.product(x, m, out, fused),
+            Weight::Tiles(weight) => Tiles::products(&[Part { weight, out, fused }], x, m),
             Weight::Rows(rows) => rows.product(x, m, out, fused),
             Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {

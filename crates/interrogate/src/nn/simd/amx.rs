@@ -195,10 +195,34 @@ macro_rules! single {
     };
 }
 
-/// All steps of a block: sums in, for each step the products and sixteen lines of
-/// what is needed next, sums out.
+/// Asks for so many KiB from `ahead` on, a line of cache each 64 bytes.
+macro_rules! fetch {
+    (1) => { fetch!(@ "0") };
+    (2) => { concat!(fetch!(1), fetch!(@ "1024")) };
+    (3) => { concat!(fetch!(2), fetch!(@ "2048")) };
+    (6) => { concat!(fetch!(3), fetch!(@ "3072"), fetch!(@ "4096"), fetch!(@ "5120")) };
+    (@ $at:literal) => {
+        concat!(
+            fetch!(@@ $at, "0"), fetch!(@@ $at, "256"), fetch!(@@ $at, "512"), fetch!(@@ $at, "768")
+        )
+    };
+    (@@ $at:literal, $line:literal) => {
+        concat!(
+            "prefetcht1 [{ahead} + ", $at, " + ", $line, "]\n",
+            "prefetcht1 [{ahead} + ", $at, " + ", $line, " + 64]\n",
+            "prefetcht1 [{ahead} + ", $at, " + ", $line, " + 128]\n",
+            "prefetcht1 [{ahead} + ", $at, " + ", $line, " + 192]\n",
+        )
+    };
+}
+
+/// All steps of a block: sums in, for each step the products and some KiB of what
+/// is needed next, sums out.
 macro_rules! block {
-    ($at:ident, $pieces:literal, $times:ident, $meet:ident, $in:expr, $out:expr) => {{
+    (
+        $at:ident, $pieces:literal, $times:ident, $meet:ident, $kib:tt, $lines:expr, $in:expr,
+        $out:expr
+    ) => {{
         let TileBlock { a, below, b, steps, sums, fresh, ahead } = $at;
         // SAFETY: the sums are 32 rows of 128 bytes, by the contract.
         unsafe {
@@ -217,18 +241,11 @@ macro_rules! block {
             asm!(
                 "2:",
                 $times!($meet),
-                "prefetcht1 [{ahead}]", "prefetcht1 [{ahead} + 64]",
-                "prefetcht1 [{ahead} + 128]", "prefetcht1 [{ahead} + 192]",
-                "prefetcht1 [{ahead} + 256]", "prefetcht1 [{ahead} + 320]",
-                "prefetcht1 [{ahead} + 384]", "prefetcht1 [{ahead} + 448]",
-                "prefetcht1 [{ahead} + 512]", "prefetcht1 [{ahead} + 576]",
-                "prefetcht1 [{ahead} + 640]", "prefetcht1 [{ahead} + 704]",
-                "prefetcht1 [{ahead} + 768]", "prefetcht1 [{ahead} + 832]",
-                "prefetcht1 [{ahead} + 896]", "prefetcht1 [{ahead} + 960]",
+                $lines,
                 "add {a}, {step}",
                 "add {below}, {step}",
                 "lea {b}, [{b} + 2*{step}]",
-                "add {ahead}, 1024",
+                "add {ahead}, {further}",
                 "dec {steps}",
                 "jnz 2b",
                 a = inout(reg) a => _,
@@ -238,6 +255,7 @@ macro_rules! block {
                 steps = inout(reg) steps => _,
                 line = in(reg) 64_usize,
                 step = in(reg) $pieces * 1024_usize,
+                further = in(reg) $kib * 1024_usize,
                 options(nostack, readonly)
             );
         }
@@ -246,34 +264,55 @@ macro_rules! block {
     }};
 }
 
+/// Where the sums of two tiles of inputs come from and go to, and of one.
+macro_rules! sums {
+    ($name:ident, 1) => {
+        concat!(
+            sums!(@ $name, "0", ""), "\n",
+            sums!(@ $name, "1", " + 64"),
+        )
+    };
+    ($name:ident, 2) => {
+        concat!(
+            sums!($name, 1), "\n",
+            sums!(@ $name, "2", " + 2048"), "\n",
+            sums!(@ $name, "3", " + 2112"),
+        )
+    };
+    (@ load, $tile:literal, $at:literal) => {
+        concat!("tileloadd tmm", $tile, ", [{c} + {row}*1", $at, "]")
+    };
+    (@ store, $tile:literal, $at:literal) => {
+        concat!("tilestored [{c} + {row}*1", $at, "], tmm", $tile)
+    };
+}
+
 impl Taken {
     /// Adds to a block of sums the products of [`TileBlock`], of `PIECES` pieces
-    /// each; `two` tiles of inputs, or one.
+    /// each; `two` tiles of inputs, or one. For each step it asks for the next of
+    /// what is `ahead`, some of `kib` KiB and not more.
     ///
     /// # Safety
     /// As [`TileBlock`] says of its operands, with `PIECES` 1 or 3.
     #[inline]
-    pub(crate) unsafe fn multiply<const PIECES: usize>(&self, two: bool, at: TileBlock) {
+    pub(crate) unsafe fn multiply<const PIECES: usize>(
+        &self,
+        two: bool,
+        kib: usize,
+        at: TileBlock,
+    ) {
         macro_rules! choose {
-            ($pieces:literal, $times:ident) => {
+            ($pieces:literal, $times:ident, $kib:tt) => {
                 if two {
                     block!(
                         at,
                         $pieces,
                         $times,
                         pair,
-                        concat!(
-                            "tileloadd tmm0, [{c} + {row}*1]\n",
-                            "tileloadd tmm1, [{c} + {row}*1 + 64]\n",
-                            "tileloadd tmm2, [{c} + {row}*1 + 2048]\n",
-                            "tileloadd tmm3, [{c} + {row}*1 + 2112]",
-                        ),
-                        concat!(
-                            "tilestored [{c} + {row}*1], tmm0\n",
-                            "tilestored [{c} + {row}*1 + 64], tmm1\n",
-                            "tilestored [{c} + {row}*1 + 2048], tmm2\n",
-                            "tilestored [{c} + {row}*1 + 2112], tmm3",
-                        )
+                        $kib,
+                        fetch!($kib),
+                        sums!(load, 2),
+                        sums!(store, 2)
                     )
                 } else {
                     block!(
@@ -281,21 +320,21 @@ impl Taken {
                         $pieces,
                         $times,
                         single,
-                        concat!(
-                            "tileloadd tmm0, [{c} + {row}*1]\n",
-                            "tileloadd tmm1, [{c} + {row}*1 + 64]",
-                        ),
-                        concat!(
-                            "tilestored [{c} + {row}*1], tmm0\n",
-                            "tilestored [{c} + {row}*1 + 64], tmm1",
-                        )
+                        $kib,
+                        fetch!($kib),
+                        sums!(load, 1),
+                        sums!(store, 1)
                     )
                 }
             };
         }
-        match PIECES {
-            3 => choose!(3, thrice),
-            _ => choose!(1, once),
+        match (PIECES, kib) {
+            (3, 6..) => choose!(3, thrice, 6),
+            (3, 3..) => choose!(3, thrice, 3),
+            (3, 2) => choose!(3, thrice, 2),
+            (3, _) => choose!(3, thrice, 1),
+            (_, 2..) => choose!(1, once, 2),
+            _ => choose!(1, once, 1),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Amx {
 impl Taken {
     /// # Safety
     /// Cannot be called.
-    pub(crate) unsafe fn multiply<const PIECES: usize>(&self, _: bool, _: TileBlock) {
+    pub(crate) unsafe fn multiply<const PIECES: usize>(&self, _: bool, _: usize, _: TileBlock) {
         match self.0 {}
     }
 }
