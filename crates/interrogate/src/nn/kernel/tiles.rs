@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
-use super::super::simd::{Amx, DEPTH, Kernel, Level, Simd, TILE, TILE_LEN, TileBlock};
+use super::super::simd::{Amx, DEPTH, Kernel, Level, PAIRED, Simd, TILE, TILE_LEN, TileBlock};
 use super::{Out, split};
 
 /// Outputs in a panel: two tiles.
@@ -27,12 +27,14 @@ const CHUNK: usize = 24;
 /// Panels that are a task's least share.
 const LEAST: usize = 2;
 
-/// A weight `(n, k)` as panels of tiles, each value as one bf16 or, for the
-/// products of f32, as the sum of three.
+/// A weight `(n, k)` as panels of tiles: one bf16 a value, or, for the products of
+/// f32, the f32 that it is, which is split into three on the way. That takes a tenth
+/// of a large product's time; keeping the pieces would take half again as much memory
+/// and, where few rows meet a large weight, as much time.
 ///
-/// A panel holds, for each step along `k`, for each piece, two tiles; a tile holds,
-/// for each pair of inputs, sixteen outputs' two values one beside the other.
-/// What is missing at the ends is filled up with zeros.
+/// A panel holds, for each step along `k`, two tiles; a tile holds, for each pair of
+/// inputs, sixteen outputs' two values one beside the other. What is missing at the
+/// ends is filled up with zeros.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiles {
     amx: Amx,
@@ -45,41 +47,47 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// Lays out `weight`, `n` rows of `k` values, for products of f32: six bytes a
-    /// value.
+    /// Lays out `weight`, `n` rows of `k` values, for products of f32.
     pub(crate) fn whole(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
-        Self::pack::<3>(amx, weight, n, k)
+        let put = |tile: &mut [f32], at: usize, value: f32| tile[at] = value;
+        Self::pack(amx, 3, (weight, n, k), put)
     }
 
     /// The same rounded to bf16, nearest even.
     pub(crate) fn rounded(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
-        Self::pack::<1>(amx, weight, n, k)
+        let put = |tile: &mut [f32], at: usize, value: f32| {
+            let (bits, half) = (u32::from(half::bf16::from_f32(value).to_bits()), at % 2 * 16);
+            let pair = &mut tile[at / 2];
+            *pair = f32::from_bits(pair.to_bits() | bits << half);
+        };
+        Self::pack(amx, 1, (weight, n, k), put)
     }
 
-    fn pack<const PIECES: usize>(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
+    /// `put` writes a value to its place in a tile, which is zero before.
+    fn pack(
+        amx: Amx,
+        pieces: usize,
+        (weight, n, k): (&[f32], usize, usize),
+        put: impl Fn(&mut [f32], usize, f32) + Sync,
+    ) -> Self {
         assert_eq!(weight.len(), n * k);
         let steps = k.div_ceil(DEPTH);
-        let panel = steps * PIECES * 2 * TILE_LEN;
+        let tile = kept(pieces) / 2;
+        let panel = steps * 2 * tile;
         let mut values = Aligned::zeros(n.div_ceil(PANEL) * panel);
         values.par_chunks_mut(panel.max(1)).enumerate().for_each(|(p, panel)| {
-            // Each output's values as a row of inputs is laid out, then a tile turned:
-            // pair by pair instead of output by output.
-            let outputs = (n - p * PANEL).min(PANEL);
-            let rows = &weight[p * PANEL * k..][..outputs * k];
-            let mut laid = Scratch::take(panel.len());
-            laid.fill(0.0);
-            amx.lay::<PIECES>(rows, (outputs, k), 0..steps, &mut laid);
-            for (number, tile) in laid.chunks_exact(TILE_LEN).enumerate() {
-                let (half, at) = (number / (steps * PIECES), number % (steps * PIECES));
-                let to = &mut panel[(at * 2 + half) * TILE_LEN..][..TILE_LEN];
-                for (output, pairs) in tile.chunks_exact(TILE).enumerate() {
-                    for (pair, &values) in pairs.iter().enumerate() {
-                        to[pair * TILE + output] = values;
+            for (output, row) in
+                weight.chunks_exact(k.max(1)).skip(p * PANEL).take(PANEL).enumerate()
+            {
+                for (step, row) in row.chunks(DEPTH).enumerate() {
+                    let to = &mut panel[(step * 2 + output / TILE) * tile..][..tile];
+                    for (input, &value) in row.iter().enumerate() {
+                        put(to, input / 2 * DEPTH + output % TILE * 2 + input % 2, value);
                     }
                 }
             }
         });
-        Tiles { amx, pieces: PIECES, n, k, steps, values }
+        Tiles { amx, pieces, n, k, steps, values }
     }
 
     /// Outputs.
@@ -117,6 +125,14 @@ impl Tiles {
             3 => share::<3>(parts, x, m),
             _ => share::<1>(parts, x, m),
         }
+    }
+}
+
+/// Values in the place of f32 that a step of a panel takes.
+const fn kept(pieces: usize) -> usize {
+    match pieces {
+        3 => 2 * PAIRED,
+        _ => 2 * TILE_LEN,
     }
 }
 
@@ -252,13 +268,22 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
         let mut sums = Sums([0.0; PAIR * PANEL]);
         let (first, last) = (chunk.start == 0, chunk.end == steps);
         let step = PIECES * TILE_LEN;
-        let panel = number * steps * 2 * step;
-        let weights = &values[panel + chunk.start * 2 * step..panel + chunk.end * 2 * step];
+        let panel = number * steps * kept(PIECES);
+        let stored = panel + chunk.start * kept(PIECES)..panel + chunk.end * kept(PIECES);
+        let stored = &values[stored];
+        let mut room;
+        let weights = if PIECES == 3 {
+            room = Scratch::take(chunk.len() * 2 * step);
+            amx.split(stored, &mut room);
+            &room[..]
+        } else {
+            stored
+        };
         let tile = there.len() * step;
         let pairs = self.rows.len().div_ceil(PAIR);
-        // A step's weights are so many tiles of a KiB, of which each pair asks for its
-        // share; more than its share would be twice what memory gives.
-        let kib = (2 * PIECES + pairs / 2) / pairs;
+        // Each pair asks for its share of the next panel, in KiB a step: for more than
+        // that there is no memory to spare.
+        let kib = (kept(PIECES) / TILE_LEN + pairs / 2) / pairs;
         let column = number * PANEL;
         let columns = PANEL.min(n - column);
         for pair in 0..pairs {
@@ -285,12 +310,12 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
                 sums: sums.0.as_mut_ptr(),
                 fresh: first,
                 // In the next panel.
-                ahead: weights
+                ahead: stored
                     .as_ptr()
-                    .wrapping_add(steps * 2 * step + pair * kib * chunk.len() * TILE_LEN),
+                    .wrapping_add(steps * kept(PIECES) + pair * kib * chunk.len() * TILE_LEN),
             };
             // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` behind,
-            // of two, as just asserted; `weights` those of the panel; the sums are a
+            // of two, as just asserted; `weights` those of the panel, 2 PIECES tiles a step; the sums are a
             // block of their own.
             unsafe { taken.multiply::<PIECES>(two, kib, at) };
             for (i, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {

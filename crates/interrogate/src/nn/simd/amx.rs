@@ -28,6 +28,10 @@ pub(crate) const DEPTH: usize = 32;
 /// A tile in places of f32: sixteen lines of cache.
 pub(crate) const TILE_LEN: usize = 256;
 
+/// The weights of a tile as f32, before they are split: for each pair of inputs, the
+/// two values of each of sixteen outputs.
+pub(crate) const PAIRED: usize = 2 * TILE_LEN;
+
 /// The proof that the processor has the unit and that this process may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Amx(());
@@ -79,6 +83,18 @@ impl Amx {
         // SAFETY: a processor with AMX has these extensions: `has` asked for them.
         // The slices are as long as the function needs, as just asserted.
         unsafe { lay::<PIECES>(x, (rows, k), steps, to.as_mut_ptr()) }
+    }
+
+    /// Splits weights that stand as [`PAIRED`] lines into tiles of three pieces: for
+    /// each two tiles of lines, for each piece, from the largest, two tiles.
+    ///
+    /// # Panics
+    /// Where `weights` is no whole steps, or `to` not half again as long.
+    pub(crate) fn split(self, weights: &[f32], to: &mut [f32]) {
+        assert!(weights.len().is_multiple_of(2 * PAIRED) && to.len() >= weights.len() / 2 * 3);
+        // SAFETY: a processor with AMX has these extensions: `has` asked for them.
+        // The slices are as long as the function needs, as just asserted.
+        unsafe { split(weights, to.as_mut_ptr()) }
     }
 }
 
@@ -199,8 +215,7 @@ macro_rules! single {
 macro_rules! fetch {
     (1) => { fetch!(@ "0") };
     (2) => { concat!(fetch!(1), fetch!(@ "1024")) };
-    (3) => { concat!(fetch!(2), fetch!(@ "2048")) };
-    (6) => { concat!(fetch!(3), fetch!(@ "3072"), fetch!(@ "4096"), fetch!(@ "5120")) };
+    (4) => { concat!(fetch!(2), fetch!(@ "2048"), fetch!(@ "3072")) };
     (@ $at:literal) => {
         concat!(
             fetch!(@@ $at, "0"), fetch!(@@ $at, "256"), fetch!(@@ $at, "512"), fetch!(@@ $at, "768")
@@ -329,9 +344,8 @@ impl Taken {
             };
         }
         match (PIECES, kib) {
-            (3, 6..) => choose!(3, thrice, 6),
-            (3, 3..) => choose!(3, thrice, 3),
-            (3, 2) => choose!(3, thrice, 2),
+            (3, 4..) => choose!(3, thrice, 4),
+            (3, 2..) => choose!(3, thrice, 2),
             (3, _) => choose!(3, thrice, 1),
             (_, 2..) => choose!(1, once, 2),
             _ => choose!(1, once, 1),
@@ -402,14 +416,44 @@ unsafe fn lay<const PIECES: usize>(
                     _mm512_storeu_si512(to.cast(), rounded);
                     continue;
                 }
-                let (first, rest) = piece(halves);
-                let (second, rest) = piece(rest);
-                _mm512_storeu_si512(to.cast(), upper(first));
-                _mm512_storeu_si512(to.add(TILE_LEN).cast(), upper(second));
-                // Eight bits are left at most: the upper half is all of them.
-                _mm512_storeu_si512(to.add(2 * TILE_LEN).cast(), upper(rest));
+                three(halves, to, TILE_LEN);
             }
         }
+    }
+}
+
+/// See [`Amx::split`].
+///
+/// # Safety
+/// As its assertions say, and the processor has the extensions.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn split(weights: &[f32], to: *mut f32) {
+    for (number, line) in weights.chunks_exact(DEPTH).enumerate() {
+        let (step, line_of_two_tiles) = (number / DEPTH, number % DEPTH);
+        // SAFETY: DEPTH values are read; a step's three pieces are 3 * 2 tiles, of which
+        // this is one line each, as long as the caller says.
+        unsafe {
+            let halves = (_mm512_loadu_ps(line.as_ptr()), _mm512_loadu_ps(line.as_ptr().add(TILE)));
+            let to = to.add(step * 6 * TILE_LEN + line_of_two_tiles * TILE);
+            three(halves, to, 2 * TILE_LEN);
+        }
+    }
+}
+
+/// Writes the three pieces of 32 values, a line of cache each, `stride` values apart.
+///
+/// # Safety
+/// The lines are writable.
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn three(values: (__m512, __m512), to: *mut f32, stride: usize) {
+    let (first, rest) = piece(values);
+    let (second, rest) = piece(rest);
+    // SAFETY: the caller's promise.
+    unsafe {
+        _mm512_storeu_si512(to.cast(), upper(first));
+        _mm512_storeu_si512(to.add(stride).cast(), upper(second));
+        // Eight bits are left at most: the upper half is all of them.
+        _mm512_storeu_si512(to.add(2 * stride).cast(), upper(rest));
     }
 }
 

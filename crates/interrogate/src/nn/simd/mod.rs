@@ -18,7 +18,7 @@ mod avx512;
 mod math;
 mod portable;
 
-pub(crate) use amx::{Amx, DEPTH, TILE, TILE_LEN};
+pub(crate) use amx::{Amx, DEPTH, PAIRED, TILE, TILE_LEN};
 
 pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu};
 
