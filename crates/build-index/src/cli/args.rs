@@ -108,7 +108,7 @@ struct How {
     model: String,
 
     /// What the model computes in. bf16 is faster where the processor has it
-    /// (AVX512-BF16), and its rows are not those of f32 to the last digits:
+    /// (AMX, AVX512-BF16), and its rows are not those of f32 to the last digits:
     /// docs/PARITY.md has by how much. An index of either ranks images of either
     #[arg(long, value_enum, value_name = "PRECISION", default_value = "f32")]
     precision: Precision,
