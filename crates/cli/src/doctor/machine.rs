@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 
 use build_index::talk::bytes;
+use interrogate::nn::Precision;
 
 use super::Finding;
 
@@ -16,7 +17,7 @@ pub(super) fn look() -> Vec<Finding> {
     let mut found = vec![
         Finding::ready(kind, "threads", threads.to_string()),
         Finding::ready(kind, "processor", format!("{}: {known}", std::env::consts::ARCH)),
-        Finding::ready(kind, "kernels", kernels(&features)),
+        Finding::ready(kind, "kernels", kernels()),
     ];
     if let Some((total, free)) = memory() {
         let (total, free) = (bytes(total), bytes(free));
@@ -45,23 +46,11 @@ fn features() -> Vec<&'static str> {
     all.into_iter().filter(|(_, here)| *here).map(|(name, _)| name).collect()
 }
 
-/// What runs on them, in words.
-fn kernels(features: &[&str]) -> String {
-    let has = |all: &[&str]| all.iter().all(|name| features.contains(name));
-    let products = match () {
-        () if has(&["avx512f", "avx512bw"]) => "AVX-512",
-        () if has(&["avx2", "fma", "f16c"]) => "AVX2",
-        () => "portable",
-    };
-    let codes = match () {
-        () if has(&["avx512bw", "avx512vnni"]) => "AVX-512 VNNI",
-        () if has(&["avx2", "avxvnni"]) => "AVX-VNNI",
-        () if has(&["avx2"]) => "AVX2",
-        () if has(&["dotprod"]) => "dotprod",
-        () => "portable",
-    };
-    let half = if has(&["avx512bf16"]) { "in hardware" } else { "widened to f32" };
-    format!("products {products}, codes {codes}, bf16 {half}")
+/// Which of the library's kernels run here.
+fn kernels() -> String {
+    let (f32, bf16) = (Precision::F32.kernel(), Precision::Bf16.kernel());
+    let codes = interrogate::rank::codes::kernel();
+    format!("products {f32}, in bf16 {bf16}, codes {codes}")
 }
 
 /// Bytes of memory, and those that are free, where /proc/meminfo tells.
@@ -79,11 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_kernel_that_runs_is_named() {
-        assert_eq!(kernels(&[]), "products portable, codes portable, bf16 widened to f32");
-        let avx2 = ["avx2", "fma", "f16c"];
-        assert_eq!(kernels(&avx2), "products AVX2, codes AVX2, bf16 widened to f32");
-        let all = [&avx2[..], &["avx512f", "avx512bw", "avx512vnni", "avx512bf16"]].concat();
-        assert_eq!(kernels(&all), "products AVX-512, codes AVX-512 VNNI, bf16 in hardware");
+    fn kernels_are_those_that_the_library_runs() {
+        let found = kernels();
+        let names = ["portable", "avx2", "avx512", "avx512bf16", "amx"];
+        let f32 = found.strip_prefix("products ").and_then(|rest| rest.split_once(", in bf16 "));
+        let (f32, rest) = f32.expect("products come first");
+        let (bf16, codes) = rest.split_once(", codes ").expect("codes come last");
+        assert!(names.contains(&f32) && names.contains(&bf16), "{found}");
+        assert_eq!(codes, interrogate::rank::codes::kernel());
+        // What multiplies bf16 in pairs or tiles is chosen for bf16 alone, or for both.
+        assert!(f32 != "avx512bf16" && (f32 != "amx" || bf16 == "amx"), "{found}");
     }
 }

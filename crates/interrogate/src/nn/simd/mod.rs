@@ -289,6 +289,19 @@ impl Level {
         }
     }
 
+    /// Its name, as processors' makers write it, in small letters.
+    pub(crate) fn name(self) -> &'static str {
+        match self.0 {
+            Unit::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx512Bf16 => "avx512bf16",
+        }
+    }
+
     /// Outputs in a panel of weights for this unit.
     pub(crate) fn panel(self) -> usize {
         struct Width;
