@@ -104,10 +104,13 @@ impl Tokenizer {
             return Err(Error::mismatch(path, "tokens", expected, tokens));
         }
         let around = inner.encode_fast("", true).map_err(refused(path))?;
-        let &[_start, end_of_text] = around.get_ids() else {
+        let &[start, end_of_text] = around.get_ids() else {
             let found = format!("{} tokens", around.len());
             return Err(Error::mismatch(path, "empty text", "a start and an end token", found));
         };
+        if start == end_of_text {
+            return Err(Error::mismatch(path, "start token", "another than the end's", start));
+        }
         if let Some(said) = config.eos_token_id.filter(|&said| said != 2 && said != end_of_text) {
             let expected = format!("{said} as in config.json");
             return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
