@@ -18,7 +18,7 @@ fn the_configurations_of_captioners_do_not_break() {
     for fixture in ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"] {
         let folder = copy(fixture);
         for name in ["config.json", "preprocessor_config.json"] {
-            Reader::new(folder.path().join(name), &read).assault(usize::MAX, any);
+            Reader::new(folder.path().join(name), &read).every(11).assault(usize::MAX, any);
         }
     }
 }

@@ -54,7 +54,7 @@ fn a_tokenizer_does_not_break() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     // Its first part says how texts are cut; the vocabulary behind is the largest.
-    Reader::new(folder.path().join("tokenizer.json"), &read).assault(2200, any);
+    Reader::new(folder.path().join("tokenizer.json"), &read).every(3).assault(2200, any);
 }
 
 /// The same of MiniLM, whose config is the tensor engine's.
@@ -65,7 +65,7 @@ fn a_sentence_model_does_not_break() {
         let model = said(MiniLm::open(folder.path()))?;
         said(model.tokenize(&["a cat, 8k, café"])).map(|tokens| tokens.total())
     };
-    Reader::new(folder.path().join("config.json"), &read).assault(usize::MAX, any);
+    Reader::new(folder.path().join("config.json"), &read).every(3).assault(usize::MAX, any);
 }
 
 /// All of a small file of weights.
@@ -75,7 +75,10 @@ fn weights(path: &Path) -> Result<Vec<(String, Vec<usize>)>, String> {
     let mut all = Vec::new();
     for name in names {
         let shape = weights.shape(&name).unwrap().to_vec();
-        said(weights.take(&name, &shape))?;
+        // OpenAI's marks are whole numbers, which are no weights.
+        if !shape.is_empty() {
+            said(weights.take(&name, &shape))?;
+        }
         all.push((name, shape));
     }
     Ok(all)

@@ -35,7 +35,7 @@ fn assault(names: &[&str]) {
         let path = folder.path().join(name);
         fs::copy(from, &path).unwrap();
         let room = 3 * MAX_BYTES as usize;
-        Reader { path, read: &read, room }.assault(usize::MAX, any);
+        Reader { path, read: &read, room, step: 1 }.assault(usize::MAX, any);
     }
 }
 

@@ -194,7 +194,7 @@ mod tests {
         let plain = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored)
             .large_file(large);
-        zip.set_comment(comment);
+        zip.set_comment(comment).unwrap();
         for (name, bytes) in entries {
             zip.start_file(name.as_str(), plain).unwrap();
             zip.write_all(bytes).unwrap();
