@@ -58,7 +58,7 @@ fn no_command_opens_a_connection_without_a_hub_id() {
         &["rank", "photos/cat.jpg"],
         &["rank", "--query", "photos/cat.jpg - \"a cat\""],
         &["similarity", "photos/cat.jpg", "a cat"],
-        &["embed", "image", "photos/cat.jpg"],
+        &["embed", "images", "photos/cat.jpg"],
         &["verify"],
         &["info"],
         &["doctor"],
