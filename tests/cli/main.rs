@@ -7,6 +7,7 @@ mod embed;
 mod execute;
 mod index;
 mod inputs;
+mod offline;
 mod outputs;
 mod prompt;
 mod prompts;

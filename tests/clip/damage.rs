@@ -144,6 +144,11 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
         file["model"]["vocab"]["one more"] = 602.into();
     });
     assert_eq!(said, "tokenizer.json: tokens: expected at most 602, found 603");
+    // A chain counts on the start token to stand before the words.
+    let said = text_refusal("gelu", "tokenizer.json", |file| {
+        file["post_processor"]["cls"] = json!(["<|endoftext|>", 601]);
+    });
+    assert_eq!(said, "tokenizer.json: start token: expected another than the end's, found 601");
     let said = text_refusal("gelu", "tokenizer.json", |file| *file = json!({}));
     assert_eq!(said, "tokenizer.json: not a usable tokenizer");
 }

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use crate::Dictionary;
+use crate::{Dictionary, Finding, Flaw};
 
 /// Writes an error with its causes, and what to try next:
 ///
@@ -39,7 +39,11 @@ pub fn list_findings(dictionary: &Dictionary, limit: usize, out: &mut dyn Write)
     for finding in findings.iter().take(limit) {
         writeln!(out, "{path}: {finding}")?;
     }
-    match findings.len().saturating_sub(limit) {
+    let count = |finding: &Finding| match finding.flaw {
+        Flaw::More { count } => count,
+        _ => 1,
+    };
+    match findings.iter().skip(limit).map(count).sum::<usize>() {
         0 => Ok(()),
         more if limit == 0 => writeln!(out, "{path}: {more} findings"),
         more => writeln!(out, "{path}: {more} more findings"),

@@ -72,6 +72,7 @@ pub mod rank;
 pub mod sentence;
 #[cfg(feature = "starter")]
 pub mod starter;
+mod tokenization;
 mod trie;
 pub mod weights;
 

@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 
 use half::f16;
 use interrogate::index::Digest;
-use interrogate::index::format::{EMBEDS, is_unit};
+use interrogate::index::format::{EMBEDS, MAX_DIM, MAX_HEADER, is_unit};
 use interrogate::mmap::Mmap;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 
 use crate::{Dictionary, Error, Result, Texts};
 
@@ -70,30 +71,32 @@ impl Cache {
             found,
         };
         let bytes = map.as_ref();
-        let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|e| refused("safetensors", "a whole file", e.to_string()))?;
+        let (start, header) =
+            header(bytes).map_err(|found| refused("safetensors", "a whole file", found))?;
         let tensor = |name: &'static str, expected: &str, dtype: Dtype, sides: usize| {
-            let found = tensors.tensor(name).map_err(|e| refused(name, expected, e.to_string()))?;
-            if found.dtype() == dtype && found.shape().len() == sides {
-                return Ok(found);
+            let found = header.info(name).ok_or_else(|| refused(name, expected, "none".into()))?;
+            if found.dtype == dtype && found.shape.len() == sides {
+                // The offsets end with the file, so that no sum overflows.
+                return Ok((
+                    &found.shape,
+                    start + found.data_offsets.0..start + found.data_offsets.1,
+                ));
             }
-            Err(refused(name, expected, format!("{} {:?}", found.dtype(), found.shape())))
+            Err(refused(name, expected, format!("{} {:?}", found.dtype, found.shape)))
         };
-        let hash = tensor(HASH, "I8 [64]", Dtype::I8, 1)?;
-        let hash = std::str::from_utf8(hash.data()).ok().filter(|hash| hash.len() == HEX);
+        let (_, hash) = tensor(HASH, "I8 [64]", Dtype::I8, 1)?;
+        let hash = bytes.get(hash).and_then(|hash| std::str::from_utf8(hash).ok());
+        let hash = hash.filter(|hash| hash.len() == HEX);
         let hash =
             hash.ok_or_else(|| refused(HASH, "64 hexadecimal digits", "other bytes".to_owned()))?;
         let labels = labels_of(path, dictionary, hash)?;
-        let embeds = tensor(EMBEDS, "F16 (labels, values)", Dtype::F16, 2)?;
-        let (len, dim) = (embeds.shape()[0], embeds.shape()[1]); // two sides, as asked
-        if len != labels.len() || dim == 0 {
-            let expected = format!("({}, values)", labels.len());
+        let (shape, rows) = tensor(EMBEDS, "F16 (labels, values)", Dtype::F16, 2)?;
+        let (len, dim) = (shape[0], shape[1]); // two sides, as asked
+        if len != labels.len() || !(1..=MAX_DIM).contains(&dim) {
+            let expected = format!("({}, 1 to {MAX_DIM})", labels.len());
             return Err(refused("shape of embeds", &expected, format!("({len}, {dim})")));
         }
-        let values = embeds.data();
-        // The tensor is a part of `bytes`.
-        let start = values.as_ptr() as usize - bytes.as_ptr() as usize;
-        let rows = start..start + values.len();
+        let values = bytes.get(rows.clone()).unwrap_or_default(); // within, as all offsets
         for (row, values) in values.chunks_exact(dim * 2).enumerate() {
             let square: f64 = halves(values).map(|v| f64::from(v) * f64::from(v)).sum();
             if !is_unit(square) {
@@ -138,6 +141,23 @@ impl Cache {
     pub(crate) fn row(&self, label: &str) -> Option<&[u8]> {
         let at = *self.numbers.get(label)? * self.dim * 2;
         self.map.as_ref().get(self.rows.clone())?.get(at..at + self.dim * 2)
+    }
+}
+
+/// Where the tensors begin, and what the header says of them: that they lie one
+/// behind the other to the end of the file.
+fn header(bytes: &[u8]) -> std::result::Result<(usize, Metadata), String> {
+    let short = || format!("{} bytes", bytes.len());
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    if length > MAX_HEADER {
+        return Err(format!("a header of {length} bytes"));
+    }
+    let (json, held) = rest.split_at_checked(length).ok_or_else(short)?;
+    let metadata: Metadata = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    match metadata.data_len() == held.len() {
+        true => Ok((8 + length, metadata)),
+        false => Err(format!("{} of {} bytes", held.len(), metadata.data_len())),
     }
 }
 

@@ -45,6 +45,11 @@ pub enum Flaw {
         /// The label.
         label: String,
     },
+    /// Further findings from this line on, which are counted and not kept.
+    More {
+        /// How many.
+        count: usize,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -58,7 +63,23 @@ impl fmt::Display for Finding {
                 write!(f, "{label:?} stands on line {first} already, left out")
             }
             Flaw::Replacement { label } => write!(f, "{label:?} holds U+FFFD, kept"),
+            Flaw::More { count } => write!(f, "{count} more like these from here on"),
         }
+    }
+}
+
+/// Findings of a dictionary that are kept: a blank line takes one byte, and what
+/// is told of it fifty.
+const MAX_FINDINGS: usize = 1 << 17;
+
+/// Adds a finding, or counts it where too many are kept already.
+fn note(findings: &mut Vec<Finding>, finding: Finding) {
+    if findings.len() < MAX_FINDINGS {
+        findings.push(finding);
+    } else if let Some(Finding { flaw: Flaw::More { count }, .. }) = findings.last_mut() {
+        *count += 1;
+    } else {
+        findings.push(Finding { flaw: Flaw::More { count: 1 }, ..finding });
     }
 }
 
@@ -118,7 +139,7 @@ impl Distinct {
             Entry::Occupied(entry) => {
                 let first = lines.get(*entry.get() as usize).map_or(0, |&line| line as usize);
                 let flaw = Flaw::Duplicate { label: text(number).to_owned(), first };
-                findings.push(Finding { line, flaw });
+                note(findings, Finding { line, flaw });
                 texts.pop();
             }
         }
@@ -163,7 +184,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, Refused> {
             }
             Ok(_) => None,
         };
-        read.findings.extend(flaw.map(|flaw| Finding { line, flaw }));
+        if let Some(flaw) = flaw {
+            note(&mut read.findings, Finding { line, flaw });
+        }
         if let Ok(label) = label
             && !label.is_empty()
         {
@@ -254,5 +277,14 @@ mod tests {
     fn utf16_is_refused_whole() {
         assert!(matches!(read(b"\xff\xfea\0\n\0"), Err(Refused::Utf16)));
         assert!(matches!(read(b"\xfe\xff\0a"), Err(Refused::Utf16)));
+    }
+
+    #[test]
+    fn of_findings_without_end_the_rest_is_counted() {
+        let text = [&b"a"[..], &vec![b'\n'; MAX_FINDINGS + 9]].concat();
+        let findings = read(&text).ok().unwrap().findings;
+        assert_eq!(findings.len(), MAX_FINDINGS + 1);
+        let last = findings.last().unwrap().to_string();
+        assert_eq!(last, format!("line {}: 8 more like these from here on", MAX_FINDINGS + 2));
     }
 }

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::SafeTensors;
 use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
@@ -19,6 +18,7 @@ use super::linear::Linear;
 use super::norm::{LayerNorm, RmsNorm};
 use super::stored::{Kind, Stored};
 use crate::mmap::Mmap;
+use crate::weights::header;
 use crate::{Error, Result};
 
 const SINGLE: &str = "model.safetensors";
@@ -58,13 +58,10 @@ impl Checkpoint {
         let mut weights = BTreeMap::new();
         for path in files(folder)? {
             let shard = Arc::new(Mmap::open(&path)?);
-            // read_metadata checks that offsets are contiguous and end at the
-            // last byte, so that no slice below misses.
-            let (header, metadata) = SafeTensors::read_metadata((*shard).as_ref())
-                .map_err(|e| Error::mismatch(&path, "safetensors", "a whole file", e))?;
-            for (name, info) in metadata.tensors() {
-                let place =
-                    Place { shard: Arc::clone(&shard), start: header + 8, info: info.clone() };
+            // The offsets end with the file, so that no slice below misses.
+            let (start, tensors) = header::read(&path, (*shard).as_ref())?;
+            for (name, info) in tensors {
+                let place = Place { shard: Arc::clone(&shard), start, info };
                 if weights.insert(name.clone(), place).is_some() {
                     return Err(Error::mismatch(&path, "weight", "one of each name", name));
                 }

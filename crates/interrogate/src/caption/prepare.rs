@@ -30,7 +30,7 @@ enum Size {
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] where the file asks for
-/// another size than the tower.
+/// another size than the tower, or a std that is not above zero.
 pub(super) fn open(folder: &Path, side: usize) -> Result<Preprocess> {
     let path = folder.join("preprocessor_config.json");
     let written: Written = read_json(&path)?;
@@ -46,12 +46,23 @@ pub(super) fn open(folder: &Path, side: usize) -> Result<Preprocess> {
     }
     // check_size kept the side far below u32's end.
     let side = side as u32;
-    Ok(Preprocess {
+    let steps = Preprocess {
         resize: Resize::Exact { height: side, width: side },
         crop: (side, side),
         filter: Filter::Bicubic,
         mean: written.image_mean.unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
         std: written.image_std.unwrap_or([0.268_629_54, 0.261_302_6, 0.275_777_1]),
         ..Preprocess::default()
-    })
+    };
+    let (mean, std) = (steps.mean, steps.std);
+    if !mean.iter().all(|v| v.is_finite()) || !std.iter().all(|v| v.is_finite() && *v > 0.0) {
+        let found = format!("{mean:?} and {std:?}");
+        return Err(Error::mismatch(
+            path,
+            "image_mean and image_std",
+            "numbers, std above 0",
+            found,
+        ));
+    }
+    Ok(steps)
 }

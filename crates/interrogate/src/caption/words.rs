@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
+use crate::tokenization::{self, guarded};
 use crate::{Error, Result};
 
 /// Rows that a language model's vocabulary may have beyond its tokenizer's: it
@@ -15,37 +16,47 @@ const PADDING: usize = 256;
 pub(super) struct Words {
     path: std::path::PathBuf,
     tokenizer: Tokenizer,
+    vocab: usize,
 }
 
 impl Words {
     /// Reads `tokenizer.json` of `folder` for a language model of `vocab` tokens.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], [`Error::Vocabulary`] where it has tokens that the
+    /// [`Error::Io`], [`Error::Tokenizer`], [`Error::Vocabulary`] where it has tokens that the
     /// model lacks, or far fewer than the model.
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
-        let tokenizer = Tokenizer::from_file(&path)
-            .map_err(|source| Error::Tokenizer { path: path.clone(), source })?;
+        let refused = |source| Error::Tokenizer { path: path.clone(), source };
+        let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let mut tokenizer = tokenization::read(&text).map_err(refused)?;
+        // A file may ask for both, to any length.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(refused)?;
         let highest = tokenizer.get_vocab(true).into_values().max();
         let found = highest.map_or(0, |id| id as usize + 1);
         if found > vocab || found + PADDING < vocab {
             return Err(Error::Vocabulary { path, expected: vocab, found });
         }
-        Ok(Words { path, tokenizer })
+        Ok(Words { path, tokenizer, vocab })
     }
 
     /// The tokens of `text` with the special tokens that the tokenizer puts
     /// around it, each below the vocabulary's size.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the tokenizer refuses the text.
+    /// [`Error::Tokenizer`] where the tokenizer refuses the text,
+    /// [`Error::Vocabulary`] where it puts tokens around it that the model lacks:
+    /// those need not be in its own vocabulary.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self
-            .tokenizer
-            .encode(text, true)
+        let encoding = guarded(|| self.tokenizer.encode(text, true))
             .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
-        Ok(encoding.get_ids().to_vec())
+        let ids = encoding.get_ids();
+        let found = ids.iter().max().map_or(0, |&id| id as usize + 1);
+        if found > self.vocab {
+            return Err(Error::Vocabulary { path: self.path.clone(), expected: self.vocab, found });
+        }
+        Ok(ids.to_vec())
     }
 
     /// The words of `tokens`, special tokens left out, and one newline at the
@@ -54,9 +65,7 @@ impl Words {
     /// # Errors
     /// [`Error::Tokenizer`] where the tokenizer refuses the tokens.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String> {
-        let mut text = self
-            .tokenizer
-            .decode(tokens, true)
+        let mut text = guarded(|| self.tokenizer.decode(tokens, true))
             .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
         if text.ends_with('\n') {
             text.pop();

@@ -38,7 +38,8 @@ impl<'a> ClipChain<'a> {
             let mut content = head.clone();
             if !ended {
                 // Without the start token, which the head has.
-                content.extend_from_slice(&tokenizer.content(&[tail, suffix].concat())?.0[1..]);
+                let (ids, _) = tokenizer.content(&[tail, suffix].concat())?;
+                content.extend_from_slice(ids.get(1..).unwrap_or_default());
             }
             Ok(tokenizer.ended(content))
         };

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::tokenizer::refused;
+use crate::tokenization::guarded;
 use crate::{Error, Result};
 
 pub(super) const START: &str = "<|startoftext|>";
@@ -76,7 +77,8 @@ pub(super) fn whole(
             "continuing_subword_prefix": "", "end_of_word_suffix": "</w>", "fuse_unk": false,
             "byte_fallback": false, "ignore_merges": false, "vocab": vocab, "merges": merges },
     });
-    serde_json::from_value(file).map_err(|e| refused(path)(e.into()))
+    let built = guarded(|| serde_json::from_value(file).map_err(Into::into));
+    built.map_err(refused(path))
 }
 
 /// The pairs of merges.txt, best first, behind an optional `#version` line.

@@ -14,6 +14,7 @@ use super::legacy;
 use super::openai::vocabulary::{self, EMBEDDED, MERGES};
 use crate::encoder::{Counter, Tokens};
 use crate::mmap::Mmap;
+use crate::tokenization::{self, guarded};
 use crate::{Error, Result};
 
 /// Where a checkpoint keeps its tokenizer.
@@ -78,7 +79,7 @@ impl Tokenizer {
         let (inner, path) = match files {
             Files::Whole(path) => {
                 let text = std::fs::read(path).map_err(Error::io("read", path))?;
-                let inner = tokenizers::Tokenizer::from_bytes(text).map_err(refused(path))?;
+                let inner = tokenization::read(&text).map_err(refused(path))?;
                 (inner, path)
             }
             Files::Parts(vocab, merges) => (legacy::build(vocab, merges)?, vocab),
@@ -103,11 +104,14 @@ impl Tokenizer {
             let expected = format!("at most {}", config.vocab_size);
             return Err(Error::mismatch(path, "tokens", expected, tokens));
         }
-        let around = inner.encode_fast("", true).map_err(refused(path))?;
-        let &[_start, end_of_text] = around.get_ids() else {
+        let around = guarded(|| inner.encode_fast("", true)).map_err(refused(path))?;
+        let &[start, end_of_text] = around.get_ids() else {
             let found = format!("{} tokens", around.len());
             return Err(Error::mismatch(path, "empty text", "a start and an end token", found));
         };
+        if start == end_of_text {
+            return Err(Error::mismatch(path, "start token", "another than the end's", start));
+        }
         if let Some(said) = config.eos_token_id.filter(|&said| said != 2 && said != end_of_text) {
             let expected = format!("{said} as in config.json");
             return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
@@ -144,7 +148,8 @@ impl Tokenizer {
     /// The start token and those of `text`, uncut, up to where it spells the
     /// end-of-text token itself, and whether it does.
     pub(super) fn content(&self, text: &str) -> Result<(Vec<u32>, bool)> {
-        let encoding = self.inner.encode_fast(text, true).map_err(refused(&self.path))?;
+        let encode = || self.inner.encode_fast(text, true);
+        let encoding = guarded(encode).map_err(refused(&self.path))?;
         let mut ids = encoding.get_ids().to_vec();
         let end = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
         let spelt = end + 1 < ids.len();

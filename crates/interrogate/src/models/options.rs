@@ -5,7 +5,12 @@ use std::time::Duration;
 
 /// What opening a model from the hub may use. The library looks at no
 /// environment variable for it: a binary passes what it finds there
-/// ([`from_vars`](Self::from_vars)). Not printable, for the token's sake.
+/// ([`from_vars`](Self::from_vars)). Not printable, for the token's sake:
+///
+/// ```compile_fail,E0277
+/// fn print(_: impl std::fmt::Debug) {}
+/// print(interrogate::models::Options::new("cache"));
+/// ```
 #[derive(Clone)]
 pub struct Options {
     /// The folder of downloads, laid out as Hugging Face's own libraries do

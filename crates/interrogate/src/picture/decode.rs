@@ -7,7 +7,7 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{Picture, jpeg};
+use super::{Picture, jpeg, webp};
 use crate::{Error, Result};
 
 /// The most pixels a picture may have: where Pillow's guard against
@@ -73,8 +73,11 @@ fn pixels(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Pictu
     let (width, height) = decoder.dimensions();
     too_large(path, "pixels", MAX_PIXELS, u64::from(width) * u64::from(height))?;
     too_large(path, "bytes", MAX_BYTES, decoder.total_bytes())?;
-    // Metadata that is damaged says nothing about the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    // Metadata that is damaged says nothing about the pixels. The decoder of WebP
+    // takes its length at its word, so that it is asked for what is there alone.
+    let told = format != ImageFormat::WebP || webp::exif_is_whole(bytes);
+    let orientation = told.then(|| decoder.orientation().ok()).flatten();
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let decoded = limits
         .reserve(decoder.total_bytes())
         .and_then(|()| decoder.set_limits(limits))

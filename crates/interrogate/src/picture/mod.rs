@@ -12,6 +12,7 @@ mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
+mod webp;
 
 pub use decode::{MAX_BYTES, MAX_PIXELS, read};
 pub use pixels::Pixels;

@@ -75,6 +75,7 @@ impl Chain {
         for step in 0..self.max_count {
             let offered: Vec<&str> = left.iter().map(|&at| phrases[at]).collect();
             let mut scores = scorer.score(&now.0, &offered)?;
+            scores.truncate(offered.len()); // as its contract says
             scores.iter_mut().for_each(|score| *score *= sign);
             let separator = if now.0.is_empty() { "" } else { SEPARATOR };
             let next = loop {

@@ -22,7 +22,8 @@ impl Rows<'_> {
         order: Order,
         chunk_size: usize,
     ) -> Result<Vec<Vec<Hit>>> {
-        let chunks = self.len().div_ceil(chunk_size.max(1));
+        let chunk_size = chunk_size.max(1);
+        let chunks = self.len().div_ceil(chunk_size);
         if chunks <= 1 {
             return self.top_k(queries, k, order);
         }
@@ -78,5 +79,6 @@ mod tests {
     fn many_small_chunks_give_nothing() {
         assert!(ranked(&[0.5; 8], 3, Order::Best, 2).is_empty());
         assert_eq!(ranked(&[], 3, Order::Best, 0).len(), 0);
+        assert!(ranked(&[0.5; 8], 3, Order::Best, 0).is_empty(), "as chunks of one");
     }
 }

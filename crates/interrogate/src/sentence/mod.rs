@@ -148,6 +148,10 @@ fn batches(tokens: &Tokens, budget: usize) -> impl Iterator<Item = Range<usize>>
     })
 }
 
+/// The greatest size that a configuration may state: several times those of any
+/// BERT, low enough that no product of three overflows.
+const MAX_SIZE: usize = 1 << 20;
+
 /// That `config`, read from `path`, is one that this encoder can run.
 fn checked(path: &Path, config: &Config) -> Result<()> {
     let refuse = |what, expected: &dyn Display, found: &dyn Display| {
@@ -158,6 +162,16 @@ fn checked(path: &Path, config: &Config) -> Result<()> {
     }
     if config.hidden_act != HiddenAct::Gelu {
         return refuse("hidden_act", &"gelu", &format!("{:?}", config.hidden_act).to_lowercase());
+    }
+    for (what, size) in [
+        ("vocab_size", config.vocab_size),
+        ("hidden_size", config.hidden_size),
+        ("intermediate_size", config.intermediate_size),
+        ("max_position_embeddings", config.max_position_embeddings),
+    ] {
+        if !(1..=MAX_SIZE).contains(&size) {
+            return refuse(what, &format!("1 to {MAX_SIZE}"), &size);
+        }
     }
     let (dim, heads) = (config.hidden_size, config.num_attention_heads);
     if dim == 0 || heads == 0 || !dim.is_multiple_of(heads) {

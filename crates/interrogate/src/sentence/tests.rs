@@ -213,6 +213,8 @@ fn a_configuration_that_cannot_be_run_is_refused_with_its_field() {
     for (field, value, message) in [
         ("model_type", json!("roberta"), "model_type: expected bert, found roberta"),
         ("hidden_act", json!("relu"), "hidden_act: expected gelu, found relu"),
+        ("intermediate_size", json!(0), "intermediate_size: expected 1 to 1048576, found 0"),
+        ("hidden_size", json!(1u64 << 40), "expected 1 to 1048576, found 1099511627776"),
         ("num_attention_heads", json!(3), "expected a number that divides hidden_size 8, found 3"),
         ("num_attention_heads", json!(0), "expected a number that divides hidden_size 8, found 0"),
         ("max_position_embeddings", json!(128), "expected 256 or more, found 128"),

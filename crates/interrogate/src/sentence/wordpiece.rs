@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::encoder::{Counter, Tokens};
+use crate::tokenization::{self, guarded};
 use crate::{Error, Result};
 
 /// A tokenizer that never pads, and cuts before its end token.
@@ -25,7 +26,7 @@ impl WordPiece {
     /// to `context` tokens, the first and the last special token included.
     pub(super) fn new(path: &Path, json: &[u8], context: usize) -> Result<Self> {
         let refused = |source| Error::Tokenizer { path: path.to_owned(), source };
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(refused)?;
+        let mut tokenizer = tokenization::read(json).map_err(refused)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(refused)?;
         Ok(WordPiece { path: path.to_owned(), tokenizer, context })
@@ -44,7 +45,8 @@ impl WordPiece {
     /// The sequences of `texts`, on all threads.
     pub(super) fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
         let refused = |source| Error::Tokenizer { path: self.path.clone(), source };
-        let encode = |text: &&str| self.tokenizer.encode_fast(*text, true).map_err(refused);
+        let encode =
+            |text: &&str| guarded(|| self.tokenizer.encode_fast(*text, true)).map_err(refused);
         let encodings = texts.par_iter().map(encode).collect::<Result<Vec<_>>>()?;
         let mut tokens = Tokens::new();
         for encoding in &encodings {
@@ -63,7 +65,7 @@ impl WordPiece {
 impl Counter for WordPiece {
     fn count(&self, text: &str) -> Result<usize> {
         let refused = |source| Error::Tokenizer { path: self.path.clone(), source };
-        Ok(self.tokenizer.encode_fast(text, true).map_err(refused)?.len())
+        Ok(guarded(|| self.tokenizer.encode_fast(text, true)).map_err(refused)?.len())
     }
 
     fn context_length(&self) -> usize {

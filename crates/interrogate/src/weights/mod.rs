@@ -7,6 +7,7 @@
 //! models ask for. What a name means is for the models.
 
 mod archive;
+pub(crate) mod header;
 mod shard;
 mod stored;
 #[cfg(test)]

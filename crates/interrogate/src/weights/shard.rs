@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
 use super::archive;
+use super::header;
 use super::stored::Stored;
 use crate::mmap::Mmap;
 use crate::{Error, Result};
@@ -67,15 +68,10 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
     if bytes.starts_with(archive::OLD_PICKLE) {
         return Err(Error::Pickled { path: path.to_owned() });
     }
-    // read_metadata checks that the offsets are contiguous, fit the shapes, and
-    // end at the last byte; the header's length fits a usize with the 8 bytes
-    // before it, so that no sum here overflows.
-    let (header, metadata) = SafeTensors::read_metadata(bytes)
-        .map_err(|e| Error::mismatch(path, "safetensors", "a whole file", e))?;
-    let start = header + 8;
-    let stored = metadata.tensors().into_iter().map(|(name, info)| {
-        let (from, to) = info.data_offsets;
-        let (dtype, shape, range) = (info.dtype, info.shape.clone(), start + from..start + to);
+    let (start, tensors) = header::read(path, bytes)?;
+    // The offsets end with the file, so that no sum overflows.
+    let stored = tensors.into_iter().map(|(name, TensorInfo { dtype, shape, data_offsets })| {
+        let range = start + data_offsets.0..start + data_offsets.1;
         (name, Stored { dtype, shape, range, strides: None, sum: None })
     });
     Ok(stored.collect())

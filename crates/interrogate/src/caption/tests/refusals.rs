@@ -94,6 +94,31 @@ fn a_tokenizer_of_another_vocabulary_is_refused() {
     assert_eq!(refused(&folder).0, "tokenizer.json: not a usable tokenizer");
 }
 
+/// What a tokenizer puts around a text need not be in its vocabulary.
+#[test]
+fn a_special_token_that_the_model_lacks_is_refused() {
+    let folder = copy("blip2-opt");
+    let tokenizer = folder.path().join("tokenizer.json");
+    let before = std::fs::read(&tokenizer).unwrap();
+    edit(&tokenizer, |json| {
+        json["post_processor"]["special_tokens"]["w2"]["ids"] = serde_json::json!([u32::MAX]);
+    });
+    let options = Generation { prompt: "w5".to_owned(), ..Generation::default() };
+    let captioner = open(folder.path(), Precision::F32).unwrap();
+    let error = captioner.caption(&[], &options).unwrap_err();
+    assert!(matches!(error, Error::Vocabulary { found: 0x1_0000_0000, .. }), "{error}");
+
+    // Nor is it believed how long it wants a text to be.
+    std::fs::write(&tokenizer, before).unwrap();
+    edit(&tokenizer, |json| {
+        json["padding"] = serde_json::json!({
+            "strategy": { "Fixed": 1u64 << 40 }, "direction": "Right", "pad_to_multiple_of": null,
+            "pad_id": 0, "pad_type_id": 0, "pad_token": "w0",
+        });
+    });
+    open(folder.path(), Precision::F32).unwrap().caption(&[], &options).unwrap();
+}
+
 /// The message and the hint of what a search with `options` is told.
 fn denied(name: &str, options: &Generation) -> (String, String) {
     let error = open(&fixture(name), Precision::F32).unwrap().caption(&[], options).unwrap_err();

@@ -1,12 +1,9 @@
-//! The zip around an archive: which entries there are, and where they lie.
+//! The entries of an archive: those of its one folder, by name.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
-use std::ops::Range;
 use std::path::Path;
 
-use zip::{CompressionMethod, ZipArchive};
-
+use super::directory::{self, Entry};
 use crate::{Error, Result};
 
 /// The entries of an archive, by name without the folder that holds them all.
@@ -16,37 +13,15 @@ pub(super) struct Entries<'a> {
     entries: BTreeMap<String, Entry>,
 }
 
-/// One entry.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// Its bytes in the file, within it.
-    pub(super) range: Range<usize>,
-    pub(super) crc32: u32,
-    /// Whether they stand there as they are.
-    stored: bool,
-}
-
 impl<'a> Entries<'a> {
-    /// Reads the central directory and the header of each entry.
+    /// Reads the directory and the header of each entry.
     pub(super) fn read(path: &'a Path, file: &'a [u8]) -> Result<Self> {
-        let broken = |e| Error::mismatch(path, "archive", "a whole zip file", e);
-        let mut archive = ZipArchive::new(Cursor::new(file)).map_err(broken)?;
+        let broken = |found| Error::mismatch(path, "archive", "a whole zip file", found);
         let mut entries = BTreeMap::new();
-        for number in 0..archive.len() {
-            let entry = archive.by_index_raw(number).map_err(broken)?;
-            let name = entry.name().map_err(broken)?.into_owned();
-            // The library found the data by the entry's own header.
-            let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
-            let length = usize::try_from(entry.compressed_size()).ok();
-            let range = start.zip(length).and_then(|(start, length)| {
-                let range = start..start.checked_add(length)?;
-                (range.end <= file.len()).then_some(range)
-            });
-            let Some(range) = range else {
-                return Err(Error::mismatch(path, "archive", "entries within the file", name));
-            };
-            let stored = entry.compression() == CompressionMethod::Stored && !entry.encrypted();
-            entries.insert(name, Entry { range, crc32: entry.crc32(), stored });
+        for (name, entry) in directory::read(file).map_err(broken)? {
+            if entries.insert(name.clone(), entry).is_some() {
+                return Err(Error::mismatch(path, "archive", "each entry once", name));
+            }
         }
         Ok(Entries { path, file, entries: rooted(path, entries)? })
     }

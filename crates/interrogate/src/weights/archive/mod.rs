@@ -10,6 +10,7 @@
 //! Sources of the format: torch/csrc/jit/serialization/pickler.cpp,
 //! torch/serialization.py and torch/_utils.py of PyTorch 2.
 
+mod directory;
 mod entries;
 mod input;
 mod names;

@@ -10,8 +10,12 @@ use crate::{Error, Result};
 const MAX_DEPTH: usize = 32;
 
 /// Steps of a walk at most. Values may be shared, so that a small pickle can
-/// name one tensor in as many ways as it likes.
-const MAX_STEPS: usize = 1 << 20;
+/// name one tensor in as many ways as it likes. The largest CLIP takes some
+/// three thousand.
+const MAX_STEPS: usize = 1 << 16;
+
+/// Bytes of all names together at most, as a long key can be shared as well.
+const MAX_NAMES: usize = 8 << 20;
 
 /// All tensors below `root`: the keys of dicts and the attributes of modules that
 /// lead to them, joined by dots. Of a checkpoint that holds more than a state
@@ -22,7 +26,7 @@ pub(super) fn walk<'a>(
     values: &[Value<'a>],
     root: Id,
 ) -> Result<BTreeMap<String, Tensor<'a>>> {
-    let mut walk = Walk { path, values, named: BTreeMap::new(), steps: 0 };
+    let mut walk = Walk { path, values, named: BTreeMap::new(), steps: 0, bytes: 0 };
     let root = walk.attribute(root, "state_dict").unwrap_or(root);
     walk.below(root, "", 0)?;
     let named = walk.named;
@@ -41,6 +45,8 @@ struct Walk<'w, 'a> {
     values: &'w [Value<'a>],
     named: BTreeMap<String, Tensor<'a>>,
     steps: usize,
+    /// Of the names so far, those of dicts and modules among them.
+    bytes: usize,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -67,8 +73,11 @@ impl<'a> Walk<'_, 'a> {
 
     fn below(&mut self, id: Id, name: &str, depth: usize) -> Result<()> {
         self.steps += 1;
-        if depth > MAX_DEPTH || self.steps > MAX_STEPS {
-            let expected = format!("names {MAX_DEPTH} deep at most, {MAX_STEPS} in all");
+        self.bytes += name.len(); // at most MAX_STEPS times a pickle's length
+        if depth > MAX_DEPTH || self.steps > MAX_STEPS || self.bytes > MAX_NAMES {
+            let expected = format!(
+                "names {MAX_DEPTH} deep at most, {MAX_STEPS} in all, of {MAX_NAMES} bytes together"
+            );
             return Err(Error::mismatch(self.path, "data.pkl", expected, "more"));
         }
         if let Some(Value::Tensor(tensor)) = self.value(id) {

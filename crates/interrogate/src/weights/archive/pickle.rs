@@ -14,8 +14,12 @@ use super::opcode;
 use super::value::{Global, Id, Storage, Tensor, Value};
 use crate::Result;
 
-/// Values that a pickle may build. A state dict takes some fifteen a tensor.
-const MAX_VALUES: usize = 1 << 20;
+/// Values that a pickle may build. A state dict takes some fifteen a tensor, and
+/// the largest CLIP has a thousand tensors.
+const MAX_VALUES: usize = 1 << 18;
+
+/// Tensors that a pickle may build, each with its sizes and strides.
+const MAX_TENSORS: usize = 1 << 16;
 
 /// Dimensions of a tensor at most.
 const MAX_RANK: usize = 16;
@@ -28,6 +32,7 @@ pub(super) struct Pickle<'a> {
     /// Heights of the stack at which marks stand.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    tensors: usize,
 }
 
 impl<'a> Pickle<'a> {
@@ -38,6 +43,7 @@ impl<'a> Pickle<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
+            tensors: 0,
         }
     }
 
@@ -166,7 +172,7 @@ impl<'a> Pickle<'a> {
             return self.refuse(format!("at most {MAX_VALUES} values"), "more");
         }
         self.values.push(value);
-        self.put(id as Id) // below 2^20
+        self.put(id as Id) // below 2^18
     }
 
     fn put(&mut self, id: Id) -> Result<()> {
@@ -247,7 +253,11 @@ impl<'a> Pickle<'a> {
             (Global::OrderedDict, []) => self.push(Value::Dict(Vec::new())),
             // The value in them is what counts; the rest says how torch holds it.
             (Global::Typed | Global::Parameter, &[inner, ..]) => self.put(inner),
+            (Global::Tensor, _) if self.tensors == MAX_TENSORS => {
+                self.refuse(format!("at most {MAX_TENSORS} tensors"), "more")
+            }
             (Global::Tensor, &[storage, offset, shape, strides, ..]) => {
+                self.tensors += 1;
                 match self.tensor(storage, offset, shape, strides) {
                     Some(tensor) => self.push(Value::Tensor(tensor.into())),
                     None => self.refuse("a storage, an offset, sizes and strides", "another"),

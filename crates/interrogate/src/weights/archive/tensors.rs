@@ -1,5 +1,6 @@
 //! Where a tensor lies, held against its entry.
 
+use super::super::header::countable;
 use super::super::stored::{Stored, Sum};
 use super::entries::Entries;
 use super::value::{Storage, Tensor};
@@ -27,7 +28,7 @@ pub(super) fn place(
         return Err(Error::mismatch(entries.path, "tensor", expected, found));
     };
     let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
-    if count.is_none_or(|count| count > len) {
+    if count.is_none_or(|count| count > len) || !countable(&shape) {
         let expected = format!("at most {len} values for {name}");
         return Err(Error::mismatch(entries.path, "tensor", expected, format!("{shape:?}")));
     }

@@ -211,8 +211,8 @@ fn an_archive_that_lacks_something_is_told_what() {
     let huge = vec![b'N'; MAX_PICKLE + 1];
     let told = "a.pt: data.pkl: expected at most 4194304 bytes, found 4194305";
     assert_eq!(said(&zipped(&[("m/data.pkl", &huge)])), told);
-    let many = said(&archive(&pickle(&vec![b'N'; (1 << 20) + 1])));
-    assert_eq!(many, "a.pt: data.pkl at byte 1048578: expected at most 1048576 values, found more");
+    let many = said(&archive(&pickle(&vec![b'N'; (1 << 18) + 1])));
+    assert_eq!(many, "a.pt: data.pkl at byte 262146: expected at most 262144 values, found more");
 }
 
 /// A dict that holds the next one twice, and so on: names without end out of a
@@ -225,11 +225,43 @@ fn names_without_end_are_refused() {
         let pairs = [&text("a")[..], &shared, &text("b"), &shared].concat();
         body.extend([b"}(", &pairs[..], b"u", &[b'q', level + 1]].concat());
     }
-    let told = "a.pt: data.pkl: expected names 32 deep at most, 1048576 in all, found more";
+    let told = "a.pt: data.pkl: expected names 32 deep at most, 65536 in all, of 8388608 bytes \
+                together, found more";
     assert_eq!(said(&archive(&pickle(&body))), told);
     // A dict that holds itself.
     let itself = [b"}q\x00", &text("a")[..], b"h\x00s"].concat();
     assert_eq!(said(&archive(&pickle(&itself))), told);
+}
+
+/// A key of a megabyte before each of many names: gigabytes out of one.
+#[test]
+fn a_long_key_before_many_names_is_refused() {
+    let mut inner = b"}(".to_vec();
+    inner.extend(text("k0"));
+    inner.extend([&tensor(6, 0, &[6], &[1])[..], b"q\x00"].concat());
+    (1..3000).for_each(|n| inner.extend([&text(&format!("k{n}"))[..], b"h\x00"].concat()));
+    inner.push(b'u');
+    let body = [b"}(", &text(&"x".repeat(1 << 20))[..], &inner, b"u"].concat();
+    assert!(said(&archive(&pickle(&body))).ends_with("of 8388608 bytes together, found more"));
+}
+
+/// Five bytes a tensor, each with sizes of its own.
+#[test]
+fn tensors_without_end_are_refused() {
+    let first = tensor(6, 0, &[6], &[1]);
+    let (head, call) = first.split_at(first.len() - 1);
+    let mut body = [b"}(", &text("w")[..], head, b"q\x00", call].concat();
+    body.extend(b"ctorch._utils\n_rebuild_tensor_v2\nq\x01(");
+    (0..1 << 16).for_each(|_| body.extend(b"h\x01h\x00R"));
+    assert!(said(&archive(&pickle(&body))).ends_with("at most 65536 tensors, found more"));
+}
+
+#[test]
+fn an_entry_that_comes_twice_is_refused() {
+    let mut file = zipped(&[("m/data/0", &SIX[..]), ("m/data/1", &SIX)]);
+    let at = file.iter().enumerate().rfind(|(_, byte)| **byte == b'1').unwrap().0;
+    file[at] = b'0';
+    assert_eq!(said(&file), "a.pt: archive: expected each entry once, found m/data/0");
 }
 
 #[test]

@@ -221,6 +221,54 @@ fn a_hub_that_wants_a_token_gets_it_and_the_store_behind_it_does_not() {
     }
 }
 
+/// An error with all that it knows, as a log would have it.
+fn logged(error: &Error) -> String {
+    let mut text = format!("{error} {error:?} {:?}", error.hint());
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    text
+}
+
+#[test]
+fn no_error_shows_the_token_or_what_opens_the_proxy() {
+    let hub = hub();
+    let mut place = place(&hub);
+    let refusals: [(&str, fn(&mut Served)); 4] = [
+        ("a/b/main/config.json", |file| file.statuses = vec![401]),
+        (WEIGHTS_OF, |file| file.statuses = vec![500]),
+        (WEIGHTS_OF, |file| file.cuts = vec![1000]),
+        (WEIGHTS_OF, |file| file.announced = Some(7)),
+    ];
+    for (path, change) in refusals {
+        place.options.token = Some("hf_secret".to_owned());
+        hub.change(path, change);
+        let said = logged(&place.fetch().unwrap_err());
+        assert!(said.contains("a/b") && !said.contains("secret"), "{said}");
+        hub.change(path, |file| {
+            (file.announced, file.cuts, file.statuses) = Default::default();
+        });
+    }
+    // What is no header's value is refused before it is sent, and not shown.
+    place.options.token = Some("hf_secret\r\nX: y".to_owned());
+    let said = logged(&place.fetch().unwrap_err());
+    assert!(!said.contains("secret"), "{said}");
+    place.options.token = None;
+    let silent = Hub::start([]).endpoint().replace("http://", "");
+    for proxy in [
+        format!("http://me:secret@{silent}"),
+        "http://me:secret@no proxy:port".to_owned(),
+        "gopher://me:secret@127.0.0.1:9".to_owned(),
+        "me:secret@".to_owned(),
+    ] {
+        place.options.proxy = Some(proxy);
+        let said = logged(&place.fetch().unwrap_err());
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
 #[test]
 fn an_endpoint_that_is_no_hub_is_told() {
     // A server that knows no commits.

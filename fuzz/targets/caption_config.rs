@@ -1,0 +1,37 @@
+//! config.json of BLIP and BLIP-2 beside weights of small ones: what opens writes a
+//! caption.
+
+#![no_main]
+
+use interrogate::caption::{Generation, Precision, open};
+use interrogate::picture::Picture;
+use interrogate_fuzz::{first, fixture};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let (choice, json) = first(bytes);
+    let names = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+    let ours = names[usize::from(choice / 3) % 3];
+    let kind = ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"][usize::from(choice) % 3];
+    let folder = fixture(kind, &names);
+    let from = format!("{}/../tests/fixtures/{kind}", env!("CARGO_MANIFEST_DIR"));
+    for name in names {
+        if name == ours {
+            std::fs::write(folder.join(name), json).expect("a file");
+        } else {
+            std::fs::copy(format!("{from}/{name}"), folder.join(name)).expect("the fixture's");
+        }
+    }
+    let Ok(captioner) = open(&folder, Precision::F32) else { return };
+    let picture = Picture::from_rgb(3, 2, (0..18).collect()).expect("eighteen values");
+    for (prompt, num_beams) in [("", 1), ("a photo", 2)] {
+        let options = Generation {
+            max_new_tokens: 3,
+            min_new_tokens: 0,
+            prompt: prompt.to_owned(),
+            num_beams,
+            ..Generation::default()
+        };
+        let _ = captioner.caption(std::slice::from_ref(&picture), &options);
+    }
+});

@@ -1,0 +1,27 @@
+//! A label table: as it stands, and of two slices with lengths that fit.
+
+#![no_main]
+
+use std::path::Path;
+
+use interrogate::index::{Labels, pack_labels};
+use interrogate_fuzz::halves;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = Path::new("a-0123456789ab.labels");
+    let (ends, text) = halves(bytes);
+    // Ends of one byte each, so that the fuzzer meets true ones.
+    let ends: Vec<u8> = ends.iter().flat_map(|&end| u32::from(end).to_le_bytes()).collect();
+    let length = |slice: &[u8]| (slice.len() as u64).to_le_bytes();
+    let framed = [&length(&ends)[..], &ends, &length(text), text].concat();
+    for file in [bytes, &framed] {
+        let Ok(labels) = Labels::open(path, file) else { continue };
+        assert!(labels.get(labels.len()).is_err());
+        let read: Result<Vec<&str>, _> = labels.iter().collect();
+        // Ends that rise over text that is UTF-8 are what the writer writes.
+        if let Ok(read) = read {
+            assert_eq!(pack_labels(path, read).expect("as before"), file);
+        }
+    }
+});

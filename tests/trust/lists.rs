@@ -1,0 +1,111 @@
+//! Dictionaries, caches, and the small files that people write.
+
+use std::fs;
+use std::path::Path;
+
+use build_index::{Cache, Dictionary};
+use interrogate::pipeline::{Config, Overrides};
+use interrogate::prompt::Deny;
+
+use crate::assault::{Reader, any};
+use crate::copy;
+
+fn dictionary(path: &Path) -> Result<Vec<String>, String> {
+    let read = Dictionary::open(path).map_err(|error| error.to_string())?;
+    for finding in read.findings() {
+        assert!(!finding.to_string().is_empty());
+    }
+    Ok(read.labels().iter().map(str::to_owned).collect())
+}
+
+#[test]
+fn a_dictionary_does_not_break() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["flavors.txt", "artists.txt", "sites.txt", "a.top3.txt"] {
+        let path = folder.path().join(name);
+        fs::write(&path, "\u{feff}8k\r\nélan vital\r\ncaf\u{fffd}\n\n8k\n日本 \n").unwrap();
+        Reader::new(path, &dictionary).assault(usize::MAX, any);
+    }
+}
+
+/// A blank line takes a byte; what is told of it must not take fifty.
+#[test]
+fn a_dictionary_of_blank_lines_takes_no_more_than_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
+    assert_eq!(reader.reads(&[&b"a"[..], &vec![b'\n'; 8 << 20]].concat()), ["a"]);
+    assert!(reader.refuses(&vec![b'\n'; 8 << 20]).contains("no label"));
+    assert_eq!(reader.reads(&b"same\n".repeat(2 << 20)), ["same"]);
+}
+
+#[test]
+fn a_cache_does_not_break() {
+    let folder = copy("caches");
+    let dictionary = Dictionary::open(&folder.path().join("flavors.txt")).unwrap();
+    let read = |path: &Path| -> Result<(usize, usize), String> {
+        let cache = Cache::open(path, &dictionary).map_err(|error| error.to_string())?;
+        Ok((cache.dim(), cache.differing()))
+    };
+    let path = folder.path().join("fake_one_flavors.safetensors");
+    let whole = fs::read(&path).unwrap();
+    Reader::new(path.clone(), &read).assault(usize::MAX, any);
+
+    // A header that says more than there can be.
+    let reader = Reader::new(path, &read);
+    let mut long = whole.clone();
+    long[..8].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    assert!(reader.refuses(&long).contains("a header of 1099511627776 bytes"));
+    let mut wide = whole;
+    wide[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    reader.refuses(&wide);
+}
+
+/// Rows of no label may be of any width: the sizes alone do not tell.
+#[test]
+fn a_cache_of_no_rows_and_of_any_width_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dictionary = folder.path().join("flavors.txt");
+    fs::write(&dictionary, "a").unwrap();
+    let opened = Dictionary::open(&dictionary).unwrap();
+    fs::write(&dictionary, "").unwrap(); // someone empties it since
+    let read = |path: &Path| -> Result<usize, String> {
+        Cache::open(path, &opened).map(|c| c.dim()).map_err(|error| error.to_string())
+    };
+    let width = 1u64 << 63;
+    let header = format!(
+        r#"{{"embeds":{{"dtype":"F16","shape":[0,{width}],"data_offsets":[0,0]}},"hash":{{"dtype":"I8","shape":[64],"data_offsets":[0,64]}}}}"#
+    );
+    let hash = interrogate::index::Digest::of(b"").to_string();
+    let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), hash.as_bytes()].concat();
+    let said = Reader::new(folder.path().join("m_flavors.safetensors"), &read).refuses(&file);
+    assert!(said.contains("shape of embeds: expected (0, 1 to 65536)"), "{said}");
+}
+
+#[test]
+fn a_configuration_does_not_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    let text = serde_json::json!({
+        "blip_model": "blip227b", "blip_path": "b", "clip_model": "ViT-B-32", "clip_path": "c.pt",
+        "dicts": "dicts", "chunk_size": 2048, "embedding_model": "all-MiniLM-L6-v2",
+        "embedding_dir": "", "embedding_path": "e",
+    });
+    fs::write(&path, text.to_string()).unwrap();
+    let read = |path: &Path| -> Result<Config, String> {
+        Config::open(path, Overrides::default()).map_err(|error| error.to_string())
+    };
+    Reader::new(path, &read).assault(usize::MAX, any);
+}
+
+#[test]
+fn a_deny_list_does_not_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deny.txt");
+    fs::write(&path, "# a comment\nnude\n/greg.*(rutkowski|x)[a-z]{1,3}/\n(\n").unwrap();
+    let read = |path: &Path| -> Result<bool, String> {
+        let bytes = fs::read(path).unwrap();
+        let deny = Deny::parse(&String::from_utf8_lossy(&bytes), path);
+        deny.map(|deny| deny.denies("by greg rutkowski")).map_err(|error| error.to_string())
+    };
+    Reader::new(path, &read).assault(usize::MAX, any);
+}

@@ -1,0 +1,84 @@
+//! Image files of every format: cut at each offset and changed in each byte.
+//!
+//! A picture takes what its width and height say, whatever the file's size: that is
+//! bounded by [`MAX_PIXELS`] and [`MAX_BYTES`], which is what is asked for here in
+//! place of the file's size and a little.
+
+use std::fs;
+use std::path::Path;
+
+use interrogate::picture::{MAX_BYTES, MAX_PIXELS, Picture, Preprocess};
+
+use crate::assault::{Reader, any, crc};
+use crate::repository;
+
+type Seen = (u32, u32, Vec<f32>);
+
+fn read(path: &Path) -> Result<Seen, String> {
+    let picture = Picture::open(path).map_err(|error| error.to_string())?;
+    let (width, height) = (picture.width(), picture.height());
+    assert_eq!(picture.rgb().len(), 3 * width as usize * height as usize);
+    let steps = Preprocess {
+        resize: interrogate::picture::Resize::ShorterSide(8),
+        crop: (8, 8),
+        ..Preprocess::default()
+    };
+    let pixels = steps.pixels(&picture).map_err(|error| error.to_string())?;
+    Ok((width, height, pixels))
+}
+
+/// Does it to the fixtures of these names.
+fn assault(names: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        let from = repository().join("tests/fixtures/pictures").join(name);
+        let path = folder.path().join(name);
+        fs::copy(from, &path).unwrap();
+        let room = 3 * MAX_BYTES as usize;
+        Reader { path, read: &read, room, step: 1 }.assault(usize::MAX, any);
+    }
+}
+
+#[test]
+fn png_does_not_break() {
+    assault(&["rgb.png", "bilevel.png", "palette-alpha.png", "grey-alpha.png", "orient-6.png"]);
+}
+
+#[test]
+fn jpeg_does_not_break() {
+    assault(&["grey.jpg", "cmyk.jpg", "progressive.jpg", "orient-6.jpg"]);
+}
+
+#[test]
+fn webp_does_not_break() {
+    assault(&["lossy.webp", "lossless-alpha.webp", "lossy-alpha.webp", "orient-6.webp"]);
+}
+
+#[test]
+fn gif_does_not_break() {
+    assault(&["palette.gif", "transparent.gif", "two-frames.gif"]);
+}
+
+#[test]
+fn bmp_does_not_break() {
+    assault(&["palette.bmp", "rgb.bmp"]);
+}
+
+#[test]
+fn tiff_does_not_break() {
+    assault(&["grey.tif", "deflate.tif", "lzw.tif"]);
+}
+
+/// Headers alone that promise more than the limits: refused before they get room.
+#[test]
+fn a_header_beyond_the_limits_gets_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = Reader::new(folder.path().join("x"), &read);
+    let mut png = fs::read(repository().join("tests/fixtures/pictures/rgb.png")).unwrap();
+    png[16..20].copy_from_slice(&65_535u32.to_be_bytes());
+    png[20..24].copy_from_slice(&65_535u32.to_be_bytes());
+    let sum = crc(&png[12..29]);
+    png[29..33].copy_from_slice(&sum.to_be_bytes());
+    let said = reader.refuses(&png);
+    assert!(said.contains(&format!("{MAX_PIXELS} pixels")), "{said}");
+}

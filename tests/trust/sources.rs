@@ -1,0 +1,101 @@
+//! What SECURITY.md says of the code itself: where `unsafe` stands, where the
+//! network is, and how often a library may end in a panic of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::repository;
+
+/// The Rust files below `folder`, from the repository on.
+fn rust(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![repository().join(folder)];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "{folder}");
+    found
+}
+
+/// A path as it stands in SECURITY.md.
+fn name(path: &Path) -> String {
+    let inside = path.strip_prefix(repository()).unwrap();
+    inside.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// The lines of code of a file: without comments, and without its unit tests.
+fn code(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests {");
+    let end = lines.windows(2).position(tests).unwrap_or(lines.len());
+    lines[..end].iter().map(|line| line.split("//").next().unwrap().to_owned()).collect()
+}
+
+/// Files of unit tests alone.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
+}
+
+/// The paths of SECURITY.md's list under `heading`.
+fn listed(heading: &str) -> Vec<String> {
+    let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
+    let (_, section) = text.split_once(&format!("## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let item = |line: &str| Some(line.strip_prefix("- `")?.split('`').next()?.to_owned());
+    let mut paths: Vec<String> = section.lines().filter_map(item).collect();
+    paths.sort();
+    paths
+}
+
+/// The files of `all` in whose code one of `words` stands.
+fn holding(all: &[PathBuf], words: &[&str]) -> Vec<String> {
+    let holds = |path: &&PathBuf| {
+        code(path).iter().any(|line| words.iter().any(|word| line.contains(word)))
+    };
+    all.iter().filter(|path| !is_test(path)).filter(holds).map(|path| name(path)).collect()
+}
+
+/// A file that begins or ceases to hold `unsafe` must be put on the list, with what
+/// it is for, or taken from it.
+#[test]
+fn unsafe_code_stands_in_the_files_that_security_md_lists() {
+    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern"];
+    let mut found = holding(&rust("crates"), &words);
+    found.sort();
+    assert_eq!(found, listed("Unsafe code"));
+}
+
+#[test]
+fn the_network_is_in_the_files_that_security_md_lists() {
+    let words = ["ureq::", "hf_hub::", "std::net", "TcpStream", "UdpSocket", "UnixStream"];
+    let mut found = holding(&rust("crates"), &words);
+    found.sort();
+    assert_eq!(found, listed("Network"));
+}
+
+/// At most one in two thousand lines of the libraries, and none without its reason.
+#[test]
+fn the_libraries_hardly_ever_unwrap() {
+    for library in ["crates/interrogate/src", "crates/build-index/src"] {
+        let (mut lines, mut found) = (0, Vec::new());
+        for path in rust(library).iter().filter(|path| !is_test(path)) {
+            let code = code(path);
+            lines += code.len();
+            let panics = |line: &&String| {
+                let once = |word: &str| line.contains(word);
+                once(".unwrap()") || once("todo!(") || once("unimplemented!(")
+                    // `s.expect(` is a hint to the processor (nn::simd).
+                    || once(".expect(\"") || once("panic!(")
+            };
+            found.extend(code.iter().filter(panics).map(|line| (name(path), line.clone())));
+        }
+        assert!(lines > 3000, "{library}: {lines} lines");
+        assert!(found.len() * 2000 <= lines, "{library}: {found:#?}");
+    }
+}
