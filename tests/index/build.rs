@@ -176,7 +176,9 @@ fn a_second_builder_is_told_who_is_first() {
     let pid = std::process::id();
     assert!(errors.len() >= 3, "one for each report of the first");
     assert!(
-        errors.iter().all(|e| matches!(e, Error::Locked { pid: Some(found), .. } if *found == pid))
+        errors
+            .iter()
+            .all(|e| matches!(e, Error::Locked { holder: Some(found), .. } if found.pid == pid))
     );
 }
 
