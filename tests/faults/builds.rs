@@ -209,7 +209,9 @@ fn a_permission_that_goes_is_named_and_with_it_back_the_build_ends_whole() {
     shared::allow(&folder, 0o755);
     let said = said(&ended);
     assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains(&format!("error: cannot write to {}", folder.display())), "{said}");
+    // A draft cannot be begun, or not take its place.
+    assert!(said.contains("error: cannot write "), "{said}");
+    assert!(said.contains(&*folder.to_string_lossy()), "{said}");
     assert!(said.contains("hint: you lack the permission"), "{said}");
     stage.ends_whole("first", &output, "permission removed");
 }

@@ -42,4 +42,4 @@ for name in (
     "two\nlines\ttab \x1b[31m",
 ):
     (folder / f"{name}.jpg").write_bytes(whole)
-Path(bytes(folder) + b"/not utf-8 \xff\xfe.jpg").write_bytes(whole)
+(folder / "not utf-8 \udcff\udcfe.jpg").write_bytes(whole)
