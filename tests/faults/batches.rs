@@ -4,6 +4,7 @@
 //! long run.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]
 
 mod shared;
 

@@ -3,6 +3,7 @@
 //! byte that of an undisturbed run. docs/FAULTS.md has the counts of a long run.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]
 
 mod shared;
 
