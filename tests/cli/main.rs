@@ -5,6 +5,8 @@
 mod caption;
 mod embed;
 mod execute;
+#[cfg(unix)]
+mod hostile;
 mod index;
 mod inputs;
 mod offline;

@@ -128,7 +128,8 @@ fn files_of_other_people_stay() {
     let folder = tempfile::tempdir().unwrap();
     let mine = ["notes.txt", "model.safetensors", "flavors.labels", ".hidden"];
     mine.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
-    fs::write(folder.path().join(".build-left"), "of a build that was killed").unwrap();
+    fs::write(folder.path().join(".interrogate-0123456789ab.part"), "of a build that was killed")
+        .unwrap();
     fs::write(folder.path().join("old-0123456789ab.labels"), "of an index before").unwrap();
     build(&builder(&Fake::new(4)), &[dictionary("a.txt", &["x"])], folder.path()).unwrap();
     let files = files(folder.path());
@@ -176,7 +177,9 @@ fn a_second_builder_is_told_who_is_first() {
     let pid = std::process::id();
     assert!(errors.len() >= 3, "one for each report of the first");
     assert!(
-        errors.iter().all(|e| matches!(e, Error::Locked { pid: Some(found), .. } if *found == pid))
+        errors
+            .iter()
+            .all(|e| matches!(e, Error::Locked { holder: Some(found), .. } if found.pid == pid))
     );
 }
 

@@ -1,5 +1,6 @@
 //! Ranking a table that was built: the labels come back by likeness.
 
+use build_index::Builder;
 use interrogate::Error;
 use interrogate::encoder::Features;
 use interrogate::index::{Index, Match};
@@ -85,4 +86,41 @@ fn features_of_another_width_are_refused() {
     let narrow = Features::new(vec![1.0; 8]).unwrap();
     let error = index.table("flavors").unwrap().rank(&narrow, 3).unwrap_err();
     assert!(matches!(error, Error::Dim { expected: 32, found: 8, .. }), "{error}");
+}
+
+/// All through one open index, and through one each; alone, and merged.
+#[test]
+fn sixty_four_threads_at_once_get_the_answers_of_one() {
+    let fake = Fake::new(64);
+    let folder = tempfile::tempdir().unwrap();
+    let dictionaries =
+        [dictionary("flavors.txt", &labels(3_000)), dictionary("mediums.txt", &labels(70))];
+    let builder = Builder::new(&fake, "fake", "f1").shard_rows(1_000);
+    build(&builder, &dictionaries, folder.path()).unwrap();
+    let images: Vec<Features> = (0..8).map(|n| features(&fake, &format!("image {n}"))).collect();
+    let answers = |index: &Index| -> Vec<(String, usize, u32)> {
+        let alone = index.table("flavors").unwrap().rank_many(&images, 20, Order::Best);
+        let merged = index.merged(&["mediums", "flavors"]).unwrap();
+        let merged = merged.rank_many(&images, 5, Order::Worst);
+        let all = [alone.unwrap(), merged.unwrap()].concat().concat();
+        all.iter().map(|m| (m.label.to_owned(), m.row, m.score.to_bits())).collect()
+    };
+    let index = Index::open(folder.path()).unwrap();
+    let one = answers(&index);
+    let start = std::sync::Barrier::new(64);
+    std::thread::scope(|scope| {
+        for thread in 0..64 {
+            let (index, one, answers, start) = (&index, &one, &answers, &start);
+            let folder = folder.path();
+            scope.spawn(move || {
+                start.wait();
+                for _ in 0..4 {
+                    match thread % 2 {
+                        0 => assert_eq!(answers(index), *one),
+                        _ => assert_eq!(answers(&Index::open(folder).unwrap()), *one),
+                    }
+                }
+            });
+        }
+    });
 }

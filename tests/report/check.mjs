@@ -153,6 +153,28 @@ await step("a script in a label or a name is text", async () => {
   return `${withLabel} cards with such a label`;
 });
 
+await step("whatever names and labels hold, every card shows them as text and has its own elements alone", async () => {
+  // Labels are drawn near the window: every card is brought there.
+  const cards = page.locator("#cards > .card");
+  for (let at = 0; at < total; at += 4) await cards.nth(at).scrollIntoViewIfNeeded();
+  const found = await page.evaluate(() => {
+    const all = Array.from(document.querySelectorAll("#cards *"));
+    const attributes = (test) => all.filter((e) => Array.from(e.attributes).some(test)).length;
+    return {
+      strange: all.filter((e) => /^(iframe|object|embed|form|base|meta|link|animate|math)$/.test(e.localName)).length,
+      handlers: attributes(({ name }) => name.startsWith("on")),
+      links: attributes(({ name, value }) => /^(href|src|action|formaction)$/.test(name) && /^\s*(javascript|data:text)/i.test(value)),
+      drawings: document.querySelectorAll("#cards > .card bdi *:not(.folder)").length,
+    };
+  });
+  assert.deepEqual(found, { strange: 0, handlers: 0, links: 0, drawings: 0 });
+  assert.notEqual(await page.title(), "attacked");
+  const tried = (await names()).filter((name) => /attacked|\{\{script\}\}|&lt;b&gt;|\n|\ufffd/.test(name));
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.waitForFunction(() => document.querySelector(".bars bdi")?.innerText);
+  return `${tried.length} names that try something`;
+});
+
 await step("typing filters, by every word, accents aside", async () => {
   const word = (await page.locator(".bars bdi").first().innerText()).split(" ").pop();
   const took = await page.evaluate((word) => new Promise((done) => {

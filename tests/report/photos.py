@@ -4,8 +4,9 @@
 
 Each is a window of one of them, of another place, size and proportion, so that no
 two look alike. Beside them lie files that fail or try something: one that is no
-image, one that breaks off, a name with a script in it, a name that turns the
-direction of writing round. Needs pillow.
+image, one that breaks off, names with markup in them, with the form's own braces, with
+line ends, with bytes that are not UTF-8, a name that turns the direction of writing
+round. Needs pillow.
 """
 
 import random
@@ -33,3 +34,12 @@ whole = (folder / f"{photos[0][0]}-0000.jpg").read_bytes()
 (folder / "breaks off.jpg").write_bytes(whole[: len(whole) // 2])
 (folder / "<img src=x onerror=document.title='attacked'>.jpg").write_bytes(whole)
 (folder / "turned \u202egpj.exe.jpg").write_bytes(whole)
+for name in (
+    "'\"><svg onload=document.title='attacked'>",
+    "&lt;b&gt; {{script}} {{cards}}",
+    "--><!-- ]]> ${document.title='attacked'}",
+    "javascript:document.title='attacked'",
+    "two\nlines\ttab \x1b[31m",
+):
+    (folder / f"{name}.jpg").write_bytes(whole)
+(folder / "not utf-8 \udcff\udcfe.jpg").write_bytes(whole)

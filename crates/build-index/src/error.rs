@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::lock::Holder;
+
 /// A result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -73,12 +75,12 @@ pub enum Error {
         most: usize,
     },
     /// Another build of the same index is running: wait for it, or end it.
-    #[error("{} is being built by another process{}", path.display(), with_pid(*pid))]
+    #[error("{} is being built by another process{}", path.display(), by(holder.as_ref()))]
     Locked {
         /// The index's folder.
         path: PathBuf,
-        /// The other's process id, where it can be read.
-        pid: Option<u32>,
+        /// The other, where it can be read.
+        holder: Option<Holder>,
     },
     /// The build was told to stop. What was encoded is kept: run it again.
     #[error("stopped after {done} of {total} labels")]
@@ -249,8 +251,8 @@ impl Error {
     }
 }
 
-fn with_pid(pid: Option<u32>) -> String {
-    pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 #[cfg(test)]
@@ -289,12 +291,15 @@ mod tests {
                 "--shard-rows",
             ),
             (
-                Error::Locked { path: "i".into(), pid: Some(7) },
-                "i is being built by another process (pid 7)",
+                Error::Locked {
+                    path: "i".into(),
+                    holder: Some(Holder { pid: 7, host: Some("h".into()), since: 60 }),
+                },
+                "i is being built by another process (pid 7 on h, since 1970-01-01 00:01 UTC)",
                 "wait",
             ),
             (
-                Error::Locked { path: "i".into(), pid: None },
+                Error::Locked { path: "i".into(), holder: None },
                 "i is being built by another process",
                 "wait",
             ),

@@ -48,11 +48,11 @@
 mod build;
 mod cache;
 mod dictionary;
-mod durable;
+pub mod durable;
 mod error;
 pub mod fetching;
 mod journal;
-mod lock;
+pub mod lock;
 pub mod meter;
 mod plan;
 mod report;

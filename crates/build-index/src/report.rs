@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use interrogate::index::TableEntry;
 
+use crate::lock::Holder;
 use crate::talk::bytes;
 
 /// The account of one build.
@@ -37,6 +38,8 @@ pub struct Report {
     pub bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// Whose build, killed before its end, this one took over.
+    pub took_over: Option<Holder>,
     /// Why the index that stood here could not be used, where there was one.
     pub discarded: Option<interrogate::Error>,
 }
@@ -60,6 +63,9 @@ impl TableReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(holder) = &self.took_over {
+            writeln!(f, "took over from a build that was killed ({holder})")?;
+        }
         if let Some(error) = &self.discarded {
             writeln!(f, "the index that stood here could not be used: {error}")?;
         }
@@ -107,6 +113,7 @@ mod tests {
             tokens: 12,
             bytes: 10_240,
             elapsed: Duration::from_millis(1_250),
+            took_over: None,
             discarded: None,
         };
         let text = "index    indexes/m
@@ -116,7 +123,12 @@ labels   6, 5 of them distinct: 3 encoded (12 tokens), 1 taken from a build befo
 size     10.2 kB
 time     1.2 s";
         assert_eq!(report.to_string(), text);
-        let imported = Report { imported: 4, differing: 2, ..report };
+        let holder = Holder { pid: 7, host: None, since: 0 };
+        let after = Report { took_over: Some(holder), ..report };
+        assert!(after.to_string().starts_with(
+            "took over from a build that was killed (pid 7, since 1970-01-01 00:00 UTC)\nindex"
+        ));
+        let imported = Report { imported: 4, differing: 2, ..after };
         assert!(imported.to_string().contains(
             "labels   6, 9 of them distinct: 3 encoded (12 tokens), 1 taken from a build before, \
              1 from the index before, 4 from caches (2 rows of repeated labels differ from the \

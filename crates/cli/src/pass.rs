@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, stdout};
 
 use interrogate::encoder::{Features, ImageEncoder};
+use interrogate::index::Index;
 use interrogate::picture::{Picture, Pixels};
 use interrogate::{Error, Result};
 
@@ -95,6 +96,14 @@ impl Pass {
         })
     }
 
+    /// Says which index is asked.
+    ///
+    /// # Errors
+    /// [`Refused::Options`] where the answers that are gone on with are another's.
+    pub(crate) fn asks(&mut self, index: &Index) -> std::result::Result<(), Fault> {
+        self.target.asks(index)
+    }
+
     /// At most `images` are looked at together: for answers that take their time, so
     /// that each is written as it comes.
     #[must_use]
@@ -169,6 +178,7 @@ impl Pass {
         failed: &mut Told<'_>,
     ) -> std::result::Result<Outcome, Fault> {
         let sidecars = self.sidecars.take();
+        self.target.notes().into_iter().for_each(|note| talk.note(note));
         let mut answers =
             Answers::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
         let writer = self.target.start(&self.standing, sidecars.unwrap_or_default())?;

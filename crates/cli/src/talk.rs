@@ -50,7 +50,7 @@ impl Talk {
 
     /// What went wrong, its causes, and what to do about it.
     pub(crate) fn error(&self, error: &dyn std::error::Error, hint: Option<String>) {
-        self.line(format_args!("error: {}", with_causes(error)));
+        self.line(format_args!("error: {}", on_one_line(&with_causes(error))));
         if let Some(hint) = hint {
             self.line(format_args!("hint: {hint}"));
         }
@@ -59,9 +59,31 @@ impl Talk {
     fn line(&self, line: impl Display) {
         // Nobody is left to be told that stderr is closed.
         self.bars.suspend(|| {
-            let _ = writeln!(stderr().lock(), "{line}");
+            let _ = writeln!(stderr().lock(), "{}", shown(&line.to_string()));
         });
     }
+}
+
+/// `text` for a terminal: what would move its cursor or colour it, names and labels may
+/// hold it, is spelled out; lines and tabs stay.
+pub(crate) fn shown(text: &str) -> String {
+    spelled(text, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+/// The same on one line: no name can begin another.
+pub(crate) fn on_one_line(text: &str) -> String {
+    spelled(text, char::is_control)
+}
+
+fn spelled(text: &str, which: impl Fn(char) -> bool) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    for c in text.chars() {
+        match which(c) {
+            true => spelled.extend(c.escape_default()),
+            false => spelled.push(c),
+        }
+    }
+    spelled
 }
 
 /// An error and its causes in one line.
@@ -73,4 +95,15 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         cause = deeper.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_a_terminal_is_spelled_out() {
+        assert_eq!(shown("a\u{1b}[31m\r\n\té\u{9b}"), "a\\u{1b}[31m\\r\n\té\\u{9b}");
+        assert_eq!(on_one_line("a\nerror: b\t"), "a\\nerror: b\\t");
+    }
 }

@@ -22,9 +22,9 @@ use interrogate::{Error as LibraryError, Result as LibraryResult};
 
 use crate::cache::Cache;
 use crate::dictionary::each_table_once;
-use crate::durable::{self, TEMPORARY};
+use crate::durable;
 use crate::journal::{self, Journal};
-use crate::lock::Lock;
+use crate::lock::{LOCK, Lock};
 use crate::plan::Plan;
 use crate::report::{Report, TableReport};
 use crate::vocabulary::Vocabulary;
@@ -145,8 +145,9 @@ impl<'a> Builder<'a> {
         let start = Instant::now();
         self.check(dictionaries)?;
         durable::create_folder(folder)?;
-        let _lock = Lock::take(folder)?;
-        durable::sweep(folder, |name| name.starts_with(TEMPORARY))?;
+        let held = |holder| Error::Locked { path: folder.to_owned(), holder };
+        let lock = Lock::take(&folder.join(LOCK))?.map_err(held)?;
+        durable::sweep(folder)?;
         let (old, discarded) = match self.usable(folder) {
             Ok(old) => (old, None),
             Err(why) => (None, Some(why)),
@@ -200,6 +201,7 @@ impl<'a> Builder<'a> {
             tokens: encoded.tokens,
             bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
             elapsed: start.elapsed(),
+            took_over: lock.before().cloned(),
             discarded,
         })
     }
@@ -304,5 +306,5 @@ struct Encoded {
 fn sweep_old(folder: &Path, manifest: &Manifest) -> Result<()> {
     let files = |table: &TableEntry| table.shard_names().chain([table.labels_name()]).collect();
     let named: HashSet<String> = manifest.tables().iter().flat_map::<Vec<_>, _>(files).collect();
-    durable::sweep(folder, |name| is_index_file(name) && !named.contains(name))
+    Ok(durable::remove(folder, |name| is_index_file(name) && !named.contains(name))?)
 }

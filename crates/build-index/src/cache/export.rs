@@ -77,11 +77,10 @@ impl<'a> Export<'a> {
         for (table, labels, _) in &tables {
             drafts.push(self.draft(table, labels, folder, &mut encode, &mut exported)?);
         }
-        for (draft, (table, _, path)) in drafts.into_iter().zip(tables) {
-            draft.persist(&file_name(self.name, table.name()))?;
+        for (draft, (_, _, path)) in drafts.into_iter().zip(tables) {
+            draft.persist(&path)?;
             exported.files.push(path);
         }
-        durable::sync_folder(folder)?;
         Ok(exported)
     }
 
@@ -132,7 +131,7 @@ impl<'a> Export<'a> {
         let header = header(labels.len(), dim)
             .map_err(|e| LibraryError::mismatch(folder, "cache", "a header in bounds", e))?;
         let mut draft = Draft::create(folder)?;
-        draft.write(&header)?;
+        draft.append(&header)?;
         for label in labels.iter() {
             let kept = numbers.get(label).and_then(|&row| rows.row(row));
             let made = || {
@@ -140,9 +139,9 @@ impl<'a> Export<'a> {
                 encoded.get(at * dim..(at + 1) * dim)
             };
             let lost = || Error::RowLost { label: label.to_owned() };
-            draft.write(kept.or_else(made).ok_or_else(lost)?.as_bytes())?;
+            draft.append(kept.or_else(made).ok_or_else(lost)?.as_bytes())?;
         }
-        draft.write(joined(labels.iter()).as_bytes())?;
+        draft.append(joined(labels.iter()).as_bytes())?;
         let absent = labels.iter().filter(|label| !numbers.contains_key(label)).count();
         exported.rows += labels.len();
         exported.encoded += missing.len();

@@ -43,10 +43,10 @@ pub(crate) fn write_shard(
     ] {
         hasher.update(part);
         bytes += part.len() as u64;
-        draft.write(part)?;
+        draft.append(part)?;
     }
     let sha256 = hasher.finish();
-    draft.persist(&name(&sha256))?;
+    draft.persist(&folder.join(name(&sha256)))?;
     Ok(ShardEntry { rows: count, bytes, sha256 })
 }
 

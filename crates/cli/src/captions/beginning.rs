@@ -12,6 +12,11 @@ use crate::fault::Fault;
 use crate::pass::Pass;
 use crate::talk::Talk;
 
+/// What is said of a first pass that was stopped.
+const STOPPED: &str = "interrupted while captions were made, which --two-pass holds in memory alone: the same command \
+begins them anew, with --resume what FILE holds stays. Without --two-pass prompts come as they are made, and --resume \
+goes on behind the last one";
+
 /// What prompts begin with.
 pub(crate) enum Beginning {
     /// A caption of each image's own, made as it is looked at.
@@ -62,6 +67,9 @@ impl Beginning {
         )?;
         bar.finish_and_clear();
         captions.finish(talk);
+        if !whole {
+            talk.note(STOPPED);
+        }
         Ok(whole.then(|| Beginning::Kept(RefCell::new(kept))))
     }
 

@@ -7,7 +7,7 @@ use crate::captions::Captions;
 use crate::fault::{Fault, Outcome};
 use crate::pass::{Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::Talk;
+use crate::talk::{self, Talk};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -30,7 +30,10 @@ impl Answer for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        if alone { self.caption.to_owned() } else { format!("{}: {}", self.image, self.caption) }
+        match alone {
+            true => self.caption.to_owned(),
+            false => format!("{}: {}", talk::on_one_line(self.image), self.caption),
+        }
     }
 
     fn sidecar(&self) -> String {

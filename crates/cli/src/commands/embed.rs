@@ -11,7 +11,7 @@ use crate::opening;
 use crate::output::Output;
 use crate::pass::{self, Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::Talk;
+use crate::talk::{self, Talk};
 
 /// Texts that are embedded together.
 pub(super) const BATCH: usize = 256;
@@ -37,7 +37,7 @@ impl Answer for Row<'_> {
 
     /// The name, then the values, apart by tabs.
     fn text(&self, _alone: bool) -> String {
-        let mut line = self.image.or(self.text).unwrap_or_default().to_owned();
+        let mut line = talk::on_one_line(self.image.or(self.text).unwrap_or_default());
         self.features.iter().for_each(|value| line += &format!("\t{value}"));
         line
     }

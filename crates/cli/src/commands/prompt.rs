@@ -22,7 +22,7 @@ use crate::output::{Found, Output};
 use crate::pass::{self, Item, Pass};
 use crate::report::{self, Heading, Report, Sheet, Thumbnail};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::Talk;
+use crate::talk::{self, Talk};
 
 /// Labels of each table that a report shows, where the prompt takes fewer.
 const SHOWN: usize = 5;
@@ -69,7 +69,10 @@ impl Answer for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        if alone { self.prompt.to_owned() } else { format!("{}: {}", self.image, self.prompt) }
+        match alone {
+            true => self.prompt.to_owned(),
+            false => format!("{}: {}", talk::on_one_line(self.image), self.prompt),
+        }
     }
 
     fn sidecar(&self) -> String {
@@ -83,7 +86,8 @@ type Looked = (Pixels, Option<Pixels>, Option<Thumbnail>);
 
 /// Gives a prompt for each image, or one for all of them.
 pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
-    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
+    let mut pass =
+        Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
@@ -92,6 +96,7 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
     let (model, index) = opening::model_and_index(&args.source, talk)?;
+    pass.asks(&index)?;
     let interrogator = Interrogator::new(&model, index)?;
     let asked = Asked::open(args, &model, interrogator.index(), talk)?;
     if args.average {

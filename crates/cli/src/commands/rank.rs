@@ -10,7 +10,7 @@ use crate::opening;
 use crate::output::Found;
 use crate::pass::{self, Pass};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::Talk;
+use crate::talk::{self, Talk};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ impl Answer for Row<'_> {
 
     fn text(&self, _alone: bool) -> String {
         let found = self.matches.iter().map(|m| format!("\n  {:7.4}  {}", m.score, m.label));
-        self.image.to_owned() + &found.collect::<String>()
+        talk::on_one_line(self.image) + &found.collect::<String>()
     }
 
     fn sidecar(&self) -> String {
@@ -46,8 +46,9 @@ impl Answer for Row<'_> {
 
 /// Gives the best labels of each image.
 pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
-    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text)?;
+    let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
+    pass.asks(&index)?;
     let interrogator = Interrogator::new(&model, index)?;
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
     let table = interrogator.index().merged(&names)?;

@@ -18,11 +18,10 @@ mod sheet;
 mod thumbnail;
 
 use std::fs;
-use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
+use build_index::durable::{self, Draft};
 use interrogate::Error;
-use tempfile::NamedTempFile;
 
 pub(crate) use card::{Answer, Card};
 pub(crate) use heading::Heading;
@@ -44,7 +43,7 @@ const CARDS: &str = "{{cards}}";
 /// that is dropped before leaves nothing, and what stood under the name stays.
 pub(crate) struct Report {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    file: Draft,
     mode: String,
     cards: usize,
     failed: usize,
@@ -59,17 +58,10 @@ impl Report {
     /// [`Fault::Report`] where `path` does not end like a page or is a folder,
     /// [`Error::Io`] where its folder is absent or cannot be written.
     pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, Fault> {
-        let folder = place(path)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".report-");
-        // A temporary file is its owner's alone by default and would stay so under
-        // its final name. Asked for 0666, it gets what the umask leaves.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(Error::io("write to", folder))?;
+        place(path)?;
         let mut report = Report {
             path: path.to_owned(),
-            file: BufWriter::with_capacity(1 << 16, file),
+            file: Draft::beside(path)?,
             mode: heading.mode.to_owned(),
             cards: 0,
             failed: 0,
@@ -110,25 +102,20 @@ impl Report {
             _ => String::new(),
         });
         self.write(&end)?;
-        let failed = |source| Error::io("write", &self.path)(source);
-        let file = self.file.into_inner().map_err(IntoInnerError::into_error).map_err(failed)?;
-        let failed = |source| Error::io("write", &self.path)(source);
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|e| Error::io("write", &self.path)(e.error))?;
-        Ok(())
+        Ok(self.file.persist(&self.path)?)
     }
 
     fn write(&mut self, html: &str) -> Result<(), Fault> {
-        Ok(self.file.write_all(html.as_bytes()).map_err(Error::io("write to", &self.path))?)
+        Ok(self.file.append(html.as_bytes())?)
     }
 }
 
-/// The folder of the page at `path`, where a page may stand there: to be asked before
-/// hours of work that end in one.
+/// Refuses a `path` where no page may stand: to be asked before hours of work that end
+/// in one.
 ///
 /// # Errors
 /// Those of [`Report::create`].
-pub(crate) fn place(path: &Path) -> Result<&Path, Fault> {
+pub(crate) fn place(path: &Path) -> Result<(), Fault> {
     let refused = |expected, found| Fault::Report { path: path.to_owned(), expected, found };
     let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
     // So that no image is written over by a slip of the hand.
@@ -139,12 +126,9 @@ pub(crate) fn place(path: &Path) -> Result<&Path, Fault> {
     if path.is_dir() {
         return Err(refused("a file", "a folder".to_owned()));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = durable::folder_of(path);
     fs::metadata(folder).map_err(Error::io("write to", folder))?;
-    Ok(folder)
+    Ok(())
 }
 
 /// `form` with the value of each name. A value is not looked into: what stands in

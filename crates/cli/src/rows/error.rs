@@ -14,6 +14,9 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The file cannot be made, or not take its place.
+    #[error(transparent)]
+    Draft(#[from] interrogate::Error),
     /// A file of rows cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -115,6 +118,7 @@ impl Error {
                 io::ErrorKind::StorageFull => "the disk is full; free some space",
                 _ => return None,
             },
+            Error::Draft(error) => return error.hint(),
             Error::Parquet { .. } => return None,
         };
         Some(hint.to_owned())

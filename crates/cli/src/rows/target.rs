@@ -1,16 +1,16 @@
-//! A file that takes its name when it is whole.
+//! Where rows go: standard output, or a file that takes its name when it is whole.
 
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use build_index::durable::Draft;
 
 use super::Error;
 
 /// Standard output, or a file beside the one that was named.
 pub(super) enum Target {
     Stdout(BufWriter<Stdout>),
-    File { path: PathBuf, file: BufWriter<NamedTempFile> },
+    File { path: PathBuf, draft: Draft },
 }
 
 impl Target {
@@ -18,23 +18,13 @@ impl Target {
         Target::Stdout(BufWriter::new(stdout()))
     }
 
-    /// A temporary file in the folder of `path`, with the mode that a new file
-    /// has there.
+    /// A draft in the folder of `path`.
     pub(super) fn file(path: &Path) -> Result<Self, Error> {
-        let write = |source| Error::Write { path: path.to_owned(), source };
         if path.is_dir() {
-            return Err(write(io::ErrorKind::IsADirectory.into()));
+            let source = io::ErrorKind::IsADirectory.into();
+            return Err(Error::Write { path: path.to_owned(), source });
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".rows-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666)); // less the umask
-        }
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(write)?;
-        Ok(Target::File { path: path.to_owned(), file: BufWriter::with_capacity(1 << 16, file) })
+        Ok(Target::File { path: path.to_owned(), draft: Draft::beside(path)? })
     }
 
     /// The name for messages.
@@ -52,14 +42,9 @@ impl Target {
     /// What was written stands under its name, on the disk.
     pub(super) fn finish(self) -> Result<(), Error> {
         let path = self.path();
-        let write = |source| Error::Write { path: path.clone(), source };
         match self {
-            Target::Stdout(mut out) => out.flush().map_err(write),
-            Target::File { path, file } => {
-                let file = file.into_inner().map_err(|e| write(e.into_error()))?;
-                file.as_file().sync_all().map_err(write)?;
-                file.persist(path).map(drop).map_err(|e| write(e.error))
-            }
+            Target::Stdout(mut out) => out.flush().map_err(|source| Error::Write { path, source }),
+            Target::File { path, draft } => Ok(draft.persist(&path)?),
         }
     }
 }
@@ -68,14 +53,14 @@ impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Target::Stdout(out) => out.write(bytes),
-            Target::File { file, .. } => file.write(bytes),
+            Target::File { draft, .. } => draft.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Target::Stdout(out) => out.flush(),
-            Target::File { file, .. } => file.flush(),
+            Target::File { draft, .. } => draft.flush(),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod lines;
 mod parquet;
+mod record;
 mod refused;
 mod render;
 mod sidecar;

@@ -4,11 +4,11 @@
 //! (<https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>),
 //! as pyarrow and pandas write and read them.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use build_index::durable::Draft;
 use interrogate::Error;
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
@@ -26,7 +26,7 @@ const GROUP: usize = 4096;
 /// A table in the making; gone again when dropped before it is finished.
 pub(super) struct Parquet {
     path: PathBuf,
-    writer: Option<SerializedFileWriter<File>>,
+    writer: SerializedFileWriter<Draft>,
     columns: &'static [Column],
     rows: Vec<Held>,
 }
@@ -38,45 +38,28 @@ struct Held {
     error: Option<String>,
 }
 
-/// Where the table at `path` is made.
-fn draft_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
-}
-
-/// The file in which the table at `path` is made, empty.
-///
-/// # Errors
-/// Where it cannot be written.
-pub(super) fn draft(path: &Path) -> Result<File, Fault> {
-    let draft = draft_path(path);
-    Ok(File::create(&draft).map_err(Error::io("write", draft))?)
-}
-
 impl Parquet {
     /// Begins the table at `path`.
     ///
     /// # Errors
     /// Where its draft cannot be written.
     pub(super) fn create(path: &Path, columns: &'static [Column]) -> Result<Self, Fault> {
-        let draft = draft(path)?;
+        let draft = Draft::beside(path)?;
         let writer = parse_message_type(&schema(columns)).and_then(|schema| {
             let properties = Arc::new(WriterProperties::builder().build());
             SerializedFileWriter::new(draft, Arc::new(schema), properties)
         });
         let writer = writer.map_err(failed(path))?;
-        Ok(Parquet { path: path.to_owned(), writer: Some(writer), columns, rows: Vec::new() })
+        Ok(Parquet { path: path.to_owned(), writer, columns, rows: Vec::new() })
     }
 
     fn group(&mut self) -> Result<(), Fault> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
         let rows = std::mem::take(&mut self.rows);
         if rows.is_empty() {
             return Ok(());
         }
         let mut write = || -> Result<(), ParquetError> {
-            let mut group = writer.next_row_group()?;
+            let mut group = self.writer.next_row_group()?;
             let images = rows.iter().map(|row| Some(row.image.as_str().into()));
             required(&mut group, images.flatten().collect())?;
             for (column, &Column { kind, .. }) in self.columns.iter().enumerate() {
@@ -106,19 +89,8 @@ impl Sink for Parquet {
 
     fn finish(mut self: Box<Self>) -> Result<(), Fault> {
         self.group()?;
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        let file = writer.into_inner().map_err(failed(&self.path))?;
-        file.sync_all().map_err(Error::io("write", &self.path))?;
-        let renamed = fs::rename(draft_path(&self.path), &self.path);
-        Ok(renamed.map_err(Error::io("write", &self.path))?)
-    }
-}
-
-impl Drop for Parquet {
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            let _ = fs::remove_file(draft_path(&self.path));
-        }
+        let draft = self.writer.into_inner().map_err(failed(&self.path))?;
+        Ok(draft.persist(&self.path)?)
     }
 }
 
@@ -145,7 +117,7 @@ fn schema(columns: &[Column]) -> String {
     schema + "optional binary error (STRING); }"
 }
 
-type Group<'a> = SerializedRowGroupWriter<'a, File>;
+type Group<'a> = SerializedRowGroupWriter<'a, Draft>;
 
 fn write_column<'a>(
     group: &mut Group<'_>,

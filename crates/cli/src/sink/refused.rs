@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use build_index::lock::Holder;
+
 /// An output that is not written to. Nothing is overwritten then.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
@@ -17,6 +19,12 @@ pub(crate) enum Refused {
     /// The form cannot be gone on with.
     #[error("{}: a {form} file cannot be gone on with", path.display())]
     Resume { path: PathBuf, form: &'static str },
+    /// Another run writes it.
+    #[error("{} is being written by another run{}", path.display(), by(holder.as_ref()))]
+    Busy { path: PathBuf, holder: Option<Holder> },
+    /// It was begun by other options.
+    #[error("{} was begun with other options: {}", path.display(), changed.join("; "))]
+    Options { path: PathBuf, changed: Vec<String> },
     /// It does not hold such answers.
     #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
     Foreign { path: PathBuf, line: usize, expected: String, found: String },
@@ -46,6 +54,10 @@ impl Refused {
             Refused::Resume { .. } => {
                 "JSONL and CSV can be gone on with; a table of either becomes Parquet in one line of pandas".into()
             }
+            Refused::Busy { .. } => "wait for the other run, or end it; or name another file".into(),
+            Refused::Options { .. } => {
+                "give the options that it was begun with, or --overwrite to begin anew; or name another file".into()
+            }
             Refused::Foreign { .. } => {
                 "--resume goes on with a file of the same command and format; name another file".into()
             }
@@ -56,4 +68,8 @@ impl Refused {
             }
         }
     }
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }

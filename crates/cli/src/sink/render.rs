@@ -40,7 +40,9 @@ impl Answers {
     /// Where it cannot be JSON.
     pub(crate) fn put<A: Answer>(&mut self, name: &Name, answer: &A) -> Result<(), Fault> {
         let content = match self.form {
-            Form::Text => Content::Line((answer.text(self.alone) + "\n").into_bytes()),
+            Form::Text => {
+                Content::Line((talk::shown(&answer.text(self.alone)) + "\n").into_bytes())
+            }
             Form::Jsonl => Content::Line(json(answer)?),
             Form::Csv => {
                 let cells = answer::cells(answer).map_err(std::io::Error::from)?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use build_index::durable::{self, Draft};
 use interrogate::Error;
 
 use crate::args;
@@ -18,6 +19,8 @@ pub(crate) struct Sidecars {
     standing: Standing,
     written: usize,
     left: usize,
+    /// The folder that was last written to: it is swept of what killed runs left.
+    folder: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,10 +66,15 @@ impl Sidecars {
             }
             _ => text.to_owned(),
         };
-        let mut draft = path.clone().into_os_string();
-        draft.push(".part");
-        fs::write(&draft, text + "\n").map_err(Error::io("write", &draft))?;
-        fs::rename(&draft, &path).map_err(Error::io("write", &path))?;
+        let folder = durable::folder_of(&path);
+        if self.folder.as_deref() != Some(folder) {
+            // One that cannot be listed can be written all the same.
+            let _ = durable::sweep(folder);
+            self.folder = Some(folder.to_owned());
+        }
+        let mut draft = Draft::create(folder)?;
+        draft.append((text + "\n").as_bytes())?;
+        draft.persist(&path)?;
         self.written += 1;
         Ok(())
     }
@@ -136,6 +144,6 @@ mod tests {
     fn one_that_cannot_be_written_is_named() {
         let mut sidecars = Sidecars::default();
         let error = sidecars.write(Path::new("/gone/a.jpg"), "x").unwrap_err().to_string();
-        assert!(error.contains("/gone/a.txt"), "{error}");
+        assert!(error.contains("cannot write to /gone"), "{error}");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use interrogate::Error;
@@ -24,6 +24,10 @@ pub(crate) struct Standing {
     /// Where the last whole answer ends, in bytes.
     pub(crate) end: u64,
 }
+
+/// Bytes of a row of CSV at most: what stands behind a quote that never ends is no
+/// row that was cut short.
+const LONGEST: usize = 1 << 20;
 
 /// How every line of JSON begins.
 const BEGINNING: &[u8] = br#"{"image":"#;
@@ -73,47 +77,67 @@ pub(super) fn jsonl(path: &Path, keys: &[&str]) -> Result<Standing, Fault> {
     Ok(standing)
 }
 
-/// Reads a file of CSV that begins with the row `header`, its end included.
+/// Reads a file of CSV that begins with the row `header`, its end included. Memory:
+/// a row, and the names of the images.
 ///
 /// # Errors
-/// [`Refused::Foreign`] for another header, and where it cannot be read.
+/// [`Refused::Foreign`] for another header or a row of another width, and where it
+/// cannot be read.
 pub(super) fn csv(path: &Path, header: &[u8]) -> Result<Standing, Fault> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(Error::io("read", path))?;
-    if header.starts_with(&bytes) && bytes.len() < header.len() {
-        return Ok(Standing::default()); // killed within the first line
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let columns = fields(header).map_or(0, |row| row.len());
+    let mut standing = Standing::default();
+    let (mut row, mut rows, mut quoted) = (Vec::new(), 0, false);
+    loop {
+        let before = row.len();
+        if file.read_until(b'\n', &mut row).map_err(Error::io("read", path))? == 0 {
+            break;
+        }
+        // Line ends within quotes end no row (RFC 4180).
+        let quotes = row[before..].iter().filter(|&&byte| byte == b'"').count();
+        quoted ^= quotes % 2 == 1;
+        if row.len() > LONGEST {
+            let expected = format!("a row of {LONGEST} bytes at most");
+            return Err(foreign(path, rows + 1, expected, &row));
+        }
+        if quoted || row.last() != Some(&b'\n') {
+            continue;
+        }
+        rows += 1;
+        if rows == 1 && row != header {
+            return Err(not_the_header(path, header, &row));
+        }
+        if rows > 1 {
+            let found = fields(&row).filter(|row| row.len() == columns);
+            let Some(found) = found else {
+                return Err(foreign(path, rows, format!("{columns} columns"), &row));
+            };
+            let (image, error) = (&found[0], &found[columns - 1]);
+            standing.failed += usize::from(!error.is_empty());
+            standing.images.insert(String::from_utf8_lossy(image).into_owned());
+        }
+        standing.end += row.len() as u64;
+        row.clear();
     }
-    if !bytes.starts_with(header) {
-        let expected = String::from_utf8_lossy(header).trim_end().to_owned();
-        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        return Err(foreign(path, 1, expected, line));
+    // What is left was cut short; so may the header have been.
+    match rows == 0 && !header.starts_with(&row) {
+        true => Err(not_the_header(path, header, &row)),
+        false => Ok(standing),
     }
-    let end = whole_rows(&bytes);
-    let mut standing = Standing { end: end as u64, ..Standing::default() };
-    let mut rows = csv::ReaderBuilder::new().from_reader(&bytes[..end]);
-    for (number, row) in rows.byte_records().enumerate() {
-        let row = row.map_err(|e| Error::io("read", path)(e.into()))?;
-        let (Some(image), Some(error)) = (row.get(0), row.iter().next_back()) else {
-            return Err(foreign(path, number + 2, "an image".into(), b""));
-        };
-        standing.failed += usize::from(!error.is_empty());
-        standing.images.insert(String::from_utf8_lossy(image).into_owned());
-    }
-    Ok(standing)
 }
 
-/// Where the last whole row ends: line ends within quotes end none (RFC 4180).
-fn whole_rows(bytes: &[u8]) -> usize {
-    let (mut end, mut quoted) = (0, false);
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => end = at + 1,
-            _ => {}
-        }
-    }
-    end
+/// The cells of one row.
+fn fields(row: &[u8]) -> Option<csv::ByteRecord> {
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.has_headers(false).buffer_capacity(row.len()).from_reader(row);
+    let record = reader.byte_records().next()?.ok()?;
+    (!record.is_empty()).then_some(record)
+}
+
+fn not_the_header(path: &Path, header: &[u8], row: &[u8]) -> Fault {
+    let expected = String::from_utf8_lossy(header).trim_end().to_owned();
+    foreign(path, 1, expected, row)
 }
 
 fn foreign(path: &Path, line: usize, expected: String, found: &[u8]) -> Fault {
@@ -177,6 +201,18 @@ mod tests {
         }
         let error = csv(file(b"a,b\r\n").path(), b"image,error\r\n").unwrap_err().to_string();
         assert!(error.ends_with(": line 1: expected image,error, found a,b"), "{error}");
+    }
+
+    #[test]
+    fn a_csv_that_somebody_has_changed_is_not_cut_short() {
+        let refused = |rows: &str| {
+            let bytes = format!("image,error\r\n{rows}");
+            csv(file(bytes.as_bytes()).path(), b"image,error\r\n").unwrap_err().to_string()
+        };
+        let error = refused("a.jpg,\r\nb.jpg\r\n");
+        assert!(error.ends_with(": line 3: expected 2 columns, found b.jpg"), "{error}");
+        let error = refused(&format!("\"a.jpg,\r\n{}", "b.jpg,\r\n".repeat(150_000)));
+        assert!(error.contains(": line 2: expected a row of 1048576 bytes at most"), "{error}");
     }
 
     #[test]

@@ -4,11 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use build_index::durable::Draft;
 use interrogate::Error;
+use interrogate::index::Index;
 
 use super::answer::{Answer, Column};
 use super::lines::Lines;
 use super::parquet::Parquet;
+use super::record::Record;
 use super::{Refused, Sidecars, Sink, Standing, Writer, render, standing};
 use crate::args::{Form, Output};
 use crate::fault::Fault;
@@ -21,6 +24,7 @@ pub(crate) struct Target {
     /// The file; none is standard output.
     pub(crate) path: Option<PathBuf>,
     columns: &'static [Column],
+    record: Record,
 }
 
 impl Target {
@@ -35,7 +39,8 @@ impl Target {
         source: &Source,
     ) -> Result<(Self, Standing), Fault> {
         let form = output.format.or(output.output.as_deref().and_then(ending)).unwrap_or(default);
-        let target = Target { form, path: output.output.clone(), columns: A::COLUMNS };
+        let record = Record::default();
+        let mut target = Target { form, path: output.output.clone(), columns: A::COLUMNS, record };
         let Some(path) = output.output.as_deref() else {
             return match form {
                 Form::Parquet => Err(Refused::Stdout.into()),
@@ -54,24 +59,57 @@ impl Target {
             return Err(Refused::Resume { path: path.to_owned(), form }.into());
         }
         // Devices and pipes hold nothing that could be lost.
-        let stands = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
-        let standing = match (stands, form) {
+        let stands = || match fs::metadata(path).is_ok_and(|f| f.is_file() && f.len() > 0) {
+            true if !output.resume && !output.overwrite => {
+                Err(Refused::Stands { path: path.to_owned(), resumable })
+            }
+            stands => Ok(stands),
+        };
+        stands()?;
+        // A table is made in a file of its own, and a device is nobody's.
+        if form != Form::Parquet && fs::metadata(path).is_ok_and(|f| f.is_file()) | !path.exists() {
+            target.record = Record::open(path)?;
+        }
+        // Once more: it may have been written before it was ours.
+        let standing = match (stands()?, form) {
             (true, Form::Jsonl) if output.resume => standing::jsonl(path, A::KEYS)?,
             (true, _) if output.resume => standing::csv(path, &render::header(A::COLUMNS))?,
-            (true, _) if !output.overwrite => {
-                return Err(Refused::Stands { path: path.to_owned(), resumable }.into());
-            }
             _ => Standing::default(),
         };
-        target.file(path)?;
+        if standing.end > 0 {
+            target.record.go_on()?;
+        }
+        match form {
+            Form::Parquet => drop(Draft::beside(path)?),
+            _ => drop(target.file(path)?),
+        }
         Ok((target, standing))
+    }
+
+    /// Says which index is asked, so that a file of another's answers is not gone on
+    /// with.
+    ///
+    /// # Errors
+    /// [`Refused::Options`].
+    pub(crate) fn asks(&mut self, index: &Index) -> Result<(), Fault> {
+        self.record.asks(index)
+    }
+
+    /// What is to be said of the file before it is written.
+    pub(crate) fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.record.notes)
     }
 
     /// Starts to write, behind what is `standing`.
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub(crate) fn start(&self, standing: &Standing, sidecars: Sidecars) -> Result<Writer, Fault> {
+    pub(crate) fn start(
+        &mut self,
+        standing: &Standing,
+        sidecars: Sidecars,
+    ) -> Result<Writer, Fault> {
+        self.record.keep();
         let sink: Box<dyn Sink> = match (&self.path, self.form) {
             (None, Form::Csv) => {
                 let mut lines = Lines::stdout();
@@ -98,11 +136,8 @@ impl Target {
         Ok(Writer::start(sink, sidecars))
     }
 
-    /// The file to be written, as it stands; Parquet's is its draft's.
+    /// The file to be written, as it stands; Parquet's is a draft.
     fn file(&self, path: &Path) -> Result<File, Fault> {
-        if self.form == Form::Parquet {
-            return super::parquet::draft(path);
-        }
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
         Ok(file.map_err(Error::io("write", path))?)
     }

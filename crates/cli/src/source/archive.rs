@@ -46,7 +46,7 @@ pub(super) fn walk(
     match read {
         Ok(flow) => flow,
         Err(error) => {
-            let name = Name { text: path.to_string_lossy().into(), file: None };
+            let name = Name { text: super::text(path), file: None };
             *number += 1;
             match wanted(&name) {
                 true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
@@ -70,7 +70,7 @@ fn image<R: Read>(
         return Ok(None);
     }
     let inner = path.join(inner);
-    let name = Name { text: inner.to_string_lossy().into(), file: None };
+    let name = Name { text: super::text(&inner), file: None };
     if !wanted(&name) {
         return Ok(Some(None));
     }

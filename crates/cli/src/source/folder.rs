@@ -1,6 +1,8 @@
 //! Files, folders and globs become one sorted list.
 
 use std::collections::HashSet;
+use std::fs::DirEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
@@ -12,19 +14,25 @@ const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "t
 /// The images that `named` stands for, sorted by path, each once.
 ///
 /// A folder stands for what lies in it and ends like an image, directly or, if
-/// `recursive`, anywhere below; a name that does not exist and has `*`, `?` or
+/// `recursive`, anywhere below; links are followed, out of it too. One below that
+/// cannot be read stays in the list, and in `unread`, so that it fails alone. A name that does not exist and has `*`, `?` or
 /// `[` is a glob. A file that does not exist stays in the list, so that it fails
 /// alone.
 ///
 /// # Errors
 /// A folder or glob without an image, and one that cannot be read.
-pub(super) fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Fault> {
+pub(super) fn collect(
+    named: &[PathBuf],
+    recursive: bool,
+    unread: &mut HashSet<PathBuf>,
+) -> Result<Vec<PathBuf>, Fault> {
     let mut images = Vec::new();
     for path in named {
         let before = images.len();
         if path.is_dir() {
             let mut entered = recursive.then(HashSet::new);
-            folder(path, &mut entered, &mut images)?;
+            folder(path, &mut entered, &mut images, unread)
+                .map_err(interrogate::Error::io("read", path))?;
         } else if let Some(pattern) = pattern(path) {
             glob_matches(pattern, &mut images)?;
         } else {
@@ -57,20 +65,24 @@ fn folder(
     path: &Path,
     entered: &mut Option<HashSet<PathBuf>>,
     images: &mut Vec<PathBuf>,
-) -> Result<(), Fault> {
-    let unreadable = |e| Fault::Library(interrogate::Error::io("read", path)(e));
+    unread: &mut HashSet<PathBuf>,
+) -> io::Result<()> {
     if let Some(entered) = entered
-        && !entered.insert(path.canonicalize().map_err(unreadable)?)
+        && !entered.insert(path.canonicalize()?)
     {
         return Ok(());
     }
-    let entries: Result<Vec<_>, _> =
-        std::fs::read_dir(path).map_err(unreadable)?.map(|entry| Ok(entry?.path())).collect();
-    let mut entries = entries.map_err(unreadable)?;
-    entries.sort();
-    for entry in entries {
-        if entered.is_some() && entry.is_dir() {
-            folder(&entry, entered, images)?;
+    // What it is comes with its name: a path may be too long to be asked about.
+    let kind = |entry: io::Result<DirEntry>| entry.and_then(|e| Ok((e.path(), e.file_type()?)));
+    let mut entries: Vec<_> = std::fs::read_dir(path)?.map(kind).collect::<Result<_, _>>()?;
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (entry, kind) in entries {
+        let below = kind.is_dir() || kind.is_symlink() && entry.is_dir();
+        if entered.is_some() && below {
+            if folder(&entry, entered, images, unread).is_err() {
+                images.push(entry.clone());
+                unread.insert(entry);
+            }
         } else if is_image(&entry) {
             images.push(entry);
         }
@@ -99,6 +111,10 @@ fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Fault> {
+        super::collect(named, recursive, &mut HashSet::new())
+    }
 
     fn names(paths: &[PathBuf]) -> Vec<String> {
         let name = |p: &PathBuf| p.file_name().unwrap().to_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ mod list;
 mod tests;
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub(crate) struct Source {
     /// Whether some of them are archives, so that nobody knows yet how many
     /// images there are.
     archives: bool,
+    /// Folders among them that could not be read.
+    unread: HashSet<PathBuf>,
     /// The file that named some.
     filelist: Option<PathBuf>,
 }
@@ -40,7 +43,7 @@ pub(crate) struct Image {
 /// What an image is called, and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
-    /// As it is written in an answer; bytes that are not UTF-8 become U+FFFD.
+    /// As it is written in an answer: [`text`].
     pub(crate) text: String,
     /// The file, where it is one of its own.
     pub(crate) file: Option<PathBuf>,
@@ -68,7 +71,8 @@ impl Source {
         let stdin = Path::new("-");
         let (piped, typed): (Vec<_>, Vec<_>) =
             args.paths.iter().cloned().partition(|path| path == stdin);
-        let mut entries = folder::collect(&typed, args.recursive)?;
+        let mut unread = HashSet::new();
+        let mut entries = folder::collect(&typed, args.recursive, &mut unread)?;
         if let Some(list) = &args.filelist {
             entries.extend(list::read(list, args.null)?);
         }
@@ -78,7 +82,7 @@ impl Source {
         let mut seen = HashSet::with_capacity(entries.len());
         entries.retain(|path| seen.insert(path.clone()));
         let archives = entries.iter().any(|path| archive::is_one(path));
-        Ok(Source { entries, archives, filelist: args.filelist.clone() })
+        Ok(Source { entries, archives, unread, filelist: args.filelist.clone() })
     }
 
     /// How many images there are, where that is known before they are read.
@@ -114,14 +118,38 @@ impl Source {
                 archive::walk(path, &mut number, wanted, give)?;
                 continue;
             }
-            let name = Name { text: path.to_string_lossy().into(), file: Some(path.clone()) };
+            let name = Name { text: text(path), file: Some(path.clone()) };
             if wanted(&name) {
-                give(Image { number, name, body: Body::File(path.clone()) })?;
+                let body = match self.unread.contains(path) {
+                    true => Body::Lost(unreadable(path)),
+                    false => Body::File(path.clone()),
+                };
+                give(Image { number, name, body })?;
             }
             number += 1;
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Why a folder cannot be read, asked once more.
+fn unreadable(path: &Path) -> interrogate::Error {
+    let kind = ErrorKind::PermissionDenied;
+    let error = std::fs::read_dir(path).err().unwrap_or_else(|| kind.into());
+    interrogate::Error::io("read", path)(error)
+}
+
+/// A path as text. Each byte that is not UTF-8 becomes U+FFFD and its two digits in hex,
+/// so that names which differ in such bytes differ in an answer too: a run that goes on
+/// knows by them what is done. (A name that holds U+FFFD and digits itself is written the
+/// same; no text has a place for both.)
+pub(crate) fn text(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text += chunk.valid();
+        chunk.invalid().iter().for_each(|byte| text += &format!("\u{fffd}{byte:02x}"));
+    }
+    text
 }
 
 impl Name {

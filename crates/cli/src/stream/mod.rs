@@ -11,6 +11,7 @@
 mod seats;
 mod window;
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use interrogate::Result;
@@ -22,6 +23,11 @@ use window::Window;
 
 /// Threads that may wait for a disk beside those that decode.
 const READERS: usize = 4;
+
+/// Bytes of decoded pixels beyond which an image is decoded while no other of its size
+/// is: so many are 45 megapixels. On a machine of many threads a folder of the largest
+/// that are read would take a gigabyte for each of them otherwise.
+const LARGE: u64 = 128 << 20;
 
 /// An image and what was made of it.
 #[derive(Debug)]
@@ -56,7 +62,7 @@ pub(crate) fn ahead<P: Send, R>(
 ) -> R {
     let seats = thread::available_parallelism().map_or(1, usize::from);
     let window = Window::new(ahead);
-    let seated = Seats::new(seats);
+    let (seated, large) = (Seats::new(seats), Mutex::new(()));
     thread::scope(|scope| {
         let _closed = Closing(&window);
         scope.spawn(|| {
@@ -69,7 +75,7 @@ pub(crate) fn ahead<P: Send, R>(
             scope.spawn(|| {
                 let _closed = ClosingOnPanic(&window);
                 while let Some((place, Image { number, name, body })) = window.work() {
-                    let seen = open(body, &name, &seated, look);
+                    let seen = open(body, &name, (&seated, &large), look);
                     window.put(place, Looked { number, name, seen });
                 }
             });
@@ -81,7 +87,7 @@ pub(crate) fn ahead<P: Send, R>(
 fn open<P>(
     body: Body,
     name: &Name,
-    seats: &Seats,
+    (seats, large): (&Seats, &Mutex<()>),
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
     let bytes = match body {
@@ -90,9 +96,17 @@ fn open<P>(
         Body::Lost(error) => return Err(error),
     };
     seats.on_one(|| {
-        let picture = Picture::decode(&bytes, name.path())?;
+        let mut alone = None;
+        let picture = Picture::decode_asking(&bytes, name.path(), |pixels| {
+            if pixels > LARGE {
+                alone = Some(large.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+        })?;
         drop(bytes);
-        look(&picture)
+        let seen = look(&picture);
+        drop(picture);
+        drop(alone);
+        seen
     })
 }
 

@@ -1,6 +1,6 @@
 //! From the bytes of an image file to RGB.
 
-use std::fs::File;
+use std::fs::{self, File, FileType};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 pub const MAX_BYTES: u64 = 1 << 30;
 
 pub(super) fn open(path: &Path) -> Result<Picture> {
-    decode(&read(path)?, path)
+    decode(&read(path)?, path, |_| ())
 }
 
 /// The bytes of the image file at `path`, for [`Picture::decode`]: the first
@@ -27,15 +27,17 @@ pub(super) fn open(path: &Path) -> Result<Picture> {
 /// [`Picture::open`] that waits for the disk.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Mismatch`] for a folder or an empty file,
-/// [`Error::PictureFormat`] for anything but an image,
+/// [`Error::Io`], [`Error::Mismatch`] for a folder, a pipe, a socket, a device or an
+/// empty file, [`Error::PictureFormat`] for anything but an image,
 /// [`Error::PictureTooLarge`] beyond [`MAX_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
+    // Asked before it is opened: a pipe would be waited for until somebody writes.
+    let kind = fs::metadata(path).map_err(Error::io("open", path))?;
+    if !kind.is_file() {
+        return Err(Error::mismatch(path, "kind", "a file", name(kind.file_type())));
+    }
     let file = File::open(path).map_err(Error::io("open", path))?;
     let kind = file.metadata().map_err(Error::io("read", path))?;
-    if kind.is_dir() {
-        return Err(Error::mismatch(path, "kind", "a file", "a folder"));
-    }
     let mut bytes = Vec::new();
     let start = |bytes: &mut Vec<u8>| (&file).take(64).read_to_end(bytes);
     start(&mut bytes).map_err(Error::io("read", path))?;
@@ -45,13 +47,28 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
+/// What a thing is that is no file.
+fn name(kind: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return "a pipe";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+    }
+    if kind.is_dir() { "a folder" } else { "a device" }
+}
+
+pub(super) fn decode(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Picture> {
     let format = format(bytes, path)?;
     if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
         // The decoder would fill the rest with grey.
         return Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() });
     }
-    pixels(bytes, format, path)?.map_err(|source| match source {
+    pixels(bytes, format, path, ask)?.map_err(|source| match source {
         ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() }
         }
@@ -59,9 +76,14 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Picture> {
     })
 }
 
-/// Decodes within the limits, all of them checked before the pixels get room.
-/// The inner error is the decoder's.
-fn pixels(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Picture, ImageError>> {
+/// Decodes within the limits, all of them checked before `ask` is told of the bytes that
+/// the pixels take, and before they get room. The inner error is the decoder's.
+fn pixels(
+    bytes: &[u8],
+    format: ImageFormat,
+    path: &Path,
+    ask: impl FnOnce(u64),
+) -> Result<Result<Picture, ImageError>> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -78,6 +100,7 @@ fn pixels(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<Result<Pictu
     let told = format != ImageFormat::WebP || webp::exif_is_whole(bytes);
     let orientation = told.then(|| decoder.orientation().ok()).flatten();
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    ask(decoder.total_bytes());
     let decoded = limits
         .reserve(decoder.total_bytes())
         .and_then(|()| decoder.set_limits(limits))

@@ -52,8 +52,9 @@ impl Picture {
     /// 255, which turns such pictures white and is not copied here.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for a
-    /// folder or an empty file, [`Error::PictureFormat`] for anything but an
+    /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for an
+    /// empty file and for what is none (a folder, a pipe, a device: nothing is
+    /// waited for), [`Error::PictureFormat`] for anything but an
     /// image, [`Error::PictureTooLarge`] beyond [`MAX_PIXELS`] or
     /// [`MAX_BYTES`], [`Error::PictureTruncated`] and [`Error::PictureDecode`]
     /// for a damaged one.
@@ -67,7 +68,16 @@ impl Picture {
     /// # Errors
     /// Those of [`open`](Self::open), but for [`Error::Io`].
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        decode::decode(bytes, path)
+        decode::decode(bytes, path, |_| ())
+    }
+
+    /// The same; `ask` is told of the bytes that the decoded pixels take, at most
+    /// [`MAX_BYTES`], before they get room, and may wait until there is some.
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode).
+    pub fn decode_asking(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Self> {
+        decode::decode(bytes, path, ask)
     }
 
     /// A picture of the values (height, width, 3), row by row.

@@ -13,29 +13,27 @@ use interrogate::index::{Digest, FileEntry, Manifest, pack_labels};
 
 use crate::Result;
 use crate::dictionary::Texts;
-use crate::durable::{Draft, sync_folder};
+use crate::durable::Draft;
 
 /// Writes a table's label file in `folder`.
 pub(crate) fn write_labels(folder: &Path, table: &str, labels: &Texts) -> Result<FileEntry> {
     let bytes = pack_labels(folder, labels.iter())?;
     let sha256 = Digest::of(&bytes);
     let mut draft = Draft::create(folder)?;
-    draft.write(&bytes)?;
-    draft.persist(&labels_name(table, &sha256))?;
+    draft.append(&bytes)?;
+    draft.persist(&folder.join(labels_name(table, &sha256)))?;
     Ok(FileEntry { bytes: bytes.len() as u64, sha256 })
 }
 
-/// Makes the files that `manifest` names the index in `folder`. From the rename
+/// Makes the files that `manifest` names, which are on the disk, the index in `folder`. From the rename
 /// on, a reader sees them and not those before. Returns the manifest's size.
 pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<u64> {
     let json = manifest.to_json()?;
     // What its reader would refuse must not take the place of what it reads.
     Manifest::parse(&folder.join(MANIFEST), &json)?;
     let mut draft = Draft::create(folder)?;
-    draft.write(&json)?;
-    sync_folder(folder)?; // the files first, then what names them
-    draft.persist(MANIFEST)?;
-    sync_folder(folder)?;
+    draft.append(&json)?;
+    draft.persist(&folder.join(MANIFEST))?;
     Ok(json.len() as u64)
 }
 

@@ -1,0 +1,55 @@
+//! An allocator that counts.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TURN: Mutex<()> = Mutex::new(());
+
+// SAFETY: every call goes to the system's allocator as it came. What grows is
+// allocated anew and copied (the trait's own `realloc`), so that the peak counts
+// old and new together; `alloc_zeroed` is the system's, which commits no page.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        counted(layout.size());
+        // SAFETY: the caller's promise is the one that is asked for here.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        counted(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above; `memory` came from this allocator's own calls to it.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn counted(size: usize) {
+    let now = NOW.fetch_add(size, Relaxed) + size;
+    PEAK.fetch_max(now, Relaxed);
+}
+
+/// Bytes that are allocated now.
+pub(crate) fn now() -> usize {
+    NOW.load(Relaxed)
+}
+
+/// What `work` gives, and the bytes that it had at most beyond those of before. Others
+/// that ask wait; what tests allocate beside it is small.
+pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = now();
+    PEAK.store(before, Relaxed);
+    let done = work();
+    (done, PEAK.load(Relaxed).saturating_sub(before))
+}

@@ -1,0 +1,217 @@
+//! Image files that are made to do harm: what they take of memory is counted, what is
+//! said of them is named, and none of them panics or is waited for.
+//!
+//! The allocator counts for the whole process, so the tests take turns.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod counting;
+mod forms;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use counting::peak;
+use forms::{bmp, gif, jpeg, png, tiff, webp};
+use interrogate::Error;
+use interrogate::picture::{MAX_BYTES, MAX_PIXELS, Picture};
+
+/// What a file that is refused may take beside its own size.
+const LITTLE: usize = 1 << 20;
+
+fn decode(bytes: &[u8]) -> interrogate::Result<Picture> {
+    Picture::decode(bytes, Path::new("x"))
+}
+
+#[test]
+fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
+    let side = 65_535;
+    let pixels = u64::from(side) * u64::from(side);
+    for (name, bytes) in [
+        ("png", png(side, side, 8, 2)),
+        ("png of 16 bits", png(side, side, 16, 6)),
+        ("gif", gif(65_535, 65_535, &[(0, 0, 65_535, 65_535)])),
+        ("bmp", bmp(side, side)),
+        ("jpeg", jpeg(65_535, 65_535)),
+        ("tiff", tiff(side, side)),
+    ] {
+        let (error, took) = peak(|| decode(&bytes).unwrap_err());
+        let expected = format!("x: expected at most {MAX_PIXELS} pixels, found {pixels}");
+        assert_eq!(error.to_string(), expected, "{name}");
+        assert!(error.hint().unwrap().contains("scale the image down"));
+        assert!(took < LITTLE, "{name}: {took} bytes");
+    }
+    // The widest that its header can say.
+    let (error, took) = peak(|| decode(&webp(16_383, 16_383)).unwrap_err());
+    let expected = format!("x: expected at most {MAX_PIXELS} pixels, found {}", 16_383 * 16_383);
+    assert_eq!((error.to_string(), took < LITTLE), (expected, true), "webp: {took} bytes");
+}
+
+/// Few pixels of many bytes each: they count too.
+#[test]
+fn a_picture_of_too_many_bytes_is_refused_as_well() {
+    let (error, took) = peak(|| decode(&png(13_000, 13_000, 16, 6)).unwrap_err());
+    let expected = format!("x: expected at most {} bytes, found 1352000000", 1 << 30);
+    assert_eq!(error.to_string(), expected);
+    assert!(took < LITTLE, "{took} bytes");
+}
+
+#[test]
+fn who_decodes_is_asked_before_the_pixels_get_room() {
+    // As large as may be, and nothing behind the header.
+    let bytes = png(13_377, 13_377, 8, 2);
+    let before = counting::now();
+    let mut asked = 0;
+    let error = Picture::decode_asking(&bytes, Path::new("x"), |pixels| {
+        asked = pixels;
+        assert!(counting::now() - before < LITTLE);
+    });
+    assert!(error.is_err());
+    assert_eq!(asked, 13_377 * 13_377 * 3);
+}
+
+/// Of a GIF the first frame is read: what follows, were it without end, costs nothing.
+#[test]
+fn a_gif_of_frames_without_end_costs_its_first() {
+    let frames = vec![(0, 0, 2, 2); 100_000];
+    let bytes = gif(2, 2, &frames);
+    assert!(bytes.len() > 1_600_000);
+    let start = Instant::now();
+    let (picture, took) = peak(|| decode(&bytes).unwrap());
+    assert_eq!((picture.width(), picture.height()), (2, 2));
+    assert!(took < LITTLE, "{took} bytes");
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+/// Frames that lie outside of the picture, or reach beyond it.
+#[test]
+fn a_frame_never_makes_the_picture_larger() {
+    for frame in
+        [(0, 0, 60_000, 60_000), (60_000, 60_000, 5_000, 5_000), (1, 1, 2, 2), (0, 0, 0, 0)]
+    {
+        let bytes = gif(2, 2, &[frame]);
+        let (decoded, took) = peak(|| decode(&bytes));
+        if let Ok(picture) = decoded {
+            assert_eq!((picture.width(), picture.height()), (2, 2), "{frame:?}");
+        }
+        // A frame of its own size gets room within the limit of any picture.
+        assert!(took < MAX_BYTES as usize, "{frame:?}: {took} bytes");
+    }
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/pictures");
+    fs::read(folder.join(name)).unwrap()
+}
+
+/// An image with another format behind it, or in front of it, is that image, or none.
+#[test]
+fn a_polyglot_is_the_image_that_it_begins_with() {
+    let zip = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let page = b"<html><script>alert(1)</script></html>";
+    let png = fixture("rgb.png");
+    for name in ["rgb.jpg", "rgb.png", "rgb.bmp", "palette.gif", "lossless.webp", "rgb.tif"] {
+        let bytes = fixture(name);
+        let alone = decode(&bytes).unwrap();
+        for behind in [&zip[..], page, &png, b"#!/bin/sh\nrm -rf /\n"] {
+            let both = [&bytes, behind].concat();
+            assert!(decode(&both).unwrap() == alone, "{name}");
+        }
+        for before in [&b"%PDF-1.7\n"[..], b"#!/bin/sh\n", page, b"MZ", b"\0"] {
+            let error = decode(&[before, &bytes].concat()).unwrap_err();
+            assert!(matches!(error, Error::PictureFormat { .. }), "{name}: {error}");
+        }
+    }
+    // One that begins as two: a JPEG in the comment of a GIF, and a GIF that is script.
+    let gif = fixture("palette.gif");
+    let mut script = gif.clone();
+    script[6..8].copy_from_slice(b"/*"); // as wide as these two bytes say
+    let _ = decode(&script);
+}
+
+/// Every format, cut at every offset: an error with the path, or a picture, and no
+/// more memory than the whole takes.
+#[test]
+fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
+    for name in [
+        "rgb.jpg",
+        "progressive.jpg",
+        "cmyk.jpg",
+        "orient-6.jpg",
+        "rgb.png",
+        "rgba16.png",
+        "palette.png",
+        "rgb.bmp",
+        "palette.bmp",
+        "palette.gif",
+        "two-frames.gif",
+        "lossless.webp",
+        "lossy-alpha.webp",
+        "orient-6.webp",
+        "rgb.tif",
+        "lzw.tif",
+        "deflate.tif",
+        "cmyk.tif",
+    ] {
+        let bytes = fixture(name);
+        let (_, whole) = peak(|| decode(&bytes));
+        for end in 0..bytes.len() {
+            let (decoded, took) = peak(|| Picture::decode(&bytes[..end], Path::new(name)));
+            if let Err(error) = decoded {
+                assert!(error.to_string().contains(name), "{error}");
+            }
+            assert!(took <= whole + LITTLE, "{name} cut at {end}: {took} bytes, whole {whole}");
+        }
+    }
+}
+
+#[test]
+fn an_ending_tells_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        Picture::open(&path)
+    };
+    for (ending, name) in [("png", "rgb.jpg"), ("jpg", "palette.gif"), ("gif", "rgb.tif")] {
+        assert!(open(&format!("x.{ending}"), &fixture(name)).is_ok(), "{name} as .{ending}");
+    }
+    for bytes in [&b"\x7fELF"[..], b"SQLite format 3\0", b"<svg xmlns='x'/>", b"RIFF\0\0\0\0WAVE"] {
+        assert!(matches!(open("x.jpg", bytes), Err(Error::PictureFormat { .. })), "{bytes:?}");
+    }
+}
+
+/// A pipe that nobody writes to would be waited for; a device has no end.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_told_and_not_waited_for() {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::process::Command;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    assert!(Command::new("mkfifo").arg(path("pipe.jpg")).status().unwrap().success());
+    let _socket = UnixListener::bind(path("socket.jpg")).unwrap();
+    symlink("/dev/zero", path("device.jpg")).unwrap();
+    symlink("pipe.jpg", path("link.jpg")).unwrap();
+    symlink("self.jpg", path("self.jpg")).unwrap();
+    fs::create_dir(path("folder.jpg")).unwrap();
+    for (name, found) in [
+        ("pipe.jpg", "a pipe"),
+        ("link.jpg", "a pipe"),
+        ("socket.jpg", "a socket"),
+        ("device.jpg", "a device"),
+        ("folder.jpg", "a folder"),
+    ] {
+        let error = Picture::open(&path(name)).unwrap_err().to_string();
+        assert!(
+            error.ends_with(&format!("{name}: kind: expected a file, found {found}")),
+            "{error}"
+        );
+    }
+    let error = Picture::open(&path("self.jpg")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot open "), "{error}");
+    let long = path(&format!("{}.jpg", "x/".repeat(2_500)));
+    assert!(matches!(Picture::open(&long).unwrap_err(), Error::Io { .. }));
+}
