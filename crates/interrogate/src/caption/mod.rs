@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 pub use generate::{EarlyStopping, Generation, Sampling};
 
 use crate::picture::{Picture, Pixels, Preprocess};
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 use checkpoint::Checkpoint;
 use generate::Generated;
 use words::Words;
@@ -176,6 +176,15 @@ pub trait Captioner: Send + Sync {
 /// [`Error::Tokenizer`].
 pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
     open_within(folder, precision, memory::available())
+}
+
+/// The same, to caption on `device`.
+///
+/// # Errors
+/// Those of [`open`], [`Error::DeviceUnserved`].
+pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Box<dyn Captioner>> {
+    device.only_cpu("a captioner")?;
+    open(folder, precision)
 }
 
 /// The same where so many bytes of memory are free, or it is not known.
