@@ -102,7 +102,7 @@ DEVICE float widened(u16 half) {
     return sign ? -small : small;
 }
 
-DEVICE u32 ballot(bool it) {
+DEVICE u32 votes(bool it) {
     shown(threadIdx.x)[0] = it;
     warp_barrier();
     u32 mask = 0;
@@ -307,8 +307,8 @@ static u32 run(const Case &c) {
 
     // scan, then merge: true scores, so that all of the list must be right.
     const u32 few = std::min(c.count, (u32)SCAN_QUERIES);
-    std::vector<u64> lists((size_t)c.count * (blocks * SCAN_WARPS + 1) * LIST, 0), merged(c.count * LIST, 7);
-    const u32 width = blocks * SCAN_WARPS + 1; // list 0 stays empty: another piece's
+    std::vector<u64> lists((size_t)c.count * (blocks + 1) * LIST, 0), merged(c.count * LIST, 7);
+    const u32 width = blocks + 1; // list 0 stays empty: another piece's
     launch(Dim{blocks}, 32 * SCAN_WARPS, SCAN_WARPS * few * sizeof(List) + few * c.dim * 4, [&] {
         scan(rows.data(), c.n, first, c.dim, queries.data(), few, c.strip, lists.data(), width, 1);
     });

@@ -65,7 +65,11 @@ impl Device {
             Device::Metal if !cfg!(feature = "metal") => {
                 Err(Error::DeviceLeftOut { device: self, feature: "metal" })
             }
-            Device::Cuda(number) => candle_core::Device::new_cuda(number).map_err(self.absent()),
+            // One stream for all threads: with the engine's default each thread has a
+            // stream of its own, and what one has begun another may not wait for.
+            Device::Cuda(number) => {
+                candle_core::Device::new_cuda_with_stream(number).map_err(self.absent())
+            }
             Device::Metal => candle_core::Device::new_metal(0).map_err(self.absent()),
         }
     }

@@ -31,7 +31,7 @@ DEVICE float widened(u16 half) {
     return value;
 }
 
-DEVICE u32 ballot(bool it) { return __ballot_sync(0xffffffffu, it); }
+DEVICE u32 votes(bool it) { return __ballot_sync(0xffffffffu, it); }
 DEVICE float swapped(float value, int lane) { return __shfl_xor_sync(0xffffffffu, value, lane); }
 DEVICE void warp_barrier() { __syncwarp(); }
 DEVICE void block_barrier() { __syncthreads(); }
@@ -62,7 +62,7 @@ DEVICE u32 bits(float value) { return __float_as_uint(value); }
 DEVICE u32 ones(u32 mask) { return __popc(mask); }
 #endif
 
-struct Eight {
+struct alignas(16) Eight {
     u16 value[8];
 };
 
@@ -116,12 +116,12 @@ DEVICE void settle(List *list, u32 waiting, u32 lane) {
 // Offers a list a key of each lane, by one warp; 0 for none. `waiting` is the same in
 // all lanes.
 DEVICE void offer(List *list, u32 *waiting, u64 key, u32 lane) {
-    u32 in = ballot(key > list->best[LIST - 1]);
+    u32 in = votes(key > list->best[LIST - 1]);
     if (in == 0) return;
     if (*waiting + ones(in) > LIST) {
         settle(list, *waiting, lane);
         *waiting = 0;
-        in = ballot(key > list->best[LIST - 1]);
+        in = votes(key > list->best[LIST - 1]);
     }
     if (in >> lane & 1) list->wait[*waiting + ones(in & ((1u << lane) - 1))] = key;
     *waiting += ones(in);
@@ -151,8 +151,8 @@ DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, floa
 
 // True scores of `count` queries (count, dim), at most SCAN_QUERIES, with `n` rows
 // (n, dim) numbered from `first`, where dim is a multiple of 8; a block takes `strip`
-// rows. Writes the best of each warp's rows: lists (count, lists, LIST), this call's
-// from number `list` on, four a block.
+// rows. Writes the best of each block's rows: lists (count, lists, LIST), this call's
+// from number `list` on.
 // Shared: SCAN_WARPS * count lists, then the queries.
 KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u32 count,
             u32 strip, u64 *keys, u32 lists, u32 list) {
@@ -181,10 +181,14 @@ KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u3
             offer(own + q, &waiting[q], there ? key(score, first + row, false) : 0, lane);
         }
     }
-    for (u32 q = 0; q < count; q++) {
-        settle(own + q, waiting[q], lane);
-        u64 *to = keys + ((u64)q * lists + list + blockIdx.x * SCAN_WARPS + warp) * LIST;
-        to[lane] = own[q].best[lane];
+    for (u32 q = 0; q < count; q++) settle(own + q, waiting[q], lane);
+    block_barrier();
+    for (u32 q = warp; q < count; q += SCAN_WARPS) {
+        List *all = (List *)room + q;
+        u32 more = 0;
+        for (u32 w = 1; w < SCAN_WARPS; w++) offer(all, &more, all[w * count].best[lane], lane);
+        settle(all, more, lane);
+        keys[((u64)q * lists + list + blockIdx.x) * LIST + lane] = all->best[lane];
     }
 }
 
@@ -322,7 +326,12 @@ KERNEL merge(const u64 *keys, u32 lists, u64 *merged) {
     const u64 *from = keys + (u64)blockIdx.x * lists * LIST;
     u32 waiting = 0;
     clear(own, lane);
-    for (u32 l = warp; l < lists; l += MERGE_WARPS) offer(own, &waiting, from[(u64)l * LIST + lane], lane);
+    u64 next = warp < lists ? from[warp * LIST + lane] : 0; // asked for one list ahead
+    for (u32 l = warp; l < lists; l += MERGE_WARPS) {
+        const u64 key = next;
+        if (l + MERGE_WARPS < lists) next = from[(u64)(l + MERGE_WARPS) * LIST + lane];
+        offer(own, &waiting, key, lane);
+    }
     settle(own, waiting, lane);
     block_barrier();
     if (warp != 0) return;

@@ -24,6 +24,8 @@
 //! Queries go through in batches. Where the device is out of memory the batch is
 //! halved and tried again, down to one query: then it is an error that says so.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod memory;
 mod place;
 mod proof;
@@ -69,6 +71,9 @@ pub struct Resident {
     dim: usize,
     len: usize,
     engine: Tensors,
+    /// Kernels of this library's own, where the device runs them.
+    #[cfg(feature = "cuda")]
+    fused: Option<cuda::Fused>,
 }
 
 impl Resident {
@@ -76,13 +81,26 @@ impl Resident {
     /// memory ends before. The others will be streamed.
     ///
     /// # Errors
-    /// [`Error::Engine`] where the device fails otherwise.
+    /// [`Error::Engine`] where the device fails otherwise, [`Error::Dim`] where there
+    /// are 2^32 rows or more.
     pub fn new(device: &candle_core::Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
         let row = (rows.dim() * size_of::<f16>()) as u64;
         let fit = usize::try_from(bytes / row.max(1)).unwrap_or(usize::MAX);
+        let most = u32::MAX as usize - 1;
+        if rows.len() > most {
+            let found = rows.len();
+            return Err(Error::Dim { what: "a table on a device", expected: most, found });
+        }
         let engine = Tensors::new(device, rows, fit.min(rows.len()))
             .map_err(Error::engine("copy rows to the device"))?;
-        Ok(Resident { dim: rows.dim(), len: rows.len(), engine })
+        Ok(Resident {
+            dim: rows.dim(),
+            len: rows.len(),
+            #[cfg(feature = "cuda")]
+            fused: cuda::Fused::new(device, rows.dim(), &engine)
+                .map_err(Error::engine("compile the device's kernels"))?,
+            engine,
+        })
     }
 
     /// How many rows are resident, the first of the table; the others stream.
@@ -124,7 +142,7 @@ impl Resident {
             };
             let found = halving("a ranking", open.len(), batch, |part| {
                 let queries: Vec<Vec<f32>> = open[part].iter().map(signed).collect();
-                self.engine.best(rows, &queries, asked.min(self.len))
+                self.best(rows, &queries, asked.min(self.len))
             })?;
             let proved = |(number, found): (usize, Found)| {
                 (number, proof::hits(rows, &queries[number], k, order, &found))
@@ -146,5 +164,19 @@ impl Resident {
             answers[*number] = hits;
         }
         Ok(answers)
+    }
+
+    /// At least the `m` best rows of each query, by whichever way the device has.
+    fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        m: usize,
+    ) -> candle_core::Result<Vec<Found>> {
+        #[cfg(feature = "cuda")]
+        if let Some(fused) = self.fused.as_ref().filter(|_| m <= cuda::LIST) {
+            return fused.best(rows, queries, &self.engine);
+        }
+        self.engine.best(rows, queries, m)
     }
 }

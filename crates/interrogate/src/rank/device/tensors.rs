@@ -14,7 +14,7 @@ use half::f16;
 
 use super::super::Rows;
 use super::memory::ran_out;
-use super::proof::Found;
+use super::proof::{Found, Others};
 
 /// Rows of a piece, and values of any sort.
 const PIECE: usize = 8192;
@@ -50,6 +50,11 @@ impl Tensors {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    #[cfg(feature = "cuda")]
+    pub(super) fn values(&self) -> Option<&Tensor> {
+        self.values.as_ref()
     }
 
     pub(super) fn resident(&self) -> usize {
@@ -97,7 +102,8 @@ impl Tensors {
             let length = query.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
             let bound = (query.len() + 8) as f64 * 2f64.powi(-23) * length * f64::from(longest);
             let last = scores.last().copied().unwrap_or(f32::NAN);
-            Found { rows, last, error: (bound as f32).next_up() }
+            let others = Others { most: last, error: (bound as f32).next_up() };
+            Found { rows, scores: None, others: Some(others) }
         };
         Ok(queries.iter().zip(scores).zip(rows).map(found).collect())
     }
