@@ -35,6 +35,15 @@ impl Precision {
             Precision::F16 => "f16",
         }
     }
+
+    /// Its type in the tensor engine.
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+            Precision::F16 => DType::F16,
+        }
+    }
 }
 
 /// Bytes that a layer keeps alive, such as a map of the checkpoint.
@@ -89,12 +98,7 @@ impl Linear {
             check("bias", n, bias.elem_count())?;
         }
         if !on_cpu(weight) {
-            let dtype = match precision {
-                Precision::F32 => DType::F32,
-                Precision::Bf16 => DType::BF16,
-                Precision::F16 => DType::F16,
-            };
-            let weight = weight.to_dtype(dtype).map_err(engine())?;
+            let weight = weight.to_dtype(precision.dtype()).map_err(engine())?;
             let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose().map_err(engine())?;
             return Ok(Linear(Arc::new(Inner {
                 weight: Kept::Device { weight, bias },
@@ -234,7 +238,7 @@ impl Linear {
         }
         let out = match &self.0.weight {
             Kept::Device { weight, bias } => {
-                device(x, m, weight, bias.as_ref(), activation, residual)
+                on_device(x, m, weight, bias.as_ref(), activation, residual)
             }
             Kept::Cpu(weight) => {
                 let product = |x: &[f32], residual: Option<&[f32]>| {
@@ -292,7 +296,7 @@ impl Linear {
 }
 
 /// The layer by the engine's own operations.
-fn device(
+pub(super) fn on_device(
     x: &Tensor,
     m: usize,
     weight: &Tensor,

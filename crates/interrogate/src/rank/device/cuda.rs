@@ -99,8 +99,7 @@ impl Fused {
         let ptx = ptx(context)?;
         let function = |name, shared: usize| -> Result<CudaFunction> {
             let module = "interrogate-rank";
-            let function =
-                device.get_or_load_custom_func(name, module, &ptx)?.into_cuda_function();
+            let function = device.get_or_load_custom_func(name, module, &ptx)?.into_cuda_function();
             let dynamic = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             function.set_attribute(dynamic, shared as i32).w()?;
             Ok(function)
@@ -220,16 +219,22 @@ impl Fused {
         let (queries, strip) = (asked.count as u32, strip as u32);
         let (lists, list) = (lists as u32, list as u32);
         let (function, config) = match &asked.halves {
-            None => (&self.scan, LaunchConfig {
-                grid_dim: (blocks as u32, 1, 1),
-                block_dim: (32 * SCAN_WARPS, 1, 1),
-                shared_mem_bytes: scan_bytes(self.dim, asked.count) as u32,
-            }),
-            Some(_) => (&self.tile, LaunchConfig {
-                grid_dim: (blocks as u32, asked.count.div_ceil(TILE_QUERIES) as u32, 1),
-                block_dim: (32 * TILE_WARPS, 1, 1),
-                shared_mem_bytes: tile_bytes(self.dim) as u32,
-            }),
+            None => (
+                &self.scan,
+                LaunchConfig {
+                    grid_dim: (blocks as u32, 1, 1),
+                    block_dim: (32 * SCAN_WARPS, 1, 1),
+                    shared_mem_bytes: scan_bytes(self.dim, asked.count) as u32,
+                },
+            ),
+            Some(_) => (
+                &self.tile,
+                LaunchConfig {
+                    grid_dim: (blocks as u32, asked.count.div_ceil(TILE_QUERIES) as u32, 1),
+                    block_dim: (32 * TILE_WARPS, 1, 1),
+                    shared_mem_bytes: tile_bytes(self.dim) as u32,
+                },
+            ),
         };
         let mut launch = self.stream.launch_builder(function);
         launch.arg(piece).arg(&n).arg(&first).arg(&dim);

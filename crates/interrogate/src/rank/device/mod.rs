@@ -38,6 +38,8 @@ use rayon::prelude::*;
 
 pub(crate) use memory::halving;
 pub use place::Place;
+#[cfg(test)]
+pub(crate) use tests::devices;
 
 use super::{Hit, Order, Rows};
 use crate::encoder::Features;

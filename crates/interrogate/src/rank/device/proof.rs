@@ -39,7 +39,11 @@ pub(super) fn hits(
     match &found.scores {
         Some(scores) => {
             let signed = scores.iter().map(|score| order.sign() * score);
-            found.rows.iter().zip(signed).for_each(|(&row, score)| top.offer(row as usize, &[score]));
+            found
+                .rows
+                .iter()
+                .zip(signed)
+                .for_each(|(&row, score)| top.offer(row as usize, &[score]));
         }
         None => {
             let (kernel, dim) = (dot::Kernel::best(), rows.dim());
@@ -114,7 +118,10 @@ mod tests {
         };
         let best = Hit { row: 2, score: 0.75 };
         assert_eq!(ranked(Order::Best, [0.75, 0.5], None), Some(vec![best]));
-        assert_eq!(ranked(Order::Worst, [-0.75, -0.5], None), Some(vec![Hit { row: 0, score: 0.5 }]));
+        assert_eq!(
+            ranked(Order::Worst, [-0.75, -0.5], None),
+            Some(vec![Hit { row: 0, score: 0.5 }])
+        );
         let near = Some(Others { most: 0.7, error: 0.1 });
         assert_eq!(ranked(Order::Best, [0.75, 0.5], near), None);
     }

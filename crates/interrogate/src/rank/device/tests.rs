@@ -9,7 +9,7 @@ use super::super::tests::shapes::{Shape, noise, row};
 use super::*;
 
 /// The devices of this machine that this build can use.
-fn devices() -> Vec<Device> {
+pub(crate) fn devices() -> Vec<Device> {
     let mut devices = vec![Device::Cpu];
     match crate::Device::Cuda(0).open() {
         Ok(device) => devices.push(device),
