@@ -17,6 +17,8 @@ mod merged;
 mod own;
 mod shard;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use checksum::{BadDigest, Digest, Hasher};

@@ -25,6 +25,12 @@ impl Place {
         Ok(Place { device, engine, resident: Arc::default() })
     }
 
+    /// The engine's own device, for tests: its processor stands for a GPU.
+    #[cfg(test)]
+    pub(crate) fn of_engine(engine: candle_core::Device) -> Self {
+        Place { device: Device::Cuda(0), engine, resident: Arc::default() }
+    }
+
     /// The same device for another table.
     #[must_use]
     pub fn another(&self) -> Self {
