@@ -106,7 +106,7 @@ def page(result):
     roofs, lines = result['roofs'], []
     lines += [f'# Measured on {result["device"]}: {result["name"]}', '', f'{result["date"]}, `{result["command"]}`; medians, in brackets the fastest run.', '']
     if result['quick']: lines += ['**A trial of the script over a little of everything: no figure here says how fast anything is.**', '']
-    lines += [f'The device reads {roofs["read_gb_s"]:.0f} GB/s and multiplies {roofs["product_tflop_s"]:.2f} TFLOP/s in {roofs["dtype"]}, by PyTorch {result["torch"]}.', '',
+    lines += [f'The device reads {roofs["read_gb_s"]:.3g} GB/s and multiplies {roofs["product_tflop_s"]:.3g} TFLOP/s in {roofs["dtype"]}, by PyTorch {result["torch"]}.', '',
               '| rows | queries | interrogate, ms | PyTorch matmul + topk, ms | times as fast | of reading | of multiplying | the processor\'s answer |', '|---|---|---|---|---|---|---|---|']
     for entry in result['ranking']:
         if not entry['ours']: lines.append(f'| {entry["rows"]:,} | | {" ".join(entry["said"] or ["failed"])} | | | | | |'); continue
