@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod caption;
+mod device;
 mod embed;
 mod execute;
 #[cfg(unix)]

@@ -35,7 +35,7 @@ fn what_goes_through_at_once_changes_no_bit() {
     let labels: Vec<&str> = labels.iter().map(String::as_str).take(300).collect();
     for precision in [Precision::F32, Precision::Bf16] {
         let encode = |batch_tokens| {
-            let compute = Compute { precision, batch_tokens };
+            let compute = Compute { precision, batch_tokens, ..Compute::default() };
             open("quick").text_encoder_with(&compute).unwrap().encode(&labels).unwrap()
         };
         let (all, few) = (encode(1 << 20), encode(50));

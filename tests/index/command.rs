@@ -50,3 +50,16 @@ fn a_dictionary_of_blank_lines_is_exit_code_2() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("a.txt: 2 of 2 lines left out"), "{}", stderr(&output));
 }
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_the_build_has_not_is_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.txt"), "a cat\n").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let output = run(&[path, "-o", path, "--device", "cuda"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("error: cuda:0 was asked for and this build has no cuda\n"), "{said}");
+    assert!(said.contains("--features cuda"), "{said}");
+}

@@ -25,17 +25,18 @@ const DEFAULT_MODEL: &str = "starter";
 
 /// The model that was named, or the starter.
 pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
-    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), choice.precision, talk)
+    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), choice, talk)
 }
 
-fn open_model(name: &str, precision: Arithmetic, talk: &Talk) -> Result<Model, Fault> {
+fn open_model(name: &str, choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
     let source: ModelSource = name.parse()?;
-    let precision = match precision {
+    choice.device.open()?; // before anything is fetched
+    let precision = match choice.precision {
         Arithmetic::F32 => Precision::F32,
         Arithmetic::Bf16 => Precision::Bf16,
     };
     let model = fetching(talk, |options, progress| Model::open(source, options, progress))?
-        .computing(Compute { precision, ..Compute::default() });
+        .computing(Compute { precision, device: choice.device, ..Compute::default() });
     if let Some(notice) = model.notice() {
         talk.note(notice);
     }
@@ -74,12 +75,15 @@ pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, In
         source.model.model.clone().unwrap_or_else(|| index.manifest().model().id.clone())
     };
     match named {
-        Some(index) => Ok((open_model(&choice(&index), source.model.precision, talk)?, index)),
+        Some(index) => {
+            let model = open_model(&choice(&index), &source.model, talk)?;
+            Ok((model, index.on(source.model.device)?))
+        }
         None => {
             let model = model(&source.model, talk)?;
             let folder = Path::new(INDEXES).join(model.slug());
             let index = index_of(&model, &source.dicts, &folder, talk)?;
-            Ok((model, index))
+            Ok((model, index.on(source.model.device)?))
         }
     }
 }

@@ -51,11 +51,12 @@
 //! - An index holds up to 2^32 bytes of label text a table, and what fits the
 //!   address space of rows.
 //!
-//! The cargo feature `starter` compiles the embedded model in (56 MB); it is off
-//! by default.
+//! The cargo feature `starter` compiles the embedded model in (56 MB), `cuda` and
+//! `metal` the devices of those names ([`Device`]); all are off by default.
 
 pub mod caption;
 pub mod clip;
+mod device;
 pub mod encoder;
 pub mod error;
 pub mod index;
@@ -76,6 +77,7 @@ mod tokenization;
 mod trie;
 pub mod weights;
 
+pub use device::Device;
 pub use error::{Error, Result};
 pub use interrogation::{Interrogation, LABELS};
 pub use interrogator::Interrogator;

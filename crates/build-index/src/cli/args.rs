@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use build_index::{Dictionary, Error, Result, open_all};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use interrogate::Device;
 use interrogate::nn::{self, Compute};
 
 /// Encode dictionaries of labels once per model into a label index.
@@ -89,6 +90,11 @@ pub(crate) struct Export {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
+    /// Where the model computes: cpu, cuda, cuda:N or metal, as far as the build has
+    /// them
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(crate) device: Device,
+
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -117,6 +123,11 @@ struct How {
     /// row
     #[arg(long, value_name = "N", default_value = "1024")]
     batch_tokens: NonZeroUsize,
+
+    /// Where the model computes: cpu, cuda, cuda:N or metal, as far as the build has
+    /// them
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: Device,
 
     /// Rows of a shard at most
     #[arg(long, value_name = "N", default_value = "32768")]
@@ -222,6 +233,7 @@ impl How {
                     Precision::Bf16 => nn::Precision::Bf16,
                 },
                 batch_tokens: self.batch_tokens.get(),
+                device: self.device,
             },
             shard_rows: self.shard_rows.get(),
             volume,

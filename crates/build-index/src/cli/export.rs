@@ -23,7 +23,8 @@ pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
     // A model is opened where the index leaves labels out, and not before.
     let encode = |labels: &[&str]| {
         let id = args.model.as_ref().unwrap_or(built_with);
-        let model = model::open(id, Compute::default(), volume)?;
+        let compute = Compute { device: args.device, ..Compute::default() };
+        let model = model::open(id, compute, volume)?;
         index.check_model(&model.id, &model.fingerprint)?;
         let rows = model.encoder.encode(labels)?;
         let mut halves = vec![f16::ZERO; rows.as_slice().len()];

@@ -26,6 +26,7 @@ pub(crate) struct Model {
 /// Opens the model `name`, to be run as `compute` says, and tells of its notice and of
 /// what is fetched.
 pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model> {
+    compute.device.open()?; // before anything is fetched
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = io::stderr();
     let mut fetching = match volume {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Group, ValueEnum};
+use interrogate::Device;
 
 use super::{Lines, Precision};
 
@@ -41,6 +42,10 @@ pub(crate) struct Execute {
     /// How the captioner's weights are kept.
     #[arg(long, value_enum, default_value_t = Precision::F16)]
     pub(crate) caption_precision: Precision,
+    /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
+    /// build has them.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(crate) device: Device,
     /// The form of a prompt: {caption}, a table's name for all labels picked of
     /// it ({flavors}), or without its s for the best one ({medium}). The code
     /// that this pipeline is from left the movement out where it embeds:
@@ -62,6 +67,9 @@ pub(crate) struct EmbedPrompts {
     /// folder of it in f32, a hub id, or all-MiniLM-L6-v2.
     #[arg(long, value_name = "MODEL", default_value = "starter")]
     pub(crate) embedding_model: String,
+    /// Where it computes: cpu, cuda, cuda:N or metal, as far as the build has them.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(crate) device: Device,
     /// JSON lines, NumPy's .npy (rows, values), Parquet (id, prompt, embedding), or
     /// Kaggle's submission.csv (imgId_eId,val).
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = RowFormat::Jsonl)]

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use interrogate::Device;
+
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use images::Images;
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
@@ -110,6 +112,10 @@ pub(crate) struct Caption {
     /// or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
     #[arg(long, value_name = "MODEL")]
     pub(crate) caption_model: String,
+    /// Where the captioner computes: cpu, cuda, cuda:N or metal, as far as the build
+    /// has them.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
@@ -265,6 +271,10 @@ pub(crate) struct ModelChoice {
     /// scores differ in the last digits.
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = Arithmetic::F32)]
     pub(crate) precision: Arithmetic,
+    /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
+    /// build has them.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub(crate) device: Device,
 }
 
 /// What a model computes in.

@@ -35,7 +35,7 @@ impl Beginning {
         let Some(name) = &args.caption_model else {
             return Ok(Some(Beginning::Typed(args.caption.clone())));
         };
-        let captions = Captions::open(name, &args.search, talk)?;
+        let captions = Captions::open(name, &args.search, args.source.model.device, talk)?;
         match args.two_pass {
             true => Self::kept(&captions, pass, talk),
             false => Ok(Some(Beginning::Made(captions.into()))),

@@ -5,6 +5,7 @@ mod pace;
 
 use std::cell::RefCell;
 
+use interrogate::Device;
 use interrogate::caption::{self, Caption, Captioner, Generation, NAMES, Sampling};
 use interrogate::models::{ModelSource, hub};
 use interrogate::picture::{Pixels, Preprocess};
@@ -26,7 +27,13 @@ pub(crate) struct Captions {
 impl Captions {
     /// Opens the captioner that `name` stands for, fetching it where it is a
     /// hub's, and holds the options against it before an image is read.
-    pub(crate) fn open(name: &str, search: &Search, talk: &Talk) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        name: &str,
+        search: &Search,
+        device: Device,
+        talk: &Talk,
+    ) -> Result<Self, Fault> {
+        device.open()?; // before anything is fetched
         let known = NAMES.iter().find(|(known, _)| *known == name);
         let unknown = || Fault::Captioner { name: name.to_owned() };
         let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
@@ -38,7 +45,7 @@ impl Captions {
             ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
         let captions = Captions {
-            model: caption::open(&folder, precision(search.caption_precision))?,
+            model: caption::open_on(&folder, precision(search.caption_precision), device)?,
             options: options(search),
             pace: RefCell::new(Pace::new(talk)),
         };

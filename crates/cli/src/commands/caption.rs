@@ -44,7 +44,7 @@ impl Answer for Row<'_> {
 /// Gives a caption for each image.
 pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
     let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
-    let captions = Captions::open(&args.caption_model, &args.search, talk)?;
+    let captions = Captions::open(&args.caption_model, &args.search, args.device, talk)?;
     let preprocess = captions.preprocess();
     let outcome = pass.each::<Row<'_>, _, _>(
         talk,

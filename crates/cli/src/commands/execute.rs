@@ -45,10 +45,12 @@ struct Failed<'a> {
 /// Prints the task's answer for each image, batch by batch.
 pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
     let task: Task = args.model.parse()?;
+    args.device.open()?; // before anything is fetched
     let settings = Settings {
         max_flavors: args.max_flavors,
         generation: Generation { num_beams: args.num_beams, ..Generation::default() },
         precision: captions::precision(args.caption_precision),
+        device: args.device,
         template: args.template.parse()?,
     };
     let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
@@ -60,7 +62,7 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
     let beside = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
     let index = |model: &Model| {
         let folder = args.index.clone().unwrap_or_else(|| beside.join(model.slug()));
-        opening::index_of(model, &config.dicts, &folder, talk)
+        Ok::<_, Fault>(opening::index_of(model, &config.dicts, &folder, talk)?.on(args.device)?)
     };
     let pipeline = opening::fetching(talk, |options, progress| {
         Pipeline::open(task, &config, &settings, options, index, progress)

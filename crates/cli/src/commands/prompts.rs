@@ -43,8 +43,10 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
         }
         stems(&prompts.iter().map(|prompt| &prompt.id).collect::<Vec<_>>())?;
     }
+    args.device.open()?; // before anything is fetched
+    let compute = Compute { device: args.device, ..Compute::default() };
     let encoder = opening::fetching(talk, |options, progress| {
-        MiniLm::named(&args.embedding_model, &Compute::default(), options, progress)
+        MiniLm::named(&args.embedding_model, &compute, options, progress)
     })?;
     let shape = (prompts.len(), encoder.dim());
     let mut sink = rows::open(format, args.output.as_deref(), shape)?;

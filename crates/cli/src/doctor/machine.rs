@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 
 use build_index::talk::bytes;
+use interrogate::Device;
 use interrogate::nn::Precision;
 
 use super::Finding;
@@ -19,11 +20,19 @@ pub(super) fn look() -> Vec<Finding> {
         Finding::ready(kind, "processor", format!("{}: {known}", std::env::consts::ARCH)),
         Finding::ready(kind, "kernels", kernels()),
     ];
+    found.push(devices());
     if let Some((total, free)) = memory() {
         let (total, free) = (bytes(total), bytes(free));
         found.push(Finding::ready(kind, "memory", format!("{free} free of {total}")));
     }
     found
+}
+
+/// What `--device` takes in this build. None is started: a driver is asked when it is
+/// needed.
+fn devices() -> Finding {
+    let built: Vec<&str> = Device::built().collect();
+    Finding::ready("machine", "devices", format!("this build computes on {}", built.join(", ")))
 }
 
 /// The extensions that kernels are written for and that are here.

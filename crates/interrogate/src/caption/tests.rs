@@ -18,7 +18,7 @@ mod precision;
 mod refusals;
 
 /// What make.py stored beside a checkpoint.
-struct Golden {
+pub(super) struct Golden {
     arrays: std::collections::HashMap<String, candle_core::Tensor>,
     wanted: Wanted,
 }
@@ -53,12 +53,12 @@ struct Options {
     no_repeat_ngram_size: Option<usize>,
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub(super) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/caption").join(name)
 }
 
 impl Golden {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let folder = fixture(name);
         let arrays =
             candle_core::safetensors::load(folder.join("golden.safetensors"), &Device::Cpu)
@@ -66,7 +66,7 @@ impl Golden {
         Golden { arrays, wanted: read_json(&folder.join("golden.json")).unwrap() }
     }
 
-    fn values(&self, name: &str) -> Vec<f32> {
+    pub(super) fn values(&self, name: &str) -> Vec<f32> {
         self.arrays[name].to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
@@ -91,7 +91,7 @@ impl Golden {
     }
 }
 
-fn weights(name: &str, precision: Precision) -> Checkpoint {
+pub(super) fn weights(name: &str, precision: Precision) -> Checkpoint {
     Checkpoint::open(&fixture(name), precision).unwrap()
 }
 
@@ -104,14 +104,14 @@ fn blip(precision: Precision) -> Blip {
 }
 
 #[track_caller]
-fn near(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
+pub(super) fn near(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let far = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(far <= tolerance, "{what}: {far} away");
 }
 
 /// The scores of each greedy step that transformers took, its tokens given.
-fn steps(golden: &Golden, decoder: &dyn Decoder, prompts: Vec<Prompt>) {
+pub(super) fn steps(golden: &Golden, decoder: &dyn Decoder, prompts: Vec<Prompt>) {
     use super::generate::{Input, Row};
     let logits = golden.values("logits");
     let (_, count, vocab) = golden.arrays["logits"].dims3().unwrap();
@@ -138,7 +138,7 @@ fn steps(golden: &Golden, decoder: &dyn Decoder, prompts: Vec<Prompt>) {
 }
 
 /// Every search that make.py ran, as one batch and each image alone.
-fn searches(
+pub(super) fn searches(
     golden: &Golden,
     decoder: &dyn Decoder,
     prompts: impl Fn(&[u32]) -> Vec<Prompt>,

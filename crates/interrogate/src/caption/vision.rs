@@ -73,6 +73,11 @@ impl Config {
         check_heads(path, "vision_config.patch_size", self.patch_size, self.image_size)
     }
 
+    /// States of an image, the class's included.
+    pub(super) fn places(&self) -> usize {
+        self.grid() * self.grid() + 1
+    }
+
     /// Patches along a side.
     fn grid(&self) -> usize {
         self.image_size / self.patch_size
@@ -115,7 +120,7 @@ impl Vision {
             weights.stored(&at("embeddings.patch_embedding.weight"), &[dim, 3, side, side])?;
         let bias = weights.values(&at("embeddings.patch_embedding.bias"), &[dim])?;
         let patch = weights.linear_of(patch, 3 * side * side, Some(bias))?;
-        let places = config.grid() * config.grid() + 1;
+        let places = config.places();
         let mut class = weights.values(&at("embeddings.class_embedding"), &[1, 1, dim])?;
         let mut positions =
             weights.values(&at("embeddings.position_embedding"), &[1, places, dim])?;
@@ -140,7 +145,7 @@ impl Vision {
 
     /// States of an image, the class's included.
     pub(super) fn places(&self) -> usize {
-        self.config.grid() * self.config.grid() + 1
+        self.config.places()
     }
 
     /// The states (images * places, dim) of pixels (images, 3, height, width).
@@ -155,7 +160,7 @@ impl Vision {
             return Err(Error::Dim { what: "an image", expected: image, found: pixels.len() });
         }
         let images = pixels.len() / image;
-        let patches = self.patch.forward(&self.unfold(pixels))?;
+        let patches = self.patch.forward(&unfold(&self.config, pixels))?;
         let dim = self.config.hidden_size;
         let mut states = Vec::with_capacity(images * self.places() * dim);
         for patches in patches.values().chunks_exact(self.positions.len()) {
@@ -168,24 +173,23 @@ impl Vision {
         }
         Ok(self.norm.forward(&states))
     }
+}
 
-    /// The values of each patch in one row, (images * patches, 3 * side * side):
-    /// a convolution whose stride is its size is a product with these.
-    fn unfold(&self, pixels: &[f32]) -> States {
-        let (size, side, grid) =
-            (self.config.image_size, self.config.patch_size, self.config.grid());
-        let mut values = Vec::with_capacity(pixels.len());
-        for image in pixels.chunks_exact(3 * size * size) {
-            for (row, column) in (0..grid * grid).map(|patch| (patch / grid, patch % grid)) {
-                for channel in image.chunks_exact(size * size) {
-                    for line in channel.chunks_exact(size).skip(row * side).take(side) {
-                        values.extend_from_slice(&line[column * side..][..side]);
-                    }
+/// The values of each patch in one row, (images * patches, 3 * side * side): a
+/// convolution whose stride is its size is a product with these.
+pub(super) fn unfold(config: &Config, pixels: &[f32]) -> States {
+    let (size, side, grid) = (config.image_size, config.patch_size, config.grid());
+    let mut values = Vec::with_capacity(pixels.len());
+    for image in pixels.chunks_exact(3 * size * size) {
+        for (row, column) in (0..grid * grid).map(|patch| (patch / grid, patch % grid)) {
+            for channel in image.chunks_exact(size * size) {
+                for line in channel.chunks_exact(size).skip(row * side).take(side) {
+                    values.extend_from_slice(&line[column * side..][..side]);
                 }
             }
         }
-        States::new(3 * side * side, values)
     }
+    States::new(3 * side * side, values)
 }
 
 impl Layer {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::ClipText;
-use super::past::Past;
+use super::text::Path;
 use crate::Result;
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
 
@@ -15,13 +15,13 @@ use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
 #[derive(Debug)]
 pub struct ClipChain<'a> {
     text: &'a ClipText,
-    past: Past,
+    path: Path,
 }
 
 impl<'a> ClipChain<'a> {
     /// A chain that has no text yet.
     pub fn new(text: &'a ClipText) -> Self {
-        ClipChain { text, past: Past::default() }
+        ClipChain { text, path: text.path() }
     }
 
     /// The sequences of `prefix` followed by each of `suffixes`.
@@ -54,7 +54,7 @@ impl Continuations for ClipChain<'_> {
     fn embed(&mut self, prefix: &str, suffixes: &[&str]) -> Result<Embeddings> {
         let (mut path, _) = self.text.tokenizer().content(prefix)?;
         path.truncate(self.text.context_length() - 1); // the end-of-text token's place
-        self.text.lead(&mut self.past, &path)?;
-        self.text.embed_after(&self.past, &self.sequences(prefix, suffixes)?)
+        self.text.lead(&mut self.path, &path)?;
+        self.text.embed_after(&self.path, &self.sequences(prefix, suffixes)?)
     }
 }

@@ -143,10 +143,20 @@ impl Checkpoint {
     /// The same, to be run as `compute` says.
     ///
     /// # Errors
-    /// Those of [`text_encoder`](Self::text_encoder).
+    /// Those of [`text_encoder`](Self::text_encoder), and of
+    /// [`Device::open`](crate::Device::open).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
+        self.text_encoder_on(compute, opened(compute)?.as_ref())
+    }
+
+    /// The same on `device`, or by this library's own kernels.
+    pub(super) fn text_encoder_on(
+        &self,
+        compute: &Compute,
+        device: Option<&candle_core::Device>,
+    ) -> Result<ClipText> {
         let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text)?;
-        ClipText::new(&self.weights()?, &self.config, tokenizer, compute)
+        ClipText::new(&self.weights()?, &self.config, tokenizer, compute, device)
     }
 
     /// Opens the tokenizer alone.
@@ -170,13 +180,23 @@ impl Checkpoint {
     /// The same, to be run as `compute` says.
     ///
     /// # Errors
-    /// Those of [`image_encoder`](Self::image_encoder).
+    /// Those of [`image_encoder`](Self::image_encoder), and of
+    /// [`Device::open`](crate::Device::open).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<ClipVision> {
+        self.image_encoder_on(compute, opened(compute)?.as_ref())
+    }
+
+    /// The same on `device`, or by this library's own kernels.
+    pub(super) fn image_encoder_on(
+        &self,
+        compute: &Compute,
+        device: Option<&candle_core::Device>,
+    ) -> Result<ClipVision> {
         let preprocess = match &self.steps {
             Steps::File(path) => self.fitting(path)?,
             Steps::Known(steps) => steps.clone(),
         };
-        ClipVision::new(&self.weights()?, &self.config, preprocess, compute)
+        ClipVision::new(&self.weights()?, &self.config, preprocess, compute, device)
     }
 
     /// The steps of a preprocessor_config.json that give the size that the tower
@@ -190,5 +210,13 @@ impl Checkpoint {
         }
         let found = format!("{height} x {width}");
         Err(Error::mismatch(path, "crop", format!("{side} x {side}"), found))
+    }
+}
+
+/// The device that `compute` names, if it is not the processor.
+fn opened(compute: &Compute) -> Result<Option<candle_core::Device>> {
+    match compute.device.is_cpu() {
+        true => Ok(None),
+        false => compute.device.open().map(Some),
     }
 }

@@ -7,10 +7,12 @@
 
 use candle_core::Tensor;
 
+use super::activation;
+use super::config::{Config, VisionConfig};
 use super::room::Room;
 use super::scope::Scope;
 use crate::nn::attention::{Heads, Seen};
-use crate::nn::{Activation, Epilogue, LayerNorm, Linear, Precision};
+use crate::nn::{Activation, Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -24,6 +26,37 @@ pub(super) struct Sizes {
     pub(super) eps: f64,
     pub(super) activation: Activation,
     pub(super) precision: Precision,
+}
+
+impl Sizes {
+    pub(super) fn of_text(weights: &Weights, config: &Config, compute: &Compute) -> Result<Self> {
+        let text = &config.text;
+        Ok(Sizes {
+            width: text.hidden_size,
+            inner: text.intermediate_size,
+            layers: text.num_hidden_layers,
+            heads: text.num_attention_heads,
+            eps: text.layer_norm_eps,
+            activation: activation(&text.hidden_act, weights.path())?,
+            precision: compute.precision,
+        })
+    }
+
+    pub(super) fn of_vision(
+        weights: &Weights,
+        config: &VisionConfig,
+        compute: &Compute,
+    ) -> Result<Self> {
+        Ok(Sizes {
+            width: config.hidden_size,
+            inner: config.intermediate_size,
+            layers: config.num_hidden_layers,
+            heads: config.num_attention_heads,
+            eps: config.layer_norm_eps,
+            activation: activation(&config.hidden_act, weights.path())?,
+            precision: compute.precision,
+        })
+    }
 }
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 mod chain;
 mod checkpoint;
 mod config;
+mod engine;
 mod files;
 mod fingerprint;
 mod layer;

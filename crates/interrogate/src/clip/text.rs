@@ -7,9 +7,9 @@
 //! sequences that begin alike share what they begin with: all products run over
 //! the nodes of a trie.
 
-use super::activation;
 use super::chain::ClipChain;
 use super::config::Config;
+use super::engine;
 use super::layer::{Sizes, linear_of, norm, values};
 use super::past::Past;
 use super::room::{Room, Rooms};
@@ -25,34 +25,58 @@ use crate::{Error, Result};
 
 /// CLIP's text tower with its tokenizer.
 ///
-/// A row is the same bits whichever texts it is encoded beside.
+/// On the processor a row is the same bits whichever texts it is encoded beside; on
+/// another device it is so within rounding.
 #[derive(Debug)]
 pub struct ClipText {
     tokenizer: Tokenizer,
+    tower: Tower,
+    dim: usize,
+    /// Tokens that have an embedding.
+    words: usize,
+}
+
+/// Where it computes.
+#[derive(Debug)]
+enum Tower {
+    Kernels(Box<Kernels>),
+    Device(Box<engine::Text>),
+}
+
+/// A path that sequences hang from, where the tower computes.
+#[derive(Clone, Debug)]
+pub(super) enum Path {
+    Kernels(Past),
+    Device(engine::Past),
+}
+
+/// The tower by the kernels of this library.
+#[derive(Debug)]
+struct Kernels {
     text_model: TextModel,
     text_projection: Linear,
-    dim: usize,
     batch_tokens: usize,
     rooms: Rooms,
 }
 
 impl ClipText {
+    /// On `device`, or by this library's own kernels.
     pub(super) fn new(
         weights: &Weights,
         config: &Config,
         tokenizer: Tokenizer,
         compute: &Compute,
+        device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let dim = config.projection_dim;
-        let shape = [dim, config.text.hidden_size];
-        Ok(ClipText {
-            tokenizer,
-            text_model: TextModel::new(weights, config, compute)?,
-            text_projection: linear_of(weights, "text_projection", shape, None, compute.precision)?,
-            dim,
-            batch_tokens: compute.batch_tokens,
-            rooms: Rooms::default(),
-        })
+        let sizes = Sizes::of_text(weights, config, compute)?;
+        let tower = match device {
+            Some(device) => {
+                Tower::Device(engine::Text::new(weights, config, &sizes, compute, device)?.into())
+            }
+            None => Tower::Kernels(Kernels::new(weights, config, &sizes, compute)?.into()),
+        };
+        let (dim, words) = (config.projection_dim, config.text.vocab_size);
+        Ok(ClipText { tokenizer, tower, dim, words })
     }
 
     /// The token that ends every sequence.
@@ -64,46 +88,54 @@ impl ClipText {
         &self.tokenizer
     }
 
-    /// The embeddings of `tokens`, each cut behind its first end-of-text, where
-    /// the sequences hang from `past`.
-    pub(super) fn embed_after(&self, past: &Past, tokens: &Tokens) -> Result<Embeddings> {
-        let tokens = self.cut(tokens)?;
-        let mut rows = vec![0.0; tokens.len() * self.dim];
-        let blocks = Blocks::new(past.tokens(), &tokens, self.batch_tokens);
-        let encoded = each(blocks.iter(), |block| {
-            self.rooms.lend(|room| {
-                let trie = block.trie();
-                self.text_model.forward(room, &trie, past)?;
-                let mut rows = vec![0.0; trie.ends().len() * self.dim];
-                let (states, n) = (&room.normed, trie.ends().len());
-                self.text_projection.apply(states, n, &mut rows, Epilogue::default())?;
-                Ok(rows)
-            })
-        })?;
-        for (block, encoded) in blocks.iter().zip(encoded) {
-            for (number, row) in block.rows().zip(encoded.chunks_exact(self.dim)) {
-                rows[number * self.dim..][..self.dim].copy_from_slice(row);
-            }
+    /// A path of no token.
+    pub(super) fn path(&self) -> Path {
+        match &self.tower {
+            Tower::Kernels(_) => Path::Kernels(Past::default()),
+            Tower::Device(_) => Path::Device(engine::Past::default()),
         }
-        Embeddings::new(self.dim, rows)
     }
 
-    /// Makes `past` the path of `ids`, of which it keeps what both begin with.
-    pub(super) fn lead(&self, past: &mut Past, ids: &[u32]) -> Result<()> {
-        let shared = past.tokens().iter().zip(ids).take_while(|(a, b)| a == b).count();
-        past.truncate(shared);
-        self.text_model.embeddings.check(0, ids)?;
-        if shared < ids.len() {
-            // `after` makes nodes of all that the past has not.
-            let trie = Trie::after(&ids[..shared], [ids]);
-            inside(|| {
-                self.rooms.lend(|room| {
-                    self.text_model.embeddings.forward(room, &trie);
-                    self.text_model.encoder.extend(room, &trie, past)
-                })
-            })?;
+    /// The embeddings of `tokens`, each cut behind its first end-of-text, where
+    /// the sequences hang from `path`, which this made.
+    pub(super) fn embed_after(&self, path: &Path, tokens: &Tokens) -> Result<Embeddings> {
+        let tokens = self.cut(tokens)?;
+        match (&self.tower, path) {
+            (Tower::Kernels(tower), Path::Kernels(past)) => {
+                tower.embed_after(past, &tokens, self.dim)
+            }
+            (Tower::Device(tower), Path::Device(past)) => tower.embed_after(past, &tokens),
+            // Another tower's path is none.
+            (Tower::Kernels(tower), Path::Device(_)) => {
+                tower.embed_after(&Past::default(), &tokens, self.dim)
+            }
+            (Tower::Device(tower), Path::Kernels(_)) => {
+                tower.embed_after(&engine::Past::default(), &tokens)
+            }
         }
-        Ok(())
+    }
+
+    /// Makes `path` that of `ids`, of which it keeps what both begin with.
+    pub(super) fn lead(&self, path: &mut Path, ids: &[u32]) -> Result<()> {
+        self.check(0, ids)?;
+        match (&self.tower, path) {
+            (Tower::Kernels(tower), Path::Kernels(past)) => tower.lead(past, ids),
+            (Tower::Device(tower), Path::Device(past)) => tower.lead(past, ids),
+            _ => Ok(()), // another tower's, which `embed_after` leaves out
+        }
+    }
+
+    /// # Errors
+    /// [`Error::TokenSequence`] where sequence `row` has an id beyond the
+    /// vocabulary.
+    fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
+        match ids.iter().find(|&&id| id as usize >= self.words) {
+            None => Ok(()),
+            Some(id) => {
+                let (expected, found) = (format!("tokens below {}", self.words), id.to_string());
+                Err(Error::TokenSequence { row, expected, found })
+            }
+        }
     }
 
     /// The sequences of `tokens`, each cut behind its first end-of-text.
@@ -112,7 +144,7 @@ impl ClipText {
         let mut cut = Tokens::new();
         for (row, ids) in tokens.iter().enumerate() {
             let length = ids.iter().position(|&id| id == end).map(|at| at + 1);
-            self.text_model.embeddings.check(row, &ids[..length.unwrap_or(0)])?;
+            self.check(row, &ids[..length.unwrap_or(0)])?;
             match length.filter(|&length| length <= longest) {
                 Some(length) => cut.push(&ids[..length]),
                 None => {
@@ -156,7 +188,57 @@ impl TextEncoder for ClipText {
     /// As the trait says, and [`Error::TokenSequence`] for a sequence that has no
     /// end-of-text or is too long.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        self.embed_after(&Past::default(), tokens)
+        self.embed_after(&self.path(), tokens)
+    }
+}
+
+impl Kernels {
+    fn new(weights: &Weights, config: &Config, sizes: &Sizes, compute: &Compute) -> Result<Self> {
+        let shape = [config.projection_dim, config.text.hidden_size];
+        Ok(Kernels {
+            text_model: TextModel::new(weights, config, sizes)?,
+            text_projection: linear_of(weights, "text_projection", shape, None, compute.precision)?,
+            batch_tokens: compute.batch_tokens,
+            rooms: Rooms::default(),
+        })
+    }
+
+    /// The embeddings of `tokens`, rows of `dim` values, hanging from `past`.
+    fn embed_after(&self, past: &Past, tokens: &Tokens, dim: usize) -> Result<Embeddings> {
+        let mut rows = vec![0.0; tokens.len() * dim];
+        let blocks = Blocks::new(past.tokens(), tokens, self.batch_tokens);
+        let encoded = each(blocks.iter(), |block| {
+            self.rooms.lend(|room| {
+                let trie = block.trie();
+                self.text_model.forward(room, &trie, past)?;
+                let mut rows = vec![0.0; trie.ends().len() * dim];
+                let (states, n) = (&room.normed, trie.ends().len());
+                self.text_projection.apply(states, n, &mut rows, Epilogue::default())?;
+                Ok(rows)
+            })
+        })?;
+        for (block, encoded) in blocks.iter().zip(encoded) {
+            for (number, row) in block.rows().zip(encoded.chunks_exact(dim)) {
+                rows[number * dim..][..dim].copy_from_slice(row);
+            }
+        }
+        Embeddings::new(dim, rows)
+    }
+
+    fn lead(&self, past: &mut Past, ids: &[u32]) -> Result<()> {
+        let shared = past.tokens().iter().zip(ids).take_while(|(a, b)| a == b).count();
+        past.truncate(shared);
+        if shared < ids.len() {
+            // `after` makes nodes of all that the past has not.
+            let trie = Trie::after(&ids[..shared], [ids]);
+            inside(|| {
+                self.rooms.lend(|room| {
+                    self.text_model.embeddings.forward(room, &trie);
+                    self.text_model.encoder.extend(room, &trie, past)
+                })
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -178,20 +260,6 @@ impl TextEmbeddings {
             position_embedding: take("position_embedding", config.max_position_embeddings)?,
             width,
         })
-    }
-
-    /// # Errors
-    /// [`Error::TokenSequence`] where sequence `row` has an id beyond the
-    /// vocabulary.
-    fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
-        let words = self.token_embedding.len() / self.width;
-        match ids.iter().find(|&&id| id as usize >= words) {
-            None => Ok(()),
-            Some(id) => {
-                let (expected, found) = (format!("tokens below {words}"), id.to_string());
-                Err(Error::TokenSequence { row, expected, found })
-            }
-        }
     }
 
     /// The nodes' tokens and positions, as the rows (nodes, width) of `room`.
@@ -217,22 +285,12 @@ struct TextModel {
 }
 
 impl TextModel {
-    fn new(weights: &Weights, config: &Config, compute: &Compute) -> Result<Self> {
-        let text = &config.text;
-        let sizes = Sizes {
-            width: text.hidden_size,
-            inner: text.intermediate_size,
-            layers: text.num_hidden_layers,
-            heads: text.num_attention_heads,
-            eps: text.layer_norm_eps,
-            activation: activation(&text.hidden_act, weights.path())?,
-            precision: compute.precision,
-        };
-        let eps = sizes.eps;
+    fn new(weights: &Weights, config: &Config, sizes: &Sizes) -> Result<Self> {
+        let final_layer_norm = "text_model.final_layer_norm";
         Ok(TextModel {
             embeddings: TextEmbeddings::new(weights, "text_model.embeddings", config)?,
-            encoder: Encoder::new(weights, "text_model.encoder", &sizes)?,
-            final_layer_norm: norm(weights, "text_model.final_layer_norm", sizes.width, eps)?,
+            encoder: Encoder::new(weights, "text_model.encoder", sizes)?,
+            final_layer_norm: norm(weights, final_layer_norm, sizes.width, sizes.eps)?,
         })
     }
 

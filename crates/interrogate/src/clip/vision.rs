@@ -7,8 +7,8 @@
 
 use rayon::prelude::*;
 
-use super::activation;
 use super::config::{Config, VisionConfig};
+use super::engine;
 use super::layer::{Sizes, linear_of, norm, values};
 use super::room::{Room, Rooms};
 use super::scope::Scope;
@@ -24,33 +24,69 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct ClipVision {
     preprocess: Preprocess,
+    tower: Tower,
+    dim: usize,
+    config: VisionConfig,
+    /// Images that are joined for a call.
+    batch: usize,
+}
+
+/// Where it computes.
+#[derive(Debug)]
+enum Tower {
+    Kernels(Box<Kernels>),
+    Device(Box<engine::Vision>),
+}
+
+/// The tower by the kernels of this library.
+#[derive(Debug)]
+struct Kernels {
     vision_model: VisionModel,
     visual_projection: Linear,
     dim: usize,
-    config: VisionConfig,
     /// Images that go through the tower at once.
     batch: usize,
     rooms: Rooms,
 }
 
 impl ClipVision {
+    /// On `device`, or by this library's own kernels.
     pub(super) fn new(
         weights: &Weights,
         config: &Config,
         preprocess: Preprocess,
         compute: &Compute,
+        device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let (dim, width) = (config.projection_dim, config.vision.hidden_size);
-        let (shape, precision) = ([dim, width], compute.precision);
-        Ok(ClipVision {
-            preprocess,
-            vision_model: VisionModel::new(weights, &config.vision, precision)?,
-            visual_projection: linear_of(weights, "visual_projection", shape, None, precision)?,
-            dim,
-            config: config.vision.clone(),
-            batch: (compute.batch_tokens / config.vision.positions()).max(1),
-            rooms: Rooms::default(),
-        })
+        let sizes = Sizes::of_vision(weights, &config.vision, compute)?;
+        let (dim, at_once) = (config.projection_dim, compute.batch_tokens);
+        let batch = (at_once / config.vision.positions()).max(1);
+        let (tower, batch) = match device {
+            Some(device) => {
+                let vision = engine::Vision::new(weights, config, &sizes, compute, device)?;
+                let batch = vision.batch();
+                (Tower::Device(vision.into()), batch)
+            }
+            None => {
+                let shape = [dim, config.vision.hidden_size];
+                let precision = compute.precision;
+                let kernels = Kernels {
+                    vision_model: VisionModel::new(weights, &config.vision, &sizes)?,
+                    visual_projection: linear_of(
+                        weights,
+                        "visual_projection",
+                        shape,
+                        None,
+                        precision,
+                    )?,
+                    dim,
+                    batch,
+                    rooms: Rooms::default(),
+                };
+                (Tower::Kernels(kernels.into()), batch)
+            }
+        };
+        Ok(ClipVision { preprocess, tower, dim, config: config.vision.clone(), batch })
     }
 
     /// Height and width of the pixels that the tower takes.
@@ -63,13 +99,23 @@ impl ClipVision {
     ///
     /// # Errors
     /// [`Error::Dim`] where `pixels` is no whole number of images,
-    /// [`Error::Engine`], [`Error::Direction`].
+    /// [`Error::Engine`], [`Error::DeviceMemory`], [`Error::Direction`].
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<Features>> {
         let expected = self.config.pixels();
         if !pixels.len().is_multiple_of(expected) {
             let found = pixels.len();
             return Err(Error::Dim { what: "an image's pixels", expected, found });
         }
+        match &self.tower {
+            Tower::Kernels(tower) => tower.features(pixels, expected),
+            Tower::Device(tower) => tower.features(pixels),
+        }
+    }
+}
+
+impl Kernels {
+    /// The features of whole images of `expected` values each.
+    fn features(&self, pixels: &[f32], expected: usize) -> Result<Vec<Features>> {
         let images = pixels.len() / expected;
         let batches = even(images, self.batch.min(images.div_ceil(rayon::current_num_threads())));
         let encoded = each(batches, |batch| {
@@ -149,7 +195,7 @@ impl VisionEmbeddings {
 
 /// Images (channels, height, width) to one row (channels, patch, patch) a patch,
 /// from left to right, from top to bottom: the order of a convolution's kernel.
-fn patch_rows(pixels: &[f32], config: &VisionConfig) -> Vec<f32> {
+pub(super) fn patch_rows(pixels: &[f32], config: &VisionConfig) -> Vec<f32> {
     let (side, patch, grid) = (config.image_size, config.patch_size, config.grid());
     let inner = config.num_channels * patch * patch;
     let mut rows = vec![0f32; pixels.len() / config.pixels() * grid * grid * inner];
@@ -174,21 +220,12 @@ struct VisionModel {
 }
 
 impl VisionModel {
-    fn new(weights: &Weights, config: &VisionConfig, precision: Precision) -> Result<Self> {
-        let sizes = Sizes {
-            width: config.hidden_size,
-            inner: config.intermediate_size,
-            layers: config.num_hidden_layers,
-            heads: config.num_attention_heads,
-            eps: config.layer_norm_eps,
-            activation: activation(&config.hidden_act, weights.path())?,
-            precision,
-        };
+    fn new(weights: &Weights, config: &VisionConfig, sizes: &Sizes) -> Result<Self> {
         let norm = |name| norm(weights, name, sizes.width, sizes.eps);
         Ok(VisionModel {
-            embeddings: VisionEmbeddings::new(weights, config, precision)?,
+            embeddings: VisionEmbeddings::new(weights, config, sizes.precision)?,
             pre_layrnorm: norm("vision_model.pre_layrnorm")?,
-            encoder: Encoder::new(weights, "vision_model.encoder", &sizes)?,
+            encoder: Encoder::new(weights, "vision_model.encoder", sizes)?,
             post_layernorm: norm("vision_model.post_layernorm")?,
         })
     }

@@ -1,6 +1,7 @@
 //! What a person can do about an error, in words for a `hint:` line.
 
 use super::Error;
+use crate::Device;
 use crate::models::ALIASES;
 use crate::pipeline::{KEYS, Task};
 
@@ -40,6 +41,23 @@ impl Error {
             }
             Error::Dim { .. } => {
                 "use the model that the index was built with, or build the index again"
+            }
+            // ---- devices ----
+            Error::DeviceUnknown { .. } => "a device is cpu, cuda, cuda:N or metal",
+            Error::DeviceLeftOut { feature, .. } => {
+                return Some(format!(
+                    "build it in (cargo build --release --features {feature}; docs/GPU.md has what that needs), or leave --device out"
+                ));
+            }
+            Error::DeviceAbsent { device: Device::Metal, .. } => {
+                "metal is for Apple's GPUs alone; leave --device out"
+            }
+            Error::DeviceAbsent { .. } => {
+                "nvidia-smi -L lists the GPUs and nvidia-smi the driver's CUDA version, which must not be older than the build's; or leave --device out"
+            }
+            Error::DeviceUnserved { .. } => "leave --device out",
+            Error::DeviceMemory { .. } => {
+                "close what else runs there (nvidia-smi lists it), ask for a smaller precision, or leave --device out"
             }
             // ---- query ----
             Error::QuerySyntax { .. } => {

@@ -12,6 +12,7 @@ mod words;
 use std::io;
 use std::path::PathBuf;
 
+use crate::Device;
 use words::{count, first_names, gib, line_is};
 
 /// A result of this library.
@@ -135,6 +136,51 @@ pub enum Error {
         /// What was computed.
         action: &'static str,
         /// What it said.
+        source: Box<candle_core::Error>,
+    },
+
+    // ---- devices ----
+    /// What was typed names no device: cpu, cuda, cuda:N or metal.
+    #[error("no device is called {name:?}")]
+    DeviceUnknown {
+        /// What was typed.
+        name: String,
+    },
+    /// A device was asked for that this build cannot use. Build it with the
+    /// feature, or compute on the processor.
+    #[error("{device} was asked for and this build has no {feature}")]
+    DeviceLeftOut {
+        /// The device.
+        device: Device,
+        /// The cargo feature that brings it.
+        feature: &'static str,
+    },
+    /// The build has the feature and the machine has not the device, or its driver
+    /// is older than the build.
+    #[error("this machine has no {device}, or its driver refuses it")]
+    DeviceAbsent {
+        /// The device.
+        device: Device,
+        /// What the driver said.
+        source: Box<candle_core::Error>,
+    },
+    /// A model, or a part of one, that computes on the processor alone was asked
+    /// for on another device.
+    #[error("{what} computes on the processor alone, and {device} was asked for")]
+    DeviceUnserved {
+        /// What was to run there.
+        what: &'static str,
+        /// The device.
+        device: Device,
+    },
+    /// The device has too little memory free: even the smallest batch did not fit.
+    #[error("the device ran out of memory at {action}, with batches down to {batch}")]
+    DeviceMemory {
+        /// What was computed, as a noun.
+        action: &'static str,
+        /// The last batch that was tried.
+        batch: usize,
+        /// What the engine said.
         source: Box<candle_core::Error>,
     },
 

@@ -5,7 +5,8 @@ use half::f16;
 use super::own::OwnTable;
 use super::table::Table;
 use crate::encoder::Features;
-use crate::rank::{Block, Hit, Order, Rows};
+use crate::rank::device::Place;
+use crate::rank::{self, Block, Hit, Order, Rows};
 use crate::{Error, Result};
 
 /// A label of a ranking.
@@ -83,6 +84,13 @@ impl<'a> AnyTable<'a> {
         }
     }
 
+    fn place(self) -> Option<&'a Place> {
+        match self {
+            AnyTable::Indexed(table) => table.place(),
+            AnyTable::Own(_) => None,
+        }
+    }
+
     fn blocks(self) -> Vec<Block<'a>> {
         match self {
             AnyTable::Indexed(table) => table.blocks().collect(),
@@ -157,13 +165,17 @@ impl<'a> Merged<'a> {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        self.ranked(features, |rows| rows.top_k(features, k, order))
+        match self.tables.iter().any(|table| table.place().is_some()) {
+            true => self.ranked_apart(features, k, order),
+            false => self.ranked(features, |rows| rows.top_k(features, k, order)),
+        }
     }
 
     /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`].
     ///
     /// # Errors
-    /// Those of [`rank`](Self::rank).
+    /// Those of [`rank`](Self::rank), and [`Error::DeviceUnserved`] where the tables
+    /// are ranked elsewhere than on the processor.
     pub fn rank_by_quota(
         &self,
         features: &[Features],
@@ -171,6 +183,9 @@ impl<'a> Merged<'a> {
         order: Order,
         chunk_size: usize,
     ) -> Result<Vec<Vec<Match<'a>>>> {
+        if let Some(place) = self.tables.iter().find_map(|table| table.place()) {
+            place.device().only_cpu("clip-interrogator's ranking by quota")?;
+        }
         self.ranked(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
     }
 
@@ -207,12 +222,39 @@ impl<'a> Merged<'a> {
     ) -> Result<Vec<Vec<Match<'a>>>> {
         let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
         let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
+        self.named(rank(&Rows::with_codes(first.dim(), blocks)?)?)
+    }
+
+    /// Table by table, each where it lies; the rankings together are the one of all.
+    fn ranked_apart(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+    ) -> Result<Vec<Vec<Match<'a>>>> {
+        let mut all: Vec<Vec<Hit>> = vec![Vec::new(); features.len()];
+        let mut before = 0;
+        for table in &self.tables {
+            let rows = Rows::with_codes(table.dim(), table.blocks())?;
+            let ranked = match table.place() {
+                Some(place) => place.top_k(&rows, features, k, order)?,
+                None => rows.top_k(features, k, order)?,
+            };
+            for (all, hits) in all.iter_mut().zip(ranked) {
+                all.extend(hits.into_iter().map(|hit| Hit { row: before + hit.row, ..hit }));
+            }
+            before += rows.len();
+        }
+        self.named(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
+    }
+
+    /// Hits with their labels.
+    fn named(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
         let name = |hit: Hit| {
             let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
             let named = |label| Match { table: table.name(), label, score: hit.score, row };
             Some(table.label(row).map(named))
         };
-        let hits = rank(&Rows::with_codes(first.dim(), blocks)?)?;
         hits.into_iter().map(|hits| hits.into_iter().filter_map(name).collect()).collect()
     }
 

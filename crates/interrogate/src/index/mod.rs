@@ -17,6 +17,8 @@ mod merged;
 mod own;
 mod shard;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use checksum::{BadDigest, Digest, Hasher};
@@ -30,7 +32,8 @@ pub use verify::Verified;
 
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::rank::device::Place;
+use crate::{Device, Error, Result};
 
 /// An open index.
 ///
@@ -67,6 +70,19 @@ impl Index {
                 },
             }
         }
+    }
+
+    /// The same index, its tables to be ranked on `device`: the rows of a table go
+    /// there at its first ranking. The answers are the same.
+    ///
+    /// # Errors
+    /// Those of [`Device::open`].
+    pub fn on(mut self, device: Device) -> Result<Self> {
+        let place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        for table in &mut self.tables {
+            table.put(place.as_ref().map(Place::another));
+        }
+        Ok(self)
     }
 
     /// The folder.

@@ -13,6 +13,7 @@ use super::merged::{Match, Merged};
 use super::shard::Shard;
 use crate::encoder::Features;
 use crate::mmap::Mmap;
+use crate::rank::device::Place;
 use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
@@ -23,6 +24,8 @@ pub struct Table {
     dim: usize,
     labels: Labels<Mmap>,
     shards: Vec<Shard<Mmap>>,
+    /// Where it is ranked, if not on the processor.
+    place: Option<Place>,
 }
 
 impl Table {
@@ -45,7 +48,7 @@ impl Table {
             Ok(shard)
         };
         let shards = entry.shard_names().zip(&entry.shards).map(open_shard).collect::<Result<_>>();
-        Ok(Table { entry: entry.clone(), dim, labels, shards: shards? })
+        Ok(Table { entry: entry.clone(), dim, labels, shards: shards?, place: None })
     }
 
     /// Its name.
@@ -124,6 +127,14 @@ impl Table {
         order: Order,
     ) -> Result<Vec<Vec<Match<'_>>>> {
         Merged::indexed([self]).rank_many(features, k, order)
+    }
+
+    pub(super) fn put(&mut self, place: Option<Place>) {
+        self.place = place;
+    }
+
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     pub(super) fn entry(&self) -> &TableEntry {

@@ -1,12 +1,12 @@
 //! A model, opened: its name, its fingerprint and its two encoders.
 
 use super::{ModelSource, Options, Progress, hub};
-use crate::Result;
 use crate::clip::Checkpoint;
 use crate::encoder::{Counter, ImageEncoder, TextEncoder};
 use crate::nn::Compute;
 #[cfg(feature = "starter")]
 use crate::starter::{self, Starter};
+use crate::{Device, Result};
 
 /// A model whose files are at hand; weights are read when an encoder is asked
 /// for, and that encoder's alone.
@@ -55,6 +55,11 @@ impl Model {
         Model { compute, ..self }
     }
 
+    /// The same model, its encoders to be run on `device`.
+    pub fn on(self, device: Device) -> Self {
+        Model { compute: Compute { device, ..self.compute }, ..self }
+    }
+
     /// How its encoders are run.
     pub fn compute(&self) -> &Compute {
         &self.compute
@@ -91,7 +96,10 @@ impl Model {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
-            Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
+            Kind::Starter(starter) => {
+                self.compute.device.only_cpu("the starter")?;
+                Box::new(starter.text_encoder_with(&self.compute)?)
+            }
         })
     }
 
@@ -115,7 +123,10 @@ impl Model {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
-            Kind::Starter(starter) => Box::new(starter.image_encoder()?),
+            Kind::Starter(starter) => {
+                self.compute.device.only_cpu("the starter")?;
+                Box::new(starter.image_encoder()?)
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! How a model is run.
 
 use super::Precision;
+use crate::Device;
 
 /// How a model is run: what is asked of the arithmetic, and how much goes
 /// through at once.
@@ -14,10 +15,12 @@ pub struct Compute {
     /// small enough that a layer's rows stay in the caches: 1,024 unless said
     /// otherwise.
     pub batch_tokens: usize,
+    /// Where. The processor unless said otherwise.
+    pub device: Device,
 }
 
 impl Default for Compute {
     fn default() -> Self {
-        Compute { precision: Precision::F32, batch_tokens: 1024 }
+        Compute { precision: Precision::F32, batch_tokens: 1024, device: Device::Cpu }
     }
 }

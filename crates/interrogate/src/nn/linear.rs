@@ -63,12 +63,7 @@ impl Linear {
             check("bias", n, bias.elem_count())?;
         }
         if !on_cpu(weight) {
-            let dtype = match precision {
-                Precision::F32 => DType::F32,
-                Precision::Bf16 => DType::BF16,
-                Precision::F16 => DType::F16,
-            };
-            let weight = weight.to_dtype(dtype).map_err(engine())?;
+            let weight = weight.to_dtype(precision.dtype()).map_err(engine())?;
             let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose().map_err(engine())?;
             return Ok(Linear(Arc::new(Inner {
                 weight: Kept::Device { weight, bias },
@@ -213,7 +208,7 @@ impl Linear {
         }
         let out = match &self.0.weight {
             Kept::Device { weight, bias } => {
-                device(x, m, weight, bias.as_ref(), activation, residual)
+                on_device(x, m, weight, bias.as_ref(), activation, residual)
             }
             Kept::Cpu(weight) => {
                 let product = |x: &[f32], residual: Option<&[f32]>| {
@@ -301,7 +296,7 @@ impl Linear {
 }
 
 /// The layer by the engine's own operations.
-fn device(
+pub(super) fn on_device(
     x: &Tensor,
     m: usize,
     weight: &Tensor,

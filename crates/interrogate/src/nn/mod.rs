@@ -4,12 +4,13 @@
 //! [`LayerNorm`] and [`RmsNorm`], attention between them, and how all of it is
 //! run ([`Compute`]). What a model is, its shapes and its weights' names, is for
 //! `clip`, `sentence` and `caption`. On the CPU the kernels below run over slices
-//! or the slices of [`candle_core::Tensor`]s; on another device each layer falls
-//! back on the tensor engine.
+//! or the slices of [`candle_core::Tensor`]s; for another device `engine` has the
+//! layers in the tensor engine's operations.
 
 mod activation;
 pub(crate) mod attention;
 mod compute;
+pub(crate) mod engine;
 mod kernel;
 mod linear;
 mod norm;

@@ -117,7 +117,7 @@ impl Norm {
             };
             values(x, normalize).and_then(|y| Tensor::from_vec(y, x.shape(), x.device()))
         } else {
-            self.device(x)
+            on_device(x, &self.tensors.0, self.tensors.1.as_ref(), f64::from(self.eps))
         };
         y.map_err(Error::engine("normalise rows"))
     }
@@ -139,19 +139,23 @@ impl Norm {
             Level::best().run(Normalize { norm: self, x, rows, out });
         });
     }
+}
 
-    /// By the engine's own operations.
-    fn device(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (weight, bias) = &self.tensors;
-        let mut x = x.to_dtype(DType::F32)?;
-        if bias.is_some() {
-            x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        }
-        let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
-        let y = x.broadcast_div(&(variance + f64::from(self.eps))?.sqrt()?)?;
-        let y = y.broadcast_mul(weight)?;
-        bias.as_ref().map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
+/// By the engine's own operations.
+pub(super) fn on_device(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    eps: f64,
+) -> candle_core::Result<Tensor> {
+    let mut x = x.to_dtype(DType::F32)?;
+    if bias.is_some() {
+        x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     }
+    let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
+    let y = x.broadcast_div(&(variance + eps)?.sqrt()?)?;
+    let y = y.broadcast_mul(weight)?;
+    bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
 }
 
 /// Some of the rows.

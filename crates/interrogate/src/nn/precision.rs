@@ -1,5 +1,7 @@
 //! What is asked of a product's arithmetic, and who does it.
 
+use candle_core::DType;
+
 use super::simd::{Amx, Level};
 
 /// How weights are kept and multiplied.
@@ -29,6 +31,15 @@ impl Precision {
             Precision::F16 => "f16",
         }
     }
+    /// Its type in the tensor engine.
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+            Precision::F16 => DType::F16,
+        }
+    }
+
     /// The part of this processor that multiplies so: `amx`, `avx512bf16`, `avx512`,
     /// `avx2` or `portable`.
     pub fn kernel(self) -> &'static str {

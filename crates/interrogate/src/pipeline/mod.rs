@@ -29,7 +29,7 @@ use crate::caption::{self, Captioner, Generation};
 use crate::encoder::TextEncoder;
 use crate::picture::Picture;
 use crate::prompt::{Prompt, Recipe, Template};
-use crate::{Error, Interrogator, Result};
+use crate::{Device, Error, Interrogator, Result};
 use zero_shot::ZeroShot;
 
 /// What a run may be asked for beside the configuration file.
@@ -41,6 +41,8 @@ pub struct Settings {
     pub generation: Generation,
     /// How the captioner's weights are kept.
     pub precision: caption::Precision,
+    /// Where its models compute.
+    pub device: Device,
     /// The form of a prompt.
     pub template: Template,
 }

@@ -9,7 +9,7 @@ use crate::index::Index;
 use crate::models::{ALIASES, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
-use crate::{Error, Interrogator, Result};
+use crate::{Device, Error, Interrogator, Result};
 
 /// What the pipeline calls captioners, beside [`caption::NAMES`].
 const CAPTIONERS: [(&str, &str); 1] = [("blip227b", "Salesforce/blip2-opt-2.7b")];
@@ -40,7 +40,7 @@ impl Pipeline {
             notice: None,
         };
         if task.ranks() {
-            let model = config.clip(hub, progress)?;
+            let model = config.clip(hub, progress)?.on(settings.device);
             pipeline.notice = model.notice();
             let interrogator = Interrogator::new(&model, index(&model)?)?;
             let tables = interrogator.index().tables().iter();
@@ -51,15 +51,15 @@ impl Pipeline {
             pipeline.prompts = Some(Prompts { interrogator, recipe, template });
         }
         if task == Task::ClipModel {
-            let model = config.clip(hub, progress)?;
+            let model = config.clip(hub, progress)?.on(settings.device);
             pipeline.notice = model.notice();
             pipeline.zero_shot = Some(ZeroShot::new(&model)?);
         }
         if task.embeds() {
-            pipeline.sentences = Some(config.sentences(hub, progress)?);
+            pipeline.sentences = Some(config.sentences(settings.device, hub, progress)?);
         }
         if task.captions() {
-            let captioner = config.captioner(settings.precision, hub, progress)?;
+            let captioner = config.captioner(settings.precision, settings.device, hub, progress)?;
             // A wish that cannot be is told before an image is read.
             captioner.caption(&[], &settings.generation)?;
             pipeline.captioner = Some(captioner);
@@ -109,11 +109,12 @@ impl Config {
     pub fn captioner(
         &self,
         precision: caption::Precision,
+        device: Device,
         hub: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Box<dyn Captioner>> {
         if !is_empty(&self.blip_path) {
-            return caption::open(&self.blip_path, precision);
+            return caption::open_on(&self.blip_path, precision, device);
         }
         let names = || CAPTIONERS.iter().chain(caption::NAMES.iter());
         let Some((_, repo)) = names().find(|(name, _)| *name == self.blip_model) else {
@@ -121,7 +122,7 @@ impl Config {
             return Err(self.unnamed("blip_model", &known, &self.blip_model));
         };
         let folder = hub::fetch(repo, None, hub, progress)?;
-        caption::open(&folder, precision)
+        caption::open_on(&folder, precision, device)
     }
 
     /// The sentence encoder: in `embedding_path`, else under its name in
@@ -133,14 +134,15 @@ impl Config {
     /// holds one.
     pub fn sentences(
         &self,
+        device: Device,
         hub: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Box<dyn TextEncoder>> {
         let (path, folder) = (&self.embedding_path, &self.embedding_dir);
+        let compute = Compute { device, ..Compute::default() };
         let empty = is_empty(path) && is_empty(folder);
         if empty || self.embedding_model == "starter" {
-            let sentences =
-                MiniLm::named(&self.embedding_model, &Compute::default(), hub, progress)?;
+            let sentences = MiniLm::named(&self.embedding_model, &compute, hub, progress)?;
             return Ok(Box::new(sentences));
         }
         let mut places = Vec::new();
@@ -155,7 +157,7 @@ impl Config {
         let first = || places.first().cloned().unwrap_or_default();
         let missing = || Error::FileMissing { folder: first(), name: "config.json" };
         let folder = places.iter().find(holds).ok_or_else(missing)?;
-        Ok(Box::new(MiniLm::open(folder)?))
+        Ok(Box::new(MiniLm::open_with(folder, &compute)?))
     }
 }
 

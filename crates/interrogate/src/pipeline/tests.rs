@@ -141,7 +141,7 @@ fn a_name_that_is_no_models_is_told_with_those_that_are() {
     assert!(clip.contains("c.json: clip_model: expected a path, or one of ViT-B-16, "), "{clip}");
     assert!(clip.ends_with(", found ViT-B-33"), "{clip}");
     let blip = named(&json!({ "blip_model": "blip3" }));
-    let blip = blip.captioner(caption::Precision::F32, &hub, quiet).err().unwrap();
+    let blip = blip.captioner(caption::Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();
     let told = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
                 blip2-2.7b, blip2-flan-t5-xl, found blip3";
     assert_eq!(said(blip), told);
@@ -159,8 +159,11 @@ fn the_sentence_encoder_is_looked_for_where_the_configuration_says() {
         json!({ "embedding_dir": text(fixtures.clone()), "embedding_model": "sentence" }),
         json!({ "embedding_dir": text(fixtures.join("sentence")) }),
     ] {
-        assert_eq!(named(&more).sentences(&hub, quiet).unwrap().dim(), 32, "{more}");
+        assert_eq!(named(&more).sentences(Device::Cpu, &hub, quiet).unwrap().dim(), 32, "{more}");
     }
-    let gone = named(&json!({ "embedding_path": "/gone" })).sentences(&hub, quiet).err().unwrap();
+    let gone = named(&json!({ "embedding_path": "/gone" }))
+        .sentences(Device::Cpu, &hub, quiet)
+        .err()
+        .unwrap();
     assert_eq!(gone.to_string(), "/gone: no config.json in this folder");
 }

@@ -49,6 +49,7 @@
 mod candidates;
 mod coarse;
 pub mod codes;
+pub mod device;
 mod dot;
 mod quota;
 mod rows;
@@ -86,6 +87,13 @@ pub struct Hit {
     pub row: usize,
     /// Its cosine with the query.
     pub score: f32,
+}
+
+/// The first `k` of several rankings of different rows together.
+pub(crate) fn merged(rankings: impl IntoIterator<Item = Hit>, k: usize, order: Order) -> Vec<Hit> {
+    let mut top = topk::TopK::new(k, order);
+    rankings.into_iter().for_each(|Hit { row, score }| top.offer(row, &[score]));
+    top.into_hits()
 }
 
 /// Which code this processor runs: `avx512`, `avx2` or `portable`. They differ

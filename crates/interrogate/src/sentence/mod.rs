@@ -96,6 +96,7 @@ impl MiniLm {
         wordpiece: WordPiece,
         compute: &Compute,
     ) -> Result<Self> {
+        compute.device.only_cpu("the sentence encoder")?;
         wordpiece.fits(config.vocab_size)?;
         let bert = Bert::new(weights, config, compute)?;
         let batch_tokens = compute.batch_tokens;

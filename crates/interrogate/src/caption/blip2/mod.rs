@@ -5,6 +5,7 @@
 //! `Blip2ForConditionalGeneration`.
 
 mod config;
+pub(super) mod engine;
 mod opt;
 mod qformer;
 mod t5;

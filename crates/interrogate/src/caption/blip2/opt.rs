@@ -16,18 +16,15 @@ use crate::Result;
 /// Rows that OPT's table of positions has before that of position 0.
 const OFFSET: usize = 2;
 /// The norms' epsilon, torch's default: OPT's configuration has no word on it.
-const EPS: f64 = 1e-5;
-const PREFIX: &str = "language_model.model.decoder";
+pub(super) const EPS: f64 = 1e-5;
+pub(super) const PREFIX: &str = "language_model.model.decoder";
 
 /// The decoder and its head, which is tied to the embedding.
 #[derive(Debug)]
 pub(super) struct Opt {
     config: Config,
     end: Vec<u32>,
-    /// (vocab, dim).
-    tokens: Stored,
-    /// (positions + OFFSET, dim).
-    positions: Stored,
+    embeddings: Embeddings,
     layers: Vec<Layer>,
     norm: LayerNorm,
     head: Linear,
@@ -53,9 +50,7 @@ impl Opt {
     pub(super) fn load(weights: &Checkpoint, config: Config) -> Result<Self> {
         let dim = config.hidden_size;
         let at = |name: &str| format!("{PREFIX}.{name}");
-        let tokens = weights.stored(&at("embed_tokens.weight"), &[config.vocab_size, dim])?;
-        let places = config.max_position_embeddings + OFFSET;
-        let positions = weights.stored(&at("embed_positions.weight"), &[places, dim])?;
+        let embeddings = Embeddings::load(weights, &config)?;
         let layers = (0..config.num_hidden_layers)
             .map(|number| {
                 let at = |name: &str| format!("{PREFIX}.layers.{number}.{name}");
@@ -78,19 +73,46 @@ impl Opt {
             })
             .collect::<Result<_>>()?;
         let norm = weights.layer_norm(&at("final_layer_norm"), dim, EPS)?;
-        let head = weights.linear_of(tokens.clone(), dim, None)?;
+        let head = weights.linear_of(embeddings.tokens().clone(), dim, None)?;
         let end = config.eos_token_id.tokens();
-        Ok(Opt { config, end, tokens, positions, layers, norm, head })
+        Ok(Opt { config, end, embeddings, layers, norm, head })
     }
 
     /// An empty memory.
     pub(super) fn memory(&self) -> Memory {
         Memory::new(self.layers.len(), Vec::new())
     }
+}
 
-    /// The embeddings of the rows' inputs and positions, (rows, dim).
-    fn embed(&self, rows: &[Row<'_>]) -> States {
-        let dim = self.config.hidden_size;
+/// The tables of tokens and positions, where the file has them.
+#[derive(Debug)]
+pub(super) struct Embeddings {
+    dim: usize,
+    /// (vocab, dim).
+    tokens: Stored,
+    /// (positions + OFFSET, dim).
+    positions: Stored,
+}
+
+impl Embeddings {
+    /// # Errors
+    /// Those of the weights.
+    pub(super) fn load(weights: &Checkpoint, config: &Config) -> Result<Self> {
+        let dim = config.hidden_size;
+        let at = |name: &str| format!("{PREFIX}.{name}.weight");
+        let tokens = weights.stored(&at("embed_tokens"), &[config.vocab_size, dim])?;
+        let places = config.max_position_embeddings + OFFSET;
+        let positions = weights.stored(&at("embed_positions"), &[places, dim])?;
+        Ok(Embeddings { dim, tokens, positions })
+    }
+
+    pub(super) fn tokens(&self) -> &Stored {
+        &self.tokens
+    }
+
+    /// The rows' inputs with their positions, (rows, dim).
+    pub(super) fn of(&self, rows: &[Row<'_>]) -> States {
+        let dim = self.dim;
         let mut states = States::zeros(rows.len(), dim);
         let mut place = vec![0.0; dim];
         for (row, out) in rows.iter().zip(states.values_mut().chunks_exact_mut(dim)) {
@@ -121,7 +143,7 @@ impl Decoder for Opt {
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
         let heads = Heads::scaled(self.config.num_attention_heads, self.config.hidden_size);
         let step = Step::new(memories, rows);
-        let mut states = self.embed(rows);
+        let mut states = self.embeddings.of(rows);
         for (number, layer) in self.layers.iter().enumerate() {
             let normed = layer.self_attn_layer_norm.forward(&states);
             let query = layer.q_proj.forward(&normed)?;

@@ -4,9 +4,12 @@
 //! so that beams share what they have in common, and a beam that splits in two
 //! or moves to another place costs its list and no row.
 
+use std::sync::{Arc, Mutex};
+
 use rayon::prelude::*;
 
 use super::super::attention::{Cache, Heads};
+use super::super::blip2::engine::Pool;
 use super::super::states::States;
 
 /// The keys and values of one image: `layers` of what was read so far, `across`
@@ -16,6 +19,9 @@ pub(crate) struct Memory {
     layers: Vec<Cache>,
     across: Vec<Cache>,
     rows: u32,
+    /// For a decoder on a device: where the rows are, and their numbers there.
+    pool: Option<Arc<Mutex<Pool>>>,
+    places: Vec<u32>,
 }
 
 /// What stands at a position.
@@ -68,7 +74,22 @@ impl Row<'_> {
 impl Memory {
     /// An empty memory of so many layers.
     pub(crate) fn new(layers: usize, across: Vec<Cache>) -> Self {
-        Memory { layers: vec![Cache::default(); layers], across, rows: 0 }
+        Memory { layers: vec![Cache::default(); layers], across, ..Memory::default() }
+    }
+
+    /// An empty memory whose rows will be in `pool`.
+    pub(crate) fn on_device(pool: Arc<Mutex<Pool>>) -> Self {
+        Memory { pool: Some(pool), ..Memory::default() }
+    }
+
+    /// Where the rows are, if on a device.
+    pub(crate) fn pool(&self) -> Option<Arc<Mutex<Pool>>> {
+        self.pool.clone()
+    }
+
+    /// Says which row of the pool the next row is.
+    pub(crate) fn place(&mut self, row: u32) {
+        self.places.push(row);
     }
 
     /// Where the keys of the image's states stand, a layer each.
@@ -103,6 +124,12 @@ impl Step {
         };
         let seen = rows.iter().map(number).collect();
         Step { seen, memories: rows.iter().map(|row| row.memory).collect() }
+    }
+
+    /// Appends to `all` the rows of the pool that `row` sees.
+    pub(crate) fn places(&self, memories: &[Memory], row: usize, all: &mut Vec<u32>) {
+        let places = &memories[self.memories[row]].places;
+        all.extend(self.seen[row].iter().map(|&seen| places[seen as usize]));
     }
 
     /// Writes a layer's keys and values, a row for each row of the step.

@@ -1,7 +1,7 @@
 //! Rankings against a full sort.
 
 mod coarse;
-mod shapes;
+pub(super) mod shapes;
 
 use half::f16;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 /// What a generated table looks like.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
+pub(in crate::rank) enum Shape {
     /// Rows in all directions.
     Random,
     /// Few distinct values, most rows many times: ties everywhere.
@@ -17,7 +17,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) const ALL: [Shape; 5] = [
+    pub(in crate::rank) const ALL: [Shape; 5] = [
         Shape::Random,
         Shape::Duplicated,
         Shape::Anisotropic,
@@ -28,7 +28,7 @@ impl Shape {
 
 /// A small generator of its own, so that a seed names a table for good: the
 /// 64-bit mix of Steele, Lea and Flood (SplitMix64), as a value in -1..1.
-pub(super) fn noise(seed: u64, at: u64) -> f32 {
+pub(in crate::rank) fn noise(seed: u64, at: u64) -> f32 {
     let mut z = seed.wrapping_add(at.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -40,7 +40,7 @@ fn unit(values: Vec<f32>) -> Vec<f32> {
     values.into_iter().map(|v| v / length).collect()
 }
 
-pub(super) fn row(shape: Shape, dim: usize, seed: u64, row: usize) -> Vec<f32> {
+pub(in crate::rank) fn row(shape: Shape, dim: usize, seed: u64, row: usize) -> Vec<f32> {
     let at = |d: usize| noise(seed, (row * dim + d) as u64);
     match shape {
         Shape::Random => unit((0..dim).map(at).collect()),

@@ -1,0 +1,93 @@
+//! Ranks seeded rows on a device and times it: our side of `benches/gpu/gpu.py`.
+//!
+//! ```text
+//! device DEVICE ROWS DIM K RUNS QUERIES...
+//! ```
+//!
+//! Prints one JSON object: how long the rows took to the device and how many stayed
+//! there, and for each number of queries the milliseconds of every run and whether the
+//! answers are the processor's, row for row and bit for bit.
+
+#![expect(clippy::print_stdout, reason = "the answer is what it is for")]
+
+use std::error::Error;
+use std::time::Instant;
+
+use half::f16;
+use interrogate::Device;
+use interrogate::encoder::Features;
+use interrogate::rank::device::Resident;
+use interrogate::rank::{Hit, Order, Rows};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Queries whose answers are held against the processor's.
+const CHECKED: usize = 64;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [device, rows, dim, k, runs, queries @ ..] = &args[..] else {
+        return Err("usage: device DEVICE ROWS DIM K RUNS QUERIES...".into());
+    };
+    let device: Device = device.parse()?;
+    let (rows, dim): (usize, usize) = (rows.parse()?, dim.parse()?);
+    let (k, runs): (usize, usize) = (k.parse()?, runs.parse()?);
+    let engine = device.open()?;
+
+    let mut values = vec![f16::ZERO; rows * dim];
+    values.par_chunks_mut(dim).enumerate().for_each(|(row, values)| {
+        let unit = unit(1, row, dim);
+        values.iter_mut().zip(unit).for_each(|(to, value)| *to = f16::from_f32(value));
+    });
+    let table = Rows::new(dim, vec![&values])?;
+    let started = Instant::now();
+    let resident = Resident::new(&engine, &table, u64::MAX)?;
+    let copied = started.elapsed().as_secs_f64();
+
+    let mut ranks: Vec<Value> = Vec::new();
+    for count in queries {
+        let count: usize = count.parse()?;
+        let queries = (0..count).map(|query| Features::new(unit(2, query, dim)));
+        let queries = queries.collect::<Result<Vec<_>, _>>()?;
+        let rank = || resident.top_k(&table, &queries, k, Order::Best);
+        let found = rank()?; // warm: kernels are loaded, memory is there
+        let times = (0..runs.max(1)).map(|_| -> Result<f64, Box<dyn Error>> {
+            let started = Instant::now();
+            rank()?;
+            Ok(started.elapsed().as_secs_f64() * 1e3)
+        });
+        let ms = times.collect::<Result<Vec<f64>, _>>()?;
+        let checked = &queries[..count.min(CHECKED)];
+        let expected = table.top_k(checked, k, Order::Best)?;
+        let equal = found.iter().zip(&expected).all(|(a, b)| bits(a) == bits(b));
+        ranks.push(json!({ "queries": count, "ms": ms, "checked": checked.len(), "equal": equal }));
+    }
+    let answer = json!({
+        "device": device.to_string(), "rows": rows, "dim": dim, "k": k,
+        "resident": resident.resident(), "copy_s": copied, "ranks": ranks,
+    });
+    println!("{answer}");
+    Ok(())
+}
+
+fn bits(hits: &[Hit]) -> Vec<(usize, u32)> {
+    hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
+}
+
+/// A row of length 1 that a seed and its number name for good: values in -1..1 by the
+/// mix of SplitMix64 (Steele, Lea and Flood), brought to unit length.
+fn unit(seed: u64, row: usize, dim: usize) -> Vec<f32> {
+    let value = |at: usize| {
+        let mut z = (seed << 48).wrapping_add((row * dim + at + 1) as u64);
+        z = z.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    let values: Vec<f32> = (0..dim).map(value).collect();
+    let length = values.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
+    values.into_iter().map(|value| value / length).collect()
+}

@@ -1,0 +1,48 @@
+//! What the kernels' keys say.
+
+use half::f16;
+
+use super::super::proof::{Found, Others};
+
+/// The rows that keys name, with the true scores of `exact`, if they are those.
+pub(super) fn found(keys: &[u64], exact: Option<&[u64]>, others: Option<Others>) -> Found {
+    let keys = exact.unwrap_or(keys).iter().copied().filter(|&key| key != 0);
+    let (rows, scores): (Vec<u32>, Vec<f32>) =
+        keys.map(|key| (u32::MAX - key as u32, score_of(key))).unzip();
+    // Without a rescoring true scores come with keys that leave no others.
+    let scores = (exact.is_some() || others.is_none()).then_some(scores);
+    Found { rows, scores, others }
+}
+
+/// The score that a key was made of; the greatest and the least of all stand for what
+/// is no number.
+pub(super) fn score_of(key: u64) -> f32 {
+    match (key >> 32) as u32 {
+        0 | u32::MAX => f32::NAN,
+        ordered if ordered >> 31 == 1 => f32::from_bits(ordered ^ 1 << 31),
+        ordered => f32::from_bits(!ordered),
+    }
+}
+
+/// How far the tensor cores may be off for a row of length 1.
+pub(super) fn bound(query: &[f32]) -> f64 {
+    let square = |sum, value: f64| sum + value * value;
+    let length = query.iter().map(|&v| f64::from(v)).fold(0.0, square).sqrt();
+    let lost = query.iter().map(|&v| f64::from(v) - f64::from(f16::from_f32(v)));
+    lost.fold(0.0, square).sqrt() + (query.len() + 8) as f64 * 2f64.powi(-21) * length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_come_back_from_keys() {
+        for score in [0.25f32, -0.5, 0.0, f32::INFINITY, f32::NEG_INFINITY] {
+            let bits = score.to_bits();
+            let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+            assert_eq!(score_of(u64::from(ordered) << 32), score);
+        }
+        assert!(score_of(7).is_nan() && score_of(u64::MAX).is_nan());
+    }
+}

@@ -1,0 +1,204 @@
+//! Stage one by kernels of this library's own, on CUDA.
+//!
+//! `kernels.cu` fuses the product with the choice of the best, so that no matrix of
+//! scores is written and read again. Up to [`FEW`] queries are scored truly, as
+//! [`dot`](super::super::dot) defines it, while the rows stream through; more go
+//! through the tensor cores as f16, and what they bring back is scored truly on the
+//! device where the rows are resident.
+//!
+//! # The bound
+//! A query `q` rounded to f16 is `h`; products of f16 are exact in f32, and the tensor
+//! cores add them up in an order of their own, where an addition may cut off what a
+//! rounded one keeps. So a score is off by at most
+//!
+//! ```text
+//! |q - h| |x|  +  (dim + 8) 2^-21 |q| |x|
+//! ```
+//!
+//! with the longest row for `x`: the first by Cauchy and Schwarz, the second eight
+//! times what rounded additions lose.
+//!
+//! None of this has run on a GPU yet: docs/GPU.md says what was checked without one.
+
+mod keys;
+mod launch;
+mod pieces;
+mod source;
+
+use std::sync::{Arc, OnceLock};
+
+use candle_core::cuda_backend::cudarc::driver::sys::{
+    CUdevice_attribute as Attribute, CUfunction_attribute as FunctionAttribute,
+};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaSlice, CudaStream};
+use candle_core::cuda_backend::{CudaDevice, WrapErr};
+use candle_core::{Device, Result, Storage};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+use super::super::Rows;
+use super::proof::{Found, Others};
+use super::tensors::Tensors;
+use keys::{bound, found, score_of};
+use launch::{MERGE_WARPS, TILE_ROWS, scan_bytes, tile_bytes};
+
+/// Rows that a query brings back, as the kernels have it.
+pub(super) const LIST: usize = 32;
+
+/// A list in shared memory, with what waits to get in.
+const LIST_BYTES: usize = 2 * LIST * 8;
+
+/// Queries that are scored truly: SCAN_QUERIES of the kernels.
+const FEW: usize = 8;
+
+/// Bytes of rows in a piece that streams by.
+const STREAMED: usize = 64 << 20;
+
+/// The kernels on one device, for rows of one width.
+#[derive(Debug)]
+pub(super) struct Fused {
+    device: CudaDevice,
+    stream: Arc<CudaStream>,
+    /// For copies beside what is computed.
+    copies: Arc<CudaStream>,
+    dim: usize,
+    processors: usize,
+    scan: CudaFunction,
+    tile: CudaFunction,
+    merge: CudaFunction,
+    rescore: CudaFunction,
+    longest: CudaFunction,
+    /// Bits of the greatest square of a resident row's length.
+    resident_longest: OnceLock<u32>,
+}
+
+impl Fused {
+    /// Compiles the kernels for `device`, once in a process for each generation of
+    /// GPUs. `None` where they do not run: on another kind of device, for rows that
+    /// are no multiple of 16 bytes, or so wide that a tile of queries does not fit
+    /// the shared memory of a block.
+    pub(super) fn new(device: &Device, dim: usize, _: &Tensors) -> Result<Option<Self>> {
+        let Device::Cuda(device) = device else { return Ok(None) };
+        let stream = device.cuda_stream();
+        let context = stream.context();
+        let attribute = |which| context.attribute(which).w();
+        let most =
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)? as usize;
+        let (tile_bytes, scan_bytes) = (tile_bytes(dim), scan_bytes(dim, FEW));
+        if dim == 0 || !dim.is_multiple_of(8) || tile_bytes.max(scan_bytes) > most {
+            return Ok(None);
+        }
+        let ptx = source::ptx(context)?;
+        let function = |name, shared: usize| -> Result<CudaFunction> {
+            let module = "interrogate-rank";
+            let function = device.get_or_load_custom_func(name, module, &ptx)?.into_cuda_function();
+            let dynamic = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            function.set_attribute(dynamic, shared as i32).w()?;
+            Ok(function)
+        };
+        Ok(Some(Fused {
+            copies: context.new_stream().w()?,
+            processors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
+            scan: function("scan", scan_bytes)?,
+            tile: function("tile", tile_bytes)?,
+            merge: function("merge", MERGE_WARPS as usize * LIST_BYTES)?,
+            rescore: function("rescore", LIST_BYTES + 4 * dim)?,
+            longest: function("longest", 0)?,
+            device: device.clone(),
+            stream,
+            dim,
+            resident_longest: OnceLock::new(),
+        }))
+    }
+
+    /// The [`LIST`] best rows of each of `queries`, at least one; the resident ones
+    /// are `tensors`'.
+    pub(super) fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        tensors: &Tensors,
+    ) -> Result<Vec<Found>> {
+        let asked = Asked::new(self, queries)?;
+        let piece = (STREAMED / (2 * self.dim)).max(TILE_ROWS);
+        let streamed: Vec<usize> = (tensors.resident()..rows.len()).step_by(piece).collect();
+        let plan = |count: usize| self.blocks(count, asked.count);
+        let pieces = streamed.iter().map(|&first| piece.min(rows.len() - first));
+        let counts: Vec<usize> = std::iter::once(tensors.resident()).chain(pieces).collect();
+        let lists: usize = counts.iter().map(|&count| plan(count).0).sum();
+        let mut keys = self.stream.alloc_zeros::<u64>(asked.count * lists.max(1) * LIST).w()?;
+        let mut longest = self.stream.alloc_zeros::<u32>(1).w()?;
+        let storage = tensors.values().map(|values| values.storage_and_layout().0);
+        let values = match storage.as_deref() {
+            Some(Storage::Cuda(storage)) => Some(storage.as_cuda_slice::<f16>()?),
+            _ => None,
+        };
+        let mut list = 0;
+        if let Some(values) = values {
+            self.stage_one(&asked, &values.slice(..), 0, &mut keys, lists, list)?;
+            list += plan(tensors.resident()).0;
+        }
+        self.stream_by(rows, &streamed, &counts[1..], |first, piece| {
+            self.stage_one(&asked, piece, first, &mut keys, lists, list)?;
+            list += plan(piece.len() / self.dim).0;
+            if asked.halves.is_some() { self.measure(piece, &mut longest) } else { Ok(()) }
+        })?;
+        let mut merged = self.stream.alloc_zeros::<u64>(asked.count * LIST).w()?;
+        self.merge(&keys, lists, asked.count, &mut merged)?;
+        let near = self.stream.clone_dtoh(&merged).w()?;
+        if asked.halves.is_none() {
+            return Ok(near.chunks(LIST).map(|keys| found(keys, None, None)).collect());
+        }
+        let resident = match (values, self.resident_longest.get()) {
+            (None, _) => 0,
+            (_, Some(&known)) => known,
+            (Some(values), None) => {
+                let mut longest = self.stream.alloc_zeros::<u32>(1).w()?;
+                self.measure(&values.slice(..), &mut longest)?;
+                let bits = self.stream.clone_dtoh(&longest).w()?[0];
+                *self.resident_longest.get_or_init(|| bits)
+            }
+        };
+        // Squares are positive: their bits order as they do.
+        let longest = self.stream.clone_dtoh(&longest).w()?[0].max(resident);
+        let longest = f64::from(f32::from_bits(longest)).sqrt() * (1.0 + 1e-4);
+        let exact = match values {
+            Some(values) if streamed.is_empty() => Some(self.rescored(&asked, values, &merged)?),
+            _ => None,
+        };
+        let found = |(number, near): (usize, &[u64])| {
+            let others = Others {
+                most: near.last().map_or(f32::NAN, |&key| score_of(key)),
+                error: (bound(&queries[number]) * longest) as f32,
+            };
+            let exact = exact.as_ref().map(|all| &all[number * LIST..][..LIST]);
+            found(near, exact, Some(others))
+        };
+        Ok(near.chunks(LIST).enumerate().map(found).collect())
+    }
+}
+
+/// Queries on the device.
+struct Asked {
+    count: usize,
+    /// (count, dim)
+    values: CudaSlice<f32>,
+    /// The same in f16, where the tensor cores take them.
+    halves: Option<CudaSlice<f16>>,
+}
+
+impl Asked {
+    fn new(fused: &Fused, queries: &[Vec<f32>]) -> Result<Self> {
+        let values = queries.concat();
+        let halves = (queries.len() > FEW).then(|| {
+            let mut halves = vec![f16::ZERO; values.len()];
+            halves.convert_from_f32_slice(&values);
+            fused.device.clone_htod(&halves)
+        });
+        Ok(Asked {
+            count: queries.len(),
+            values: fused.device.clone_htod(&values)?,
+            halves: halves.transpose()?,
+        })
+    }
+}

@@ -1,0 +1,383 @@
+// The ranking's kernels: products of queries with rows and the best rows of each,
+// fused, so that no score but those of the best leaves the chip.
+//
+// One source for three compilers: NVRTC at run time (cuda.rs), nvcc in
+// .ci/cuda-check, and a C++ compiler for the emulation in tests/gpu, which defines
+// EMULATED and brings what the first block below takes from CUDA. Includes nothing.
+//
+//   scan     few queries: true scores, bit for bit those of rank/dot. Bound by memory.
+//   tile     many queries: products of f16 on the tensor cores, sums in f32.
+//            Off by a bound that the host knows (cuda.rs).
+//   merge    lists of one query, of all blocks, into one
+//   rescore  true scores of what tile and merge found
+//   longest  the greatest length of a row, for the bound
+//
+// A list is 32 keys, greatest first. A key is a score that orders as an integer,
+// above the complement of the row's number: the greater key ranks earlier, and of
+// equal scores the lower row. 0 is no key.
+
+#ifndef EMULATED
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define KERNEL extern "C" __global__ void
+#define DEVICE static __device__ __forceinline__
+#define SHARED(type, name) extern __shared__ __align__(16) type name[]
+
+DEVICE float widened(u16 half) {
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+    return value;
+}
+
+DEVICE u32 votes(bool it) { return __ballot_sync(0xffffffffu, it); }
+DEVICE float swapped(float value, int lane) { return __shfl_xor_sync(0xffffffffu, value, lane); }
+DEVICE void warp_barrier() { __syncwarp(); }
+DEVICE void block_barrier() { __syncthreads(); }
+DEVICE bool any_of_block(bool it) { return __syncthreads_or(it); }
+DEVICE u32 counted(u32 *counter) { return atomicAdd(counter, 1u); }
+DEVICE void raise(u32 *greatest, u32 value) { atomicMax(greatest, value); }
+
+// 16 bytes from global to shared memory, in the background.
+DEVICE void fetch(void *to, const void *from) {
+    const u32 address = (u32)__cvta_generic_to_shared(to);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from));
+}
+DEVICE void fetches_end() { asm volatile("cp.async.commit_group;"); }
+// Waits for all groups of fetches, or for all but the last.
+DEVICE void fetched() { asm volatile("cp.async.wait_group 0;"); }
+DEVICE void fetched_but_last() { asm volatile("cp.async.wait_group 1;"); }
+
+// c (16, 8) += a (16, 16) b (16, 8), by the fragments of PTX's m16n8k16.
+DEVICE void multiply(float c[4], const u32 a[4], const u32 b[2]) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+DEVICE float product(float a, float b, float sum) { return __fmaf_rn(a, b, sum); }
+DEVICE float added(float a, float b) { return __fadd_rn(a, b); }
+DEVICE u32 bits(float value) { return __float_as_uint(value); }
+DEVICE u32 ones(u32 mask) { return __popc(mask); }
+#endif
+
+struct alignas(16) Eight {
+    u16 value[8];
+};
+
+#define LIST 32 // keys that are kept, and as many that wait
+
+// A list in shared memory: LIST keys in order, then those that wait to get in.
+struct List {
+    u64 best[LIST];
+    u64 wait[LIST];
+};
+
+// Orders as the scores do; both zeros are one. What is no number is the least, or,
+// where a score is but near the true one and must be looked at, the greatest.
+DEVICE u64 key(float score, u32 row, bool near) {
+    const u32 plain = bits(score + 0.0f);
+    const u32 ordered = plain >> 31 ? ~plain : plain | 0x80000000u;
+    const u32 upper = score == score ? ordered : (near ? 0xffffffffu : 0u);
+    return (u64)upper << 32 | (0xffffffffu - row);
+}
+
+// Sorts the 64 keys of a list, greatest first: bitonic, a pair to each of 32 lanes.
+DEVICE void sort(u64 *keys, u32 lane) {
+    for (u32 length = 2; length <= 2 * LIST; length *= 2) {
+        for (u32 apart = length / 2; apart > 0; apart /= 2) {
+            const u32 at = 2 * apart * (lane / apart) + lane % apart;
+            const u64 a = keys[at], b = keys[at + apart];
+            const bool descending = (at & length) == 0;
+            if (descending ? a < b : a > b) {
+                keys[at] = b;
+                keys[at + apart] = a;
+            }
+            warp_barrier();
+        }
+    }
+}
+
+// Empties a list, by one warp.
+DEVICE void clear(List *list, u32 lane) {
+    list->best[lane] = 0;
+    list->wait[lane] = 0;
+    warp_barrier();
+}
+
+// Takes in what waits, by one warp: `waiting` keys.
+DEVICE void settle(List *list, u32 waiting, u32 lane) {
+    if (lane >= waiting) list->wait[lane] = 0;
+    warp_barrier();
+    sort(list->best, lane);
+}
+
+// Offers a list a key of each lane, by one warp; 0 for none. `waiting` is the same in
+// all lanes.
+DEVICE void offer(List *list, u32 *waiting, u64 key, u32 lane) {
+    u32 in = votes(key > list->best[LIST - 1]);
+    if (in == 0) return;
+    if (*waiting + ones(in) > LIST) {
+        settle(list, *waiting, lane);
+        *waiting = 0;
+        in = votes(key > list->best[LIST - 1]);
+    }
+    if (in >> lane & 1) list->wait[*waiting + ones(in & ((1u << lane) - 1))] = key;
+    *waiting += ones(in);
+    warp_barrier();
+}
+
+// The sixteen sums of a score lie with two lanes, eight each; both get the score,
+// added in the order of rank/dot.
+DEVICE float folded(const float sums[8]) {
+    float eight[8], four[4];
+    for (int i = 0; i < 8; i++) eight[i] = added(sums[i], swapped(sums[i], 1));
+    for (int i = 0; i < 4; i++) four[i] = added(eight[i], eight[i + 4]);
+    return added(added(four[0], four[2]), added(four[1], four[3]));
+}
+
+// Adds the products of one lane's half of a row with the query, which is in f32 and
+// zero up to `steps` times 16.
+DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, float sums[8]) {
+    for (u32 at = 8 * half; at < dim; at += 16) {
+        const Eight eight = *(const Eight *)(row + at);
+        for (int i = 0; i < 8; i++) sums[i] = product(widened(eight.value[i]), query[at + i], sums[i]);
+    }
+}
+
+#define SCAN_QUERIES 8
+#define SCAN_WARPS 4
+
+// True scores of `count` queries (count, dim), at most SCAN_QUERIES, with `n` rows
+// (n, dim) numbered from `first`, where dim is a multiple of 8; a block takes `strip`
+// rows. Writes the best of each block's rows: lists (count, lists, LIST), this call's
+// from number `list` on.
+// Shared: SCAN_WARPS * count lists, then the queries.
+KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u32 count,
+            u32 strip, u64 *keys, u32 lists, u32 list) {
+    SHARED(u64, room);
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    List *own = (List *)room + warp * count;
+    float *values = (float *)((List *)room + SCAN_WARPS * count);
+    for (u32 at = threadIdx.x; at < count * dim; at += blockDim.x) values[at] = queries[at];
+    u32 waiting[SCAN_QUERIES];
+    for (u32 q = 0; q < count; q++) {
+        clear(own + q, lane);
+        waiting[q] = 0;
+    }
+    block_barrier();
+    const u32 begin = blockIdx.x * strip;
+    const u32 end = begin + strip < n ? begin + strip : n;
+    // Sixteen rows to a warp, two lanes to a row.
+    for (u32 base = begin + 16 * warp; base < end; base += 16 * SCAN_WARPS) {
+        const u32 row = base + lane / 2, half = lane % 2;
+        const u16 *of_row = rows + (u64)(row < end ? row : begin) * dim;
+        for (u32 q = 0; q < count; q++) {
+            float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+            row_sums(of_row, values + q * dim, dim, half, sums);
+            const float score = folded(sums);
+            const bool there = row < end && half == 0;
+            offer(own + q, &waiting[q], there ? key(score, first + row, false) : 0, lane);
+        }
+    }
+    for (u32 q = 0; q < count; q++) settle(own + q, waiting[q], lane);
+    block_barrier();
+    for (u32 q = warp; q < count; q += SCAN_WARPS) {
+        List *all = (List *)room + q;
+        u32 more = 0;
+        for (u32 w = 1; w < SCAN_WARPS; w++) offer(all, &more, all[w * count].best[lane], lane);
+        settle(all, more, lane);
+        keys[((u64)q * lists + list + blockIdx.x) * LIST + lane] = all->best[lane];
+    }
+}
+
+#define TILE_QUERIES 64
+#define TILE_ROWS 128
+#define TILE_WARPS 8 // two along the queries, four along the rows: 32 x 32 each
+#define STEP 32      // values along dim between two barriers
+#define PAD 8        // so that the lanes of a warp read from different banks
+
+// Fetches STEP values of TILE_ROWS rows into `to`; zeros for what is not there.
+DEVICE void fetch_rows(u16 *to, const u16 *rows, u32 n, u32 row, u32 dim, u32 at) {
+    for (u32 i = threadIdx.x; i < TILE_ROWS * STEP / 8; i += blockDim.x) {
+        const u32 r = i / (STEP / 8), column = i % (STEP / 8) * 8;
+        u16 *place = to + r * (STEP + PAD) + column;
+        if (row + r < n && at + column < dim) {
+            fetch(place, rows + (u64)(row + r) * dim + at + column);
+        } else {
+            for (int v = 0; v < 8; v++) place[v] = 0;
+        }
+    }
+    fetches_end();
+}
+
+// Scores near the true ones of `count` queries (count, dim) in f16 with `n` rows
+// (n, dim) numbered from `first`, where dim is a multiple of 8; a block takes
+// TILE_QUERIES queries and `strip` rows, a multiple of TILE_ROWS. Writes its best:
+// lists (count, lists, LIST), this call's from number `list` on, one a block.
+// Shared: TILE_QUERIES lists, as many counters, two stages of rows, the queries.
+KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 count,
+            u32 strip, u64 *keys, u32 lists, u32 list) {
+    SHARED(u64, room);
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const u32 wide = (dim + STEP - 1) / STEP * STEP + PAD;
+    List *best = (List *)room;
+    u32 *waiting = (u32 *)(best + TILE_QUERIES);
+    u16 *stages = (u16 *)(waiting + TILE_QUERIES);
+    u16 *panel = stages + 2 * TILE_ROWS * (STEP + PAD);
+    const u32 first_query = blockIdx.y * TILE_QUERIES;
+    for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
+        clear(best + q, lane);
+        if (lane == 0) waiting[q] = 0;
+        for (u32 at = lane; at < wide; at += 32) {
+            const bool there = first_query + q < count && at < dim;
+            panel[q * wide + at] = there ? queries[(u64)(first_query + q) * dim + at] : 0;
+        }
+    }
+    block_barrier();
+    const u32 begin = blockIdx.x * strip;
+    const u32 end = begin + strip < n ? begin + strip : n;
+    const u32 along_queries = warp / 4 * 32, along_rows = warp % 4 * 32;
+    const u32 group = lane / 4, pair = lane % 4 * 2;
+    for (u32 base = begin; base < end; base += TILE_ROWS) {
+        float sums[2][4][4];
+        for (int m = 0; m < 2; m++)
+            for (int t = 0; t < 4; t++)
+                for (int i = 0; i < 4; i++) sums[m][t][i] = 0;
+        fetch_rows(stages, rows, end, base, dim, 0);
+        u32 stage = 0;
+        for (u32 at = 0; at < dim; at += STEP, stage ^= 1) {
+            if (at + STEP < dim) {
+                u16 *next = stages + (stage ^ 1) * TILE_ROWS * (STEP + PAD);
+                fetch_rows(next, rows, end, base, dim, at + STEP);
+                fetched_but_last();
+            } else {
+                fetched();
+            }
+            block_barrier();
+            const u16 *tile = stages + stage * TILE_ROWS * (STEP + PAD);
+            for (u32 step = 0; step < STEP; step += 16) {
+                u32 a[2][4], b[4][2];
+                for (u32 m = 0; m < 2; m++) {
+                    const u16 *q = panel + (along_queries + 16 * m + group) * wide + at + step + pair;
+                    a[m][0] = *(const u32 *)q;
+                    a[m][1] = *(const u32 *)(q + 8 * wide);
+                    a[m][2] = *(const u32 *)(q + 8);
+                    a[m][3] = *(const u32 *)(q + 8 * wide + 8);
+                }
+                for (u32 t = 0; t < 4; t++) {
+                    const u16 *r = tile + (along_rows + 8 * t + group) * (STEP + PAD) + step + pair;
+                    b[t][0] = *(const u32 *)r;
+                    b[t][1] = *(const u32 *)(r + 8);
+                }
+                for (int m = 0; m < 2; m++)
+                    for (int t = 0; t < 4; t++) multiply(sums[m][t], a[m], b[t]);
+            }
+            block_barrier();
+        }
+        // What beats a list's last gets in where there is room; the rest waits for
+        // the list to be sorted.
+        u32 left = 0xffffffffu;
+        for (;;) {
+            for (u32 i = 0; i < 32; i++) {
+                if (!(left >> i & 1)) continue;
+                const u32 m = i / 16, t = i / 4 % 4, c = i % 4;
+                const u32 q = along_queries + 16 * m + group + c / 2 * 8;
+                const u32 row = base + along_rows + 8 * t + pair + c % 2;
+                const u64 own = row < end ? key(sums[m][t][c], first + row, true) : 0;
+                bool done = own <= best[q].best[LIST - 1];
+                if (!done) {
+                    const u32 place = counted(&waiting[q]);
+                    if (place < LIST) {
+                        best[q].wait[place] = own;
+                        done = true;
+                    }
+                }
+                if (done) left &= ~(1u << i);
+            }
+            const bool more = any_of_block(left != 0);
+            for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
+                const u32 found = waiting[q] < LIST ? waiting[q] : LIST;
+                warp_barrier();
+                if (found <= LIST / 2) continue;
+                settle(best + q, found, lane);
+                if (lane == 0) waiting[q] = 0;
+            }
+            block_barrier();
+            if (!more) break;
+        }
+    }
+    for (u32 q = warp; q < TILE_QUERIES && first_query + q < count; q += TILE_WARPS) {
+        settle(best + q, waiting[q] < LIST ? waiting[q] : LIST, lane);
+        u64 *to = keys + ((u64)(first_query + q) * lists + list + blockIdx.x) * LIST;
+        to[lane] = best[q].best[lane];
+    }
+}
+
+#define MERGE_WARPS 8
+
+// One list of each query's `lists`: (count, lists, LIST) to (count, LIST). A block a
+// query. Shared: MERGE_WARPS lists.
+KERNEL merge(const u64 *keys, u32 lists, u64 *merged) {
+    SHARED(u64, room);
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    List *all = (List *)room, *own = all + warp;
+    const u64 *from = keys + (u64)blockIdx.x * lists * LIST;
+    u32 waiting = 0;
+    clear(own, lane);
+    u64 next = warp < lists ? from[warp * LIST + lane] : 0; // asked for one list ahead
+    for (u32 l = warp; l < lists; l += MERGE_WARPS) {
+        const u64 key = next;
+        if (l + MERGE_WARPS < lists) next = from[(u64)(l + MERGE_WARPS) * LIST + lane];
+        offer(own, &waiting, key, lane);
+    }
+    settle(own, waiting, lane);
+    block_barrier();
+    if (warp != 0) return;
+    waiting = 0;
+    for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &waiting, all[w].best[lane], lane);
+    settle(own, waiting, lane);
+    merged[blockIdx.x * LIST + lane] = own->best[lane];
+}
+
+// True scores of the rows that `found` (count, LIST) names, sorted anew: a block of
+// 64 a query, two lanes a row. Rows are numbered from 0. Shared: one list, the query.
+KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found, u64 *ranked) {
+    SHARED(u64, room);
+    const u32 lane = threadIdx.x % 32;
+    List *list = (List *)room;
+    float *query = (float *)(list + 1);
+    for (u32 at = threadIdx.x; at < dim; at += blockDim.x) query[at] = queries[(u64)blockIdx.x * dim + at];
+    block_barrier();
+    const u32 place = threadIdx.x / 2, half = threadIdx.x % 2;
+    const u64 near = found[blockIdx.x * LIST + place];
+    const u32 row = near == 0 ? 0 : 0xffffffffu - (u32)near;
+    float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums(rows + (u64)row * dim, query, dim, half, sums);
+    const float score = folded(sums);
+    if (half == 0) {
+        list->best[place] = near == 0 ? 0 : key(score, row, false);
+        list->wait[place] = 0;
+    }
+    block_barrier();
+    if (threadIdx.x >= 32) return;
+    sort(list->best, lane);
+    ranked[blockIdx.x * LIST + lane] = list->best[lane];
+}
+
+// The greatest square of a row's length, as the bits of an f32, of rows that are
+// numbers: a warp a row.
+KERNEL longest(const u16 *rows, u32 n, u32 dim, u32 *greatest) {
+    const u32 lane = threadIdx.x % 32;
+    const u32 warps = gridDim.x * (blockDim.x / 32);
+    for (u32 row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; row < n; row += warps) {
+        float sum = 0;
+        for (u32 at = lane; at < dim; at += 32) {
+            const float value = widened(rows[(u64)row * dim + at]);
+            sum = product(value, value, sum);
+        }
+        for (int apart = 16; apart > 0; apart /= 2) sum += swapped(sum, apart);
+        if (lane == 0 && sum == sum) raise(greatest, bits(sum));
+    }
+}

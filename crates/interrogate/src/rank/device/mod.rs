@@ -1,0 +1,184 @@
+//! Rankings on a GPU, or on any device of the tensor engine: exact as those of the
+//! processor, by another way to the same two stages.
+//!
+//! # Two stages
+//! The rows lie on the device as f16, as they lie in the file; what does not fit its
+//! memory streams by, piece after piece, at every ranking. Stage one multiplies a
+//! piece with all queries, keeps the best of it for each query on the device, and
+//! merges those with what it has: only `m` rows a query come back, some more than the
+//! `k` that are asked for. Stage two scores those `m` as [`super::dot`] defines a
+//! score, from the rows where the caller has them.
+//!
+//! # Why the answer is exact
+//! A device adds up in an order of its own, so that its scores are not the ranking's.
+//! But they are off by no more than a bound `e` ([`tensors`] and `cuda` say which for
+//! theirs). Every row that did not come back has, on the device, at most the score
+//! `s` of the last that did; so its true score is at most `s + e`. Where the `k`-th
+//! of the true scores is greater than that, no other row is among the first `k`, not
+//! by a tie either. Where it is not, the query is asked again with four times as many
+//! rows; and one that more than an eighth of the table, or more than [`MOST`] rows,
+//! leaves in doubt (a table of one row a million times is one) is ranked from the
+//! rows themselves, by the processor.
+//!
+//! # Memory
+//! Queries go through in batches. Where the device is out of memory the batch is
+//! halved and tried again, down to one query: then it is an error that says so.
+
+#[cfg(feature = "cuda")]
+mod cuda;
+mod memory;
+mod place;
+mod proof;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+use half::f16;
+use rayon::prelude::*;
+
+pub(crate) use memory::halving;
+pub use place::Place;
+#[cfg(test)]
+pub(crate) use tests::devices;
+
+use super::{Hit, Order, Rows};
+use crate::encoder::Features;
+use crate::{Error, Result};
+use proof::Found;
+use tensors::Tensors;
+
+/// Rows that a query may bring back. Two lists of so many are still one sort of the
+/// engine's, which on CUDA takes rows of 8,192 at most.
+pub const MOST: usize = 4096;
+
+/// How many times more a query is asked for that one answer left in doubt.
+const MORE: usize = 4;
+
+/// Of a table more than one row in so many is in doubt: then the rows themselves are
+/// as quick.
+const SHARE: usize = 8;
+
+/// Queries in a batch: a piece's scores are 32 MiB.
+const BATCH: usize = 1024;
+
+/// The same where rows stream by, which costs more than room for scores.
+const STREAMED_BATCH: usize = 8192;
+
+/// Rows of a table on a device.
+///
+/// It borrows nothing: whoever ranks brings the rows again, from which scores are
+/// taken and what is not resident is streamed.
+#[derive(Debug)]
+pub struct Resident {
+    dim: usize,
+    len: usize,
+    engine: Tensors,
+    /// Kernels of this library's own, where the device runs them.
+    #[cfg(feature = "cuda")]
+    fused: Option<cuda::Fused>,
+}
+
+impl Resident {
+    /// Copies as many of `rows` to `device` as `bytes` hold, and fewer where its
+    /// memory ends before. The others will be streamed.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] where the device fails otherwise, [`Error::Dim`] where there
+    /// are 2^32 rows or more.
+    pub fn new(device: &candle_core::Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
+        let row = (rows.dim() * size_of::<f16>()) as u64;
+        let fit = usize::try_from(bytes / row.max(1)).unwrap_or(usize::MAX);
+        let most = u32::MAX as usize - 1;
+        if rows.len() > most {
+            let found = rows.len();
+            return Err(Error::Dim { what: "a table on a device", expected: most, found });
+        }
+        let engine = Tensors::new(device, rows, fit.min(rows.len()))
+            .map_err(Error::engine("copy rows to the device"))?;
+        Ok(Resident {
+            dim: rows.dim(),
+            len: rows.len(),
+            #[cfg(feature = "cuda")]
+            fused: cuda::Fused::new(device, rows.dim(), &engine)
+                .map_err(Error::engine("compile the device's kernels"))?,
+            engine,
+        })
+    }
+
+    /// How many rows are resident, the first of the table; the others stream.
+    pub fn resident(&self) -> usize {
+        self.engine.resident()
+    }
+
+    /// What [`Rows::top_k`] gives, to the last bit. `rows` are those that this was
+    /// made of.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where a query or `rows` are of another width or number,
+    /// [`Error::DeviceMemory`] where not even one query fits, [`Error::Engine`].
+    pub fn top_k(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Features],
+        k: usize,
+        order: Order,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let unlike = |what, expected, found| Err(Error::Dim { what, expected, found });
+        if (rows.dim(), rows.len()) != (self.dim, self.len) {
+            let (expected, found) = (self.len * self.dim, rows.len() * rows.dim());
+            return unlike("a resident table", expected, found);
+        }
+        if let Some(query) = queries.iter().find(|query| query.dim() != self.dim) {
+            return unlike("a query", self.dim, query.dim());
+        }
+        let k = k.min(self.len);
+        let mut answers = vec![Vec::new(); queries.len()];
+        let mut open: Vec<usize> = if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
+        let mut asked = k + k / 8 + 16;
+        let mut first = true;
+        while !open.is_empty() && asked <= MOST && (first || asked <= self.len / SHARE) {
+            let batch = if self.resident() < self.len { STREAMED_BATCH } else { BATCH };
+            let signed = |number: &usize| -> Vec<f32> {
+                let sign = order.sign();
+                queries[*number].as_slice().iter().map(|value| sign * value).collect()
+            };
+            let found = halving("a ranking", open.len(), batch, |part| {
+                let queries: Vec<Vec<f32>> = open[part].iter().map(signed).collect();
+                self.best(rows, &queries, asked.min(self.len))
+            })?;
+            let proved = |(number, found): (usize, Found)| {
+                (number, proof::hits(rows, &queries[number], k, order, &found))
+            };
+            let found = found.into_iter().flatten();
+            let pairs: Vec<_> = open.iter().copied().zip(found).collect();
+            let pairs: Vec<_> = pairs.into_par_iter().map(proved).collect();
+            open.clear();
+            for (number, hits) in pairs {
+                match hits {
+                    Some(hits) => answers[number] = hits,
+                    None => open.push(number),
+                }
+            }
+            (asked, first) = (asked * MORE, false);
+        }
+        let rest: Vec<Features> = open.iter().map(|&number| queries[number].clone()).collect();
+        for (number, hits) in open.iter().zip(rows.top_k(&rest, k, order)?) {
+            answers[*number] = hits;
+        }
+        Ok(answers)
+    }
+
+    /// At least the `m` best rows of each query, by whichever way the device has.
+    fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        m: usize,
+    ) -> candle_core::Result<Vec<Found>> {
+        #[cfg(feature = "cuda")]
+        if let Some(fused) = self.fused.as_ref().filter(|_| m <= cuda::LIST) {
+            return fused.best(rows, queries, &self.engine);
+        }
+        self.engine.best(rows, queries, m)
+    }
+}
