@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 struct Counting;
 
@@ -44,10 +44,14 @@ pub(crate) fn now() -> usize {
     NOW.load(Relaxed)
 }
 
-/// What `work` gives, and the bytes that it had at most beyond those of before. Others
-/// that ask wait; what tests allocate beside it is small.
+/// Waits until no other test is at work: each begins with this, whatever it counts,
+/// for all of them allocate.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What `work` gives, and the bytes that it had at most beyond those of before.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let before = now();
     PEAK.store(before, Relaxed);
     let done = work();

@@ -6,12 +6,12 @@
 //! memory streams by, piece after piece, at every ranking. Stage one multiplies a
 //! piece with all queries, keeps the best of it for each query on the device, and
 //! merges those with what it has: only `m` rows a query come back, some more than the
-//! `k` that are asked for. Stage two scores those `m` as [`super::dot`] defines a
+//! `k` that are asked for. Stage two scores those `m` as `rank::dot` defines a
 //! score, from the rows where the caller has them.
 //!
 //! # Why the answer is exact
 //! A device adds up in an order of its own, so that its scores are not the ranking's.
-//! But they are off by no more than a bound `e` ([`tensors`] and `cuda` say which for
+//! But they are off by no more than a bound `e` (`tensors` and `cuda` say which for
 //! theirs). Every row that did not come back has, on the device, at most the score
 //! `s` of the last that did; so its true score is at most `s + e`. Where the `k`-th
 //! of the true scores is greater than that, no other row is among the first `k`, not
