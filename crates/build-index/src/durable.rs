@@ -125,19 +125,24 @@ pub fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// [`Error::Io`] where the folder cannot be listed.
 pub fn sweep(folder: &Path) -> Result<()> {
-    remove_each(folder, |name, path| is_draft(name) && is_free(path))
+    remove_each(folder, |name, path| is_draft(name).then(|| unheld(path)).flatten().map(Some))
 }
 
 /// Removes the files of `folder` whose names `unwanted` picks, as [`sweep`] does.
 pub(crate) fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    remove_each(folder, |name, _| unwanted(name))
+    remove_each(folder, |name, _| unwanted(name).then_some(None))
 }
 
-fn remove_each(folder: &Path, unwanted: impl Fn(&str, &Path) -> bool) -> Result<()> {
+/// Removes the files for which `unwanted` gives something, while what it gives lives:
+/// a lock of the file, or none.
+fn remove_each(
+    folder: &Path,
+    unwanted: impl Fn(&str, &Path) -> Option<Option<File>>,
+) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let entry = entry.map_err(Error::io("read", folder))?;
         let path = entry.path();
-        if entry.file_name().to_str().is_some_and(|name| unwanted(name, &path)) {
+        if let Some(_held) = entry.file_name().to_str().and_then(|name| unwanted(name, &path)) {
             let _ = fs::remove_file(path);
         }
     }
@@ -150,10 +155,15 @@ fn is_draft(name: &str) -> bool {
     random.is_some_and(|r| r.len() == RANDOM && r.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Whether nobody holds the lock of the file at `path`, where that can be told.
-fn is_free(path: &Path) -> bool {
-    let file = fs::symlink_metadata(path).is_ok_and(|kind| kind.is_file());
-    file && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+/// The file at `path`, locked by us, where nobody else holds its lock and that can be
+/// told. It must be held until the file is removed: a maker whose file was born but
+/// not yet locked then meets a lock, or finds its file gone, and begins another.
+fn unheld(path: &Path) -> Option<File> {
+    if !fs::symlink_metadata(path).is_ok_and(|kind| kind.is_file()) {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 /// Brings the names in a folder to the disk. Where folders cannot be synced
@@ -250,7 +260,7 @@ mod tests {
             for thread in 0..4 {
                 let folder = folder.path();
                 scope.spawn(move || {
-                    for n in 0..50 {
+                    for n in 0..100 {
                         let path = folder.join(format!("{thread}-{n}"));
                         let mut draft = Draft::beside(&path).unwrap();
                         draft.write_all(path.to_str().unwrap().as_bytes()).unwrap();
@@ -263,6 +273,6 @@ mod tests {
             let path = folder.path().join(name);
             assert_eq!(fs::read_to_string(&path).unwrap(), path.to_str().unwrap());
         }
-        assert_eq!(names(folder.path()).len(), 200);
+        assert_eq!(names(folder.path()).len(), 400);
     }
 }
