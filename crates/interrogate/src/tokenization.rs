@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn a_file_cut_anywhere_is_an_error() {
-        let whole = file(r#"{"type":"NFC"}"#, r#"{"type":"Replace","pattern":{"String":"a"},"content":""}"#);
+        let whole = file(
+            r#"{"type":"NFC"}"#,
+            r#"{"type":"Replace","pattern":{"String":"a"},"content":""}"#,
+        );
         (0..whole.len()).for_each(|cut| assert!(read(&whole.as_bytes()[..cut]).is_err(), "{cut}"));
     }
 
@@ -86,7 +89,10 @@ mod tests {
             let some = format!(r#"{{"type":"Sequence","normalizers":[{{"type":"NFC"}},{one}]}}"#);
             // Whether an empty table is one is the library's to say.
             let _ = read(file(&one, "null").as_bytes());
-            assert!(read(file(&some, "null").as_bytes()).is_err() || table == "\"AAAA\"", "{table}");
+            assert!(
+                read(file(&some, "null").as_bytes()).is_err() || table == "\"AAAA\"",
+                "{table}"
+            );
         }
     }
 
