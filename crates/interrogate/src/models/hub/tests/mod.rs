@@ -236,7 +236,8 @@ fn logged(error: &Error) -> String {
 fn no_error_shows_the_token_or_what_opens_the_proxy() {
     let hub = hub();
     let mut place = place(&hub);
-    let refusals: [(&str, fn(&mut Served)); 4] = [
+    type Change = fn(&mut Served);
+    let refusals: [(&str, Change); 4] = [
         ("a/b/main/config.json", |file| file.statuses = vec![401]),
         (WEIGHTS_OF, |file| file.statuses = vec![500]),
         (WEIGHTS_OF, |file| file.cuts = vec![1000]),
