@@ -106,10 +106,10 @@ mod tests {
         let mean = tensors.tensor("mean").unwrap();
         assert_eq!(mean.data(), [0.5f32, 0.0].as_bytes());
         let spread = tensors.tensor("spread").unwrap();
-        assert_eq!(spread.data(), [0.5f32, 1.0].as_bytes());
+        assert_eq!(spread.data(), [0.5f32.sqrt(), 1.0].as_bytes());
         // 0.5, -1; 0, 0; -0.5, 1, each by the spread and in steps of the greatest.
         let codes = tensors.tensor("codes").unwrap();
-        assert_eq!(codes.data(), [127, -127, 0, 0, -127, 127i8].as_bytes());
+        assert_eq!(codes.data(), [90, -127, 0, 0, -90, 127i8].as_bytes());
         let scales = tensors.tensor("scales").unwrap();
         assert_eq!(scales.data(), [1.0f32 / 127.0, 0.0, 1.0 / 127.0].as_bytes());
     }

@@ -54,7 +54,6 @@ struct Pass<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
-    order: Order,
     /// What every block is asked.
     asked: Vec<Asked>,
     pack: Pack,
@@ -83,7 +82,6 @@ impl<'a> Pass<'a> {
             kernel,
             dot: dot::Kernel::best(),
             rows,
-            order,
             asked,
             pack: Pack::new(rows.dim(), queries),
             candidates: queries.iter().map(new).collect(),

@@ -15,9 +15,9 @@ pub struct Coded {
     pub slack: f32,
 }
 
-/// The least share of the greatest spread: a dimension in which rows hardly differ
-/// must not make every step of a row wide that does.
-const LEAST: f64 = 1.0 / 64.0;
+/// The least spread: a dimension in which rows hardly differ must not make every
+/// step of a row wide that does.
+const LEAST: f64 = 1.0 / 16.0;
 
 /// Codes rows about their mean. The same rows give the same codes everywhere.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Coder {
         let deviations: Vec<f64> = sums.iter().map(deviation).collect();
         let most = deviations.iter().fold(0.0, |most: f64, &one| most.max(one));
         let known = most > 0.0 && sums.iter().flatten().all(|sum| sum.is_finite());
-        let share = |one: f64| if known { (one / most).max(LEAST) as f32 } else { 1.0 };
+        let share = |one: f64| if known { (one / most).sqrt().max(LEAST) as f32 } else { 1.0 };
         Coder::new(mean, deviations.into_iter().map(share).collect())
     }
 
@@ -126,12 +126,14 @@ mod tests {
         let mut coder = Coder::of(3, rows.iter().map(Vec::as_slice));
         assert_eq!(coder.mean(), [0.5, 0.5, 0.25]);
         // Deviations of 0.5, 0 and 0.25.
-        assert_eq!(coder.spread(), [1.0, LEAST as f32, 0.5]);
+        assert_eq!(coder.spread(), [1.0, LEAST as f32, 0.5f32.sqrt()]);
         let mut codes = [0; 3];
         let coded = coder.code(&rows[0], &mut codes);
-        assert_eq!((codes, coded.scale), ([127, 0, -127], 0.5 / 127.0));
-        // Nothing is lost but the rounding of three sums.
-        assert!((0.0..1e-6).contains(&coded.slack), "{coded:?}");
+        assert_eq!((codes, coded.scale), ([127, 0, -90], 0.5 / 127.0));
+        // -0.25 is 89.8 steps of the third: a fifth of one is lost, and the rounding of
+        // three sums.
+        let lost = (0.25 - 90.0 * 0.5f32.sqrt() * 0.5 / 127.0).abs();
+        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
         assert_eq!(coder.slack(&rows[0], &codes, coded.scale), coded.slack);
 
         let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
@@ -155,7 +157,7 @@ mod tests {
             rows.iter().map(|row| coder.code(row, &mut [0; 32]).slack).sum()
         };
         let [by_spread, even] = [slack(&mut coder), slack(&mut even)];
-        assert!(by_spread < 0.5 * even, "{by_spread} {even}");
+        assert!(by_spread < 0.6 * even, "{by_spread} {even}");
     }
 
     #[test]

@@ -7,12 +7,14 @@
 //!
 //! # The code of a row
 //! With `m` the mean of the rows that were coded together, `r = x - m` is what a
-//! row `x` has of its own. `w`, the spread, is the standard deviation of the rows in
-//! each dimension, as a share of the greatest. `scale = max |r / w| / 127`, `codes =
+//! row `x` has of its own. `w`, the spread, is the square root of what the standard
+//! deviation of the rows is in each dimension, as a share of the greatest. `scale = max |r / w| / 127`, `codes =
 //! round(r / (scale w))`, and `e = r - scale w codes` is what is lost. Real
 //! embeddings share a large mean and differ most in a few dimensions: codes of the
 //! rows themselves would spend their steps on the one, and steps of one width for
-//! all dimensions would be as wide as the few need them.
+//! all dimensions would be as wide as the few need them. The query is multiplied by
+//! what the row is divided by, and is rounded too: the root shares the spread
+//! between the two.
 //!
 //! # The bound
 //! For a query `q`, exactly,
