@@ -19,6 +19,7 @@ mod worker;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use half::f16;
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates};
@@ -32,6 +33,13 @@ use worker::Worker;
 
 /// Rows that a thread takes at a time: their codes stay in the second-level cache.
 const PIECE: usize = 256;
+
+/// Candidates whose scores a thread takes at a time.
+const SCORED: usize = 64;
+
+/// While a row is read, the one so many behind it is asked for: they lie anywhere, so
+/// that memory is waited for otherwise.
+const AHEAD: usize = 4;
 
 /// So many codings of a query and more are shared among threads.
 const SHARED: usize = 64;
@@ -108,9 +116,12 @@ impl<'a> Pass<'a> {
         let Pass { candidates, pack, rows, dot, .. } = self;
         let finish = |(query, candidates): (usize, Mutex<Candidates>)| {
             let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let one = |candidate: &Candidate| score(dot, rows, &pack, query, candidate.row);
-            candidates
-                .into_hits(|candidates| candidates.par_iter().with_min_len(64).map(one).collect())
+            candidates.into_hits(|candidates| {
+                let mut all = vec![f32::NAN; candidates.len()];
+                let pieces = all.par_chunks_mut(SCORED).zip(candidates.par_chunks(SCORED));
+                pieces.for_each(|(piece, of)| scores(dot, rows, &pack, query, of, piece));
+                all
+            })
         };
         candidates.into_par_iter().enumerate().map(finish).collect()
     }
@@ -144,7 +155,27 @@ impl<'a> Pass<'a> {
 fn score(dot: dot::Kernel, rows: &Rows, pack: &Pack, query: usize, row: usize) -> f32 {
     let mut score = [f32::NAN];
     if let (Some(values), Some(group)) = (rows.row(row), pack.groups().nth(query / GROUP)) {
-        dot.single(values, rows.dim(), (group, query % GROUP), &mut score);
+        dot.single(values, rows.dim(), (group, query % GROUP), 0, &mut score);
     }
     score[0]
+}
+
+/// The same of many rows.
+fn scores(
+    dot: dot::Kernel,
+    rows: &Rows,
+    pack: &Pack,
+    query: usize,
+    candidates: &[Candidate],
+    scores: &mut [f32],
+) {
+    let Some(group) = pack.groups().nth(query / GROUP) else { return };
+    let values = |candidate: &Candidate| rows.row(candidate.row).unwrap_or_default();
+    let values: Vec<&[f16]> = candidates.iter().map(values).collect();
+    for (at, (row, score)) in values.iter().zip(scores).enumerate() {
+        let next = values.get(at + AHEAD).unwrap_or(row);
+        let ahead = next.as_ptr().addr().wrapping_sub(row.as_ptr().addr());
+        let score = std::slice::from_mut(score);
+        dot.single(row, rows.dim(), (group, query % GROUP), ahead, score);
+    }
 }
