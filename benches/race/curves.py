@@ -56,12 +56,17 @@ def over_images(race):
     counts = [1 << power for power in range(9)]
     return ranked(race, make_rows(race, race.size.rows, 256), race.size.rows, counts, race.size.rivals_to)
 
+def joined(labels, at):
+    """Two labels; another pair for each `at` below the square of their number."""
+    n = len(labels)
+    return f'{labels[at % n]}, {labels[(at * 7919 + at // n) % n]}'
+
 def over_labels(race):
     """Dictionaries cut short, or joined two by two where there are not enough labels."""
     points, labels = [], race.labels
-    for count in steps(1_000, race.labels_to):
+    for count in steps(race.labels_from, race.labels_to):
         folder = race.path('curve-dicts'); os.makedirs(folder, exist_ok=True)
-        some = labels[:count] + [f'{labels[at % len(labels)]}, {labels[at * 7919 % len(labels)]}' for at in range(max(0, count - len(labels)))]
+        some = labels[:count] + [joined(labels, at) for at in range(count - len(labels))]
         with open(f'{folder}/labels.txt', 'w') as out: out.write('\n'.join(some))
         work = operations(race.checkpoint, some)
         for precision in ('f32', 'bf16'):

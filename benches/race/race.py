@@ -26,6 +26,7 @@ class Race:
         self.size = QUICK if args.quick else FULL
         if args.rounds: self.size.rounds_long = args.rounds
         self.rows_to = args.rows_to or (30_000 if args.quick else 1_000_000)
+        self.labels_from = args.labels_from
         self.labels_to = args.labels_to or (3_000 if args.quick else 100_000)
         self.threads = sorted({1, args.threads})
         self.program, self.build_index = args.programs or ours.build()
@@ -91,6 +92,7 @@ if __name__ == '__main__':
     p.add_argument('--threads', type=int, default=os.cpu_count()); p.add_argument('--scratch', help='a folder with room for what comes and goes: 2 kB a row')
     p.add_argument('--rows-to', type=int, help='the last point of the rows, 10,000,000 at most sensible: 20 GB on the disk while it is built')
     p.add_argument('--rounds', type=int, help='rounds over whole dictionaries: a few minutes each')
+    p.add_argument('--labels-from', type=int, default=1_000, help='the first point of the labels')
     p.add_argument('--labels-to', type=int, help='the last point of the labels, 1,000,000 at most sensible: beyond 300,000 in bf16 alone')
     p.add_argument('--programs', nargs=2, metavar=('RACE', 'BUILD_INDEX'), help='these, and no building')
     args = p.parse_args()
