@@ -13,7 +13,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use zerocopy::FromBytes;
 
-use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK};
+use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK, SPREAD};
 use crate::rank::codes::Codes;
 use crate::{Error, Result};
 
@@ -30,6 +30,8 @@ pub struct Shard<D> {
     embeds: Range<usize>,
     /// Where codes, scales, slack and mean do, if there are codes.
     codes: Option<[Range<usize>; 4]>,
+    /// Where their spread does, if they have one.
+    spread: Option<Range<usize>>,
 }
 
 /// The tensors that stand together or not at all.
@@ -52,6 +54,8 @@ struct Header {
     slack: Option<TensorInfo>,
     /// f32 (dim): what was taken off every row before it was coded.
     mean: Option<TensorInfo>,
+    /// f32 (dim): what a row was divided by, dimension by dimension, after that.
+    spread: Option<TensorInfo>,
 }
 
 impl<D: AsRef<[u8]>> Shard<D> {
@@ -74,6 +78,7 @@ impl<D: AsRef<[u8]>> Shard<D> {
             (SCALES, header.scales, Dtype::F32, vec![rows]),
             (SLACK, header.slack, Dtype::F32, vec![rows]),
             (MEAN, header.mean, Dtype::F32, vec![dim]),
+            (SPREAD, header.spread, Dtype::F32, vec![dim]),
         ];
         let mut present = Vec::new();
         for (name, info, dtype, wanted) in tensors {
@@ -114,13 +119,21 @@ impl<D: AsRef<[u8]>> Shard<D> {
             let expected = format!("{}, or none of them", CODED.join(", "));
             return Err(damaged("tensors", expected, format!("{found} of them")));
         }
-        let shard = Shard { bytes, rows, dim, embeds, codes };
+        let spread = place(SPREAD);
+        if codes.is_none() && spread.is_some() {
+            return Err(damaged("tensors", format!("{CODES} beside {SPREAD}"), "none".into()));
+        }
+        let shard = Shard { bytes, rows, dim, embeds, codes, spread };
         if shard.try_rows().is_none() {
             return Err(damaged("rows", "at an even address".into(), "an odd one".into()));
         }
         if shard.codes.is_some() && shard.codes().is_none() {
             let expected = "at a multiple of 4 bytes".to_owned();
-            return Err(damaged("scales, slack and mean", expected, "another place".into()));
+            return Err(damaged(
+                "scales, slack, mean and spread",
+                expected,
+                "another place".into(),
+            ));
         }
         Ok(shard)
     }
@@ -157,7 +170,11 @@ impl<D: AsRef<[u8]>> Shard<D> {
         let floats = |place| <[f32]>::ref_from_bytes(bytes(place)?).ok();
         let [codes, scales, slack, mean] = self.codes.as_ref()?;
         let codes = <[i8]>::ref_from_bytes(bytes(codes)?).ok()?;
-        Codes::new(floats(mean)?, floats(scales)?, floats(slack)?, codes).ok()
+        let spread = match &self.spread {
+            Some(place) => Some(floats(place)?),
+            None => None,
+        };
+        Codes::new(floats(mean)?, spread, floats(scales)?, floats(slack)?, codes).ok()
     }
 
     /// The whole file.

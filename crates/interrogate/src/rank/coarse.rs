@@ -13,27 +13,36 @@
 //! pass: the high part of each query alone tells almost all rows apart from those
 //! few that need a closer look by both parts, and fewer still need the rows.
 
+mod asked;
 mod worker;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use half::f16;
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates};
-use super::codes::kernel::{self, Panel};
-use super::codes::query::Query;
+use super::codes::Codes;
+use super::codes::kernel;
 use super::dot::{self, GROUP, Pack};
 use super::scan::QUERIES;
 use super::{Hit, Order, Rows};
+use asked::Asked;
 use worker::Worker;
 
 /// Rows that a thread takes at a time: their codes stay in the second-level cache.
 const PIECE: usize = 256;
 
-/// From so many queries on, the high parts of all go through a piece first. Fewer
-/// cost less one by one.
-const MANY: usize = 5;
+/// Candidates whose scores a thread takes at a time.
+const SCORED: usize = 64;
+
+/// While a row is read, the one so many behind it is asked for: they lie anywhere, so
+/// that memory is waited for otherwise.
+const AHEAD: usize = 4;
+
+/// So many codings of a query and more are shared among threads.
+const SHARED: usize = 64;
 
 /// The first `k` rows of each of `queries`, all of the rows' dim; every block of
 /// `rows` has codes, and `k` is from 1 to their number.
@@ -53,11 +62,9 @@ struct Pass<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
-    order: Order,
-    queries: Vec<Query>,
+    /// What every block is asked.
+    asked: Vec<Asked>,
     pack: Pack,
-    /// For each block of rows, the product of its mean with each query, signed.
-    bases: Vec<Vec<f64>>,
     candidates: Vec<Mutex<Candidates>>,
     /// The bits of each list's threshold, for those who hold no lock.
     thresholds: Vec<AtomicU32>,
@@ -71,23 +78,20 @@ impl<'a> Pass<'a> {
         k: usize,
         order: Order,
     ) -> Self {
-        let sign = f64::from(order.sign());
-        let base = |mean: &[f32], query: &[f32]| {
-            let products = mean.iter().zip(query).map(|(&m, &q)| f64::from(m) * f64::from(q));
-            sign * products.sum::<f64>()
+        let blocks: Vec<Codes> = rows.codes().collect();
+        let ask = |codes: &Codes| Asked::new(*codes, queries, order.sign());
+        let asked = match blocks.len() * queries.len() {
+            ..SHARED => blocks.iter().map(ask).collect(),
+            _ => blocks.par_iter().map(ask).collect(),
         };
-        let bases =
-            rows.codes().map(|codes| queries.iter().map(|q| base(codes.mean(), q)).collect());
         let new = |_: &&[f32]| Mutex::new(Candidates::new(k, order));
         let unknown = || AtomicU32::new(f32::NEG_INFINITY.to_bits());
         Pass {
             kernel,
             dot: dot::Kernel::best(),
             rows,
-            order,
-            queries: queries.iter().map(|query| Query::new(query)).collect(),
+            asked,
             pack: Pack::new(rows.dim(), queries),
-            bases: bases.collect(),
             candidates: queries.iter().map(new).collect(),
             thresholds: queries.iter().map(|_| unknown()).collect(),
         }
@@ -96,8 +100,6 @@ impl<'a> Pass<'a> {
     fn run(self) -> Vec<Vec<Hit>> {
         let next = AtomicUsize::new(0);
         let threads = rayon::current_num_threads().min(self.rows.len().div_ceil(PIECE));
-        let many = self.queries.len() >= MANY;
-        let panel = many.then(|| Panel::new(self.rows.dim(), &self.queries, self.order.sign()));
         (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
             let mut worker = Worker::new(&self);
             loop {
@@ -107,19 +109,19 @@ impl<'a> Pass<'a> {
                 }
                 for piece in self.rows.pieces(start..self.rows.len().min(start + PIECE)) {
                     let Some(codes) = piece.codes else { continue };
-                    match &panel {
-                        Some(panel) => worker.many(piece.first, piece.block, codes, panel),
-                        None => worker.each(piece.first, piece.block, codes),
-                    }
+                    worker.piece(piece.first, piece.block, codes);
                 }
             }
         });
         let Pass { candidates, pack, rows, dot, .. } = self;
         let finish = |(query, candidates): (usize, Mutex<Candidates>)| {
             let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let one = |candidate: &Candidate| score(dot, rows, &pack, query, candidate.row);
-            candidates
-                .into_hits(|candidates| candidates.par_iter().with_min_len(64).map(one).collect())
+            candidates.into_hits(|candidates| {
+                let mut all = vec![f32::NAN; candidates.len()];
+                let pieces = all.par_chunks_mut(SCORED).zip(candidates.par_chunks(SCORED));
+                pieces.for_each(|(piece, of)| scores(dot, rows, &pack, query, of, piece));
+                all
+            })
         };
         candidates.into_par_iter().enumerate().map(finish).collect()
     }
@@ -138,12 +140,12 @@ impl<'a> Pass<'a> {
     /// What an upper bound without the base must reach, rounded down.
     fn limit(&self, query: usize, block: usize) -> f32 {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
-        ((f64::from(threshold) - self.bases[block][query]) as f32).next_down()
+        ((f64::from(threshold) - self.asked[block].bases[query]) as f32).next_down()
     }
 
     /// A candidate whose bounds lack the base, which is added and rounded outwards.
     fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
-        let base = self.bases[block][query];
+        let base = self.asked[block].bases[query];
         let add = |bound: f32| (f64::from(bound) + base) as f32;
         Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
     }
@@ -153,7 +155,27 @@ impl<'a> Pass<'a> {
 fn score(dot: dot::Kernel, rows: &Rows, pack: &Pack, query: usize, row: usize) -> f32 {
     let mut score = [f32::NAN];
     if let (Some(values), Some(group)) = (rows.row(row), pack.groups().nth(query / GROUP)) {
-        dot.single(values, rows.dim(), (group, query % GROUP), &mut score);
+        dot.single(values, rows.dim(), (group, query % GROUP), 0, &mut score);
     }
     score[0]
+}
+
+/// The same of many rows.
+fn scores(
+    dot: dot::Kernel,
+    rows: &Rows,
+    pack: &Pack,
+    query: usize,
+    candidates: &[Candidate],
+    scores: &mut [f32],
+) {
+    let Some(group) = pack.groups().nth(query / GROUP) else { return };
+    let values = |candidate: &Candidate| rows.row(candidate.row).unwrap_or_default();
+    let values: Vec<&[f16]> = candidates.iter().map(values).collect();
+    for (at, (row, score)) in values.iter().zip(scores).enumerate() {
+        let next = values.get(at + AHEAD).unwrap_or(row);
+        let ahead = next.as_ptr().addr().wrapping_sub(row.as_ptr().addr());
+        let score = std::slice::from_mut(score);
+        dot.single(row, rows.dim(), (group, query % GROUP), ahead, score);
+    }
 }

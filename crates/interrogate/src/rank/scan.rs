@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use half::f16;
 use rayon::prelude::*;
 
-use super::dot::{GROUP, Kernel, Pack, Step};
+use super::dot::{GROUP, Kernel, Pack, STREAM, Step};
 use super::topk::TopK;
 use super::{Hit, Order, Rows};
 
@@ -96,7 +96,7 @@ impl<'a> Scorer<'a> {
             // Each row is used once, so that nothing is gained by storing it widened.
             let (scores, mut groups) = (&mut self.scores[..self.len], self.panel.groups());
             let query = groups.next().unwrap_or_default();
-            return self.kernel.single(values, self.dim, (query, 0), scores);
+            return self.kernel.single(values, self.dim, (query, 0), STREAM, scores);
         }
         // Four rows at a time (8 KiB at dim 512, in the first-level cache) meet all
         // queries, which stream by from the second. Widening more rows at once

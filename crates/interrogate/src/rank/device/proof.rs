@@ -52,7 +52,7 @@ pub(super) fn hits(
             let group = pack.groups().next().unwrap_or_default();
             for &row in &found.rows {
                 let mut score = [f32::NAN];
-                kernel.single(rows.row(row as usize)?, dim, (group, 0), &mut score);
+                kernel.single(rows.row(row as usize)?, dim, (group, 0), 0, &mut score);
                 top.offer(row as usize, &score);
             }
         }

@@ -50,6 +50,7 @@ pub(super) fn single(
     rows: &[f16],
     dim: usize,
     (query, lane): (&[Step], usize),
+    _: usize,
     scores: &mut [f32],
 ) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {

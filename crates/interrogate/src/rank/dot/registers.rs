@@ -3,11 +3,6 @@
 //! Every argument is a reference to sixteen values, which is what makes these
 //! functions safe to call for code that has the processor's feature.
 
-/// How far ahead of what is read the next values are asked for. Rows come in
-/// one stream; of 2, 4, 8 and 16 KiB, 8 hid its latency best (Zen 5: 2.8 ms for
-/// 103 MB on one thread, and 3.1 without).
-const AHEAD: usize = 8 << 10;
-
 /// One register of sixteen.
 pub(super) mod avx512 {
     use std::arch::x86_64::*;
@@ -36,12 +31,12 @@ pub(super) mod avx512 {
         unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), register) }
     }
 
-    /// Asks for what lies [`AHEAD`](super::AHEAD) of `lanes`; a hint that cannot
-    /// fault, wherever that is.
+    /// Asks for what lies `ahead` bytes of `lanes`; a hint that cannot fault,
+    /// wherever that is.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(in super::super) fn prefetch(lanes: &[f16; 16]) {
-        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+    pub(in super::super) fn prefetch(lanes: &[f16; 16], ahead: usize) {
+        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(ahead).cast());
     }
 }
 
@@ -88,7 +83,7 @@ pub(super) mod avx2 {
     /// As for AVX-512.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(in super::super) fn prefetch(lanes: &[f16; 16]) {
-        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+    pub(in super::super) fn prefetch(lanes: &[f16; 16], ahead: usize) {
+        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(ahead).cast());
     }
 }
