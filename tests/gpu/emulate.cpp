@@ -352,7 +352,7 @@ static u32 run(const Case &c) {
             lost += std::pow(v - widened(halves[(size_t)q * c.dim + d]), 2);
             length += v * v;
         }
-        // The bound of cuda.rs.
+        // The bound of keys.rs.
         const double error = (std::sqrt(lost) + (c.dim + 8) * 0x1p-21 * std::sqrt(length)) * length_of_longest;
         const auto expected = reference(q, 0);
         // No score is farther off than that.

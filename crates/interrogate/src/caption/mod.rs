@@ -194,7 +194,7 @@ pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Bo
     }
     // What is free of the processor's memory does not bound a device's.
     let weights = Checkpoint::open(folder, precision)?;
-    Ok(Box::new(blip2::engine::Blip2::open(folder, weights, precision, (&engine, device))?))
+    Ok(Box::new(blip2::Blip2::open_on(folder, weights, precision, (&engine, device))?))
 }
 
 /// The same where so many bytes of memory are free, or it is not known.

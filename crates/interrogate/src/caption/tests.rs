@@ -8,7 +8,7 @@ use candle_core::{DType, Device};
 use serde::Deserialize;
 
 use super::blip::Blip;
-use super::blip2::Blip2;
+use super::blip2::{Blip2, Eyes, See};
 use super::checkpoint::Checkpoint;
 use super::generate::{Decoder, Generation, Prompt, generate};
 use super::states::States;
@@ -95,7 +95,7 @@ pub(super) fn weights(name: &str, precision: Precision) -> Checkpoint {
     Checkpoint::open(&fixture(name), precision).unwrap()
 }
 
-fn blip2(name: &str, precision: Precision) -> Blip2 {
+fn blip2(name: &str, precision: Precision) -> Blip2<Eyes> {
     Blip2::open(&fixture(name), weights(name, precision)).unwrap()
 }
 
@@ -144,7 +144,7 @@ pub(super) fn searches(
     prompts: impl Fn(&[u32]) -> Vec<Prompt>,
     bos: u32,
 ) {
-    assert_eq!(decoder.end(), [golden.wanted.eos]);
+    assert_eq!(decoder.limits().end, [golden.wanted.eos]);
     for (name, wish) in &golden.wanted.searches {
         let text = match name.as_str() {
             "prompt3" => golden.wanted.prompt_ids.clone(),
@@ -173,10 +173,12 @@ pub(super) fn searches(
 fn blip2_equals_transformers(name: &str, bos: u32) {
     let golden = Golden::of(name);
     let model = blip2(name, Precision::F32);
-    let seen = model.see(&golden.values("pixels")).unwrap();
-    near("vision", seen.vision.values(), &golden.values("vision"), 1e-4);
-    near("qformer", seen.qformer.values(), &golden.values("qformer"), 1e-4);
-    let prompts = |text: &[u32]| model.prompts(&seen.projected, text).unwrap();
+    let vision = model.eyes.tower(&golden.values("pixels")).unwrap();
+    near("vision", vision.values(), &golden.values("vision"), 1e-4);
+    let qformer = model.eyes.queries(&vision).unwrap();
+    near("qformer", qformer.values(), &golden.values("qformer"), 1e-4);
+    let seen = model.eyes.see(&golden.values("pixels")).unwrap();
+    let prompts = |text: &[u32]| model.prompts(&seen, text).unwrap();
     steps(&golden, model.decoder(), prompts(&[bos]));
     searches(&golden, model.decoder(), prompts, bos);
 }
@@ -222,8 +224,8 @@ fn the_image_is_projected_once_for_all_steps() {
     let seen = model.see(&Golden::of("blip").values("pixels")).unwrap();
     check(model.decoder(), model.prompts(&seen, &[90]).unwrap(), 2);
     let model = blip2("blip2-t5", Precision::F32);
-    let seen = model.see(&Golden::of("blip2-t5").values("pixels")).unwrap();
-    check(model.decoder(), model.prompts(&seen.projected, &[1]).unwrap(), 2);
+    let seen = model.eyes.see(&Golden::of("blip2-t5").values("pixels")).unwrap();
+    check(model.decoder(), model.prompts(&seen, &[1]).unwrap(), 2);
 }
 
 #[test]

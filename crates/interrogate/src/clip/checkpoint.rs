@@ -146,7 +146,7 @@ impl Checkpoint {
     /// Those of [`text_encoder`](Self::text_encoder), and of
     /// [`Device::open`](crate::Device::open).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
-        self.text_encoder_on(compute, opened(compute)?.as_ref())
+        self.text_encoder_on(compute, compute.opened()?.as_ref())
     }
 
     /// The same on `device`, or by this library's own kernels.
@@ -183,7 +183,7 @@ impl Checkpoint {
     /// Those of [`image_encoder`](Self::image_encoder), and of
     /// [`Device::open`](crate::Device::open).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<ClipVision> {
-        self.image_encoder_on(compute, opened(compute)?.as_ref())
+        self.image_encoder_on(compute, compute.opened()?.as_ref())
     }
 
     /// The same on `device`, or by this library's own kernels.
@@ -210,13 +210,5 @@ impl Checkpoint {
         }
         let found = format!("{height} x {width}");
         Err(Error::mismatch(path, "crop", format!("{side} x {side}"), found))
-    }
-}
-
-/// The device that `compute` names, if it is not the processor.
-fn opened(compute: &Compute) -> Result<Option<candle_core::Device>> {
-    match compute.device.is_cpu() {
-        true => Ok(None),
-        false => compute.device.open().map(Some),
     }
 }

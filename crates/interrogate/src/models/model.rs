@@ -96,10 +96,7 @@ impl Model {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
-            Kind::Starter(starter) => {
-                self.compute.device.only_cpu("the starter")?;
-                Box::new(starter.text_encoder_with(&self.compute)?)
-            }
+            Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
         })
     }
 
@@ -123,10 +120,7 @@ impl Model {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder_with(&self.compute)?),
             #[cfg(feature = "starter")]
-            Kind::Starter(starter) => {
-                self.compute.device.only_cpu("the starter")?;
-                Box::new(starter.image_encoder()?)
-            }
+            Kind::Starter(starter) => Box::new(starter.image_encoder_with(&self.compute)?),
         })
     }
 

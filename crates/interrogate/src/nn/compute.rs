@@ -1,7 +1,7 @@
 //! How a model is run.
 
 use super::Precision;
-use crate::Device;
+use crate::{Device, Result};
 
 /// How a model is run: what is asked of the arithmetic, and how much goes
 /// through at once.
@@ -17,6 +17,19 @@ pub struct Compute {
     pub batch_tokens: usize,
     /// Where. The processor unless said otherwise.
     pub device: Device,
+}
+
+impl Compute {
+    /// The tensor engine's handle of the device, if it is not the processor.
+    ///
+    /// # Errors
+    /// Those of [`Device::open`].
+    pub(crate) fn opened(&self) -> Result<Option<candle_core::Device>> {
+        match self.device.is_cpu() {
+            true => Ok(None),
+            false => self.device.open().map(Some),
+        }
+    }
 }
 
 impl Default for Compute {

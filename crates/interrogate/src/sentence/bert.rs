@@ -9,20 +9,18 @@ use std::ops::Range;
 use candle_core::Tensor;
 use candle_transformers::models::bert::Config;
 
+use super::embedding::Embedding;
+use super::known;
+use crate::Result;
 use crate::encoder::Tokens;
 use crate::nn::attention::{Heads, Seen, chains};
 use crate::nn::{Activation, Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
-use crate::{Error, Result};
 
 /// BERT (Devlin et al., arXiv 1810.04805) without its pooler, on the CPU.
 #[derive(Debug)]
 pub(super) struct Bert {
-    dim: usize,
-    /// (vocabulary, dim)
-    words: Vec<f32>,
-    /// (context length, dim), with the first token type's embedding added.
-    positions: Vec<f32>,
+    embedding: Embedding,
     norm: LayerNorm,
     layers: Vec<Layer>,
 }
@@ -60,26 +58,15 @@ impl Bert {
     /// Takes every weight that `config` asks for, and refuses any other but the
     /// pooler's and the position numbers, which sentence embeddings do not use.
     pub(super) fn new(weights: Weights, config: &Config, compute: &Compute) -> Result<Self> {
-        let dim = config.hidden_size;
-        let table = |name: &str, rows: usize| {
-            let name = format!("embeddings.{name}_embeddings.weight");
-            let flat = weights.take(&name, &[rows, dim])?.flatten_all();
-            flat.and_then(|flat| flat.to_vec1::<f32>()).map_err(Error::engine("read a table"))
-        };
-        let words = table("word", config.vocab_size)?;
-        let mut positions = table("position", config.max_position_embeddings)?;
-        let types = table("token_type", config.type_vocab_size)?;
-        for position in positions.chunks_exact_mut(dim) {
-            position.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
-        }
+        let embedding = Embedding::new(&weights, config)?;
         let norm = norm(&weights, "embeddings.LayerNorm", config)?;
         let layer = |layer| {
             let name = format!("encoder.layer.{layer}");
             Layer::new(&weights, &name, config, compute.precision)
         };
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
-        weights.finish(|name| name.starts_with("pooler.") || name.ends_with("position_ids"))?;
-        Ok(Bert { dim, words, positions, norm, layers })
+        weights.finish(known)?;
+        Ok(Bert { embedding, norm, layers })
     }
 
     /// The means (sequences, dim) over the last states of each sequence that
@@ -87,26 +74,26 @@ impl Bert {
     /// behind one another, whatever their lengths.
     ///
     /// # Errors
-    /// [`Error::TokenSequence`] for an id or a length beyond the checkpoint's.
+    /// [`crate::Error::TokenSequence`] for an id or a length beyond the checkpoint's.
     pub(super) fn means(&self, tokens: &Tokens, rows: Range<usize>) -> Result<Vec<f32>> {
+        let dim = self.embedding.dim();
         let mut room = Room::default();
         let mut embedded = Vec::new();
         // Of each token the span of its sequence.
         let mut spans = Vec::new();
         for row in rows.clone() {
-            let ids = tokens.get(row).unwrap_or_default();
-            self.embed(row, ids, &mut embedded)?;
+            let length = self.embedding.append(tokens, row, &mut embedded)?.len() / dim;
             let start = spans.len() as u32;
-            spans.resize(spans.len() + ids.len(), start..start + ids.len() as u32);
+            spans.resize(spans.len() + length, start..start + length as u32);
         }
         room.states.resize(embedded.len(), 0.0);
         self.norm.apply(&embedded, &mut room.states)?;
         for layer in &self.layers {
-            layer.forward(&mut room, self.dim, &spans)?;
+            layer.forward(&mut room, dim, &spans)?;
         }
-        let mut means = vec![0.0; rows.len() * self.dim];
-        let mut states = room.states.chunks_exact(self.dim);
-        for (row, mean) in rows.zip(means.chunks_exact_mut(self.dim)) {
+        let mut means = vec![0.0; rows.len() * dim];
+        let mut states = room.states.chunks_exact(dim);
+        for (row, mean) in rows.zip(means.chunks_exact_mut(dim)) {
             let length = tokens.get(row).unwrap_or_default().len();
             for state in states.by_ref().take(length) {
                 mean.iter_mut().zip(state).for_each(|(mean, v)| *mean += v);
@@ -114,24 +101,6 @@ impl Bert {
             mean.iter_mut().for_each(|mean| *mean /= length.max(1) as f32);
         }
         Ok(means)
-    }
-
-    /// Appends the sum of word and position of each token of sequence `row`.
-    fn embed(&self, row: usize, ids: &[u32], to: &mut Vec<f32>) -> Result<()> {
-        let refused = |expected, found| Error::TokenSequence { row, expected, found };
-        let places = self.positions.len() / self.dim;
-        if ids.len() > places {
-            let expected = format!("at most {places} tokens");
-            return Err(refused(expected, format!("{} tokens", ids.len())));
-        }
-        for (&id, position) in ids.iter().zip(self.positions.chunks_exact(self.dim)) {
-            let word = self.words.chunks_exact(self.dim).nth(id as usize).ok_or_else(|| {
-                let expected = format!("tokens below {}", self.words.len() / self.dim);
-                refused(expected, id.to_string())
-            })?;
-            to.extend(word.iter().zip(position).map(|(word, position)| word + position));
-        }
-        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@
 //! from.
 
 mod bert;
+mod embedding;
+mod engine;
 mod named;
 #[cfg(test)]
 mod tests;
@@ -34,13 +36,21 @@ const CONTEXT: usize = 256;
 ///
 /// Rows are those of sentence-transformers within 1e-6, from the same f32
 /// weights. Nothing is padded, and a row is the same bits whichever texts it is
-/// encoded beside.
+/// encoded beside. On a device sequences are padded to others of about their length,
+/// and a row is the same within rounding.
 #[derive(Debug)]
 pub struct MiniLm {
-    bert: Bert,
+    tower: Tower,
     wordpiece: WordPiece,
     dim: usize,
     batch_tokens: usize,
+}
+
+/// Where it computes.
+#[derive(Debug)]
+enum Tower {
+    Kernels(Bert),
+    Device(engine::Bert),
 }
 
 impl MiniLm {
@@ -59,8 +69,17 @@ impl MiniLm {
     /// The same, to be run as `compute` says.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// Those of [`open`](Self::open), and of [`Device::open`](crate::Device::open).
     pub fn open_with(folder: &Path, compute: &Compute) -> Result<Self> {
+        Self::open_on(folder, compute, compute.opened()?.as_ref())
+    }
+
+    /// The same on `device`, or by this library's own kernels.
+    fn open_on(
+        folder: &Path,
+        compute: &Compute,
+        device: Option<&candle_core::Device>,
+    ) -> Result<Self> {
         let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
         let path = folder.join("config.json");
         let config = serde_json::from_slice(&read(&path)?)
@@ -69,7 +88,7 @@ impl MiniLm {
         let tokenizer = folder.join("tokenizer.json");
         let wordpiece = WordPiece::new(&tokenizer, &read(&tokenizer)?, CONTEXT)?;
         let weights = Weights::open(&folder.join("model.safetensors"))?;
-        Self::new(weights, &config, wordpiece, compute)
+        Self::new(weights, &config, wordpiece, compute, device)
     }
 
     /// The same from weights and a tokenizer that are compiled in; `path` stands
@@ -80,6 +99,7 @@ impl MiniLm {
         path: &Path,
         tokenizer: &[u8],
         compute: &Compute,
+        device: Option<&candle_core::Device>,
     ) -> Result<Self> {
         let config = Config {
             hidden_size: 384,
@@ -87,7 +107,8 @@ impl MiniLm {
             intermediate_size: 1536,
             ..Config::default()
         };
-        Self::new(weights, &config, WordPiece::new(path, tokenizer, CONTEXT)?, compute)
+        let wordpiece = WordPiece::new(path, tokenizer, CONTEXT)?;
+        Self::new(weights, &config, wordpiece, compute, device)
     }
 
     fn new(
@@ -95,12 +116,15 @@ impl MiniLm {
         config: &Config,
         wordpiece: WordPiece,
         compute: &Compute,
+        device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        compute.device.only_cpu("the sentence encoder")?;
         wordpiece.fits(config.vocab_size)?;
-        let bert = Bert::new(weights, config, compute)?;
+        let tower = match device {
+            Some(device) => Tower::Device(engine::Bert::new(weights, config, compute, device)?),
+            None => Tower::Kernels(Bert::new(weights, config, compute)?),
+        };
         let batch_tokens = compute.batch_tokens;
-        Ok(MiniLm { bert, wordpiece, dim: config.hidden_size, batch_tokens })
+        Ok(MiniLm { tower, wordpiece, dim: config.hidden_size, batch_tokens })
     }
 }
 
@@ -118,8 +142,13 @@ impl TextEncoder for MiniLm {
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        let batches: Vec<_> = batches(tokens, self.batch_tokens).collect();
-        let rows = each(batches.into_iter(), |batch| self.bert.means(tokens, batch))?.concat();
+        let rows = match &self.tower {
+            Tower::Kernels(bert) => {
+                let batches: Vec<_> = batches(tokens, self.batch_tokens).collect();
+                each(batches.into_iter(), |batch| bert.means(tokens, batch))?.concat()
+            }
+            Tower::Device(bert) => bert.means(tokens)?,
+        };
         // The row of a sequence without a token is zero, and is refused here.
         Embeddings::new(self.dim, rows)
     }
@@ -130,6 +159,11 @@ impl TextEncoder for MiniLm {
 #[cfg(feature = "starter")]
 pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
     WordPiece::new(path, json, CONTEXT)
+}
+
+/// Weights that no mean over the tokens needs: the pooler's and the position numbers.
+fn known(name: &str) -> bool {
+    name.starts_with("pooler.") || name.ends_with("position_ids")
 }
 
 /// The sequences in order, in ranges of at most `budget` tokens, or of one

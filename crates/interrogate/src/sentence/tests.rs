@@ -15,7 +15,7 @@ const WORDS: [&str; 12] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "photo", "of", "##s", "blue", ",", "8"];
 const DIM: usize = 8;
 
-fn config() -> Value {
+pub(super) fn config() -> Value {
     json!({
         "model_type": "bert", "hidden_act": "gelu", "vocab_size": WORDS.len(), "hidden_size": DIM,
         "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
@@ -24,7 +24,7 @@ fn config() -> Value {
     })
 }
 
-fn tokenizer() -> Value {
+pub(super) fn tokenizer() -> Value {
     let vocab: HashMap<&str, usize> =
         WORDS.iter().enumerate().map(|(id, &word)| (word, id)).collect();
     let special = |id: usize| json!({"id": WORDS[id], "ids": [id], "tokens": [WORDS[id]]});
@@ -58,7 +58,7 @@ fn weight(seed: usize, shape: &[usize]) -> Tensor {
     Tensor::from_vec((0..count).map(value).collect(), shape, &Device::Cpu).unwrap()
 }
 
-fn weights() -> HashMap<String, Tensor> {
+pub(super) fn weights() -> HashMap<String, Tensor> {
     let mut shapes = vec![
         ("embeddings.word_embeddings.weight".to_owned(), vec![WORDS.len(), DIM]),
         ("embeddings.position_embeddings.weight".to_owned(), vec![260, DIM]),
@@ -87,7 +87,11 @@ fn weights() -> HashMap<String, Tensor> {
 }
 
 /// A checkpoint folder in which each part may be broken first.
-fn folder(config: &Value, tokenizer: &Value, weights: &HashMap<String, Tensor>) -> TempDir {
+pub(super) fn folder(
+    config: &Value,
+    tokenizer: &Value,
+    weights: &HashMap<String, Tensor>,
+) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();

@@ -17,8 +17,10 @@ pub(super) const SIDE: usize = 224;
 /// Number of logits.
 pub(super) const CLASSES: usize = 1000;
 
-const STEM: usize = 32;
-const HEAD: usize = 1280;
+/// Channels of the first convolution.
+pub(super) const STEM: usize = 32;
+/// Channels of the last one.
+pub(super) const HEAD: usize = 1280;
 
 /// Rows of the table: kernel, stride of the first block, expansion, channels,
 /// number of blocks.
@@ -32,6 +34,50 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (3, 1, 6, 320, 1),
 ];
 
+/// What a block is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    number: usize,
+    /// Side of the depthwise kernel, and its stride.
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    /// Channels that come, that are filtered, and that go.
+    pub(super) input: usize,
+    pub(super) inner: usize,
+    pub(super) output: usize,
+}
+
+impl Shape {
+    /// The name of one of its convolutions.
+    pub(super) fn name(&self, part: &str) -> String {
+        format!("_blocks.{}.{part}", self.number)
+    }
+
+    /// Whether channels are added before they are filtered.
+    pub(super) fn expands(&self) -> bool {
+        self.inner != self.input
+    }
+
+    /// Whether input and output have one shape, and the input is added.
+    pub(super) fn residual(&self) -> bool {
+        self.stride == 1 && self.input == self.output
+    }
+}
+
+/// The blocks of the table, in order; the last gives what the head takes.
+pub(super) fn shapes() -> Vec<Shape> {
+    let (mut shapes, mut input) = (Vec::new(), STEM);
+    for (kernel, first_stride, expansion, output, repeats) in STAGES {
+        for repeat in 0..repeats {
+            let stride = if repeat == 0 { first_stride } else { 1 };
+            let (number, inner) = (shapes.len(), input * expansion);
+            shapes.push(Shape { number, kernel, stride, input, inner, output });
+            input = output;
+        }
+    }
+    shapes
+}
+
 /// The classifier in f32 on the CPU.
 #[derive(Debug)]
 pub(super) struct EfficientNet {
@@ -44,12 +90,10 @@ pub(super) struct EfficientNet {
 /// A mobile inverted bottleneck: expand, filter each channel, project.
 #[derive(Debug)]
 struct Block {
+    shape: Shape,
     expand: Option<Convolution>,
     filter: Convolution,
-    stride: usize,
     project: Convolution,
-    /// Input and output have one shape, and the input is added.
-    residual: bool,
 }
 
 #[derive(Debug)]
@@ -62,25 +106,22 @@ impl EfficientNet {
     /// Takes every weight, and refuses any other.
     pub(super) fn new(weights: Weights) -> Result<Self> {
         let stem = Convolution::take(&weights, "_conv_stem", &[STEM, 3, 3, 3])?;
-        let (mut blocks, mut input) = (Vec::new(), STEM);
-        for (kernel, first_stride, expansion, output, repeats) in STAGES {
-            for repeat in 0..repeats {
-                let stride = if repeat == 0 { first_stride } else { 1 };
-                let take = |part: &str, shape: &[usize]| {
-                    Convolution::take(&weights, &format!("_blocks.{}.{part}", blocks.len()), shape)
-                };
-                let inner = input * expansion;
-                let expand = (expansion != 1)
-                    .then(|| take("_expand_conv", &[inner, input, 1, 1]))
-                    .transpose()?;
-                let filter = take("_depthwise_conv", &[inner, 1, kernel, kernel])?;
-                let project = take("_project_conv", &[output, inner, 1, 1])?;
-                let residual = stride == 1 && input == output;
-                blocks.push(Block { expand, filter, stride, project, residual });
-                input = output;
-            }
-        }
-        let head = Convolution::take(&weights, "_conv_head", &[HEAD, input, 1, 1])?;
+        let block = |shape: Shape| -> Result<Block> {
+            let Shape { kernel, input, inner, output, .. } = shape;
+            let take =
+                |part: &str, of: &[usize]| Convolution::take(&weights, &shape.name(part), of);
+            let expand = shape.expands().then(|| take("_expand_conv", &[inner, input, 1, 1]));
+            Ok(Block {
+                shape,
+                expand: expand.transpose()?,
+                filter: take("_depthwise_conv", &[inner, 1, kernel, kernel])?,
+                project: take("_project_conv", &[output, inner, 1, 1])?,
+            })
+        };
+        let shapes = shapes();
+        let last = shapes.last().map_or(STEM, |shape| shape.output);
+        let blocks = shapes.into_iter().map(block).collect::<Result<_>>()?;
+        let head = Convolution::take(&weights, "_conv_head", &[HEAD, last, 1, 1])?;
         let classifier = Convolution::take(&weights, "_fc", &[CLASSES, HEAD])?;
         weights.finish(|_| false)?;
         Ok(EfficientNet { stem, blocks, head, classifier })
@@ -111,9 +152,9 @@ impl Block {
             Some(expand) => &expand.pointwise(input, true)?,
             None => input,
         };
-        let x = depthwise(x, &self.filter.weight, &self.filter.bias, self.stride)?;
+        let x = depthwise(x, &self.filter.weight, &self.filter.bias, self.shape.stride)?;
         let x = self.project.pointwise(&x, false)?;
-        if self.residual { x + input } else { Ok(x) }
+        if self.shape.residual() { x + input } else { Ok(x) }
     }
 }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::classes::Classes;
 use super::efficientnet::{EfficientNet, SIDE};
-use super::{DIM, embedded};
+use super::{DIM, embedded, engine};
 use crate::encoder::{Features, ImageEncoder};
 use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
 use crate::{Error, Result};
@@ -15,12 +15,32 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct StarterImage {
     preprocess: Preprocess,
-    pub(super) classifier: EfficientNet,
+    pub(super) classifier: Classifier,
     classes: Classes,
 }
 
+/// The network, where it computes.
+#[derive(Debug)]
+pub(super) enum Classifier {
+    Cpu(EfficientNet),
+    Device(engine::EfficientNet),
+}
+
+impl Classifier {
+    /// The logits (1000) of each of `pictures` (3, 224, 224).
+    pub(super) fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
+        match self {
+            Classifier::Cpu(net) => {
+                pictures.par_iter().map(|pixels| net.logits(pixels.to_vec())).collect()
+            }
+            Classifier::Device(net) => net.logits(pictures),
+        }
+    }
+}
+
 impl StarterImage {
-    pub(super) fn open() -> Result<Self> {
+    /// On `device`, or on the processor.
+    pub(super) fn open_on(device: Option<&candle_core::Device>) -> Result<Self> {
         // The classifier was trained on (x - 127) / 128 of 0..=255, and scored on
         // the centre 7/8 of a picture: 224 of 256.
         let preprocess = Preprocess {
@@ -31,7 +51,11 @@ impl StarterImage {
             std: [128.0 / 255.0; 3],
             ..Preprocess::default()
         };
-        let classifier = EfficientNet::new(embedded::classifier()?)?;
+        let weights = embedded::classifier()?;
+        let classifier = match device {
+            Some(device) => Classifier::Device(engine::EfficientNet::new(weights, device)?),
+            None => Classifier::Cpu(EfficientNet::new(weights)?),
+        };
         Ok(StarterImage {
             preprocess,
             classifier,
@@ -39,9 +63,10 @@ impl StarterImage {
         })
     }
 
-    /// The features of `pixels` (3, 224, 224) in (x - 127) / 128.
-    pub(super) fn features(&self, pixels: Vec<f32>) -> Result<Features> {
-        self.classes.features(&self.classifier.logits(pixels)?)
+    /// The features of each of `pictures` (3, 224, 224) in (x - 127) / 128.
+    pub(super) fn features(&self, pictures: &[&[f32]]) -> Result<Vec<Features>> {
+        let logits = self.classifier.logits(pictures)?;
+        logits.iter().map(|logits| self.classes.features(logits)).collect()
     }
 }
 
@@ -56,10 +81,12 @@ impl ImageEncoder for StarterImage {
 
     fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>> {
         let expected = 3 * SIDE * SIDE;
-        let encode = |pixels: &&Pixels| match pixels.as_slice() {
-            values if values.len() == expected => self.features(values.to_vec()),
-            values => Err(Error::Dim { what: "an image's pixels", expected, found: values.len() }),
-        };
-        pixels.par_iter().map(encode).collect()
+        let pictures: Vec<&[f32]> = pixels.iter().map(|pixels| pixels.as_slice()).collect();
+        match pictures.iter().find(|values| values.len() != expected) {
+            Some(values) => {
+                Err(Error::Dim { what: "an image's pixels", expected, found: values.len() })
+            }
+            None => self.features(&pictures),
+        }
     }
 }

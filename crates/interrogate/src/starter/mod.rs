@@ -17,6 +17,7 @@ mod classes;
 mod depthwise;
 mod efficientnet;
 mod embedded;
+mod engine;
 mod image;
 #[cfg(test)]
 mod tests;
@@ -77,9 +78,10 @@ impl Starter {
     /// The same, to be run as `compute` says.
     ///
     /// # Errors
-    /// Those of [`text_encoder`](Self::text_encoder).
+    /// Those of [`text_encoder`](Self::text_encoder), and of
+    /// [`Device::open`](crate::Device::open).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<StarterText> {
-        StarterText::open(compute)
+        StarterText::open_on(compute, compute.opened()?.as_ref())
     }
 
     /// The tokenizer alone.
@@ -95,6 +97,15 @@ impl Starter {
     /// # Errors
     /// Those of a broken build alone: the weights are fixed when it is compiled.
     pub fn image_encoder(&self) -> Result<StarterImage> {
-        StarterImage::open()
+        self.image_encoder_with(&Compute::default())
+    }
+
+    /// The same, where `compute` says; in f32 whatever it says.
+    ///
+    /// # Errors
+    /// Those of [`image_encoder`](Self::image_encoder), and of
+    /// [`Device::open`](crate::Device::open).
+    pub fn image_encoder_with(&self, compute: &Compute) -> Result<StarterImage> {
+        StarterImage::open_on(compute.opened()?.as_ref())
     }
 }

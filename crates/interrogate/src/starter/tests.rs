@@ -11,22 +11,22 @@ use super::*;
 use crate::encoder::TextEncoder;
 
 #[derive(Deserialize)]
-struct Golden {
-    texts: Vec<Text>,
-    photos: Vec<Photo>,
+pub(super) struct Golden {
+    pub(super) texts: Vec<Text>,
+    pub(super) photos: Vec<Photo>,
 }
 
 #[derive(Deserialize)]
-struct Text {
-    text: String,
+pub(super) struct Text {
+    pub(super) text: String,
     ids: Vec<u32>,
     embedding: Vec<f32>,
 }
 
 #[derive(Deserialize)]
-struct Photo {
-    name: String,
-    logits: Vec<f32>,
+pub(super) struct Photo {
+    pub(super) name: String,
+    pub(super) logits: Vec<f32>,
     likeliest: Vec<usize>,
     features: Vec<f32>,
 }
@@ -35,12 +35,12 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/starter")).join(name)
 }
 
-fn golden() -> Golden {
+pub(super) fn golden() -> Golden {
     serde_json::from_slice(&std::fs::read(fixture("golden.json")).unwrap()).unwrap()
 }
 
 /// The pixels (3, 224, 224) of a fixture that is cropped already.
-fn pixels(photo: &Photo) -> Vec<f32> {
+pub(super) fn pixels(photo: &Photo) -> Vec<f32> {
     let picture = image_file(&photo.name);
     let channel = |c: usize| picture.iter().skip(c).step_by(3);
     (0..3).flat_map(channel).map(|&value| (f32::from(value) - 127.0) / 128.0).collect()
@@ -52,7 +52,7 @@ fn image_file(name: &str) -> Vec<u8> {
     picture.into_raw()
 }
 
-fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
+pub(super) fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
@@ -91,12 +91,13 @@ fn a_text_among_others_embeds_as_it_does_alone() {
 fn photos_classify_and_embed_as_pytorch_has_them() {
     let encoder = Starter::open().image_encoder().unwrap();
     for photo in golden().photos {
-        let logits = encoder.classifier.logits(pixels(&photo)).unwrap();
+        let pixels = pixels(&photo);
+        let logits = encoder.classifier.logits(&[&pixels]).unwrap().remove(0);
         let far = apart(&logits, &photo.logits);
         assert!(far < 1e-3, "{}: {far}", photo.name);
         let classes: Vec<usize> = likeliest(&logits).iter().map(|&(class, _)| class).collect();
         assert_eq!(classes[..5], photo.likeliest[..5], "{}", photo.name);
-        let features = encoder.features(pixels(&photo)).unwrap();
+        let features = encoder.features(&[&pixels]).unwrap().remove(0);
         let far = apart(features.as_slice(), &photo.features);
         assert!(far < 1e-4, "{}: {far}", photo.name);
     }
@@ -109,7 +110,7 @@ fn photos_are_called_what_they_show() {
     let labels = ["a dog", "a cup of coffee", "a cat", "a rocket", "a red car", "a beach"];
     let rows = texts.encode(&labels).unwrap();
     for (photo, label) in golden().photos.iter().zip(["a cat", "a cup of coffee", "a rocket"]) {
-        let features = images.features(pixels(photo)).unwrap();
+        let features = images.features(&[&pixels(photo)]).unwrap().remove(0);
         let score = |row: &[f32]| cosine(row, features.as_slice());
         let best = rows.rows().map(score).zip(labels).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
         assert_eq!(best.1, label, "{best:?}");

@@ -13,10 +13,16 @@ use crate::sentence::MiniLm;
 /// f16, to be run as `compute` says.
 ///
 /// # Errors
-/// None, while the embedded files are what they were built with.
+/// Those of [`Device::open`](crate::Device::open); none else, while the embedded files
+/// are what they were built with.
 pub fn sentences(compute: &Compute) -> Result<MiniLm> {
+    sentences_on(compute, compute.opened()?.as_ref())
+}
+
+/// The same on `device`, or by this library's own kernels.
+fn sentences_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<MiniLm> {
     let (path, tokenizer) = (Path::new(embedded::TOKENIZER), embedded::tokenizer());
-    MiniLm::embedded(embedded::sentences()?, path, tokenizer, compute)
+    MiniLm::embedded(embedded::sentences()?, path, tokenizer, compute, device)
 }
 
 /// Turns texts into unit rows of 384 values beside
@@ -28,9 +34,10 @@ pub struct StarterText {
 }
 
 impl StarterText {
-    pub(super) fn open(compute: &Compute) -> Result<Self> {
+    /// On `device`, or by this library's own kernels.
+    pub(super) fn open_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<Self> {
         Ok(StarterText {
-            sentences: sentences(compute)?,
+            sentences: sentences_on(compute, device)?,
             classes: Classes::new(embedded::classes()?, DIM)?,
         })
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::super::generate::Limits;
 use super::super::{check_heads, check_size, check_token, read_json, vision};
 use crate::Result;
 use crate::nn::Activation;
@@ -60,6 +61,16 @@ const VISION: vision::Config = vision::Config {
     layer_norm_eps: 1e-5,
     qkv_bias: true,
 };
+
+impl Text {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            vocab: self.vocab_size,
+            positions: self.max_position_embeddings,
+            end: vec![self.sep_token_id],
+        }
+    }
+}
 
 impl Config {
     /// Reads and checks the file at `path`.

@@ -5,7 +5,7 @@
 
 use super::super::attention::{Cache, Heads};
 use super::super::checkpoint::Checkpoint;
-use super::super::generate::{Decoder, Input, Memory, Row, Step};
+use super::super::generate::{Decoder, Input, Limits, Memory, Row, Step};
 use super::super::linear::Linear;
 use super::super::norm::LayerNorm;
 use super::super::states::States;
@@ -20,7 +20,7 @@ const HEAD: &str = "text_decoder.cls.predictions";
 #[derive(Debug)]
 pub(super) struct TextDecoder {
     config: Config,
-    end: [u32; 1],
+    limits: Limits,
     /// (vocab, dim).
     words: Stored,
     /// (positions, dim).
@@ -90,10 +90,9 @@ impl TextDecoder {
         let transform_norm = weights.layer_norm(&at("transform.LayerNorm"), dim, eps)?;
         let bias = weights.values(&at("bias"), &[config.vocab_size])?;
         let decoder = weights.linear_of(words.clone(), dim, Some(bias))?;
-        let end = [config.sep_token_id];
         Ok(TextDecoder {
+            limits: config.limits(),
             config,
-            end,
             words,
             positions,
             norm,
@@ -150,16 +149,8 @@ impl Attention {
 }
 
 impl Decoder for TextDecoder {
-    fn vocab(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    fn positions(&self) -> usize {
-        self.config.max_position_embeddings
-    }
-
-    fn end(&self) -> &[u32] {
-        &self.end
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {

@@ -1,161 +1,133 @@
 //! BLIP-2: an image tower, a Q-Former, and a large language model that reads
 //! what the Q-Former says (Li et al., arXiv 2301.12597).
 //!
-//! Owns how the parts are joined: `modeling_blip_2.py` of transformers 5.23,
+//! Owns how the parts are joined and what a caption begins from, wherever the
+//! parts compute: `modeling_blip_2.py` of transformers 5.23,
 //! `Blip2ForConditionalGeneration`.
 
 mod config;
 pub(super) mod engine;
+mod eyes;
 mod opt;
 mod qformer;
 mod t5;
 
+use std::fmt::Debug;
 use std::path::Path;
 
 use super::checkpoint::Checkpoint;
-use super::generate::{Decoder, Generation, Input, Memory, Prompt, check, generate};
-use super::linear::Linear;
+use super::generate::{Decoder, Generation, Input, Prompt, check, generate};
 use super::states::States;
-use super::vision::Vision;
 use super::words::Words;
 use super::{Caption, Captioner, Progress};
 use crate::Result;
 use crate::picture::Preprocess;
 use config::{Config, Text};
+pub(super) use eyes::Eyes;
 
-/// A BLIP-2 model.
+/// A BLIP-2 model, its parts wherever they compute.
 #[derive(Debug)]
-pub(super) struct Blip2 {
+pub(super) struct Blip2<E> {
     preprocess: Preprocess,
     words: Words,
-    vision: Vision,
-    qformer: qformer::QFormer,
-    language_projection: Linear,
-    language: Language,
+    pub(super) eyes: E,
+    language: Box<dyn Language>,
     queries: usize,
     image_token: Option<u32>,
     bos: u32,
 }
 
-#[derive(Debug)]
-enum Language {
-    Opt(opt::Opt),
-    T5 { model: t5::T5, start: u32 },
+/// What stands before the language model: image tower, Q-Former, projection.
+pub(super) trait See: Debug + Send + Sync {
+    /// The images of `pixels` (images, 3, height, width) as the language model
+    /// reads them, (images * queries, dim).
+    ///
+    /// # Errors
+    /// [`crate::Error::Dim`], [`crate::Error::Engine`].
+    fn see(&self, pixels: &[f32]) -> Result<States>;
 }
 
-/// What the parts before the language model give for a batch of images.
-#[derive(Debug)]
-pub(super) struct Seen {
-    /// (images * places, dim of the tower).
-    #[cfg_attr(not(test), allow(dead_code, reason = "held against transformers in tests"))]
-    pub(super) vision: States,
-    /// (images * queries, dim of the Q-Former).
-    #[cfg_attr(not(test), allow(dead_code, reason = "held against transformers in tests"))]
-    pub(super) qformer: States,
-    /// (images * queries, dim of the language model).
-    pub(super) projected: States,
+/// A language model as the rest of BLIP-2 knows it.
+pub(super) trait Language: Decoder + Debug + Send {
+    /// Positions that a caption begins with, where queries and text are `read`.
+    fn first(&self, read: usize) -> usize;
+
+    /// What captions begin from: `inputs` are the queries' rows and the text of
+    /// each image, as many for each, and `ids` the tokens that stand for them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Engine`].
+    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, ids: &[u32]) -> Result<Vec<Prompt>>;
 }
 
-impl Blip2 {
+impl Blip2<Eyes> {
+    /// On the processor.
+    ///
     /// # Errors
     /// Those of [`super::open`].
     pub(super) fn open(folder: &Path, weights: Checkpoint) -> Result<Self> {
         let config = Config::open(&folder.join("config.json"))?;
-        let preprocess = super::prepare::open(folder, config.vision.image_size)?;
-        let (vocab, dim) = match &config.text {
-            Text::Opt(opt) => (opt.vocab_size, opt.hidden_size),
-            Text::T5(t5) => (t5.vocab_size, t5.d_model),
-        };
-        let words = Words::open(folder, vocab)?;
-        let (queries, image_token) = (config.num_query_tokens, config.image_token_index);
-        let qformer_dim = config.qformer.hidden_size;
-        let image_dim = config.vision.hidden_size;
-        let vision = Vision::load(&weights, config.vision)?;
-        let qformer = qformer::QFormer::load(&weights, config.qformer, queries, image_dim)?;
-        let language_projection = weights.linear("language_projection", dim, qformer_dim, true)?;
-        let (language, bos) = match config.text {
-            Text::Opt(opt) => {
-                let bos = opt.bos_token_id;
-                (Language::Opt(opt::Opt::load(&weights, opt)?), bos)
-            }
-            Text::T5(t5) => {
-                // Flan-T5 has no such token of its own; its end stands for it.
-                let end = t5.eos_token_id.tokens().first().copied().unwrap_or(0);
-                let (bos, start) = (t5.bos_token_id.unwrap_or(end), t5.start());
-                (Language::T5 { model: t5::T5::load(&weights, t5)?, start }, bos)
-            }
-        };
-        weights.finish(known)?;
-        Ok(Blip2 {
-            preprocess,
-            words,
-            vision,
-            qformer,
-            language_projection,
-            language,
-            queries,
-            image_token,
-            bos,
+        Self::join(folder, weights, config, |weights, config| {
+            let (queries, dim) = (config.num_query_tokens, config.text.dim());
+            let eyes = Eyes::load(weights, config.vision, config.qformer, [queries, dim])?;
+            let language: Box<dyn Language> = match config.text {
+                Text::Opt(opt) => Box::new(opt::Opt::load(weights, opt)?),
+                Text::T5(t5) => Box::new(t5::T5::load(weights, t5)?),
+            };
+            Ok((eyes, language))
         })
     }
+}
 
-    /// The images of `pixels` (images, 3, height, width) as the language model
-    /// reads them.
+impl<E: See> Blip2<E> {
+    /// The parts that `load` takes of `weights`, which has no others.
+    fn join(
+        folder: &Path,
+        weights: Checkpoint,
+        config: Config,
+        load: impl FnOnce(&Checkpoint, Config) -> Result<(E, Box<dyn Language>)>,
+    ) -> Result<Self> {
+        let preprocess = super::prepare::open(folder, config.vision.image_size)?;
+        let words = Words::open(folder, config.text.vocab())?;
+        let (queries, image_token) = (config.num_query_tokens, config.image_token_index);
+        let bos = config.text.bos();
+        let (eyes, language) = load(&weights, config)?;
+        weights.finish(known)?;
+        Ok(Blip2 { preprocess, words, eyes, language, queries, image_token, bos })
+    }
+
+    /// The tokens of a prompt.
     ///
     /// # Errors
-    /// [`crate::Error::Dim`], [`crate::Error::Engine`].
-    pub(super) fn see(&self, pixels: &[f32]) -> Result<Seen> {
-        let vision = self.vision.forward(pixels)?;
-        let images = vision.len() / self.vision.places();
-        let qformer = self.qformer.forward(images, &vision)?;
-        let projected = self.language_projection.forward(&qformer)?;
-        Ok(Seen { vision, qformer, projected })
+    /// [`crate::Error::Tokenizer`], [`crate::Error::Vocabulary`].
+    fn text(&self, prompt: &str) -> Result<Vec<u32>> {
+        match prompt {
+            "" => Ok(vec![self.bos]),
+            prompt => self.words.encode(prompt),
+        }
     }
 
     /// What each image's caption begins from: its queries' rows, then the text.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`], [`crate::Error::Engine`].
+    /// [`crate::Error::Engine`].
     pub(super) fn prompts(&self, seen: &States, text: &[u32]) -> Result<Vec<Prompt>> {
-        let images = seen.len() / self.queries;
         let inputs = |image: usize| -> Vec<Input<Vec<f32>>> {
             let rows = (0..self.queries).map(|query| seen.row(image * self.queries + query));
             let rows = rows.map(|row| Input::Embedding(row.to_vec()));
             rows.chain(text.iter().map(|&token| Input::Token(token))).collect()
         };
-        match &self.language {
-            Language::Opt(opt) => {
-                let placeholders = self.image_token.iter().flat_map(|&t| vec![t; self.queries]);
-                let ids: Vec<u32> = placeholders.chain(text.iter().copied()).collect();
-                let prompt = |image| Prompt {
-                    inputs: inputs(image),
-                    ids: ids.clone(),
-                    memory: opt.memory(),
-                };
-                Ok((0..images).map(prompt).collect())
-            }
-            Language::T5 { model, start } => {
-                let all: Vec<_> = (0..images).flat_map(inputs).collect();
-                let memories = model.memories(images, all.iter().map(Input::borrow).collect())?;
-                let prompt = |memory: Memory| Prompt {
-                    inputs: vec![Input::Token(*start)],
-                    ids: vec![*start],
-                    memory,
-                };
-                Ok(memories.into_iter().map(prompt).collect())
-            }
-        }
+        let placeholders = self.image_token.iter().flat_map(|&token| vec![token; self.queries]);
+        let ids: Vec<u32> = placeholders.chain(text.iter().copied()).collect();
+        self.language.begin((0..seen.len() / self.queries).map(inputs).collect(), &ids)
     }
 
     pub(super) fn decoder(&self) -> &dyn Decoder {
-        match &self.language {
-            Language::Opt(opt) => opt,
-            Language::T5 { model, .. } => model,
-        }
+        self.language.as_ref()
     }
 }
 
-impl Captioner for Blip2 {
+impl<E: See> Captioner for Blip2<E> {
     fn preprocess(&self) -> &Preprocess {
         &self.preprocess
     }
@@ -166,17 +138,10 @@ impl Captioner for Blip2 {
         options: &Generation,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
-        let text = match options.prompt.as_str() {
-            "" => vec![self.bos],
-            prompt => self.words.encode(prompt)?,
-        };
-        let longest = match &self.language {
-            Language::Opt(_) => self.queries + text.len(),
-            Language::T5 { .. } => 1, // the encoder reads the rest
-        };
-        check(self.decoder(), options, longest)?;
-        let seen = self.see(pixels)?;
-        let prompts = self.prompts(&seen.projected, &text)?;
+        let text = self.text(&options.prompt)?;
+        let first = self.language.first(self.queries + text.len());
+        check(self.decoder(), options, first)?;
+        let prompts = self.prompts(&self.eyes.see(pixels)?, &text)?;
         let generated = generate(self.decoder(), prompts, options, watch)?;
         super::captions(&self.words, generated)
     }

@@ -5,11 +5,12 @@
 
 use super::super::attention::Heads;
 use super::super::checkpoint::Checkpoint;
-use super::super::generate::{Decoder, Input, Memory, Row, Step};
+use super::super::generate::{Decoder, Input, Limits, Memory, Prompt, Row, Step};
 use super::super::linear::Linear;
 use super::super::norm::LayerNorm;
 use super::super::states::States;
 use super::super::stored::Stored;
+use super::Language;
 use super::config::Opt as Config;
 use crate::Result;
 
@@ -23,7 +24,7 @@ pub(super) const PREFIX: &str = "language_model.model.decoder";
 #[derive(Debug)]
 pub(super) struct Opt {
     config: Config,
-    end: Vec<u32>,
+    limits: Limits,
     embeddings: Embeddings,
     layers: Vec<Layer>,
     norm: LayerNorm,
@@ -74,13 +75,17 @@ impl Opt {
             .collect::<Result<_>>()?;
         let norm = weights.layer_norm(&at("final_layer_norm"), dim, EPS)?;
         let head = weights.linear_of(embeddings.tokens().clone(), dim, None)?;
-        let end = config.eos_token_id.tokens();
-        Ok(Opt { config, end, embeddings, layers, norm, head })
+        Ok(Opt { limits: config.limits(), config, embeddings, layers, norm, head })
+    }
+}
+
+impl Language for Opt {
+    fn first(&self, read: usize) -> usize {
+        read
     }
 
-    /// An empty memory.
-    pub(super) fn memory(&self) -> Memory {
-        Memory::new(self.layers.len(), Vec::new())
+    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, ids: &[u32]) -> Result<Vec<Prompt>> {
+        Ok(Prompt::whole(inputs, ids, || Memory::new(self.layers.len(), Vec::new())))
     }
 }
 
@@ -128,16 +133,8 @@ impl Embeddings {
 }
 
 impl Decoder for Opt {
-    fn vocab(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    fn positions(&self) -> usize {
-        self.config.max_position_embeddings
-    }
-
-    fn end(&self) -> &[u32] {
-        &self.end
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {

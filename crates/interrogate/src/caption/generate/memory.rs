@@ -53,6 +53,19 @@ pub(crate) struct Prompt {
     pub(crate) memory: Memory,
 }
 
+impl Prompt {
+    /// Prompts that the decoder reads whole: one for each of `inputs`, its memory from
+    /// `memory`; `ids` are the tokens of each.
+    pub(crate) fn whole(
+        inputs: Vec<Vec<Input<Vec<f32>>>>,
+        ids: &[u32],
+        memory: impl Fn() -> Memory,
+    ) -> Vec<Prompt> {
+        let prompt = |inputs| Prompt { inputs, ids: ids.to_vec(), memory: memory() };
+        inputs.into_iter().map(prompt).collect()
+    }
+}
+
 /// A position to be read.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {

@@ -25,16 +25,21 @@ use super::states::States;
 use crate::nn::threads::inside;
 use crate::{Error, Result};
 
+/// What a language model's configuration says to a search.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Tokens in the vocabulary.
+    pub(crate) vocab: usize,
+    /// Positions that the model has room for.
+    pub(crate) positions: usize,
+    /// Tokens that end a caption.
+    pub(crate) end: Vec<u32>,
+}
+
 /// A language model that reads a position at a time.
 pub(crate) trait Decoder: Sync {
-    /// Tokens in the vocabulary.
-    fn vocab(&self) -> usize;
-
-    /// Positions that the model has room for.
-    fn positions(&self) -> usize;
-
-    /// Tokens that end a caption.
-    fn end(&self) -> &[u32];
+    /// What its configuration says.
+    fn limits(&self) -> &Limits;
 
     /// The last hidden states of the rows, (rows, dim). Appends a row of keys
     /// and values to the memory of each row's image, in the order of the rows.
@@ -77,7 +82,8 @@ trait Search {
 /// # Errors
 /// [`Error::Generation`] for the first option that is out of range.
 pub(crate) fn check(decoder: &dyn Decoder, options: &Generation, longest: usize) -> Result<()> {
-    options.check(decoder.vocab(), decoder.end().len(), decoder.positions(), longest)
+    let Limits { vocab, positions, end } = decoder.limits();
+    options.check(*vocab, end.len(), *positions, longest)
 }
 
 /// Generates a sequence for each prompt, in their order. `watch` is called
@@ -96,7 +102,8 @@ pub(crate) fn generate(
     if prompts.is_empty() {
         return Ok(Vec::new());
     }
-    let vocab = decoder.vocab();
+    let Limits { vocab, end, .. } = decoder.limits();
+    let vocab = *vocab;
     let mut done: Vec<Option<Generated>> = prompts.iter().map(|_| None).collect();
     let mut progress = Progress { images: 0, tokens: 0 };
 
@@ -120,7 +127,7 @@ pub(crate) fn generate(
     let search = |(image, prompt): (usize, &Prompt)| -> (usize, Box<dyn Search>) {
         let chain: Vec<u32> = (0..prompt.inputs.len() as u32 - 1).collect();
         let ids = prompt.ids.clone();
-        let end = decoder.end().to_vec();
+        let end = end.clone();
         match options.num_beams {
             1 => (image, Box::new(greedy::Greedy::new(ids, chain, end, options, image))),
             _ => (image, Box::new(beam::Beam::new(ids, chain, end, options))),

@@ -8,22 +8,19 @@ use super::*;
 /// Scores the next token by the last one alone, from a table (vocab, vocab).
 struct Table {
     scores: Vec<f32>,
-    vocab: usize,
-    end: Vec<u32>,
-    positions: usize,
+    limits: Limits,
+}
+
+impl Table {
+    fn new(scores: Vec<f32>, end: u32, positions: usize) -> Self {
+        let vocab = scores.len().isqrt();
+        Table { scores, limits: Limits { vocab, positions, end: vec![end] } }
+    }
 }
 
 impl Decoder for Table {
-    fn vocab(&self) -> usize {
-        self.vocab
-    }
-
-    fn positions(&self) -> usize {
-        self.positions
-    }
-
-    fn end(&self) -> &[u32] {
-        &self.end
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
@@ -39,8 +36,9 @@ impl Decoder for Table {
     }
 
     fn logits(&self, hidden: &States) -> Result<States> {
-        let row = |token: &f32| &self.scores[*token as usize * self.vocab..][..self.vocab];
-        Ok(States::new(self.vocab, hidden.values().iter().flat_map(row).copied().collect()))
+        let vocab = self.limits.vocab;
+        let row = |token: &f32| &self.scores[*token as usize * vocab..][..vocab];
+        Ok(States::new(vocab, hidden.values().iter().flat_map(row).copied().collect()))
     }
 }
 
@@ -57,7 +55,7 @@ fn fork() -> Table {
         ln([0.0, 0.0, 0.0, 0.5, 0.5]),
         ln([0.2; 5]),
     ];
-    Table { scores: rows.concat(), vocab: 5, end: vec![4], positions: 64 }
+    Table::new(rows.concat(), 4, 64)
 }
 
 fn prompt(tokens: &[u32]) -> Prompt {
@@ -101,7 +99,7 @@ fn no_caption_ends_before_its_shortest_length() {
 
 #[test]
 fn ties_go_to_the_lower_token() {
-    let even = Table { scores: vec![0.0; 36], vocab: 6, end: vec![5], positions: 9 };
+    let even = Table::new(vec![0.0; 36], 5, 9);
     assert_eq!(run(&even, &Generation { max_new_tokens: 3, ..options(1) }).tokens, [0, 0, 0]);
     assert_eq!(run(&even, &Generation { max_new_tokens: 3, ..options(2) }).tokens, [0, 0, 0]);
 }
@@ -109,7 +107,7 @@ fn ties_go_to_the_lower_token() {
 #[test]
 fn every_token_that_ends_is_heeded() {
     let mut table = fork();
-    table.end = vec![4, 3];
+    table.limits.end = vec![4, 3];
     assert_eq!(run(&table, &options(1)).tokens, [1, 3]);
 }
 
@@ -175,16 +173,8 @@ struct Asked {
 }
 
 impl Decoder for Asked {
-    fn vocab(&self) -> usize {
-        self.table.vocab()
-    }
-
-    fn positions(&self) -> usize {
-        self.table.positions()
-    }
-
-    fn end(&self) -> &[u32] {
-        self.table.end()
+    fn limits(&self) -> &Limits {
+        self.table.limits()
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
@@ -218,20 +208,14 @@ fn a_finished_image_costs_no_row_more() {
 #[test]
 fn beams_read_what_they_share_from_the_same_rows() {
     // From 0 to 1 alone, then to 2 and 3 alike: both beams have one parent.
-    let split = Table {
-        scores: [
-            [NEVER, 0.0, NEVER, NEVER, NEVER],
-            [NEVER, NEVER, 0.0, 0.0, NEVER],
-            [NEVER, NEVER, 0.0, NEVER, NEVER],
-            [NEVER, NEVER, NEVER, 0.0, NEVER],
-            [0.0; 5],
-        ]
-        .concat(),
-        vocab: 5,
-        end: vec![4],
-        positions: 64,
-    };
-    let calls = asked(split, vec![prompt(&[0, 0])], &options(2));
+    let split = [
+        [NEVER, 0.0, NEVER, NEVER, NEVER],
+        [NEVER, NEVER, 0.0, 0.0, NEVER],
+        [NEVER, NEVER, 0.0, NEVER, NEVER],
+        [NEVER, NEVER, NEVER, 0.0, NEVER],
+        [0.0; 5],
+    ];
+    let calls = asked(Table::new(split.concat(), 4, 64), vec![prompt(&[0, 0])], &options(2));
     let chains = |call: usize| calls[call].iter().map(|(_, chain)| chain.as_slice());
     // Rows 0 and 1 are the prompt's; row 2 is the token 1, row 3 a beam that
     // falls behind.

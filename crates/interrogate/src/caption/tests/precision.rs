@@ -22,8 +22,8 @@ fn half_weights_change_no_caption() {
 #[test]
 fn bf16_weights_stay_near() {
     let pixels = Golden::of("blip2-opt").values("pixels");
-    let seen = |precision| blip2("blip2-opt", precision).see(&pixels).unwrap();
-    let (whole, half) = (seen(Precision::F32).vision, seen(Precision::Bf16).vision);
+    let seen = |precision| blip2("blip2-opt", precision).eyes.tower(&pixels).unwrap();
+    let (whole, half) = (seen(Precision::F32), seen(Precision::Bf16));
     near("vision", half.values(), whole.values(), 0.25);
     assert_ne!(half, whole);
 }
@@ -34,7 +34,10 @@ fn bf16_weights_stay_near() {
 fn eight_bits_stay_near() {
     for name in ["blip2-opt", "blip2-t5"] {
         let pixels = Golden::of(name).values("pixels");
-        let seen = |precision| blip2(name, precision).see(&pixels).unwrap();
+        let seen = |precision| {
+            let model = blip2(name, precision);
+            [model.eyes.tower(&pixels).unwrap(), model.eyes.see(&pixels).unwrap()]
+        };
         let (whole, eight) = (seen(Precision::F32), seen(Precision::Q8));
         let far = |whole: &States, eight: &States| {
             let square = |v: f32| f64::from(v * v);
@@ -42,7 +45,7 @@ fn eight_bits_stay_near() {
             let wrong: f64 = pairs.map(|(a, b)| square(a - b)).sum();
             (wrong / whole.values().iter().map(|&v| square(v)).sum::<f64>()).sqrt()
         };
-        let found = [far(&whole.vision, &eight.vision), far(&whole.projected, &eight.projected)];
+        let found = [far(&whole[0], &eight[0]), far(&whole[1], &eight[1])];
         assert!(found.iter().all(|&far| far > 0.0 && far < 0.1), "{name}: {found:?}");
         for num_beams in [1, 3] {
             let options = Generation { num_beams, ..Generation::default() };

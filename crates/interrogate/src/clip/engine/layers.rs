@@ -4,11 +4,11 @@ use candle_core::{Device, Result, Tensor};
 
 use super::super::layer::Sizes;
 use super::past::Past;
+use crate::Result as Checked;
 use crate::nn::Activation;
 use crate::nn::attention::Heads;
-use crate::nn::engine::{Chains, Dense, Norm, groups};
+use crate::nn::engine::{Chains, Dense, Norm, dense, groups, norm};
 use crate::weights::Weights;
-use crate::{Error, Result as Checked};
 
 /// Which rows each row attends to.
 pub(in crate::clip) enum Scope<'a> {
@@ -90,10 +90,11 @@ impl Layer {
         let (width, inner) = (sizes.width, sizes.inner);
         let attn = |name: &str| {
             let prefix = format!("{prefix}.self_attn.{name}");
-            dense(weights, &prefix, [width, width], sizes, device)
+            dense(weights, &prefix, &[width, width], sizes.precision, device)
         };
-        let mlp = |name: &str, shape| {
-            dense(weights, &format!("{prefix}.mlp.{name}"), shape, sizes, device)
+        let mlp = |name: &str, shape: [usize; 2]| {
+            let prefix = format!("{prefix}.mlp.{name}");
+            dense(weights, &prefix, &shape, sizes.precision, device)
         };
         let norm =
             |name: &str| norm(weights, &format!("{prefix}.{name}"), width, sizes.eps, device);
@@ -142,7 +143,7 @@ impl Layer {
                 Some(only) => chains.select(only)?.attend(self.heads, &queries, keys, values)?,
                 None => chains.attend(self.heads, &queries, keys, values)?,
             },
-            Scope::Images(count) => groups(self.heads, *count, &queries, keys, values)?,
+            Scope::Images(count) => groups(self.heads, *count, [&queries, keys, values], None)?,
         };
         let next = self.out_proj.forward_with(&sums, Activation::None, Some(&rows))?;
         let normed = self.layer_norm2.forward(&next)?;
@@ -150,31 +151,3 @@ impl Layer {
         Ok((self.fc2.forward_with(&inner, Activation::None, Some(&next))?, seen))
     }
 }
-
-fn dense(
-    weights: &Weights,
-    prefix: &str,
-    [out, inner]: [usize; 2],
-    sizes: &Sizes,
-    device: &Device,
-) -> Checked<Dense> {
-    let weight = weights.take(&format!("{prefix}.weight"), &[out, inner])?;
-    let bias = weights.take(&format!("{prefix}.bias"), &[out])?;
-    Dense::new(&weight, Some(&bias), sizes.precision, device).map_err(Error::engine(COPY))
-}
-
-/// The layer norm of `{prefix}.weight` and `{prefix}.bias`.
-pub(super) fn norm(
-    weights: &Weights,
-    prefix: &str,
-    width: usize,
-    eps: f64,
-    device: &Device,
-) -> Checked<Norm> {
-    let weight = weights.take(&format!("{prefix}.weight"), &[width])?;
-    let bias = weights.take(&format!("{prefix}.bias"), &[width])?;
-    Norm::new(&weight, Some(&bias), eps, device).map_err(Error::engine(COPY))
-}
-
-/// What is tried where a weight goes to the device.
-pub(super) const COPY: &str = "copy a weight to the device";

@@ -16,7 +16,3 @@ mod vision;
 pub(super) use past::Past;
 pub(super) use text::Text;
 pub(super) use vision::Vision;
-
-/// How many times more tokens go through at once than on the processor, which has
-/// caches to stay in.
-const MORE: usize = 16;

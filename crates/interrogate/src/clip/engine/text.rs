@@ -4,12 +4,11 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::super::config::Config;
 use super::super::layer::Sizes;
-use super::MORE;
-use super::layers::{COPY, Layers, Scope, norm};
+use super::layers::{Layers, Scope};
 use super::past::Past;
 use crate::encoder::{Embeddings, Tokens};
 use crate::nn::Compute;
-use crate::nn::engine::{Chains, Dense, Norm};
+use crate::nn::engine::{COPY, Chains, Dense, MORE, Norm, norm};
 use crate::rank::device::halving;
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;

@@ -92,13 +92,14 @@ impl Chains {
 }
 
 /// The attention of `queries` over `keys` and `values`, each (count * rows, width)
-/// and cut into `count` groups; those of a group attend to all of it.
+/// and cut into `count` groups; those of a group attend to all of it, or to what `mask`
+/// leaves: (count, 1, 1, keys of a group), 0 or minus infinity, not that for all of a
+/// group.
 pub(crate) fn groups(
     heads: Heads,
     count: usize,
-    queries: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
+    [queries, keys, values]: [&Tensor; 3],
+    mask: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (rows, width) = queries.dims2()?;
     if rows == 0 {
@@ -111,6 +112,7 @@ pub(crate) fn groups(
         parts.transpose(1, 2)?.contiguous()
     };
     let scores = (split(queries)? * f64::from(heads.scale))?.matmul(&split(keys)?.t()?)?;
+    let scores = mask.map_or(Ok(scores.clone()), |mask| scores.broadcast_add(mask))?;
     let weights = candle_nn::ops::softmax_last_dim(&scores)?;
     weights.matmul(&split(values)?)?.transpose(1, 2)?.contiguous()?.reshape((rows, width))
 }

@@ -11,9 +11,15 @@
 mod attention;
 mod dense;
 mod norm;
+mod taken;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use attention::{Chains, groups};
 pub(crate) use dense::Dense;
 pub(crate) use norm::Norm;
+pub(crate) use taken::{COPY, dense, norm};
+
+/// How many times more tokens go through at once than on the processor, which has
+/// caches to stay in.
+pub(crate) const MORE: usize = 16;

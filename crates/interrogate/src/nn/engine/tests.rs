@@ -113,7 +113,30 @@ fn groups_are_the_kernels() {
         for device in devices() {
             let (q, k) = (tensor(3 * n, width, 1, &device), tensor(3 * m, width, 2, &device));
             let v = tensor(3 * m, width, 3, &device);
-            close(&groups(heads, 3, &q, &k, &v).unwrap(), &expected, 2e-6, "groups");
+            close(&groups(heads, 3, [&q, &k, &v], None).unwrap(), &expected, 2e-6, "groups");
+        }
+    }
+}
+
+/// A group of which a mask leaves the first rows, against the group without the others.
+#[test]
+fn what_is_masked_is_not_seen() {
+    let (n, m, width, heads) = (4, 7, 6, Heads::scaled(2, 6));
+    for device in devices() {
+        let (q, k) = (tensor(2 * n, width, 1, &device), tensor(2 * m, width, 2, &device));
+        let v = tensor(2 * m, width, 3, &device);
+        let left = [5, 7];
+        let mask =
+            left.map(|left| (0..m).map(move |i| if i < left { 0.0 } else { f32::NEG_INFINITY }));
+        let mask: Vec<f32> = mask.into_iter().flatten().collect();
+        let mask = Tensor::from_vec(mask, (2, 1, 1, m), &device).unwrap();
+        let found = groups(heads, 2, [&q, &k, &v], Some(&mask)).unwrap();
+        for (group, left) in left.into_iter().enumerate() {
+            let part = |all: &Tensor, rows, count| all.narrow(0, group * rows, count).unwrap();
+            let own = [&part(&q, n, n), &part(&k, m, left), &part(&v, m, left)];
+            let alone = groups(heads, 1, own, None).unwrap().flatten_all().unwrap();
+            let alone = alone.to_vec1::<f32>().unwrap();
+            close(&part(&found, n, n), &alone, 2e-6, "masked");
         }
     }
 }

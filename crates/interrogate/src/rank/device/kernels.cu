@@ -1,13 +1,13 @@
 // The ranking's kernels: products of queries with rows and the best rows of each,
 // fused, so that no score but those of the best leaves the chip.
 //
-// One source for three compilers: NVRTC at run time (cuda.rs), nvcc in
+// One source for three compilers: NVRTC at run time (cuda/source.rs), nvcc in
 // .ci/cuda-check, and a C++ compiler for the emulation in tests/gpu, which defines
 // EMULATED and brings what the first block below takes from CUDA. Includes nothing.
 //
 //   scan     few queries: true scores, bit for bit those of rank/dot. Bound by memory.
 //   tile     many queries: products of f16 on the tensor cores, sums in f32.
-//            Off by a bound that the host knows (cuda.rs).
+//            Off by a bound that the host knows (keys.rs).
 //   merge    lists of one query, of all blocks, into one
 //   rescore  true scores of what tile and merge found
 //   longest  the greatest length of a row, for the bound

@@ -26,12 +26,16 @@
 
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(any(test, feature = "cuda"))]
+mod keys;
 mod memory;
 mod place;
 mod proof;
 mod tensors;
 #[cfg(test)]
 mod tests;
+
+use std::fmt::Debug;
 
 use half::f16;
 use rayon::prelude::*;
@@ -64,6 +68,45 @@ const BATCH: usize = 1024;
 /// The same where rows stream by, which costs more than room for scores.
 const STREAMED_BATCH: usize = 8192;
 
+/// Rows that the fused kernels bring back for a query, as their source has it.
+const LIST: usize = 32;
+
+/// Queries that they score truly: SCAN_QUERIES of the source.
+#[cfg(any(test, feature = "cuda"))]
+const FEW: usize = 8;
+
+/// Rows that are asked for where `k` are wanted: up to 15 they fit a [`LIST`].
+fn asked(k: usize) -> usize {
+    k.saturating_add(k / 8 + 16)
+}
+
+/// Kernels of this library's own for stage one, for rows of one width.
+trait Kernels: Debug + Send + Sync {
+    /// The [`LIST`] best rows of each of `queries`, at least one; the resident ones
+    /// are `tensors`'.
+    fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        tensors: &Tensors,
+    ) -> candle_core::Result<Vec<Found>>;
+}
+
+/// The kernels for rows of `dim`, where `device` runs any.
+#[cfg(feature = "cuda")]
+fn kernels(
+    device: &candle_core::Device,
+    dim: usize,
+) -> candle_core::Result<Option<Box<dyn Kernels>>> {
+    Ok(cuda::Fused::new(device, dim)?.map(|fused| Box::new(fused) as Box<dyn Kernels>))
+}
+
+/// The kernels for rows of `dim`, where `device` runs any: none in this build.
+#[cfg(not(feature = "cuda"))]
+fn kernels(_: &candle_core::Device, _: usize) -> candle_core::Result<Option<Box<dyn Kernels>>> {
+    Ok(None)
+}
+
 /// Rows of a table on a device.
 ///
 /// It borrows nothing: whoever ranks brings the rows again, from which scores are
@@ -73,9 +116,7 @@ pub struct Resident {
     dim: usize,
     len: usize,
     engine: Tensors,
-    /// Kernels of this library's own, where the device runs them.
-    #[cfg(feature = "cuda")]
-    fused: Option<cuda::Fused>,
+    fused: Option<Box<dyn Kernels>>,
 }
 
 impl Resident {
@@ -98,8 +139,7 @@ impl Resident {
         Ok(Resident {
             dim: rows.dim(),
             len: rows.len(),
-            #[cfg(feature = "cuda")]
-            fused: cuda::Fused::new(device, rows.dim(), &engine)
+            fused: kernels(device, rows.dim())
                 .map_err(Error::engine("compile the device's kernels"))?,
             engine,
         })
@@ -134,7 +174,7 @@ impl Resident {
         let k = k.min(self.len);
         let mut answers = vec![Vec::new(); queries.len()];
         let mut open: Vec<usize> = if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
-        let mut asked = k + k / 8 + 16;
+        let mut asked = asked(k);
         let mut first = true;
         while !open.is_empty() && asked <= MOST && (first || asked <= self.len / SHARE) {
             let batch = if self.resident() < self.len { STREAMED_BATCH } else { BATCH };
@@ -168,17 +208,17 @@ impl Resident {
         Ok(answers)
     }
 
-    /// At least the `m` best rows of each query, by whichever way the device has.
+    /// At least the `m` best rows of each query: by the kernels, where there are any
+    /// and a list of theirs holds as many, else in the engine's operations.
     fn best(
         &self,
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         m: usize,
     ) -> candle_core::Result<Vec<Found>> {
-        #[cfg(feature = "cuda")]
-        if let Some(fused) = self.fused.as_ref().filter(|_| m <= cuda::LIST) {
-            return fused.best(rows, queries, &self.engine);
+        match &self.fused {
+            Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.engine),
+            _ => self.engine.best(rows, queries, m),
         }
-        self.engine.best(rows, queries, m)
     }
 }

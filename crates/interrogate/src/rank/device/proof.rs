@@ -38,7 +38,8 @@ pub(super) fn hits(
     let mut top = TopK::new(k, order);
     match &found.scores {
         Some(scores) => {
-            let signed = scores.iter().map(|score| order.sign() * score);
+            // A zero has no sign in `dot`: its sums begin at the positive one.
+            let signed = scores.iter().map(|score| order.sign() * score + 0.0);
             found
                 .rows
                 .iter()

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::super::tests::shapes::{Shape, noise, row};
 use super::*;
 
+mod kernels;
+
 /// The devices of this machine that this build can use.
 pub(crate) fn devices() -> Vec<Device> {
     let mut devices = vec![Device::Cpu];

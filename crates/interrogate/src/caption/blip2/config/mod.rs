@@ -66,6 +66,35 @@ impl End {
     }
 }
 
+impl Text {
+    pub(super) fn vocab(&self) -> usize {
+        match self {
+            Text::Opt(opt) => opt.vocab_size,
+            Text::T5(t5) => t5.vocab_size,
+        }
+    }
+
+    /// Values of a state.
+    pub(super) fn dim(&self) -> usize {
+        match self {
+            Text::Opt(opt) => opt.hidden_size,
+            Text::T5(t5) => t5.d_model,
+        }
+    }
+
+    /// The token that stands for a text where there is none.
+    pub(super) fn bos(&self) -> u32 {
+        match self {
+            Text::Opt(opt) => opt.bos_token_id,
+            // Flan-T5 has no such token of its own; its end stands for it.
+            Text::T5(t5) => {
+                let end = t5.eos_token_id.tokens().first().copied().unwrap_or(0);
+                t5.bos_token_id.unwrap_or(end)
+            }
+        }
+    }
+}
+
 impl Default for QFormer {
     fn default() -> Self {
         QFormer {
@@ -142,12 +171,12 @@ impl Config {
         check_heads(path, "qformer_config.num_attention_heads", num_attention_heads, hidden_size)?;
         let frequency = self.qformer.cross_attention_frequency;
         check_size(path, "qformer_config.cross_attention_frequency", frequency)?;
-        let vocab = match &self.text {
-            Text::Opt(opt) => opt.check(path).map(|()| opt.vocab_size)?,
-            Text::T5(t5) => t5.check(path).map(|()| t5.vocab_size)?,
-        };
+        match &self.text {
+            Text::Opt(opt) => opt.check(path)?,
+            Text::T5(t5) => t5.check(path)?,
+        }
         match self.image_token_index {
-            Some(token) => check_token(path, "image_token_index", token, vocab),
+            Some(token) => check_token(path, "image_token_index", token, self.text.vocab()),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{End, check_ends};
+use crate::caption::generate::Limits;
 use crate::caption::{check_heads, check_size, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result};
@@ -53,6 +54,14 @@ impl Default for Opt {
 }
 
 impl Opt {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            vocab: self.vocab_size,
+            positions: self.max_position_embeddings,
+            end: self.eos_token_id.tokens(),
+        }
+    }
+
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         check_size(path, "text_config.vocab_size", self.vocab_size)?;
         check_size(path, "text_config.hidden_size", self.hidden_size)?;

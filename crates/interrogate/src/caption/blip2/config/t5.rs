@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{End, check_ends};
+use crate::caption::generate::Limits;
 use crate::caption::{check_size, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result};
@@ -74,6 +75,12 @@ impl T5 {
     /// embedding, and Flan-T5 does not.
     pub(crate) fn scaled(&self) -> bool {
         self.tie_word_embeddings != Some(false)
+    }
+
+    /// Relative positions have no end.
+    pub(crate) fn limits(&self) -> Limits {
+        let end = self.eos_token_id.tokens();
+        Limits { vocab: self.vocab_size, positions: usize::MAX, end }
     }
 
     pub(crate) fn decoder_layers(&self) -> usize {

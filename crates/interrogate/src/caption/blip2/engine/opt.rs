@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Result, Tensor};
 
-use super::super::super::generate::{Decoder, Memory, Row, Step};
+use super::super::super::generate::{Decoder, Input, Limits, Memory, Prompt, Row, Step};
 use super::super::super::states::States;
+use super::super::Language;
 use super::super::config::Opt as Config;
 use super::super::opt::{EPS, Embeddings, PREFIX};
 use super::{Pool, Weights};
@@ -19,7 +20,7 @@ use crate::{Error, Result as Checked};
 #[derive(Debug)]
 pub(super) struct Opt {
     config: Config,
-    end: Vec<u32>,
+    limits: Limits,
     embeddings: Embeddings,
     device: Device,
     layers: Vec<Layer>,
@@ -63,17 +64,8 @@ impl Opt {
         let norm = weights.norm(&format!("{PREFIX}.final_layer_norm"), dim, EPS)?;
         let head = embeddings.tokens().to_f32();
         let head = weights.dense_of(head, [config.vocab_size, dim], None)?;
-        let (end, device) = (config.eos_token_id.tokens(), weights.device.clone());
-        Ok(Opt { config, end, embeddings, device, layers, norm, head })
-    }
-
-    pub(super) fn dim(&self) -> usize {
-        self.config.hidden_size
-    }
-
-    /// An empty memory; clones of it share their pool.
-    pub(super) fn memory(&self) -> Memory {
-        Memory::on_device(Arc::new(Mutex::new(Pool::default())))
+        let (limits, device) = (config.limits(), weights.device.clone());
+        Ok(Opt { config, limits, embeddings, device, layers, norm, head })
     }
 
     fn forward(
@@ -101,17 +93,21 @@ impl Opt {
     }
 }
 
+impl Language for Opt {
+    fn first(&self, read: usize) -> usize {
+        read
+    }
+
+    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, ids: &[u32]) -> Checked<Vec<Prompt>> {
+        // Clones of a memory share its pool.
+        let memory = Memory::on_device(Arc::new(Mutex::new(Pool::default())));
+        Ok(Prompt::whole(inputs, ids, || memory.clone()))
+    }
+}
+
 impl Decoder for Opt {
-    fn vocab(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    fn positions(&self) -> usize {
-        self.config.max_position_embeddings
-    }
-
-    fn end(&self) -> &[u32] {
-        &self.end
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Checked<States> {

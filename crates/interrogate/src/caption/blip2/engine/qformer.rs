@@ -106,7 +106,7 @@ impl Attention {
     ) -> Result<Tensor> {
         let query = self.query.forward(states)?;
         let (key, value) = (self.key.forward(seen)?, self.value.forward(seen)?);
-        let context = groups(heads, images, &query, &key, &value)?;
+        let context = groups(heads, images, [&query, &key, &value], None)?;
         let out = self.dense.forward_with(&context, Activation::None, Some(states))?;
         self.norm.forward(&out)
     }

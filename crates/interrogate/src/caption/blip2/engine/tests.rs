@@ -2,13 +2,15 @@
 //! engine's own processor always among them.
 
 use super::super::super::tests::{Golden, fixture, near, searches, steps, weights};
+use super::super::super::{Captioner, Generation};
+use super::super::See;
 use super::*;
 use crate::rank::device::devices;
 
-fn blip2(precision: Precision, device: &Device) -> Blip2 {
+fn blip2(precision: Precision, device: &Device) -> Blip2<Eyes> {
     let checkpoint = weights("blip2-opt", precision);
     let on = (device, crate::Device::Cuda(0));
-    Blip2::open(&fixture("blip2-opt"), checkpoint, precision, on).unwrap()
+    Blip2::open_on(&fixture("blip2-opt"), checkpoint, precision, on).unwrap()
 }
 
 #[test]
@@ -16,14 +18,13 @@ fn blip2_gives_the_captions_of_transformers() {
     let golden = Golden::of("blip2-opt");
     for device in devices() {
         let model = blip2(Precision::F32, &device);
-        let vision = model.vision.forward(&golden.values("pixels")).unwrap();
-        let images = vision.dim(0).unwrap() / model.vision.places();
-        let qformer = model.qformer.forward(images, &vision).unwrap();
+        let vision = model.eyes.tower(&golden.values("pixels")).unwrap();
+        let qformer = model.eyes.queries(&vision).unwrap();
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         near("vision", &flat(&vision), &golden.values("vision"), 1e-4);
         near("qformer", &flat(&qformer), &golden.values("qformer"), 1e-4);
-        let seen = model.see(&golden.values("pixels")).unwrap();
-        let prompts = |text: &[u32]| model.prompts(&seen, text);
+        let seen = model.eyes.see(&golden.values("pixels")).unwrap();
+        let prompts = |text: &[u32]| model.prompts(&seen, text).unwrap();
         steps(&golden, model.decoder(), prompts(&[2]));
         searches(&golden, model.decoder(), prompts, 2);
     }
@@ -34,10 +35,36 @@ fn blip2_gives_the_captions_of_transformers() {
 fn half_weights_stay_near() {
     let golden = Golden::of("blip2-opt");
     for device in devices() {
-        let whole = blip2(Precision::F32, &device).see(&golden.values("pixels")).unwrap();
-        let half = blip2(Precision::F16, &device).see(&golden.values("pixels")).unwrap();
+        let see = |precision| blip2(precision, &device).eyes.see(&golden.values("pixels")).unwrap();
+        let (whole, half) = (see(Precision::F32), see(Precision::F16));
         near("projected", half.values(), whole.values(), 0.05);
         assert_ne!(half, whole);
+    }
+}
+
+/// A prompt, its tokens, and the words where it leaves no room or images are cut off.
+#[test]
+fn a_caption_begins_as_on_the_processor() {
+    let pixels = Golden::of("blip2-opt").values("pixels");
+    let kernels = Blip2::open(&fixture("blip2-opt"), weights("blip2-opt", Precision::F32));
+    let kernels = kernels.unwrap();
+    for device in devices() {
+        let model = blip2(Precision::F32, &device);
+        for prompt in
+            ["", "w17", "w17 w30 w5", "w7 ".repeat(50).as_str(), "w7 ".repeat(64).as_str()]
+        {
+            for pixels in [&pixels[..], &pixels[1..], &[]] {
+                let options = Generation { prompt: prompt.to_owned(), ..Generation::default() };
+                let caption = |model: &dyn Captioner| {
+                    let captions = model.caption_pixels(pixels, &options, &mut |_| {});
+                    captions.map_err(|error| error.to_string())
+                };
+                let (found, expected) = (caption(&model), caption(&kernels));
+                assert_eq!(found, expected, "{device:?} {prompt:?} {}", pixels.len());
+                let refused = prompt.len() > 100 || pixels.len() % 2 == 1;
+                assert_eq!(found.is_err(), refused, "{prompt:?} {}", pixels.len());
+            }
+        }
     }
 }
 
@@ -45,7 +72,7 @@ fn half_weights_stay_near() {
 fn what_has_no_device_is_named() {
     let on = (&Device::Cpu, crate::Device::Cuda(1));
     let open = |name: &str, precision| {
-        Blip2::open(&fixture(name), weights(name, precision), precision, on).unwrap_err()
+        Blip2::open_on(&fixture(name), weights(name, precision), precision, on).unwrap_err()
     };
     let error = open("blip2-t5", Precision::F32).to_string();
     let rest = "computes on the processor alone, and cuda:1 was asked for";

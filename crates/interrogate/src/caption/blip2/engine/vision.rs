@@ -7,7 +7,7 @@ use super::Weights;
 use crate::Result as Checked;
 use crate::nn::Activation;
 use crate::nn::attention::Heads;
-use crate::nn::engine::{Dense, Norm, groups};
+use crate::nn::engine::{COPY, Dense, Norm, groups};
 
 /// The tower.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Vision {
         let copied = |values: Vec<f32>| {
             let rows = values.len() / dim;
             let tensor = Tensor::from_vec(values, (rows, dim), weights.device);
-            tensor.map_err(crate::Error::engine("copy a weight to the device"))
+            tensor.map_err(crate::Error::engine(COPY))
         };
         let layers = (0..config.num_hidden_layers).map(|number| {
             let at = |name: &str| format!("vision_model.encoder.layers.{number}.{name}");
@@ -82,7 +82,6 @@ impl Vision {
         3 * self.config.image_size * self.config.image_size
     }
 
-    #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.config.places()
     }
@@ -102,7 +101,7 @@ impl Vision {
         for layer in &self.layers {
             let qkv = layer.qkv.forward(&layer.norm1.forward(&states)?)?;
             let part = |number| qkv.narrow(1, number * dim, dim)?.contiguous();
-            let seen = groups(heads, images, &part(0)?, &part(1)?, &part(2)?)?;
+            let seen = groups(heads, images, [&part(0)?, &part(1)?, &part(2)?], None)?;
             states = layer.projection.forward_with(&seen, Activation::None, Some(&states))?;
             let normed = layer.norm2.forward(&states)?;
             let wide = layer.fc1.forward_with(&normed, self.config.hidden_act, None)?;

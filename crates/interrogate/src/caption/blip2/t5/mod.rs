@@ -13,10 +13,11 @@ use candle_core::{Device, Tensor};
 
 use super::super::attention::{self, Cache, Heads};
 use super::super::checkpoint::Checkpoint;
-use super::super::generate::{Decoder, Input, Memory, Row, Step};
+use super::super::generate::{Decoder, Input, Limits, Memory, Prompt, Row, Step};
 use super::super::linear::Linear;
 use super::super::states::States;
 use super::super::stored::Stored;
+use super::Language;
 use super::config::T5 as Config;
 use crate::{Error, Result};
 use buckets::{bucket_back, bucket_both};
@@ -26,7 +27,7 @@ use stack::Stack;
 #[derive(Debug)]
 pub(super) struct T5 {
     config: Config,
-    end: Vec<u32>,
+    limits: Limits,
     /// (vocab, dim).
     shared: Stored,
     encoder: Stack,
@@ -49,8 +50,7 @@ impl T5 {
             true => weights.linear("language_model.lm_head", vocab, dim, false)?,
             false => weights.linear_of(shared.clone(), dim, None)?,
         };
-        let end = config.eos_token_id.tokens();
-        Ok(T5 { config, end, shared, encoder, decoder, head })
+        Ok(T5 { limits: config.limits(), config, shared, encoder, decoder, head })
     }
 
     fn heads(&self) -> Heads {
@@ -75,11 +75,7 @@ impl T5 {
     ///
     /// # Errors
     /// [`Error::Engine`].
-    pub(super) fn memories(
-        &self,
-        images: usize,
-        inputs: Vec<Input<&[f32]>>,
-    ) -> Result<Vec<Memory>> {
+    fn memories(&self, images: usize, inputs: Vec<Input<&[f32]>>) -> Result<Vec<Memory>> {
         if images == 0 || inputs.is_empty() {
             return Ok(Vec::new()); // no image has places to be cut into
         }
@@ -128,18 +124,24 @@ impl T5 {
     }
 }
 
+impl Language for T5 {
+    /// One token: the encoder reads the rest.
+    fn first(&self, _: usize) -> usize {
+        1
+    }
+
+    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, _: &[u32]) -> Result<Vec<Prompt>> {
+        let all = inputs.iter().flatten().map(Input::borrow).collect();
+        let start = self.config.start();
+        let prompt =
+            |memory| Prompt { inputs: vec![Input::Token(start)], ids: vec![start], memory };
+        Ok(self.memories(inputs.len(), all)?.into_iter().map(prompt).collect())
+    }
+}
+
 impl Decoder for T5 {
-    fn vocab(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    /// Relative positions have no end.
-    fn positions(&self) -> usize {
-        usize::MAX
-    }
-
-    fn end(&self) -> &[u32] {
-        &self.end
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {

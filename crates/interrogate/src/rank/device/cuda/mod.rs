@@ -20,7 +20,6 @@
 //!
 //! None of this has run on a GPU yet: docs/GPU.md says what was checked without one.
 
-mod keys;
 mod launch;
 mod pieces;
 mod source;
@@ -37,19 +36,14 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::super::Rows;
+use super::keys::{bound, found, score_of};
 use super::proof::{Found, Others};
 use super::tensors::Tensors;
-use keys::{bound, found, score_of};
+use super::{FEW, Kernels, LIST};
 use launch::{MERGE_WARPS, TILE_ROWS, scan_bytes, tile_bytes};
-
-/// Rows that a query brings back, as the kernels have it.
-pub(super) const LIST: usize = 32;
 
 /// A list in shared memory, with what waits to get in.
 const LIST_BYTES: usize = 2 * LIST * 8;
-
-/// Queries that are scored truly: SCAN_QUERIES of the kernels.
-const FEW: usize = 8;
 
 /// Bytes of rows in a piece that streams by.
 const STREAMED: usize = 64 << 20;
@@ -77,7 +71,7 @@ impl Fused {
     /// GPUs. `None` where they do not run: on another kind of device, for rows that
     /// are no multiple of 16 bytes, or so wide that a tile of queries does not fit
     /// the shared memory of a block.
-    pub(super) fn new(device: &Device, dim: usize, _: &Tensors) -> Result<Option<Self>> {
+    pub(super) fn new(device: &Device, dim: usize) -> Result<Option<Self>> {
         let Device::Cuda(device) = device else { return Ok(None) };
         let stream = device.cuda_stream();
         let context = stream.context();
@@ -110,15 +104,10 @@ impl Fused {
             resident_longest: OnceLock::new(),
         }))
     }
+}
 
-    /// The [`LIST`] best rows of each of `queries`, at least one; the resident ones
-    /// are `tensors`'.
-    pub(super) fn best(
-        &self,
-        rows: &Rows<'_>,
-        queries: &[Vec<f32>],
-        tensors: &Tensors,
-    ) -> Result<Vec<Found>> {
+impl Kernels for Fused {
+    fn best(&self, rows: &Rows<'_>, queries: &[Vec<f32>], tensors: &Tensors) -> Result<Vec<Found>> {
         let asked = Asked::new(self, queries)?;
         let piece = (STREAMED / (2 * self.dim)).max(TILE_ROWS);
         let streamed: Vec<usize> = (tensors.resident()..rows.len()).step_by(piece).collect();

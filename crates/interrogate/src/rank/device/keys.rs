@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::super::proof::{Found, Others};
+use super::proof::{Found, Others};
 
 /// The rows that keys name, with the true scores of `exact`, if they are those.
 pub(super) fn found(keys: &[u64], exact: Option<&[u64]>, others: Option<Others>) -> Found {
