@@ -1,8 +1,9 @@
-//! Writes tests/fixtures/index-v1: a small index of format 1, from the encoder
-//! that the tests use. Run once for a format; see tests/index/fixture.rs.
+//! Writes the indexes of format 1 that are committed in tests/fixtures, from the
+//! encoder that the tests use. Run once for a format; see tests/index/fixture.rs.
 //!
 //! ```text
-//! cargo run -p build-index --example fixture --no-default-features -- FOLDER
+//! cargo run -p build-index --example fixture --no-default-features -- FOLDER         index-v1-codes
+//! cargo run -p build-index --example fixture --no-default-features -- FOLDER wide    index-v1-wide
 //! ```
 
 #[path = "../../../tests/index/fake.rs"]
@@ -16,12 +17,23 @@ use build_index::{Builder, Dictionary};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("expected a folder")?);
-    let flavors = "8k\ncinematic lighting\ncafé\ncaf\u{fffd}\na, b\n";
-    let dictionaries = [("flavors.top3.txt", flavors), ("mediums.txt", "oil painting\na photo\n")]
+    let wide = std::env::args().nth(2).is_some_and(|typed| typed == "wide");
+    let (dim, shard_rows, flavors, mediums) = match wide {
+        false => {
+            let flavors = "8k\ncinematic lighting\ncafé\ncaf\u{fffd}\na, b\n";
+            (8, 3, flavors.to_owned(), "oil painting\na photo\n".to_owned())
+        }
+        true => {
+            let numbered = |from: usize, to: usize| -> String {
+                (from..to).map(|n| format!("label {n}\n")).collect()
+            };
+            (40, 64, numbered(0, 150), numbered(140, 170))
+        }
+    };
+    let [flavors, mediums] = [("flavors.top3.txt", flavors), ("mediums.txt", mediums)]
         .map(|(name, text)| Dictionary::parse(Path::new(name), text.as_bytes()));
-    let [flavors, mediums] = dictionaries;
-    let fake = fake::Fake::new(8);
-    let builder = Builder::new(&fake, "fake", "fake-1").shard_rows(3);
+    let fake = fake::Fake::new(dim);
+    let builder = Builder::new(&fake, "fake", "fake-1").shard_rows(shard_rows);
     builder.build(&[flavors?, mediums?], &folder, |_| ControlFlow::Continue(()))?;
     std::fs::remove_file(folder.join("build.lock"))?;
     Ok(())
