@@ -25,7 +25,7 @@ def framed(safetensors):
 
 
 def index():
-    for name in ["index-v1", "index-v1-codes"]:
+    for name in ["index-v1", "index-v1-codes", "index-v2"]:
         folder = FIXTURES / name
         put("manifest", name, (folder / "manifest.json").read_bytes())
         shard = next(folder.glob("flavors-00000-*")).read_bytes()

@@ -43,10 +43,12 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let mean: Vec<f32> = (0..dim).map(|_| numbers.f32()).collect();
+    let spread: Vec<f32> = (0..dim).map(|_| numbers.f32()).collect();
+    let spread = (numbers.byte() % 2 == 0).then_some(&spread[..]);
     let scales: Vec<f32> = (0..count).map(|_| numbers.f32()).collect();
     let slack: Vec<f32> = (0..count).map(|_| numbers.f32()).collect();
     let codes: Vec<i8> = (0..dim * count).map(|_| numbers.byte() as i8).collect();
-    let codes = Codes::new(&mean, &scales, &slack, &codes).expect("lengths that fit");
+    let codes = Codes::new(&mean, spread, &scales, &slack, &codes).expect("lengths that fit");
     let forged = Rows::with_codes(dim, vec![Block { rows, codes: Some(codes) }]).expect("too");
     for hits in forged.top_k(&queries, k, order).expect("as before") {
         assert!(hits.len() <= k && hits.iter().all(|hit| hit.row < count));

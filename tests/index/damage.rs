@@ -185,11 +185,11 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
     }
 }
 
-/// A shard's mean (4), scales (40) and slack (40) lie before the rows, and the
-/// codes behind them.
+/// A shard's mean (4), scales (40), slack (40) and spread (4) lie before the rows,
+/// and the codes behind them.
 #[test]
 fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
-    let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 40 * 4 + 4 * row;
+    let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 4 * 4 - 40 * 4 + 4 * row;
     type Change = fn(&mut [u8], usize);
     let changes: [(Change, &str); 4] = [
         (|bytes, slack| bytes[slack..slack + 4].fill(0), "codes: expected a slack of "),
@@ -213,6 +213,16 @@ fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
     });
     let error = verify_error(folder.path());
     assert!(error.ends_with("mean: expected finite values, found others"), "{error}");
+    for bad in [0.0f32, -1.0, 1.5, f32::NAN, f32::INFINITY] {
+        let folder = index();
+        forge(folder.path(), ".safetensors", |bytes| {
+            let spread = slack(bytes, 40) + 4;
+            bytes[spread..spread + 4].copy_from_slice(&bad.to_le_bytes());
+        });
+        let error = verify_error(folder.path());
+        let expected = format!("spread: expected above 0 and at most 1, found {bad} at 1");
+        assert!(error.ends_with(&expected), "{error}");
+    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
-//! The indexes of format 1 that are committed: they open for ever.
+//! The indexes that are committed, one of each format: they open for ever.
 //!
-//! `index-v1` is from before shards had codes, `index-v1-codes` has them;
-//! `cargo run -p build-index --example fixture` wrote each. They are not written
-//! anew when the code changes: what is tested is that the files of then are read
-//! now. A new format gets a folder of its own beside them.
+//! `index-v1` is from before shards had codes, `index-v1-codes` has them, and in
+//! `index-v2` codes have a spread; `cargo run -p build-index --example fixture`
+//! wrote each. They are not written anew when the code changes: what is tested is
+//! that the files of then are read now. A new format gets a folder of its own
+//! beside them.
 
 use std::path::{Path, PathBuf};
 
 use build_index::Report;
-use interrogate::index::Index;
+use interrogate::index::{Index, Shard};
 
 use crate::fake::Fake;
 use crate::{build, dictionary, files};
@@ -18,14 +19,20 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_indexes_of_format_1_open() {
-    opens("index-v1", false);
-    opens("index-v1-codes", true);
+fn the_indexes_of_every_format_open() {
+    opens("index-v1", false, false);
+    opens("index-v1-codes", true, false);
+    opens("index-v2", true, true);
 }
 
-fn opens(name: &str, coded: bool) {
+fn opens(name: &str, coded: bool, spread: bool) {
     let index = Index::open(&fixture(name)).unwrap();
     assert!(index.tables().iter().all(|table| table.is_coded() == coded));
+    for path in files(&fixture(name)).into_keys().filter(|name| name.ends_with("safetensors")) {
+        let path = fixture(name).join(path);
+        let shard = Shard::open(&path, std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(shard.codes().is_some_and(|codes| codes.spread().is_some()), spread);
+    }
     index.verify(|_| ()).unwrap();
     index.check_model("", "fake-1").unwrap();
     let tables: Vec<_> = index.tables().iter().map(|t| (t.name(), t.len(), t.top())).collect();
@@ -44,15 +51,17 @@ fn the_builder_still_writes_the_same_bytes() {
     assert_eq!(rebuild(folder.path()).encoded, 7);
 }
 
-/// What an index without codes lacks, a build adds; it encodes nothing for that.
+/// What an index of an older format lacks, a build adds; it encodes nothing for that.
 #[test]
-fn a_build_over_an_index_without_codes_adds_them() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(&fixture("index-v1")) {
-        std::fs::write(folder.path().join(name), bytes).unwrap();
+fn a_build_over_an_older_index_adds_what_it_lacks() {
+    for older in ["index-v1", "index-v1-codes"] {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files(&fixture(older)) {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let report = rebuild(folder.path());
+        assert_eq!((report.encoded, report.reused), (0, 7), "{older}");
     }
-    let report = rebuild(folder.path());
-    assert_eq!((report.encoded, report.reused), (0, 7));
 }
 
 /// Builds the fixture's dictionaries in `folder`, to the bytes of the fixture.
@@ -67,7 +76,7 @@ fn rebuild(folder: &Path) -> Report {
     let report = build(&builder, &dictionaries, folder).unwrap();
     let mut built = files(folder);
     built.remove("build.lock");
-    assert_eq!(built, files(&fixture("index-v1-codes")));
+    assert_eq!(built, files(&fixture("index-v2")));
     report
 }
 

@@ -58,9 +58,8 @@ fn answers(name: &str, golden: &str) {
 }
 
 fn found(matches: &[Match<'_>]) -> Vec<(String, usize, String)> {
-    let one = |one: &Match<'_>| {
-        (one.table.to_owned(), one.row, format!("{:08x}", one.score.to_bits()))
-    };
+    let one =
+        |one: &Match<'_>| (one.table.to_owned(), one.row, format!("{:08x}", one.score.to_bits()));
     matches.iter().map(one).collect()
 }
 
@@ -69,15 +68,17 @@ fn an_index_of_format_1_answers_as_it_always_has() {
     answers("index-v1", "index-v1.json");
 }
 
-/// The same rows with codes, so that not every row is scored.
+/// The same rows with codes, so that not every row is scored, and in format 2, whose
+/// codes have a spread.
 #[test]
 fn codes_change_no_answer() {
     answers("index-v1-codes", "index-v1.json");
+    answers("index-v2", "index-v1.json");
 }
 
 /// Rows of 40 values, which go round the sixteen lanes twice and a half, in several
 /// shards; labels that two tables share tie.
 #[test]
-fn a_wider_index_of_format_1_answers_as_it_always_has() {
-    answers("index-v1-wide", "index-v1-wide.json");
+fn a_wider_index_of_format_2_answers_as_it_always_has() {
+    answers("index-v2-wide", "index-v2-wide.json");
 }

@@ -50,7 +50,7 @@ fn files(folder: &TempDir) -> Vec<PathBuf> {
 /// Verified, an index is what was written or it is refused.
 #[test]
 fn no_file_of_an_index_is_changed_without_being_noticed() {
-    for fixture in ["index-v1", "index-v1-codes"] {
+    for fixture in ["index-v1", "index-v1-codes", "index-v2"] {
         let folder = copy(fixture);
         for path in files(&folder) {
             let read = |_: &Path| held(folder.path(), true);
@@ -62,7 +62,7 @@ fn no_file_of_an_index_is_changed_without_being_noticed() {
 /// Not verified, it may answer wrongly, and does not break.
 #[test]
 fn an_index_that_nobody_verified_does_not_break() {
-    let folder = copy("index-v1-codes");
+    let folder = copy("index-v2");
     for path in files(&folder) {
         let read = |_: &Path| held(folder.path(), false);
         Reader::new(path, &read).assault(usize::MAX, any);
@@ -71,7 +71,7 @@ fn an_index_that_nobody_verified_does_not_break() {
 
 #[test]
 fn the_readers_alone_do_not_break() {
-    let folder = copy("index-v1-codes");
+    let folder = copy("index-v2");
     for path in files(&folder) {
         let read = |path: &Path| -> Result<usize, String> {
             let bytes = fs::read(path).unwrap();

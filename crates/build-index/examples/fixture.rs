@@ -1,9 +1,10 @@
-//! Writes the indexes of format 1 that are committed in tests/fixtures, from the
-//! encoder that the tests use. Run once for a format; see tests/index/fixture.rs.
+//! Writes the indexes of the format as it is now that are committed in tests/fixtures,
+//! from the encoder that the tests use. Run once for a format; see
+//! tests/index/fixture.rs and tests/index/golden.rs.
 //!
 //! ```text
-//! cargo run -p build-index --example fixture --no-default-features -- FOLDER         index-v1-codes
-//! cargo run -p build-index --example fixture --no-default-features -- FOLDER wide    index-v1-wide
+//! cargo run -p build-index --example fixture --no-default-features -- FOLDER         index-v2
+//! cargo run -p build-index --example fixture --no-default-features -- FOLDER wide    index-v2-wide
 //! ```
 
 #[path = "../../../tests/index/fake.rs"]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use half::f16;
 use interrogate::Error as LibraryError;
-use interrogate::index::format::{ALIGNMENT, CODES, EMBEDS, MEAN, SCALES, SLACK};
+use interrogate::index::format::{ALIGNMENT, CODES, EMBEDS, MEAN, SCALES, SLACK, SPREAD};
 use interrogate::index::{Digest, Hasher, ShardEntry};
 use interrogate::rank::codes::Coding;
 use safetensors::Dtype;
@@ -38,6 +38,7 @@ pub(crate) fn write_shard(
         codes.mean().as_bytes(),
         codes.scales().as_bytes(),
         codes.slack().as_bytes(),
+        codes.spread().unwrap_or_default().as_bytes(),
         rows.as_bytes(),
         codes.codes().as_bytes(),
     ] {
@@ -61,6 +62,7 @@ fn header(rows: usize, dim: usize) -> Result<Vec<u8>, Box<dyn StdError + Send + 
         (MEAN, Dtype::F32, 4, vec![dim]),
         (SCALES, Dtype::F32, 4, vec![rows]),
         (SLACK, Dtype::F32, 4, vec![rows]),
+        (SPREAD, Dtype::F32, 4, vec![dim]),
         (EMBEDS, Dtype::F16, 2, vec![rows, dim]),
         (CODES, Dtype::I8, 1, vec![rows, dim]),
     ] {
@@ -103,9 +105,11 @@ mod tests {
         assert_eq!(embeds.data(), [0, 0x3c, 0, 0xbc, 0, 0x38, 0, 0, 0, 0, 0, 0x3c]);
         let mean = tensors.tensor("mean").unwrap();
         assert_eq!(mean.data(), [0.5f32, 0.0].as_bytes());
-        // 0.5, -1; 0, 0; -0.5, 1, each in steps of the greatest.
+        let spread = tensors.tensor("spread").unwrap();
+        assert_eq!(spread.data(), [0.5f32.sqrt(), 1.0].as_bytes());
+        // 0.5, -1; 0, 0; -0.5, 1, each by the spread and in steps of the greatest.
         let codes = tensors.tensor("codes").unwrap();
-        assert_eq!(codes.data(), [64, -127, 0, 0, -64, 127i8].as_bytes());
+        assert_eq!(codes.data(), [90, -127, 0, 0, -90, 127i8].as_bytes());
         let scales = tensors.tensor("scales").unwrap();
         assert_eq!(scales.data(), [1.0f32 / 127.0, 0.0, 1.0 / 127.0].as_bytes());
     }

@@ -199,16 +199,18 @@ pub enum Error {
 
     /// Codes do not belong to the rows that they stand beside.
     #[error(
-        "codes of {rows} rows of {dim} values: found {} codes, {} scales, {} slacks and a mean of {}",
-        found[0], found[1], found[2], found[3]
+        "codes of {rows} rows of {dim} values: found {} codes, {} scales, {} slacks, \
+         a mean of {} and a spread of {}",
+        found[0], found[1], found[2], found[3], found[4]
     )]
     Codes {
         /// Rows there are.
         rows: usize,
         /// Values in a row.
         dim: usize,
-        /// Number of codes, scales, slacks, and values of the mean.
-        found: [usize; 4],
+        /// Number of codes, scales, slacks, and values of the mean and of the spread
+        /// (where there is none, those of the mean).
+        found: [usize; 5],
     },
 
     // ---- query ----
@@ -247,11 +249,11 @@ pub enum Error {
     },
     /// The index is of another version of the format: build it again, or use
     /// the release that wrote it.
-    #[error("{}: index format {found}, expected {expected}", path.display())]
+    #[error("{}: index format {found}, expected 1 to {expected}", path.display())]
     IndexVersion {
         /// The manifest.
         path: PathBuf,
-        /// The version that this library reads.
+        /// The newest version that this library reads.
         expected: u32,
         /// The version in the file.
         found: u64,

@@ -20,8 +20,13 @@
 
 use super::Digest;
 
-/// The version of the format, as the manifest states it.
-pub const FORMAT: u32 = 1;
+/// The version of the format that is written, as the manifest states it. Older ones
+/// are read as well:
+///
+/// 1. as it is described here, and codes without a [`SPREAD`];
+/// 2. codes with one. A reader of version 1 would take such codes for others, and so
+///    must not open it.
+pub const FORMAT: u32 = 2;
 
 /// The manifest's name.
 pub const MANIFEST: &str = "manifest.json";
@@ -33,7 +38,7 @@ pub const DTYPE: &str = "f16";
 pub const EMBEDS: &str = "embeds";
 
 /// The tensor of codes, i8 (rows, dim): see [`crate::rank::codes`]. It stands with
-/// the three that follow, or none of them does.
+/// the three that follow it, or none of them does.
 pub const CODES: &str = "codes";
 
 /// The tensor of what a row's codes are multiplied by, f32 (rows).
@@ -44,6 +49,10 @@ pub const SLACK: &str = "slack";
 
 /// The tensor of what was taken off every row before it was coded, f32 (dim).
 pub const MEAN: &str = "mean";
+
+/// The tensor of what the codes of each dimension are multiplied by besides, f32
+/// (dim): from above 0 to 1. It stands with codes or not at all; without it, all are 1.
+pub const SPREAD: &str = "spread";
 
 /// Where a shard's rows begin is a multiple of this: a cache line.
 pub const ALIGNMENT: usize = 64;

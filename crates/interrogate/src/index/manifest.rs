@@ -124,7 +124,7 @@ impl Manifest {
     pub fn parse(path: &Path, json: &[u8]) -> Result<Self> {
         let not_json = |source| Error::Json { path: path.to_owned(), source };
         let Version { format: found } = serde_json::from_slice(json).map_err(not_json)?;
-        if found != u64::from(FORMAT) {
+        if !(1..=u64::from(FORMAT)).contains(&found) {
             return Err(Error::IndexVersion { path: path.to_owned(), expected: FORMAT, found });
         }
         let manifest: Manifest = serde_json::from_slice(json).map_err(not_json)?;

@@ -13,7 +13,7 @@ use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 use zerocopy::FromBytes;
 
-use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK};
+use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK, SPREAD};
 use crate::rank::codes::Codes;
 use crate::{Error, Result};
 
@@ -30,6 +30,8 @@ pub struct Shard<D> {
     embeds: Range<usize>,
     /// Where codes, scales, slack and mean do, if there are codes.
     codes: Option<[Range<usize>; 4]>,
+    /// Where their spread does, if they have one.
+    spread: Option<Range<usize>>,
 }
 
 /// The tensors that stand together or not at all.
@@ -52,6 +54,8 @@ struct Header {
     slack: Option<TensorInfo>,
     /// f32 (dim): what was taken off every row before it was coded.
     mean: Option<TensorInfo>,
+    /// f32 (dim): what a row was divided by, dimension by dimension, after that.
+    spread: Option<TensorInfo>,
 }
 
 impl<D: AsRef<[u8]>> Shard<D> {
@@ -74,15 +78,17 @@ impl<D: AsRef<[u8]>> Shard<D> {
             (SCALES, header.scales.as_ref(), Dtype::F32, &[rows]),
             (SLACK, header.slack.as_ref(), Dtype::F32, &[rows]),
             (MEAN, header.mean.as_ref(), Dtype::F32, &[dim]),
+            (SPREAD, header.spread.as_ref(), Dtype::F32, &[dim]),
         ];
-        let mut places = [None; 5];
+        let mut places = [None; 6];
         for ((name, info, dtype, wanted), place) in tensors.into_iter().zip(&mut places) {
             let Some(info) = info else { continue };
             if info.dtype != dtype || info.shape != wanted {
                 let found = format!("{name} {} {}", info.dtype, shape(info));
                 return Err(damaged("tensor", format!("{name} {dtype} {wanted:?}"), found));
             }
-            let size = wanted.iter().try_fold(dtype.size(), |size, &side| size.checked_mul(side));
+            let size =
+                wanted.iter().try_fold(dtype.bitsize() / 8, |size, &side| size.checked_mul(side));
             let (from, to) = info.data_offsets;
             if size.is_none() || size != to.checked_sub(from) {
                 let found = format!("{name} from {from} to {to}");
@@ -107,7 +113,7 @@ impl<D: AsRef<[u8]>> Shard<D> {
             return Err(damaged("size", format!("{end} bytes"), held.to_string()));
         }
         // No overflow: `to` is at most `held`.
-        let [embeds, coded @ ..] =
+        let [embeds, coded @ .., spread] =
             places.map(|place| place.map(|(from, to)| start + from..start + to));
         let embeds = embeds.unwrap_or_default(); // it is always there
         let codes = match coded {
@@ -121,13 +127,20 @@ impl<D: AsRef<[u8]>> Shard<D> {
                 return Err(damaged("tensors", expected, format!("{found} of them")));
             }
         };
-        let shard = Shard { bytes, rows, dim, embeds, codes };
+        if codes.is_none() && spread.is_some() {
+            return Err(damaged("tensors", format!("{CODES} beside {SPREAD}"), "none".into()));
+        }
+        let shard = Shard { bytes, rows, dim, embeds, codes, spread };
         if shard.try_rows().is_none() {
             return Err(damaged("rows", "at an even address".into(), "an odd one".into()));
         }
         if shard.codes.is_some() && shard.codes().is_none() {
             let expected = "at a multiple of 4 bytes".to_owned();
-            return Err(damaged("scales, slack and mean", expected, "another place".into()));
+            return Err(damaged(
+                "scales, slack, mean and spread",
+                expected,
+                "another place".into(),
+            ));
         }
         Ok(shard)
     }
@@ -164,7 +177,11 @@ impl<D: AsRef<[u8]>> Shard<D> {
         let floats = |place| <[f32]>::ref_from_bytes(bytes(place)?).ok();
         let [codes, scales, slack, mean] = self.codes.as_ref()?;
         let codes = <[i8]>::ref_from_bytes(bytes(codes)?).ok()?;
-        Codes::new(floats(mean)?, floats(scales)?, floats(slack)?, codes).ok()
+        let spread = match &self.spread {
+            Some(place) => Some(floats(place)?),
+            None => None,
+        };
+        Codes::new(floats(mean)?, spread, floats(scales)?, floats(slack)?, codes).ok()
     }
 
     /// The whole file.

@@ -13,6 +13,7 @@
 //! pass: the high part of each query alone tells almost all rows apart from those
 //! few that need a closer look by both parts, and fewer still need the rows.
 
+mod asked;
 mod worker;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -21,19 +22,19 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates};
-use super::codes::kernel::{self, Panel};
-use super::codes::query::Query;
+use super::codes::Codes;
+use super::codes::kernel;
 use super::dot::{self, GROUP, Pack};
 use super::scan::QUERIES;
 use super::{Hit, Order, Rows};
+use asked::Asked;
 use worker::Worker;
 
 /// Rows that a thread takes at a time: their codes stay in the second-level cache.
 const PIECE: usize = 256;
 
-/// From so many queries on, the high parts of all go through a piece first. Fewer
-/// cost less one by one.
-const MANY: usize = 5;
+/// So many codings of a query and more are shared among threads.
+const SHARED: usize = 64;
 
 /// The first `k` rows of each of `queries`, all of the rows' dim; every block of
 /// `rows` has codes, and `k` is from 1 to their number.
@@ -53,11 +54,9 @@ struct Pass<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
-    order: Order,
-    queries: Vec<Query>,
+    /// What every block is asked.
+    asked: Vec<Asked>,
     pack: Pack,
-    /// For each block of rows, the product of its mean with each query, signed.
-    bases: Vec<Vec<f64>>,
     candidates: Vec<Mutex<Candidates>>,
     /// The bits of each list's threshold, for those who hold no lock.
     thresholds: Vec<AtomicU32>,
@@ -71,23 +70,20 @@ impl<'a> Pass<'a> {
         k: usize,
         order: Order,
     ) -> Self {
-        let sign = f64::from(order.sign());
-        let base = |mean: &[f32], query: &[f32]| {
-            let products = mean.iter().zip(query).map(|(&m, &q)| f64::from(m) * f64::from(q));
-            sign * products.sum::<f64>()
+        let blocks: Vec<Codes> = rows.codes().collect();
+        let ask = |codes: &Codes| Asked::new(*codes, queries, order.sign());
+        let asked = match blocks.len() * queries.len() {
+            ..SHARED => blocks.iter().map(ask).collect(),
+            _ => blocks.par_iter().map(ask).collect(),
         };
-        let bases =
-            rows.codes().map(|codes| queries.iter().map(|q| base(codes.mean(), q)).collect());
         let new = |_: &&[f32]| Mutex::new(Candidates::new(k, order));
         let unknown = || AtomicU32::new(f32::NEG_INFINITY.to_bits());
         Pass {
             kernel,
             dot: dot::Kernel::best(),
             rows,
-            order,
-            queries: queries.iter().map(|query| Query::new(query)).collect(),
+            asked,
             pack: Pack::new(rows.dim(), queries),
-            bases: bases.collect(),
             candidates: queries.iter().map(new).collect(),
             thresholds: queries.iter().map(|_| unknown()).collect(),
         }
@@ -96,8 +92,6 @@ impl<'a> Pass<'a> {
     fn run(self) -> Vec<Vec<Hit>> {
         let next = AtomicUsize::new(0);
         let threads = rayon::current_num_threads().min(self.rows.len().div_ceil(PIECE));
-        let many = self.queries.len() >= MANY;
-        let panel = many.then(|| Panel::new(self.rows.dim(), &self.queries, self.order.sign()));
         (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
             let mut worker = Worker::new(&self);
             loop {
@@ -107,10 +101,7 @@ impl<'a> Pass<'a> {
                 }
                 for piece in self.rows.pieces(start..self.rows.len().min(start + PIECE)) {
                     let Some(codes) = piece.codes else { continue };
-                    match &panel {
-                        Some(panel) => worker.many(piece.first, piece.block, codes, panel),
-                        None => worker.each(piece.first, piece.block, codes),
-                    }
+                    worker.piece(piece.first, piece.block, codes);
                 }
             }
         });
@@ -138,12 +129,12 @@ impl<'a> Pass<'a> {
     /// What an upper bound without the base must reach, rounded down.
     fn limit(&self, query: usize, block: usize) -> f32 {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
-        ((f64::from(threshold) - self.bases[block][query]) as f32).next_down()
+        ((f64::from(threshold) - self.asked[block].bases[query]) as f32).next_down()
     }
 
     /// A candidate whose bounds lack the base, which is added and rounded outwards.
     fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
-        let base = self.bases[block][query];
+        let base = self.asked[block].bases[query];
         let add = |bound: f32| (f64::from(bound) + base) as f32;
         Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
     }

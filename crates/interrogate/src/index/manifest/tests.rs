@@ -36,7 +36,7 @@ fn a_manifest_reads_back_what_was_written() {
     let names: Vec<_> = back.tables().iter().map(|table| &table.name[..]).collect();
     assert_eq!(names, ["artists", "flavors"], "sorted");
     let text = String::from_utf8(json).unwrap();
-    assert!(text.starts_with("{\n  \"format\": 1,\n  \"model\": {\n    \"id\": \"some/model\""));
+    assert!(text.starts_with("{\n  \"format\": 2,\n  \"model\": {\n    \"id\": \"some/model\""));
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn a_flipped_bit_is_refused_or_changes_nothing() {
 
 #[test]
 fn another_version_is_named_before_its_fields_are_read() {
-    let error = Manifest::parse(Path::new("m"), br#"{"format": 2, "new": []}"#).unwrap_err();
-    assert_eq!(error.to_string(), "m: index format 2, expected 1");
+    let error = Manifest::parse(Path::new("m"), br#"{"format": 3, "new": []}"#).unwrap_err();
+    assert_eq!(error.to_string(), "m: index format 3, expected 1 to 2");
 }
 
 #[test]

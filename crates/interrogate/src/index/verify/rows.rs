@@ -23,9 +23,19 @@ pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
     {
         return Err(Error::damaged(path, "mean", "finite values", "others"));
     }
+    if let Some(spread) = codes.and_then(|codes| codes.spread())
+        && let Some((at, found)) =
+            spread.iter().enumerate().find(|(_, w)| !(0.0 < **w && **w <= 1.0))
+    {
+        let found = format!("{found} at {at}");
+        return Err(Error::damaged(path, "spread", "above 0 and at most 1", found));
+    }
     let found = shard.rows().par_chunks(PIECE * dim).enumerate().find_map_first(|(piece, rows)| {
         let first = piece * PIECE;
-        let mut coder = codes.map(|codes| Coder::new(codes.mean().to_vec()));
+        let coder = |codes: Codes<'_>| {
+            Coder::new(codes.mean().to_vec(), codes.spread().unwrap_or_default().to_vec())
+        };
+        let mut coder = codes.map(coder);
         rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
             let square = square(values);
             if !is_unit(square) {

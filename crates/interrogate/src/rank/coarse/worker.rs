@@ -2,14 +2,13 @@
 
 use super::super::candidates::{Candidate, reaches};
 use super::super::codes::Codes;
-use super::super::codes::fine::Fine;
 use super::super::codes::kernel::{Limits, Panel, Reached, WIDTH};
+use super::asked::Asked;
 use super::{PIECE, Pass};
 
 /// A thread's own buffers.
 pub(super) struct Worker<'a> {
     pass: &'a Pass<'a>,
-    fine: Vec<Fine>,
     sums: Vec<i32>,
     limits: Vec<Limits>,
     reached: Vec<Reached>,
@@ -18,25 +17,33 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(pass: &'a Pass<'a>) -> Self {
-        let sign = pass.order.sign();
-        let fine = |query| Fine::new(query, pass.rows.dim(), sign);
+        let queries = pass.candidates.len();
         Worker {
             pass,
-            fine: pass.queries.iter().map(fine).collect(),
             sums: vec![0; PIECE],
-            limits: vec![[f32::INFINITY; WIDTH]; pass.queries.len().div_ceil(WIDTH)],
+            limits: vec![[f32::INFINITY; WIDTH]; queries.div_ceil(WIDTH)],
             reached: Vec::new(),
-            found: vec![Vec::new(); pass.queries.len()],
+            found: vec![Vec::new(); queries],
         }
     }
 
-    /// Query by query over both parts; `first` is the number of the first row.
-    pub(super) fn each(&mut self, first: usize, block: usize, codes: Codes<'_>) {
+    /// Takes in a piece of block number `block`; `first` is the number of its first
+    /// row.
+    pub(super) fn piece(&mut self, first: usize, block: usize, codes: Codes<'_>) {
+        let asked = &self.pass.asked[block];
+        match &asked.panel {
+            Some(panel) => self.many(first, block, codes, asked, panel),
+            None => self.each(first, block, codes, asked),
+        }
+    }
+
+    /// Query by query over both parts.
+    fn each(&mut self, first: usize, block: usize, codes: Codes<'_>, asked: &Asked) {
         let pass = self.pass;
-        for (number, query) in pass.queries.iter().enumerate() {
+        for (number, query) in asked.queries.iter().enumerate() {
             let sums = &mut self.sums[..codes.len()];
             pass.kernel.fine(codes.codes(), pass.rows.dim(), query, sums);
-            let (fine, limit) = (self.fine[number], pass.limit(number, block));
+            let (fine, limit) = (asked.fine[number], pass.limit(number, block));
             let found = &mut self.found[number];
             let sixteens = sums.chunks(16).zip(codes.scales().chunks(16));
             for (at, ((sums, scales), slack)) in
@@ -62,9 +69,9 @@ impl<'a> Worker<'a> {
     }
 
     /// All queries by their high parts, and what reaches its limit by both.
-    pub(super) fn many(&mut self, first: usize, block: usize, codes: Codes<'_>, panel: &Panel) {
+    fn many(&mut self, first: usize, block: usize, codes: Codes<'_>, asked: &Asked, panel: &Panel) {
         let (pass, dim) = (self.pass, self.pass.rows.dim());
-        for number in 0..pass.queries.len() {
+        for number in 0..asked.queries.len() {
             self.limits[number / WIDTH][number % WIDTH] = pass.limit(number, block);
         }
         self.reached.clear();
@@ -78,8 +85,8 @@ impl<'a> Worker<'a> {
                 queries &= queries - 1;
                 let number = group as usize * WIDTH + lane;
                 let mut sum = [0];
-                pass.kernel.fine(of_row, dim, &pass.queries[number], &mut sum);
-                let (lower, upper) = self.fine[number].bounds(sum[0], scale, slack);
+                pass.kernel.fine(of_row, dim, &asked.queries[number], &mut sum);
+                let (lower, upper) = asked.fine[number].bounds(sum[0], scale, slack);
                 if reaches(upper, self.limits[group as usize][lane]) {
                     self.found[number].push(pass.based(number, block, first + row, lower, upper));
                 }

@@ -15,35 +15,59 @@ pub struct Coded {
     pub slack: f32,
 }
 
+/// The least spread: a dimension in which rows hardly differ must not make every
+/// step of a row wide that does.
+const LEAST: f64 = 1.0 / 16.0;
+
 /// Codes rows about their mean. The same rows give the same codes everywhere.
 #[derive(Clone, Debug)]
 pub struct Coder {
     mean: Vec<f32>,
+    spread: Vec<f32>,
     wide: Vec<f32>,
 }
 
 impl Coder {
-    /// A coder for rows of this mean.
-    pub fn new(mean: Vec<f32>) -> Self {
+    /// A coder for rows of this mean and spread, one as long as the other; what is
+    /// lacking of the spread is 1.
+    pub fn new(mean: Vec<f32>, mut spread: Vec<f32>) -> Self {
         let wide = vec![0.0; mean.len()];
-        Coder { mean, wide }
+        spread.resize(mean.len(), 1.0);
+        Coder { mean, spread, wide }
     }
 
-    /// A coder for `rows`, each of `dim` values: their mean is summed in f64, one
-    /// row after the other.
+    /// A coder for `rows`, each of `dim` values: their mean and their spread are
+    /// summed in f64, one row after the other.
     pub fn of<'a>(dim: usize, rows: impl IntoIterator<Item = &'a [f16]>) -> Self {
-        let (mut sums, mut wide, mut count) = (vec![0.0f64; dim], vec![0.0f32; dim], 0u64);
+        let (mut sums, mut wide, mut count) = (vec![[0.0f64; 2]; dim], vec![0.0f32; dim], 0u64);
         for row in rows {
             row.convert_to_f32_slice(&mut wide);
-            sums.iter_mut().zip(&wide).for_each(|(sum, &value)| *sum += f64::from(value));
+            for ([sum, squares], &value) in sums.iter_mut().zip(&wide) {
+                let value = f64::from(value);
+                *sum += value;
+                *squares += value * value;
+            }
             count += 1;
         }
-        Coder::new(sums.iter().map(|sum| (sum / count.max(1) as f64) as f32).collect())
+        let each = 1.0 / count.max(1) as f64;
+        let mean = sums.iter().map(|[sum, _]| (sum * each) as f32).collect();
+        let deviation =
+            |[sum, squares]: &[f64; 2]| (squares * each - (sum * each).powi(2)).max(0.0).sqrt();
+        let deviations: Vec<f64> = sums.iter().map(deviation).collect();
+        let most = deviations.iter().fold(0.0, |most: f64, &one| most.max(one));
+        let known = most > 0.0 && sums.iter().flatten().all(|sum| sum.is_finite());
+        let share = |one: f64| if known { (one / most).sqrt().max(LEAST) as f32 } else { 1.0 };
+        Coder::new(mean, deviations.into_iter().map(share).collect())
     }
 
     /// What is taken off every row.
     pub fn mean(&self) -> &[f32] {
         &self.mean
+    }
+
+    /// What every row is divided by then.
+    pub fn spread(&self) -> &[f32] {
+        &self.spread
     }
 
     /// Codes `row` into `codes`, both of the mean's length.
@@ -53,6 +77,7 @@ impl Coder {
     pub fn code(&mut self, row: &[f16], codes: &mut [i8]) -> Coded {
         row.convert_to_f32_slice(&mut self.wide);
         let own = self.wide.iter().zip(&self.mean).map(|(&x, &m)| f64::from(x) - f64::from(m));
+        let own = own.zip(&self.spread).map(|(r, &w)| r / f64::from(w));
         let most = own.clone().fold(0.0, |most: f64, r| most.max(r.abs()));
         let scale = (most / MOST) as f32;
         // Zero where the row is the mean, or so near that f32 has no scale for it.
@@ -73,8 +98,9 @@ impl Coder {
     /// The slack of the row in `wide`.
     fn bound(&self, codes: &[i8], scale: f32) -> f32 {
         let (scale, mut lost, mut length) = (f64::from(scale), 0.0f64, 0.0f64);
-        for ((&x, &m), &code) in self.wide.iter().zip(&self.mean).zip(codes) {
-            let error = f64::from(x) - f64::from(m) - scale * f64::from(code);
+        let about = self.mean.iter().zip(&self.spread);
+        for ((&x, (&m, &w)), &code) in self.wide.iter().zip(about).zip(codes) {
+            let error = f64::from(x) - f64::from(m) - scale * f64::from(w) * f64::from(code);
             lost += error * error;
             length += f64::from(x) * f64::from(x);
         }
@@ -99,13 +125,39 @@ mod tests {
         let rows = [halves(&[1.0, 0.5, 0.0]), halves(&[0.0, 0.5, 0.5])];
         let mut coder = Coder::of(3, rows.iter().map(Vec::as_slice));
         assert_eq!(coder.mean(), [0.5, 0.5, 0.25]);
+        // Deviations of 0.5, 0 and 0.25.
+        assert_eq!(coder.spread(), [1.0, LEAST as f32, 0.5f32.sqrt()]);
         let mut codes = [0; 3];
         let coded = coder.code(&rows[0], &mut codes);
-        assert_eq!((codes, coded.scale), ([127, 0, -64], 0.5 / 127.0));
-        // -0.25 is 63.5 steps: half a step is lost, and the rounding of three sums.
-        let lost = 0.5 * 0.5 / 127.0;
+        assert_eq!((codes, coded.scale), ([127, 0, -90], 0.5 / 127.0));
+        // -0.25 is 89.8 steps of the third: a fifth of one is lost, and the rounding of
+        // three sums.
+        let lost = (0.25 - 90.0 * 0.5f32.sqrt() * 0.5 / 127.0).abs();
         assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
         assert_eq!(coder.slack(&rows[0], &codes, coded.scale), coded.slack);
+
+        let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
+        let coded = even.code(&rows[0], &mut codes);
+        assert_eq!((codes, coded.scale), ([127, 0, -64], 0.5 / 127.0));
+        // -0.25 is 63.5 steps: half a step is lost.
+        let lost = 0.5 * 0.5 / 127.0;
+        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
+    }
+
+    #[test]
+    fn steps_are_as_wide_as_rows_differ() {
+        // Two dimensions in which rows differ by ten times as much as in the others.
+        let noise = |at: usize| (at * 7919 % 2001) as f32 / 1000.0 - 1.0;
+        let value = |at: usize| if at % 32 < 2 { noise(at) } else { 0.1 * noise(at) };
+        let rows: Vec<Vec<f16>> =
+            (0..200).map(|r| halves(&Vec::from_iter((r * 32..r * 32 + 32).map(value)))).collect();
+        let mut coder = Coder::of(32, rows.iter().map(Vec::as_slice));
+        let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
+        let slack = |coder: &mut Coder| -> f32 {
+            rows.iter().map(|row| coder.code(row, &mut [0; 32]).slack).sum()
+        };
+        let [by_spread, even] = [slack(&mut coder), slack(&mut even)];
+        assert!(by_spread < 0.6 * even, "{by_spread} {even}");
     }
 
     #[test]
@@ -120,7 +172,7 @@ mod tests {
 
     #[test]
     fn nothing_is_known_of_a_row_that_is_not_finite() {
-        let mut coder = Coder::new(vec![0.0; 2]);
+        let mut coder = Coder::new(vec![0.0; 2], vec![1.0; 2]);
         for value in [f32::NAN, f32::INFINITY] {
             let coded = coder.code(&halves(&[value, 1.0]), &mut [0; 2]);
             assert_eq!(coded.slack, f32::INFINITY);

@@ -5,11 +5,12 @@ use rayon::prelude::*;
 
 use super::{Coded, Coder, Codes};
 
-/// The codes of rows that were coded together, about their own mean: what a shard
-/// holds beside them.
+/// The codes of rows that were coded together, about their own mean and by their
+/// own spread: what a shard holds beside them.
 #[derive(Clone, Debug)]
 pub struct Coding {
     mean: Vec<f32>,
+    spread: Vec<f32>,
     scales: Vec<f32>,
     slack: Vec<f32>,
     codes: Vec<i8>,
@@ -28,12 +29,13 @@ impl Coding {
             .collect();
         let scales = coded.iter().map(|coded| coded.scale).collect();
         let slack = coded.iter().map(|coded| coded.slack).collect();
-        Coding { mean: coder.mean().to_vec(), scales, slack, codes }
+        let (mean, spread) = (coder.mean().to_vec(), coder.spread().to_vec());
+        Coding { mean, spread, scales, slack, codes }
     }
 
     /// Where they lie.
     pub fn codes(&self) -> Codes<'_> {
-        let Coding { mean, scales, slack, codes } = self;
-        Codes { mean, scales, slack, codes }
+        let Coding { mean, spread, scales, slack, codes } = self;
+        Codes { mean, spread: Some(spread), scales, slack, codes }
     }
 }

@@ -7,20 +7,27 @@
 //!
 //! # The code of a row
 //! With `m` the mean of the rows that were coded together, `r = x - m` is what a
-//! row `x` has of its own. `scale = max |r| / 127`, `codes = round(r / scale)`, and
-//! `e = r - scale codes` is what is lost. Real embeddings share a large mean: codes
-//! of the rows themselves would spend their steps on it.
+//! row `x` has of its own. `w`, the spread, is the square root of what the standard
+//! deviation of the rows is in each dimension, as a share of the greatest. `scale = max |r / w| / 127`, `codes =
+//! round(r / (scale w))`, and `e = r - scale w codes` is what is lost. Real
+//! embeddings share a large mean and differ most in a few dimensions: codes of the
+//! rows themselves would spend their steps on the one, and steps of one width for
+//! all dimensions would be as wide as the few need them. The query is multiplied by
+//! what the row is divided by, and is rounded too: the root shares the spread
+//! between the two.
 //!
 //! # The bound
 //! For a query `q`, exactly,
 //!
 //! ```text
-//! q.x = q.m + scale (q.codes) + q.e       and |q.e| <= |q| |e|   (Cauchy, Schwarz)
+//! q.x = q.m + scale (wq.codes) + q.e      and |q.e| <= |q| |e|   (Cauchy, Schwarz)
 //! ```
+//!
+//! where `wq` has the products of `w` and `q`, dimension by dimension.
 //!
 //! `slack` is `|e|`, and beside it what the f32 sums of `dot` may be off:
 //! `(dim / 16 + 6) 2^-24 |x|`. It is rounded up. The query is coded as well (see
-//! `query`): `q = step Q + d`, Q of integers, so that `q.codes` becomes a product of
+//! `query`): `wq = step Q + d`, Q of integers, so that `wq.codes` becomes a product of
 //! integers, which has no rounding, and an error of at most `|d| |codes|`.
 //! [`Coder`] makes codes and says what slack they need, which is how
 //! [`Index::verify`](crate::index::Index::verify) proves those that it reads.
@@ -48,27 +55,31 @@ pub fn kernel() -> &'static str {
 #[derive(Clone, Copy, Debug)]
 pub struct Codes<'a> {
     mean: &'a [f32],
+    spread: Option<&'a [f32]>,
     scales: &'a [f32],
     slack: &'a [f32],
     codes: &'a [i8],
 }
 
 impl<'a> Codes<'a> {
-    /// Codes (rows, dim) with the scale and the slack of each row (rows), and the
-    /// mean (dim) that was taken off. Their values are taken on trust: a ranking by
-    /// codes that [`Coder`] did not make is in bounds of memory, and wrong.
+    /// Codes (rows, dim) with the scale and the slack of each row (rows), the mean
+    /// (dim) that was taken off and the spread (dim) that was divided by: without
+    /// one, 1. Their values are taken on trust: a ranking by codes that [`Coder`]
+    /// did not make is in bounds of memory, and wrong.
     ///
     /// # Errors
     /// [`Error::Codes`] where the lengths do not belong together.
     pub fn new(
         mean: &'a [f32],
+        spread: Option<&'a [f32]>,
         scales: &'a [f32],
         slack: &'a [f32],
         codes: &'a [i8],
     ) -> Result<Self> {
         let (rows, dim) = (scales.len(), mean.len());
-        let all = Codes { mean, scales, slack, codes };
-        if slack.len() != rows || Some(codes.len()) != rows.checked_mul(dim) {
+        let all = Codes { mean, spread, scales, slack, codes };
+        let spread = spread.is_none_or(|spread| spread.len() == dim);
+        if !spread || slack.len() != rows || Some(codes.len()) != rows.checked_mul(dim) {
             return Err(all.unlike(rows, dim));
         }
         Ok(all)
@@ -76,8 +87,9 @@ impl<'a> Codes<'a> {
 
     /// These are not the codes of `rows` rows of `dim` values.
     pub(super) fn unlike(&self, rows: usize, dim: usize) -> Error {
-        let Codes { mean, scales, slack, codes } = self;
-        let found = [codes.len(), scales.len(), slack.len(), mean.len()];
+        let Codes { mean, spread, scales, slack, codes } = self;
+        let spread = spread.unwrap_or(mean);
+        let found = [codes.len(), scales.len(), slack.len(), mean.len(), spread.len()];
         Error::Codes { rows, dim, found }
     }
 
@@ -101,6 +113,12 @@ impl<'a> Codes<'a> {
         self.mean
     }
 
+    /// What the codes of each dimension are multiplied by besides a row's scale,
+    /// (dim), above 0 and at most 1; `None` where all are 1.
+    pub fn spread(&self) -> Option<&'a [f32]> {
+        self.spread
+    }
+
     /// What the codes of each row are multiplied by, (rows).
     pub fn scales(&self) -> &'a [f32] {
         self.scales
@@ -121,10 +139,10 @@ impl<'a> Codes<'a> {
     pub(super) fn rows(&self, range: Range<usize>) -> Codes<'a> {
         let dim = self.mean.len();
         Codes {
-            mean: self.mean,
             scales: &self.scales[range.clone()],
             slack: &self.slack[range.clone()],
             codes: &self.codes[range.start * dim..range.end * dim],
+            ..*self
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A query in integers: fine, in two parts of eight bits, and coarse, in one.
 //!
-//! `Q = round(q / step)` has up to 15 bits and is split into `Q = 2^bits high +
+//! `Q = round(wq / step)` has up to 15 bits and is split into `Q = 2^bits high +
 //! low`, both i8. The fine product `Q.codes = 2^bits (high.codes) + (low.codes)` costs
 //! a second product of eight bits and takes the query's own rounding out of the
-//! bound: it is 2^bits times less than that of the high part alone.
+//! bound: it is 2^bits times less than that of the high part alone. `w` is the
+//! spread of the rows that the query meets, so that it is coded for each block of
+//! them anew, which takes a microsecond.
 
 /// Bytes that lie behind a part up to a multiple of this are zero.
 pub(in crate::rank) const LINE: usize = 64;
@@ -21,9 +23,9 @@ pub(in crate::rank) struct Query {
     /// What a row of 128 throughout adds to a sum, modulo 2^32: what comes off where
     /// codes are multiplied with 128 added to each.
     pub(in crate::rank) added: i32,
-    /// `|q|`
+    /// `|q|`, and no less than `|wq|`, as no `w` is above 1.
     pub(in crate::rank) length: f64,
-    /// `q = step (2^bits high + low)` but for `error`.
+    /// `wq = step (2^bits high + low)` but for `error`.
     pub(in crate::rank) step: f64,
     /// `|d|` of both parts together.
     pub(in crate::rank) error: f64,
@@ -32,24 +34,28 @@ pub(in crate::rank) struct Query {
 }
 
 impl Query {
-    /// Codes `query`.
-    pub(in crate::rank) fn new(query: &[f32]) -> Self {
+    /// Codes `query` for rows of this spread: as many values, or 1 for all.
+    pub(in crate::rank) fn new(query: &[f32], spread: Option<&[f32]>) -> Self {
         let bits = bits(query.len());
         let unit = f64::from(1u32 << bits);
-        let most = query.iter().fold(0.0, |most: f64, &q| most.max(f64::from(q).abs()));
+        let mut spreads = spread.unwrap_or_default().iter();
+        let wide = |&q: &f32| f64::from(q) * spreads.next().map_or(1.0, |&w| f64::from(w));
+        let wide: Vec<f64> = query.iter().map(wide).collect();
+        let most = wide.iter().fold(0.0, |most: f64, &q| most.max(q.abs()));
         let step = most.max(f64::from(f32::MIN_POSITIVE)) / (127.0 * unit);
+        let inverse = 1.0 / step;
         let lines = query.len().div_ceil(LINE);
         let (mut high, mut low) = (vec![[0; LINE]; lines], vec![[0; LINE]; lines]);
         let (mut length, mut error, mut coarse_error) = (0.0, 0.0, 0.0);
-        for (i, &value) in query.iter().enumerate() {
-            let q = f64::from(value);
-            let whole = (q / step).round_ties_even(); // at most 127 * 2^bits
-            let upper = (whole / unit + 0.5).floor();
-            high[i / LINE][i % LINE] = upper as i8;
-            low[i / LINE][i % LINE] = (whole - upper * unit) as i8;
-            length += q * q;
-            error += (q - step * whole).powi(2);
-            coarse_error += (q - step * unit * upper).powi(2);
+        let parts = high.as_flattened_mut().iter_mut().zip(low.as_flattened_mut());
+        for ((&value, q), (high, low)) in query.iter().zip(wide).zip(parts) {
+            let whole = nearest(q * inverse); // at most 127 * 2^bits
+            let upper = (whole + (1 << bits >> 1)) >> bits;
+            *high = upper as i8;
+            *low = (whole - (upper << bits)) as i8;
+            length += f64::from(value) * f64::from(value);
+            error += (q - step * f64::from(whole)).powi(2);
+            coarse_error += (q - step * f64::from(upper << bits)).powi(2);
         }
         let sum = |part: &Part| part.as_flattened().iter().map(|&v| i32::from(v)).sum::<i32>();
         let added = (sum(&high) << bits).wrapping_add(sum(&low)).wrapping_mul(128);
@@ -61,6 +67,16 @@ impl Query {
     pub(in crate::rank) fn coarse_step(&self) -> f64 {
         self.step * f64::from(1u32 << self.bits)
     }
+}
+
+/// The nearest whole number, the even one of two, of a value that an i32 holds.
+///
+/// From 2^52 to 2^53 an f64 is a whole number, with its last bit worth 1: the sum is
+/// rounded as it should be, and its low bits are the number. (`round_ties_even` is a
+/// call of a function on processors that are not asked for.)
+fn nearest(value: f64) -> i32 {
+    let bits = (value + 1.5 * 2f64.powi(52)).to_bits();
+    (bits as u32).cast_signed()
 }
 
 /// Bits of the low part: at most eight, and so many that a product with codes, at
@@ -77,7 +93,7 @@ mod tests {
     #[test]
     fn both_parts_together_are_the_query() {
         let values: Vec<f32> = (0..100).map(|i| ((i * 37 % 101) as f32 - 50.0) / 300.0).collect();
-        let query = Query::new(&values);
+        let query = Query::new(&values, None);
         assert_eq!((query.bits, query.high.len()), (8, 2));
         let mut squares = [0.0f64; 2];
         for (i, &value) in values.iter().enumerate() {
@@ -91,6 +107,25 @@ mod tests {
         assert!((coarse_error - query.coarse_error).abs() < 1e-12);
         assert!(query.coarse_error > 100.0 * query.error);
         assert!(query.high[1][36..].iter().chain(&query.low[1][36..]).all(|&v| v == 0));
+    }
+
+    #[test]
+    fn a_query_is_coded_by_the_spread_of_the_rows() {
+        let values = [0.5f32, -0.25, 1.0];
+        let query = Query::new(&values, Some(&[1.0, 1.0, 0.25]));
+        assert_eq!(query.high[0][..3], [127, -63, 64]);
+        assert_eq!(query.length, 1.3125f64.sqrt());
+        let fine = |d: usize| 256.0 * f64::from(query.high[0][d]) + f64::from(query.low[0][d]);
+        assert!((query.step * fine(2) - 0.25).abs() <= query.error);
+    }
+
+    #[test]
+    fn nearest_rounds_as_round_ties_even_does() {
+        for at in -4_000..4_000 {
+            let value = f64::from(at) / 8.0;
+            assert_eq!(f64::from(nearest(value)), value.round_ties_even(), "{value}");
+        }
+        assert_eq!([32_512.5, -32_512.5].map(nearest), [32_512, -32_512]);
     }
 
     #[test]

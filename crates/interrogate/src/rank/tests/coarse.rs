@@ -13,6 +13,7 @@ use super::*;
 struct Table {
     rows: Vec<f16>,
     mean: Vec<f32>,
+    spread: Option<Vec<f32>>,
     scales: Vec<f32>,
     slack: Vec<f32>,
     codes: Vec<i8>,
@@ -23,13 +24,15 @@ impl Table {
         let coding = Coding::of(dim, &rows);
         let all = coding.codes();
         let (mean, codes) = (all.mean().to_vec(), all.codes().to_vec());
+        let spread = all.spread().map(<[f32]>::to_vec);
         let (scales, slack) = (all.scales().to_vec(), all.slack().to_vec());
-        Table { rows, mean, scales, slack, codes }
+        Table { rows, mean, spread, scales, slack, codes }
     }
 
     fn block(&self) -> Block<'_> {
-        let codes = Codes::new(&self.mean, &self.scales, &self.slack, &self.codes).unwrap();
-        Block { rows: &self.rows, codes: Some(codes) }
+        let Table { rows, mean, spread, scales, slack, codes } = self;
+        let codes = Codes::new(mean, spread.as_deref(), scales, slack, codes).unwrap();
+        Block { rows, codes: Some(codes) }
     }
 }
 
@@ -149,9 +152,9 @@ fn codes_of_other_rows_are_refused() {
     let error = Rows::with_codes(4, vec![block]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "codes of 3 rows of 4 values: found 8 codes, 2 scales, 2 slacks and a mean of 4"
+        "codes of 3 rows of 4 values: found 8 codes, 2 scales, 2 slacks, a mean of 4 and a spread of 4"
     );
     assert!(error.hint().unwrap().contains("build the index again"));
-    let short = Codes::new(&[0.0; 4], &[1.0; 2], &[1.0; 2], &[0; 7]).unwrap_err().to_string();
+    let short = Codes::new(&[0.0; 4], None, &[1.0; 2], &[1.0; 2], &[0; 7]).unwrap_err().to_string();
     assert!(short.starts_with("codes of 2 rows of 4 values: found 7 codes"), "{short}");
 }

@@ -27,7 +27,8 @@ pub(in crate::rank) struct Panel {
     pub(in crate::rank) len: usize,
     pub(in crate::rank) dim: usize,
     /// High parts plus 128, quad by quad along the dim in whole lines, group by
-    /// group. Behind the dim, and where a query is lacking, a value is zero.
+    /// group. Where a query is lacking, a value is zero; what stands behind the dim
+    /// meets codes of zero.
     quads: Vec<[Quads; SIXTEEN]>,
     /// The same, row-wise and without the 128, for kernels that go query by query.
     pub(super) high: Vec<Vec<[i8; LINE]>>,
@@ -55,10 +56,10 @@ impl Panel {
         let (mut length, mut error) = (0.0f64, 0.0f64);
         for (i, query) in queries.iter().enumerate() {
             let (group, lane) = (i / WIDTH, i % WIDTH);
-            for (d, &value) in query.high.as_flattened()[..dim].iter().enumerate() {
-                let line = &mut panel.quads[group * lines + d / LINE];
-                let quad = &mut line[d % LINE / 4];
-                quad.0[lane][d % 4] = value.cast_unsigned() ^ 0x80;
+            for (quads, line) in panel.quads[group * lines..].iter_mut().zip(&query.high) {
+                for (quad, values) in quads.iter_mut().zip(line.as_chunks::<4>().0) {
+                    quad.0[lane] = values.map(|value| value.cast_unsigned() ^ 0x80);
+                }
             }
             panel.steps[group][lane] = sign * query.coarse_step() as f32;
             length = length.max(query.length);

@@ -9,7 +9,7 @@ fn value(at: usize) -> i8 {
 
 fn query(dim: usize, seed: usize) -> Query {
     let values: Vec<f32> = (0..dim).map(|d| f32::from(value(d * 31 + seed)) / 500.0).collect();
-    Query::new(&values)
+    Query::new(&values, None)
 }
 
 fn product(row: &[i8], part: &[[i8; LINE]]) -> i64 {
@@ -38,7 +38,7 @@ fn every_kernel_finds_the_same_sums() {
 fn the_largest_sums_fit() {
     for dim in [512, 1280, crate::index::format::MAX_DIM] {
         for (code, value) in [(127, 1.0), (-127, 1.0), (127, -1.0)] {
-            let query = Query::new(&vec![value; dim]);
+            let query = Query::new(&vec![value; dim], None);
             for kernel in Kernel::available() {
                 let mut sums = [0];
                 kernel.fine(&vec![code; dim], dim, &query, &mut sums);
@@ -58,7 +58,7 @@ fn every_kernel_reaches_the_same_limits() {
         let scales: Vec<f32> = (0..rows).map(|r| 0.001 + r as f32 * 1e-5).collect();
         let mut slack = vec![0.002; rows];
         slack[3] = f32::INFINITY;
-        let codes = Codes::new(&mean, &scales, &slack, &values).unwrap();
+        let codes = Codes::new(&mean, None, &scales, &slack, &values).unwrap();
         let queries: Vec<Query> = (0..count).map(|seed| query(dim, seed)).collect();
         for sign in [1.0, -1.0] {
             let panel = Panel::new(dim, &queries, sign);
