@@ -75,10 +75,3 @@ fn codes_change_no_answer() {
     answers("index-v1-codes", "index-v1.json");
     answers("index-v2", "index-v1.json");
 }
-
-/// Rows of 40 values, which go round the sixteen lanes twice and a half, in several
-/// shards; labels that two tables share tie.
-#[test]
-fn a_wider_index_of_format_2_answers_as_it_always_has() {
-    answers("index-v2-wide", "index-v2-wide.json");
-}
