@@ -70,7 +70,7 @@ fn model() -> String {
 
 /// Runs, and panics where it does not end.
 #[track_caller]
-fn ends(folder: &Folder, args: &[&str]) -> Output {
+pub(crate) fn ends(folder: &Folder, args: &[&str]) -> Output {
     let (out, err) = (folder.path("said.out"), folder.path("said.err"));
     let mut command = folder.command(args);
     command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
@@ -91,7 +91,7 @@ fn ends(folder: &Folder, args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn expect(output: &Output, code: i32) -> String {
+pub(crate) fn expect(output: &Output, code: i32) -> String {
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(code), "{said}");
     said

@@ -21,3 +21,5 @@ mod resume;
 mod run;
 mod shell;
 mod sidecar;
+#[cfg(unix)]
+mod streams;

@@ -5,14 +5,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
-mod counting;
+#[path = "../allocator.rs"]
+mod allocator;
 mod forms;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use counting::peak;
+use allocator::peak;
 use forms::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
 use interrogate::picture::{MAX_BYTES, MAX_PIXELS, Picture};
@@ -26,7 +27,7 @@ fn decode(bytes: &[u8]) -> interrogate::Result<Picture> {
 
 #[test]
 fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     let side = 65_535;
     let pixels = u64::from(side) * u64::from(side);
     for (name, bytes) in [
@@ -52,7 +53,7 @@ fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
 /// Few pixels of many bytes each: they count too.
 #[test]
 fn a_picture_of_too_many_bytes_is_refused_as_well() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     let (error, took) = peak(|| decode(&png(13_000, 13_000, 16, 6)).unwrap_err());
     let expected = format!("x: expected at most {} bytes, found 1352000000", 1 << 30);
     assert_eq!(error.to_string(), expected);
@@ -61,14 +62,14 @@ fn a_picture_of_too_many_bytes_is_refused_as_well() {
 
 #[test]
 fn who_decodes_is_asked_before_the_pixels_get_room() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     // As large as may be, and nothing behind the header.
     let bytes = png(13_377, 13_377, 8, 2);
-    let before = counting::now();
+    let before = allocator::now();
     let mut asked = 0;
     let error = Picture::decode_asking(&bytes, Path::new("x"), |pixels| {
         asked = pixels;
-        assert!(counting::now() - before < LITTLE);
+        assert!(allocator::now() - before < LITTLE);
     });
     assert!(error.is_err());
     assert_eq!(asked, 13_377 * 13_377 * 3);
@@ -77,7 +78,7 @@ fn who_decodes_is_asked_before_the_pixels_get_room() {
 /// Of a GIF the first frame is read: what follows, were it without end, costs nothing.
 #[test]
 fn a_gif_of_frames_without_end_costs_its_first() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     let frames = vec![(0, 0, 2, 2); 100_000];
     let bytes = gif(2, 2, &frames);
     assert!(bytes.len() > 1_600_000);
@@ -91,7 +92,7 @@ fn a_gif_of_frames_without_end_costs_its_first() {
 /// Frames that lie outside of the picture, or reach beyond it.
 #[test]
 fn a_frame_never_makes_the_picture_larger() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     for frame in
         [(0, 0, 60_000, 60_000), (60_000, 60_000, 5_000, 5_000), (1, 1, 2, 2), (0, 0, 0, 0)]
     {
@@ -113,7 +114,7 @@ fn fixture(name: &str) -> Vec<u8> {
 /// An image with another format behind it, or in front of it, is that image, or none.
 #[test]
 fn a_polyglot_is_the_image_that_it_begins_with() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     let zip = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let page = b"<html><script>alert(1)</script></html>";
     let png = fixture("rgb.png");
@@ -140,7 +141,7 @@ fn a_polyglot_is_the_image_that_it_begins_with() {
 /// more memory than the whole takes.
 #[test]
 fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     for name in [
         "rgb.jpg",
         "progressive.jpg",
@@ -175,7 +176,7 @@ fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
 
 #[test]
 fn an_ending_tells_nothing() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -194,7 +195,7 @@ fn an_ending_tells_nothing() {
 #[test]
 #[cfg(unix)]
 fn what_is_no_file_is_told_and_not_waited_for() {
-    let _alone = counting::alone();
+    let _alone = allocator::alone();
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
     use std::process::Command;

@@ -12,6 +12,7 @@ mod damage;
 mod dicts;
 mod fake;
 mod fixture;
+mod golden;
 mod modes;
 mod rank;
 mod resume;

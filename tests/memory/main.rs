@@ -4,11 +4,14 @@
 //! it computes with among them: 300 bytes a label are left for the labels. The
 //! test stands alone in its binary, so that no other allocates beside it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../allocator.rs"]
+#[allow(dead_code, reason = "one test needs no turns")]
+mod allocator;
+
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use allocator::peak;
 use build_index::{Builder, Dictionary};
 use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 
@@ -17,31 +20,6 @@ const LABELS: usize = 200_000;
 
 /// Bytes for each, at most.
 const BUDGET: usize = 300;
-
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator as it came. What grows is
-// allocated anew and copied (the trait's own `realloc`), so that the peak counts
-// old and new together.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(now, Relaxed);
-        // SAFETY: the caller's promise is the one that is asked for here.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above; `memory` came from `alloc` above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Nine tokens a label, as CLIP has for two flavors, and a row of two values.
 struct Short;
@@ -70,16 +48,16 @@ fn a_label_takes_no_more_than_its_share() {
     let label = |n: usize| format!("a label of middling length, no. {n:07}\n");
     let text: String = (0..LABELS).map(label).collect();
     let builder = Builder::new(&Short, "short", "short");
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
     // Twice: from nothing, and upon the index that stands.
-    for encoded in [LABELS, 0] {
-        let dictionary = Dictionary::parse(Path::new("a.txt"), text.as_bytes()).unwrap();
-        let go_on = |_| ControlFlow::Continue(());
-        let report = builder.build(&[dictionary], folder.path(), go_on).unwrap();
-        assert_eq!((report.labels, report.encoded), (LABELS, encoded));
-    }
-    let share = (PEAK.load(Relaxed) - before) / LABELS;
+    let ((), most) = peak(|| {
+        for encoded in [LABELS, 0] {
+            let dictionary = Dictionary::parse(Path::new("a.txt"), text.as_bytes()).unwrap();
+            let go_on = |_| ControlFlow::Continue(());
+            let report = builder.build(&[dictionary], folder.path(), go_on).unwrap();
+            assert_eq!((report.labels, report.encoded), (LABELS, encoded));
+        }
+    });
+    let share = most / LABELS;
     println!("{share} bytes a label");
     assert!(share <= BUDGET, "{share} bytes a label, expected at most {BUDGET}");
 }

@@ -3,10 +3,9 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::allocator::peak;
+use crate::allocator::{alone, peak};
 
 /// What a reader may take beside the file's own size.
 const ROOM: usize = 64 << 20;
@@ -15,9 +14,6 @@ const ROOM: usize = 64 << 20;
 /// busy, and even stand still for a while, so that one that took longer is tried
 /// again.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// One reader at a time: the allocator counts for all threads.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A reader of the file at a path: what it read, or what it said.
 pub(crate) struct Reader<'a, T> {
@@ -68,7 +64,7 @@ impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
     /// bit, all bits, and to the ends of what a byte holds; grown by a byte and by a
     /// page. `wrong` tells an answer that must not come of a changed file.
     pub(crate) fn assault(&self, header: usize, wrong: impl Fn(&T, &T) -> bool) {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = alone();
         let whole = fs::read(&self.path).unwrap();
         let right = self.try_one(&whole, "whole").unwrap();
         let check = |bytes: &[u8], how: String| {
@@ -105,7 +101,7 @@ impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
 
     /// One file of these bytes, whatever comes of it.
     pub(crate) fn tries(&self, bytes: &[u8]) -> Result<T, String> {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = alone();
         self.try_one(bytes, "made up")
     }
 

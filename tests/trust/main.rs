@@ -8,6 +8,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
 
+#[path = "../allocator.rs"]
+#[allow(dead_code, reason = "the hostile images count what stays, too")]
 mod allocator;
 mod assault;
 mod captions;
@@ -15,6 +17,8 @@ mod captions;
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;
 mod index;
+#[cfg(unix)]
+mod kinds;
 mod large;
 mod lists;
 mod models;

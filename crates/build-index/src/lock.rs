@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use interrogate::{Error, Result};
+use interrogate::{Error, Result, input};
 
 /// The lock's name in an index's folder.
 pub(crate) const LOCK: &str = "build.lock";
@@ -106,9 +106,8 @@ impl Drop for Lock {
 }
 
 /// Who stands in the file at `path`, and what is kept there.
-fn read(path: &Path) -> io::Result<(Option<Holder>, String)> {
-    let mut text = String::new();
-    io::Read::read_to_string(&mut io::Read::take(File::open(path)?, MOST), &mut text)?;
+fn read(path: &Path) -> Result<(Option<Holder>, String)> {
+    let text = input::read_text(path, MOST)?;
     let mut lines = text.lines();
     let holder = lines.next().and_then(Holder::from_line);
     Ok((holder, lines.next().unwrap_or_default().to_owned()))

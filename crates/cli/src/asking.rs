@@ -7,7 +7,7 @@ use interrogate::index::{Index, OwnTable};
 use interrogate::models::Model;
 use interrogate::prompt::modes::Asking;
 use interrogate::prompt::{Deny, Mode, Prompt, Template, weighted};
-use interrogate::{Error, Interrogation};
+use interrogate::{Error, Interrogation, input};
 
 use crate::args::{self, OwnList};
 use crate::fault::Fault;
@@ -108,8 +108,5 @@ fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>,
 }
 
 fn deny(path: &Path) -> Result<Deny, Error> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| Error::mismatch(path, "text", "UTF-8", format!("{}", e.utf8_error())))?;
-    Deny::parse(&text, path)
+    Deny::parse(&input::read_named_text(path, input::SMALL)?, path)
 }

@@ -60,6 +60,7 @@ mod device;
 pub mod encoder;
 pub mod error;
 pub mod index;
+pub mod input;
 mod interrogation;
 mod interrogator;
 pub mod mmap;

@@ -3,11 +3,13 @@
 //! The one place that maps a file. It owns the contract of the map; what the
 //! bytes mean is for `index` and `weights`.
 
-use std::fs::File;
+use std::num::NonZero;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::{Error, Result};
+use memmap2::MmapOptions;
+
+use crate::{Error, Result, input};
 
 /// A read-only map of a whole file.
 ///
@@ -21,22 +23,23 @@ use crate::{Error, Result};
 pub struct Mmap(Option<memmap2::Mmap>);
 
 impl Mmap {
-    /// Maps the file at `path`. Costs a system call; reads nothing.
+    /// Maps the file at `path`. Costs four system calls; reads nothing.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be opened or mapped.
+    /// [`Error::Io`] where the file cannot be opened or mapped, [`Error::Mismatch`]
+    /// where it is no regular file.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let kind = file.metadata().map_err(Error::io("read", path))?;
-        if kind.is_dir() {
-            return Err(Error::mismatch(path, "kind", "a file", "a folder"));
-        }
-        if kind.len() == 0 {
-            return Ok(Mmap(None)); // an empty file cannot be mapped
-        }
+        let (file, kind) = input::regular(path, "open")?;
+        let Some(length) = usize::try_from(kind.len()).ok().and_then(NonZero::new) else {
+            return match kind.len() {
+                0 => Ok(Mmap(None)), // an empty file cannot be mapped
+                more => Err(Error::mismatch(path, "size", "what this system can map", more)),
+            };
+        };
         // SAFETY: the map is read-only and private to this value, which owns it.
         // The file changing below it is the type's documented contract.
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        let map = unsafe { MmapOptions::new().len(length.get()).map(&file) };
+        let map = map.map_err(Error::io("map", path))?;
         Ok(Mmap(Some(map)))
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use interrogate::Error as LibraryError;
+use interrogate::{Error as LibraryError, input};
 
 use super::Dictionary;
 use crate::{Error, Result};
@@ -57,9 +57,8 @@ fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
         if hidden || !text {
             continue;
         }
-        if path.is_dir() {
-            return Err(LibraryError::mismatch(&path, "kind", "a file", "a folder").into());
-        }
+        // Nobody named what stands here: a pipe or a device is no dictionary.
+        input::open(&path)?;
         files.push(path);
     }
     if files.is_empty() {
@@ -111,6 +110,14 @@ mod tests {
         let a = folder(&[("b.txt", "x")]);
         fs::create_dir(a.path().join("x.txt")).unwrap();
         assert!(error(&[a.path()]).ends_with("x.txt: kind: expected a file, found a folder"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_in_a_folder_is_no_dictionary() {
+        let a = folder(&[("b.txt", "x")]);
+        std::os::unix::fs::symlink("/dev/null", a.path().join("x.txt")).unwrap();
+        assert!(error(&[a.path()]).ends_with("x.txt: kind: expected a file, found a device"));
     }
 
     #[test]

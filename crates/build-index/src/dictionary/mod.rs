@@ -15,11 +15,11 @@ pub use lines::{Finding, Flaw};
 pub(crate) use texts::Chunk;
 pub use texts::Texts;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use interrogate::Error as LibraryError;
 use interrogate::index::format::is_table_name;
+use interrogate::input;
 
 use crate::{Error, Result};
 use lines::{Read, Refused};
@@ -36,7 +36,8 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// Reads the dictionary at `path`.
+    /// Reads the dictionary at `path`, a file or what another program writes
+    /// ([`input::read_named`]).
     ///
     /// The table's name is the file's without `.txt`; `name.topN.txt` also says
     /// that a prompt takes `N` labels of it. `artists.txt` and `sites.txt` hold
@@ -49,10 +50,10 @@ impl Dictionary {
     /// [`interrogate::Error::Io`] where the file cannot be read,
     /// [`Error::TableName`], [`Error::Top`], [`Error::Utf16`],
     /// [`Error::NoLabel`] where no line is a label, and
-    /// [`interrogate::Error::Mismatch`] where the labels are more than 4 GiB.
+    /// [`interrogate::Error::Mismatch`] where it is no file, or has more than 4 GiB.
     pub fn open(path: &Path) -> Result<Self> {
         // Read and not mapped: people edit dictionaries in place.
-        let bytes = fs::read(path).map_err(LibraryError::io("read", path))?;
+        let bytes = input::read_named(path, input::LIST)?;
         Self::parse(path, &bytes)
     }
 
@@ -101,13 +102,13 @@ impl Dictionary {
 
     /// The labels as clip-interrogator 0.6.0 makes them, in its order: of every
     /// line, stripped, blank ones and duplicates too; of bytes that are not UTF-8
-    /// U+FFFD is made. Reads the file again.
+    /// U+FFFD is made. Reads the file again, which a pipe has not twice.
     ///
     /// # Errors
     /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where the
     /// labels are more than 4 GiB.
     pub fn every_label(&self) -> Result<Texts> {
-        let bytes = fs::read(&self.path).map_err(LibraryError::io("read", &self.path))?;
+        let bytes = input::read_named(&self.path, input::LIST)?;
         let (name, _) = table_of(&self.path)?;
         let labels = lines::every(&bytes).and_then(|lines| Template::of(&name).every(lines));
         let too_long = || LibraryError::mismatch(&self.path, "labels", "at most 4 GiB", "more");
@@ -137,6 +138,8 @@ fn table_of(path: &Path) -> Result<(String, Option<u32>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn parse(name: &str, text: &str) -> Result<Dictionary> {

@@ -1,11 +1,11 @@
 //! `interrogate embed prompts` and `embed average`: sentence embeddings of
 //! prompts, and sums of them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
+use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
 
 use interrogate::encoder::TextEncoder;
+use interrogate::input;
 use interrogate::nn::Compute;
 use interrogate::pipeline::stems;
 use interrogate::sentence::MiniLm;
@@ -66,12 +66,15 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
 /// The prompts that were named, how many lines tell of a failed image, and the
 /// file that they are from, where there is one.
 fn read(named: &[String], talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
-    let (name, reader, file): (&str, Box<dyn BufRead>, _) = match named {
-        [only] if only == "-" => ("standard input", Box::new(stdin().lock()), None),
-        [only] if Path::new(only).is_file() => {
-            let read = |source| Error::Read { path: only.into(), source };
-            let file = File::open(only).map_err(read)?;
-            (only, Box::new(BufReader::new(file)), Some(PathBuf::from(only)))
+    let (name, bytes, file) = match named {
+        [only] if only == "-" => {
+            let name = "standard input";
+            (name, input::read_stream(Path::new(name), stdin().lock(), input::LIST)?, None)
+        }
+        // A folder's name may well be a prompt.
+        [only] if Path::new(only).metadata().is_ok_and(|kind| !kind.is_dir()) => {
+            let path = PathBuf::from(only);
+            (only.as_str(), input::read_named(&path, input::LIST)?, Some(path))
         }
         texts => {
             let numbered = texts.iter().enumerate();
@@ -81,7 +84,7 @@ fn read(named: &[String], talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<Pat
     let mut prompts = Vec::new();
     let mut failed = 0;
     let mut json = None;
-    for (number, line) in reader.lines().enumerate() {
+    for (number, line) in bytes.as_slice().lines().enumerate() {
         let line = line.map_err(|source| Error::Read { path: name.into(), source })?;
         // The first line tells which kind of file it is.
         if !*json.get_or_insert(line.starts_with('{')) {

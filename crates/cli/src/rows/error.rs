@@ -14,7 +14,7 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The file cannot be made, or not take its place.
+    /// The file is none, cannot be made, or not take its place.
     #[error(transparent)]
     Draft(#[from] interrogate::Error),
     /// A file of rows cannot be read.

@@ -102,7 +102,7 @@ impl Reader {
         let refuse = |what, expected: String, found: String| {
             Err(Error::Npy { path: path.to_owned(), what, expected, found })
         };
-        let file = File::open(path).map_err(read)?;
+        let file = interrogate::input::open(path)?;
         let bytes = file.metadata().map_err(read)?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let mut start = Vec::new();

@@ -1,10 +1,9 @@
 //! Texts beside the images: photo.txt beside photo.jpg.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use build_index::durable::{self, Draft};
-use interrogate::Error;
+use interrogate::input;
 
 use crate::args;
 use crate::fault::Fault;
@@ -54,7 +53,7 @@ impl Sidecars {
                 return Ok(());
             }
             (Standing::Append, true) => {
-                let old = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+                let old = input::read_text(&path, input::SMALL)?;
                 match old.trim_end() {
                     "" => text.to_owned(),
                     old if old == text || old.ends_with(&format!("{JOINT}{text}")) => {
@@ -101,6 +100,8 @@ pub(crate) fn beside(image: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn told(standing: Standing, old: Option<&str>) -> (String, usize, usize) {

@@ -4,11 +4,10 @@
 //! counted, and what is written next takes its place.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use interrogate::Error;
+use interrogate::{Error, input};
 use serde_json::{Map, Value};
 
 use super::Refused;
@@ -37,7 +36,7 @@ const BEGINNING: &[u8] = br#"{"image":"#;
 /// # Errors
 /// [`Refused::Foreign`] for a line of another kind, and where it cannot be read.
 pub(super) fn jsonl(path: &Path, keys: &[&str]) -> Result<Standing, Fault> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = input::open(path)?;
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut standing = Standing::default();
     let mut line = Vec::new();
@@ -84,7 +83,7 @@ pub(super) fn jsonl(path: &Path, keys: &[&str]) -> Result<Standing, Fault> {
 /// [`Refused::Foreign`] for another header or a row of another width, and where it
 /// cannot be read.
 pub(super) fn csv(path: &Path, header: &[u8]) -> Result<Standing, Fault> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = input::open(path)?;
     let mut file = BufReader::with_capacity(1 << 20, file);
     let columns = fields(header).map_or(0, |row| row.len());
     let mut standing = Standing::default();

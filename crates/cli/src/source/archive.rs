@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use interrogate::picture::MAX_BYTES;
-use interrogate::{Error, Result};
+use interrogate::{Error, Result, input};
 use tar::{Archive, Entry};
 
 use super::{Body, Image, Name, folder};
@@ -29,7 +29,7 @@ pub(super) fn walk(
     wanted: &dyn Fn(&Name) -> bool,
     give: &mut dyn FnMut(Image) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let read = File::open(path).map_err(Error::io("open", path)).and_then(|file| {
+    let read = input::open(path).and_then(|file| {
         let mut archive = Archive::new(BufReader::with_capacity(1 << 20, &file));
         let members = archive.entries().map_err(Error::io("read", path))?;
         for member in members {

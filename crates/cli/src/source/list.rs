@@ -1,8 +1,9 @@
 //! Lists of paths: a file of them, or standard input.
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use interrogate::input;
 
 use crate::fault::Fault;
 
@@ -14,15 +15,11 @@ use crate::fault::Fault;
 /// Where it cannot be read or names nothing.
 pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
     let stdin = list == Path::new("-");
-    let bytes = match stdin {
-        true => {
-            let mut bytes = Vec::new();
-            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-        }
-        false => fs::read(list),
-    };
     let shown = if stdin { Path::new("standard input") } else { list };
-    let bytes = bytes.map_err(interrogate::Error::io("read", shown))?;
+    let bytes = match stdin {
+        true => input::read_stream(shown, io::stdin().lock(), input::LIST)?,
+        false => input::read_named(list, input::LIST)?,
+    };
     let paths: Vec<PathBuf> = parse(&bytes, null).collect();
     match paths.is_empty() {
         true => Err(Fault::NoImage { path: shown.to_owned(), problem: "no path in this list" }),

@@ -15,7 +15,7 @@ use super::openai::vocabulary::{self, EMBEDDED, MERGES};
 use crate::encoder::{Counter, Tokens};
 use crate::mmap::Mmap;
 use crate::tokenization::{self, guarded};
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// Where a checkpoint keeps its tokenizer.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Tokenizer {
     pub(super) fn open(files: &Files, config: &TextConfig) -> Result<Self> {
         let (inner, path) = match files {
             Files::Whole(path) => {
-                let text = std::fs::read(path).map_err(Error::io("read", path))?;
+                let text = input::read(path, input::SMALL)?;
                 let inner = tokenization::read(&text).map_err(refused(path))?;
                 (inner, path)
             }

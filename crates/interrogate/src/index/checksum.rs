@@ -55,7 +55,13 @@ impl Hasher {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // At once and not byte by byte: an index names a file for each of its shards.
+        let digit = |four: u8| if four < 10 { b'0' + four } else { b'a' + four - 10 };
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        f.write_str(std::str::from_utf8(&hex).unwrap_or_default()) // it is ASCII
     }
 }
 

@@ -4,15 +4,15 @@
 //! the files are what it says is checked where they are opened.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use super::format::{self, DTYPE, FORMAT, MANIFEST, MAX_DIM, MAX_MANIFEST, MAX_SHARDS};
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// What stands in manifest.json.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,13 +109,12 @@ impl Manifest {
     /// wrong, [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(absent(folder)),
-            other => other.map_err(Error::io("open", &path))?,
-        };
-        let mut json = Vec::new();
-        file.take(MAX_MANIFEST).read_to_end(&mut json).map_err(Error::io("read", &path))?;
-        Self::parse(&path, &json)
+        match input::read(&path, MAX_MANIFEST) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Err(absent(folder))
+            }
+            read => Self::parse(&path, &read?),
+        }
     }
 
     /// Reads a manifest from `json`; `path` is for messages.

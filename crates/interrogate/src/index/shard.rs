@@ -9,7 +9,7 @@ use std::path::Path;
 
 use half::f16;
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 use zerocopy::FromBytes;
 
@@ -73,53 +73,60 @@ impl<D: AsRef<[u8]>> Shard<D> {
             return Err(damaged("shape of embeds", "(rows, dim)".into(), shape(&header.embeds)));
         };
         let tensors = [
-            (EMBEDS, Some(header.embeds), Dtype::F16, vec![rows, dim]),
-            (CODES, header.codes, Dtype::I8, vec![rows, dim]),
-            (SCALES, header.scales, Dtype::F32, vec![rows]),
-            (SLACK, header.slack, Dtype::F32, vec![rows]),
-            (MEAN, header.mean, Dtype::F32, vec![dim]),
-            (SPREAD, header.spread, Dtype::F32, vec![dim]),
+            (EMBEDS, Some(&header.embeds), Dtype::F16, &[rows, dim][..]),
+            (CODES, header.codes.as_ref(), Dtype::I8, &[rows, dim]),
+            (SCALES, header.scales.as_ref(), Dtype::F32, &[rows]),
+            (SLACK, header.slack.as_ref(), Dtype::F32, &[rows]),
+            (MEAN, header.mean.as_ref(), Dtype::F32, &[dim]),
+            (SPREAD, header.spread.as_ref(), Dtype::F32, &[dim]),
         ];
-        let mut present = Vec::new();
-        for (name, info, dtype, wanted) in tensors {
+        let mut places = [None; 6];
+        for ((name, info, dtype, wanted), place) in tensors.into_iter().zip(&mut places) {
             let Some(info) = info else { continue };
             if info.dtype != dtype || info.shape != wanted {
-                let found = format!("{name} {} {}", info.dtype, shape(&info));
+                let found = format!("{name} {} {}", info.dtype, shape(info));
                 return Err(damaged("tensor", format!("{name} {dtype} {wanted:?}"), found));
             }
-            present.push((name.to_owned(), info));
+            let size =
+                wanted.iter().try_fold(dtype.bitsize() / 8, |size, &side| size.checked_mul(side));
+            let (from, to) = info.data_offsets;
+            if size.is_none() || size != to.checked_sub(from) {
+                let found = format!("{name} from {from} to {to}");
+                return Err(damaged("offsets", format!("those of {dtype} {wanted:?}"), found));
+            }
+            *place = Some((from, to));
         }
-        // No overflow: the ends are at most `held` below, as the offsets end there.
-        let places: HashMap<String, (usize, usize)> =
-            present.iter().map(|(name, info)| (name.clone(), info.data_offsets)).collect();
-        present.sort_by_key(|(_, info)| info.data_offsets);
-        // The container's own rules: offsets without gap or overlap, sizes that
-        // follow from shape and type, no overflow. (`SafeTensors::read_metadata`
-        // ends with an unchecked sum over the offsets, so its last rule, that
-        // they end with the file, is kept here.)
-        let metadata = Metadata::new(None, present)
-            .map_err(|e| damaged("offsets", "contiguous tensors".into(), e.to_string()))?;
+        // The container's rule: one behind the other, from the header to the file's
+        // last byte.
+        let mut order = places;
+        order.sort_unstable();
+        let mut end = 0;
+        for (from, to) in order.into_iter().flatten() {
+            if from != end {
+                let found = format!("{end} and then {from}");
+                return Err(damaged("offsets", "contiguous tensors".into(), found));
+            }
+            end = to;
+        }
         let held = bytes.as_ref().len() - start; // read_header found `start` inside
-        if metadata.data_len() != held {
-            return Err(damaged(
-                "size",
-                format!("{} bytes", metadata.data_len()),
-                held.to_string(),
-            ));
+        if end != held {
+            return Err(damaged("size", format!("{end} bytes"), held.to_string()));
         }
-        let place = |name: &str| {
-            let &(from, to) = places.get(name)?;
-            Some(start + from..start + to)
+        // No overflow: `to` is at most `held`.
+        let [embeds, coded @ .., spread] =
+            places.map(|place| place.map(|(from, to)| start + from..start + to));
+        let embeds = embeds.unwrap_or_default(); // it is always there
+        let codes = match coded {
+            [Some(codes), Some(scales), Some(slack), Some(mean)] => {
+                Some([codes, scales, slack, mean])
+            }
+            [None, None, None, None] => None,
+            some => {
+                let expected = format!("{}, or none of them", CODED.join(", "));
+                let found = some.iter().flatten().count();
+                return Err(damaged("tensors", expected, format!("{found} of them")));
+            }
         };
-        let embeds = place(EMBEDS).unwrap_or_default(); // it is always there
-        let coded: Vec<_> = CODED.iter().filter_map(|name| place(name)).collect();
-        let found = coded.len();
-        let codes = <[Range<usize>; 4]>::try_from(coded).ok();
-        if codes.is_none() && found > 0 {
-            let expected = format!("{}, or none of them", CODED.join(", "));
-            return Err(damaged("tensors", expected, format!("{found} of them")));
-        }
-        let spread = place(SPREAD);
         if codes.is_none() && spread.is_some() {
             return Err(damaged("tensors", format!("{CODES} beside {SPREAD}"), "none".into()));
         }

@@ -1,6 +1,5 @@
 //! From the bytes of an image file to RGB.
 
-use std::fs::{self, File, FileType};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -8,7 +7,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::{Picture, jpeg, webp};
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// The most pixels a picture may have: where Pillow's guard against
 /// decompression bombs raises its error (twice `Image.MAX_IMAGE_PIXELS`).
@@ -31,13 +30,7 @@ pub(super) fn open(path: &Path) -> Result<Picture> {
 /// empty file, [`Error::PictureFormat`] for anything but an image,
 /// [`Error::PictureTooLarge`] beyond [`MAX_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    // Asked before it is opened: a pipe would be waited for until somebody writes.
-    let kind = fs::metadata(path).map_err(Error::io("open", path))?;
-    if !kind.is_file() {
-        return Err(Error::mismatch(path, "kind", "a file", name(kind.file_type())));
-    }
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let kind = file.metadata().map_err(Error::io("read", path))?;
+    let (file, kind) = input::regular(path, "open")?;
     let mut bytes = Vec::new();
     let start = |bytes: &mut Vec<u8>| (&file).take(64).read_to_end(bytes);
     start(&mut bytes).map_err(Error::io("read", path))?;
@@ -45,21 +38,6 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     too_large(path, "bytes", MAX_BYTES, kind.len())?;
     (&file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     Ok(bytes)
-}
-
-/// What a thing is that is no file.
-fn name(kind: FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "a pipe";
-        }
-        if kind.is_socket() {
-            return "a socket";
-        }
-    }
-    if kind.is_dir() { "a folder" } else { "a device" }
 }
 
 pub(super) fn decode(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Picture> {

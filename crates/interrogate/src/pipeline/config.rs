@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// The keys of the file; all must be there, and no other.
 pub const KEYS: [&str; 9] = [
@@ -18,6 +18,9 @@ pub const KEYS: [&str; 9] = [
     "embedding_dir",
     "embedding_path",
 ];
+
+/// Bytes of the file, at most: nine names and paths.
+const MOST: u64 = 1 << 20;
 
 /// The file, its paths resolved: a relative one starts at the file's own folder.
 /// An empty path stays empty, and leaves the model to its name.
@@ -58,11 +61,13 @@ pub struct Overrides<'a> {
 }
 
 impl Config {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, or what another program writes to it
+    /// ([`input::read_named`]).
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Json`], [`Error::ConfigKey`] for a key that is
-    /// missing or not known, [`Error::Mismatch`] for a value of another kind.
+    /// missing or not known, [`Error::Mismatch`] for a value of another kind and
+    /// for more than 1 MiB.
     pub fn open(path: &Path, overrides: Overrides<'_>) -> Result<Self> {
         let mut file = File::read(path, overrides.models)?;
         if let Some(more) = overrides.extend {
@@ -98,7 +103,7 @@ struct Entry {
 
 impl File {
     fn read(path: &Path, models: Option<&Path>) -> Result<Self> {
-        let text = std::fs::read(path).map_err(Error::io("read", path))?;
+        let text = input::read_named(path, MOST)?;
         let values: Map<String, Value> = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let own = path.parent().unwrap_or(Path::new(""));

@@ -1,33 +1,33 @@
-//! The system's allocator, counted.
+//! The system's allocator, counted: for tests that hold a reader or a build to its
+//! memory, each in a binary of its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+static TURN: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call goes to the system's allocator as it came. What grows is
 // allocated anew and copied (the trait's own `realloc`), so that the peak counts
-// old and new together.
+// old and new together; `alloc_zeroed` is the system's, which commits no page.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(now, Relaxed);
+        counted(layout.size());
         // SAFETY: the caller's promise is the one that is asked for here.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(now, Relaxed);
-        // SAFETY: as above. Zeroed pages that nobody touches cost nothing, and are
-        // counted all the same.
+        counted(layout.size());
+        // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above; `memory` came from one of the two above.
+        // SAFETY: as above; `memory` came from this allocator's own calls to it.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -35,9 +35,25 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most that was allocated at once while `work` ran, beyond what there was.
+fn counted(size: usize) {
+    let now = NOW.fetch_add(size, Relaxed) + size;
+    PEAK.fetch_max(now, Relaxed);
+}
+
+/// Bytes that are allocated now.
+pub(crate) fn now() -> usize {
+    NOW.load(Relaxed)
+}
+
+/// Waits until no other test of the binary is at work: each begins with this, whatever
+/// it counts, for all of them allocate.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What `work` gives, and the bytes that it had at most beyond those of before.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = NOW.load(Relaxed);
+    let before = now();
     PEAK.store(before, Relaxed);
     let done = work();
     (done, PEAK.load(Relaxed).saturating_sub(before))
