@@ -119,10 +119,13 @@ fn another_version_is_named() {
     let folder = index();
     edit(&folder.path().join("manifest.json"), |json| {
         let text = String::from_utf8(json.clone()).unwrap();
-        *json = text.replace("\"format\": 1", "\"format\": 7").into_bytes();
+        *json = text.replace("\"format\": 2", "\"format\": 7").into_bytes();
     });
     let error = Index::open(folder.path()).unwrap_err();
-    assert!(error.to_string().ends_with("manifest.json: index format 7, expected 1"), "{error}");
+    assert!(
+        error.to_string().ends_with("manifest.json: index format 7, expected 1 to 2"),
+        "{error}"
+    );
     assert!(error.hint().unwrap().contains("this release"));
 }
 
