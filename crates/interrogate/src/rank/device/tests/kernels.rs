@@ -40,7 +40,7 @@ fn score(rows: &Rows<'_>, query: &[f32], row: usize) -> f32 {
     let pack = Pack::new(rows.dim(), &[query]);
     let mut score = [f32::NAN];
     let group = pack.groups().next().unwrap();
-    Kernel::best().single(rows.row(row).unwrap(), rows.dim(), (group, 0), &mut score);
+    Kernel::best().single(rows.row(row).unwrap(), rows.dim(), (group, 0), 0, &mut score);
     score[0]
 }
 
