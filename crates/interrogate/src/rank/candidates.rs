@@ -59,12 +59,12 @@ impl Candidates {
         self.threshold
     }
 
-    /// Takes in rows, each once. `score` gives the score of a row, should bounds not
+    /// Takes in rows, each once. `scores` gives the scores of rows, should bounds not
     /// do.
     pub(super) fn extend(
         &mut self,
         more: impl IntoIterator<Item = Candidate>,
-        score: impl Fn(usize) -> f32,
+        scores: impl Fn(&[Candidate]) -> Vec<f32>,
     ) {
         for Candidate { row, lower, upper } in more {
             // What is not a number bounds nothing.
@@ -77,7 +77,7 @@ impl Candidates {
         if self.list.len() >= self.room {
             self.cut();
             if self.list.len() > MOST.max(TIMES.saturating_mul(self.k)) {
-                self.settle(&score);
+                self.settle(scores);
             }
             self.room = (2 * self.list.len()).max(ROOM);
         }
@@ -95,9 +95,9 @@ impl Candidates {
     }
 
     /// Takes the scores of all that is left, and keeps the first `k`.
-    fn settle(&mut self, score: &impl Fn(usize) -> f32) {
+    fn settle(&mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) {
         let mut top = TopK::new(self.k, self.order);
-        self.list.iter().for_each(|candidate| top.offer(candidate.row, &[score(candidate.row)]));
+        offer(&mut top, &self.list, scores);
         let sign = self.order.sign();
         let settled = |Hit { row, score }: Hit| {
             // One that is not a number ranks behind all: nothing need beat it.
@@ -116,23 +116,25 @@ impl Candidates {
     pub(super) fn into_hits(mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) -> Vec<Hit> {
         self.cut();
         let mut top = TopK::new(self.k, self.order);
-        let offer = |top: &mut TopK, candidates: &[Candidate]| {
-            for (candidate, score) in candidates.iter().zip(scores(candidates)) {
-                top.offer(candidate.row, &[score]);
-            }
-        };
         if self.list.len() > self.k {
             let descending = |a: &Candidate, b: &Candidate| b.upper.total_cmp(&a.upper);
             self.list.select_nth_unstable_by(self.k - 1, descending);
         }
         let (first, rest) = self.list.split_at(self.k.min(self.list.len()));
-        offer(&mut top, first);
+        offer(&mut top, first, &scores);
         let sign = self.order.sign();
         // Of `k` rows the last one's score; without so many nothing is left out.
         let kth = top.clone().into_hits().get(self.k - 1).map_or(f32::NAN, |hit| sign * hit.score);
         let doubt: Vec<Candidate> =
             rest.iter().copied().filter(|candidate| reaches(candidate.upper, kth)).collect();
-        offer(&mut top, &doubt);
+        offer(&mut top, &doubt, &scores);
         top.into_hits()
+    }
+}
+
+/// Offers `candidates` by their scores.
+fn offer(top: &mut TopK, candidates: &[Candidate], scores: impl Fn(&[Candidate]) -> Vec<f32>) {
+    for (candidate, score) in candidates.iter().zip(scores(candidates)) {
+        top.offer(candidate.row, &[score]);
     }
 }

@@ -131,8 +131,11 @@ impl<'a> Pass<'a> {
         if !found.is_empty() {
             let list = &self.candidates[query];
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            let one = |row| score(self.dot, self.rows, &self.pack, query, row);
-            list.extend(found.iter().copied(), one);
+            list.extend(found.iter().copied(), |candidates| {
+                let mut all = vec![f32::NAN; candidates.len()];
+                scores(self.dot, self.rows, &self.pack, query, candidates, &mut all);
+                all
+            });
             self.thresholds[query].store(list.threshold().to_bits(), Ordering::Relaxed);
         }
     }
@@ -151,16 +154,8 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The score of a row with a query of `pack`: the bits that every other way gives.
-fn score(dot: dot::Kernel, rows: &Rows, pack: &Pack, query: usize, row: usize) -> f32 {
-    let mut score = [f32::NAN];
-    if let (Some(values), Some(group)) = (rows.row(row), pack.groups().nth(query / GROUP)) {
-        dot.single(values, rows.dim(), (group, query % GROUP), 0, &mut score);
-    }
-    score[0]
-}
-
-/// The same of many rows.
+/// The scores of `candidates` with a query of `pack`: the bits that every other way
+/// gives.
 fn scores(
     dot: dot::Kernel,
     rows: &Rows,
