@@ -1,6 +1,6 @@
 //! The transformer: token ids in, means over each sequence's tokens out.
 //!
-//! Owns the names and shapes of the checkpoint and the order of the steps.
+//! Owns the order of the steps; the names and shapes of the checkpoint are `layer`'s.
 //! Knows nothing of texts. candle-transformers has this model too and tests hold
 //! ours to it; but it spends more time between the products than in them.
 
@@ -11,9 +11,10 @@ use candle_transformers::models::bert::Config;
 
 use super::embedding::Embedding;
 use super::known;
+use super::layer::Layer;
 use crate::Result;
 use crate::encoder::Tokens;
-use crate::nn::attention::{Heads, Seen, chains};
+use crate::nn::attention::{Seen, chains};
 use crate::nn::{Activation, Compute, Epilogue, LayerNorm, Linear, Precision};
 use crate::weights::Weights;
 
@@ -22,20 +23,7 @@ use crate::weights::Weights;
 pub(super) struct Bert {
     embedding: Embedding,
     norm: LayerNorm,
-    layers: Vec<Layer>,
-}
-
-#[derive(Debug)]
-struct Layer {
-    heads: Heads,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attention_output: Linear,
-    attention_norm: LayerNorm,
-    intermediate: Linear,
-    output: Linear,
-    output_norm: LayerNorm,
+    layers: Vec<Layer<Linear, LayerNorm>>,
 }
 
 /// States (tokens, dim), and room for what a layer makes of them.
@@ -59,12 +47,11 @@ impl Bert {
     /// pooler's and the position numbers, which sentence embeddings do not use.
     pub(super) fn new(weights: Weights, config: &Config, compute: &Compute) -> Result<Self> {
         let embedding = Embedding::new(&weights, config)?;
-        let norm = norm(&weights, "embeddings.LayerNorm", config)?;
-        let layer = |layer| {
-            let name = format!("encoder.layer.{layer}");
-            Layer::new(&weights, &name, config, compute.precision)
-        };
+        let linear = |name: &str, shape| linear(&weights, name, shape, compute.precision);
+        let norm = |name: &str| norm(&weights, name, config);
+        let layer = |number| Layer::new(number, config, linear, norm);
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
+        let norm = norm("embeddings.LayerNorm")?;
         weights.finish(known)?;
         Ok(Bert { embedding, norm, layers })
     }
@@ -104,26 +91,7 @@ impl Bert {
     }
 }
 
-impl Layer {
-    fn new(weights: &Weights, name: &str, config: &Config, precision: Precision) -> Result<Self> {
-        let (dim, inner) = (config.hidden_size, config.intermediate_size);
-        let linear = |part: &str, inputs, outputs| {
-            linear(weights, &format!("{name}.{part}"), [outputs, inputs], precision)
-        };
-        let norm = |part: &str| norm(weights, &format!("{name}.{part}.LayerNorm"), config);
-        Ok(Layer {
-            heads: Heads::scaled(config.num_attention_heads, dim),
-            query: linear("attention.self.query", dim, dim)?,
-            key: linear("attention.self.key", dim, dim)?,
-            value: linear("attention.self.value", dim, dim)?,
-            attention_output: linear("attention.output.dense", dim, dim)?,
-            attention_norm: norm("attention.output")?,
-            intermediate: linear("intermediate.dense", dim, inner)?,
-            output: linear("output.dense", inner, dim)?,
-            output_norm: norm("output")?,
-        })
-    }
-
+impl Layer<Linear, LayerNorm> {
     fn forward(&self, room: &mut Room, dim: usize, spans: &[Range<u32>]) -> Result<()> {
         let Room { states, queries, keys, values, contexts, sums, attended, inner } = room;
         let n = spans.len();

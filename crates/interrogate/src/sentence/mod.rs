@@ -8,6 +8,7 @@
 mod bert;
 mod embedding;
 mod engine;
+mod layer;
 mod named;
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,9 @@ use candle_transformers::models::bert::Config;
 
 use super::embedding::Embedding;
 use super::known;
+use super::layer::Layer;
 use crate::Result as Checked;
 use crate::encoder::Tokens;
-use crate::nn::attention::Heads;
 use crate::nn::engine::{Dense, MORE, Norm, dense, groups, norm};
 use crate::nn::{Activation, Compute};
 use crate::rank::device::halving;
@@ -28,21 +28,8 @@ pub(super) struct Bert {
     device: Device,
     embedding: Embedding,
     norm: Norm,
-    layers: Vec<Layer>,
+    layers: Vec<Layer<Dense, Norm>>,
     batch_tokens: usize,
-}
-
-#[derive(Debug)]
-struct Layer {
-    heads: Heads,
-    query: Dense,
-    key: Dense,
-    value: Dense,
-    attention_output: Dense,
-    attention_norm: Norm,
-    intermediate: Dense,
-    output: Dense,
-    output_norm: Norm,
 }
 
 impl Bert {
@@ -55,9 +42,13 @@ impl Bert {
     ) -> Checked<Self> {
         let (dim, eps) = (config.hidden_size, config.layer_norm_eps);
         let embedding = Embedding::new(&weights, config)?;
-        let norm = norm(&weights, "embeddings.LayerNorm", dim, eps, device)?;
-        let layer = |number| Layer::new(&weights, number, config, compute, device);
+        let dense = |name: &str, shape: [usize; 2]| {
+            dense(&weights, name, &shape, compute.precision, device)
+        };
+        let norm = |name: &str| norm(&weights, name, dim, eps, device);
+        let layer = |number| Layer::new(number, config, dense, norm);
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Checked<_>>()?;
+        let norm = norm("embeddings.LayerNorm")?;
         weights.finish(known)?;
         let batch_tokens = compute.batch_tokens.saturating_mul(MORE);
         Ok(Bert { device: device.clone(), embedding, norm, layers, batch_tokens })
@@ -118,36 +109,7 @@ impl Bert {
     }
 }
 
-impl Layer {
-    fn new(
-        weights: &Weights,
-        number: usize,
-        config: &Config,
-        compute: &Compute,
-        device: &Device,
-    ) -> Checked<Self> {
-        let (dim, inner) = (config.hidden_size, config.intermediate_size);
-        let at = |part: &str| format!("encoder.layer.{number}.{part}");
-        let dense = |part: &str, inputs, outputs| {
-            dense(weights, &at(part), &[outputs, inputs], compute.precision, device)
-        };
-        let norm = |part: &str| {
-            let name = at(&format!("{part}.LayerNorm"));
-            norm(weights, &name, dim, config.layer_norm_eps, device)
-        };
-        Ok(Layer {
-            heads: Heads::scaled(config.num_attention_heads, dim),
-            query: dense("attention.self.query", dim, dim)?,
-            key: dense("attention.self.key", dim, dim)?,
-            value: dense("attention.self.value", dim, dim)?,
-            attention_output: dense("attention.output.dense", dim, dim)?,
-            attention_norm: norm("attention.output")?,
-            intermediate: dense("intermediate.dense", dim, inner)?,
-            output: dense("output.dense", inner, dim)?,
-            output_norm: norm("output")?,
-        })
-    }
-
+impl Layer<Dense, Norm> {
     fn forward(&self, count: usize, states: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         let (query, key) = (self.query.forward(states)?, self.key.forward(states)?);
         let value = self.value.forward(states)?;
