@@ -5,10 +5,10 @@
 
 use interrogate::caption::{Generation, Precision, open};
 use interrogate::picture::Picture;
-use interrogate_fuzz::{first, fixture};
+use interrogate_fuzz::{first, fixture, spare_tokenizers};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: spare_tokenizers(), |bytes: &[u8]| {
     let (choice, json) = first(bytes);
     let names = ["config.json", "preprocessor_config.json", "tokenizer.json"];
     let ours = names[usize::from(choice / 3) % 3];

@@ -7,9 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use interrogate::encoder::Features;
-use interrogate::index::{
-    Digest, FileEntry, Index, Manifest, ModelEntry, ShardEntry, TableEntry,
-};
+use interrogate::index::{Digest, FileEntry, Index, Manifest, ModelEntry, ShardEntry, TableEntry};
 use interrogate_fuzz::{Numbers, scratch};
 use libfuzzer_sys::fuzz_target;
 
@@ -28,11 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         top: None,
         dictionary: Digest::of(b""),
         label_file: file(labels),
-        shards: vec![ShardEntry {
-            rows,
-            bytes: shard.len() as u64,
-            sha256: Digest::of(shard),
-        }],
+        shards: vec![ShardEntry { rows, bytes: shard.len() as u64, sha256: Digest::of(shard) }],
     };
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("a file");
     write(&table.labels_name(), labels);
