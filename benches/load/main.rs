@@ -2,9 +2,9 @@
 //! of work leaves memory as it was.
 //!
 //! ```text
-//! cargo bench -p build-index --bench load -- build FOLDER ROWS   random rows of 512, by the builder's own writer
-//! cargo bench -p build-index --bench load -- rank FOLDER         opens it, ranks 1 and 64 images, tells time and memory
-//! cargo bench -p build-index --bench load -- soak SECONDS        ranks and embeds in a loop, tells memory as it goes
+//! cargo bench -p build-index --bench load -- build FOLDER ROWS [SHARD]   random rows of 512, by the builder's own writer
+//! cargo bench -p build-index --bench load -- rank FOLDER                 opens it, ranks 1 and 64 images, tells time and memory
+//! cargo bench -p build-index --bench load -- soak SECONDS                ranks and embeds in a loop, tells memory as it goes
 //! ```
 //!
 //! Each prints lines of JSON. docs/FAULTS.md has what was measured. Without arguments it
@@ -40,34 +40,40 @@ use interrogate::rank::Order;
 use serde_json::json;
 use tables::{DIM, Shape};
 
-/// Rows of a shard, as the builder has them.
+/// Rows of a shard, as the builder has them; fewer make many shards of few rows.
 const SHARD: usize = 32_768;
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["build", folder, rows] => build(Path::new(folder), rows.parse()?),
+        ["build", folder, rows] => build(Path::new(folder), rows.parse()?, SHARD),
+        ["build", folder, rows, shard] => build(Path::new(folder), rows.parse()?, shard.parse()?),
         ["rank", folder] => rank(Path::new(folder)),
         ["soak", seconds] => soak::run(seconds.parse()?),
         _ => {
-            eprintln!("build FOLDER ROWS | rank FOLDER | soak SECONDS");
+            eprintln!("build FOLDER ROWS [SHARD] | rank FOLDER | soak SECONDS");
             Ok(())
         }
     }
 }
 
-/// Writes an index of one table of `rows` rows, anisotropic as real ones are.
-fn build(folder: &Path, rows: usize) -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// Writes an index of one table of `rows` rows, anisotropic as real ones are, `shard` of
+/// them in a file.
+fn build(
+    folder: &Path,
+    rows: usize,
+    shard: usize,
+) -> std::result::Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(folder)?;
     let start = Instant::now();
     let mut text = String::with_capacity(rows * 16);
     (0..rows).try_for_each(|row| writeln!(text, "label {row:08}"))?;
     let dictionary = Dictionary::parse(Path::new("labels.txt"), text.as_bytes())?;
     drop(text);
-    let count = rows.div_ceil(SHARD);
+    let count = rows.div_ceil(shard);
     let mut shards = Vec::with_capacity(count);
     for number in 0..count {
-        let here = SHARD.min(rows - number * SHARD);
+        let here = shard.min(rows - number * shard);
         let values = tables::rows(Shape::Anisotropic, here, number as u64);
         let halves: Vec<f16> =
             values.as_slice().iter().map(|&value| f16::from_f32(value)).collect();

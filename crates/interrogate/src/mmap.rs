@@ -3,6 +3,7 @@
 //! The one place that maps a file. It owns the contract of the map; what the
 //! bytes mean is for `index` and `weights`.
 
+use std::io::{ErrorKind, Read};
 use std::num::NonZero;
 use std::ops::Range;
 use std::path::Path;
@@ -29,18 +30,32 @@ impl Mmap {
     /// [`Error::Io`] where the file cannot be opened or mapped, [`Error::Mismatch`]
     /// where it is no regular file.
     pub fn open(path: &Path) -> Result<Self> {
-        let (file, kind) = input::regular(path, "open")?;
+        Self::open_reading(path, &mut []).map(|(map, _)| map)
+    }
+
+    /// The same, and the file's first bytes, as many as `start` has room for: where
+    /// little is looked at, a read costs a fraction of the first touch of a mapped
+    /// page, with which the system maps the pages around it.
+    pub(crate) fn open_reading<'a>(path: &Path, start: &'a mut [u8]) -> Result<(Self, &'a [u8])> {
+        let (mut file, kind) = input::regular(path, "open")?;
         let Some(length) = usize::try_from(kind.len()).ok().and_then(NonZero::new) else {
             return match kind.len() {
-                0 => Ok(Mmap(None)), // an empty file cannot be mapped
+                0 => Ok((Mmap(None), &[])), // an empty file cannot be mapped
                 more => Err(Error::mismatch(path, "size", "what this system can map", more)),
             };
+        };
+        let read = match start.len() {
+            0 => 0,
+            _ => match file.read(start) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+                read => read.map_err(Error::io("read", path))?,
+            },
         };
         // SAFETY: the map is read-only and private to this value, which owns it.
         // The file changing below it is the type's documented contract.
         let map = unsafe { MmapOptions::new().len(length.get()).map(&file) };
         let map = map.map_err(Error::io("map", path))?;
-        Ok(Mmap(Some(map)))
+        Ok((Mmap(Some(map)), start.get(..read).unwrap_or_default()))
     }
 
     /// Says that the bytes in `range` are not needed for now, so that their

@@ -66,9 +66,18 @@ impl<D: AsRef<[u8]>> Shard<D> {
     /// [`Error::IndexDamaged`] where the header is not that of a shard, or the
     /// tensors do not fill the file to its last byte.
     pub fn open(path: &Path, bytes: D) -> Result<Self> {
+        Self::open_read(path, &[], bytes)
+    }
+
+    /// The same where the first bytes have been read already, as many as may be: a
+    /// header that is whole in them is not looked for in `bytes`.
+    pub(super) fn open_read(path: &Path, first: &[u8], bytes: D) -> Result<Self> {
         let damaged =
             |what, expected: String, found: String| Error::damaged(path, what, expected, found);
-        let (start, header) = read_header(path, bytes.as_ref())?;
+        let (start, header) = match read_header(path, first) {
+            Ok(read) => read,
+            Err(_) => read_header(path, bytes.as_ref())?,
+        };
         let [rows, dim] = header.embeds.shape[..] else {
             return Err(damaged("shape of embeds", "(rows, dim)".into(), shape(&header.embeds)));
         };
@@ -108,9 +117,10 @@ impl<D: AsRef<[u8]>> Shard<D> {
             }
             end = to;
         }
-        let held = bytes.as_ref().len() - start; // read_header found `start` inside
-        if end != held {
-            return Err(damaged("size", format!("{end} bytes"), held.to_string()));
+        let held = bytes.as_ref().len().checked_sub(start);
+        if held != Some(end) {
+            let found = held.map_or("fewer than its header".to_owned(), |held| held.to_string());
+            return Err(damaged("size", format!("{end} bytes"), found));
         }
         // No overflow: `to` is at most `held`.
         let [embeds, coded @ .., spread] =

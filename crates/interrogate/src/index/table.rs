@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use half::f16;
+use rayon::prelude::*;
 
 use super::labels::Labels;
 use super::manifest::TableEntry;
@@ -16,6 +17,12 @@ use crate::mmap::Mmap;
 use crate::rank::device::Place;
 use crate::rank::{Block, Order};
 use crate::{Error, Result};
+
+/// Bytes of a shard that are read at once: its header, which has some six hundred.
+const HEADER: usize = 1024;
+
+/// A thread opens so many shards at least: each takes some ten microseconds.
+const SHARED: usize = 64;
 
 /// One table of an index, mapped.
 #[derive(Debug)]
@@ -33,13 +40,15 @@ impl Table {
     /// headers against it.
     pub(super) fn open(folder: &Path, dim: usize, entry: &TableEntry) -> Result<Self> {
         let path = folder.join(entry.labels_name());
-        let labels = Labels::open(&path, map(&path, entry.label_file.bytes)?)?;
+        let labels = Labels::open(&path, map(&path, entry.label_file.bytes, &mut [])?.0)?;
         if labels.len() != entry.labels {
             return Err(Error::damaged(&path, "labels", entry.labels, labels.len()));
         }
         let open_shard = |(name, wanted): (String, &super::manifest::ShardEntry)| {
             let path = folder.join(name);
-            let shard = Shard::open(&path, map(&path, wanted.bytes)?)?;
+            let mut room = [0; HEADER];
+            let (bytes, first) = map(&path, wanted.bytes, &mut room)?;
+            let shard = Shard::open_read(&path, first, bytes)?;
             let (expected, found) = ((wanted.rows, dim), (shard.len(), shard.dim()));
             if found != expected {
                 let [expected, found] = [expected, found].map(|shape| format!("{shape:?}"));
@@ -47,8 +56,12 @@ impl Table {
             }
             Ok(shard)
         };
-        let shards = entry.shard_names().zip(&entry.shards).map(open_shard).collect::<Result<_>>();
-        Ok(Table { entry: entry.clone(), dim, labels, shards: shards?, place: None })
+        let shards: Vec<_> = entry.shard_names().zip(&entry.shards).collect();
+        // The first error in the order of the shards, whichever thread was first.
+        let opened: Vec<Result<_>> =
+            shards.into_par_iter().with_min_len(SHARED).map(open_shard).collect();
+        let shards = opened.into_iter().collect::<Result<_>>()?;
+        Ok(Table { entry: entry.clone(), dim, labels, shards, place: None })
     }
 
     /// Its name.
@@ -150,14 +163,14 @@ impl Table {
     }
 }
 
-/// Maps a file that must have `bytes` bytes.
-fn map(path: &Path, bytes: u64) -> Result<Mmap> {
-    let map = Mmap::open(path).map_err(|error| match error {
+/// Maps a file that must have `bytes` bytes, and reads the first of them.
+fn map<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
+    let (map, start) = Mmap::open_reading(path, start).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Error::damaged(path, "file", "the one that manifest.json names", "none")
         }
         other => other,
     })?;
     let found = map.as_ref().len() as u64;
-    if found == bytes { Ok(map) } else { Err(Error::damaged(path, "size", bytes, found)) }
+    if found == bytes { Ok((map, start)) } else { Err(Error::damaged(path, "size", bytes, found)) }
 }

@@ -38,6 +38,21 @@ fn rows_are_read_in_place() {
 }
 
 #[test]
+fn it_does_not_matter_how_much_was_read_before() {
+    let whole = small();
+    let path = Path::new("s");
+    for read in 0..=whole.len() {
+        let shard = Shard::open_read(path, &whole[..read], &whole[..]).unwrap();
+        assert_eq!(shard.rows(), open(&whole).unwrap().rows(), "{read} bytes");
+        // The file was cut short in between.
+        for cut in 0..whole.len() {
+            let error = Shard::open_read(path, &whole[..read], &whole[..cut]).unwrap_err();
+            assert!(error.to_string().starts_with("damaged index: s: "), "{read}, {cut}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_another_tool_wrote_opens() {
     use safetensors::tensor::TensorView;
     let data = [0u8; 48];
