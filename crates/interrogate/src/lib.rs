@@ -59,6 +59,7 @@ pub mod clip;
 mod device;
 pub mod encoder;
 pub mod error;
+mod guard;
 pub mod index;
 pub mod input;
 mod interrogation;

@@ -6,12 +6,12 @@
 //! processors/template.rs), so that these are read here first. What else of it may
 //! panic on a file's own rules is caught. What files mean is for the models.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::normalizers::Precompiled;
 use tokenizers::{Error, Tokenizer};
+
+use crate::guard;
 
 /// The fields whose faults the library does not survive; the rest is read past.
 #[derive(Deserialize)]
@@ -40,9 +40,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Tokenizer, Error> {
 /// # Errors
 /// Those of `work`.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // What it was at is thrown away or, of a tokenizer, only read.
-    let failed = |_| Err("the tokenizer's own code failed on it".into());
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(failed)
+    guard::guarded(|| "the tokenizer's own code failed on it".into(), work)
 }
 
 type Object = serde_json::Map<String, Value>;

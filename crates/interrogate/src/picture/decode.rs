@@ -3,10 +3,12 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use image::error::{DecodingError, ImageFormatHint};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{Picture, jpeg, webp};
+use super::{Picture, jpeg, png, webp};
+use crate::guard::guarded;
 use crate::{Error, Result, input};
 
 /// The most pixels a picture may have: where Pillow's guard against
@@ -46,6 +48,9 @@ pub(super) fn decode(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result
         // The decoder would fill the rest with grey.
         return Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() });
     }
+    if let (ImageFormat::Png, Some(size)) = (format, png::odd_palette(bytes)) {
+        return Err(Error::mismatch(path, "palette", "3 bytes for each of 1 to 256 colours", size));
+    }
     pixels(bytes, format, path, ask)?.map_err(|source| match source {
         ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() }
@@ -66,7 +71,11 @@ fn pixels(
     limits.max_alloc = Some(MAX_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits.clone());
-    let mut decoder = match reader.into_decoder() {
+    let failed = || {
+        let failed = "the decoder's own code failed on it";
+        ImageError::Decoding(DecodingError::new(ImageFormatHint::Exact(format), failed))
+    };
+    let mut decoder = match guarded(failed, || reader.into_decoder()) {
         Ok(decoder) => decoder,
         Err(e) => return Ok(Err(e)),
     };
@@ -76,13 +85,14 @@ fn pixels(
     // Metadata that is damaged says nothing about the pixels. The decoder of WebP
     // takes its length at its word, so that it is asked for what is there alone.
     let told = format != ImageFormat::WebP || webp::exif_is_whole(bytes);
-    let orientation = told.then(|| decoder.orientation().ok()).flatten();
+    let orientation = told.then(|| guarded(failed, || decoder.orientation()).ok()).flatten();
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     ask(decoder.total_bytes());
-    let decoded = limits
-        .reserve(decoder.total_bytes())
-        .and_then(|()| decoder.set_limits(limits))
-        .and_then(|()| DynamicImage::from_decoder(decoder));
+    let decoded = guarded(failed, || {
+        limits.reserve(decoder.total_bytes())?;
+        decoder.set_limits(limits)?;
+        DynamicImage::from_decoder(decoder)
+    });
     let upright = |image: DynamicImage| {
         let (width, height) = (image.width(), image.height());
         let rgb = image::RgbImage::from_raw(width, height, rgb(image)).unwrap_or_default();
@@ -140,4 +150,36 @@ fn opaque(rgba: &[u8]) -> Vec<u8> {
 /// The first of every `channels` values, three times.
 fn grey(values: &[u8], channels: usize) -> Vec<u8> {
     values.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture whose palette lacks the last byte.
+    fn broken() -> Vec<u8> {
+        let at = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pictures");
+        let mut file = std::fs::read(format!("{at}/palette-alpha.png")).unwrap();
+        let start = file.windows(4).position(|name| name == b"PLTE").unwrap();
+        let size = u32::from_be_bytes(file[start - 4..start].try_into().unwrap());
+        let end = start + 4 + size as usize;
+        let mut chunk = file[start..end - 1].to_vec();
+        chunk.extend(crc32fast::hash(&chunk).to_be_bytes());
+        file.splice(start..end + 4, chunk);
+        file[start - 4..start].copy_from_slice(&(size - 1).to_be_bytes());
+        file
+    }
+
+    #[test]
+    fn a_palette_with_a_part_of_a_colour_is_refused() {
+        let error = decode(&broken(), Path::new("x"), |_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("x: palette: expected 3 bytes for each of 1 to 256"), "{error}");
+    }
+
+    #[test]
+    fn a_panic_of_the_decoder_is_its_error() {
+        let read = pixels(&broken(), ImageFormat::Png, Path::new("x"), |_| ()).unwrap();
+        let error = read.unwrap_err().to_string();
+        assert!(error.ends_with("the decoder's own code failed on it"), "{error}");
+    }
 }

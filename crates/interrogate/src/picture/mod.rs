@@ -8,6 +8,7 @@
 mod decode;
 mod jpeg;
 mod pixels;
+mod png;
 mod preprocess;
 mod resize;
 #[cfg(test)]
