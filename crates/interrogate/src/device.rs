@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::bare;
 use crate::{Error, Result};
 
 /// A device to compute on.
@@ -75,7 +76,7 @@ impl Device {
     }
 
     fn absent(self) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::DeviceAbsent { device: self, source: Box::new(source) }
+        move |source| Error::DeviceAbsent { device: self, source: bare(source) }
     }
 }
 

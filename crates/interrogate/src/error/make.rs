@@ -14,7 +14,7 @@ impl Error {
 
     /// A failure of the tensor engine at `action` (a verb), for `map_err`.
     pub fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::Engine { action, source: Box::new(source) }
+        move |source| Error::Engine { action, source: bare(source) }
     }
 
     /// `path` holds `found` where `expected` must stand.
@@ -37,5 +37,32 @@ impl Error {
     ) -> Error {
         let path = path.as_ref().to_owned();
         Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+/// The engine's error without the backtrace that it takes where RUST_BACKTRACE asks for
+/// those of panics: what a cause says is one line.
+pub(crate) fn bare(error: candle_core::Error) -> Box<candle_core::Error> {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => bare(*inner),
+        other => Box::new(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::backtrace::Backtrace;
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn the_engines_cause_is_one_line() {
+        let inner = Box::new(candle_core::Error::Msg("no memory".to_owned()));
+        let backtrace = Box::new(Backtrace::force_capture());
+        let error = candle_core::Error::WithBacktrace { inner, backtrace };
+        assert!(error.to_string().contains('\n'));
+        let error = Error::engine("copy rows")(error);
+        assert_eq!(error.source().unwrap().to_string(), "no memory");
     }
 }

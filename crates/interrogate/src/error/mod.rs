@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::Device;
+pub(crate) use make::bare;
 use words::{count, first_names, gib, line_is};
 
 /// A result of this library.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::error::bare;
 use crate::{Error, Result};
 
 /// Calls `f` for the parts of `0..len` in order, each of `batch` at most. Where the
@@ -26,7 +27,7 @@ pub(crate) fn halving<T>(
             }
             Err(source) if ran_out(&source) => {
                 if part.len() == 1 {
-                    return Err(Error::DeviceMemory { action, batch: 1, source: Box::new(source) });
+                    return Err(Error::DeviceMemory { action, batch: 1, source: bare(source) });
                 }
                 batch = part.len() / 2;
             }
