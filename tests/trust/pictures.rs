@@ -82,3 +82,73 @@ fn a_header_beyond_the_limits_gets_no_room() {
     let said = reader.refuses(&png);
     assert!(said.contains(&format!("{MAX_PIXELS} pixels")), "{said}");
 }
+
+/// The chunks of a PNG, each its name and data.
+fn chunks(png: &[u8]) -> Vec<Vec<u8>> {
+    let (mut rest, mut chunks) = (&png[8..], Vec::new());
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let end = 4 + u32::from_be_bytes(*length) as usize;
+        chunks.push(after[..end].to_vec());
+        rest = &after[end + 4..];
+    }
+    chunks
+}
+
+/// The PNG of these chunks, with lengths and checksums that fit.
+fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    for chunk in chunks {
+        png.extend((chunk.len() as u32 - 4).to_be_bytes());
+        png.extend(chunk);
+        png.extend(crc(chunk).to_be_bytes());
+    }
+    png
+}
+
+/// What a checksum keeps from the decoder above: each byte of a chunk changed, each
+/// chunk shorter by one, gone, and there twice. No decoder panics, caught or not.
+#[test]
+fn png_does_not_break_where_its_checksums_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = 3 * MAX_BYTES as usize;
+    let reader = Reader { path: folder.path().join("x"), read: &read, room, step: 1 };
+    let try_one = |png: Vec<u8>, how: String| {
+        if let Err(said) = reader.tries(&png) {
+            assert!(!said.contains("own code failed"), "{how}: {said}");
+        }
+    };
+    for name in
+        ["bilevel.png", "grey4.png", "palette-alpha.png", "grey-alpha16.png", "orient-6.png"]
+    {
+        let whole = fs::read(repository().join("tests/fixtures/pictures").join(name)).unwrap();
+        let chunks = chunks(&whole);
+        assert_eq!(joined(&chunks), whole);
+        for (number, chunk) in chunks.iter().enumerate() {
+            let with = |new: Vec<u8>| {
+                let mut chunks = chunks.clone();
+                chunks[number] = new;
+                joined(&chunks)
+            };
+            for at in 0..chunk.len() {
+                for new in [chunk[at] ^ 1 << (at % 8), !chunk[at], 0, 0xff] {
+                    let mut changed = chunk.clone();
+                    changed[at] = new;
+                    try_one(
+                        with(changed),
+                        format!("{name}, chunk {number}, byte {at}, {new:#04x}"),
+                    );
+                }
+            }
+            if chunk.len() > 4 {
+                let shorter = chunk[..chunk.len() - 1].to_vec();
+                try_one(with(shorter), format!("{name}, chunk {number} shorter"));
+            }
+            let gone = chunks.iter().enumerate().filter(|(other, _)| *other != number);
+            try_one(joined(gone.map(|(_, chunk)| chunk)), format!("{name}, chunk {number} gone"));
+            let twice = chunks.iter().flat_map(|other| {
+                std::iter::repeat_n(other, if std::ptr::eq(other, chunk) { 2 } else { 1 })
+            });
+            try_one(joined(twice), format!("{name}, chunk {number} twice"));
+        }
+    }
+}
