@@ -26,6 +26,7 @@ pub const LIST: u64 = 4 << 30;
 
 /// Bytes that are taken of what is neither a file nor a pipe, at most: what one
 /// types, and of a device enough to see that it does not end.
+#[cfg(unix)]
 const TYPED: u64 = 16 << 20;
 
 /// Opens the regular file at `path`, through links. Costs two system calls and

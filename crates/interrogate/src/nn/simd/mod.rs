@@ -33,6 +33,7 @@ pub(crate) const MAX_ROWS: usize = 14;
 pub(crate) const BLOCK: usize = 64;
 
 /// What one call of the unit of tiles multiplies.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no other has such a unit"))]
 #[derive(Clone, Copy)]
 pub(crate) struct TileBlock {
     /// A tile of inputs a step and piece.
@@ -260,13 +261,14 @@ impl Level {
     /// Every f32 unit of this processor, for tests that compare them.
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Level> {
-        let mut all = vec![Level::PORTABLE];
         #[cfg(target_arch = "x86_64")]
-        {
-            all.extend(avx2::has().then_some(Level(Unit::Avx2)));
-            all.extend(avx512::has().then_some(Level(Unit::Avx512)));
-        }
-        all
+        let others = [
+            avx2::has().then_some(Level(Unit::Avx2)),
+            avx512::has().then_some(Level(Unit::Avx512)),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let others: [Option<Level>; 0] = [];
+        std::iter::once(Level::PORTABLE).chain(others.into_iter().flatten()).collect()
     }
 
     /// Runs `kernel` on this unit.

@@ -22,6 +22,10 @@ pub(in crate::rank) struct Query {
     pub(in crate::rank) bits: u32,
     /// What a row of 128 throughout adds to a sum, modulo 2^32: what comes off where
     /// codes are multiplied with 128 added to each.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "x86's kernels multiply so")
+    )]
     pub(in crate::rank) added: i32,
     /// `|q|`, and no less than `|wq|`, as no `w` is above 1.
     pub(in crate::rank) length: f64,

@@ -24,6 +24,7 @@ pub(super) struct Quads(pub(super) [[u8; 4]; WIDTH]);
 #[derive(Clone, Debug)]
 pub(in crate::rank) struct Panel {
     /// Number of queries.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
     pub(in crate::rank) len: usize,
     pub(in crate::rank) dim: usize,
     /// High parts plus 128, quad by quad along the dim in whole lines, group by
@@ -73,12 +74,14 @@ impl Panel {
     }
 
     /// The lines of `group`.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
     pub(super) fn quads(&self, group: usize) -> &[[Quads; SIXTEEN]] {
         let lines = self.dim.div_ceil(LINE);
         &self.quads[group * lines..][..lines]
     }
 
     /// The queries of `group` that there are, a bit each.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
     pub(super) fn valid(&self, group: usize) -> u16 {
         match self.len - group * WIDTH {
             some @ 0..WIDTH => (1 << some) - 1,
