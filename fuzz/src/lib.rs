@@ -6,7 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use interrogate::picture::{MAX_PIXELS, Picture, Preprocess};
+use interrogate::limits::PICTURE_PIXELS;
+use interrogate::picture::{Picture, Preprocess};
 use libfuzzer_sys::Corpus;
 use zerocopy::IntoBytes;
 
@@ -155,7 +156,7 @@ pub fn picture(magic: &[u8], bytes: &[u8]) -> Corpus {
     }
     if let Ok(picture) = Picture::decode(bytes, Path::new("x")) {
         let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
-        assert!(width * height <= MAX_PIXELS);
+        assert!(width * height <= PICTURE_PIXELS);
         assert_eq!(picture.rgb().len() as u64, width * height * 3);
         let pixels = Preprocess::default().pixels(&picture).expect("a crop of 224");
         assert_eq!(pixels.len(), 3 * 224 * 224);

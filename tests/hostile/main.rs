@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use allocator::peak;
 use forms::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
-use interrogate::picture::{MAX_BYTES, MAX_PIXELS, Picture};
+use interrogate::limits::{PICTURE_BYTES, PICTURE_PIXELS};
+use interrogate::picture::Picture;
 
 /// What a file that is refused may take beside its own size.
 const LITTLE: usize = 1 << 20;
@@ -39,14 +40,15 @@ fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
         ("tiff", tiff(side, side)),
     ] {
         let (error, took) = peak(|| decode(&bytes).unwrap_err());
-        let expected = format!("x: expected at most {MAX_PIXELS} pixels, found {pixels}");
+        let expected = format!("x: expected at most {PICTURE_PIXELS} pixels, found {pixels}");
         assert_eq!(error.to_string(), expected, "{name}");
         assert!(error.hint().unwrap().contains("scale the image down"));
         assert!(took < LITTLE, "{name}: {took} bytes");
     }
     // The widest that its header can say.
     let (error, took) = peak(|| decode(&webp(16_383, 16_383)).unwrap_err());
-    let expected = format!("x: expected at most {MAX_PIXELS} pixels, found {}", 16_383 * 16_383);
+    let expected =
+        format!("x: expected at most {PICTURE_PIXELS} pixels, found {}", 16_383 * 16_383);
     assert_eq!((error.to_string(), took < LITTLE), (expected, true), "webp: {took} bytes");
 }
 
@@ -102,7 +104,7 @@ fn a_frame_never_makes_the_picture_larger() {
             assert_eq!((picture.width(), picture.height()), (2, 2), "{frame:?}");
         }
         // A frame of its own size gets room within the limit of any picture.
-        assert!(took < MAX_BYTES as usize, "{frame:?}: {took} bytes");
+        assert!(took < PICTURE_BYTES as usize, "{frame:?}: {took} bytes");
     }
 }
 

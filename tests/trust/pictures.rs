@@ -1,13 +1,14 @@
 //! Image files of every format: cut at each offset and changed in each byte.
 //!
 //! A picture takes what its width and height say, whatever the file's size: that is
-//! bounded by [`MAX_PIXELS`] and [`MAX_BYTES`], which is what is asked for here in
+//! bounded by [`PICTURE_PIXELS`] and [`PICTURE_BYTES`], which is what is asked for here in
 //! place of the file's size and a little.
 
 use std::fs;
 use std::path::Path;
 
-use interrogate::picture::{MAX_BYTES, MAX_PIXELS, Picture, Preprocess};
+use interrogate::limits::{PICTURE_BYTES, PICTURE_PIXELS};
+use interrogate::picture::{Picture, Preprocess};
 
 use crate::assault::{Reader, any, crc};
 use crate::repository;
@@ -34,7 +35,7 @@ fn assault(names: &[&str]) {
         let from = repository().join("tests/fixtures/pictures").join(name);
         let path = folder.path().join(name);
         fs::copy(from, &path).unwrap();
-        let room = 3 * MAX_BYTES as usize;
+        let room = 3 * PICTURE_BYTES as usize;
         Reader { path, read: &read, room, step: 1 }.assault(usize::MAX, any);
     }
 }
@@ -80,7 +81,7 @@ fn a_header_beyond_the_limits_gets_no_room() {
     let sum = crc(&png[12..29]);
     png[29..33].copy_from_slice(&sum.to_be_bytes());
     let said = reader.refuses(&png);
-    assert!(said.contains(&format!("{MAX_PIXELS} pixels")), "{said}");
+    assert!(said.contains(&format!("{PICTURE_PIXELS} pixels")), "{said}");
 }
 
 /// The chunks of a PNG, each its name and data.
@@ -110,7 +111,7 @@ fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
 #[test]
 fn png_does_not_break_where_its_checksums_are_right() {
     let folder = tempfile::tempdir().unwrap();
-    let room = 3 * MAX_BYTES as usize;
+    let room = 3 * PICTURE_BYTES as usize;
     let reader = Reader { path: folder.path().join("x"), read: &read, room, step: 1 };
     let try_one = |png: Vec<u8>, how: String| {
         if let Err(said) = reader.tries(&png) {

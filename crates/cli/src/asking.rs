@@ -7,7 +7,7 @@ use interrogate::index::{Index, OwnTable};
 use interrogate::models::Model;
 use interrogate::prompt::modes::Asking;
 use interrogate::prompt::{Deny, Mode, Prompt, Template, weighted};
-use interrogate::{Error, Interrogation, input};
+use interrogate::{Error, Interrogation, input, limits};
 
 use crate::args::{self, OwnList};
 use crate::fault::Fault;
@@ -108,5 +108,5 @@ fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>,
 }
 
 fn deny(path: &Path) -> Result<Deny, Error> {
-    Deny::parse(&input::read_named_text(path, input::SMALL)?, path)
+    Deny::parse(&input::read_named_text(path, limits::SMALL_FILE)?, path)
 }

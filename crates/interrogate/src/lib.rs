@@ -64,6 +64,7 @@ pub mod index;
 pub mod input;
 mod interrogation;
 mod interrogator;
+pub mod limits;
 pub mod mmap;
 pub mod models;
 pub mod nn;

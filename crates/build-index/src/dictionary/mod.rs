@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use interrogate::Error as LibraryError;
 use interrogate::index::format::is_table_name;
-use interrogate::input;
+use interrogate::{input, limits};
 
 use crate::{Error, Result};
 use lines::{Read, Refused};
@@ -53,7 +53,7 @@ impl Dictionary {
     /// [`interrogate::Error::Mismatch`] where it is no file, or has more than 4 GiB.
     pub fn open(path: &Path) -> Result<Self> {
         // Read and not mapped: people edit dictionaries in place.
-        let bytes = input::read_named(path, input::LIST)?;
+        let bytes = input::read_named(path, limits::LIST)?;
         Self::parse(path, &bytes)
     }
 
@@ -108,7 +108,7 @@ impl Dictionary {
     /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where the
     /// labels are more than 4 GiB.
     pub fn every_label(&self) -> Result<Texts> {
-        let bytes = input::read_named(&self.path, input::LIST)?;
+        let bytes = input::read_named(&self.path, limits::LIST)?;
         let (name, _) = table_of(&self.path)?;
         let labels = lines::every(&bytes).and_then(|lines| Template::of(&name).every(lines));
         let too_long = || LibraryError::mismatch(&self.path, "labels", "at most 4 GiB", "more");

@@ -5,10 +5,10 @@ use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
 
 use interrogate::encoder::TextEncoder;
-use interrogate::input;
 use interrogate::nn::Compute;
 use interrogate::pipeline::stems;
 use interrogate::sentence::MiniLm;
+use interrogate::{input, limits};
 use serde::Deserialize;
 
 use crate::args::{EmbedAverage, EmbedPrompts, RowFormat};
@@ -69,12 +69,12 @@ fn read(named: &[String], talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<Pat
     let (name, bytes, file) = match named {
         [only] if only == "-" => {
             let name = "standard input";
-            (name, input::read_stream(Path::new(name), stdin().lock(), input::LIST)?, None)
+            (name, input::read_stream(Path::new(name), stdin().lock(), limits::LIST)?, None)
         }
         // A folder's name may well be a prompt.
         [only] if Path::new(only).metadata().is_ok_and(|kind| !kind.is_dir()) => {
             let path = PathBuf::from(only);
-            (only.as_str(), input::read_named(&path, input::LIST)?, Some(path))
+            (only.as_str(), input::read_named(&path, limits::LIST)?, Some(path))
         }
         texts => {
             let numbered = texts.iter().enumerate();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use interrogate::clip::Checkpoint;
 use interrogate::models::Options;
-use interrogate::{Error, Result, input};
+use interrogate::{Error, Result, input, limits};
 use serde::Deserialize;
 
 use super::Finding;
@@ -71,7 +71,7 @@ fn kind_of(folder: &Path) -> Option<&'static str> {
     struct Config {
         model_type: Option<String>,
     }
-    let text = input::read(&folder.join("config.json"), input::SMALL).ok()?;
+    let text = input::read(&folder.join("config.json"), limits::SMALL_FILE).ok()?;
     let config: Config = serde_json::from_slice(&text).ok()?;
     match config.model_type?.as_str() {
         "clip" => Some(CLIP),
@@ -112,7 +112,7 @@ fn files(folder: &Path, named: &[&str]) -> Result<()> {
 fn cached(cache: &Path) -> Vec<(String, PathBuf)> {
     let repo = |folder: PathBuf| {
         let name = folder.file_name()?.to_str()?.strip_prefix("models--")?.replace("--", "/");
-        let main = input::read_text(&folder.join("refs/main"), input::SMALL).ok();
+        let main = input::read_text(&folder.join("refs/main"), limits::SMALL_FILE).ok();
         let named = main.map(|commit| folder.join("snapshots").join(commit.trim()));
         let named = named.filter(|snapshot| snapshot.is_dir());
         let snapshot = named.or_else(|| folders(&folder.join("snapshots")).pop())?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use build_index::durable::{self, Draft};
-use interrogate::input;
+use interrogate::{input, limits};
 
 use crate::args;
 use crate::fault::Fault;
@@ -53,7 +53,7 @@ impl Sidecars {
                 return Ok(());
             }
             (Standing::Append, true) => {
-                let old = input::read_text(&path, input::SMALL)?;
+                let old = input::read_text(&path, limits::SMALL_FILE)?;
                 match old.trim_end() {
                     "" => text.to_owned(),
                     old if old == text || old.ends_with(&format!("{JOINT}{text}")) => {

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use interrogate::picture::MAX_BYTES;
+use interrogate::limits::PICTURE_BYTES;
 use interrogate::{Error, Result, input};
 use tar::{Archive, Entry};
 
@@ -75,9 +75,13 @@ fn image<R: Read>(
         return Ok(Some(None));
     }
     let size = member.size();
-    if size > MAX_BYTES {
-        let lost =
-            Error::PictureTooLarge { path: inner, unit: "bytes", limit: MAX_BYTES, found: size };
+    if size > PICTURE_BYTES {
+        let lost = Error::PictureTooLarge {
+            path: inner,
+            unit: "bytes",
+            limit: PICTURE_BYTES,
+            found: size,
+        };
         return Ok(Some(Some(Image { number, name, body: Body::Lost(lost) })));
     }
     let mut bytes = Vec::new();

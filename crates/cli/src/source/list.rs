@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use interrogate::input;
+use interrogate::{input, limits};
 
 use crate::fault::Fault;
 
@@ -17,8 +17,8 @@ pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
     let stdin = list == Path::new("-");
     let shown = if stdin { Path::new("standard input") } else { list };
     let bytes = match stdin {
-        true => input::read_stream(shown, io::stdin().lock(), input::LIST)?,
-        false => input::read_named(list, input::LIST)?,
+        true => input::read_stream(shown, io::stdin().lock(), limits::LIST)?,
+        false => input::read_named(list, limits::LIST)?,
     };
     let paths: Vec<PathBuf> = parse(&bytes, null).collect();
     match paths.is_empty() {

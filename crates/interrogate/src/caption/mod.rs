@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 pub use generate::{EarlyStopping, Generation, Sampling};
 
 use crate::picture::{Picture, Pixels, Preprocess};
-use crate::{Device, Error, Result, input};
+use crate::{Device, Error, Result, input, limits};
 use checkpoint::Checkpoint;
 use generate::Generated;
 use words::Words;
@@ -238,7 +238,7 @@ fn captions(words: &Words, generated: Vec<Generated>) -> Result<Vec<Caption>> {
 
 /// The JSON file at `path`.
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = input::read(path, input::SMALL)?;
+    let text = input::read(path, limits::SMALL_FILE)?;
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokenizers::Tokenizer;
 
 use crate::tokenization::{self, guarded};
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// Rows that a language model's vocabulary may have beyond its tokenizer's: it
 /// is padded up to a round number.
@@ -28,7 +28,7 @@ impl Words {
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let refused = |source| Error::Tokenizer { path: path.clone(), source };
-        let text = input::read(&path, input::SMALL)?;
+        let text = input::read(&path, limits::SMALL_FILE)?;
         let mut tokenizer = tokenization::read(&text).map_err(refused)?;
         // A file may ask for both, to any length.
         tokenizer.with_padding(None);

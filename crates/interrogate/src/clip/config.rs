@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::activation;
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// Both towers and the space they share.
 ///
@@ -136,7 +136,7 @@ impl Config {
     /// parse, [`Error::Mismatch`] where it is another architecture's or a size
     /// cannot be.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = input::read(path, input::SMALL)?;
+        let text = input::read(path, limits::SMALL_FILE)?;
         let file: File = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         if file.model_type.as_deref() != Some("clip") {

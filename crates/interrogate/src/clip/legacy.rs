@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::tokenizer::refused;
 use crate::tokenization::guarded;
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 pub(super) const START: &str = "<|startoftext|>";
 pub(super) const END: &str = "<|endoftext|>";
@@ -27,7 +27,7 @@ const PIECES: &str =
 /// the special tokens and for a line of merges.txt that is no pair;
 /// [`Error::Tokenizer`] where a merge makes a token that the vocabulary lacks.
 pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers::Tokenizer> {
-    let text = input::read(vocab_path, input::SMALL)?;
+    let text = input::read(vocab_path, limits::SMALL_FILE)?;
     let vocab: Value = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: vocab_path.to_owned(), source })?;
     whole(vocab_path, vocab, merges(merges_path)?)
@@ -83,7 +83,7 @@ pub(super) fn whole(
 
 /// The pairs of merges.txt, best first, behind an optional `#version` line.
 fn merges(path: &Path) -> Result<Vec<(String, String)>> {
-    let text = input::read_text(path, input::SMALL)?;
+    let text = input::read_text(path, limits::SMALL_FILE)?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.starts_with("#version") && !line.trim().is_empty());
     let pairs = lines.map(|(number, line)| match line.split_once(' ') {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::picture::{Filter, Preprocess, Resize};
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// The file as it stands. What is left out takes the value that transformers'
 /// `CLIPImageProcessor` has for it.
@@ -47,7 +47,7 @@ const MAX_SIDE: u32 = 4096;
 /// be given: a filter other than bicubic or bilinear, pictures of no one size,
 /// a std that is not above zero.
 pub fn open(path: &Path) -> Result<Preprocess> {
-    let text = input::read(path, input::SMALL)?;
+    let text = input::read(path, limits::SMALL_FILE)?;
     let config: Config = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
     config.steps(path)

@@ -15,7 +15,7 @@ use super::openai::vocabulary::{self, EMBEDDED, MERGES};
 use crate::encoder::{Counter, Tokens};
 use crate::mmap::Mmap;
 use crate::tokenization::{self, guarded};
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// Where a checkpoint keeps its tokenizer.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Tokenizer {
     pub(super) fn open(files: &Files, config: &TextConfig) -> Result<Self> {
         let (inner, path) = match files {
             Files::Whole(path) => {
-                let text = input::read(path, input::SMALL)?;
+                let text = input::read(path, limits::SMALL_FILE)?;
                 let inner = tokenization::read(&text).map_err(refused(path))?;
                 (inner, path)
             }

@@ -15,19 +15,7 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io::Read;
 use std::path::Path;
 
-use crate::{Error, Result};
-
-/// Bytes of a file of a model that is read into memory, at most: configurations,
-/// tokenizers, lists of shards. The largest tokenizers have some 35 MB.
-pub const SMALL: u64 = 64 << 20;
-
-/// Bytes of a list of lines, at most: labels, paths, prompts.
-pub const LIST: u64 = 4 << 30;
-
-/// Bytes that are taken of what is neither a file nor a pipe, at most: what one
-/// types, and of a device enough to see that it does not end.
-#[cfg(unix)]
-const TYPED: u64 = 16 << 20;
+use crate::{Error, Result, limits};
 
 /// Opens the regular file at `path`, through links. Costs two system calls and
 /// waits for nobody.
@@ -129,7 +117,7 @@ fn stream_limit(path: &Path, kind: FileType) -> Option<u64> {
             return Some(u64::MAX);
         }
         if kind.is_char_device() {
-            return Some(TYPED);
+            return Some(limits::TERMINAL);
         }
     }
     let _ = (path, kind);

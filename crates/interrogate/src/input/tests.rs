@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::limits::{LIST, SMALL_FILE};
 
 /// What an error says, the folder left out.
 fn said<T>(folder: &Path, result: Result<T>) -> String {
@@ -39,8 +40,8 @@ fn a_file_that_says_it_has_a_terabyte_takes_no_room() {
         return; // a file system without files of that size
     }
     let expected = "a: size: expected at most 67108864 bytes, found 1099511627776";
-    assert_eq!(said(folder.path(), read(&path, SMALL)), expected);
-    assert_eq!(said(folder.path(), read_named(&path, SMALL)), expected);
+    assert_eq!(said(folder.path(), read(&path, SMALL_FILE)), expected);
+    assert_eq!(said(folder.path(), read_named(&path, SMALL_FILE)), expected);
 }
 
 #[test]
@@ -84,11 +85,11 @@ mod unix {
             [("pipe", "a pipe"), ("link", "a pipe"), ("socket", "a socket"), ("device", "a device")]
         {
             let expected = format!("{name}: kind: expected a file, found {found}");
-            assert_eq!(said(folder.path(), read(&path(name), SMALL)), expected);
+            assert_eq!(said(folder.path(), read(&path(name), SMALL_FILE)), expected);
             assert_eq!(said(folder.path(), open(&path(name))), expected);
             assert_eq!(said(folder.path(), crate::mmap::Mmap::open(&path(name))), expected);
             if name != "device" {
-                assert_eq!(said(folder.path(), read_named(&path(name), SMALL)), expected);
+                assert_eq!(said(folder.path(), read_named(&path(name), SMALL_FILE)), expected);
             }
         }
     }

@@ -9,15 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use super::{Picture, jpeg, png, webp};
 use crate::guard::guarded;
-use crate::{Error, Result, input};
-
-/// The most pixels a picture may have: where Pillow's guard against
-/// decompression bombs raises its error (twice `Image.MAX_IMAGE_PIXELS`).
-pub const MAX_PIXELS: u64 = 178_956_970;
-
-/// The most bytes an image file may have, and a decoder may ask for: 1 GiB,
-/// room for [`MAX_PIXELS`] of RGBA.
-pub const MAX_BYTES: u64 = 1 << 30;
+use crate::{Error, Result, input, limits};
 
 pub(super) fn open(path: &Path) -> Result<Picture> {
     decode(&read(path)?, path, |_| ())
@@ -30,15 +22,15 @@ pub(super) fn open(path: &Path) -> Result<Picture> {
 /// # Errors
 /// [`Error::Io`], [`Error::Mismatch`] for a folder, a pipe, a socket, a device or an
 /// empty file, [`Error::PictureFormat`] for anything but an image,
-/// [`Error::PictureTooLarge`] beyond [`MAX_BYTES`].
+/// [`Error::PictureTooLarge`] beyond [`limits::PICTURE_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let (file, kind) = input::regular(path, "open")?;
     let mut bytes = Vec::new();
     let start = |bytes: &mut Vec<u8>| (&file).take(64).read_to_end(bytes);
     start(&mut bytes).map_err(Error::io("read", path))?;
     format(&bytes, path)?;
-    too_large(path, "bytes", MAX_BYTES, kind.len())?;
-    (&file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    too_large(path, "bytes", limits::PICTURE_BYTES, kind.len())?;
+    (&file).take(limits::PICTURE_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     Ok(bytes)
 }
 
@@ -67,10 +59,10 @@ fn pixels(
     path: &Path,
     ask: impl FnOnce(u64),
 ) -> Result<Result<Picture, ImageError>> {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_BYTES);
+    let mut allowed = Limits::no_limits();
+    allowed.max_alloc = Some(limits::PICTURE_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits.clone());
+    reader.limits(allowed.clone());
     let failed = || {
         let failed = "the decoder's own code failed on it";
         ImageError::Decoding(DecodingError::new(ImageFormatHint::Exact(format), failed))
@@ -80,8 +72,8 @@ fn pixels(
         Err(e) => return Ok(Err(e)),
     };
     let (width, height) = decoder.dimensions();
-    too_large(path, "pixels", MAX_PIXELS, u64::from(width) * u64::from(height))?;
-    too_large(path, "bytes", MAX_BYTES, decoder.total_bytes())?;
+    too_large(path, "pixels", limits::PICTURE_PIXELS, u64::from(width) * u64::from(height))?;
+    too_large(path, "bytes", limits::PICTURE_BYTES, decoder.total_bytes())?;
     // Metadata that is damaged says nothing about the pixels. The decoder of WebP
     // takes its length at its word, so that it is asked for what is there alone.
     let told = format != ImageFormat::WebP || webp::exif_is_whole(bytes);
@@ -89,8 +81,8 @@ fn pixels(
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     ask(decoder.total_bytes());
     let decoded = guarded(failed, || {
-        limits.reserve(decoder.total_bytes())?;
-        decoder.set_limits(limits)?;
+        allowed.reserve(decoder.total_bytes())?;
+        decoder.set_limits(allowed)?;
         DynamicImage::from_decoder(decoder)
     });
     let upright = |image: DynamicImage| {

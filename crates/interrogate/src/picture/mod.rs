@@ -15,13 +15,15 @@ mod resize;
 mod tests;
 mod webp;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, read};
+pub use decode::read;
 pub use pixels::Pixels;
 pub use preprocess::{Centre, Preprocess, Resize};
 pub use resize::Filter;
 
 use std::path::Path;
 
+#[cfg(doc)]
+use crate::limits;
 use crate::{Error, Result};
 
 /// A decoded image: RGB, eight bits a channel, upright (EXIF orientation
@@ -56,8 +58,8 @@ impl Picture {
     /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for an
     /// empty file and for what is none (a folder, a pipe, a device: nothing is
     /// waited for), [`Error::PictureFormat`] for anything but an
-    /// image, [`Error::PictureTooLarge`] beyond [`MAX_PIXELS`] or
-    /// [`MAX_BYTES`], [`Error::PictureTruncated`] and [`Error::PictureDecode`]
+    /// image, [`Error::PictureTooLarge`] beyond [`limits::PICTURE_PIXELS`] or
+    /// [`limits::PICTURE_BYTES`], [`Error::PictureTruncated`] and [`Error::PictureDecode`]
     /// for a damaged one.
     pub fn open(path: &Path) -> Result<Self> {
         decode::open(path)
@@ -73,7 +75,7 @@ impl Picture {
     }
 
     /// The same; `ask` is told of the bytes that the decoded pixels take, at most
-    /// [`MAX_BYTES`], before they get room, and may wait until there is some.
+    /// [`limits::PICTURE_BYTES`], before they get room, and may wait until there is some.
     ///
     /// # Errors
     /// Those of [`decode`](Self::decode).

@@ -84,7 +84,7 @@ impl Preprocess {
     ///
     /// # Errors
     /// [`Error::PictureResize`] where a side of the resize or of the crop is
-    /// zero, or the crop has more than [`MAX_PIXELS`](super::MAX_PIXELS).
+    /// zero, or the crop has more than [`PICTURE_PIXELS`](crate::limits::PICTURE_PIXELS).
     pub fn pixels(&self, picture: &Picture) -> Result<Vec<f32>> {
         let (height, width) = self.crop;
         let rgb = self.cropped(picture)?;
@@ -111,7 +111,7 @@ impl Preprocess {
             Error::PictureResize { width, height, to_width, to_height }
         };
         let empty = [to_height, to_width].contains(&0) || [height, width].contains(&0);
-        if empty || u64::from(height) * u64::from(width) > super::MAX_PIXELS {
+        if empty || u64::from(height) * u64::from(width) > crate::limits::PICTURE_PIXELS {
             return Err(refused());
         }
         let rows = Placed::new(picture.height, to_height, height, self.centre);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// The endings of image files.
 const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
@@ -61,7 +61,7 @@ pub(super) fn stem(path: &Path) -> String {
 /// left out.
 pub(super) fn mediums(dicts: &Path) -> Result<Vec<String>> {
     let path = dicts.join("mediums.txt");
-    let text = input::read_text(&path, input::SMALL)?;
+    let text = input::read_text(&path, limits::SMALL_FILE)?;
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }

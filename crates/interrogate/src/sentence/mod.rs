@@ -24,7 +24,7 @@ use crate::encoder::{Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
 use crate::nn::threads::each;
 use crate::weights::Weights;
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 use bert::Bert;
 use wordpiece::WordPiece;
 
@@ -81,7 +81,7 @@ impl MiniLm {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let read = |path: &Path| input::read(path, input::SMALL);
+        let read = |path: &Path| input::read(path, limits::SMALL_FILE);
         let path = folder.join("config.json");
         let config = serde_json::from_slice(&read(&path)?)
             .map_err(|source| Error::Json { path: path.clone(), source })?;

@@ -12,11 +12,8 @@ use std::path::Path;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::limits::WEIGHTS_HEADER;
 use crate::{Error, Result};
-
-/// Bytes of a header at most, some forty thousand tensors: the largest that
-/// models have are below one million. It bounds the memory that a header takes.
-const MAX_HEADER: usize = 4 << 20;
 
 /// Where the tensors begin in `bytes`, and what the header says of each, in the
 /// order of their places. They lie one behind the other from there to the end.
@@ -29,11 +26,11 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
         return Err(refused(format!("{} bytes", bytes.len())));
     };
     let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER as u64 {
-        let expected = format!("at most {MAX_HEADER} bytes");
+    if length > WEIGHTS_HEADER as u64 {
+        let expected = format!("at most {WEIGHTS_HEADER} bytes");
         return Err(Error::mismatch(path, "header", expected, length));
     }
-    let length = length as usize; // at most MAX_HEADER
+    let length = length as usize; // at most WEIGHTS_HEADER
     let Some((json, held)) = rest.split_at_checked(length) else {
         return Err(refused(format!("{} bytes of a header of {length}", rest.len())));
     };
@@ -151,7 +148,7 @@ mod tests {
     #[test]
     fn a_header_of_any_length_is_refused_before_it_is_read() {
         let mut bytes = file("{}", 0);
-        bytes[..8].copy_from_slice(&(MAX_HEADER as u64 + 1).to_le_bytes());
+        bytes[..8].copy_from_slice(&(WEIGHTS_HEADER as u64 + 1).to_le_bytes());
         let error = read(Path::new("x"), &bytes).unwrap_err().to_string();
         assert_eq!(error, "x: header: expected at most 4194304 bytes, found 4194305");
         bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());

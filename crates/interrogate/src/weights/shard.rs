@@ -10,7 +10,7 @@ use super::archive;
 use super::header;
 use super::stored::Stored;
 use crate::mmap::Mmap;
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// One file: what it names, its tensors where they lie.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub(super) type Listed = Vec<(String, PathBuf)>;
 /// The shards that the index at `path` names, sorted by name, and the weights
 /// it lists.
 pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
-    let text = input::read(path, input::SMALL)?;
+    let text = input::read(path, limits::SMALL_FILE)?;
     let index: Index = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
     let files: BTreeSet<&String> = index.weight_map.values().collect();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sizes::HEAD_WIDTH;
 use crate::clip::config::Config;
 use crate::picture::{Filter, Preprocess};
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 /// The file as it stands. Sizes that the shapes of the weights tell as well are
 /// compared with them; heads that are left out have 64 values each, as OpenAI's.
@@ -82,7 +82,7 @@ impl File {
     /// [`Error::Io`], [`Error::Json`], and [`Error::Mismatch`] for a field that
     /// asks for what is not built here.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let text = input::read(path, input::SMALL)?;
+        let text = input::read(path, limits::SMALL_FILE)?;
         let file: File = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let model = &file.model_cfg;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::transfer::{Client, Remote, sync_folder};
 use super::{Options, Progress};
-use crate::{Error, Result, input};
+use crate::{Error, Result, input, limits};
 
 const CONFIG: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -221,7 +221,7 @@ impl<'a> Snapshot<'a> {
 
 /// The names of the shards that an index of weights lists, each a plain name.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
-    let text = input::read(index, input::SMALL)?;
+    let text = input::read(index, limits::SMALL_FILE)?;
     let parsed: WeightsIndex = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: index.to_owned(), source })?;
     let shards: BTreeSet<String> = parsed.weight_map.into_values().collect();

@@ -4,13 +4,10 @@
 //! Owns the records that say so and nothing of what they hold; entries that are
 //! compressed are told apart and not unpacked. Every length is held against the
 //! file before anything is taken of it, and the directory's own length against
-//! [`MAX_DIRECTORY`], so that the memory follows from what is there.
+//! [`ARCHIVE_DIRECTORY`], so that the memory follows from what is there.
 
+use crate::limits::ARCHIVE_DIRECTORY;
 use std::ops::Range;
-
-/// Bytes of a directory at most, some eighty an entry. The largest CLIP has a
-/// thousand entries.
-pub(super) const MAX_DIRECTORY: usize = 4 << 20;
 
 /// A comment may stand behind the last record, of a length of 16 bits.
 const MAX_COMMENT: usize = 0xffff;
@@ -71,7 +68,7 @@ fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
     let range = range.and_then(|(start, size)| Some(start..start.checked_add(size)?));
     let records = range.and_then(|range| file.get(range)).ok_or("a directory outside the file")?;
     match records.len() {
-        0..=MAX_DIRECTORY => Ok((count, records)),
+        0..=ARCHIVE_DIRECTORY => Ok((count, records)),
         _ => Err("a directory of more than 4 MiB"),
     }
 }
@@ -273,9 +270,9 @@ mod tests {
 
     #[test]
     fn a_directory_without_end_is_refused_before_it_is_read() {
-        let mut file = vec![b'x'; MAX_DIRECTORY + 1];
+        let mut file = vec![b'x'; ARCHIVE_DIRECTORY + 1];
         file.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
-        file.extend((MAX_DIRECTORY as u32 + 1).to_le_bytes());
+        file.extend((ARCHIVE_DIRECTORY as u32 + 1).to_le_bytes());
         file.extend([0; 6]);
         assert_eq!(read(&file).unwrap_err(), "a directory of more than 4 MiB");
     }

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::stored::Stored;
+use crate::limits::PICKLE;
 use crate::{Error, Result};
 use entries::Entries;
 use pickle::Pickle;
@@ -32,10 +33,6 @@ use pickle::Pickle;
 /// How a pickle of protocol 2 begins that is no archive: what `torch.save` wrote
 /// before PyTorch 1.6.
 pub(super) const OLD_PICKLE: &[u8] = &[0x80, 0x02];
-
-/// Bytes of a data.pkl at most. OpenAI's have below 300,000; the limit bounds
-/// the memory that a pickle can ask for.
-const MAX_PICKLE: usize = 4 << 20;
 
 /// Whether `bytes` begin as an archive does.
 pub(super) fn is_archive(bytes: &[u8]) -> bool {
@@ -52,8 +49,8 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
     let entries = Entries::read(path, bytes)?;
     let pickle = entries.read_whole("data.pkl")?;
-    if pickle.len() > MAX_PICKLE {
-        let expected = format!("at most {MAX_PICKLE} bytes");
+    if pickle.len() > PICKLE {
+        let expected = format!("at most {PICKLE} bytes");
         return Err(Error::mismatch(path, "data.pkl", expected, pickle.len()));
     }
     if let Some(order) = entries.find("byteorder")

@@ -1,5 +1,6 @@
 //! Pickles and archives made by hand: what is read, and every refusal.
 
+use crate::limits::PICKLE;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
@@ -208,7 +209,7 @@ fn an_archive_that_lacks_something_is_told_what() {
     ] {
         assert_eq!(said(&zipped(entries)), format!("a.pt: {told}"));
     }
-    let huge = vec![b'N'; MAX_PICKLE + 1];
+    let huge = vec![b'N'; PICKLE + 1];
     let told = "a.pt: data.pkl: expected at most 4194304 bytes, found 4194305";
     assert_eq!(said(&zipped(&[("m/data.pkl", &huge)])), told);
     let many = said(&archive(&pickle(&vec![b'N'; (1 << 18) + 1])));
