@@ -44,9 +44,17 @@ fn several_tables_rank_as_one() {
 }
 
 #[test]
-fn k_of_zero_is_an_empty_answer() {
-    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "-k", "0", "--format", "jsonl"]);
-    assert_eq!(ran.expect(0).rows()[0]["matches"], serde_json::json!([]));
+fn k_of_zero_is_refused() {
+    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "-k", "0"]).expect(2);
+    assert!(ran.err().contains("invalid value '0' for '-k <N>'"), "{}", ran.err());
+}
+
+#[test]
+fn files_that_are_read_instead_of_mapped_answer_the_same() {
+    let folder = Folder::new();
+    let args = ["rank", "photos/cat.jpg", "-k", "3", "--format", "jsonl"];
+    let mapped = folder.run(&args).expect(0).rows();
+    assert_eq!(folder.run(&[&args[..], &["--no-mmap"]].concat()).expect(0).rows(), mapped);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use build_index::Error;
-use interrogate::index::Index;
+use interrogate::index::{Digest, Index, Manifest, pack_labels};
 
 use crate::fake::Fake;
 use crate::{build, builder, dictionary, features, files, labels};
@@ -70,7 +70,8 @@ fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
 
     let more = [&["new"][..], &old[10..].iter().map(|l| &l[..]).collect::<Vec<_>>()].concat();
     let report = build(&builder(&fake), &[dictionary("a.txt", &more)], folder.path()).unwrap();
-    assert_eq!((fake.count(), report.encoded, report.reused), (1, 1, 40));
+    // One, and the eight of the index before that are tried.
+    assert_eq!((fake.count(), report.encoded, report.reused), (1 + 8, 1, 40));
     let after = Index::open(folder.path()).unwrap();
     let rows = |index: &Index| index.tables()[0].rows().concat();
     assert_eq!(rows(&after)[4..], rows(&before)[40..], "also: the old map is still whole");
@@ -88,7 +89,7 @@ fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
     let before = files(folder.path());
     fake.count();
     let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
-    assert_eq!((fake.count(), report.reused), (0, 70));
+    assert_eq!((fake.count(), report.encoded, report.reused), (8, 0, 70), "eight are tried");
     assert_eq!(files(folder.path()), before);
 }
 
@@ -121,6 +122,61 @@ fn a_damaged_index_is_not_built_upon() {
     assert_eq!(fake.count(), 20);
     assert!(report.discarded.unwrap().to_string().contains("sha256: expected"));
     assert_eq!(files(folder.path()), whole, "healed");
+}
+
+/// Every checksum is mended, and the rows are other labels'.
+#[test]
+fn rows_whose_labels_were_exchanged_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::new(8);
+    let dictionaries = |labels: &[String]| [dictionary("a.txt", labels)];
+    let there = labels(60);
+    build(&builder(&fake), &dictionaries(&there), folder.path()).unwrap();
+    let whole = files(folder.path());
+
+    let exchanged: Vec<String> = there.iter().rev().cloned().collect();
+    let packed = pack_labels(folder.path(), exchanged.iter().map(String::as_str)).unwrap();
+    let manifest = Manifest::open(folder.path()).unwrap();
+    let mut tables = manifest.tables().to_vec();
+    tables[0].dictionary = Digest::of_labels(exchanged.iter().map(String::as_str));
+    tables[0].label_file.sha256 = Digest::of(&packed);
+    fs::write(folder.path().join(tables[0].labels_name()), packed).unwrap();
+    let manifest = Manifest::new(manifest.model().clone(), manifest.dim(), tables);
+    fs::write(folder.path().join("manifest.json"), manifest.to_json().unwrap()).unwrap();
+    Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
+
+    let report = build(&builder(&fake), &dictionaries(&there), folder.path()).unwrap();
+    assert_eq!((report.encoded, report.reused), (60, 0));
+    let why = report.discarded.unwrap().to_string();
+    assert!(why.contains("rows: expected those of the model, found others: \"label "), "{why}");
+    assert_eq!(files(folder.path()), whole, "healed");
+}
+
+/// A lock or a journal that is a file of the user's, or a link to one.
+#[cfg(unix)]
+#[test]
+fn no_build_writes_through_a_link_or_over_a_file_of_another_program() {
+    let dictionaries = [dictionary("a.txt", &labels(20))];
+    for name in ["build.lock", "build.journal"] {
+        for (kind, said) in [("soft", "kind: "), ("hard", "links: "), ("own", "content: ")] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mine, path) = (folder.path().join("mine"), folder.path().join(name));
+            let text = "my own notes, and not the program's\n";
+            fs::write(&mine, text).unwrap();
+            match kind {
+                "soft" => std::os::unix::fs::symlink(&mine, &path).unwrap(),
+                "hard" => fs::hard_link(&mine, &path).unwrap(),
+                _ => fs::rename(&mine, &path).unwrap(),
+            }
+            let error = build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap_err();
+            let error = error.to_string();
+            assert!(error.starts_with(&format!("{}: {said}", path.display())), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            fs::remove_file(&path).unwrap();
+            build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
+            assert!(kind == "own" || fs::read_to_string(&mine).unwrap() == text);
+        }
+    }
 }
 
 #[test]

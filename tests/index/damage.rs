@@ -6,9 +6,10 @@ use std::path::Path;
 
 use interrogate::Error;
 use interrogate::index::{Digest, Index, Manifest};
+use interrogate::rank::Order;
 
 use crate::fake::Fake;
-use crate::{build, builder, dictionary, files, labels};
+use crate::{build, builder, dictionary, features, files, labels};
 
 /// An index of one table in two shards.
 fn index() -> tempfile::TempDir {
@@ -264,4 +265,102 @@ fn a_shard_of_another_shape_is_found_at_once() {
     });
     let error = open_error(folder.path());
     assert!(error.ends_with("shape of embeds: expected (40, 4), found (20, 8)"), "{error}");
+}
+
+/// Opening reads no label, so that the first use finds it.
+#[test]
+fn a_label_file_changed_in_place_is_found_at_its_first_use() {
+    let folder = index();
+    let name = name(folder.path(), ".labels");
+    let used = Index::open(folder.path()).unwrap();
+    let unused = Index::open(folder.path()).unwrap();
+    let first = used.tables()[0].label(0).unwrap().to_owned();
+    edit(&folder.path().join(&name), |bytes| {
+        let at = bytes.len() - 3;
+        bytes[at] = b'?';
+    });
+    let query = features(&Fake::new(4), "label");
+    for index in [unused, Index::open(folder.path()).unwrap()] {
+        let table = &index.tables()[0];
+        let ranked = table.rank(&query, 3).map(drop).unwrap_err().to_string();
+        for error in [table.label(0).unwrap_err().to_string(), ranked] {
+            assert!(error.contains(&format!("{name}: sha256: expected ")), "{error}");
+        }
+    }
+    // What was read before the change stays as it was; a verification reads the file.
+    assert_eq!(used.tables()[0].label(0).unwrap(), first);
+    assert!(used.verify(|_| ()).unwrap_err().to_string().contains("sha256: expected "));
+}
+
+#[test]
+fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
+    for end in ['\n', '\r', '\u{85}', '\u{2028}'] {
+        let folder = index();
+        forge(folder.path(), ".labels", |bytes| {
+            let at = bytes.len() - end.len_utf8();
+            end.encode_utf8(&mut bytes[at..]);
+        });
+        let error = verify_error(folder.path());
+        assert!(error.contains("label: expected one line, found \"label "), "{error}");
+        assert!(error.ends_with("in row 49"), "{error}");
+    }
+}
+
+#[test]
+fn a_score_that_is_not_a_number_is_a_damaged_index() {
+    let folder = index();
+    forge(folder.path(), ".safetensors", |bytes| {
+        let at = bytes.len() - 40 * 4 - 8; // the last row of four values, before the codes
+        bytes[at..at + 2].copy_from_slice(&0x7e00u16.to_le_bytes());
+    });
+    let index = Index::open(folder.path()).unwrap();
+    let query = [features(&Fake::new(4), "label")];
+    let table = index.merged(&["a"]).unwrap();
+    for order in [Order::Best, Order::Worst] {
+        let error = table.rank_many(&query, 50, order).unwrap_err().to_string();
+        let tail = ".safetensors: rows: expected finite values, found NaN in row 39";
+        assert!(error.starts_with("damaged index: ") && error.ends_with(tail), "{error}");
+        // It is behind all numbers, so that a shorter answer does not hold it.
+        assert_eq!(table.rank_many(&query, 3, order).unwrap()[0].len(), 3);
+    }
+}
+
+/// What is not a number bounds nothing: the rows are then read instead.
+#[test]
+fn codes_that_are_not_numbers_change_no_answer() {
+    let query = [features(&Fake::new(4), "label")];
+    let ranked = |folder: &Path| {
+        let index = Index::open(folder).unwrap();
+        let table = index.merged(&["a"]).unwrap();
+        let told = |order| -> Vec<(usize, u32)> {
+            let hits = table.rank_many(&query, 5, order).unwrap().remove(0);
+            hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
+        };
+        [told(Order::Best), told(Order::Worst)]
+    };
+    let whole = ranked(index().path());
+    // Mean (4), scales (40), slack (40) and spread (4), before rows and codes.
+    for at in [0, 3, 4, 43, 44, 83, 84, 87] {
+        let folder = index();
+        forge(folder.path(), ".safetensors", |bytes| {
+            let at = bytes.len() - 40 * (4 + 8) - (4 + 40 + 40 + 4) * 4 + at * 4;
+            bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        });
+        assert_eq!(ranked(folder.path()), whole, "value {at}");
+    }
+}
+
+/// A manifest, sealed, and a file without bytes that is as long as it says.
+#[test]
+fn a_label_file_of_a_terabyte_is_refused() {
+    let folder = index();
+    let manifest = Manifest::open(folder.path()).unwrap();
+    let mut tables = manifest.tables().to_vec();
+    tables[0].label_file.bytes = 1 << 40;
+    let manifest = Manifest::new(manifest.model().clone(), manifest.dim(), tables);
+    fs::write(folder.path().join("manifest.json"), manifest.to_json().unwrap()).unwrap();
+    let path = folder.path().join(name(folder.path(), ".labels"));
+    fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    let error = open_error(folder.path());
+    assert!(error.ends_with("size: expected at most 5368709120 bytes, found 1099511627776"));
 }

@@ -51,8 +51,13 @@ impl TextEncoder for Fake {
         };
         let mut values = Vec::with_capacity(tokens.len() * self.dim);
         for ids in tokens.iter() {
-            let mut state = hash(company, ids);
+            let mut state = hash(0, ids);
+            let start = values.len();
             values.extend(std::iter::repeat_with(|| uniform(&mut state)).take(self.dim));
+            if self.sociable {
+                let mut state = hash(company, ids);
+                values[start..].iter_mut().for_each(|value| *value += uniform(&mut state) / 64.0);
+            }
         }
         Embeddings::new(self.dim, values)
     }

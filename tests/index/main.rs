@@ -13,6 +13,7 @@ mod dicts;
 mod fake;
 mod fixture;
 mod golden;
+mod maps;
 mod modes;
 mod rank;
 mod resume;

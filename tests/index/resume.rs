@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use build_index::{Builder, Dictionary, Error, Progress};
-use interrogate::index::Index;
+use interrogate::index::{Digest, Index};
 
 use crate::fake::Fake;
 use crate::{build, builder, dictionary, files, labels};
@@ -58,7 +58,9 @@ fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
         assert_eq!(fake.count(), done);
 
         let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
-        assert_eq!((fake.count(), report.encoded, report.resumed), (100 - done, 100 - done, done));
+        // What is encoded, and the eight of the journal that are tried.
+        let made = 100 - done + 8;
+        assert_eq!((fake.count(), report.encoded, report.resumed), (made, 100 - done, done));
         assert_eq!(files(folder.path()), expected, "stopped at {stop}");
     }
 }
@@ -74,7 +76,7 @@ fn a_build_stopped_again_and_again_gets_there() {
         builds += 1;
         let before = made();
         let done = builder(&fake).build(&dictionaries, folder.path(), |_| match made() {
-            more if more > before => ControlFlow::Break(()),
+            more if more > before + 8 => ControlFlow::Break(()), // eight are tried
             _ => ControlFlow::Continue(()),
         });
         match done {
@@ -83,7 +85,7 @@ fn a_build_stopped_again_and_again_gets_there() {
         }
     }
     assert_eq!(builds, 8, "seven blocks, each in a build of its own, and the writing");
-    assert_eq!(fake.count(), 100);
+    assert_eq!(fake.count(), 100 + 7 * 8, "all builds but the first try eight");
     assert_eq!(files(folder.path()), undisturbed(&dictionaries));
 }
 
@@ -101,7 +103,7 @@ fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
 
     fake.count();
     let report = build(&builder(&fake), &newer, folder.path()).unwrap();
-    assert_eq!((fake.count(), report.reused, report.resumed), (0, 100, 30));
+    assert_eq!((fake.count(), report.reused, report.resumed), (8 + 8, 100, 30));
     Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
     let names: Vec<_> = files(folder.path()).into_keys().collect();
     assert_eq!(names.len(), 4 + 1 + 2, "{names:?}");
@@ -119,7 +121,7 @@ fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
     fs::write(&journal, &bytes[..bytes.len() - 5]).unwrap();
     fake.count();
     let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
-    assert_eq!((fake.count(), report.resumed), (68, 32));
+    assert_eq!((fake.count(), report.resumed), (68 + 8, 32));
     assert_eq!(files(folder.path()), expected);
 }
 
@@ -132,8 +134,65 @@ fn rows_of_a_stopped_build_serve_other_dictionaries_of_the_model_too() {
     fake.count();
     let fewer = [dictionary("b.txt", &all[..80])];
     let report = build(&builder(&fake), &fewer, folder.path()).unwrap();
-    assert_eq!(report.resumed + fake.count(), 80);
+    assert_eq!(report.resumed + fake.count(), 80 + 8, "eight are tried");
     assert!(report.resumed >= 44, "64 of the 100 were there: {}", report.resumed);
+}
+
+/// Changes the payload of a record of the journal, the first being 0, and mends its
+/// checksum.
+fn forge(folder: &Path, record: usize, change: impl FnOnce(&mut [u8])) {
+    let path = folder.join("build.journal");
+    let mut journal = fs::read(&path).unwrap();
+    let length = |at: usize| u64::from_le_bytes(journal[at..at + 8].try_into().unwrap()) as usize;
+    let at = (0..record).fold(0, |at, _| at + 8 + length(at) + 32);
+    let (payload, sum) = (at + 8..at + 8 + length(at), at + 8 + length(at));
+    change(&mut journal[payload.clone()]);
+    let digest = Digest::of(&journal[payload]);
+    journal[sum..sum + 32].copy_from_slice(digest.as_bytes());
+    fs::write(path, journal).unwrap();
+}
+
+#[test]
+fn a_block_of_the_journal_with_a_bad_row_is_encoded_again_and_reported() {
+    let dictionaries = [dictionary("a.txt", &labels(100))];
+    for bad in [0x7e00u16, 0x7c00, 0x4400] {
+        let folder = tempfile::tempdir().unwrap();
+        let fake = sociable();
+        build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
+        // The last value of the second block of three.
+        forge(folder.path(), 2, |payload| {
+            let at = payload.len() - 2;
+            payload[at..].copy_from_slice(&bad.to_le_bytes());
+        });
+        let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+        assert_eq!((report.encoded, report.resumed), (100 - 32, 32));
+        let why = report.refused[0].to_string();
+        let tail = "build.journal: rows: expected unit length, found others in 1 of its blocks";
+        assert!(why.ends_with(tail), "{why}");
+        assert!(report.to_string().contains("a part of the build before could not be used: "));
+        assert_eq!(files(folder.path()), undisturbed(&dictionaries));
+    }
+}
+
+#[test]
+fn a_journal_whose_labels_were_exchanged_is_not_used() {
+    let dictionaries = [dictionary("a.txt", &labels(100))];
+    let folder = tempfile::tempdir().unwrap();
+    let fake = sociable();
+    build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
+    // Unit rows all of them, each its neighbour's.
+    forge(folder.path(), 1, |payload| {
+        let rows = payload.len() - 16 * 4 * 2;
+        payload[rows..].rotate_left(4 * 2);
+    });
+    let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
+    assert_eq!((report.encoded, report.resumed), (100, 0));
+    let why = report.refused[0].to_string();
+    assert!(
+        why.contains("build.journal: rows: expected those of the model, found others"),
+        "{why}"
+    );
+    assert_eq!(files(folder.path()), undisturbed(&dictionaries));
 }
 
 #[test]

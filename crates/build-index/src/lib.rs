@@ -56,6 +56,7 @@ pub mod lock;
 pub mod meter;
 mod plan;
 mod report;
+pub mod sigbus;
 pub mod talk;
 mod vocabulary;
 mod writer;

@@ -5,21 +5,24 @@
 //! dies; what stands in it is for people. A name that is found in a lock which
 //! nobody holds is that of a process that was killed: the lock is taken over, and
 //! [`Lock::before`] says from whom.
+//!
+//! The names are fixed, so that a file of the user's may bear one, or a link to it: a
+//! link is refused ([`interrogate::output`]), and so is a file that is neither empty
+//! nor a lock. Nothing is written to either.
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use interrogate::{Error, Result, input};
+use interrogate::limits::LOCK as MOST;
+use interrogate::{Error, Result, output};
+use serde_json::{Map, Value};
 
 /// The lock's name in an index's folder.
 pub(crate) const LOCK: &str = "build.lock";
-
-/// Bytes of a lock that are read at most.
-const MOST: u64 = 1 << 20;
 
 /// Who holds a lock, or held it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +50,23 @@ impl Lock {
     /// another holds it, the inner error says who, as far as that can be read.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be made, or not be locked.
+    /// [`Error::Io`] where the file cannot be made, or not be locked;
+    /// [`Error::Mismatch`] for a link, and for a file that is neither empty nor a lock.
     pub fn take(path: &Path) -> Result<std::result::Result<Self, Option<Holder>>> {
-        let open = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let file = open.map_err(Error::io("write", path))?;
+        let file = output::open(path)?;
         let held = match file.try_lock() {
             Ok(()) => false,
             Err(TryLockError::WouldBlock) => true,
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
         };
-        let (before, kept) = read(path).unwrap_or_default();
+        let content = read(&file);
         if held {
-            return Ok(Err(before));
+            return Ok(Err(content.ok().flatten().and_then(|(holder, _)| holder)));
         }
+        let Some((before, kept)) = content.map_err(Error::io("read", path))? else {
+            let expected = "an empty file, or what a run left here";
+            return Err(Error::mismatch(path, "content", expected, "a file of another program"));
+        };
         let lock = Lock { file, me: Holder::me(), before, kept };
         // The name is a courtesy to whoever finds the lock taken.
         let _ = lock.write(Some(&lock.me.to_line()));
@@ -76,12 +83,13 @@ impl Lock {
         &self.kept
     }
 
-    /// Keeps `text`, a line, in the file for those who take the lock after this.
+    /// Keeps `values`, as a line of JSON, in the file for those who take the lock after
+    /// this.
     ///
     /// # Errors
     /// The system's.
-    pub fn keep(&mut self, text: &str) -> io::Result<()> {
-        self.kept = text.to_owned();
+    pub fn keep(&mut self, values: &Map<String, Value>) -> io::Result<()> {
+        self.kept = serde_json::to_string(values)?;
         self.write(Some(&self.me.to_line()))
     }
 
@@ -105,12 +113,31 @@ impl Drop for Lock {
     }
 }
 
-/// Who stands in the file at `path`, and what is kept there.
-fn read(path: &Path) -> Result<(Option<Holder>, String)> {
-    let text = input::read_text(path, MOST)?;
-    let mut lines = text.lines();
-    let holder = lines.next().and_then(Holder::from_line);
-    Ok((holder, lines.next().unwrap_or_default().to_owned()))
+/// Who stands in a lock's file, and what is kept there; `None` where the file is no
+/// lock's.
+fn read(mut file: &File) -> io::Result<Option<(Option<Holder>, String)>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(MOST + 1).read_to_end(&mut bytes)?;
+    let whole = bytes.len() as u64 <= MOST;
+    Ok(String::from_utf8(bytes).ok().filter(|_| whole).and_then(|text| parse(&text)))
+}
+
+/// A lock is empty, or begins with a line for its holder, which is empty where nobody
+/// holds it, and a line of JSON for what is kept. What a kill left behind these two
+/// does not count.
+fn parse(text: &str) -> Option<(Option<Holder>, String)> {
+    if text.is_empty() {
+        return Some((None, String::new()));
+    }
+    let (first, rest) = text.split_once('\n')?;
+    let kept = rest.split_once('\n').map_or("", |(kept, _)| kept);
+    let is_kept = || serde_json::from_str::<Map<String, Value>>(kept).is_ok();
+    match Holder::from_line(first) {
+        Some(holder) if kept.is_empty() || is_kept() => Some((Some(holder), kept.to_owned())),
+        None if first.is_empty() && is_kept() => Some((None, kept.to_owned())),
+        _ => None,
+    }
 }
 
 impl Holder {
@@ -133,7 +160,8 @@ impl Holder {
     fn from_line(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (pid, since) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some(Holder { pid, since, host: words.next().map(str::to_owned) })
+        let holder = Holder { pid, since, host: words.next().map(str::to_owned) };
+        words.next().is_none().then_some(holder)
     }
 }
 
@@ -189,25 +217,77 @@ mod tests {
     fn the_lock_of_a_dead_one_is_taken_over_with_a_word() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(LOCK);
-        fs::write(&path, "4711 1764057600 atlas\nwhat was kept, and more than is now\n").unwrap();
+        let kept = r#"{"what":"was kept, and more than is now"}"#;
+        fs::write(&path, format!("4711 1764057600 atlas\n{kept}\n")).unwrap();
         let mut lock = taken(&path);
         let before = lock.before().unwrap().to_string();
         assert_eq!(before, "pid 4711 on atlas, since 2025-11-25 08:00 UTC");
-        assert_eq!(lock.kept(), "what was kept, and more than is now");
-        lock.keep("new").unwrap();
+        assert_eq!(lock.kept(), kept);
+        lock.keep(&Map::from_iter([("a".to_owned(), "b".into())])).unwrap();
         drop(lock);
-        assert_eq!(fs::read(&path).unwrap(), b"\nnew\n");
+        assert_eq!(fs::read(&path).unwrap(), b"\n{\"a\":\"b\"}\n");
         let lock = taken(&path);
-        assert_eq!((lock.before(), lock.kept()), (None, "new"));
+        assert_eq!((lock.before(), lock.kept()), (None, r#"{"a":"b"}"#));
     }
 
     #[test]
-    fn whatever_stands_there_it_is_taken() {
+    fn what_a_kill_leaves_behind_a_lock_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(LOCK);
-        for text in [&b"4711\n"[..], b"x y z\n", b"\xff\xff", b"\n\n\n", b"-1 5 h"] {
+        // Shorter lines over longer ones, killed before the file was cut.
+        for (text, before) in [
+            ("47 1764057600\nas\n", false),
+            ("47 1764057600\n", true),
+            ("47 1764057600 atlas", false),
+            ("47 1764057600\n{}\n\":1}\n", true),
+            ("\n{}\nrest", false),
+        ] {
             fs::write(&path, text).unwrap();
-            assert_eq!(taken(&path).before(), None, "{text:?}");
+            match Lock::take(&path) {
+                Ok(lock) => assert_eq!(lock.unwrap().before().is_some(), before, "{text:?}"),
+                Err(_) => assert!(!before && !text.starts_with('\n'), "{text:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_lock_is_refused_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LOCK);
+        let long = vec![b'\n'; MOST as usize + 1];
+        for text in [
+            &b"4711\n"[..],
+            b"x y z\n",
+            b"\xff\xff",
+            b"\n\n\n",
+            b"-1 5 h\n",
+            b"\nnotes\n",
+            b"1 2 3 4\n",
+            &long,
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = Lock::take(&path).unwrap_err().to_string();
+            let tail = "content: expected an empty file, or what a run left here, \
+                        found a file of another program";
+            assert_eq!(error, format!("{}: {tail}", path.display()));
+            assert_eq!(fs::read(&path).unwrap(), text);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_refused_and_what_it_leads_to_stays() {
+        for link in [
+            |to: &Path, at: &Path| fs::hard_link(to, at),
+            |to: &Path, at: &Path| std::os::unix::fs::symlink(to, at),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mine, path) = (folder.path().join("mine"), folder.path().join(LOCK));
+            fs::write(&mine, "").unwrap();
+            link(&mine, &path).unwrap();
+            let error = Lock::take(&path).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
+            assert_eq!(fs::read(&mine).unwrap(), b"");
         }
     }
 

@@ -42,6 +42,9 @@ pub struct Report {
     pub took_over: Option<Holder>,
     /// Why the index that stood here could not be used, where there was one.
     pub discarded: Option<interrogate::Error>,
+    /// What of a build before, stopped or killed, could not be used, and why: its
+    /// labels were encoded again.
+    pub refused: Vec<interrogate::Error>,
 }
 
 /// One table of a [`Report`].
@@ -68,6 +71,9 @@ impl fmt::Display for Report {
         }
         if let Some(error) = &self.discarded {
             writeln!(f, "the index that stood here could not be used: {error}")?;
+        }
+        for error in &self.refused {
+            writeln!(f, "a part of the build before could not be used: {error}")?;
         }
         writeln!(f, "index    {}", self.folder.display())?;
         writeln!(f, "model    {}", self.model)?;
@@ -115,6 +121,7 @@ mod tests {
             elapsed: Duration::from_millis(1_250),
             took_over: None,
             discarded: None,
+            refused: Vec::new(),
         };
         let text = "index    indexes/m
 model    m

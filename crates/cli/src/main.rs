@@ -2,7 +2,8 @@
 //!
 //! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
 //! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done,
-//! 130 stopped by Ctrl-C, what was answered being written.
+//! 130 stopped by Ctrl-C, what was answered being written; 135 (Linux) where another
+//! program truncated a file that was mapped.
 
 mod args;
 mod asking;
@@ -31,6 +32,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
+    build_index::sigbus::report();
+    if args.no_mmap {
+        interrogate::mmap::disable();
+    }
     let talk = talk::Talk::new(args.quiet);
     match commands::run(args.command, &talk) {
         Ok(outcome) => outcome.code(),

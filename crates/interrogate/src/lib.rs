@@ -46,8 +46,8 @@
 //!   finds there it passes in ([`models::Options::from_vars`]). No socket is
 //!   opened unless a hub id is asked for that is not cached.
 //! - Nothing that is read is trusted: a damaged file is an [`Error`] that names
-//!   it. What cannot be caught is a mapped file that another program cuts short
-//!   while it is read ([`mmap::Mmap`]).
+//!   it. What cannot be caught is a mapped file that another program truncates
+//!   while it is read ([`mmap::Mmap`]); [`mmap::disable`] reads files instead.
 //! - An index holds up to 2^32 bytes of label text a table, and what fits the
 //!   address space of rows.
 //!
@@ -68,6 +68,7 @@ pub mod limits;
 pub mod mmap;
 pub mod models;
 pub mod nn;
+pub mod output;
 pub mod picture;
 pub mod pipeline;
 pub mod prompt;

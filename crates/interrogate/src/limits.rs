@@ -17,6 +17,21 @@ pub const LIST: u64 = 4 << 30;
 /// Bytes that are read from a device or a terminal.
 pub const TERMINAL: u64 = 16 << 20;
 
+// ---- indexes and builds ----
+
+/// Bytes of a table's label file, which is read into memory at its first use: 4 GiB of
+/// text, which is what its ends of 32 bits can say, and 1 GiB of ends, four bytes a
+/// label.
+pub const LABEL_FILE: u64 = 5 << 30;
+
+/// Bytes of a lock's file: who holds it, and the options of a run.
+pub const LOCK: u64 = 1 << 20;
+
+/// Bytes of one record of a build's journal, which is read into memory: 2,048 rows of
+/// the widest model that the format allows (65,536 values of two bytes) and as much
+/// again for their labels. The largest CLIP takes 5 MB.
+pub const JOURNAL_RECORD: u64 = 512 << 20;
+
 // ---- pictures ----
 
 /// Pixels of a picture: where Pillow's guard against decompression bombs raises its

@@ -30,6 +30,7 @@ use crate::report::{Report, TableReport};
 use crate::vocabulary::Vocabulary;
 use crate::writer::write_manifest;
 use crate::{Dictionary, Error, Result};
+use probe::Near;
 use rows::{Places, Rows};
 use tables::Tables;
 
@@ -85,7 +86,9 @@ impl<'a> Builder<'a> {
     ///
     /// Rows of the index that stands there are kept where it is of the same
     /// model and passes [`Index::verify`]; so are those of a build that was
-    /// stopped. An index that stands there is whole for its readers until the
+    /// stopped. Of each table, and of what was stopped, eight are compared with the
+    /// encoder's own: where one is another's, all are encoded again, and the report
+    /// says so. An index that stands there is whole for its readers until the
     /// new one takes its place in one step.
     ///
     /// `progress` is called after each piece of work; where it breaks, the build
@@ -129,7 +132,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Report> {
         self.check(dictionaries)?;
         for cache in caches {
-            probe::check(self.encoder, &self.model.id, dictionaries, cache)?;
+            probe::cache(self.encoder, &self.model.id, dictionaries, cache)?;
         }
         self.model.precision = Some(IMPORTED.to_owned());
         self.run(dictionaries, caches, folder, progress)
@@ -166,10 +169,10 @@ impl<'a> Builder<'a> {
             return Err(Error::Stopped { done: 0, total: vocabulary.len() });
         };
         let planned = plan.len();
-        let mut journal = None;
+        let (mut journal, mut refused) = (None, Vec::new());
         let mut encoded = Encoded::default();
         if planned > 0 {
-            let journal = journal.insert(self.open_journal(folder, &mut places)?);
+            let journal = journal.insert(self.open_journal(folder, &mut places, &mut refused)?);
             encoded = self.encode(&plan, journal, &mut places, &mut progress)?;
         }
         drop(plan); // its tokens are not needed any more, and take room
@@ -203,6 +206,7 @@ impl<'a> Builder<'a> {
             elapsed: start.elapsed(),
             took_over: lock.before().cloned(),
             discarded,
+            refused,
         })
     }
 
@@ -239,15 +243,52 @@ impl<'a> Builder<'a> {
             return Err(LibraryError::mismatch(folder, "precision", expected, found));
         }
         index.verify(|_| ())?;
+        probe::index(self.encoder, &index, self.near())?;
         Ok(Some(index))
     }
 
-    /// Opens the journal; the rows that it holds get their places.
-    fn open_journal(&self, folder: &Path, places: &mut Places<'_>) -> Result<Journal> {
+    /// How many of the rows of an earlier build must be near to the encoder's own.
+    fn near(&self) -> Near {
+        match self.model.precision.as_deref() {
+            Some(IMPORTED) => Near::Half,
+            _ => Near::All,
+        }
+    }
+
+    /// Opens the journal; the rows that it holds get their places. What of it is not
+    /// used goes to `refused`.
+    fn open_journal(
+        &self,
+        folder: &Path,
+        places: &mut Places<'_>,
+        refused: &mut Vec<LibraryError>,
+    ) -> Result<Journal> {
         let ModelEntry { fingerprint, precision, .. } = &self.model;
         let tag = [fingerprint, precision.as_deref().unwrap_or_default()].join(" ");
         let found = |label: &str, at| places.journaled(label, at);
-        Journal::open(folder, tag.trim_end(), self.encoder.dim(), found)
+        let journal = Journal::open(folder, tag.trim_end(), self.encoder.dim(), found)?;
+        if journal.refused() > 0 {
+            let found = format!("others in {} of its blocks", journal.refused());
+            refused.push(LibraryError::mismatch(journal.path(), "rows", "unit length", found));
+        }
+        let map = journal.map()?;
+        let row = |at: u64| {
+            let start = usize::try_from(at).ok()?;
+            map.as_ref().get(start..)?.get(..self.encoder.dim() * 2)
+        };
+        let sample = places.journaled_sample();
+        let tried: Vec<_> =
+            sample.iter().filter_map(|&(label, at)| Some((label, row(at)?))).collect();
+        // Those that are encoded into a journal are this encoder's own.
+        match probe::rows(self.encoder, journal.path(), &tried, Near::All) {
+            Err(error @ LibraryError::Mismatch { .. }) => {
+                refused.push(error);
+                drop(map); // some systems replace no file that is mapped
+                places.forget_journaled();
+                journal.begin_anew()
+            }
+            probed => Ok(probed.map(|()| journal)?),
+        }
     }
 
     /// Encodes what of `plan` has no place yet, into the journal.

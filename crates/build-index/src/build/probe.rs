@@ -1,24 +1,40 @@
-//! Whether rows that others made are the model's.
+//! Whether rows that this build did not encode are the model's.
 //!
 //! Nothing in a cache names its model but the file, and another model of the same
-//! width would pass for this one, with scores that mean nothing.
+//! width would pass for this one, with scores that mean nothing. An index and a journal
+//! name it, and whoever exchanges their labels can mend every checksum.
 
+use std::path::Path;
+
+use half::f16;
 use interrogate::encoder::TextEncoder;
+use interrogate::index::Index;
+use interrogate::rank::Rows;
+use interrogate::{Error as LibraryError, Result as LibraryResult};
+use zerocopy::IntoBytes;
 
 use crate::cache::{Cache, halves};
 use crate::{Dictionary, Error, Result};
 
-/// Labels of a table that are tried.
-const TRIED: usize = 8;
+/// Labels of a table, or of a journal, that are tried.
+pub(super) const TRIED: usize = 8;
 
 /// The least cosine of a label's row and the encoder's own. What a model computes in
-/// f16 and in f32 is nearer; what two models do is nowhere near. The middle one of the
-/// cosines counts, as tokenizers may differ over an odd label.
+/// f16 and in f32 is nearer; what two models do is nowhere near.
 const LEAST: f64 = 0.99;
+
+/// How many of the rows that are tried must be near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Near {
+    /// All: the rows are of the same model, with the same tokenizer.
+    All,
+    /// The middle one, as another program's tokenizer may differ over an odd label.
+    Half,
+}
 
 /// Refuses a cache whose rows are of another width than `encoder`'s, or are not near
 /// to what it makes of the labels.
-pub(super) fn check(
+pub(super) fn cache(
     encoder: &dyn TextEncoder,
     model: &str,
     dictionaries: &[Dictionary],
@@ -35,23 +51,71 @@ pub(super) fn check(
     }
     let labels = dictionaries.iter().find(|d| d.table() == cache.table()).map(Dictionary::labels);
     let Some(labels) = labels else { return Ok(()) };
-    let step = labels.len().div_ceil(TRIED).max(1);
-    let tried: Vec<(&str, &[u8])> =
-        labels.iter().step_by(step).filter_map(|label| Some((label, cache.row(label)?))).collect();
-    let texts: Vec<&str> = tried.iter().map(|(label, _)| *label).collect();
-    let own = encoder.encode(&texts)?;
-    let mut near: Vec<(f64, &str)> =
-        own.rows().zip(&tried).map(|(own, (label, row))| (cosine(own, row), *label)).collect();
-    near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    match near.get(near.len() / 2) {
-        Some(&(cosine, label)) if cosine < LEAST => Err(Error::CacheModel {
+    let tried = labels.iter().step_by(step(labels.len()));
+    let tried: Vec<_> = tried.filter_map(|label| Some((label, cache.row(label)?))).collect();
+    match far(encoder, &tried, Near::Half)? {
+        None => Ok(()),
+        Some((cosine, label)) => Err(Error::CacheModel {
             path: cache.path().to_owned(),
             model: model.to_owned(),
             label: label.to_owned(),
             cosine,
         }),
-        _ => Ok(()),
     }
+}
+
+/// Refuses an index of whose tables one has rows that are not near to what `encoder`
+/// makes of their labels.
+pub(super) fn index(encoder: &dyn TextEncoder, index: &Index, near: Near) -> LibraryResult<()> {
+    for table in index.tables() {
+        let values = Rows::new(index.dim(), table.rows())?;
+        let tried = (0..table.len()).step_by(step(table.len()));
+        let tried = tried.map(|row| Ok((table.label(row)?, values.row(row).unwrap_or_default())));
+        let tried = tried.collect::<LibraryResult<Vec<(&str, &[f16])>>>()?;
+        let tried: Vec<_> = tried.iter().map(|(label, row)| (*label, row.as_bytes())).collect();
+        rows(encoder, index.path(), &tried, near)?;
+    }
+    Ok(())
+}
+
+/// Refuses rows of the file or folder `path` that are not near to what `encoder` makes
+/// of their labels.
+pub(super) fn rows(
+    encoder: &dyn TextEncoder,
+    path: &Path,
+    tried: &[(&str, &[u8])],
+    near: Near,
+) -> LibraryResult<()> {
+    match far(encoder, tried, near)? {
+        None => Ok(()),
+        Some((cosine, label)) => {
+            let found = format!("others: {label:?} has a cosine of {cosine:.3} with the model's");
+            Err(LibraryError::mismatch(path, "rows", "those of the model", found))
+        }
+    }
+}
+
+/// From one label to the next of `count` that is tried.
+pub(super) fn step(count: usize) -> usize {
+    count.div_ceil(TRIED).max(1)
+}
+
+/// The row, of those that must be near to the encoder's own, that is not.
+fn far<'a>(
+    encoder: &dyn TextEncoder,
+    tried: &[(&'a str, &[u8])],
+    near: Near,
+) -> LibraryResult<Option<(f64, &'a str)>> {
+    let texts: Vec<&str> = tried.iter().map(|(label, _)| *label).collect();
+    let own = encoder.encode(&texts)?;
+    let mut cosines: Vec<(f64, &str)> =
+        own.rows().zip(tried).map(|(own, (label, row))| (cosine(own, row), *label)).collect();
+    cosines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let least = match near {
+        Near::All => cosines.first(),
+        Near::Half => cosines.get(cosines.len() / 2),
+    };
+    Ok(least.copied().filter(|(cosine, _)| *cosine < LEAST))
 }
 
 /// The cosine of two rows of unit length.

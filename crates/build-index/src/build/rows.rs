@@ -5,6 +5,7 @@ use interrogate::index::Index;
 use interrogate::mmap::Mmap;
 use zerocopy::IntoBytes;
 
+use super::probe::step;
 use crate::Result;
 use crate::cache::Cache;
 use crate::vocabulary::Vocabulary;
@@ -64,6 +65,22 @@ impl<'a> Places<'a> {
     /// The row of `label`, if that is asked for, lies at a byte of the journal.
     pub(super) fn journaled(&mut self, label: &str, at: u64) {
         self.set(label, JOURNAL | at);
+    }
+
+    /// Labels whose rows lie in the journal, some of them throughout it, with the
+    /// byte of each.
+    pub(super) fn journaled_sample(&self) -> Vec<(&'a str, u64)> {
+        let in_journal = |place: &u64| *place < CACHE && place & JOURNAL != 0;
+        let step = step(self.places.iter().filter(|place| in_journal(place)).count());
+        let all = self.vocabulary.numbers().map(|number| (number, self.places[number as usize]));
+        let sample = all.filter(|(_, place)| in_journal(place)).step_by(step);
+        sample.map(|(number, place)| (self.vocabulary.label(number), place & !JOURNAL)).collect()
+    }
+
+    /// Forgets the rows that lie in the journal.
+    pub(super) fn forget_journaled(&mut self) {
+        let in_journal = |place: &&mut u64| **place < CACHE && **place & JOURNAL != 0;
+        self.places.iter_mut().filter(in_journal).for_each(|place| *place = NONE);
     }
 
     fn set(&mut self, label: &str, place: u64) {

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use half::f16;
-use interrogate::index::format::shard_name;
+use interrogate::Error as LibraryError;
+use interrogate::index::format::{is_unit, shard_name, square};
 use interrogate::index::{Digest, ShardEntry, TableEntry};
 use zerocopy::IntoBytes;
 
@@ -66,8 +67,46 @@ impl Tables<'_> {
         for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
             let lost = || Error::RowLost { label: label.to_owned() };
             values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(lost)?);
+            // Wherever it is from, and whatever was checked there: this is the copy.
+            let square = square(values);
+            if !is_unit(square) {
+                let found = format!("length {} for {label:?}", square.sqrt());
+                return Err(LibraryError::mismatch(self.folder, "rows", "unit length", found))?;
+            }
         }
         let name = |sha256: &_| shard_name(table, number, count, sha256);
         write_shard(self.folder, self.dim, &values, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow::Continue;
+
+    use interrogate::mmap::Mmap;
+
+    use super::super::rows::Places;
+    use super::*;
+    use crate::vocabulary::Vocabulary;
+
+    /// A row that was changed after it was checked.
+    #[test]
+    fn a_row_that_is_not_of_unit_length_ends_in_no_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let dictionaries = [Dictionary::parse(Path::new("a.txt"), b"x").unwrap()];
+        let vocabulary = Vocabulary::new(&dictionaries).unwrap();
+        let mut places = Places::new(&vocabulary);
+        places.journaled("x", 0);
+        for (bad, length) in [(f16::NAN, "NaN"), (f16::INFINITY, "inf"), (f16::ZERO, "0")] {
+            let path = folder.path().join("journal");
+            std::fs::write(&path, [bad, f16::ZERO].as_bytes()).unwrap();
+            let map = Mmap::open(&path).unwrap();
+            let rows = Rows::new(&places, None, Some(&map), &[], 2);
+            let tables = Tables { folder: folder.path(), dim: 2, shard_rows: 8 };
+            let error = tables.write(&dictionaries, &rows, &mut |_| Continue(())).unwrap_err();
+            let tail = format!("rows: expected unit length, found length {length} for \"x\"");
+            assert!(error.to_string().ends_with(&tail), "{error}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written");
+        }
     }
 }

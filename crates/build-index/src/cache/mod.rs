@@ -85,11 +85,11 @@ impl Cache {
             Err(refused(name, expected, format!("{} {:?}", found.dtype, found.shape)))
         };
         let (_, hash) = tensor(HASH, "I8 [64]", Dtype::I8, 1)?;
-        let hash = bytes.get(hash).and_then(|hash| std::str::from_utf8(hash).ok());
-        let hash = hash.filter(|hash| hash.len() == HEX);
+        let hash = bytes.get(hash).filter(|hash| hash.len() == HEX);
+        let hash = hash.and_then(|hash| String::from_utf8(hash.to_vec()).ok());
         let hash =
             hash.ok_or_else(|| refused(HASH, "64 hexadecimal digits", "other bytes".to_owned()))?;
-        let labels = labels_of(path, dictionary, hash)?;
+        let labels = labels_of(path, dictionary, &hash)?;
         let (shape, rows) = tensor(EMBEDS, "F16 (labels, values)", Dtype::F16, 2)?;
         let (len, dim) = (shape[0], shape[1]); // two sides, as asked
         if len != labels.len() || !(1..=MAX_DIM).contains(&dim) {
@@ -98,7 +98,7 @@ impl Cache {
         }
         let values = bytes.get(rows.clone()).unwrap_or_default(); // within, as all offsets
         for (row, values) in values.chunks_exact(dim * 2).enumerate() {
-            let square: f64 = halves(values).map(|v| f64::from(v) * f64::from(v)).sum();
+            let square = square(values);
             if !is_unit(square) {
                 let found = format!("length {} in row {row}", square.sqrt());
                 return Err(refused("rows", "unit length", found));
@@ -154,7 +154,9 @@ fn header(bytes: &[u8]) -> std::result::Result<(usize, Metadata), String> {
         return Err(format!("a header of {length} bytes"));
     }
     let (json, held) = rest.split_at_checked(length).ok_or_else(short)?;
-    let metadata: Metadata = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    // Copied: text of a map may change between its check and its use.
+    let json = json.to_vec();
+    let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| e.to_string())?;
     match metadata.data_len() == held.len() {
         true => Ok((8 + length, metadata)),
         false => Err(format!("{} of {} bytes", held.len(), metadata.data_len())),
@@ -164,6 +166,11 @@ fn header(bytes: &[u8]) -> std::result::Result<(usize, Metadata), String> {
 /// The values of a row.
 pub(crate) fn halves(row: &[u8]) -> impl Iterator<Item = f32> + '_ {
     row.as_chunks::<2>().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32())
+}
+
+/// The squared length of a row.
+pub(crate) fn square(row: &[u8]) -> f64 {
+    halves(row).map(|value| f64::from(value) * f64::from(value)).sum()
 }
 
 /// The labels of `dictionary` that `hash` stands for, every line of them.

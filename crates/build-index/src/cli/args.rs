@@ -24,6 +24,11 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
+    /// Read files into memory instead of mapping them: slower, for disks where another
+    /// program may truncate a file that is in use
+    #[arg(long, global = true)]
+    pub(crate) no_mmap: bool,
+
     #[command(flatten)]
     pub(crate) build: Build,
 }

@@ -26,7 +26,11 @@ const FINDINGS: usize = 20;
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let mut err = io::stderr();
-    let Args { command, build } = Args::parse();
+    let Args { command, no_mmap, build } = Args::parse();
+    build_index::sigbus::report();
+    if no_mmap {
+        interrogate::mmap::disable();
+    }
     let done = match command {
         None => build.resolve().and_then(|options| index(&options)),
         Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),

@@ -5,6 +5,7 @@ mod images;
 mod output;
 mod prompt;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
@@ -26,6 +27,10 @@ pub(crate) struct Args {
     /// Say nothing on stderr but errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Read files into memory instead of mapping them: slower, for disks where another
+    /// program may truncate a file that is in use.
+    #[arg(long, global = true)]
+    pub(crate) no_mmap: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -78,8 +83,8 @@ pub(crate) struct Rank {
     #[arg(long, short, value_name = "TABLE", value_delimiter = ',', default_value = "flavors")]
     pub(crate) table: Vec<String>,
     /// How many labels an image gets.
-    #[arg(short, value_name = "N", default_value_t = 10)]
-    pub(crate) k: usize,
+    #[arg(short, value_name = "N", default_value = "10")]
+    pub(crate) k: NonZeroUsize,
     /// The worst labels instead, worst first.
     #[arg(long)]
     pub(crate) reverse: bool,

@@ -1,8 +1,10 @@
 //! `interrogate man`: manual pages.
 
 use std::io::{Write, stdout};
+use std::path::Path;
 
-use clap::CommandFactory;
+use build_index::durable::Draft;
+use clap::{Command, CommandFactory};
 use interrogate::Error;
 
 use crate::args::{Args, Man};
@@ -18,7 +20,50 @@ pub(crate) fn run(args: &Man, talk: &Talk) -> Result<Outcome, Fault> {
         return Ok(Outcome::default());
     };
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    clap_mangen::generate_to(Args::command(), folder).map_err(Error::io("write to", folder))?;
+    let mut command = Args::command().disable_help_subcommand(true);
+    command.build();
+    write(&command, folder)?;
     talk.note(format_args!("pages are in {}", folder.display()));
     Ok(Outcome::default())
+}
+
+/// Writes the page of `command` and those of its commands, as clap_mangen's own
+/// `generate_to` does, but into drafts: the names are fixed, and that one would write
+/// through a link under one of them.
+fn write(command: &Command, folder: &Path) -> Result<(), Fault> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write(below, folder)?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    let path = folder.join(page.get_filename());
+    let mut draft = Draft::beside(&path)?;
+    page.render(&mut draft).map_err(Error::io("write", &path))?;
+    Ok(draft.persist(&path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn pages_are_those_of_clap_mangen_and_a_link_is_not_followed() {
+        let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let mine = ours.path().join("mine");
+        std::fs::write(&mine, "precious").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&mine, ours.path().join("interrogate-rank.1")).unwrap();
+        let args = Man { out: Some(ours.path().to_owned()) };
+        run(&args, &Talk::new(true)).unwrap();
+        assert_eq!(std::fs::read(&mine).unwrap(), b"precious");
+        std::fs::remove_file(&mine).unwrap();
+        clap_mangen::generate_to(Args::command(), theirs.path()).unwrap();
+        let pages = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+            entries.map(|e| (e.file_name(), std::fs::read(e.path()).unwrap())).collect()
+        };
+        let [ours, theirs]: [BTreeMap<_, _>; 2] = [pages(ours.path()), pages(theirs.path())];
+        assert!(ours.len() > 8 && ours == theirs);
+    }
 }

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
     let order = if args.reverse { Order::Worst } else { Order::Best };
     let table = interrogator.index().merged(&names)?;
-    let ranked = table.rank_many(std::slice::from_ref(&features), args.k, order)?;
+    let ranked = table.rank_many(std::slice::from_ref(&features), args.k.get(), order)?;
     let matches = ranked.first().map_or(&[][..], Vec::as_slice);
     let mut output = Output::new();
     match args.output.format.unwrap_or(Form::Text) {

@@ -63,7 +63,9 @@ pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
         &mut |seen, answers| {
             let (names, features): (Vec<_>, Vec<_>) =
                 seen.into_iter().map(|seen| (seen.name, seen.seen)).unzip();
-            for (image, matches) in names.iter().zip(table.rank_many(&features, args.k, order)?) {
+            for (image, matches) in
+                names.iter().zip(table.rank_many(&features, args.k.get(), order)?)
+            {
                 let found = matches
                     .iter()
                     .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });

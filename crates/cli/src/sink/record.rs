@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use build_index::durable::folder_of;
 use build_index::lock::Lock;
 use clap::CommandFactory;
+use interrogate::Error;
 use interrogate::index::{Digest, Index};
 
 use super::Refused;
@@ -24,7 +25,7 @@ use crate::talk::with_causes;
 type Options = BTreeMap<String, String>;
 
 /// What the answers do not depend on.
-const NEUTRAL: &str = "append average batch_size filelist format null output overwrite paths quiet \
+const NEUTRAL: &str = "append average batch_size filelist format no_mmap null output overwrite paths quiet \
                        recursive report resume sidecar skip_existing two_pass";
 
 /// What says which index, where there is one: its manifest is compared instead.
@@ -50,7 +51,7 @@ impl Record {
     /// the folder takes no new file or its file system has none, a note says so.
     ///
     /// # Errors
-    /// [`Refused::Busy`].
+    /// [`Refused::Busy`]; [`Error::Mismatch`] where the file beside it is not a record.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         let mut record = Record {
             path: path.to_owned(),
@@ -68,6 +69,8 @@ impl Record {
                 record.lock = Some(lock);
             }
             Ok(Err(holder)) => return Err(Refused::Busy { path: path.to_owned(), holder }.into()),
+            // A file of the user's stands there, or a link to one: it is not written.
+            Err(error @ Error::Mismatch { .. }) => return Err(error.into()),
             Err(error) => record.notes.push(format!(
                 "{}; no second run is kept from writing {}, and its options are not remembered",
                 with_causes(&error),
@@ -124,11 +127,11 @@ impl Record {
 
     /// Remembers the options: the file is written from now on.
     pub(super) fn keep(&mut self) {
-        if let Some(lock) = &mut self.lock
-            && let Ok(options) = serde_json::to_string(&self.options)
-        {
+        if let Some(lock) = &mut self.lock {
+            let options = self.options.iter();
+            let options = options.map(|(name, value)| (name.clone(), value.as_str().into()));
             // Where it cannot be kept, the next run says that nothing tells.
-            let _ = lock.keep(&options);
+            let _ = lock.keep(&options.collect());
         }
     }
 
@@ -229,6 +232,27 @@ mod tests {
         let tail = "a.jsonl was begun with other options: --deny was left out and is \"d\"; \
                     --mode was \"seed\" and is \"fast\"; -k was \"10\" and is left out";
         assert!(error.ends_with(tail), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_or_a_file_of_the_user_s_is_refused_and_stays() {
+        use std::fs;
+        let folder = tempfile::tempdir().unwrap();
+        let (mine, path) = (folder.path().join("mine"), folder.path().join(".a.jsonl.run"));
+        fs::write(&mine, "precious\n").unwrap();
+        for (number, said) in ["kind: ", "links: ", "content: "].into_iter().enumerate() {
+            match number {
+                0 => std::os::unix::fs::symlink(&mine, &path).unwrap(),
+                1 => fs::hard_link(&mine, &path).unwrap(),
+                _ => fs::write(&path, "precious\n").unwrap(),
+            }
+            let error = Record::open(&folder.path().join("a.jsonl")).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{}: {said}", path.display())), "{error}");
+            assert_eq!(fs::read(&mine).unwrap(), b"precious\n");
+            assert_eq!(fs::read(&path).unwrap(), b"precious\n");
+            fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@
 //! the index that stands, and the manifest, renamed over the old one, is the
 //! only thing that changes: a reader sees the old index or the new one, whole.
 
+use half::f16;
+
 use super::Digest;
 
 /// The version of the format that is written, as the manifest states it. Older ones
@@ -123,6 +125,17 @@ pub fn is_table_name(name: &str) -> bool {
 /// Whether this is the squared length of a unit row in f16; NaN and infinity are not.
 pub fn is_unit(square: f64) -> bool {
     (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
+}
+
+/// The squared length of a row.
+pub fn square(row: &[f16]) -> f64 {
+    row.iter().map(|value| value.to_f64() * value.to_f64()).sum()
+}
+
+/// Whether a character ends a line for some reader: a label holds none, since lists,
+/// tables and terminals have a label a line (Unicode's mandatory breaks, UAX #14).
+pub fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 fn stamp(checksum: &Digest) -> String {

@@ -1,13 +1,18 @@
-//! The labels of a table: one bincode value, read where it lies.
+//! The labels of a table: one bincode value, held in memory.
 //!
-//! The only module that knows bincode. Opening decodes two borrowed slices and
-//! allocates nothing; a label is checked when it is asked for.
+//! The only module that knows bincode. A label is checked when it is asked for, on
+//! bytes that nobody else can change: a `str` is never lent into a map, whose bytes
+//! may change between the check and its use. [`LabelFile`] is a table's file on disk,
+//! copied at its first use.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bincode::config::{Configuration, Fixint, LittleEndian};
 use bincode::{BorrowDecode, Encode};
 
+use super::Digest;
+use crate::mmap::Mmap;
 use crate::{Error, Result};
 
 /// Lengths are eight bytes, lowest first.
@@ -23,31 +28,24 @@ struct Packed<'a> {
     text: &'a [u8],
 }
 
-/// The labels of a table over any bytes.
+/// The labels of a table.
 #[derive(Debug)]
-pub struct Labels<D> {
+pub struct Labels {
     path: PathBuf,
-    bytes: D,
+    bytes: Vec<u8>,
     len: usize,
 }
 
-impl<D: AsRef<[u8]>> Labels<D> {
-    /// Opens a label file. Reads two lengths and the last label's end.
+impl Labels {
+    /// Opens the bytes of a label file; `path` is for messages. Reads two lengths and
+    /// the last label's end.
     ///
     /// # Errors
     /// [`Error::IndexDamaged`] where the file is no label table or the text does
     /// not end where the last label does.
-    pub fn open(path: &Path, bytes: D) -> Result<Self> {
-        let (packed, read) = unpack(path, bytes.as_ref())?;
-        if read != bytes.as_ref().len() {
-            return Err(Error::damaged(path, "size", read, bytes.as_ref().len()));
-        }
-        let (ends, rest) = packed.ends.as_chunks::<4>();
-        let end = ends.last().map_or(0, |&end| u32::from_le_bytes(end) as usize);
-        if !rest.is_empty() || end != packed.text.len() {
-            return Err(Error::damaged(path, "length of the text", end, packed.text.len()));
-        }
-        let len = ends.len();
+    pub fn open(path: &Path, bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        let bytes = bytes.into();
+        let len = count(path, &bytes)?;
         Ok(Labels { path: path.to_owned(), bytes, len })
     }
 
@@ -67,7 +65,7 @@ impl<D: AsRef<[u8]>> Labels<D> {
     /// [`Error::IndexDamaged`] where the table has no such row, its ends run
     /// backwards, or the label is not UTF-8.
     pub fn get(&self, row: usize) -> Result<&str> {
-        let (packed, _) = unpack(&self.path, self.bytes.as_ref())?;
+        let (packed, _) = unpack(&self.path, &self.bytes)?;
         let (ends, _) = packed.ends.as_chunks::<4>();
         let end_of = |row: usize| ends.get(row).map(|&end| u32::from_le_bytes(end) as usize);
         let start = row.checked_sub(1).map_or(Some(0), end_of);
@@ -81,10 +79,74 @@ impl<D: AsRef<[u8]>> Labels<D> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<&str>> {
         (0..self.len).map(|row| self.get(row))
     }
+}
 
-    /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_ref()
+/// A table's label file: mapped when it is opened, copied and compared with its
+/// checksum at its first use.
+#[derive(Debug)]
+pub(super) struct LabelFile {
+    path: PathBuf,
+    map: Mmap,
+    sha256: Digest,
+    len: usize,
+    labels: OnceLock<Labels>,
+}
+
+impl LabelFile {
+    /// Takes the map of the file at `path`. Reads two lengths and the last label's end.
+    ///
+    /// # Errors
+    /// Those of [`Labels::open`].
+    pub(super) fn new(path: PathBuf, map: Mmap, sha256: Digest) -> Result<Self> {
+        let len = count(&path, map.as_ref())?;
+        Ok(LabelFile { path, map, sha256, len, labels: OnceLock::new() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The labels: at the first call the file is copied.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(super) fn labels(&self) -> Result<&Labels> {
+        match self.labels.get() {
+            Some(labels) => Ok(labels),
+            None => {
+                let labels = self.read(Digest::of)?;
+                Ok(self.labels.get_or_init(|| labels)) // another thread's are the same
+            }
+        }
+    }
+
+    /// The labels of the file as it is now, copied; `digest` computes the checksum of
+    /// the copy.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] where it is not the file that the manifest names, and
+    /// those of [`Labels::open`]; [`Error::Io`] where memory is short.
+    pub(super) fn read(&self, digest: impl FnOnce(&[u8]) -> Digest) -> Result<Labels> {
+        let mapped = self.map.as_ref();
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(mapped.len())
+            .map_err(|e| Error::io("read", &self.path)(e.into()))?;
+        bytes.extend_from_slice(mapped);
+        self.map.release(0..mapped.len());
+        let found = digest(&bytes);
+        if found != self.sha256 {
+            return Err(Error::damaged(&self.path, "sha256", self.sha256, found));
+        }
+        let labels = Labels::open(&self.path, bytes)?;
+        match labels.len() == self.len {
+            true => Ok(labels),
+            false => Err(Error::damaged(&self.path, "labels", self.len, labels.len())),
+        }
     }
 }
 
@@ -104,6 +166,20 @@ pub fn pack<'a>(path: &Path, labels: impl IntoIterator<Item = &'a str>) -> Resul
         .map_err(|e| Error::mismatch(path, "labels", "a table that bincode takes", e))
 }
 
+/// Number of labels of the file `bytes`, which must be as long as it says.
+fn count(path: &Path, bytes: &[u8]) -> Result<usize> {
+    let (packed, read) = unpack(path, bytes)?;
+    if read != bytes.len() {
+        return Err(Error::damaged(path, "size", read, bytes.len()));
+    }
+    let (ends, rest) = packed.ends.as_chunks::<4>();
+    let end = ends.last().map_or(0, |&end| u32::from_le_bytes(end) as usize);
+    if !rest.is_empty() || end != packed.text.len() {
+        return Err(Error::damaged(path, "length of the text", end, packed.text.len()));
+    }
+    Ok(ends.len())
+}
+
 /// The two slices, and the bytes they take with their lengths.
 fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Packed<'a>, usize)> {
     bincode::borrow_decode_from_slice(bytes, CONFIG)
@@ -116,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn open(bytes: &[u8]) -> Result<Labels<&[u8]>> {
+    fn open(bytes: &[u8]) -> Result<Labels> {
         Labels::open(Path::new("x.labels"), bytes)
     }
 

@@ -77,6 +77,16 @@ impl<'a> AnyTable<'a> {
         }
     }
 
+    /// The error of a row whose score is not a number.
+    fn damaged(self, row: usize) -> Error {
+        let place = match self {
+            AnyTable::Indexed(table) => table.shard_of(row),
+            AnyTable::Own(_) => None,
+        };
+        let (path, row) = place.unwrap_or_else(|| (self.name().into(), row));
+        Error::damaged(path, "rows", "finite values", format!("NaN in row {row}"))
+    }
+
     fn dim(self) -> usize {
         match self {
             AnyTable::Indexed(table) => table.dim(),
@@ -148,7 +158,8 @@ impl<'a> Merged<'a> {
     ///
     /// # Errors
     /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read.
+    /// [`Error::IndexDamaged`] where a label cannot be read, or a score of the answer
+    /// is not a number.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'a>>> {
         let ranked = self.rank_many(std::slice::from_ref(features), k, Order::Best)?;
         Ok(ranked.into_iter().next().unwrap_or_default())
@@ -252,6 +263,9 @@ impl<'a> Merged<'a> {
     fn named(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
         let name = |hit: Hit| {
             let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
+            if hit.score.is_nan() {
+                return Some(Err(table.damaged(row)));
+            }
             let named = |label| Match { table: table.name(), label, score: hit.score, row };
             Some(table.label(row).map(named))
         };

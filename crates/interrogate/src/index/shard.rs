@@ -213,7 +213,9 @@ fn read_header(path: &Path, bytes: &[u8]) -> Result<(usize, Header)> {
     let Some(json) = rest.get(..length) else {
         return Err(Error::damaged(path, "header", format!("{length} bytes"), rest.len()));
     };
-    let header = serde_json::from_slice(json)
+    // Copied: text of a map may change between its check and its use.
+    let json = json.to_vec();
+    let header = serde_json::from_slice(&json)
         .map_err(|e| Error::damaged(path, "header", "a shard's tensors", e))?;
     Ok((8 + length, header))
 }

@@ -3,16 +3,17 @@
 //! It joins one table's shards and labels and gives hits their names. The scan
 //! and the tie rule are `rank`'s.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use half::f16;
 use rayon::prelude::*;
 
-use super::labels::Labels;
-use super::manifest::TableEntry;
+use super::labels::LabelFile;
+use super::manifest::{FileEntry, TableEntry};
 use super::merged::{Match, Merged};
 use super::shard::Shard;
 use crate::encoder::Features;
+use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
 use crate::rank::device::Place;
 use crate::rank::{Block, Order};
@@ -29,7 +30,7 @@ const SHARED: usize = 64;
 pub struct Table {
     entry: TableEntry,
     dim: usize,
-    labels: Labels<Mmap>,
+    labels: LabelFile,
     shards: Vec<Shard<Mmap>>,
     /// Where it is ranked, if not on the processor.
     place: Option<Place>,
@@ -40,14 +41,20 @@ impl Table {
     /// headers against it.
     pub(super) fn open(folder: &Path, dim: usize, entry: &TableEntry) -> Result<Self> {
         let path = folder.join(entry.labels_name());
-        let labels = Labels::open(&path, map(&path, entry.label_file.bytes, &mut [])?.0)?;
+        let FileEntry { bytes, sha256 } = entry.label_file;
+        if bytes > LABEL_FILE {
+            let expected = format!("at most {LABEL_FILE} bytes");
+            return Err(Error::damaged(&path, "size", expected, bytes));
+        }
+        let (map, _) = map_file(&path, bytes, &mut [])?;
+        let labels = LabelFile::new(path, map, sha256)?;
         if labels.len() != entry.labels {
-            return Err(Error::damaged(&path, "labels", entry.labels, labels.len()));
+            return Err(Error::damaged(labels.path(), "labels", entry.labels, labels.len()));
         }
         let open_shard = |(name, wanted): (String, &super::manifest::ShardEntry)| {
             let path = folder.join(name);
             let mut room = [0; HEADER];
-            let (bytes, first) = map(&path, wanted.bytes, &mut room)?;
+            let (bytes, first) = map_file(&path, wanted.bytes, &mut room)?;
             let shard = Shard::open_read(&path, first, bytes)?;
             let (expected, found) = ((wanted.rows, dim), (shard.len(), shard.dim()));
             if found != expected {
@@ -89,17 +96,30 @@ impl Table {
         self.entry.top
     }
 
-    /// The label of `row`, read from the map.
+    /// The label of `row`. The first label that is asked for reads the label file,
+    /// compares it with its checksum and keeps it in memory.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where there is no such row or its label is no text.
+    /// [`Error::IndexDamaged`] where the file is not what the builder wrote, or there
+    /// is no such row.
     pub fn label(&self, row: usize) -> Result<&str> {
-        self.labels.get(row)
+        self.labels.labels()?.get(row)
     }
 
-    /// The labels in the order of the rows.
+    /// The labels in the order of the rows; see [`label`](Self::label).
     pub fn labels(&self) -> impl ExactSizeIterator<Item = Result<&str>> {
-        self.labels.iter()
+        (0..self.len()).map(|row| self.label(row))
+    }
+
+    /// The file of the shard that holds `row`, and the row's number in it.
+    pub(super) fn shard_of(&self, mut row: usize) -> Option<(PathBuf, usize)> {
+        for (entry, name) in self.entry.shards.iter().zip(self.entry.shard_names()) {
+            if row < entry.rows {
+                return Some((self.labels.path().with_file_name(name), row));
+            }
+            row -= entry.rows;
+        }
+        None
     }
 
     /// The rows (rows, dim) of each shard, in order, where they lie in the map.
@@ -154,7 +174,7 @@ impl Table {
         &self.entry
     }
 
-    pub(super) fn label_file(&self) -> &Labels<Mmap> {
+    pub(super) fn label_file(&self) -> &LabelFile {
         &self.labels
     }
 
@@ -164,7 +184,7 @@ impl Table {
 }
 
 /// Maps a file that must have `bytes` bytes, and reads the first of them.
-fn map<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
+fn map_file<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
     let (map, start) = Mmap::open_reading(path, start).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Error::damaged(path, "file", "the one that manifest.json names", "none")

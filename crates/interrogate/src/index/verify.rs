@@ -4,6 +4,7 @@ mod rows;
 
 use super::Index;
 use super::checksum::{Digest, Hasher};
+use super::format::is_line_end;
 use super::table::Table;
 use crate::{Error, Result};
 
@@ -33,30 +34,36 @@ pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(Verified)) -> Resul
 
 fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Result<()> {
     let entry = table.entry();
-    let checked = |name: String, bytes: &[u8], expected: &Digest, read: &mut dyn FnMut(usize)| {
-        let mut hasher = Hasher::default();
-        for piece in bytes.chunks(STEP) {
-            hasher.update(piece);
-            read(piece.len());
-        }
-        let (path, found) = (index.path().join(name), hasher.finish());
-        if found == *expected {
-            Ok(path)
-        } else {
-            Err(Error::damaged(path, "sha256", expected, found))
-        }
-    };
-    let labels = table.label_file();
-    let path = checked(entry.labels_name(), labels.bytes(), &entry.label_file.sha256, read)?;
+    // What the file holds now, and not what was read at its first use.
+    let labels = table.label_file().read(|bytes| digest(bytes, read))?;
+    let path = table.label_file().path();
     let texts = labels.iter().collect::<Result<Vec<_>>>()?;
+    let broken = |(_, label): &(usize, &&str)| label.contains(is_line_end);
+    if let Some((row, label)) = texts.iter().enumerate().find(broken) {
+        let found = format!("{label:?} in row {row}");
+        return Err(Error::damaged(path, "label", "one line", found));
+    }
     let dictionary = Digest::of_labels(texts);
     if dictionary != entry.dictionary {
         return Err(Error::damaged(path, "dictionary", entry.dictionary, dictionary));
     }
     for ((shard, entry), name) in table.shards().iter().zip(&entry.shards).zip(entry.shard_names())
     {
-        let path = checked(name, shard.bytes(), &entry.sha256, read)?;
+        let (path, found) = (index.path().join(name), digest(shard.bytes(), read));
+        if found != entry.sha256 {
+            return Err(Error::damaged(path, "sha256", entry.sha256, found));
+        }
         rows::check(&path, shard)?;
     }
     Ok(())
+}
+
+/// The digest of a file's bytes; `read` hears how many were taken each time.
+fn digest(bytes: &[u8], read: &mut dyn FnMut(usize)) -> Digest {
+    let mut hasher = Hasher::default();
+    for piece in bytes.chunks(STEP) {
+        hasher.update(piece);
+        read(piece.len());
+    }
+    hasher.finish()
 }

@@ -140,7 +140,7 @@ fn too_long(path: &Path, limit: u64, found: impl ToString) -> Error {
 }
 
 /// The error of something that is no regular file.
-fn not_a_file(path: &Path, kind: FileType) -> Error {
+pub(crate) fn not_a_file(path: &Path, kind: FileType) -> Error {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
@@ -151,7 +151,11 @@ fn not_a_file(path: &Path, kind: FileType) -> Error {
             return Error::mismatch(path, "kind", "a file", "a socket");
         }
     }
-    let found = if kind.is_dir() { "a folder" } else { "a device" };
+    let found = match kind {
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_symlink() => "a symbolic link",
+        _ => "a device",
+    };
     Error::mismatch(path, "kind", "a file", found)
 }
 

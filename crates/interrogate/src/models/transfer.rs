@@ -6,7 +6,7 @@
 //! answers to a resumed request, compares neither size nor digest before the
 //! file gets its name, and waits for ever.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 use super::{Options, Progress};
-use crate::{Error, Result};
+use crate::{Error, Result, output};
 
 /// How many redirects within the hub are followed.
 const REDIRECTS: usize = 5;
@@ -121,9 +121,7 @@ impl<'a> Client<'a> {
             return Ok(blob);
         }
         let part_path = blobs.join(format!("{}.incomplete", remote.etag));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut part = options.open(&part_path).map_err(Error::io("open", &part_path))?;
+        let mut part = output::open(&part_path)?;
         part.lock().map_err(Error::io("lock", &part_path))?;
         if whole() {
             // Another process was quicker; this part is a new, empty one.

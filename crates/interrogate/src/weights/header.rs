@@ -34,8 +34,10 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
     let Some((json, held)) = rest.split_at_checked(length) else {
         return Err(refused(format!("{} bytes of a header of {length}", rest.len())));
     };
+    // Copied: text of a map may change between its check and its use.
+    let json = json.to_vec();
     let Tensors(mut tensors) =
-        serde_json::from_slice(json).map_err(|e| refused(format!("a header with {e}")))?;
+        serde_json::from_slice(&json).map_err(|e| refused(format!("a header with {e}")))?;
     if let Some((name, info)) = tensors.iter().find(|(_, info)| !countable(&info.shape)) {
         return Err(refused(format!("{name} of shape {:?}", info.shape)));
     }

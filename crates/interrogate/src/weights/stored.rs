@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
@@ -31,6 +32,9 @@ pub(super) struct Stored {
 pub(super) struct Sum {
     pub(super) range: Range<usize>,
     pub(super) crc32: u32,
+    /// The checksum of the bytes, computed at the first use of any weight in them:
+    /// thousands may share one storage.
+    pub(super) found: Arc<OnceLock<u32>>,
 }
 
 impl Stored {
@@ -83,8 +87,9 @@ impl Stored {
         // file was cut since would have raised SIGBUS, not changed its length.
         let part =
             |range: &Range<usize>| bytes.get(range.clone()).ok_or_else(|| missing(path, name));
-        if let Some(Sum { range, crc32 }) = &self.sum {
-            let found = crc32fast::hash(part(range)?);
+        if let Some(Sum { range, crc32, found }) = &self.sum {
+            let whole = part(range)?;
+            let found = *found.get_or_init(|| crc32fast::hash(whole));
             if found != *crc32 {
                 let expected = format!("{crc32:08x} for {name}");
                 let found = format!("{found:08x}");
@@ -128,6 +133,30 @@ fn missing(path: &Path, name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two weights of one storage: the second use of it computes nothing.
+    #[test]
+    fn a_storage_is_compared_with_its_checksum_once() {
+        let bytes = [1u8, 2, 3, 4, 5, 6, 7, 8];
+        let both = |crc32| {
+            let found = Arc::<OnceLock<u32>>::default();
+            [0..4, 4..8].map(|range| {
+                let sum = Some(Sum { range: 0..8, crc32, found: Arc::clone(&found) });
+                Stored { dtype: Dtype::F32, shape: vec![1], range, strides: None, sum }
+            })
+        };
+        let packed = |stored: &Stored, bytes: &[u8]| {
+            stored.packed((Path::new("x"), bytes), "w").map(Cow::into_owned)
+        };
+        let [one, two] = both(crc32fast::hash(&bytes));
+        assert_eq!(packed(&one, &bytes).unwrap(), bytes[..4]);
+        assert_eq!(packed(&two, &[0; 8]).unwrap(), [0; 4], "it was compared already");
+        let [one, two] = both(7);
+        for stored in [&one, &two] {
+            let error = packed(stored, &bytes).unwrap_err().to_string();
+            assert!(error.starts_with("x: crc-32: expected 00000007 for w"), "{error}");
+        }
+    }
 
     #[test]
     fn values_apart_are_gathered_row_by_row() {

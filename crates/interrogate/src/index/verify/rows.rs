@@ -6,7 +6,7 @@ use half::f16;
 use rayon::prelude::*;
 
 use crate::index::Shard;
-use crate::index::format::is_unit;
+use crate::index::format::{is_unit, square};
 use crate::mmap::Mmap;
 use crate::rank::codes::{Coder, Codes};
 use crate::{Error, Result};
@@ -69,11 +69,6 @@ fn prove(
     }
     let needed = coder.slack(values, of_row, scale);
     if slack >= needed { Ok(()) } else { Err((format!("a slack of {needed}"), slack.to_string())) }
-}
-
-/// The squared length of a row.
-fn square(row: &[f16]) -> f64 {
-    row.iter().map(|v| v.to_f64() * v.to_f64()).sum()
 }
 
 #[cfg(test)]

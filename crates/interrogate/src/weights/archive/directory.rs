@@ -6,8 +6,10 @@
 //! file before anything is taken of it, and the directory's own length against
 //! [`ARCHIVE_DIRECTORY`], so that the memory follows from what is there.
 
-use crate::limits::ARCHIVE_DIRECTORY;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use crate::limits::ARCHIVE_DIRECTORY;
 
 /// A comment may stand behind the last record, of a length of 16 bits.
 const MAX_COMMENT: usize = 0xffff;
@@ -20,6 +22,8 @@ pub(super) struct Entry {
     pub(super) crc32: u32,
     /// Whether they stand there as they are.
     pub(super) stored: bool,
+    /// Its checksum as computed, once for all tensors that lie in it.
+    pub(super) found: Arc<OnceLock<u32>>,
 }
 
 /// What is wrong with a zip file.
@@ -27,7 +31,10 @@ pub(super) type Refused = &'static str;
 
 /// The names and entries of the zip file `file`, in the directory's order.
 pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, Refused> {
-    let (count, mut records) = directory(file)?;
+    let (count, records) = directory(file)?;
+    // Copied: the text of a map may change between its check and its use.
+    let records = records.to_vec();
+    let mut records = &records[..];
     // Each takes 46 bytes at least of the directory.
     let mut entries = Vec::with_capacity(records.len() / 46);
     while entries.len() as u64 != count {
@@ -141,7 +148,12 @@ fn place(file: &[u8], record: &Central<'_>) -> Option<Entry> {
     let range = start..start.checked_add(usize::try_from(record.size).ok()?)?;
     let encrypted = record.flags & 1 == 1;
     let stored = record.method == 0 && !encrypted;
-    (range.end <= file.len()).then_some(Entry { range, crc32: record.crc32, stored })
+    (range.end <= file.len()).then_some(Entry {
+        range,
+        crc32: record.crc32,
+        stored,
+        found: Arc::default(),
+    })
 }
 
 /// Fields of a record, lowest byte first.

@@ -48,17 +48,13 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 /// its entry, [`Error::Pickle`] where data.pkl holds anything but values.
 pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
     let entries = Entries::read(path, bytes)?;
-    let pickle = entries.read_whole("data.pkl")?;
-    if pickle.len() > PICKLE {
-        let expected = format!("at most {PICKLE} bytes");
-        return Err(Error::mismatch(path, "data.pkl", expected, pickle.len()));
-    }
+    let pickle = entries.copy("data.pkl", PICKLE)?;
     if let Some(order) = entries.find("byteorder")
         && entries.bytes(order) != b"little"
     {
         return Err(Error::mismatch(path, "byteorder", "little", "another"));
     }
-    let (values, root) = Pickle::new(path, pickle).read()?;
+    let (values, root) = Pickle::new(path, &pickle).read()?;
     let named = names::walk(path, &values, root)?;
     named.into_iter().map(|(name, tensor)| tensors::place(&entries, name, tensor)).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::super::header::countable;
 use super::super::stored::{Stored, Sum};
+use super::directory::Entry;
 use super::entries::Entries;
 use super::value::{Storage, Tensor};
 use crate::{Error, Result};
@@ -36,7 +37,8 @@ pub(super) fn place(
     // Below the entry's end, which is within the file: no product overflows.
     let start = entry.range.start;
     let range = start + values.start * width..start + values.end * width;
-    let sum = Some(Sum { range: entry.range.clone(), crc32: entry.crc32 });
+    let Entry { range: whole, crc32, found, .. } = entry.clone();
+    let sum = Some(Sum { range: whole, crc32, found });
     Ok((name, Stored { dtype, shape, range, strides, sum }))
 }
 
