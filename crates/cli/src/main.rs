@@ -7,6 +7,7 @@
 mod args;
 mod asking;
 mod captions;
+mod chain_progress;
 mod commands;
 mod doctor;
 mod fault;
