@@ -16,6 +16,7 @@ mod opening;
 mod output;
 mod pass;
 mod progress;
+mod prompt_file;
 mod report;
 mod rows;
 mod sink;
