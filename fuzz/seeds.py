@@ -112,6 +112,13 @@ def lists():
     for number, name in enumerate(["plain", "artists", "sites", "top"]):
         put("dictionary", name, bytes([number]) + lines)
     put("dictionary", "wide", b"\0\xff\xfea\0\n\0")
+    put("lines", "marked", b"\x42\xef\xbb\xbfa cat\r\n\r\n" + b"x" * 20 + b"\ny")
+    put("lines", "wide", b"\x42" + "\ufeffa\r\n\U0001f408".encode("utf-16-le"))
+    put("lines", "names", b"\x41a\nb\0c\0")
+    cases = FIXTURES / "cases"
+    for name in ["prompts-bom.jsonl", "prompts-blank-first.jsonl", "prompts.csv", "texts-bom.txt"]:
+        put("prompt_file", name, b"\x03" + (cases / name).read_bytes())
+    put("prompt_file", "braces", b"\x03{red, blue}\n[a:b:0.5]\n")
     caches = FIXTURES / "caches"
     cache = (caches / "fake_one_flavors.safetensors").read_bytes()
     labels = (caches / "flavors.txt").read_bytes()

@@ -1,7 +1,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::run::Folder;
+use crate::run::{Folder, repository};
 
 #[test]
 fn photos_become_prompts_and_the_index_is_built_once() {
@@ -156,6 +156,20 @@ fn a_chain_says_its_score_and_what_the_prompt_was_chosen_from() {
     assert!(!negative.out().contains("cat"), "{}", negative.out());
 }
 
+/// Without a caption a chain begins with a label, which may alone be too long.
+#[test]
+fn a_chain_without_a_caption_keeps_to_the_limit() {
+    let folder = Folder::new();
+    let dicts = repository().join("tests/fixtures/cases/dicts-long");
+    let args = ["prompt", "photos/cat.jpg", "--dicts", dicts.to_str().unwrap(), "--max-tokens"];
+    for mode in ["best", "negative", "fast", "classic", "seed"] {
+        let args = [&args[..], &["20", "--mode", mode, "--min-score", "-1"]];
+        let ran = folder.run(&args.concat()).expect(0);
+        assert!(ran.out().split_whitespace().count() <= 18, "{mode}: {}", ran.out());
+        assert!(!ran.out().trim().is_empty(), "{mode}");
+    }
+}
+
 #[test]
 fn words_are_denied_weighed_and_put_around() {
     let folder = Folder::new();
@@ -173,7 +187,7 @@ fn words_are_denied_weighed_and_put_around() {
     assert!(ran.err().contains("takes 4 tokens, expected at most 3\nhint: "), "{}", ran.err());
     folder.write("deny.txt", "/(/\n");
     let ran = folder.run(&args).expect(2);
-    assert!(ran.err().contains("deny.txt: line 1 is no pattern"), "{}", ran.err());
+    assert!(ran.err().contains("deny.txt:1: invalid pattern"), "{}", ran.err());
 
     let weights = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--weights"];
     let ran = folder.run(&weights).expect(0);
@@ -186,6 +200,14 @@ fn a_template_is_the_users_form_and_an_average_is_one_prompt() {
     let args = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--template"];
     let ran = folder.run(&[&args[..], &["{flavor} <- {caption}"]].concat()).expect(0);
     assert_eq!(ran.out(), "cat photo <- a tabby\n");
+    let around =
+        ["{flavor} <- {caption}", "--prefix", "tok", "--suffix", "8k", "--max-tokens", "12"];
+    let ran = folder.run(&[&args[..], &around].concat()).expect(0);
+    let said = ran.out().trim_end();
+    assert!(
+        said.starts_with("tok, a") && said.ends_with(", 8k") && !said.contains("photo"),
+        "{said}"
+    );
     let ran = folder.run(&[&args[..], &["{hat}"]].concat()).expect(2);
     assert!(ran.err().contains("no field \"hat\"\nhint: its fields are"), "{}", ran.err());
     let ran = folder.run(&[&args[..], &["{flavor}", "--mode", "fast"]].concat()).expect(2);

@@ -4,7 +4,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
 
-use crate::run::Folder;
+use crate::run::{Folder, repository};
 
 const LINES: &str = r#"{"image":"photos/b.jpg","prompt":"a cat, a photo","caption":"a cat"}
 {"image":"photos/a.jpg","prompt":"a café, \"blue\""}
@@ -104,6 +104,51 @@ fn texts_lines_and_standard_input_are_prompts() {
     assert_eq!(out, folder.run(&["embed", "prompts", "prompts.jsonl"]).expect(0).out());
 }
 
+/// The committed inputs that were embedded as JSON and CSV lines, mark and all.
+#[test]
+fn formats_are_told_apart_by_what_files_hold() {
+    let folder = Folder::new();
+    let cases = repository().join("tests/fixtures/cases");
+    let run = |args: &[&str]| {
+        let rows = folder.run(&[&["embed", "prompts"], args].concat()).expect(0).rows();
+        rows.iter().map(|row| (row["id"].clone(), row["prompt"].clone())).collect::<Vec<_>>()
+    };
+    let ball = [("good.jpg".into(), "a red ball".into())];
+    for name in ["prompts-bom.jsonl", "prompts-blank-first.jsonl", "prompts.csv"] {
+        assert_eq!(run(&[cases.join(name).to_str().unwrap()]), ball, "{name}");
+    }
+    let texts = run(&[cases.join("texts-bom.txt").to_str().unwrap()]);
+    assert_eq!(texts, [("0".into(), "a cat".into()), ("1".into(), "a cat".into())]);
+
+    folder.write("braces.txt", "{red, blue} ball\n\na cat\n");
+    let ran = folder.run(&["embed", "prompts", "braces.txt"]).expect(0);
+    assert_eq!(ran.rows()[0]["prompt"], "{red, blue} ball");
+    assert!(ran.err().contains("braces.txt: 1 blank line left out"), "{}", ran.err());
+    folder.write("cut.jsonl", "{\"image\": \"a.jpg\", \"pro");
+    let ran = folder.run(&["embed", "prompts", "cut.jsonl"]).expect(2);
+    let hint = "\nhint: name the format if the file is right: --input-format lines, jsonl or csv\n";
+    assert!(ran.err().ends_with(hint), "{}", ran.err());
+    let lines = run(&["cut.jsonl", "--input-format", "lines"]);
+    assert_eq!(lines.len(), 1);
+}
+
+/// What `prompt -o FILE` writes goes into `embed prompts`, failed images aside.
+#[test]
+fn tables_of_prompt_are_read_as_they_are_written() {
+    let folder = Folder::new();
+    folder.write("photos/broken.jpg", "no image");
+    for file in ["p.csv", "p.jsonl"] {
+        folder.run(&["prompt", "photos", "-o", file]).expect(1);
+        let ran = folder.run(&["embed", "prompts", file]).expect(1);
+        let rows = ran.rows();
+        assert_eq!(rows.len(), 3, "{file}");
+        assert_eq!(rows[0]["id"], "photos/cat.jpg");
+        assert!(rows[0]["prompt"].as_str().unwrap().starts_with("a photo of a cat"));
+        let line = if file == "p.csv" { 2 } else { 1 };
+        assert!(ran.err().contains(&format!("{file}:{line}: left out: ")), "{}", ran.err());
+    }
+}
+
 /// What a refused run says, when it leaves the standing output as it was.
 fn refused(folder: &Folder, args: &[&str]) -> String {
     folder.write("out", "stands");
@@ -137,7 +182,7 @@ fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
     let folder = folder();
     folder.write("bad.jsonl", format!("{LINES}{{\"image\": \"c\"}}\n"));
     let said = refused(&folder, &["prompts", "bad.jsonl", "--format", "npy"]);
-    assert!(said.starts_with("error: bad.jsonl: line 3: expected a JSON object with"), "{said}");
+    assert!(said.starts_with("error: bad.jsonl:3: record: expected a JSON object with"), "{said}");
     let ran = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
     assert_eq!(
         ran.err(),
@@ -159,7 +204,7 @@ fn an_image_that_failed_before_is_left_out_and_counted() {
     folder.write("some.jsonl", format!("{LINES}{{\"image\": \"c.jpg\", \"error\": \"broken\"}}\n"));
     let ran = folder.run(&["embed", "prompts", "some.jsonl"]).expect(1);
     assert_eq!(ran.rows().len(), 2);
-    assert!(ran.err().contains("some.jsonl: line 3: left out: broken"), "{}", ran.err());
+    assert!(ran.err().contains("some.jsonl:3: left out: broken"), "{}", ran.err());
 }
 
 #[test]

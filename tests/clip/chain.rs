@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use interrogate::encoder::{Continuations, Features};
-use interrogate::prompt::{Chain, ChainScorer, Scorer};
+use interrogate::prompt::{Chain, ChainScorer, Scorer, Step};
 use interrogate::rank::Order;
 
 use super::*;
@@ -80,10 +80,12 @@ fn a_chain_grows_by_the_phrase_that_a_plain_search_finds() {
     let start = scorer.score("", &["a photo"]).unwrap()[0];
     let chain = Chain { min_count: 2, max_count: 4, order: Order::Best };
     let mut steps = Vec::new();
-    let found = chain.grow(("a photo", start), &phrases, &mut scorer, |step| {
+    let found = chain.grow(("a photo", start), &phrases, &mut scorer, &mut |step: Step<'_>| {
         steps.push(step.prompt.to_owned());
         ControlFlow::Continue(())
     });
+    // Each is told before the next phrase is chosen, the start first.
+    assert_eq!(steps.remove(0), "a photo");
     // The same without a chain: whole strings, one by one.
     let score = |text: &str| {
         let row = encoder.encode(&[text]).unwrap();

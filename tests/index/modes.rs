@@ -111,6 +111,45 @@ fn no_exact_prompt_is_longer_than_the_model_reads() {
 }
 
 #[test]
+fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
+    let (built, images) = (Built::new(), images());
+    let counter = built.model.counter().unwrap();
+    let caption = "a long and winding road between fields of wheat, ".repeat(5);
+    for most in [77, 30, 12] {
+        let asking = Asking { max_flavors: 40, ..Asking::new(Mode::Seed) };
+        let asked = built.asked(asking).within(most).between("art", "8k");
+        let template = "{caption}: {flavors} by {artist}, {medium}".parse().unwrap();
+        let asked = asked.written_as(template).unwrap();
+        for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
+            let tokens = counter.count(&prompt.text).unwrap();
+            assert!(tokens <= most, "{tokens} {}", prompt.text);
+            assert!(prompt.text.starts_with("art, ") && prompt.text.ends_with(", 8k"));
+            assert_eq!(interrogate::prompt::join(&prompt.parts), prompt.text);
+        }
+    }
+    let asked = built.asked(Asking::new(Mode::Seed)).within(5);
+    let asked = asked.written_as("words that stay whatever comes".parse().unwrap()).unwrap();
+    let said = asked.prompts(&images, &[], |_, _| ControlFlow::Continue(())).unwrap_err();
+    assert!(said.to_string().ends_with("tokens, expected at most 5"), "{said}");
+}
+
+#[test]
+fn a_progress_that_breaks_interrupts_a_chain() {
+    let (built, images) = (Built::new(), images());
+    for mode in [Mode::Best, Mode::Negative] {
+        let asked = built.asked(Asking::new(mode));
+        let mut steps = Vec::new();
+        let result = asked.prompts(&images, &[], |image, step| {
+            steps.push((image, step.step));
+            if step.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(matches!(result, Err(interrogate::Error::Interrupted)));
+        assert!(steps.is_sorted());
+        assert_eq!(steps.last(), Some(&(0, 2)));
+    }
+}
+
+#[test]
 fn tables_are_taken_left_out_and_replaced() {
     let (built, images) = (Built::new(), images());
     let seed = || built.asked(Asking::new(Mode::Seed));

@@ -38,6 +38,16 @@ fn a_dictionary_of_blank_lines_takes_no_more_than_its_size() {
     assert_eq!(reader.reads(&b"same\n".repeat(2 << 20)), ["same"]);
 }
 
+/// It ended the program once: a tokenizer takes a hundred times a text's length.
+#[test]
+fn a_label_of_64_mb_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
+    let long = vec![b'x'; 64 << 20];
+    assert_eq!(reader.reads(&[b"a\n", &long[..], b"\nb"].concat()), ["a", "b"]);
+    assert!(reader.refuses(&long).contains("no label"));
+}
+
 #[test]
 fn a_cache_does_not_break() {
     let folder = copy("caches");
@@ -98,14 +108,28 @@ fn a_configuration_does_not_break() {
 }
 
 #[test]
+fn a_deny_list_of_many_words_takes_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |path: &Path| -> Result<[bool; 2], String> {
+        let deny = Deny::open(path).map_err(|error| error.to_string())?;
+        Ok(["a Word99999 x", "word100000"].map(|label| deny.denies(label)))
+    };
+    let reader = Reader { room: 16 << 20, ..Reader::new(folder.path().join("deny.txt"), &read) };
+    let words: String = (0..100_000).map(|n| format!("word{n}\n")).collect();
+    assert_eq!(reader.reads(words.as_bytes()), [true, false]);
+    let said = reader.refuses(&b"/a/\n".repeat(2_000));
+    assert!(said.ends_with("deny.txt:1001: patterns: expected at most 1000, found more"), "{said}");
+}
+
+#[test]
 fn a_deny_list_does_not_break() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deny.txt");
     fs::write(&path, "# a comment\nnude\n/greg.*(rutkowski|x)[a-z]{1,3}/\n(\n").unwrap();
     let read = |path: &Path| -> Result<bool, String> {
-        let bytes = fs::read(path).unwrap();
-        let deny = Deny::parse(&String::from_utf8_lossy(&bytes), path);
-        deny.map(|deny| deny.denies("by greg rutkowski")).map_err(|error| error.to_string())
+        Deny::open(path)
+            .map(|deny| deny.denies("by greg rutkowski"))
+            .map_err(|error| error.to_string())
     };
     Reader::new(path, &read).assault(usize::MAX, any);
 }

@@ -31,12 +31,6 @@ pub enum Error {
         /// Lines that hold no usable label.
         left_out: usize,
     },
-    /// A dictionary is UTF-16, as some editors save it: save it as UTF-8.
-    #[error("{}: expected UTF-8, found UTF-16", path.display())]
-    Utf16 {
-        /// The dictionary.
-        path: PathBuf,
-    },
     /// A file's name does not do as a table's: rename the file.
     #[error("{}: {name:?} cannot name a table", path.display())]
     TableName {
@@ -213,7 +207,6 @@ impl Error {
             Error::Library(error) => return error.hint(),
             Error::NoDictionary { .. } => "put a .txt file there, one label a line",
             Error::NoLabel { .. } => "write one label a line, in UTF-8, or leave the file out",
-            Error::Utf16 { .. } => "save the file as UTF-8",
             Error::TableName { .. } => {
                 "name the file by letters, digits, '-', '_', '.' and spaces, 128 bytes at most"
             }
@@ -269,7 +262,6 @@ mod tests {
                 "no label in x.txt: 3 of 3 lines left out",
                 "UTF-8",
             ),
-            (Error::Utf16 { path: path.clone() }, "x.txt: expected UTF-8, found UTF-16", "save"),
             (
                 Error::TableName { path: path.clone(), name: "a:b".into() },
                 "x.txt: \"a:b\" cannot name a table",

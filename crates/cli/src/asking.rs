@@ -1,13 +1,11 @@
 //! From what was typed to what every image is asked.
 
-use std::path::Path;
-
 use build_index::Dictionary;
+use interrogate::Interrogation;
 use interrogate::index::{Index, OwnTable};
 use interrogate::models::Model;
 use interrogate::prompt::modes::Asking;
-use interrogate::prompt::{Deny, Mode, Prompt, Template, weighted};
-use interrogate::{Error, Interrogation, input, limits};
+use interrogate::prompt::{Deny, Mode, Prompt, weighted};
 
 use crate::args::{self, OwnList};
 use crate::fault::Fault;
@@ -16,7 +14,6 @@ use crate::talk::Talk;
 /// What is asked of every image, and how its prompt is written.
 pub(crate) struct Asked<'a> {
     pub(crate) interrogation: Interrogation<'a>,
-    template: Option<Template>,
     weights: bool,
 }
 
@@ -51,28 +48,21 @@ impl<'a> Asked<'a> {
             interrogation = interrogation.only(&control.tables)?;
         }
         if let Some(path) = &control.deny {
-            interrogation = interrogation.denying(deny(path)?);
+            interrogation = interrogation.denying(Deny::open(path)?);
         }
         if let Some(tokens) = control.max_tokens {
             interrogation = interrogation.within(tokens);
         }
-        let template = control.template.as_deref().map(str::parse::<Template>).transpose()?;
-        if let Some(template) = &template {
-            let flavors = interrogation.asking().max_flavors;
-            let recipe = template.recipe(interrogation.tables(), flavors)?;
-            interrogation = interrogation.taking(recipe.takes);
+        if let Some(template) = &control.template {
+            interrogation = interrogation.written_as(template.parse()?)?;
         }
         let interrogation = interrogation.between(&control.prefix, &control.suffix);
-        Ok(Asked { interrogation, template, weights: control.weights })
+        Ok(Asked { interrogation, weights: control.weights && control.template.is_none() })
     }
 
     /// The prompt as it is to be written.
     pub(crate) fn text(&self, prompt: &Prompt<'_>) -> String {
-        match &self.template {
-            Some(template) => template.render(prompt, self.interrogation.asking().min_score),
-            None if self.weights => weighted(&prompt.parts),
-            None => prompt.text.clone(),
-        }
+        if self.weights { weighted(&prompt.parts) } else { prompt.text.clone() }
     }
 }
 
@@ -105,8 +95,4 @@ fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>,
         Ok(table?)
     };
     lists.iter().map(encode).collect()
-}
-
-fn deny(path: &Path) -> Result<Deny, Error> {
-    Deny::parse(&input::read_named_text(path, limits::SMALL_FILE)?, path)
 }

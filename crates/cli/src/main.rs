@@ -8,6 +8,7 @@
 mod args;
 mod asking;
 mod captions;
+mod chain_progress;
 mod commands;
 mod doctor;
 mod fault;
@@ -16,6 +17,7 @@ mod opening;
 mod output;
 mod pass;
 mod progress;
+mod prompt_file;
 mod report;
 mod rows;
 mod sink;

@@ -145,7 +145,10 @@ impl Pass {
                 if batch.is_empty() {
                     return Ok(true);
                 }
-                take(batch_of(batch, see))?;
+                match take(batch_of(batch, see)) {
+                    Err(Fault::Library(Error::Interrupted)) => return Ok(false),
+                    taken => taken?,
+                }
             }
         })
     }

@@ -6,7 +6,10 @@ use crate::encoder::{Counter, Features, TextEncoder};
 use crate::index::{AnyTable, Index, Match, Merged, OwnTable};
 use crate::models::Model;
 use crate::prompt::modes::{Ask, Asking, Listed, Seen};
-use crate::prompt::{Budget, ChainScorer, Deny, Mode, Part, Pick, Prompt, Scorer, Step, Take};
+use crate::prompt::{
+    Budget, ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step,
+    Template,
+};
 use crate::{Error, Result};
 
 /// The name of a pick from several tables.
@@ -28,7 +31,7 @@ pub struct Interrogation<'a> {
     /// Whether prompts keep to the model's context even where nobody asked.
     bounded: bool,
     max_tokens: Option<usize>,
-    takes: Option<Vec<Take>>,
+    template: Option<(Template, Vec<Ask>)>,
     encoder: Option<Box<dyn TextEncoder>>,
 }
 
@@ -56,7 +59,7 @@ impl<'a> Interrogation<'a> {
             counter: model.counter()?,
             bounded: !matches!(asking.mode, Mode::Seed | Mode::Caption),
             max_tokens: None,
-            takes: None,
+            template: None,
             encoder: scores.then(|| model.text_encoder()).transpose()?,
             asking,
         })
@@ -113,18 +116,22 @@ impl<'a> Interrogation<'a> {
     }
 
     /// Keeps every prompt to `tokens`, or to what the model reads where that is
-    /// less; special tokens count. Without it that holds for the modes of
-    /// clip-interrogator alone.
+    /// less; special tokens count. Without it the modes of clip-interrogator keep to
+    /// [`DEFAULT_TOKENS`], and the others to nothing.
     #[must_use]
     pub fn within(self, tokens: usize) -> Self {
         Interrogation { bounded: true, max_tokens: Some(tokens), ..self }
     }
 
-    /// Takes `takes` from the tables instead of what a seed prompt's form does: what
-    /// a [`Template`](crate::prompt::Template) asks for.
-    #[must_use]
-    pub fn taking(self, takes: Vec<Take>) -> Self {
-        Interrogation { takes: Some(takes), ..self }
+    /// Writes prompts in `template`'s form, and takes from the tables what that asks
+    /// for.
+    ///
+    /// # Errors
+    /// [`Error::TemplateField`].
+    pub fn written_as(self, template: Template) -> Result<Self> {
+        let recipe = template.recipe(self.tables(), self.asking.max_flavors)?;
+        let asks = recipe.takes.iter().map(Ask::from).collect();
+        Ok(Interrogation { template: Some((template, asks)), ..self })
     }
 
     /// The tables that it takes from, by name, each with the count that its own name
@@ -140,12 +147,13 @@ impl<'a> Interrogation<'a> {
 
     /// One prompt an image, in order, each beginning with its caption where it has
     /// one; `captions` may be shorter than `features`. All images pass through each
-    /// table together. `progress` hears, with the image's number, of each step of a
-    /// chain, and may end that chain.
+    /// table together. `progress` hears, with the image's number, how far its chain has
+    /// come ([`Progress`]), and may interrupt it.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`], [`Error::TableMissing`] where the mode's tables are
-    /// not there, those of the tables and of the text tower.
+    /// [`Error::Interrupted`] where `progress` breaks, [`Error::PromptTooLong`],
+    /// [`Error::TableMissing`] where the mode's tables are not there, those of the
+    /// tables and of the text tower.
     pub fn prompts(
         &self,
         features: &[Features],
@@ -175,8 +183,8 @@ impl<'a> Interrogation<'a> {
 
     fn picked(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
         let mut all: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        let asks = match &self.takes {
-            Some(takes) => takes.iter().map(Ask::from).collect(),
+        let asks = match &self.template {
+            Some((_, asks)) => asks.clone(),
             None => self.asking.asks(&self.tables),
         };
         for ask in asks {
@@ -207,13 +215,14 @@ impl<'a> Interrogation<'a> {
         mut picks: Vec<Pick<'s>>,
         caption: Option<&str>,
         negative: &[&'s str],
-        progress: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+        progress: &mut Progress<'_>,
     ) -> Result<Prompt<'s>> {
-        let budget = self.bounded.then(|| Budget::new(&*self.counter, self.max_tokens));
+        let most = self.max_tokens.unwrap_or(DEFAULT_TOKENS);
+        let budget = self.bounded.then(|| Budget::new(&*self.counter, Some(most)));
         let mut scorer = self.encoder.as_deref().map(|encoder| {
             let scorer = ChainScorer::new(encoder, features);
             match budget.filter(|_| !self.asking.compat) {
-                Some(budget) => scorer.within(budget),
+                Some(budget) => scorer.within(budget.ahead_of(&self.after)),
                 None => scorer,
             }
         });
@@ -228,7 +237,14 @@ impl<'a> Interrogation<'a> {
             progress,
         })?;
         self.shorten(&mut picks);
-        Ok(Prompt::written(caption, picks, written))
+        let mut prompt = Prompt::written(caption, picks, written);
+        if let Some((template, _)) = &self.template {
+            let around = [&self.before[..], &self.after];
+            let text = template.render_within(&prompt, self.asking.min_score, around, budget)?;
+            prompt.parts = vec![Part::words(&text)];
+            prompt.text = text;
+        }
+        Ok(prompt)
     }
 
     fn rank(&self, features: &[Features], ask: &Ask) -> Result<Vec<Vec<Match<'_>>>> {

@@ -14,6 +14,29 @@ pub const SMALL_FILE: u64 = 64 << 20;
 /// Bytes of a list of lines: labels, paths, prompts.
 pub const LIST: u64 = 4 << 30;
 
+/// Bytes of a line of a list: a label, a path, a prompt. CLIP reads some 300 of them,
+/// and Linux takes paths of 4,096; tokenizers take a hundred times a text's length.
+pub const LINE: usize = 64 << 10;
+
+/// Bytes of a JSON line or of a CSV record that holds a prompt among other answers.
+pub const RECORD: usize = 16 << 20;
+
+/// Bytes of a deny list: more than a million words.
+pub const DENY_LIST: u64 = 16 << 20;
+
+/// Bytes of a word or pattern of a deny list. What a label may cost grows with its
+/// own length times that of the longest word.
+pub const DENY_LINE: usize = 1 << 10;
+
+/// Regular expressions of a deny list. All of them are tried on each label.
+pub const PATTERNS: usize = 1_000;
+
+/// Bytes of one compiled regular expression of a deny list: the regex crate's default.
+pub const PATTERN: usize = 10 << 20;
+
+/// Bytes of all regular expressions of a deny list, compiled.
+pub const PATTERNS_SUM: usize = 32 << 20;
+
 /// Bytes that are read from a device or a terminal.
 pub const TERMINAL: u64 = 16 << 20;
 

@@ -1,16 +1,20 @@
 //! Which lines of a dictionary are labels.
 //!
-//! The policy: UTF-8; a byte-order mark is dropped; a line ends at LF, CRLF or
-//! CR, as Python's text mode has it; each line is stripped of white space at
-//! both ends; a blank line, a line that is not UTF-8 and a label that has come
-//! before are left out; a label with U+FFFD, the sign of an earlier loss, is
-//! kept. All but line ends and stripped space is reported.
+//! How lines are read is [`interrogate::input`]'s. Of them each is stripped of white
+//! space at both ends; left out are blank lines, lines that are not UTF-8 or longer
+//! than 64 KiB, labels with a line end of another kind (VT, FF, FS, GS, RS, U+0085,
+//! U+2028, U+2029) or NUL, and labels that have come before. Labels with U+FFFD, the
+//! sign of an earlier loss, and with other control characters are kept. All but line
+//! ends and stripped space is reported.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+
+use interrogate::input::{Ends, Line, Text};
+use interrogate::limits;
 
 use super::Texts;
 
@@ -33,16 +37,28 @@ pub enum Flaw {
     Blank,
     /// Not UTF-8: left out.
     NotUtf8,
+    /// Longer than 64 KiB: left out.
+    TooLong,
+    /// The label holds what ends a line for some programs, or NUL: left out.
+    LineEnd {
+        /// The label, or the beginning of a long one.
+        label: String,
+    },
+    /// The label holds another control character: kept.
+    Control {
+        /// The label, or the beginning of a long one.
+        label: String,
+    },
     /// The label has come before: left out.
     Duplicate {
-        /// The label.
+        /// The label, or the beginning of a long one.
         label: String,
         /// The line that it is kept from.
         first: usize,
     },
     /// The label holds U+FFFD, so that it was damaged before it came here: kept.
     Replacement {
-        /// The label.
+        /// The label, or the beginning of a long one.
         label: String,
     },
     /// Further findings from this line on, which are counted and not kept.
@@ -59,6 +75,9 @@ impl fmt::Display for Finding {
             Flaw::ByteOrderMark => write!(f, "byte-order mark, dropped"),
             Flaw::Blank => write!(f, "blank, left out"),
             Flaw::NotUtf8 => write!(f, "not UTF-8, left out"),
+            Flaw::TooLong => write!(f, "longer than {} bytes, left out", limits::LINE),
+            Flaw::LineEnd { label } => write!(f, "{label:?} holds a line end, left out"),
+            Flaw::Control { label } => write!(f, "{label:?} holds a control character, kept"),
             Flaw::Duplicate { label, first } => {
                 write!(f, "{label:?} stands on line {first} already, left out")
             }
@@ -95,10 +114,16 @@ pub(super) struct Read {
 
 /// Why a file cannot be read.
 pub(super) enum Refused {
-    /// It is UTF-16, whose lines would pass for labels full of NUL.
-    Utf16,
+    /// As the library says.
+    Unreadable(interrogate::Error),
     /// Its labels are more than 4 GiB together.
     TooLong,
+}
+
+impl From<interrogate::Error> for Refused {
+    fn from(error: interrogate::Error) -> Self {
+        Refused::Unreadable(error)
+    }
 }
 
 /// Labels, each once, with the line that each is kept from.
@@ -138,7 +163,7 @@ impl Distinct {
             }
             Entry::Occupied(entry) => {
                 let first = lines.get(*entry.get() as usize).map_or(0, |&line| line as usize);
-                let flaw = Flaw::Duplicate { label: text(number).to_owned(), first };
+                let flaw = Flaw::Duplicate { label: beginning(text(number)), first };
                 note(findings, Finding { line, flaw });
                 texts.pop();
             }
@@ -162,70 +187,92 @@ impl Distinct {
     }
 }
 
-/// Reads the lines of a file.
-pub(super) fn read(bytes: &[u8]) -> Result<Read, Refused> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Refused::Utf16);
-    }
-    let labels = Distinct::with_capacity(bytes.len());
+/// The labels of `text`.
+pub(super) fn read(text: Text<'_>) -> Result<Read, Refused> {
+    let labels = Distinct::with_capacity(capacity(&text));
     let mut read = Read { lines: 0, labels, findings: Vec::new() };
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf");
-    if text.is_some() {
+    if text.has_mark() {
         read.findings.push(Finding { line: 1, flaw: Flaw::ByteOrderMark });
     }
-    for (line, bytes) in (1..).zip(split(text.unwrap_or(bytes))) {
+    let mut lines = text.lines(Ends::Any, limits::LINE);
+    while let Some(found) = lines.next_line()? {
+        let line = found.number;
         read.lines = line;
-        let label = std::str::from_utf8(bytes).map(str::trim);
-        let flaw = match label {
-            Err(_) => Some(Flaw::NotUtf8),
-            Ok("") => Some(Flaw::Blank),
-            Ok(label) if label.contains('\u{fffd}') => {
-                Some(Flaw::Replacement { label: label.to_owned() })
-            }
-            Ok(_) => None,
-        };
+        let (label, flaw) = label(&found);
         if let Some(flaw) = flaw {
             note(&mut read.findings, Finding { line, flaw });
         }
-        if let Ok(label) = label
-            && !label.is_empty()
-        {
+        if let Some(label) = label {
             read.labels.push(line, &[label], &mut read.findings)?;
         }
     }
     Ok(read)
 }
 
-/// Every line, stripped, none left out; `None` where they are more than 4 GiB. What
-/// Python makes of the file with `errors="replace"`, and `strip` of each line.
-pub(super) fn every(bytes: &[u8]) -> Option<Texts> {
-    let mut texts = Texts::with_capacity(bytes.len());
-    split(bytes).try_for_each(|line| texts.push(&[String::from_utf8_lossy(line).trim()]))?;
-    Some(texts)
+/// The label that a line holds, and what is the matter with it.
+fn label<'a>(line: &Line<'a>) -> (Option<&'a str>, Option<Flaw>) {
+    let Ok(bytes) = line.bytes() else { return (None, Some(Flaw::TooLong)) };
+    let Ok(label) = std::str::from_utf8(bytes).map(str::trim) else {
+        return (None, Some(Flaw::NotUtf8));
+    };
+    if label.is_empty() {
+        return (None, Some(Flaw::Blank));
+    }
+    if label.contains(ends_a_line) {
+        return (None, Some(Flaw::LineEnd { label: beginning(label) }));
+    }
+    let flaw = if label.contains('\u{fffd}') {
+        Some(Flaw::Replacement { label: beginning(label) })
+    } else if label.contains(|c: char| c.is_control() && c != '\t') {
+        Some(Flaw::Control { label: beginning(label) })
+    } else {
+        None
+    };
+    (Some(label), flaw)
 }
 
-/// The lines without their ends.
-fn split(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = rest.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(rest.len());
-        let (line, after) = rest.split_at(end);
-        rest = match after {
-            [b'\r', b'\n', tail @ ..] | [_, tail @ ..] => tail,
-            [] => &[],
-        };
-        Some(line)
-    })
+/// Where Python's `splitlines` or Unicode ends a line, and a C string ends.
+fn ends_a_line(c: char) -> bool {
+    matches!(c, '\0' | '\n' | '\u{b}'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A label as a finding keeps it: whole, unless it is long.
+fn beginning(label: &str) -> String {
+    match label.char_indices().nth(200) {
+        Some((end, _)) => format!("{}...", &label[..end]),
+        None => label.to_owned(),
+    }
+}
+
+/// Bytes that the labels of `text` will take, as far as that is known.
+fn capacity(text: &Text<'_>) -> usize {
+    text.size().and_then(|size| usize::try_from(size).ok()).unwrap_or_default()
+}
+
+/// Every line, stripped, none left out: what Python makes of the file with
+/// `errors="replace"`, and `strip` of each line.
+pub(super) fn every(text: Text<'_>) -> Result<Texts, Refused> {
+    let mut texts = Texts::with_capacity(capacity(&text));
+    let mut lines = text.lines(Ends::Any, limits::LINE);
+    while let Some(line) = lines.next_line()? {
+        let line = String::from_utf8_lossy(line.bytes()?);
+        texts.push(&[line.trim()]).ok_or(Refused::TooLong)?;
+    }
+    Ok(texts)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
+    fn parsed(bytes: &[u8]) -> Result<Read, Refused> {
+        read(Text::new(Path::new("list"), bytes, limits::LIST)?)
+    }
+
     fn labels(bytes: &[u8]) -> (Vec<String>, Vec<String>) {
-        let Ok(Read { labels, findings, .. }) = read(bytes) else { panic!("refused") };
+        let Read { labels, findings, .. } = parsed(bytes).ok().unwrap();
         let labels = labels.iter().map(|(_, label)| label.to_owned()).collect();
         (labels, findings.iter().map(Finding::to_string).collect())
     }
@@ -274,15 +321,63 @@ mod tests {
     }
 
     #[test]
-    fn utf16_is_refused_whole() {
-        assert!(matches!(read(b"\xff\xfea\0\n\0"), Err(Refused::Utf16)));
-        assert!(matches!(read(b"\xfe\xff\0a"), Err(Refused::Utf16)));
+    fn utf16_with_a_mark_is_decoded_and_without_one_refused() {
+        let dropped = vec!["line 1: byte-order mark, dropped".to_owned()];
+        let expected = (vec!["a".to_owned(), "b".to_owned()], dropped);
+        assert_eq!(labels(b"\xff\xfea\0\r\0\n\0b\0"), expected);
+        assert_eq!(labels(b"\xfe\xff\0a\0\n\0b"), expected);
+        assert!(matches!(parsed(b"a\0\n\0b\0"), Err(Refused::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_left_out_and_named() {
+        let long = [&b"a\n"[..], &vec![b'x'; limits::LINE + 1], b"\nb\n"].concat();
+        let (found, findings) = labels(&long);
+        assert_eq!(found, ["a", "b"]);
+        assert_eq!(findings, ["line 2: longer than 65536 bytes, left out"]);
+        assert_eq!(labels(&vec![b'x'; limits::LINE]).0.len(), 1);
+    }
+
+    #[test]
+    fn a_label_with_a_line_end_of_another_kind_is_left_out_and_named() {
+        for end in ['\0', '\u{b}', '\u{c}', '\u{1c}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'] {
+            let (found, findings) = labels(format!("a\nb{end}c\nd{end}\n").as_bytes());
+            let spelled = end.escape_debug();
+            // White space at an end is stripped.
+            let last = if end.is_whitespace() { "d".to_owned() } else { format!("d{end}") };
+            let (kept, named) = match last.as_str() {
+                "d" => (vec!["a", "d"], 1),
+                _ => (vec!["a"], 2),
+            };
+            assert_eq!(
+                (found, findings.len()),
+                (kept.iter().map(|&l| l.to_owned()).collect(), named)
+            );
+            assert_eq!(findings[0], format!("line 2: \"b{spelled}c\" holds a line end, left out"));
+        }
+    }
+
+    #[test]
+    fn a_label_with_another_control_character_is_kept_and_named() {
+        let (found, findings) =
+            labels("\u{8}moebius\na\u{1b}[31m\ta\nit\u{92}s\ta tab\nx\ty".as_bytes());
+        assert_eq!(found.len(), 4);
+        assert_eq!(findings.len(), 3);
+        assert_eq!(findings[0], "line 1: \"\\u{8}moebius\" holds a control character, kept");
+    }
+
+    #[test]
+    fn a_finding_keeps_the_beginning_of_a_long_label() {
+        let label = "\u{e9}".repeat(300);
+        let (_, findings) = labels(format!("{label}\n{label}").as_bytes());
+        let kept = "\u{e9}".repeat(200);
+        assert_eq!(findings, [format!("line 2: \"{kept}...\" stands on line 1 already, left out")]);
     }
 
     #[test]
     fn of_findings_without_end_the_rest_is_counted() {
         let text = [&b"a"[..], &vec![b'\n'; MAX_FINDINGS + 9]].concat();
-        let findings = read(&text).ok().unwrap().findings;
+        let findings = parsed(&text).ok().unwrap().findings;
         assert_eq!(findings.len(), MAX_FINDINGS + 1);
         let last = findings.last().unwrap().to_string();
         assert_eq!(last, format!("line {}: 8 more like these from here on", MAX_FINDINGS + 2));

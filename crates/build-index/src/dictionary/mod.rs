@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use interrogate::Error as LibraryError;
 use interrogate::index::format::is_table_name;
-use interrogate::{input, limits};
+use interrogate::input::Text;
+use interrogate::limits;
 
 use crate::{Error, Result};
 use lines::{Read, Refused};
@@ -44,17 +45,17 @@ impl Dictionary {
     /// names that labels are made of: see the crate's dicts/PROVENANCE.md.
     ///
     /// Memory: the text of the labels and four bytes for each; while they are read
-    /// the file, too, and some 20 bytes more for each.
+    /// some 20 bytes more for each.
     ///
     /// # Errors
     /// [`interrogate::Error::Io`] where the file cannot be read,
-    /// [`Error::TableName`], [`Error::Top`], [`Error::Utf16`],
-    /// [`Error::NoLabel`] where no line is a label, and
-    /// [`interrogate::Error::Mismatch`] where it is no file, or has more than 4 GiB.
+    /// [`Error::TableName`], [`Error::Top`], [`Error::NoLabel`] where no line is a
+    /// label, and [`interrogate::Error::Mismatch`] where it is no file, has more than
+    /// 4 GiB, or is UTF-16 without a byte-order mark.
     pub fn open(path: &Path) -> Result<Self> {
+        table_of(path)?; // a name that does not do costs no reading
         // Read and not mapped: people edit dictionaries in place.
-        let bytes = input::read_named(path, limits::LIST)?;
-        Self::parse(path, &bytes)
+        Self::read(Text::open(path, limits::LIST)?)
     }
 
     /// The same for the bytes of a file; `path` gives the name.
@@ -62,14 +63,14 @@ impl Dictionary {
     /// # Errors
     /// Those of [`open`](Self::open), reading aside.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::read(Text::new(path, bytes, limits::LIST)?)
+    }
+
+    fn read(text: Text<'_>) -> Result<Self> {
+        let path = &text.path().to_owned();
         let (name, top) = table_of(path)?;
-        let refused = |refused| match refused {
-            Refused::Utf16 => Error::Utf16 { path: path.to_owned() },
-            Refused::TooLong => {
-                LibraryError::mismatch(path, "labels", "at most 4 GiB", "more").into()
-            }
-        };
-        let Read { lines, labels: names, mut findings } = lines::read(bytes).map_err(refused)?;
+        let refused = |refused| self::refused(path, refused);
+        let Read { lines, labels: names, mut findings } = lines::read(text).map_err(refused)?;
         if names.is_empty() {
             return Err(Error::NoLabel { path: path.to_owned(), lines, left_out: lines });
         }
@@ -105,19 +106,25 @@ impl Dictionary {
     /// U+FFFD is made. Reads the file again, which a pipe has not twice.
     ///
     /// # Errors
-    /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where the
-    /// labels are more than 4 GiB.
+    /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where a line is
+    /// longer than 64 KiB or the labels are more than 4 GiB.
     pub fn every_label(&self) -> Result<Texts> {
-        let bytes = input::read_named(&self.path, limits::LIST)?;
         let (name, _) = table_of(&self.path)?;
-        let labels = lines::every(&bytes).and_then(|lines| Template::of(&name).every(lines));
-        let too_long = || LibraryError::mismatch(&self.path, "labels", "at most 4 GiB", "more");
-        Ok(labels.ok_or_else(too_long)?)
+        let lines = lines::every(Text::open(&self.path, limits::LIST)?);
+        let labels = lines.and_then(|l| Template::of(&name).every(l).ok_or(Refused::TooLong));
+        labels.map_err(|why| refused(&self.path, why))
     }
 
     /// What was noticed, by line.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+}
+
+fn refused(path: &Path, why: Refused) -> Error {
+    match why {
+        Refused::Unreadable(error) => error.into(),
+        Refused::TooLong => LibraryError::mismatch(path, "labels", "at most 4 GiB", "more").into(),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args as Group, ValueEnum};
 use interrogate::Device;
 
 use super::{Lines, Precision};
+use crate::prompt_file;
 
 #[derive(Debug, Group)]
 pub(crate) struct Execute {
@@ -59,10 +60,15 @@ pub(crate) struct Execute {
 /// Prompts in, sentence embeddings out.
 #[derive(Debug, Group)]
 pub(crate) struct EmbedPrompts {
-    /// A file of JSON lines as prompt --format jsonl writes them, or of plain
-    /// lines; `-` for standard input; or the texts themselves.
+    /// A file of prompts: JSON lines or CSV as prompt writes them, or plain lines;
+    /// `-` for standard input; or the texts themselves.
     #[arg(required = true, value_name = "FILE|-|TEXTS")]
     pub(crate) prompts: Vec<String>,
+    /// How the file holds them. auto looks at the first line that is not blank: a JSON
+    /// object begins JSON lines; names of columns, image and prompt among them, begin
+    /// CSV; all else, {red, blue} too, is plain lines, of which blank ones are left out.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) input_format: InputFormat,
     /// The sentence encoder: starter (all-MiniLM-L6-v2 in f16, compiled in), a
     /// folder of it in f32, a hub id, or all-MiniLM-L6-v2.
     #[arg(long, value_name = "MODEL", default_value = "starter")]
@@ -101,6 +107,28 @@ pub(crate) struct EmbedAverage {
     /// Where to.
     #[arg(long, short, value_name = "FILE.npy")]
     pub(crate) output: PathBuf,
+}
+
+/// How a file holds prompts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    #[default]
+    Auto,
+    Lines,
+    Jsonl,
+    Csv,
+}
+
+impl InputFormat {
+    /// The format, `None` where the file is to tell.
+    pub(crate) fn format(self) -> Option<prompt_file::Format> {
+        match self {
+            InputFormat::Auto => None,
+            InputFormat::Lines => Some(prompt_file::Format::Lines),
+            InputFormat::Jsonl => Some(prompt_file::Format::Jsonl),
+            InputFormat::Csv => Some(prompt_file::Format::Csv(b',')),
+        }
+    }
 }
 
 /// In which form rows are written.

@@ -81,16 +81,17 @@ pub(crate) struct Control {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) suffix: String,
     /// Tokens of the model that a prompt takes at most, the two special ones
-    /// included. [default: 77 for CLIP; seed and caption: no limit]
+    /// included. [default: 77, or what the model reads where that is less; seed and
+    /// caption: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
     /// Writes labels with weights, (label:1.12): the label's score divided by the
-    /// mean of all in the prompt.
+    /// mean of all in the prompt. They do not count as tokens.
     #[arg(long)]
     pub(crate) weights: bool,
     /// The form of a seed prompt: text with {caption}, {medium}, {movement},
     /// {flavors}, or any table's name in braces.
-    #[arg(long, conflicts_with_all = ["weights", "max_tokens", "prefix", "suffix", "tables"])]
+    #[arg(long, conflicts_with_all = ["weights", "tables"])]
     pub(crate) template: Option<String>,
     /// Errs where clip-interrogator 0.6.0 does, so that prompts compare: a ranking
     /// by quota, a token limit that forgets commas.

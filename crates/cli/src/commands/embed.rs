@@ -1,7 +1,10 @@
 //! `interrogate embed`: features of images, embeddings of texts.
 
-use std::io::{BufRead, stdin};
+use std::io::stdin;
+use std::path::Path;
 
+use interrogate::input::{Ends, Text};
+use interrogate::limits;
 use serde::Serialize;
 
 use super::prompts;
@@ -85,14 +88,22 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
     }
 }
 
-/// The texts that were typed, or those of stdin where `-` was.
+/// The texts that were typed, or the lines of standard input where `-` was, blank
+/// ones left out.
 pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, Fault> {
-    if texts == ["-"] { lines() } else { Ok(texts.to_vec()) }
-}
-
-fn lines() -> Result<Vec<String>, Fault> {
-    let read = stdin().lock().lines().collect::<Result<_, _>>();
-    read.map_err(|e| interrogate::Error::io("read", "standard input")(e).into())
+    if texts != ["-"] {
+        return Ok(texts.to_vec());
+    }
+    let text = Text::new(Path::new("standard input"), stdin().lock(), limits::LIST)?;
+    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut texts = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        let text = line.text()?;
+        if !text.trim().is_empty() {
+            texts.push(text.to_owned());
+        }
+    }
+    Ok(texts)
 }
 
 fn print(output: &mut Output, format: Format, row: Row<'_>) -> Result<(), Fault> {

@@ -1,21 +1,20 @@
 //! `interrogate prompt`: one prompt an image, or one for all.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use interrogate::Interrogator;
 use interrogate::encoder::Features;
 use interrogate::index::{Index, Match};
 use interrogate::models::{Model, ModelSource};
 use interrogate::picture::{Picture, Pixels};
-use interrogate::prompt::{Mode, Prompt, Step};
+use interrogate::prompt::{Mode, Prompt};
+use interrogate::{Error, Interrogator};
 use serde::Serialize;
 
 use crate::args::{self, Form};
 use crate::asking::Asked;
 use crate::captions::Beginning;
+use crate::chain_progress::ChainProgress;
 use crate::fault::{Fault, Outcome};
 use crate::opening;
 use crate::output::{Found, Output};
@@ -121,7 +120,7 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     };
     // A chain takes seconds: each is answered as it comes.
     let pass = if mode.scores_texts() { pass.by(1) } else { pass };
-    let chain = Chaining::new(talk);
+    let chain = ChainProgress::new(talk);
     let outcome = pass.each_told::<Row<'_>, _, _>(
         talk,
         &look,
@@ -131,8 +130,9 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
                 seen.iter().map(|seen| seen.seen.clone()).unzip();
             let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
             let prompts =
-                asked.interrogation.prompts(&features, &captions, |_, step| chain.step(step))?;
+                asked.interrogation.prompts(&features, &captions, |_, step| chain.step(step));
             chain.end();
+            let prompts = prompts?;
             let texts: Vec<String> = prompts.iter().map(|prompt| asked.text(prompt)).collect();
             for ((seen, prompt), text) in seen.iter().zip(&prompts).zip(&texts) {
                 let name = &seen.name;
@@ -192,10 +192,14 @@ fn average(
         return Ok(Outcome { interrupted: !whole, ..outcome });
     }
     let mean = Features::mean(&all)?;
-    let chain = Chaining::new(talk);
+    let chain = ChainProgress::new(talk);
     let captions = [args.caption.as_deref()];
-    let prompts = asked.interrogation.prompts(&[mean], &captions, |_, step| chain.step(step))?;
+    let prompts = asked.interrogation.prompts(&[mean], &captions, |_, step| chain.step(step));
     chain.end();
+    let prompts = match prompts {
+        Err(Error::Interrupted) => return Ok(Outcome { interrupted: true, ..outcome }),
+        prompts => prompts?,
+    };
     let name = format!("average of {} images", all.len());
     for prompt in &prompts {
         let text = asked.text(prompt);
@@ -219,33 +223,6 @@ fn empty(name: &str, asked: &Asked<'_>) -> String {
             format!("{name}: no label reaches {least}; --min-score 0 shows what there is")
         }
         None => format!("{name}: an empty prompt"),
-    }
-}
-
-/// The line that a person sees while a chain grows.
-struct Chaining<'a> {
-    talk: &'a Talk,
-    bar: RefCell<Option<indicatif::ProgressBar>>,
-}
-
-impl<'a> Chaining<'a> {
-    fn new(talk: &'a Talk) -> Self {
-        Chaining { talk, bar: RefCell::new(None) }
-    }
-
-    fn step(&self, step: Step<'_>) -> ControlFlow<()> {
-        let mut bar = self.bar.borrow_mut();
-        let new = || self.talk.bar(step.steps as u64, "{pos}/{len} phrases: {wide_msg}");
-        let bar = bar.get_or_insert_with(new);
-        bar.set_position(step.step as u64);
-        bar.set_message(format!("{:.4} {}", step.score, step.prompt));
-        ControlFlow::Continue(())
-    }
-
-    fn end(&self) {
-        if let Some(bar) = self.bar.borrow_mut().take() {
-            bar.finish_and_clear();
-        }
     }
 }
 

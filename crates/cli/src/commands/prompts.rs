@@ -1,39 +1,30 @@
 //! `interrogate embed prompts` and `embed average`: sentence embeddings of
 //! prompts, and sums of them.
 
-use std::io::{BufRead, stdin};
+use std::io::stdin;
 use std::path::{Path, PathBuf};
 
 use interrogate::encoder::TextEncoder;
+use interrogate::input::Text;
+use interrogate::limits;
 use interrogate::nn::Compute;
 use interrogate::pipeline::stems;
 use interrogate::sentence::MiniLm;
-use interrogate::{input, limits};
-use serde::Deserialize;
 
 use crate::args::{EmbedAverage, EmbedPrompts, RowFormat};
 use crate::fault::{Fault, Outcome};
 use crate::opening;
+use crate::prompt_file;
 use crate::rows::{self, Error, Prompt, npy};
 use crate::talk::Talk;
 
 /// Prompts that are embedded together.
 const BATCH: usize = 256;
 
-/// A line of `interrogate prompt` or `execute`, as far as it matters.
-#[derive(Deserialize)]
-struct Line {
-    #[serde(alias = "id")]
-    image: Option<String>,
-    #[serde(alias = "text")]
-    prompt: Option<String>,
-    error: Option<String>,
-}
-
 /// Writes the embedding of each prompt.
 pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
     let format = args.format();
-    let (prompts, failed, file) = read(&args.prompts, talk)?;
+    let (prompts, failed, file) = read(args, talk)?;
     if let Some(output) = &args.output {
         rows::apart(output, file.as_slice())?;
     }
@@ -63,65 +54,43 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
     Ok(Outcome { done: prompts.len(), failed, ..Outcome::default() })
 }
 
-/// The prompts that were named, how many lines tell of a failed image, and the
+/// The prompts that were named, how many records tell of a failed image, and the
 /// file that they are from, where there is one.
-fn read(named: &[String], talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
-    let (name, bytes, file) = match named {
+fn read(args: &EmbedPrompts, talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
+    let (text, file) = match &args.prompts[..] {
         [only] if only == "-" => {
-            let name = "standard input";
-            (name, input::read_stream(Path::new(name), stdin().lock(), limits::LIST)?, None)
+            (Text::new(Path::new("standard input"), stdin().lock(), limits::LIST), None)
         }
         // A folder's name may well be a prompt.
         [only] if Path::new(only).metadata().is_ok_and(|kind| !kind.is_dir()) => {
             let path = PathBuf::from(only);
-            (only.as_str(), input::read_named(&path, limits::LIST)?, Some(path))
+            (Text::open(&path, limits::LIST), Some(path))
         }
         texts => {
             let numbered = texts.iter().enumerate();
-            return Ok((numbered.map(|(row, text)| plain(row, text)).collect(), 0, None));
+            let prompts = numbered.map(|(row, text)| named(row, None, text.clone()));
+            return Ok((prompts.collect(), 0, None));
         }
     };
-    let mut prompts = Vec::new();
-    let mut failed = 0;
-    let mut json = None;
-    for (number, line) in bytes.as_slice().lines().enumerate() {
-        let line = line.map_err(|source| Error::Read { path: name.into(), source })?;
-        // The first line tells which kind of file it is.
-        if !*json.get_or_insert(line.starts_with('{')) {
-            prompts.push(plain(prompts.len(), &line));
-            continue;
-        }
-        match parsed(name, number + 1, &line)? {
-            Ok(prompt) => prompts.push(prompt),
-            Err(error) => {
-                failed += 1;
-                talk.note(format_args!("{name}: line {}: left out: {error}", number + 1));
-            }
-        }
+    let text = text.map_err(Error::Prompts)?;
+    let name = text.path().display().to_string();
+    let found = prompt_file::read(text, args.input_format.format()).map_err(Error::Prompts)?;
+    for (line, error) in &found.failed {
+        talk.note(format_args!("{}: left out: {error}", line.display()));
     }
-    Ok((prompts, failed, file))
+    if found.blank > 0 {
+        let s = if found.blank == 1 { "" } else { "s" };
+        talk.note(format_args!("{name}: {} blank line{s} left out", found.blank));
+    }
+    let numbered = found.records.into_iter().enumerate();
+    let prompts = numbered.map(|(row, record)| named(row, record.image, record.prompt));
+    Ok((prompts.collect(), found.failed.len(), file))
 }
 
-fn plain(row: usize, text: &str) -> Prompt {
-    Prompt { id: row.to_string(), stem: None, text: text.to_owned() }
-}
-
-/// A JSON line: a prompt, or why there is none.
-fn parsed(name: &str, line: usize, text: &str) -> Result<Result<Prompt, String>, Error> {
-    let wrong = |found: String| {
-        let expected = "a JSON object with image and prompt";
-        Error::Line { name: name.to_owned(), line, expected, found }
-    };
-    let parsed: Line = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
-    match parsed {
-        Line { error: Some(error), .. } => Ok(Err(error)),
-        Line { image: Some(image), prompt: Some(text), .. } => {
-            let stem = stems(&[&image]).ok().and_then(|mut stems| stems.pop());
-            Ok(Ok(Prompt { id: image, stem, text }))
-        }
-        Line { image: None, .. } => Err(wrong("no image".into())),
-        Line { prompt: None, .. } => Err(wrong("no prompt".into())),
-    }
+/// A prompt named by its image, or by its row.
+fn named(row: usize, image: Option<String>, text: String) -> Prompt {
+    let stem = image.as_ref().and_then(|image| stems(&[image]).ok()?.pop());
+    Prompt { id: image.unwrap_or_else(|| row.to_string()), stem, text }
 }
 
 /// Writes the weighted sum of the unit rows of several files, of unit length.

@@ -45,18 +45,9 @@ pub(crate) enum Error {
         /// What it said.
         source: ::parquet::errors::ParquetError,
     },
-    /// A line of the prompts is none.
-    #[error("{name}: line {line}: expected {expected}, found {found}")]
-    Line {
-        /// The file, or standard input.
-        name: String,
-        /// Counted from 1.
-        line: usize,
-        /// What it had to be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
+    /// A file of prompts cannot be read.
+    #[error(transparent)]
+    Prompts(interrogate::Error),
     /// A submission's rows are named by images, and a prompt has none.
     #[error("a submission names rows by image, and the prompt in row {row} has none")]
     Nameless {
@@ -99,11 +90,14 @@ impl Error {
         let hint = match self {
             Error::Unnamed { .. } => "name one: -o FILE",
             Error::Input { .. } => "name another file with -o",
-            Error::Line { .. } => {
-                "a file of prompts is that of interrogate prompt --format jsonl, or plain lines"
+            Error::Prompts(error) => {
+                return Some(error.hint().unwrap_or_else(|| {
+                    "name the format if the file is right: --input-format lines, jsonl or csv"
+                        .to_owned()
+                }));
             }
             Error::Nameless { .. } => {
-                "give the JSON lines of interrogate prompt --format jsonl, which name the image"
+                "give the JSON lines or CSV of interrogate prompt, which name the image"
             }
             Error::Npy { .. } => {
                 "a file is (rows, values) of f32 or f64, as embed prompts writes it"

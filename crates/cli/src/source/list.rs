@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use interrogate::{input, limits};
+use interrogate::input::{Ends, Text};
+use interrogate::limits;
 
 use crate::fault::Fault;
 
@@ -12,29 +13,36 @@ use crate::fault::Fault;
 /// `null` each ends in a NUL byte instead and may hold anything else.
 ///
 /// # Errors
-/// Where it cannot be read or names nothing.
+/// Where it cannot be read, a line is no path, or none is named.
 pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
     let stdin = list == Path::new("-");
     let shown = if stdin { Path::new("standard input") } else { list };
-    let bytes = match stdin {
-        true => input::read_stream(shown, io::stdin().lock(), limits::LIST)?,
-        false => input::read_named(list, limits::LIST)?,
+    let text = match (stdin, null) {
+        (true, false) => Text::new(shown, io::stdin().lock(), limits::LIST)?,
+        (true, true) => Text::raw(shown, io::stdin().lock(), limits::LIST),
+        (false, false) => Text::open(list, limits::LIST)?,
+        (false, true) => Text::open_raw(list, limits::LIST)?,
     };
-    let paths: Vec<PathBuf> = parse(&bytes, null).collect();
+    let paths = parse(text, null)?;
     match paths.is_empty() {
         true => Err(Fault::NoImage { path: shown.to_owned(), problem: "no path in this list" }),
         false => Ok(paths),
     }
 }
 
-fn parse(bytes: &[u8], null: bool) -> impl Iterator<Item = PathBuf> {
-    let end = if null { b'\0' } else { b'\n' };
-    let lines = bytes.split(move |&byte| byte == end);
-    let lines = lines.map(move |line| match null {
-        true => line,
-        false => line.strip_suffix(b"\r").unwrap_or(line),
-    });
-    lines.filter(|line| !line.is_empty()).map(path)
+fn parse(text: Text<'_>, null: bool) -> interrogate::Result<Vec<PathBuf>> {
+    let mut lines = text.lines(if null { Ends::Nul } else { Ends::Newline }, limits::LINE);
+    let mut paths = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        let bytes = line.bytes()?;
+        if bytes.contains(&0) {
+            return Err(line.mismatch("path", "no NUL", "one"));
+        }
+        if !bytes.is_empty() {
+            paths.push(path(bytes));
+        }
+    }
+    Ok(paths)
 }
 
 #[cfg(unix)]
@@ -51,8 +59,37 @@ fn path(bytes: &[u8]) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn text(bytes: &[u8], null: bool) -> interrogate::Result<Vec<PathBuf>> {
+        let list = Path::new("list");
+        match null {
+            true => parse(Text::raw(list, bytes, limits::LIST), null),
+            false => parse(Text::new(list, bytes, limits::LIST)?, null),
+        }
+    }
+
     fn parsed(bytes: &[u8], null: bool) -> Vec<PathBuf> {
-        parse(bytes, null).collect()
+        text(bytes, null).unwrap()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_path() {
+        let expected = ["good.jpg", "good.png"].map(PathBuf::from);
+        assert_eq!(parsed(b"\xef\xbb\xbfgood.jpg\r\ngood.png\r\n", false), expected);
+        let utf16: Vec<u8> =
+            "\u{feff}good.jpg\r\ngood.png".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(parsed(&utf16, false), expected);
+        assert_eq!(parsed(b"\xef\xbb\xbfa\0", true)[0], Path::new("\u{feff}a"));
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused_with_its_line() {
+        let said = |bytes: &[u8], null| text(bytes, null).unwrap_err().to_string();
+        assert_eq!(said(b"a\n\nb\0c\n", false), "list:3: path: expected no NUL, found one");
+        let long = [&b"a\n"[..], &vec![b'x'; limits::LINE + 1]].concat();
+        let expected = "list:2: length: expected at most 65536 bytes, found more";
+        assert_eq!(said(&long, false), expected);
+        assert_eq!(said(&long, true), expected.replace(":2", ":1"));
+        assert!(said(b"a\0\n\0", false).contains("found UTF-16 without a byte-order mark"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::Device;
 pub(crate) use make::bare;
-use words::{count, first_names, gib, line_is};
+use words::{count, first_names, gib};
 
 /// A result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -295,11 +295,11 @@ pub enum Error {
 
     // ---- prompt ----
     /// A line of a list of words and patterns does not parse.
-    #[error("{}: {} no pattern", path.display(), line_is(*line))]
+    #[error("{}:{line}: invalid pattern", path.display())]
     Pattern {
         /// The list.
         path: PathBuf,
-        /// The line, from 1; 0 for all of them together.
+        /// The line, from 1.
         line: usize,
         /// What the pattern library said.
         source: Cause,
@@ -314,6 +314,10 @@ pub enum Error {
         /// Tokens that a prompt may take.
         limit: usize,
     },
+    /// A callback asked for the end: nothing is wrong, and nothing is kept of what was
+    /// begun.
+    #[error("interrupted")]
+    Interrupted,
     /// A mode that scores texts was given nothing to score them by.
     #[error("this mode scores texts, and has no scorer")]
     ScorerMissing,

@@ -1,13 +1,5 @@
 //! Numbers and names in the words of a message.
 
-/// `line 3 is`, or all of them where it is 0.
-pub(super) fn line_is(line: usize) -> String {
-    match line {
-        0 => "all lines together are".to_owned(),
-        line => format!("line {line} is"),
-    }
-}
-
 /// `1 weight`, `2 weights`.
 pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }

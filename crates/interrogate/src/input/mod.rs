@@ -6,10 +6,17 @@
 //! folder of dictionaries must be a regular file ([`open`], [`read`]). What a person
 //! names to be read once may come from another program as well ([`read_named`]): a
 //! pipe that is open already, as `<(sort labels)` and `/dev/stdin` are, and a
-//! terminal. How much is taken is bounded in each case.
+//! terminal. How much is taken is bounded in each case. Lists of lines have their
+//! rules in [`Text`] and [`Lines`].
 //!
 //! This module knows what may be opened; what the bytes mean is for those who ask,
 //! and what is mapped is for [`mmap`](crate::mmap), which opens its files here.
+
+mod lines;
+mod text;
+
+pub use lines::{Ends, Line, Lines, at};
+pub use text::Text;
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io::Read;
@@ -47,7 +54,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// Those of [`read`], and [`Error::Mismatch`] for what is not UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
-    text(path, read(path, limit)?)
+    String::from_utf8(read(path, limit)?)
+        .map_err(|error| Error::mismatch(path, "text", "UTF-8", error.utf8_error()))
 }
 
 /// Reads what a person named to be read: a regular file as [`read`] does, or to its
@@ -58,22 +66,10 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 /// # Errors
 /// Those of [`read`].
 pub fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let kind = fs::metadata(path).map_err(Error::io("read", path))?;
-    match stream_limit(path, kind.file_type()) {
-        None => read(path, limit),
-        Some(most) => {
-            let stream = File::open(path).map_err(Error::io("read", path))?;
-            read_stream(path, stream, limit.min(most))
-        }
-    }
-}
-
-/// The same as text.
-///
-/// # Errors
-/// Those of [`read_named`], and [`Error::Mismatch`] for what is not UTF-8.
-pub fn read_named_text(path: &Path, limit: u64) -> Result<String> {
-    text(path, read_named(path, limit)?)
+    let mut bytes = Vec::new();
+    let mut text = Text::open_raw(path, limit)?;
+    text.read_to_end(&mut bytes).map_err(|error| text::failed(path, text.limit, error))?;
+    Ok(bytes)
 }
 
 /// Reads `stream` to its end, which must come within `limit` bytes; `path` is for
@@ -128,11 +124,6 @@ fn fill(path: &Path, stream: impl Read, limit: u64, mut bytes: Vec<u8>) -> Resul
     let mut stream = stream.take(limit.saturating_add(1));
     let found = stream.read_to_end(&mut bytes).map_err(Error::io("read", path))? as u64;
     if found > limit { Err(too_long(path, limit, "more")) } else { Ok(bytes) }
-}
-
-fn text(path: &Path, bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes)
-        .map_err(|error| Error::mismatch(path, "text", "UTF-8", error.utf8_error()))
 }
 
 fn too_long(path: &Path, limit: u64, found: impl ToString) -> Error {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result, input, limits};
+use crate::input::{Ends, Text};
+use crate::{Error, Result, limits};
 
 /// The endings of image files.
 const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
@@ -61,7 +62,10 @@ pub(super) fn stem(path: &Path) -> String {
 /// left out.
 pub(super) fn mediums(dicts: &Path) -> Result<Vec<String>> {
     let path = dicts.join("mediums.txt");
-    let text = input::read_text(&path, limits::SMALL_FILE)?;
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    let mut lines = Text::open(&path, limits::SMALL_FILE)?.lines(Ends::Any, limits::LINE);
+    let mut labels = Vec::new();
+    while let Some(line) = lines.next_line()? {
+        labels.extend(Some(line.text()?.trim()).filter(|l| !l.is_empty()).map(str::to_owned));
+    }
+    Ok(labels)
 }

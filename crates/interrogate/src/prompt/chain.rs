@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::part::SEPARATOR;
 use super::scorer::Scorer;
-use crate::Result;
 use crate::rank::Order;
+use crate::{Error, Result};
 
 /// How a chain grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,43 +29,53 @@ pub struct Chained {
     pub added: Vec<usize>,
 }
 
-/// A step of a chain, as its progress tells it.
+/// How far a chain has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
-    /// How many phrases were tried for a place so far, this one included.
+    /// Steps that are finished.
     pub step: usize,
-    /// How many that may become.
+    /// Steps at most.
     pub steps: usize,
-    /// The prompt now.
+    /// Candidates of the present step that have a score.
+    pub scored: usize,
+    /// Candidates of the present step.
+    pub candidates: usize,
+    /// The prompt so far.
     pub prompt: &'a str,
-    /// Its score.
+    /// Its score; NaN where nothing is chosen yet.
     pub score: f32,
 }
+
+/// Hears how far a chain has come, before each step and between the blocks of
+/// candidates that a step scores. [`ControlFlow::Break`] ends the chain with
+/// [`Error::Interrupted`].
+pub type Progress<'p> = dyn FnMut(Step<'_>) -> ControlFlow<()> + 'p;
 
 impl Chain {
     /// Adds to `start`, whose score is `score`, one of `phrases` after the other,
     /// at each step the one with which the prompt scores best of those with which
     /// it fits, ties to the phrase that stands first; none is taken twice. Goes on for `min_count` steps at
     /// least, then as long as each prompt scores better than the one before it,
-    /// at most `max_count` times, until the prompt fills the model's context,
-    /// until nothing is left, or until `progress`, called after every step,
-    /// breaks. The best prompt on the way is the result: it may be `start`.
+    /// at most `max_count` times, until the prompt fills the model's context, or
+    /// until nothing is left. The best prompt on the way is the result: it may be
+    /// `start`.
     ///
     /// These are the steps of clip-interrogator 0.6.0's `chain`, with the tie
     /// rule in place of a set's order, with the start's score negated as all
     /// others are where scores are to fall, and without a last phrase that the
     /// model would read half.
     ///
-    /// Cost: a call of `scorer` a step, with all phrases that are left.
+    /// Cost: a step scores all phrases that are left, in blocks of
+    /// [`Scorer::block`] phrases.
     ///
     /// # Errors
-    /// Those of `scorer`.
+    /// [`Error::Interrupted`] where `progress` breaks, those of `scorer`.
     pub fn grow(
         &self,
         (start, score): (&str, f32),
         phrases: &[&str],
         scorer: &mut dyn Scorer,
-        mut progress: impl FnMut(Step<'_>) -> ControlFlow<()>,
+        progress: &mut Progress<'_>,
     ) -> Result<Chained> {
         let sign = if self.order == Order::Best { 1.0 } else { -1.0 };
         let mut left: Vec<usize> = (0..phrases.len()).collect();
@@ -74,8 +84,11 @@ impl Chain {
         let (mut best, mut best_added) = (now.clone(), 0);
         for step in 0..self.max_count {
             let offered: Vec<&str> = left.iter().map(|&at| phrases[at]).collect();
-            let mut scores = scorer.score(&now.0, &offered)?;
-            scores.truncate(offered.len()); // as its contract says
+            let mut scores = scored(&now.0, &offered, scorer, &mut |scored| {
+                let (steps, candidates) = (self.max_count, offered.len());
+                let (prompt, score) = (now.0.as_str(), sign * now.1);
+                progress(Step { step, steps, scored, candidates, prompt, score })
+            })?;
             scores.iter_mut().for_each(|score| *score *= sign);
             let separator = if now.0.is_empty() { "" } else { SEPARATOR };
             let next = loop {
@@ -95,9 +108,7 @@ impl Chain {
                 break;
             }
             now = next;
-            let told =
-                Step { step: step + 1, steps: self.max_count, prompt: &now.0, score: sign * now.1 };
-            if progress(told).is_break() || scorer.is_full(&now.0)? {
+            if scorer.is_full(&now.0)? {
                 break;
             }
         }
@@ -106,8 +117,37 @@ impl Chain {
     }
 }
 
+/// The score of `"{prompt}, {phrase}"` for each of `phrases`, in their order; NaN
+/// where `scorer` has none. Scores blocks of phrases in sorted order, so that those
+/// which begin alike stay together; `told` hears before each block how many phrases
+/// have a score, and may break.
+///
+/// # Errors
+/// [`Error::Interrupted`] where `told` breaks, those of `scorer`.
+pub(super) fn scored(
+    prompt: &str,
+    phrases: &[&str],
+    scorer: &mut dyn Scorer,
+    told: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>> {
+    let mut order: Vec<usize> = (0..phrases.len()).collect();
+    order.sort_by_key(|&at| phrases[at]);
+    let mut scores = vec![f32::NAN; phrases.len()];
+    let size = scorer.block(prompt)?.max(1);
+    for (number, block) in order.chunks(size).enumerate() {
+        if told(number * size).is_break() {
+            return Err(Error::Interrupted);
+        }
+        let texts: Vec<&str> = block.iter().map(|&at| phrases[at]).collect();
+        for (&at, score) in block.iter().zip(scorer.score(prompt, &texts)?) {
+            scores[at] = score;
+        }
+    }
+    Ok(scores)
+}
+
 /// The first of the highest that are numbers, with its place.
-fn highest(scores: &[f32]) -> Option<(usize, f32)> {
+pub(super) fn highest(scores: &[f32]) -> Option<(usize, f32)> {
     let numbers = scores.iter().copied().enumerate().filter(|(_, score)| !score.is_nan());
     numbers.reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
@@ -122,6 +162,7 @@ mod tests {
         worths: &'static [(&'static str, f32)],
         room: usize,
         letters: usize,
+        block: usize,
         asked: Vec<usize>,
     }
 
@@ -147,19 +188,25 @@ mod tests {
         fn fits(&self, prompt: &str) -> Result<bool> {
             Ok(prompt.len() <= self.letters)
         }
+        fn block(&self, _: &str) -> Result<usize> {
+            Ok(self.block)
+        }
     }
 
     const WORTHS: [(&str, f32); 5] =
         [("start", 0.0), ("one", 1.0), ("two", 2.0), ("also", 2.0), ("bad", -1.0)];
 
     fn scorer() -> Worths {
-        Worths { worths: &WORTHS, room: 99, letters: 99, asked: Vec::new() }
+        Worths { worths: &WORTHS, room: 99, letters: 99, block: 99, asked: Vec::new() }
+    }
+
+    fn go_on(_: Step<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 
     fn grow(chain: Chain, scorer: &mut Worths) -> (String, f32) {
         let phrases = ["one", "two", "also", "bad"];
-        let go_on = |_: Step<'_>| ControlFlow::Continue(());
-        let found = chain.grow(("start", 0.0), &phrases, scorer, go_on).unwrap();
+        let found = chain.grow(("start", 0.0), &phrases, scorer, &mut go_on).unwrap();
         (found.text, found.score)
     }
 
@@ -177,15 +224,33 @@ mod tests {
     fn it_goes_on_for_the_least_number_of_steps_and_keeps_the_best() {
         let chain = Chain { min_count: 9, ..CHAIN };
         let mut steps = Vec::new();
-        let told = |step: Step<'_>| {
-            steps.push((step.step, step.steps, step.prompt.to_owned(), step.score));
+        let mut told = |step: Step<'_>| {
+            steps.push((step.step, step.candidates, step.prompt.to_owned(), step.score));
             ControlFlow::Continue(())
         };
         let phrases = ["one", "bad"];
-        let found = chain.grow(("start", 0.0), &phrases, &mut scorer(), told).unwrap();
+        let found = chain.grow(("start", 0.0), &phrases, &mut scorer(), &mut told).unwrap();
         assert_eq!(found, Chained { text: "start, one".into(), score: 1.0, added: vec![0] });
-        let whole = "start, one, bad".to_owned();
-        assert_eq!(steps, [(1, 32, "start, one".into(), 1.0), (2, 32, whole, 0.0)]);
+        assert_eq!(steps, [(0, 2, "start".into(), 0.0), (1, 1, "start, one".into(), 1.0)]);
+    }
+
+    #[test]
+    fn blocks_change_no_score_and_are_told() {
+        for block in [1, 2, 3, 99] {
+            let mut scorer = Worths { block, ..scorer() };
+            let mut scored = Vec::new();
+            let mut told = |step: Step<'_>| {
+                scored.push((step.step, step.scored));
+                ControlFlow::Continue(())
+            };
+            let phrases = ["one", "two", "also", "bad"];
+            let found = CHAIN.grow(("start", 0.0), &phrases, &mut scorer, &mut told).unwrap();
+            assert_eq!((found.text.as_str(), found.score), ("start, two, also, one", 5.0));
+            if block == 2 {
+                assert_eq!(scored, [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (3, 0)]);
+                assert_eq!(scorer.asked, [2, 2, 2, 1, 2, 1]);
+            }
+        }
     }
 
     #[test]
@@ -209,24 +274,35 @@ mod tests {
         let mut narrow = Worths { letters: "start, two, one".len(), ..scorer() };
         assert_eq!(grow(CHAIN, &mut narrow), ("start, two, one".into(), 3.0));
         let phrases = ["one", "two", "also", "bad"];
-        let go_on = |_: Step<'_>| ControlFlow::Continue(());
-        let found = CHAIN.grow(("start", 0.0), &phrases, &mut narrow, go_on).unwrap();
+        let found = CHAIN.grow(("start", 0.0), &phrases, &mut narrow, &mut go_on).unwrap();
         assert_eq!(found.added, [1, 0]);
     }
 
     #[test]
-    fn it_stops_when_told() {
-        let stop = |_: Step<'_>| ControlFlow::Break(());
-        let found = CHAIN.grow(("start", 0.0), &["one", "two"], &mut scorer(), stop).unwrap();
-        assert_eq!(found.text, "start, two");
+    fn a_break_between_steps_or_blocks_interrupts() {
+        for (block, calls) in [(99, 0), (99, 1), (1, 1), (1, 3)] {
+            let mut left = calls;
+            let mut stop = |_: Step<'_>| match left {
+                0 => ControlFlow::Break(()),
+                _ => {
+                    left -= 1;
+                    ControlFlow::Continue(())
+                }
+            };
+            let mut scorer = Worths { block, ..scorer() };
+            let phrases = ["one", "two"];
+            let error = CHAIN.grow(("start", 0.0), &phrases, &mut scorer, &mut stop).unwrap_err();
+            assert!(matches!(error, Error::Interrupted), "{error}");
+            assert_eq!(scorer.asked.len(), calls);
+        }
     }
 
     #[test]
     fn no_phrase_leaves_the_start_and_an_empty_start_no_comma() {
-        let go_on = |_: Step<'_>| ControlFlow::Continue(());
-        let found = CHAIN.grow(("start", 0.5), &[], &mut scorer(), go_on).unwrap();
+        let found = CHAIN.grow(("start", 0.5), &[], &mut scorer(), &mut go_on).unwrap();
         assert_eq!((found.text.as_str(), found.score), ("start", 0.5));
-        let found = CHAIN.grow(("", f32::NEG_INFINITY), &["one"], &mut scorer(), go_on).unwrap();
+        let found =
+            CHAIN.grow(("", f32::NEG_INFINITY), &["one"], &mut scorer(), &mut go_on).unwrap();
         assert_eq!((found.text.as_str(), found.score), ("one", 1.0));
     }
 }

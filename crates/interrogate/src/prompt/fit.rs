@@ -4,11 +4,16 @@ use super::part::{Part, SEPARATOR, join};
 use crate::encoder::Counter;
 use crate::{Error, Result};
 
+/// Tokens of a prompt unless more are asked for: what CLIP's text tower reads,
+/// whatever the model that ranks reads.
+pub const DEFAULT_TOKENS: usize = 77;
+
 /// What a prompt must keep to.
 #[derive(Clone, Copy)]
 pub struct Budget<'a> {
     counter: &'a dyn Counter,
     tokens: usize,
+    after: &'a [Part],
 }
 
 impl<'a> Budget<'a> {
@@ -16,7 +21,21 @@ impl<'a> Budget<'a> {
     /// tokens count.
     pub fn new(counter: &'a dyn Counter, most: Option<usize>) -> Self {
         let tokens = counter.context_length();
-        Budget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)) }
+        Budget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)), after: &[] }
+    }
+
+    /// The same for texts that `after` will follow: [`holds`](Self::holds) and
+    /// [`is_full`](Self::is_full) count it.
+    #[must_use]
+    pub fn ahead_of(self, after: &'a [Part]) -> Self {
+        Budget { after, ..self }
+    }
+
+    fn count(&self, text: &str) -> Result<usize> {
+        match self.after {
+            [] => self.counter.count(text),
+            after => self.counter.count(&join(&[&[Part::words(text)], after].concat())),
+        }
     }
 
     /// The tokens that there are.
@@ -29,7 +48,7 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn holds(&self, text: &str) -> Result<bool> {
-        Ok(self.counter.count(text)? <= self.tokens)
+        Ok(self.count(text)? <= self.tokens)
     }
 
     /// Whether nothing more has room behind `text`.
@@ -37,7 +56,20 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn is_full(&self, text: &str) -> Result<bool> {
-        Ok(self.counter.count(text)? >= self.tokens)
+        Ok(self.count(text)? >= self.tokens)
+    }
+
+    /// Refuses a text that does not keep to it: the last thing that happens to a prompt.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`], [`Error::Tokenizer`].
+    pub fn check(&self, text: &str) -> Result<()> {
+        match self.count(text)? {
+            tokens if tokens <= self.tokens => Ok(()),
+            tokens => {
+                Err(Error::PromptTooLong { what: text.to_owned(), tokens, limit: self.tokens })
+            }
+        }
     }
 
     /// `before`, then `parts` as long as the whole fits, then `after`: what does not
@@ -49,25 +81,22 @@ impl<'a> Budget<'a> {
     /// [`Error::Tokenizer`].
     pub fn fit(&self, before: &[Part], parts: Vec<Part>, after: &[Part]) -> Result<Vec<Part>> {
         let whole = |middle: &[Part]| [before, middle, after].concat();
-        let bare = join(&whole(&[]));
-        if !self.holds(&bare)? {
-            let found = self.counter.count(&bare)?;
-            return Err(Error::PromptTooLong { what: bare, tokens: found, limit: self.tokens });
-        }
-        let mut kept: Vec<Part> = Vec::with_capacity(parts.len());
-        for part in parts {
+        self.check(&join(&whole(&[])))?;
+        let mut kept: Vec<Part> = Vec::with_capacity(parts.len().min(self.tokens));
+        for part in parts.into_iter().filter(|part| !part.text.is_empty()) {
             kept.push(part);
             if self.holds(&join(&whole(&kept)))? {
                 continue;
             }
             let part = kept.pop();
-            if let (Some(mut part), true) = (part, kept.is_empty()) {
-                while let Some(end) = part.text.trim_end().rfind(char::is_whitespace) {
-                    part.text.truncate(part.text[..end].trim_end().len());
-                    if self.holds(&join(&whole(std::slice::from_ref(&part))))? {
-                        kept.push(part);
-                        break;
-                    }
+            if let (Some(part), true) = (part, kept.is_empty()) {
+                let holds = |text: &str| {
+                    let shorter = Part { text: text.to_owned(), ..part.clone() };
+                    self.holds(&join(&whole(&[shorter])))
+                };
+                match first_words(&part.text, holds)? {
+                    "" => {}
+                    text => kept.push(Part { text: text.to_owned(), ..part.clone() }),
                 }
             }
             break;
@@ -93,6 +122,32 @@ impl<'a> Budget<'a> {
         }
         Ok(kept)
     }
+}
+
+/// The longest beginning of `text` of whole words that `holds`, empty where none
+/// does; `text` itself does not.
+pub(super) fn first_words(text: &str, holds: impl Fn(&str) -> Result<bool>) -> Result<&str> {
+    let mut ends = vec![0];
+    let mut inside = false;
+    for (at, c) in text.char_indices() {
+        if c.is_whitespace() && inside {
+            ends.push(at);
+        }
+        inside = !c.is_whitespace();
+    }
+    let last = most_that_holds(ends.len(), |words| holds(&text[..ends[words]]))?;
+    Ok(&text[..ends[last]])
+}
+
+/// The greatest number below `high` that `holds`, 0 where none does. What holds is
+/// taken to hold with fewer, so that the number of tries is a logarithm.
+pub(super) fn most_that_holds(high: usize, holds: impl Fn(usize) -> Result<bool>) -> Result<usize> {
+    let (mut low, mut high) = (0, high.max(1));
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if holds(middle)? { low = middle } else { high = middle }
+    }
+    Ok(low)
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ mod scorer;
 mod template;
 mod text;
 
-pub use chain::{Chain, Chained, Step};
+pub use chain::{Chain, Chained, Progress, Step};
 pub use deny::Deny;
-pub use fit::Budget;
+pub use fit::{Budget, DEFAULT_TOKENS};
 pub use modes::Mode;
 pub use part::{Part, join, weighted};
 pub use recipe::{Recipe, Take};

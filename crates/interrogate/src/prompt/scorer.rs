@@ -28,7 +28,24 @@ pub trait Scorer {
     fn fits(&self, _prompt: &str) -> Result<bool> {
         Ok(true)
     }
+
+    /// How many phrases behind `prompt` [`score`](Self::score) is given at once, so
+    /// that a chain can be interrupted in between. All of them unless a scorer knows
+    /// what they cost.
+    ///
+    /// # Errors
+    /// What the model says.
+    fn block(&self, _prompt: &str) -> Result<usize> {
+        Ok(usize::MAX)
+    }
 }
+
+/// Tokens that a block of phrases gives each thread: a fraction of a second for the
+/// text tower of ViT-L/14, and enough rows for products at full speed.
+const BLOCK_TOKENS: usize = 512;
+
+/// Tokens of a phrase and the comma before it, about.
+const PHRASE_TOKENS: usize = 6;
 
 /// Scores by a model's texts: the cosine of an image's features with each
 /// prompt's embedding.
@@ -80,6 +97,16 @@ impl Scorer for ChainScorer<'_> {
 
     fn fits(&self, prompt: &str) -> Result<bool> {
         self.budget.map_or(Ok(true), |budget| budget.holds(prompt))
+    }
+
+    /// By the tokens that are computed: the phrases' own, or whole prompts where the
+    /// model keeps nothing of the text before.
+    fn block(&self, prompt: &str) -> Result<usize> {
+        let before = match self.continuations {
+            Some(_) => 0,
+            None => self.encoder.tokenize(&[prompt])?.total(),
+        };
+        Ok(BLOCK_TOKENS * rayon::current_num_threads() / (before + PHRASE_TOKENS))
     }
 
     fn is_full(&self, prompt: &str) -> Result<bool> {

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Prompt, Recipe, Take};
+use super::fit::{first_words, most_that_holds};
+use super::part::{Part, SEPARATOR, join};
+use super::{Budget, Prompt, Recipe, Take};
 use crate::{Error, Result};
 
 /// The form of the README: all that a prompt has.
@@ -130,11 +132,65 @@ impl Template {
     /// The text of `prompt` in this form. Labels that score below `min_score`
     /// stay out; a field of which the prompt has no pick is empty.
     pub fn render(&self, prompt: &Prompt<'_>, min_score: Option<f32>) -> String {
-        let mut text = self.lead.clone();
+        self.shortened(prompt, min_score, usize::MAX, prompt.caption.as_deref()).0
+    }
+
+    /// The same between `before` and `after`, within `budget`: as many labels as fit
+    /// are written, those of the last fields left out first; where none fits, the
+    /// caption loses its last words. The form's own text stays.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`] where that does not fit, [`Error::Tokenizer`].
+    pub fn render_within(
+        &self,
+        prompt: &Prompt<'_>,
+        min_score: Option<f32>,
+        [before, after]: [&[Part]; 2],
+        budget: Option<Budget<'_>>,
+    ) -> Result<String> {
+        let caption = prompt.caption.as_deref().unwrap_or_default();
+        let whole = |labels: usize, caption: &str| {
+            let (text, written) = self.shortened(prompt, min_score, labels, Some(caption));
+            (join(&[before, &[Part::words(&text)], after].concat()), written)
+        };
+        let (text, labels) = whole(usize::MAX, caption);
+        let Some(budget) = budget else { return Ok(text) };
+        if budget.holds(&text)? {
+            return Ok(text);
+        }
+        let labels = most_that_holds(labels, |labels| budget.holds(&whole(labels, caption).0))?;
+        let (mut text, _) = whole(labels, caption);
+        if !budget.holds(&text)? {
+            let caption = first_words(caption, |caption| budget.holds(&whole(0, caption).0))?;
+            text = whole(0, caption).0;
+        }
+        budget.check(&text)?;
+        Ok(text)
+    }
+
+    /// The text with `caption` and the first `most` labels, and how many were written.
+    fn shortened(
+        &self,
+        prompt: &Prompt<'_>,
+        min_score: Option<f32>,
+        most: usize,
+        caption: Option<&str>,
+    ) -> (String, usize) {
+        let (mut text, mut labels) = (self.lead.clone(), 0);
         let mut written = false;
         let mut separator = "";
         for (name, behind) in &self.fields {
-            let value = value(name, prompt, min_score);
+            let mut best = |table: &str, count: usize| {
+                let said = said(prompt, table, min_score, count, most - labels);
+                labels += said.len();
+                said.join(SEPARATOR)
+            };
+            let value = match field(name, prompt.picks.iter().map(|pick| pick.table)) {
+                Some(Field::Caption) => caption.unwrap_or_default().to_owned(),
+                Some(Field::All(table)) => best(table, usize::MAX),
+                Some(Field::Best(table)) => best(table, 1),
+                None => String::new(),
+            };
             if !value.is_empty() {
                 if written {
                     text.push_str(separator);
@@ -145,7 +201,7 @@ impl Template {
             separator = behind;
         }
         text.push_str(separator);
-        text
+        (text, labels)
     }
 }
 
@@ -179,20 +235,17 @@ fn field<'a>(name: &str, tables: impl Iterator<Item = &'a str>) -> Option<Field<
     best
 }
 
-/// The value of a field; empty where there is none.
-fn value(name: &str, prompt: &Prompt<'_>, min_score: Option<f32>) -> String {
-    let labels = |table: &str, count: usize| {
-        let said = |score: f32| min_score.is_none_or(|least| score >= least);
-        let matches = prompt.picked(table).iter().take(count).filter(|found| said(found.score));
-        let labels: Vec<&str> = matches.map(|found| found.label).collect();
-        labels.join(", ")
-    };
-    match field(name, prompt.picks.iter().map(|pick| pick.table)) {
-        Some(Field::Caption) => prompt.caption.clone().unwrap_or_default(),
-        Some(Field::All(table)) => labels(table, usize::MAX),
-        Some(Field::Best(table)) => labels(table, 1),
-        None => String::new(),
-    }
+/// Of the best `count` labels of `table` those that score enough, `most` of them.
+fn said<'p>(
+    prompt: &'p Prompt<'_>,
+    table: &str,
+    min_score: Option<f32>,
+    count: usize,
+    most: usize,
+) -> Vec<&'p str> {
+    let enough = |score: f32| min_score.is_none_or(|least| score >= least);
+    let matches = prompt.picked(table).iter().take(count).filter(|found| enough(found.score));
+    matches.map(|found| found.label).take(most).collect()
 }
 
 fn unknown(name: &str, tables: &[(&str, Option<usize>)]) -> Error {

@@ -1,10 +1,11 @@
 //! The caption, classic, fast and a chain; the best of them by its own score.
 
 use super::super::part::{Part, join};
-use super::super::{Chain, Pick};
-use super::{Ask, Asking, Listed, Mode, Seen, Written, classic, fast};
-use crate::Result;
+use super::super::{Chain, Pick, Scorer};
+use super::{Ask, Asking, Listed, Mode, Seen, Written, classic, fast, written};
+use crate::index::Match;
 use crate::rank::Order;
+use crate::{Error, Result};
 
 /// Those of classic, then the candidates of the chain, whose first are fast's.
 pub(super) fn asks(tables: &[Listed], asking: &Asking) -> Vec<Ask> {
@@ -22,12 +23,9 @@ pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written>
     let own = super::caption(seen.caption);
     let mut candidates = Vec::new();
     if !own.is_empty() {
-        // It stands as it is, like the start of the chain.
-        let parts = match seen.budget {
-            Some(budget) if !asking.compat => budget.fit(seen.before, own, seen.after)?,
-            _ => [seen.before, &own, seen.after].concat(),
-        };
-        candidates.push((Mode::Caption, written(parts)));
+        // clip-interrogator leaves it as it is, like the start of the chain.
+        let caption = if asking.compat { seen.whole(&own) } else { seen.fitted(own, asking)? };
+        candidates.push((Mode::Caption, caption));
     }
     let parts = classic::parts(asking, seen.caption, tables);
     candidates.push((Mode::Classic, seen.fitted(parts, asking)?));
@@ -48,17 +46,14 @@ pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written>
     })
 }
 
-/// Grows from the caption, or from the best label where there is none.
+/// Grows from the caption; where there is none, from the best label that fits.
 fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Result<Written> {
     let mut matches: Vec<_> = merged.iter().flat_map(|pick| &pick.matches).collect();
     matches.truncate(asking.candidates);
-    let mut parts = [seen.before, &super::caption(seen.caption)].concat();
-    if let (Some(budget), false) = (seen.budget, asking.compat) {
-        parts = budget.fit(&[], parts, &[])?;
-    }
+    let mut parts = seen.start(super::caption(seen.caption), asking)?;
     if join(&parts).is_empty() && !matches.is_empty() {
-        let first = matches.remove(0);
-        parts = vec![Part::label(first.label, first.score)];
+        let first = matches.remove(first(&matches, seen.scorer()?)?);
+        parts = seen.start(vec![Part::label(first.label, first.score)], asking)?;
     }
     let start = join(&parts);
     let phrases: Vec<&str> = matches.iter().map(|found| found.label).collect();
@@ -68,20 +63,20 @@ fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Resul
         start => seen.scorer()?.score("", &[start])?.first().copied().unwrap_or(f32::NAN),
     };
     let Seen { scorer, progress, .. } = seen;
-    let Some(scorer) = scorer else { return Err(crate::Error::ScorerMissing) };
+    let Some(scorer) = scorer else { return Err(Error::ScorerMissing) };
     let chain = Chain { min_count, max_count, order: Order::Best };
     let grown = chain.grow((&start, score), &phrases, &mut **scorer, progress)?;
     let added = grown.added.iter().map(|&at| Part::label(matches[at].label, matches[at].score));
     parts.extend(added);
-    if seen.after.is_empty() {
-        return Ok(Written { text: grown.text, ..written(parts) });
-    }
-    match seen.budget {
-        Some(budget) if !asking.compat => Ok(written(budget.fit(&[], parts, seen.after)?)),
-        _ => Ok(written([&parts, seen.after].concat())),
-    }
+    seen.grown(&parts, asking)
 }
 
-fn written(parts: Vec<Part>) -> Written {
-    Written { text: join(&parts), parts, score: None, chosen: None }
+/// The place of the first label that is read whole; the first of all where none is.
+fn first(matches: &[&Match<'_>], scorer: &dyn Scorer) -> Result<usize> {
+    for (at, found) in matches.iter().enumerate() {
+        if scorer.fits(found.label)? {
+            return Ok(at);
+        }
+    }
+    Ok(0)
 }

@@ -16,13 +16,11 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
-
 pub use ask::{Ask, Listed};
 
 use super::fit::Budget;
 use super::part::{Part, join};
-use super::{Pick, Scorer, Step};
+use super::{Pick, Progress, Scorer};
 use crate::{Error, Result};
 
 /// A way to a prompt.
@@ -127,20 +125,26 @@ impl Asking {
         }
     }
 
-    /// One image's prompt.
+    /// One image's prompt. Whatever the mode, it keeps to the budget, but for
+    /// [`compat`](Self::compat).
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] where what must be in it does not fit, those of the
-    /// scorer.
+    /// [`Error::PromptTooLong`] where what must be in it does not fit,
+    /// [`Error::Interrupted`] where the progress breaks, those of the scorer.
     pub fn write(&self, seen: &mut Seen<'_, '_>) -> Result<Written> {
-        match self.mode {
+        let written = match self.mode {
             Mode::Seed => seen.fitted(seed::parts(self, seen), self),
             Mode::Classic => seen.fitted(classic::parts(self, seen.caption, seen.picks), self),
             Mode::Fast => seen.fitted(fast::parts(self, seen.caption, seen.picks), self),
             Mode::Caption => seen.fitted(caption(seen.caption), self),
             Mode::Best => best::write(self, seen),
             Mode::Negative => negative::write(self, seen),
+        }?;
+        match seen.budget {
+            Some(budget) if !self.compat => budget.check(&written.text)?,
+            _ => {}
         }
+        Ok(written)
     }
 }
 
@@ -160,8 +164,8 @@ pub struct Seen<'s, 'a> {
     pub budget: Option<Budget<'s>>,
     /// Scores texts against the image: for those modes that do.
     pub scorer: Option<&'s mut dyn Scorer>,
-    /// Hears of every step of a chain, and may end it.
-    pub progress: &'s mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+    /// Hears how far a chain has come, and may interrupt it.
+    pub progress: &'s mut Progress<'s>,
 }
 
 /// A prompt as a mode wrote it.
@@ -181,20 +185,43 @@ pub struct Written {
 impl Seen<'_, '_> {
     /// `parts` between what stands around them, within the budget.
     fn fitted(&self, parts: Vec<Part>, asking: &Asking) -> Result<Written> {
-        let whole = |parts: &[Part]| [self.before, parts, self.after].concat();
-        let parts = match self.budget {
-            None => whole(&parts),
-            Some(budget) if !asking.compat => budget.fit(self.before, parts, self.after)?,
+        match self.budget {
+            None => Ok(self.whole(&parts)),
+            Some(budget) if !asking.compat => {
+                Ok(written(budget.fit(self.before, parts, self.after)?))
+            }
             Some(budget) => {
-                let mut parts = whole(&parts);
-                let text = budget.fit_loosely(&join(&parts))?;
+                let Written { mut parts, text, .. } = self.whole(&parts);
+                let text = budget.fit_loosely(&text)?;
                 while join(&parts).len() > text.len() {
                     parts.pop();
                 }
-                return Ok(Written { text, parts, score: None, chosen: None });
+                Ok(Written { text, ..written(parts) })
             }
+        }
+    }
+
+    /// `parts` between what stands around them, however long that is.
+    fn whole(&self, parts: &[Part]) -> Written {
+        written([self.before, parts, self.after].concat())
+    }
+
+    /// The [`fitted`](Self::fitted) `parts` without what stands behind them, for a
+    /// chain to grow from; as they are in the mode that errs as clip-interrogator does.
+    fn start(&self, parts: Vec<Part>, asking: &Asking) -> Result<Vec<Part>> {
+        let mut parts = match asking.compat {
+            true => self.whole(&parts).parts,
+            false => self.fitted(parts, asking)?.parts,
         };
-        Ok(Written { text: join(&parts), parts, score: None, chosen: None })
+        parts.truncate(parts.len().saturating_sub(self.after.len()));
+        Ok(parts)
+    }
+
+    /// `parts`, which begin with what every prompt begins with and which a chain has
+    /// grown, with what stands behind.
+    fn grown(&self, parts: &[Part], asking: &Asking) -> Result<Written> {
+        let own = parts.get(self.before.len()..).unwrap_or_default();
+        if asking.compat { Ok(self.whole(own)) } else { self.fitted(own.to_vec(), asking) }
     }
 
     /// The scorer of a mode that needs one.
@@ -204,6 +231,11 @@ impl Seen<'_, '_> {
             None => Err(Error::ScorerMissing),
         }
     }
+}
+
+/// A prompt of `parts` that nobody has scored.
+fn written(parts: Vec<Part>) -> Written {
+    Written { text: join(&parts), parts, score: None, chosen: None }
 }
 
 /// A caption's parts, none where there is no caption.

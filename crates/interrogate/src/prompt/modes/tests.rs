@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -24,9 +26,9 @@ fn pick(table: &'static str, labels: &[(&'static str, f32)]) -> Pick<'static> {
 }
 
 /// A prompt's score is the mean worth of its parts.
-struct Worths(&'static [(&'static str, f32)]);
+struct Worths<'s>(&'static [(&'static str, f32)], Option<Budget<'s>>);
 
-impl Worths {
+impl Worths<'_> {
     fn of(&self, text: &str) -> f32 {
         let worth = |part: &str| self.0.iter().find(|(p, _)| *p == part).map_or(0.0, |p| p.1);
         let parts: Vec<f32> = text.split(", ").map(worth).collect();
@@ -34,7 +36,7 @@ impl Worths {
     }
 }
 
-impl Scorer for Worths {
+impl Scorer for Worths<'_> {
     fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>> {
         let whole = |phrase: &&str| match prompt {
             "" => self.of(phrase),
@@ -42,8 +44,11 @@ impl Scorer for Worths {
         };
         Ok(phrases.iter().map(whole).collect())
     }
-    fn is_full(&self, _: &str) -> Result<bool> {
-        Ok(false)
+    fn is_full(&self, prompt: &str) -> Result<bool> {
+        self.1.map_or(Ok(false), |budget| budget.is_full(prompt))
+    }
+    fn fits(&self, prompt: &str) -> Result<bool> {
+        self.1.map_or(Ok(true), |budget| budget.holds(prompt))
     }
 }
 
@@ -62,28 +67,31 @@ impl Counter for Words {
 #[derive(Clone, Copy, Default)]
 struct Given<'s> {
     caption: Option<&'s str>,
-    picks: &'s [Pick<'static>],
-    negative: &'s [&'static str],
+    picks: &'s [Pick<'s>],
+    negative: &'s [&'s str],
     around: [&'s str; 2],
     tokens: Option<usize>,
     worths: &'static [(&'static str, f32)],
 }
 
 fn write(asking: &Asking, given: Given<'_>) -> Written {
+    tried(asking, given).unwrap()
+}
+
+fn tried(asking: &Asking, given: Given<'_>) -> Result<Written> {
     let part = |text: &str| if text.is_empty() { vec![] } else { vec![Part::words(text)] };
     let [before, after] = given.around.map(part);
-    asking
-        .write(&mut Seen {
-            caption: given.caption,
-            picks: given.picks,
-            negative: given.negative,
-            before: &before,
-            after: &after,
-            budget: given.tokens.map(|most| Budget::new(&Words, Some(most))),
-            scorer: Some(&mut Worths(given.worths)),
-            progress: &mut |_| ControlFlow::Continue(()),
-        })
-        .unwrap()
+    let budget = given.tokens.map(|most| Budget::new(&Words, Some(most)));
+    asking.write(&mut Seen {
+        caption: given.caption,
+        picks: given.picks,
+        negative: given.negative,
+        before: &before,
+        after: &after,
+        budget,
+        scorer: Some(&mut Worths(given.worths, budget.map(|b| b.ahead_of(&after)))),
+        progress: &mut |_| ControlFlow::Continue(()),
+    })
 }
 
 #[test]
@@ -223,25 +231,92 @@ fn a_mode_that_scores_needs_a_scorer() {
     }
 }
 
+/// What clip-interrogator 0.6.0's shipped flavors hold, and no caption before it.
+#[test]
+fn without_a_caption_the_first_label_of_a_chain_keeps_to_the_budget() {
+    let long = "a long label of words ".repeat(20);
+    let matches = [(long.trim_end(), 0.9), ("short one", 0.8), ("fur", 0.7)];
+    let matches = matches.into_iter().enumerate();
+    let matches =
+        matches.map(|(row, (label, score))| Match { table: "labels", label, score, row }).collect();
+    let picks = [Pick { table: "labels", matches }];
+    let asking = Asking { min_flavors: 1, max_flavors: 2, ..Asking::new(Mode::Best) };
+    let given = Given { picks: &picks, tokens: Some(8), ..Given::default() };
+    assert_eq!(write(&asking, given).text, "a long label of words a");
+    let best = write(&asking, Given { worths: &[("short one", 1.0)], ..given });
+    assert_eq!((best.text.as_str(), best.chosen), ("short one", Some(Mode::Best)));
+}
+
+#[test]
+fn a_progress_that_breaks_interrupts_modes_with_chains() {
+    for mode in Mode::ALL {
+        let picks = [pick("labels", &LABELS)];
+        let mut seen = Seen {
+            caption: Some("a cat"),
+            picks: &picks,
+            negative: &["blurry"],
+            before: &[],
+            after: &[],
+            budget: None,
+            scorer: Some(&mut Worths(&[], None)),
+            progress: &mut |_| ControlFlow::Break(()),
+        };
+        let result = Asking::new(mode).write(&mut seen);
+        assert_eq!(matches!(result, Err(Error::Interrupted)), mode.scores_texts(), "{mode:?}");
+    }
+}
+
+/// A pick of `labels`, each of which scores less than the one before.
+fn falling<'a>(table: &'static str, labels: &'a [String]) -> Pick<'a> {
+    let score = |row: usize| 0.9 - row as f32 / 16.0;
+    let ranked = labels.iter().enumerate();
+    let matches = ranked.map(|(row, label)| Match { table, label, score: score(row), row });
+    Pick { table, matches: matches.collect() }
+}
+
+/// Labels, captions and what stands around them: words, commas, runs of spaces, and
+/// words that no cut makes shorter.
+const TEXT: &str = "([a-z]{1,3}|[a-z],|  |, )( [a-z]{1,3}){0,9}(, [a-z]{1,3}){0,4}";
+
 proptest! {
     #[test]
     fn no_mode_leaves_its_budget(
-        caption in "[a-z]{1,3}( [a-z]{1,3}){0,12}(, [a-z]{1,3}){0,3}",
-        tokens in 8usize..30,
+        caption in prop::option::of(TEXT),
+        labels in prop::collection::vec(TEXT, 0..12),
+        negative in prop::collection::vec(TEXT, 0..3),
+        around in prop::option::of(["[a-z]{1,3}( [a-z]{1,3}){0,2}", "[a-z]{1,3}"]),
+        tokens in 2usize..40,
+        (min_flavors, max_flavors) in (0usize..4, 0usize..9),
     ) {
-        let picks = [pick("mediums", &[("a photo of it", 0.4)]), pick("labels", &LABELS)];
-        for mode in [Mode::Seed, Mode::Classic, Mode::Fast, Mode::Caption, Mode::Best] {
+        let half = labels.len() / 2;
+        let tables = ["mediums", "artists", "labels"];
+        let picks = [&labels[..half], &labels[half..], &labels].into_iter().zip(tables);
+        let picks: Vec<Pick<'_>> = picks.map(|(labels, table)| falling(table, labels)).collect();
+        let negative: Vec<&str> = negative.iter().map(String::as_str).collect();
+        let around = around.unwrap_or_default();
+        let around = [around[0].as_str(), around[1].as_str()];
+        let needed = join(&around.map(Part::words));
+        for mode in Mode::ALL {
             let given = Given {
-                caption: Some(&caption),
+                caption: caption.as_deref(),
                 picks: &picks,
-                around: ["in style", "4k"],
+                negative: &negative,
+                around,
                 tokens: Some(tokens),
                 ..Given::default()
             };
-            let written = write(&Asking::new(mode), given);
+            let asking = Asking { min_flavors, max_flavors, ..Asking::new(mode) };
+            let written = match tried(&asking, given) {
+                Ok(written) => written,
+                Err(error) => {
+                    prop_assert!(Words.count(&needed).unwrap() > tokens, "{mode:?} {error}");
+                    continue;
+                }
+            };
             prop_assert_eq!(&join(&written.parts), &written.text);
-            if mode != Mode::Best || written.chosen != Some(Mode::Best) {
-                prop_assert!(Words.count(&written.text).unwrap() <= tokens, "{}", written.text);
+            prop_assert!(Words.count(&written.text).unwrap() <= tokens, "{mode:?} {written:?}");
+            if mode == Mode::Best && !written.text.is_empty() {
+                prop_assert!(written.score.is_some());
             }
         }
     }

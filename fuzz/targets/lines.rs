@@ -1,0 +1,49 @@
+//! Lines of a list: numbered without a gap, none with its end, none longer than it may
+//! be, and the same however few bytes come at once.
+
+#![no_main]
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use interrogate::input::{Ends, Text};
+use interrogate_fuzz::first;
+use libfuzzer_sys::fuzz_target;
+
+/// Gives so many bytes at once at most.
+struct Dripping<'a>(&'a [u8], usize);
+
+impl Read for Dripping<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+/// The lines up to an error: the beginning of each, and its text.
+fn read(stream: impl Read, ends: Ends, longest: usize) -> Vec<(Vec<u8>, Option<String>)> {
+    let Ok(text) = Text::new(Path::new("list"), stream, 1 << 12) else { return Vec::new() };
+    let mut lines = text.lines(ends, longest);
+    let mut found = Vec::new();
+    while let Ok(Some(line)) = lines.next_line() {
+        found.push((line.beginning().to_vec(), line.text().ok().map(str::to_owned)));
+        assert!(line.number == found.len() && line.beginning().len() <= longest);
+        assert_eq!(line.bytes().is_err(), line.is_cut());
+    }
+    found
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let (choice, text) = first(bytes);
+    let ends = [Ends::Any, Ends::Newline, Ends::Nul][usize::from(choice) % 3];
+    let longest = 1 + usize::from(choice >> 2);
+    let lines = read(text, ends, longest);
+    for (_, line) in &lines {
+        let Some(line) = line else { continue };
+        assert!(!line.contains('\0') && (ends == Ends::Nul || !line.contains('\n')));
+        assert!(ends != Ends::Any || !line.contains('\r'));
+    }
+    for piece in [1, 3, 7] {
+        assert_eq!(read(Dripping(text, piece), ends, longest), lines);
+    }
+});
