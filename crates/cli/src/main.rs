@@ -10,6 +10,7 @@ mod captions;
 mod commands;
 mod doctor;
 mod fault;
+mod files;
 mod interrupt;
 mod opening;
 mod output;

@@ -31,12 +31,6 @@ pub(crate) enum Error {
         /// The form.
         format: &'static str,
     },
-    /// The output is an input.
-    #[error("{}: is read and cannot be written", path.display())]
-    Input {
-        /// The file.
-        path: PathBuf,
-    },
     /// The Parquet library refused.
     #[error("cannot write {}", path.display())]
     Parquet {
@@ -98,7 +92,6 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Unnamed { .. } => "name one: -o FILE",
-            Error::Input { .. } => "name another file with -o",
             Error::Line { .. } => {
                 "a file of prompts is that of interrogate prompt --format jsonl, or plain lines"
             }

@@ -25,7 +25,7 @@ type Options = BTreeMap<String, String>;
 
 /// What the answers do not depend on.
 const NEUTRAL: &str = "append average batch_size filelist format null output overwrite paths quiet \
-                       recursive report resume sidecar skip_existing two_pass";
+                       recursive report resume retry_failed sidecar skip_existing two_pass";
 
 /// What says which index, where there is one: its manifest is compared instead.
 const SOURCE: [&str; 3] = ["dicts", "index", "model"];
@@ -141,7 +141,7 @@ impl Record {
 }
 
 /// Where the record of the file at `path` stands.
-fn beside(path: &Path) -> PathBuf {
+pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".run");

@@ -99,17 +99,3 @@ fn a_list_keeps_its_order_and_each_image_is_taken_once() {
     assert_eq!(walked(folder.path(), &source, &|_| true), expected);
     assert_eq!(source.len(), Some(3));
 }
-
-#[test]
-fn what_a_run_reads_is_known_by_whatever_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    for name in ["a.jpg", "list", "other"] {
-        std::fs::write(path(name), path("a.jpg").display().to_string()).unwrap();
-    }
-    let args = args::Images { filelist: Some(path("list")), ..args(vec![]) };
-    let source = Source::collect(&args).unwrap();
-    assert!(source.reads(&path("list")) && source.reads(&path("a.jpg")));
-    assert!(source.reads(&folder.path().join("./a.jpg")));
-    assert!(!source.reads(&path("other")) && !source.reads(&path("none")));
-}
