@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod archives;
 mod caption;
+mod cases;
+mod collisions;
 mod device;
 mod embed;
 mod execute;

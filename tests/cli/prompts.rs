@@ -190,7 +190,8 @@ fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
     );
     let args = ["embed", "prompts", "prompts.jsonl", "-o", "./prompts.jsonl"];
     let ran = folder.run(&args).expect(2);
-    assert!(ran.err().starts_with("error: ./prompts.jsonl: is read and cannot be written"));
+    let refused = ": expected a file to write, found one that is read in this run";
+    assert!(ran.err().starts_with(&format!("error: ./prompts.jsonl{refused}")), "{}", ran.err());
     assert_eq!(std::fs::read(folder.path("prompts.jsonl")).unwrap(), LINES.as_bytes());
     let ran = folder.run(&["embed", "prompts", "a", "-o", "none/x.jsonl"]).expect(2);
     assert!(ran.err().starts_with("error: cannot write to none: "), "{}", ran.err());
@@ -251,6 +252,8 @@ fn averages_that_cannot_be_are_refused() {
         assert!(said.starts_with(told), "{said}");
     }
     let ran = folder.run(&["embed", "average", "a.npy", "-o", "a.npy"]).expect(2);
-    assert!(ran.err().starts_with("error: a.npy: is read and cannot be written"));
+    assert!(
+        ran.err().starts_with("error: a.npy: expected a file to write, found one that is read")
+    );
     assert_eq!(std::fs::read(folder.path("a.npy")).unwrap(), whole);
 }

@@ -124,3 +124,71 @@ fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
     assert_eq!(shell.status().unwrap().code(), Some(1), "{told}");
     assert_eq!(fs::read(&out).unwrap(), whole);
 }
+
+/// A ranking of many labels is one row, and may have megabytes.
+#[test]
+fn a_row_of_any_length_and_zeros_behind_it_are_gone_on_with() {
+    let (folder, args) = folder();
+    folder.run(&with(&args, &["whole.csv"])).expect(1);
+    let whole = fs::read_to_string(folder.path("whole.csv")).unwrap();
+    let (first, rest) = whole.split_once("many/001.jpg").unwrap();
+    // The first image's row, made longer: as it stands it is kept.
+    let long = format!("[{}", "0.25,".repeat(1 << 20));
+    let long = format!("{}many/001.jpg{rest}", first.replacen('[', &long, 1));
+    let cut = long.find("many/002.jpg").unwrap() + 5;
+    folder.write("out.csv", &long[..cut]);
+    let file = fs::File::options().write(true).open(folder.path("out.csv")).unwrap();
+    file.set_len(1 << 28).unwrap(); // sparse
+    folder.run(&with(&args, &["out.csv", "--resume"])).expect(1);
+    assert!(fs::read_to_string(folder.path("out.csv")).unwrap() == long);
+}
+
+#[test]
+fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
+    let (folder, args) = folder();
+    let photo = fs::read(folder.path("photos/coffee.jpg")).unwrap();
+    folder.run(&with(&args, &["out.jsonl"])).expect(1);
+    folder.run(&with(&args, &["out.csv"])).expect(1);
+    let ran = folder.run(&with(&args, &["out.csv", "--retry-failed"])).expect(2);
+    assert!(ran.err().contains("--resume"), "{}", ran.err());
+    // All but one are mended.
+    for image in (4..IMAGES).step_by(9).skip(1) {
+        folder.write(&format!("many/{image:03}.jpg"), &photo);
+    }
+    for name in ["out.jsonl", "out.csv"] {
+        let ran = folder.run(&with(&args, &[name, "--resume"])).expect(1);
+        let said = "7 of 60 images failed, 7 of them before: --retry-failed tries them again";
+        assert!(ran.err().contains(said), "{}", ran.err());
+        let before = fs::read_to_string(folder.path(name)).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(folder.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+            std::os::unix::fs::symlink(name, folder.path(&format!("link-{name}"))).unwrap();
+        }
+        let typed = if cfg!(unix) { format!("link-{name}") } else { name.to_owned() };
+        let ran = folder.run(&with(&args, &[&typed, "--resume", "--retry-failed"])).expect(1);
+        assert!(ran.err().contains("1 of 60 images failed\n"), "{}", ran.err());
+        assert!(ran.err().contains("7 images in "), "{}", ran.err());
+        let after = fs::read_to_string(folder.path(name)).unwrap();
+        assert_eq!(after.lines().count(), before.lines().count());
+        let failed =
+            |text: &str| text.lines().filter(|line| line.contains("is not an image")).count();
+        assert_eq!((failed(&before), failed(&after)), (7, 1), "{name}");
+        for image in 0..IMAGES {
+            let image = format!("many/{image:03}.jpg");
+            let rows = after.lines().filter(|line| {
+                line.contains(&format!("{image}\"")) || line.starts_with(&format!("{image},"))
+            });
+            assert!(rows.count() >= 1, "{name}: {image}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let kind = fs::symlink_metadata(folder.path(&typed)).unwrap();
+            assert!(kind.is_symlink(), "the file that it leads to is written");
+            let mode = fs::metadata(folder.path(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

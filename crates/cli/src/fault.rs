@@ -58,6 +58,16 @@ pub(crate) enum Fault {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A folder or a glob has no image.
+    #[error("{}: {problem}{}", path.display(), and(skipped.as_ref()))]
+    NoneTaken {
+        /// As typed.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// What it holds instead.
+        skipped: Option<String>,
+    },
     /// A glob that does not parse.
     #[error("{pattern}: not a glob")]
     Glob {
@@ -113,14 +123,15 @@ impl Fault {
         ExitCode::from(2)
     }
 
-    fn hint(&self) -> Option<String> {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Fault::Library(error) => error.hint(),
             Fault::Build(error) => error.hint(),
             Fault::Rows(error) => error.hint(),
             Fault::Output(_) | Fault::Stopped => None,
             Fault::Refused(refused) => Some(refused.hint()),
-            Fault::NoImage { .. } => Some(
+            Fault::NoImage { .. } | Fault::NoneTaken { .. } => Some(
                 "name image files, folders that hold some (below them with --recursive), or globs such as 'photos/*.jpg'".into(),
             ),
             Fault::Glob { .. } => Some("in a glob * ? and [a-z] are special".into()),
@@ -132,6 +143,10 @@ impl Fault {
             Fault::Which { hint, .. } => Some(hint.clone()),
         }
     }
+}
+
+fn and(skipped: Option<&String>) -> String {
+    skipped.map_or_else(String::new, |skipped| format!("; {skipped}"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod chain_progress;
 mod commands;
 mod doctor;
 mod fault;
+mod files;
 mod interrupt;
 mod opening;
 mod output;

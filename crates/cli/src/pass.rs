@@ -10,6 +10,7 @@ use interrogate::{Error, Result};
 
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::sink::{self, Answer, Answers, Refused, Sidecars, Standing, Target};
@@ -70,22 +71,31 @@ pub(crate) struct Came<P, T> {
 impl Pass {
     /// Finds the images and the place for the answers, before a model is opened
     /// for nothing. `default` is the form where neither the file nor an option
-    /// names one.
+    /// names one; `files` are those that the command reads and writes besides.
     ///
     /// # Errors
-    /// Where there is no image, and where answers cannot go.
+    /// Where there is no image, where answers cannot go, and those of [`Files::check`].
     pub(crate) fn open<A: Answer>(
         images: &args::Images,
         output: &args::Output,
         sidecars: Option<&args::Sidecars>,
         default: Form,
+        mut files: Files,
     ) -> std::result::Result<Self, Fault> {
         let source = Source::collect(images)?;
         let sidecars = sidecars.filter(|sidecars| sidecars.sidecar);
         if sidecars.is_some() && source.has_archives() {
             return Err(Refused::Sidecar.into());
         }
-        let (target, standing) = Target::open::<A>(output, default, &source)?;
+        if let Some(list) = source.filelist() {
+            files = files.reading(list, "the list of images");
+        }
+        if let Some(path) = &output.output {
+            files = files.writing(path, "the answers");
+            files = files.writing(&sink::record_of(path), "the record of the run");
+        }
+        files.check(source.entries(), sidecars.is_some())?;
+        let (target, standing) = Target::open::<A>(output, default)?;
         Ok(Pass {
             source,
             target,
@@ -184,9 +194,9 @@ impl Pass {
         self.target.notes().into_iter().for_each(|note| talk.note(note));
         let mut answers =
             Answers::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
-        let writer = self.target.start(&self.standing, sidecars.unwrap_or_default())?;
-        let mut outcome = Outcome { failed: self.standing.failed, ..Outcome::default() };
-        outcome.done = self.standing.images.len() - outcome.failed;
+        let writer = self.target.start(&self.standing, sidecars.unwrap_or_default(), talk)?;
+        let mut outcome = Outcome { done: self.standing.done(), ..Outcome::default() };
+        outcome.failed = self.standing.failed();
         let mut progress = self.progress(talk);
         let ended = self.batches(look, see, |came| {
             let (done, lost) = in_order(came, talk, &mut answers, answer, failed)?;
@@ -202,6 +212,9 @@ impl Pass {
             Ok(whole) => {
                 let sidecars = writer.finish(whole)?;
                 outcome.interrupted = !whole;
+                // Their images were counted as answered before.
+                outcome.done = outcome.done.saturating_sub(sidecars.failed);
+                outcome.failed += sidecars.failed;
                 self.report(talk, &said, outcome, &sidecars);
                 Ok(outcome)
             }
@@ -217,32 +230,44 @@ impl Pass {
     fn wanted(&self, name: &Name) -> bool {
         let has_sidecar = || name.file.as_deref().is_some_and(|file| sink::beside(file).exists());
         let skipped = self.skip_existing && has_sidecar();
-        !skipped && !self.standing.images.contains(&name.text)
+        !skipped && !self.standing.holds(&name.text)
     }
 
     fn progress(&self, talk: &Talk) -> Progress {
         let many = self.len().is_none_or(|images| images > self.at_once);
         // Lines that a person sees come are progress enough.
         let watched = many && (self.target.path.is_some() || !stdout().is_terminal());
-        Progress::new(talk, self.len(), self.standing.images.len(), watched)
+        Progress::new(talk, self.len(), self.standing.done() + self.standing.failed(), watched)
     }
 
     /// Says what was done, and how to go on where it was not all.
     fn report(&self, talk: &Talk, said: &str, outcome: Outcome, sidecars: &Sidecars) {
         let Outcome { done, failed, interrupted } = outcome;
         if failed > 0 {
-            talk.note(format_args!("{failed} of {} images failed", done + failed));
+            let before = match self.standing.failed() {
+                0 => String::new(),
+                before => format!(", {before} of them before: --retry-failed tries them again"),
+            };
+            talk.note(format_args!("{failed} of {} images failed{before}", done + failed));
         }
         if let Some(said) = sidecars.said() {
             talk.note(said);
         }
         if let Some(path) = &self.target.path {
-            let before = self.standing.images.len();
+            let before = self.standing.done() + self.standing.failed();
             let before = if before > 0 { format!(", {before} before") } else { String::new() };
             talk.note(format_args!("{}: {said}{before}", path.display()));
         }
+        self.tell_skipped(talk);
         if interrupted {
             talk.note(format_args!("interrupted: {}", self.how_to_go_on()));
+        }
+    }
+
+    /// Says what of folders and archives was skipped.
+    pub(crate) fn tell_skipped(&self, talk: &Talk) {
+        if let Some(skipped) = self.source.skipped() {
+            talk.note(skipped);
         }
     }
 

@@ -75,3 +75,27 @@ pub const ARCHIVE_DIRECTORY: usize = 4 << 20;
 
 /// Bytes of the pickle of a PyTorch archive.
 pub const PICKLE: usize = 4 << 20;
+
+// ---- archives of images ----
+
+/// Bytes of a long name or of the extended attributes of a member of a tar archive:
+/// 1 MiB, what libarchive allows. A path that a system opens has 4 KiB.
+pub const MEMBER_HEADER: u64 = 1 << 20;
+
+/// Bytes of zeros that are passed over between the members of a tar archive before they
+/// count as its end. Writers pad the end to a record, 10 KiB by default.
+pub const ARCHIVE_ZEROS: u64 = 1 << 20;
+
+// ---- files of answers ----
+
+/// Bytes of one answer as a JSON line, in a file that is resumed: thirty times a ranking
+/// of all labels that this project ships.
+pub const ANSWER_LINE: usize = 256 << 20;
+
+/// Bytes of an image's name in a file of answers: a member's longest name, each byte
+/// written as U+FFFD and two digits.
+pub const ANSWER_NAME: usize = 8 << 20;
+
+/// Bytes of zeros at the end of a file of answers that are cut off. A loss of power
+/// leaves what the system had not yet written, which it does after half a minute.
+pub const ANSWER_ZEROS: u64 = 1 << 30;

@@ -18,6 +18,10 @@ pub(crate) struct Output {
     /// line that was cut short is done again. JSONL and CSV alone.
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
+    /// With --resume: tries images again that FILE has an error for. Their errors are taken out
+    /// of FILE, and their answers come at its end.
+    #[arg(long, requires = "resume")]
+    pub(crate) retry_failed: bool,
     /// Replaces what stands there already: FILE, sidecars.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) overwrite: bool,

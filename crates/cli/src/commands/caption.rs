@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::args::{self, Form};
 use crate::captions::Captions;
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::pass::{Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
 use crate::talk::{self, Talk};
@@ -43,7 +44,9 @@ impl Answer for Row<'_> {
 
 /// Gives a caption for each image.
 pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
-    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
+    let files = Files::default().model(Some(&args.caption_model));
+    let sidecars = Some(&args.sidecars);
+    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
     let captions = Captions::open(&args.caption_model, &args.search, args.device, talk)?;
     let preprocess = captions.preprocess();
     let outcome = pass.each::<Row<'_>, _, _>(

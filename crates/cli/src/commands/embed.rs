@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::prompts;
 use crate::args::{Embed, Form, Format};
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::opening;
 use crate::output::Output;
 use crate::pass::{self, Pass, Seen};
@@ -54,7 +55,8 @@ impl Answer for Row<'_> {
 pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
     match args {
         Embed::Images { images, model, output } => {
-            let pass = Pass::open::<Row<'_>>(images, output, None, Form::Jsonl)?;
+            let files = Files::default().model(model.model.as_deref());
+            let pass = Pass::open::<Row<'_>>(images, output, None, Form::Jsonl, files)?;
             let tower = opening::model(model, talk)?.image_encoder()?;
             pass.each::<Row<'_>, _, _>(
                 talk,

@@ -16,6 +16,7 @@ use crate::asking::Asked;
 use crate::captions::Beginning;
 use crate::chain_progress::ChainProgress;
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::opening;
 use crate::output::{Found, Output};
 use crate::pass::{self, Item, Pass};
@@ -85,12 +86,12 @@ type Looked = (Pixels, Option<Pixels>, Option<Thumbnail>);
 
 /// Gives a prompt for each image, or one for all of them.
 pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
-    let mut pass =
-        Pass::open::<Row<'_>>(&args.images, &args.output, Some(&args.sidecars), Form::Text)?;
+    args.report.as_deref().map(report::place).transpose()?;
+    let (files, sidecars) = (files(args), Some(&args.sidecars));
+    let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
-    args.report.as_deref().map(report::place).transpose()?;
     let Some(beginning) = Beginning::open(args, &pass, talk)? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
@@ -163,6 +164,21 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     Ok(outcome)
 }
 
+/// What is read and written beside images and answers.
+fn files(args: &args::Prompt) -> Files {
+    let mut files = Files::default().source(&args.source).model(args.caption_model.as_deref());
+    if let Some(path) = &args.control.deny {
+        files = files.reading(path, "the deny list");
+    }
+    for list in &args.control.list {
+        files = files.reading(&list.path, "a list of labels");
+    }
+    match &args.report {
+        Some(path) => files.writing(path, "the report"),
+        None => files,
+    }
+}
+
 /// One prompt for all images, by the mean of their features.
 fn average(
     args: &args::Prompt,
@@ -187,6 +203,7 @@ fn average(
             }
             Ok(())
         })?;
+    pass.tell_skipped(talk);
     outcome.done = all.len();
     if !whole || all.is_empty() {
         return Ok(Outcome { interrupted: !whole, ..outcome });

@@ -13,6 +13,7 @@ use interrogate::sentence::MiniLm;
 
 use crate::args::{EmbedAverage, EmbedPrompts, RowFormat};
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::opening;
 use crate::prompt_file;
 use crate::rows::{self, Error, Prompt, npy};
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
     let format = args.format();
     let (prompts, failed, file) = read(args, talk)?;
     if let Some(output) = &args.output {
-        rows::apart(output, file.as_slice())?;
+        let files = Files::default().model(Some(&args.embedding_model));
+        apart(files, output, file.as_slice())?;
     }
     if format == RowFormat::Submission {
         if let Some(row) = prompts.iter().position(|prompt| prompt.stem.is_none()) {
@@ -95,7 +97,7 @@ fn named(row: usize, image: Option<String>, text: String) -> Prompt {
 
 /// Writes the weighted sum of the unit rows of several files, of unit length.
 pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, Fault> {
-    rows::apart(&args.output, &args.files)?;
+    apart(Files::default(), &args.output, &args.files)?;
     let (weights, files) = (args.weights.len(), args.files.len());
     if weights != 0 && weights != files {
         return Err(Error::Weights { weights, files }.into());
@@ -122,6 +124,14 @@ pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, Fault> {
     }
     writer.finish()?;
     Ok(Outcome { done: count, ..Outcome::default() })
+}
+
+/// Refuses an output that is read: it would be gone before, or after.
+fn apart(mut files: Files, output: &Path, inputs: &[PathBuf]) -> Result<(), Fault> {
+    for path in inputs {
+        files = files.reading(path, "rows or prompts");
+    }
+    files.writing(output, "the rows").check(&[], false)
 }
 
 /// The row divided by its length; `None` where that is zero or not finite.

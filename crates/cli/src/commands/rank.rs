@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
+use crate::files::Files;
 use crate::opening;
 use crate::output::Found;
 use crate::pass::{self, Pass};
@@ -46,7 +47,8 @@ impl Answer for Row<'_> {
 
 /// Gives the best labels of each image.
 pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
-    let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text)?;
+    let files = Files::default().source(&args.source);
+    let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     pass.asks(&index)?;
     let interrogator = Interrogator::new(&model, index)?;

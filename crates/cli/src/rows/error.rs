@@ -31,12 +31,6 @@ pub(crate) enum Error {
         /// The form.
         format: &'static str,
     },
-    /// The output is an input.
-    #[error("{}: is read and cannot be written", path.display())]
-    Input {
-        /// The file.
-        path: PathBuf,
-    },
     /// The Parquet library refused.
     #[error("cannot write {}", path.display())]
     Parquet {

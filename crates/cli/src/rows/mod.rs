@@ -12,7 +12,7 @@ mod parquet;
 mod submission;
 mod target;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) use error::Error;
 use target::Target;
@@ -58,15 +58,4 @@ pub(crate) fn open(
         RowFormat::Parquet => Box::new(parquet::Parquet::new(target, dim)?),
         RowFormat::Submission => Box::new(submission::Submission::new(target)?),
     })
-}
-
-/// Refuses an output that is one of the inputs: it would be gone before it was
-/// read, or after.
-pub(crate) fn apart(output: &Path, inputs: &[PathBuf]) -> Result<(), Error> {
-    let real = |path: &Path| path.canonicalize().ok();
-    let taken = real(output);
-    match inputs.iter().any(|input| taken.is_some() && real(input) == taken) {
-        true => Err(Error::Input { path: output.to_owned() }),
-        false => Ok(()),
-    }
 }

@@ -18,6 +18,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub(crate) use answer::{Answer, Column, Kind};
+pub(crate) use record::beside as record_of;
 pub(crate) use refused::Refused;
 pub(crate) use render::Answers;
 pub(crate) use sidecar::{Sidecars, beside};
@@ -32,6 +33,7 @@ use answer::Cell;
 #[derive(Debug)]
 pub(crate) struct Row {
     content: Content,
+    /// The image and the text that goes beside it.
     sidecar: Option<(PathBuf, String)>,
 }
 

@@ -11,8 +11,14 @@ pub(crate) enum Refused {
     #[error("{}: expected a file to write, found a folder", path.display())]
     Folder { path: PathBuf },
     /// The run reads it.
-    #[error("{}: expected a file to write, found one that is read in this run", path.display())]
-    Input { path: PathBuf },
+    #[error("{}: expected a file to write, found one that is read in this run ({what})", path.display())]
+    Input { path: PathBuf, what: String },
+    /// It lies among the files of an index.
+    #[error("{}: expected a file to write, found a place in the index {}", path.display(), index.display())]
+    Index { path: PathBuf, index: PathBuf },
+    /// Two files of the run would be one.
+    #[error("{}: {first} and {second} would both be written there", path.display())]
+    Twice { path: PathBuf, first: String, second: String },
     /// Somebody's answers are in it.
     #[error("{} stands already", path.display())]
     Stands { path: PathBuf, resumable: bool },
@@ -46,7 +52,12 @@ impl Refused {
             Refused::Folder { path } => {
                 format!("name a file in it, such as -o {}", path.join("answers.jsonl").display())
             }
-            Refused::Input { .. } => "name another file with -o".into(),
+            Refused::Input { .. } | Refused::Index { .. } => {
+                "name another file to write; for --sidecar, rename the image".into()
+            }
+            Refused::Twice { .. } => {
+                "name another file to write; of two images with one sidecar, rename one, or write all answers to one file with -o".into()
+            }
             Refused::Stands { resumable: true, .. } => {
                 "--resume goes on with it, --overwrite replaces it; or name another file".into()
             }

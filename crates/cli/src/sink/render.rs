@@ -70,18 +70,7 @@ impl Answers {
         name: &Name,
         error: &interrogate::Error,
     ) -> Result<(), Fault> {
-        let error = talk::with_causes(error);
-        let image = name.text.as_str();
-        let content = match self.form {
-            Form::Text => Content::Line(Vec::new()),
-            Form::Jsonl => Content::Line(json(&Failed { image, error: &error })?),
-            Form::Csv => Content::Line(record(image, &vec![Cell::None; self.columns], &error)),
-            Form::Parquet => Content::Cells {
-                image: image.to_owned(),
-                cells: vec![Cell::None; self.columns],
-                error: Some(error),
-            },
-        };
+        let content = failed(self.form, self.columns, &name.text, talk::with_causes(error))?;
         self.rows.push(Row { content, sidecar: None });
         Ok(())
     }
@@ -90,6 +79,28 @@ impl Answers {
     pub(crate) fn take(&mut self) -> Vec<Row> {
         std::mem::take(&mut self.rows)
     }
+}
+
+/// The row of an image that failed, in a table of `columns` beside its name and `error`.
+///
+/// # Errors
+/// None that is known.
+pub(super) fn failed(
+    form: Form,
+    columns: usize,
+    image: &str,
+    error: String,
+) -> Result<Content, Fault> {
+    Ok(match form {
+        Form::Text => Content::Line(Vec::new()),
+        Form::Jsonl => Content::Line(json(&Failed { image, error: &error })?),
+        Form::Csv => Content::Line(record(image, &vec![Cell::None; columns], &error)),
+        Form::Parquet => Content::Cells {
+            image: image.to_owned(),
+            cells: vec![Cell::None; columns],
+            error: Some(error),
+        },
+    })
 }
 
 fn json(row: &impl Serialize) -> Result<Vec<u8>, Fault> {

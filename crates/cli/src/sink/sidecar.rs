@@ -1,5 +1,6 @@
 //! Texts beside the images: photo.txt beside photo.jpg.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use build_index::durable::{self, Draft};
@@ -18,8 +19,11 @@ pub(crate) struct Sidecars {
     standing: Standing,
     written: usize,
     left: usize,
-    /// The folder that was last written to: it is swept of what killed runs left.
-    folder: Option<PathBuf>,
+    /// How many could not be read or written: their images have failed.
+    pub(crate) failed: usize,
+    /// The folders that were written to. Each is swept once of what killed runs left: that
+    /// lists the folder.
+    swept: HashSet<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,10 +70,10 @@ impl Sidecars {
             _ => text.to_owned(),
         };
         let folder = durable::folder_of(&path);
-        if self.folder.as_deref() != Some(folder) {
+        if !self.swept.contains(folder) {
             // One that cannot be listed can be written all the same.
             let _ = durable::sweep(folder);
-            self.folder = Some(folder.to_owned());
+            self.swept.insert(folder.to_owned());
         }
         let mut draft = Draft::create(folder)?;
         draft.append((text + "\n").as_bytes())?;
@@ -139,6 +143,25 @@ mod tests {
         }
         let other = "not a cat, 8 k".to_owned();
         assert_eq!(told(Standing::Append, Some(&other)).0, "not a cat, 8 k, a cat, 8 k\n");
+    }
+
+    /// A folder is listed once a run, whatever the order of the images.
+    #[test]
+    fn a_folder_is_swept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let left = path("a/.interrogate-0123456789ab.part");
+        fs::create_dir_all(path("a")).unwrap();
+        fs::create_dir_all(path("b")).unwrap();
+        let mut sidecars = Sidecars::default();
+        for round in 0..3 {
+            fs::write(&left, "left by a run that was killed").unwrap();
+            for name in ["a", "b"] {
+                sidecars.write(&path(&format!("{name}/{round}.jpg")), "x").unwrap();
+            }
+            assert_eq!(left.exists(), round > 0, "{round}");
+        }
+        assert_eq!((sidecars.swept.len(), sidecars.written), (2, 6));
     }
 
     #[test]

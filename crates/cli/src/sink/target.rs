@@ -12,10 +12,11 @@ use super::answer::{Answer, Column};
 use super::lines::Lines;
 use super::parquet::Parquet;
 use super::record::Record;
+use super::writer::Table;
 use super::{Refused, Sidecars, Sink, Standing, Writer, render, standing};
 use crate::args::{Form, Output};
 use crate::fault::Fault;
-use crate::source::Source;
+use crate::talk::Talk;
 
 /// Where answers go; nothing is written yet.
 #[derive(Debug)]
@@ -36,7 +37,6 @@ impl Target {
     pub(crate) fn open<A: Answer>(
         output: &Output,
         default: Form,
-        source: &Source,
     ) -> Result<(Self, Standing), Fault> {
         let form = output.format.or(output.output.as_deref().and_then(ending)).unwrap_or(default);
         let record = Record::default();
@@ -50,9 +50,6 @@ impl Target {
         let resumable = matches!(form, Form::Jsonl | Form::Csv);
         if path.is_dir() {
             return Err(Refused::Folder { path: path.to_owned() }.into());
-        }
-        if source.reads(path) {
-            return Err(Refused::Input { path: path.to_owned() }.into());
         }
         if output.resume && !resumable {
             let form = if form == Form::Text { "text" } else { "Parquet" };
@@ -71,13 +68,16 @@ impl Target {
             target.record = Record::open(path)?;
         }
         // Once more: it may have been written before it was ours.
-        let standing = match (stands()?, form) {
+        let mut standing = match (stands()?, form) {
             (true, Form::Jsonl) if output.resume => standing::jsonl(path, A::KEYS)?,
             (true, _) if output.resume => standing::csv(path, &render::header(A::COLUMNS))?,
             _ => Standing::default(),
         };
         if standing.end > 0 {
             target.record.go_on()?;
+        }
+        if output.retry_failed {
+            standing.retry_failed();
         }
         match form {
             Form::Parquet => drop(Draft::beside(path)?),
@@ -108,8 +108,10 @@ impl Target {
         &mut self,
         standing: &Standing,
         sidecars: Sidecars,
+        talk: &Talk,
     ) -> Result<Writer, Fault> {
         self.record.keep();
+        let table = Table { form: self.form, columns: self.columns.len() };
         let sink: Box<dyn Sink> = match (&self.path, self.form) {
             (None, Form::Csv) => {
                 let mut lines = Lines::stdout();
@@ -119,21 +121,25 @@ impl Target {
             (None, _) => Box::new(Lines::stdout()),
             (Some(path), Form::Parquet) => Box::new(Parquet::create(path, self.columns)?),
             (Some(path), form) => {
+                let end = match standing.retried.is_empty() {
+                    true => standing.end,
+                    false => standing::without_retried(path, standing)?,
+                };
                 let mut file = self.file(path)?;
                 if file.metadata().is_ok_and(|kind| kind.is_file()) {
                     // What is behind the last whole answer was cut short.
-                    let cut = file.set_len(standing.end);
-                    let cut = cut.and_then(|()| file.seek(SeekFrom::Start(standing.end)));
+                    let cut = file.set_len(end);
+                    let cut = cut.and_then(|()| file.seek(SeekFrom::Start(end)));
                     cut.map_err(Error::io("write", path))?;
                 }
                 let mut lines = Lines::file(path.clone(), file)?;
-                if form == Form::Csv && standing.end == 0 {
+                if form == Form::Csv && end == 0 {
                     lines.write(super::Content::Line(render::header(self.columns)))?;
                 }
                 Box::new(lines)
             }
         };
-        Ok(Writer::start(sink, sidecars))
+        Ok(Writer::start(sink, table, sidecars, talk.clone()))
     }
 
     /// The file to be written, as it stands; Parquet's is a draft.

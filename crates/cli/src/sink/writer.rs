@@ -1,10 +1,16 @@
 //! The thread that writes, so that nothing else waits for a disk or a pipe.
 
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::{Row, Sidecars, Sink};
+use interrogate::Error;
+
+use super::{Row, Sidecars, Sink, render};
+use crate::args::Form;
 use crate::fault::Fault;
+use crate::source;
+use crate::talk::{self, Talk};
 
 /// Batches that wait to be written, at most.
 const WAITING: usize = 2;
@@ -15,6 +21,14 @@ pub(crate) struct Writer {
     thread: JoinHandle<Result<Sidecars, Fault>>,
 }
 
+/// The form of the rows, for those of images whose sidecar fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    pub(super) form: Form,
+    /// Columns beside the image's name and the error.
+    pub(super) columns: usize,
+}
+
 enum Batch {
     Rows(Vec<Row>),
     /// No more comes; without this, the run was stopped.
@@ -22,9 +36,9 @@ enum Batch {
 }
 
 impl Writer {
-    pub(super) fn start(sink: Box<dyn Sink>, sidecars: Sidecars) -> Self {
+    pub(super) fn start(sink: Box<dyn Sink>, table: Table, sidecars: Sidecars, talk: Talk) -> Self {
         let (batches, received) = sync_channel(WAITING);
-        let thread = thread::spawn(move || write(sink, sidecars, &received));
+        let thread = thread::spawn(move || write(sink, table, sidecars, &talk, &received));
         Writer { batches, thread }
     }
 
@@ -50,7 +64,9 @@ impl Writer {
 
 fn write(
     mut sink: Box<dyn Sink>,
+    table: Table,
     mut sidecars: Sidecars,
+    talk: &Talk,
     batches: &Receiver<Batch>,
 ) -> Result<Sidecars, Fault> {
     for batch in batches {
@@ -58,14 +74,36 @@ fn write(
             sink.finish()?;
             return Ok(sidecars);
         };
-        for Row { content, sidecar } in rows {
-            // First the sidecar: an answer that stands says that it is there.
-            if let Some((image, text)) = sidecar {
-                sidecars.write(&image, &text)?;
+        for Row { mut content, sidecar } in rows {
+            // First the sidecar: an answer that stands says that it is there. Without one the
+            // image has failed.
+            if let Some((image, text)) = sidecar
+                && let Err(fault) = sidecars.write(&image, &text)
+            {
+                if ends_the_run(&fault) {
+                    return Err(fault);
+                }
+                let (image, error) = (source::text(&image), talk::with_causes(&fault));
+                content = render::failed(table.form, table.columns, &image, error)?;
+                sidecars.failed += 1;
+                talk.error(&fault, fault.hint());
             }
             sink.write(content)?;
         }
         sink.flush()?;
     }
     Ok(sidecars)
+}
+
+/// Whether no other sidecar can be written either: the disk is full, or takes no writes, or
+/// they are not allowed. What is wrong with an old sidecar is its own.
+fn ends_the_run(fault: &Fault) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let ends = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+    match fault {
+        Fault::Library(Error::Io { action, source, .. }) => {
+            action.starts_with("write") && ends.contains(&source.kind())
+        }
+        _ => false,
+    }
 }

@@ -1,107 +1,153 @@
 //! Archives of images: WebDataset's .tar, read from front to back.
 //!
-//! Nothing is unpacked to the disk, and one member is in memory at a time.
+//! Nothing is unpacked to the disk, and one member is in memory at a time. A member is
+//! called by its archive's path and its own name below that, whatever that begins with: no
+//! file is ever opened by it.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use interrogate::limits::PICTURE_BYTES;
-use interrogate::{Error, Result, input};
-use tar::{Archive, Entry};
+use interrogate::picture::{has_image_extension, is_hidden};
+use interrogate::{Error, Result};
 
-use super::{Body, Image, Name, folder};
-
-/// A tar's unit: headers and the end are whole blocks.
-const BLOCK: u64 = 512;
+use super::members::{Kind, Member, Members};
+use super::skipped::Skipped;
+use super::{Body, Image, Name};
 
 /// Whether a path is an archive's, by its ending.
 pub(super) fn is_one(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
 }
 
-/// Gives the images in the archive at `path` as [`super::Source::walk`] does. An
-/// archive that cannot be read to its end is one image more, which is lost.
+/// Gives the images in the archive at `path` as [`super::Source::walk`] does, and counts
+/// the rest. An archive that cannot be read to its end, and one without an image, is one
+/// image more, which is lost.
 pub(super) fn walk(
     path: &Path,
     number: &mut usize,
     wanted: &dyn Fn(&Name) -> bool,
     give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+    skipped: &mut Skipped,
 ) -> ControlFlow<()> {
-    let read = input::open(path).and_then(|file| {
-        let mut archive = Archive::new(BufReader::with_capacity(1 << 20, &file));
-        let members = archive.entries().map_err(Error::io("read", path))?;
-        for member in members {
-            let Some(image) = image(path, *number, member, wanted)? else { continue };
-            *number += 1;
-            let Some(image) = image else { continue };
-            if give(image).is_break() {
-                return Ok(ControlFlow::Break(()));
+    let before = *number;
+    let mut read = || -> Result<ControlFlow<()>> {
+        let mut members = Members::open(path)?;
+        let mut known = Known::default();
+        while let Some(member) = members.next()? {
+            let Some(name) = known.name(path, &member, skipped) else { continue };
+            if wanted(&name) {
+                let body = body(&mut members, member, &name, &known)?;
+                if give(Image { number: *number, name, body }).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-        }
-        whole(path, &file)?;
-        Ok(ControlFlow::Continue(()))
-    });
-    match read {
-        Ok(flow) => flow,
-        Err(error) => {
-            let name = Name { text: super::text(path), file: None };
             *number += 1;
-            match wanted(&name) {
-                true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
-                false => ControlFlow::Continue(()),
-            }
         }
+        match *number == before {
+            true => Err(Error::mismatch(path, "images", "at least one", "none")),
+            false => Ok(ControlFlow::Continue(())),
+        }
+    };
+    let error = match read() {
+        Ok(flow) => return flow,
+        Err(error) => error,
+    };
+    let name = Name { text: super::text(path), file: None };
+    *number += 1;
+    match wanted(&name) {
+        true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
+        false => ControlFlow::Continue(()),
     }
 }
 
-/// The member as an image; `None` where it is none, `Some(None)` where it is not
-/// wanted.
-fn image<R: Read>(
-    path: &Path,
-    number: usize,
-    member: io::Result<Entry<'_, R>>,
-    wanted: &dyn Fn(&Name) -> bool,
-) -> Result<Option<Option<Image>>> {
-    let mut member = member.map_err(Error::io("read", path))?;
-    let inner = member.path().map_err(Error::io("read", path))?.into_owned();
-    if !member.header().entry_type().is_file() || !folder::is_image(&inner) {
-        return Ok(None);
-    }
-    let inner = path.join(inner);
-    let name = Name { text: super::text(&inner), file: None };
-    if !wanted(&name) {
-        return Ok(Some(None));
-    }
-    let size = member.size();
-    if size > PICTURE_BYTES {
-        let lost = Error::PictureTooLarge {
-            path: inner,
-            unit: "bytes",
-            limit: PICTURE_BYTES,
-            found: size,
+/// Members that came before, by the hash of their names. Hashes are keyed by chance: that
+/// two names of a million have one is as likely as 1 in 10^7.
+#[derive(Default)]
+struct Known {
+    hasher: RandomState,
+    /// Where the content of each is: its beginning and its bytes; none where it has none.
+    contents: HashMap<u64, Option<(u64, u64)>>,
+}
+
+impl Known {
+    /// The name of the member as an image's, where it is one that is taken; else it is
+    /// counted.
+    fn name(&mut self, archive: &Path, member: &Member, skipped: &mut Skipped) -> Option<Name> {
+        let inner = below(&member.name);
+        let key = self.hasher.hash_one(&inner);
+        let content = match &member.kind {
+            Kind::File => Some((member.at, member.size)),
+            Kind::HardLink(target) => self.target(target),
+            _ => None,
         };
-        return Ok(Some(Some(Image { number, name, body: Body::Lost(lost) })));
+        if member.kind == Kind::Other {
+            return None;
+        }
+        let repeated = self.contents.contains_key(&key);
+        self.contents.entry(key).or_insert(content);
+        match () {
+            () if inner.iter().any(is_hidden_but_dots) => skipped.hidden(),
+            () if member.kind == Kind::SymbolicLink => skipped.link(),
+            () if !has_image_extension(&inner) => skipped.file(&inner),
+            () if repeated => skipped.repeated(),
+            () => return Some(Name { text: super::text(&archive.join(inner)), file: None }),
+        }
+        None
     }
-    let mut bytes = Vec::new();
-    member.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 != size {
-        let found = format!("{} of {} is the last", bytes.len(), name.text);
-        return Err(Error::mismatch(path, "archive cut short", format!("{size} bytes"), found));
+
+    /// Where the content of the member of this name is, if it came before.
+    fn target(&self, name: &[u8]) -> Option<(u64, u64)> {
+        self.contents.get(&self.hasher.hash_one(below(name))).copied().flatten()
     }
-    Ok(Some(Some(Image { number, name, body: Body::Bytes(bytes) })))
 }
 
-/// Refuses an archive without the blocks of zeros that end it (POSIX.1-1988,
-/// ustar): one that was cut between two members reads well to that point.
-fn whole(path: &Path, mut file: &File) -> Result<()> {
-    let len = file.seek(SeekFrom::End(0)).map_err(Error::io("read", path))?;
-    let mut last = Vec::new();
-    file.seek(SeekFrom::Start(len.saturating_sub(BLOCK))).map_err(Error::io("read", path))?;
-    file.take(BLOCK).read_to_end(&mut last).map_err(Error::io("read", path))?;
-    if last.len() as u64 == BLOCK && last.iter().all(|&byte| byte == 0) {
-        return Ok(());
+/// The content of a member that is wanted.
+fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -> Result<Body> {
+    let lost = |expected: &str, found: String| {
+        Ok(Body::Lost(Error::mismatch(&name.text, "member", expected, found)))
+    };
+    let content = match &member.kind {
+        Kind::Sparse => return lost("a file that is stored whole", "a sparse one".into()),
+        Kind::HardLink(target) => match known.target(target) {
+            Some(content) => content,
+            None => {
+                let target = super::text(&below(target));
+                return lost("a hard link to a file before it", format!("one to {target}"));
+            }
+        },
+        _ => (member.at, member.size),
+    };
+    let (at, size) = content;
+    if size > PICTURE_BYTES {
+        let path = PathBuf::from(&name.text);
+        let lost =
+            Error::PictureTooLarge { path, unit: "bytes", limit: PICTURE_BYTES, found: size };
+        return Ok(Body::Lost(lost));
     }
-    Err(Error::mismatch(path, "archive cut short", "a block of zeros at the end", "none"))
+    members.read(&name.text, at, size).map(Body::Bytes)
+}
+
+/// A member's name as a path that begins nowhere: of `/data/0.jpg` and `./data/0.jpg` it is
+/// `data/0.jpg`. `..` stays, as it tells two members apart.
+fn below(name: &[u8]) -> PathBuf {
+    let parts = name.split(|&byte| byte == b'/').filter(|part| !matches!(part, [] | [b'.']));
+    parts.map(part).collect()
+}
+
+#[cfg(unix)]
+fn part(bytes: &[u8]) -> PathBuf {
+    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
+}
+
+/// What would begin anew in a path of this system stays within its part.
+#[cfg(not(unix))]
+fn part(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).replace(['\\', ':'], "_").into()
+}
+
+fn is_hidden_but_dots(part: &std::ffi::OsStr) -> bool {
+    part != ".." && is_hidden(part)
 }

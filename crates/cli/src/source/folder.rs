@@ -5,19 +5,20 @@ use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::fault::Fault;
+use interrogate::picture::{has_image_extension, is_hidden};
 
-/// The endings by which a folder's images are told from its other files. A file
-/// that is named itself may have any.
-const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+use super::skipped::Skipped;
+use crate::fault::Fault;
+use crate::files::Id;
 
 /// The images that `named` stands for, sorted by path, each once.
 ///
 /// A folder stands for what lies in it and ends like an image, directly or, if
-/// `recursive`, anywhere below; links are followed, out of it too. One below that
-/// cannot be read stays in the list, and in `unread`, so that it fails alone. A name that does not exist and has `*`, `?` or
-/// `[` is a glob. A file that does not exist stays in the list, so that it fails
-/// alone.
+/// `recursive`, anywhere below; links are followed, out of it too, and what is hidden is
+/// left out. One below that cannot be read stays in the list, and in `unread`, so that it
+/// fails alone. A name that does not exist and has `*`, `?` or `[` is a glob. A file that
+/// does not exist stays in the list, so that it fails alone. What a folder holds besides is
+/// counted in `skipped`.
 ///
 /// # Errors
 /// A folder or glob without an image, and one that cannot be read.
@@ -25,14 +26,20 @@ pub(super) fn collect(
     named: &[PathBuf],
     recursive: bool,
     unread: &mut HashSet<PathBuf>,
+    skipped: &mut Skipped,
 ) -> Result<Vec<PathBuf>, Fault> {
     let mut images = Vec::new();
     for path in named {
         let before = images.len();
+        let mut besides = Skipped::default();
         if path.is_dir() {
-            let mut entered = recursive.then(HashSet::new);
-            folder(path, &mut entered, &mut images, unread)
-                .map_err(interrogate::Error::io("read", path))?;
+            let mut walk = Walk {
+                entered: recursive.then(HashSet::new),
+                images: &mut images,
+                unread,
+                skipped: &mut besides,
+            };
+            walk.folder(path).map_err(interrogate::Error::io("read", path))?;
         } else if let Some(pattern) = pattern(path) {
             glob_matches(pattern, &mut images)?;
         } else {
@@ -44,50 +51,68 @@ pub(super) fn collect(
                 (true, false) => "no image in this folder",
                 (false, _) => "nothing matches",
             };
-            return Err(Fault::NoImage { path: path.clone(), problem });
+            let skipped = besides.said();
+            return Err(Fault::NoneTaken { path: path.clone(), problem, skipped });
         }
+        skipped.add(&besides);
     }
     images.sort();
     images.dedup();
     Ok(images)
 }
 
-/// Whether a name ends like an image's.
-pub(super) fn is_image(path: &Path) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+/// A walk through one folder that was named.
+struct Walk<'a> {
+    /// Where folders below are entered too: those that were, each real one once, so that
+    /// links that lead back to a folder above come to an end.
+    entered: Option<HashSet<Id>>,
+    images: &'a mut Vec<PathBuf>,
+    unread: &'a mut HashSet<PathBuf>,
+    skipped: &'a mut Skipped,
 }
 
-/// With `entered`, folders below are entered too, each real one once: links that
-/// lead back to a folder above come to an end. Names are taken in sorted order,
-/// so that of two names for one folder the same one counts each time.
-fn folder(
-    path: &Path,
-    entered: &mut Option<HashSet<PathBuf>>,
-    images: &mut Vec<PathBuf>,
-    unread: &mut HashSet<PathBuf>,
-) -> io::Result<()> {
-    if let Some(entered) = entered
-        && !entered.insert(path.canonicalize()?)
-    {
-        return Ok(());
-    }
-    // What it is comes with its name: a path may be too long to be asked about.
-    let kind = |entry: io::Result<DirEntry>| entry.and_then(|e| Ok((e.path(), e.file_type()?)));
-    let mut entries: Vec<_> = std::fs::read_dir(path)?.map(kind).collect::<Result<_, _>>()?;
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (entry, kind) in entries {
-        let below = kind.is_dir() || kind.is_symlink() && entry.is_dir();
-        if entered.is_some() && below {
-            if folder(&entry, entered, images, unread).is_err() {
-                images.push(entry.clone());
-                unread.insert(entry);
-            }
-        } else if is_image(&entry) {
-            images.push(entry);
+impl Walk<'_> {
+    /// Names are taken in sorted order, so that of two names for one folder the same one
+    /// counts each time.
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        if let Some(entered) = &mut self.entered
+            && !entered.insert(Id::of(path)?)
+        {
+            return Ok(());
         }
+        // What it is comes with its name: a path may be too long to be asked about.
+        let kind = |entry: io::Result<DirEntry>| entry.and_then(|e| Ok((e.path(), e.file_type()?)));
+        let mut entries: Vec<_> = std::fs::read_dir(path)?.map(kind).collect::<Result<_, _>>()?;
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (entry, kind) in entries {
+            let name = entry.file_name().unwrap_or_default();
+            let below = || kind.is_dir() || kind.is_symlink() && entry.is_dir();
+            if is_own(name) {
+                continue;
+            } else if is_hidden(name) {
+                self.skipped.hidden();
+            } else if !below() || self.entered.is_none() && has_image_extension(&entry) {
+                // A folder that is called like an image fails like one.
+                match has_image_extension(&entry) {
+                    true => self.images.push(entry),
+                    false => self.skipped.file(&entry),
+                }
+            } else if self.entered.is_none() {
+                self.skipped.folder();
+            } else if self.folder(&entry).is_err() {
+                self.images.push(entry.clone());
+                self.unread.insert(entry);
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Whether a file is one that this program keeps beside others: the record of a run, or a
+/// draft.
+fn is_own(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    name.starts_with('.') && (name.ends_with(".run") || name.ends_with(".part"))
 }
 
 /// The name as a glob, where it is one.
@@ -96,8 +121,10 @@ fn pattern(path: &Path) -> Option<&str> {
     (text.contains(['*', '?', '[']) && path.symlink_metadata().is_err()).then_some(text)
 }
 
+/// As in a shell, what is hidden is matched by a dot alone.
 fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
-    let found = glob::glob(pattern)
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+    let found = glob::glob_with(pattern, options)
         .map_err(|source| Fault::Glob { pattern: pattern.to_owned(), source })?;
     for path in found {
         images.push(path.map_err(|e| {
@@ -113,7 +140,7 @@ mod tests {
     use super::*;
 
     fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Fault> {
-        super::collect(named, recursive, &mut HashSet::new())
+        super::collect(named, recursive, &mut HashSet::new(), &mut Skipped::default())
     }
 
     fn names(paths: &[PathBuf]) -> Vec<String> {
@@ -182,6 +209,35 @@ mod tests {
         assert_eq!(collect(std::slice::from_ref(&folder), false).unwrap().len(), 3);
         let found = collect(std::slice::from_ref(&folder), true).unwrap();
         assert_eq!(names(&found), ["a.png", "b.JPG", "d.jpeg", "c [1].webp"]);
+    }
+
+    #[test]
+    fn hidden_files_and_what_systems_keep_beside_images_are_skipped_and_counted() {
+        let folder = photos();
+        for name in ["@eaDir/a.png", ".ipynb_checkpoints/a.png", "below/._d.jpg", "below/d.JPE"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        for name in ["._a.png", "Thumbs.db", ".out.jsonl.run", ".interrogate-0123456789ab.part"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = folder.path().to_owned();
+        let taken = |recursive| {
+            let mut skipped = Skipped::default();
+            let paths = std::slice::from_ref(&path);
+            let found = super::collect(paths, recursive, &mut HashSet::new(), &mut skipped);
+            (names(&found.unwrap()), skipped.said().unwrap())
+        };
+        let (found, said) = taken(true);
+        assert_eq!(found, ["a.png", "b.JPG", "d.JPE", "c [1].webp"]);
+        assert_eq!(said, "skipped 1 file: 1 .txt; 5 hidden");
+        let (found, said) = taken(false);
+        assert_eq!(found, ["a.png", "b.JPG", "c [1].webp"]);
+        let expected = "skipped 1 file: 1 .txt; 4 hidden; 1 folder, which --recursive enters";
+        assert_eq!(said, expected);
+        let found = collect(&[folder.path().join("*.png")], false).unwrap();
+        assert_eq!(names(&found), ["a.png"], "as in a shell");
     }
 
     #[test]

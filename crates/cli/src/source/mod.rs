@@ -7,6 +7,8 @@
 mod archive;
 mod folder;
 mod list;
+mod members;
+mod skipped;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +16,11 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::args;
 use crate::fault::Fault;
+use skipped::Skipped;
 
 /// All images of a run, in their order.
 #[derive(Debug)]
@@ -29,6 +33,9 @@ pub(crate) struct Source {
     unread: HashSet<PathBuf>,
     /// The file that named some.
     filelist: Option<PathBuf>,
+    /// What folders hold besides, and what archives did in the last walk through them.
+    skipped: Skipped,
+    skipped_in_archives: Mutex<Skipped>,
 }
 
 /// One image that is to be looked at.
@@ -71,8 +78,8 @@ impl Source {
         let stdin = Path::new("-");
         let (piped, typed): (Vec<_>, Vec<_>) =
             args.paths.iter().cloned().partition(|path| path == stdin);
-        let mut unread = HashSet::new();
-        let mut entries = folder::collect(&typed, args.recursive, &mut unread)?;
+        let (mut unread, mut skipped) = (HashSet::new(), Skipped::default());
+        let mut entries = folder::collect(&typed, args.recursive, &mut unread, &mut skipped)?;
         if let Some(list) = &args.filelist {
             entries.extend(list::read(list, args.null)?);
         }
@@ -82,7 +89,8 @@ impl Source {
         let mut seen = HashSet::with_capacity(entries.len());
         entries.retain(|path| seen.insert(path.clone()));
         let archives = entries.iter().any(|path| archive::is_one(path));
-        Ok(Source { entries, archives, unread, filelist: args.filelist.clone() })
+        let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
+        Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives })
     }
 
     /// How many images there are, where that is known before they are read.
@@ -95,14 +103,21 @@ impl Source {
         self.archives
     }
 
-    /// Whether the file at `path` is an image, an archive or the list of this
-    /// run, by whatever name.
-    pub(crate) fn reads(&self, path: &Path) -> bool {
-        let Ok(real) = path.canonicalize() else { return false };
-        self.entries.iter().chain(&self.filelist).any(|entry| {
-            entry.file_name() == path.file_name() && entry.canonicalize().is_ok_and(|e| e == real)
-                || entry == path
-        })
+    /// The files of images, and the archives.
+    pub(crate) fn entries(&self) -> &[PathBuf] {
+        &self.entries
+    }
+
+    /// The file that named some of them.
+    pub(crate) fn filelist(&self) -> Option<&Path> {
+        self.filelist.as_deref().filter(|list| *list != Path::new("-"))
+    }
+
+    /// What was skipped: in folders, and in archives by the last walk.
+    pub(crate) fn skipped(&self) -> Option<String> {
+        let mut skipped = self.skipped.clone();
+        skipped.add(&self.skipped_in_archives.lock().unwrap_or_else(PoisonError::into_inner));
+        skipped.said()
     }
 
     /// Gives the images in their order, those that `wanted` refuses left out,
@@ -112,10 +127,22 @@ impl Source {
         wanted: &dyn Fn(&Name) -> bool,
         give: &mut dyn FnMut(Image) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        let mut skipped = Skipped::default();
+        let flow = self.walk_counting(wanted, give, &mut skipped);
+        *self.skipped_in_archives.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
+        flow
+    }
+
+    fn walk_counting(
+        &self,
+        wanted: &dyn Fn(&Name) -> bool,
+        give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+        skipped: &mut Skipped,
+    ) -> ControlFlow<()> {
         let mut number = 0;
         for path in &self.entries {
             if archive::is_one(path) {
-                archive::walk(path, &mut number, wanted, give)?;
+                archive::walk(path, &mut number, wanted, give, skipped)?;
                 continue;
             }
             let name = Name { text: text(path), file: Some(path.clone()) };

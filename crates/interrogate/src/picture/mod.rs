@@ -26,6 +26,28 @@ use std::path::Path;
 use crate::limits;
 use crate::{Error, Result};
 
+/// The endings of image files, in lower case and sorted: by them a folder's and an archive's
+/// images are told from its other files.
+pub const EXTENSIONS: &[&str] = &[
+    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "jxl", "pbm", "pgm", "png", "pnm", "ppm", "qoi",
+    "tif", "tiff", "webp",
+];
+
+/// Whether `path` ends like an image file, in upper or lower case. Looks at the name alone.
+pub fn has_image_extension(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| EXTENSIONS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a file or folder of this name is hidden, or some system's own: what begins with a
+/// dot (`._x.png` of macOS, `.ipynb_checkpoints`), `@eaDir`, `__MACOSX`, `Thumbs.db`. A folder's
+/// images are never looked for there.
+pub fn is_hidden(name: &std::ffi::OsStr) -> bool {
+    let own = ["@eaDir", "__MACOSX", "Thumbs.db"];
+    name.as_encoded_bytes().starts_with(b".")
+        || own.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
 /// A decoded image: RGB, eight bits a channel, upright (EXIF orientation
 /// applied), with at least one pixel.
 ///

@@ -4,12 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::input::{Ends, Text};
-use crate::{Error, Result, limits};
+use crate::{Error, Result, limits, picture};
 
-/// The endings of image files.
-const ENDINGS: [&str; 9] = ["bmp", "gif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
-
-/// The images in the folder `images` of `data`, sorted by path.
+/// The images in the folder `images` of `data`, sorted by path; hidden files are left out.
 ///
 /// # Errors
 /// [`Error::Io`] where there is no such folder, [`Error::Mismatch`] where it
@@ -20,8 +17,8 @@ pub fn images(data: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(Error::io("read", &folder))?.path();
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
+        let hidden = path.file_name().is_some_and(picture::is_hidden);
+        if !hidden && picture::has_image_extension(&path) {
             found.push(path);
         }
     }

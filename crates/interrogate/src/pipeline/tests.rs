@@ -109,7 +109,7 @@ fn images_are_sorted_and_no_two_share_a_name() {
     write("notes.txt");
     let said = images(folder.path()).unwrap_err().to_string();
     assert!(said.ends_with("images: images: expected at least one, found none"), "{said}");
-    ["b.PNG", "a.jpg", "c.webp"].into_iter().for_each(write);
+    ["b.PNG", "a.jpg", "c.webp", "._a.jpg"].into_iter().for_each(write);
     assert_eq!(stems(&images(folder.path()).unwrap()).unwrap(), ["a", "b", "c"]);
     write("a.png");
     let error = images(folder.path()).unwrap_err();

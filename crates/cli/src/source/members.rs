@@ -1,0 +1,276 @@
+//! The members of a tar archive, one after the other, with bounded memory.
+//!
+//! The crate `tar` parses headers; this module walks from one to the next. The crate's own
+//! walk reads a long name or extended attributes whole, whatever length their header gives,
+//! and reads what it passes over. Formats: ustar and pax (POSIX.1-2001), GNU's long names
+//! and sparse files.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use interrogate::limits::{ARCHIVE_ZEROS, MEMBER_HEADER};
+use interrogate::{Error, Result, input};
+use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
+
+/// Headers and contents take whole blocks.
+const BLOCK: u64 = 512;
+
+/// An archive that is being read.
+pub(super) struct Members<'a> {
+    path: &'a Path,
+    file: BufReader<File>,
+    /// The archive's length, and where the next header begins, in bytes.
+    len: u64,
+    next: u64,
+    /// Where the reader stands.
+    at: u64,
+    /// Whether a block of zeros came after the last member.
+    ended: bool,
+}
+
+/// One member. Its content is read by [`Members::read`].
+#[derive(Debug)]
+pub(super) struct Member {
+    /// As the archive has it.
+    pub(super) name: Vec<u8>,
+    pub(super) kind: Kind,
+    /// Where its content begins, and its bytes.
+    pub(super) at: u64,
+    pub(super) size: u64,
+}
+
+/// What a member is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    /// Another name for the content of the member of this name.
+    HardLink(Vec<u8>),
+    SymbolicLink,
+    /// A file that is stored without its runs of zeros.
+    Sparse,
+    /// A folder, a device, a pipe.
+    Other,
+}
+
+/// What extension headers say of the member that follows them.
+#[derive(Default)]
+struct Extended {
+    name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+    sparse: bool,
+}
+
+impl<'a> Members<'a> {
+    /// Opens the archive at `path`, which must be a regular file.
+    ///
+    /// # Errors
+    /// Those of [`input::open`].
+    pub(super) fn open(path: &'a Path) -> Result<Self> {
+        let file = input::open(path)?;
+        let len = file.metadata().map_err(Error::io("read", path))?.len();
+        let file = BufReader::with_capacity(1 << 16, file);
+        Ok(Members { path, file, len, next: 0, at: 0, ended: false })
+    }
+
+    /// The next member; `None` at the archive's end. Blocks of zeros between members, as
+    /// archives that were joined by `cat` have them, are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Mismatch`] for an archive that is damaged or cut short.
+    pub(super) fn next(&mut self) -> Result<Option<Member>> {
+        let mut extended = Extended::default();
+        let mut zeros = 0;
+        loop {
+            let left = self.len.saturating_sub(self.next);
+            if left == 0 || self.ended && left < BLOCK {
+                return match self.ended {
+                    true => Ok(None),
+                    false => Err(self.cut("a block of zeros at the end", "none")),
+                };
+            }
+            let begins = self.next;
+            let mut block = [0; BLOCK as usize];
+            self.fill(begins, &mut block)?;
+            self.next += BLOCK;
+            if block.iter().all(|&byte| byte == 0) {
+                (zeros, self.ended) = (zeros + BLOCK, true);
+                if zeros >= ARCHIVE_ZEROS {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let header = Header::from_byte_slice(&block);
+            if !checked(header) {
+                // What comes after the end is no member; one block of zeros is no end yet.
+                return match zeros > BLOCK {
+                    true => Ok(None),
+                    false => Err(self.damaged(begins, "a header", "a wrong checksum")),
+                };
+            }
+            (zeros, self.ended) = (0, false);
+            let kind = header.entry_type();
+            let long =
+                kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions();
+            let mut size = header.entry_size().map_err(|e| self.damaged(begins, "a size", e))?;
+            if long {
+                let bytes = self.extension(begins, size)?;
+                match kind {
+                    EntryType::GNULongName => extended.name = Some(until_nul(bytes)),
+                    EntryType::GNULongLink => extended.link = Some(until_nul(bytes)),
+                    _ => self.pax(begins, &bytes, &mut extended)?,
+                }
+                continue;
+            }
+            if kind.is_pax_global_extensions() {
+                self.pass(begins, size)?;
+                continue;
+            }
+            size = extended.size.unwrap_or(size);
+            let sparse = extended.sparse || kind.is_gnu_sparse();
+            if kind.is_gnu_sparse() && header.as_gnu().is_some_and(|gnu| gnu.is_extended()) {
+                self.sparse_map()?;
+            }
+            let name = extended.name.take().unwrap_or_else(|| header.path_bytes().into_owned());
+            let link = || header.link_name_bytes().map_or_else(Vec::new, |link| link.into_owned());
+            let kind = match kind {
+                _ if sparse => Kind::Sparse,
+                // The oldest archives mark a folder by the end of its name alone.
+                EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Kind::Other,
+                EntryType::Regular | EntryType::Continuous => Kind::File,
+                EntryType::Link => Kind::HardLink(extended.link.take().unwrap_or_else(link)),
+                EntryType::Symlink => Kind::SymbolicLink,
+                _ => Kind::Other,
+            };
+            let at = self.next;
+            // Checked when the next header, or the content, is read.
+            self.next = self.after(begins, size)?;
+            return Ok(Some(Member { name, kind, at, size }));
+        }
+    }
+
+    /// The `size` bytes at `at`, the content of `name`.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub(super) fn read(&mut self, name: &str, at: u64, size: u64) -> Result<Vec<u8>> {
+        let left = self.len.saturating_sub(at);
+        if left < size {
+            return Err(self.cut(format_args!("{size} bytes of {name}"), left));
+        }
+        let mut bytes = vec![0; size as usize]; // within the file's length
+        self.fill(at, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The bytes of an extension header that begins at `begins`.
+    fn extension(&mut self, begins: u64, size: u64) -> Result<Vec<u8>> {
+        if size > MEMBER_HEADER {
+            let expected = format!("a name or attributes of at most {MEMBER_HEADER} bytes");
+            return Err(self.damaged(begins, expected, size));
+        }
+        let at = self.next;
+        self.next = self.after(begins, size)?;
+        self.read("a header", at, size)
+    }
+
+    fn pass(&mut self, begins: u64, size: u64) -> Result<()> {
+        self.next = self.after(begins, size)?;
+        Ok(())
+    }
+
+    /// Where the header after `size` bytes of content begins.
+    fn after(&self, begins: u64, size: u64) -> Result<u64> {
+        let blocks = size.checked_next_multiple_of(BLOCK);
+        let next = blocks.and_then(|size| self.next.checked_add(size));
+        next.ok_or_else(|| self.damaged(begins, "a size", size))
+    }
+
+    /// What pax attributes say of the next member.
+    fn pax(&self, begins: u64, bytes: &[u8], extended: &mut Extended) -> Result<()> {
+        for attribute in PaxExtensions::new(bytes) {
+            let attribute = attribute.map_err(|e| self.damaged(begins, "pax attributes", e))?;
+            let value = attribute.value_bytes();
+            match attribute.key_bytes() {
+                // The name of a sparse file goes before a made-up one in `path`.
+                b"path" if extended.sparse && extended.name.is_some() => {}
+                b"path" => extended.name = Some(value.to_vec()),
+                b"linkpath" => extended.link = Some(value.to_vec()),
+                b"size" => {
+                    let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
+                    let found =
+                        || String::from_utf8_lossy(&value[..value.len().min(80)]).into_owned();
+                    let wrong = || self.damaged(begins, "a size", found());
+                    extended.size = Some(size.ok_or_else(wrong)?);
+                }
+                key if key.starts_with(b"GNU.sparse.") => {
+                    extended.sparse = true;
+                    if key == b"GNU.sparse.name" {
+                        extended.name = Some(value.to_vec());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over the blocks that go on with a sparse file's map.
+    fn sparse_map(&mut self) -> Result<()> {
+        let mut more = GnuExtSparseHeader::new();
+        loop {
+            self.fill(self.next, more.as_mut_bytes())?;
+            self.next += BLOCK;
+            if !more.is_extended() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the bytes at `at`.
+    fn fill(&mut self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let (left, size) = (self.len.saturating_sub(at), bytes.len() as u64);
+        if left < size {
+            return Err(self.cut(format_args!("{size} bytes at byte {at}"), left));
+        }
+        // Relative, so that what the buffer holds is not read again.
+        let far = i64::try_from(i128::from(at) - i128::from(self.at));
+        let far = far.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
+        let path = self.path;
+        self.file.seek_relative(far).map_err(Error::io("read", path))?;
+        self.at = at;
+        match self.file.read_exact(bytes) {
+            Ok(()) => self.at += size,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(self.cut(format_args!("{size} bytes at byte {at}"), "fewer"));
+            }
+            Err(error) => return Err(Error::io("read", path)(error)),
+        }
+        Ok(())
+    }
+
+    fn cut(&self, expected: impl ToString, found: impl ToString) -> Error {
+        Error::mismatch(self.path, "archive cut short", expected, found)
+    }
+
+    fn damaged(&self, begins: u64, expected: impl ToString, found: impl ToString) -> Error {
+        let expected = format!("{} at byte {begins}", expected.to_string());
+        Error::mismatch(self.path, "archive", expected, found)
+    }
+}
+
+/// Whether a header's bytes add up to its checksum, whose own eight count as spaces.
+fn checked(header: &Header) -> bool {
+    let bytes = header.as_bytes();
+    let sum: u32 = bytes.iter().map(|&byte| u32::from(byte)).sum();
+    let own: u32 = bytes[148..156].iter().map(|&byte| u32::from(byte)).sum();
+    header.cksum().is_ok_and(|expected| expected == sum - own + 8 * 32)
+}
+
+/// GNU's long names end in a zero.
+fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    bytes.truncate(end);
+    bytes
+}

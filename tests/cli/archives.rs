@@ -1,0 +1,174 @@
+//! Archives that are made otherwise than WebDataset makes them, or to do harm.
+
+use std::fs;
+
+use serde_json::Value;
+use tar::{EntryType, Header};
+
+use crate::run::{Folder, Ran, repository};
+
+fn header(name: &str, kind: EntryType, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_size(size);
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_cksum();
+    header
+}
+
+/// A header and its content, padded to whole blocks.
+fn member(name: &str, kind: EntryType, content: &[u8]) -> Vec<u8> {
+    let mut bytes = header(name, kind, content.len() as u64).as_bytes().to_vec();
+    bytes.extend(content);
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+/// Writes `a.tar` of these pieces and its end, and embeds its images.
+fn embed(folder: &Folder, pieces: &[&[u8]], code: i32) -> Ran {
+    folder.write("a.tar", [pieces, &[&[0; 1024]]].concat().concat());
+    let model = repository().join("tests/fixtures/clip/quick");
+    folder.run(&["embed", "images", "a.tar", "--model", model.to_str().unwrap()]).expect(code)
+}
+
+/// The images in order, with their errors.
+fn images(ran: &Ran) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ran.rows().iter().map(|row| (text(&row["image"]), text(&row["error"]))).collect()
+}
+
+fn photo(folder: &Folder) -> Vec<u8> {
+    fs::read(folder.path("photos/cat.jpg")).unwrap()
+}
+
+#[test]
+fn long_names_are_read_in_both_forms() {
+    let folder = Folder::new();
+    let photo = photo(&folder);
+    let long = format!("{}/0.jpg", "d".repeat(300));
+    let pax = |key: &str, value: &str| {
+        let line = |length: usize| format!("{length} {key}={value}\n");
+        let length = (1..).find(|&length| line(length).len() == length).unwrap();
+        line(length).into_bytes()
+    };
+    let pieces = [
+        member("././@LongLink", EntryType::GNULongName, format!("{long}\0").as_bytes()),
+        member("short", EntryType::Regular, &photo),
+        member("x", EntryType::XHeader, &pax("path", &long.replace("0.jpg", "1.jpg"))),
+        member("short", EntryType::Regular, &photo),
+        member("g", EntryType::XGlobalHeader, &pax("comment", "x")),
+        member("2.jpg", EntryType::Regular, &photo),
+    ];
+    let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+    let ran = embed(&folder, &pieces, 0);
+    let names: Vec<String> = images(&ran).into_iter().map(|(image, _)| image).collect();
+    let second = long.replace("0.jpg", "1.jpg");
+    assert_eq!(names, [format!("a.tar/{long}"), format!("a.tar/{second}"), "a.tar/2.jpg".into()]);
+}
+
+/// A sparse file of 9 GB, so that only the reader could take room for it.
+#[test]
+fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
+    let folder = Folder::new();
+    let first = member("0.jpg", EntryType::Regular, &photo(&folder));
+    for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
+        let long = header("././@LongLink", kind, 8 << 30);
+        embed(&folder, &[&first, long.as_bytes()], 1);
+        let file = fs::File::options().write(true).open(folder.path("a.tar")).unwrap();
+        file.set_len(9 << 30).unwrap();
+        let model = repository().join("tests/fixtures/clip/quick");
+        let args = ["embed", "images", "a.tar", "--model", model.to_str().unwrap()];
+        let mut command = folder.command(&args);
+        // A process that took the name would need more than this.
+        if cfg!(target_os = "linux") {
+            let program = command.get_program().to_owned();
+            command = std::process::Command::new("sh");
+            command.args(["-c", "ulimit -v 4000000; exec \"$0\" \"$@\""]).arg(program).args(args);
+            command.current_dir(folder.path(""));
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let expected = format!(
+            "error: a.tar: archive: expected a name or attributes of at most 1048576 bytes at byte \
+             {}, found 8589934592",
+            first.len()
+        );
+        assert!(said.contains(&expected), "{said}");
+        assert!(
+            String::from_utf8(output.stdout).unwrap().starts_with("{\"image\":\"a.tar/0.jpg\"")
+        );
+    }
+}
+
+#[test]
+fn members_that_are_no_plain_files_are_taken_or_named() {
+    let folder = Folder::new();
+    let photo = photo(&folder);
+    let link = |name: &str, kind: EntryType, to: &str| {
+        let mut header = header(name, kind, 0);
+        header.set_link_name_literal(to).unwrap();
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
+    let mut sparse = header("sparse.jpg", EntryType::GNUSparse, 0);
+    sparse.as_gnu_mut().unwrap().set_real_size(1 << 40);
+    sparse.as_gnu_mut().unwrap().set_is_extended(true);
+    sparse.set_cksum();
+    let pieces = [
+        member("./0.jpg", EntryType::Regular, &photo),
+        link("hard.jpg", EntryType::Link, "./0.jpg"),
+        link("harder.jpg", EntryType::Link, "hard.jpg"),
+        link("early.jpg", EntryType::Link, "late.jpg"),
+        link("soft.jpg", EntryType::Symlink, "0.jpg"),
+        sparse.as_bytes().to_vec(),
+        vec![0; 512], // the rest of its map
+        member("../../etc/1.jpg", EntryType::Regular, &photo),
+        member("0.jpg", EntryType::Regular, b"another of this name"),
+        member("__MACOSX/._0.jpg", EntryType::Regular, b"not an image"),
+        member("folder.jpg/", EntryType::Directory, b""),
+        member("notes.txt", EntryType::Regular, b"x"),
+    ];
+    let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+    let ran = embed(&folder, &pieces, 1);
+    let found = images(&ran);
+    let names: Vec<&str> = found.iter().map(|(image, _)| image.as_str()).collect();
+    let expected = [
+        "a.tar/0.jpg",
+        "a.tar/hard.jpg",
+        "a.tar/harder.jpg",
+        "a.tar/early.jpg",
+        "a.tar/sparse.jpg",
+        "a.tar/../../etc/1.jpg",
+    ];
+    assert_eq!(names, expected);
+    let errors: Vec<&str> = found.iter().map(|(_, error)| error.as_str()).collect();
+    assert!(errors[3].ends_with("expected a hard link to a file before it, found one to late.jpg"));
+    assert!(errors[4].ends_with("expected a file that is stored whole, found a sparse one"));
+    assert!([0, 1, 2, 5].iter().all(|&at| errors[at].is_empty()), "{errors:?}");
+    let said = "skipped 1 file: 1 .txt; 1 hidden; 1 symbolic link in archives; \
+                1 with the name of an earlier member\n";
+    assert!(ran.err().contains(said), "{}", ran.err());
+}
+
+#[test]
+fn joined_archives_are_read_to_the_end_and_damage_is_placed() {
+    let folder = Folder::new();
+    let photo = photo(&folder);
+    let (first, second) =
+        (member("0.jpg", EntryType::Regular, &photo), member("1.jpg", EntryType::Regular, &photo));
+    let ran = embed(&folder, &[&first, &[0; 10240], &second], 0);
+    assert_eq!(images(&ran).len(), 2);
+    // More zeros are the end.
+    let ran = embed(&folder, &[&first, &[0; 1 << 20], &second], 0);
+    assert_eq!(images(&ran).len(), 1);
+    let mut damaged = second.clone();
+    damaged[0] ^= 1;
+    let ran = embed(&folder, &[&first, &damaged], 1);
+    let error = format!(
+        "a.tar: archive: expected a header at byte {}, found a wrong checksum",
+        first.len()
+    );
+    assert_eq!(images(&ran)[1], ("a.tar".into(), error));
+}
