@@ -83,7 +83,6 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Unnamed { .. } => "name one: -o FILE",
-            Error::Input { .. } => "name another file with -o",
             Error::Prompts(error) => {
                 return Some(error.hint().unwrap_or_else(|| {
                     "name the format if the file is right: --input-format lines, jsonl or csv"
