@@ -31,9 +31,6 @@ pub const DENY_LINE: usize = 1 << 10;
 /// Regular expressions of a deny list. All of them are tried on each label.
 pub const PATTERNS: usize = 1_000;
 
-/// Bytes of one compiled regular expression of a deny list: the regex crate's default.
-pub const PATTERN: usize = 10 << 20;
-
 /// Bytes of all regular expressions of a deny list, compiled.
 pub const PATTERNS_SUM: usize = 32 << 20;
 

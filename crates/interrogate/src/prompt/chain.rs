@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_break_between_steps_or_blocks_interrupts() {
-        for (block, calls) in [(99, 0), (99, 1), (1, 1), (1, 3)] {
+        for (block, calls) in [(99, 0), (99, 1), (1, 1), (1, 2)] {
             let mut left = calls;
             let mut stop = |_: Step<'_>| match left {
                 0 => ControlFlow::Break(()),
