@@ -301,7 +301,7 @@ fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
             end.encode_utf8(&mut bytes[at..]);
         });
         let error = verify_error(folder.path());
-        assert!(error.contains("label: expected one line, found \"label "), "{error}");
+        assert!(error.contains("label: expected one line, found \"label"), "{error}");
         assert!(error.ends_with("in row 49"), "{error}");
     }
 }
