@@ -111,7 +111,11 @@ fn no_dictionaries_and_no_images_are_told_apart() {
     let ran = folder.run(&["prompt", "photos", "--dicts", "gone"]).expect(2);
     assert!(ran.err().contains("gone") && ran.err().contains("hint: "), "{}", ran.err());
     let ran = folder.run(&["prompt", "dicts"]).expect(2);
-    assert!(ran.err().contains("dicts: no image in this folder\nhint: "), "{}", ran.err());
+    assert!(
+        ran.err().contains("dicts: no image in this folder; skipped 3 files: 3 .txt\nhint: "),
+        "{}",
+        ran.err()
+    );
 }
 
 #[test]

@@ -167,7 +167,6 @@ fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
             std::os::unix::fs::symlink(name, folder.path(&format!("link-{name}"))).unwrap();
         }
         let typed = if cfg!(unix) { format!("link-{name}") } else { name.to_owned() };
-        // The record is the link's own: the options are taken to be the same.
         let ran = folder.run(&with(&args, &[&typed, "--resume", "--retry-failed"])).expect(1);
         assert!(ran.err().contains("1 of 60 images failed\n"), "{}", ran.err());
         assert!(ran.err().contains("7 images in "), "{}", ran.err());

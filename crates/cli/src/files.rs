@@ -191,10 +191,13 @@ impl Files {
     pub(crate) fn check(&self, images: &[PathBuf], sidecars: bool) -> Result<(), Fault> {
         let mut folders = Folders::default();
         let (mut read, mut written) = (Known::default(), Known::default());
-        for (path, what) in &self.reads {
+        // Terminals and devices are nobody's, and what was written to one is not read there.
+        let is_lasting =
+            |(path, _): &&(PathBuf, _)| fs::metadata(path).map_or(true, |file| file.is_file());
+        for (path, what) in self.reads.iter().filter(is_lasting) {
             read.add(&mut folders, path, what);
         }
-        for (path, what) in &self.writes {
+        for (path, what) in self.writes.iter().filter(is_lasting) {
             if let Some(what) = read.find(&mut folders, path) {
                 return Err(input(path, what));
             }
@@ -205,7 +208,7 @@ impl Files {
             written.add(&mut folders, path, what);
         }
         // Only a file that exists is an image that exists; others are told by their names.
-        let exist = self.writes.iter().any(|(path, _)| fs::metadata(path).is_ok());
+        let exist = self.writes.iter().any(|(path, _)| path.is_file());
         let names: Vec<_> = self.writes.iter().filter_map(|(path, _)| path.file_name()).collect();
         for image in images {
             let named = || image.file_name().is_some_and(|name| names.contains(&name));
@@ -354,6 +357,14 @@ mod tests {
         assert!(
             error.ends_with("new.html: the answers and the report would both be written there")
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_may_be_read_and_written() {
+        let null = Path::new("/dev/null");
+        let files = Files::default().reading(null, "the list").writing(null, "the answers");
+        files.writing(null, "the report").check(&[null.to_owned()], false).unwrap();
     }
 
     #[test]

@@ -59,5 +59,5 @@ pub const ANSWER_LINE: usize = 256 << 20;
 pub const ANSWER_NAME: usize = 8 << 20;
 
 /// Bytes of zeros at the end of a file of answers that are cut off. A loss of power
-/// leaves at most what the system had not yet written, some gigabytes.
-pub const ANSWER_ZEROS: u64 = 4 << 30;
+/// leaves what the system had not yet written, which it does after half a minute.
+pub const ANSWER_ZEROS: u64 = 1 << 30;

@@ -140,8 +140,11 @@ impl Record {
     }
 }
 
-/// Where the record of the file at `path` stands.
+/// Where the record of the file at `path` stands: beside the file that a link leads to, so
+/// that it has one whatever it is called.
 pub(crate) fn beside(path: &Path) -> PathBuf {
+    let real = std::fs::read_link(path).and_then(|_| path.canonicalize());
+    let path = real.as_deref().unwrap_or(path);
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".run");
@@ -240,6 +243,18 @@ mod tests {
         assert!(error.contains(&pid), "{error}");
         drop(first);
         assert!(record(&[], folder.path()).notes.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_has_one_record_whatever_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.jsonl"), folder.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let _first = Record::open(&link).unwrap();
+        let error = Record::open(&file).unwrap_err().to_string();
+        assert!(error.contains("is being written by another run"), "{error}");
     }
 
     #[test]

@@ -259,15 +259,15 @@ mod tests {
         for begun in ["", "b.jp", "\"b,"] {
             let rows = format!("image,error\r\na.jpg,\r\n{begun}");
             let file = file(rows.as_bytes());
-            file.as_file().set_len(1 << 28).unwrap();
+            file.as_file().set_len(1 << 26).unwrap();
             assert_eq!(csv(file.path(), header).unwrap().end, 13 + 8);
         }
         let file = file(b"{\"image\":\"a\",\"error\":\"\"}\n{\"image\":\"b");
-        file.as_file().set_len(1 << 28).unwrap();
+        file.as_file().set_len(1 << 26).unwrap();
         assert_eq!(jsonl(file.path(), &["caption"]).unwrap().end, 25);
         file.as_file().set_len(limits::ANSWER_ZEROS + (1 << 24)).unwrap();
         let error = jsonl(file.path(), &["caption"]).unwrap_err().to_string();
-        assert!(error.contains("zeros at the end: expected at most 4294967296 "), "{error}");
+        assert!(error.contains("zeros at the end: expected at most 1073741824 "), "{error}");
     }
 
     #[test]
@@ -304,5 +304,34 @@ mod tests {
         let lines = "{\"image\":\"a\",\"error\":\"\"}\n{\"image\":\"a\",\"caption\":\"\"}\n";
         let standing = jsonl(file(lines.as_bytes()).path(), &["caption"]).unwrap();
         assert_eq!((standing.done(), standing.failed()), (1, 0));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+
+        /// What is kept of any file reads as the same again.
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            picks in proptest::collection::vec(0..9usize, 0..48),
+            is_json in proptest::prelude::any::<bool>(),
+        ) {
+            let csv_pieces = [&b"\""[..], b",", b"\r\n", b"\0", b"a", b"\r", b"\n", b"\"\"", b"b,,\r\n"];
+            let json_pieces = [
+                &b"{\"image\":"[..], b"\"a\"", b",\"error\":\"\"}\n", b"\0", b"}", b"\n", b"[", b"1,",
+                b"{\"image\":\"b\",\"caption\":[[1]]}\n",
+            ];
+            let header = &b"image,caption,error\r\n"[..];
+            let read = |bytes: &[u8]| match is_json {
+                true => jsonl(file(bytes).path(), &["caption"]),
+                false => csv(file(bytes).path(), header),
+            };
+            let pieces = if is_json { json_pieces } else { csv_pieces };
+            let mut bytes = if is_json { Vec::new() } else { header.to_vec() };
+            picks.iter().for_each(|&pick| bytes.extend(pieces[pick]));
+            if let Ok(standing) = read(&bytes) {
+                let again = read(&bytes[..standing.end as usize]).unwrap();
+                assert_eq!((again.end, again.done, again.failed), (standing.end, standing.done, standing.failed));
+            }
+        }
     }
 }

@@ -91,7 +91,8 @@ impl Walk<'_> {
                 continue;
             } else if is_hidden(name) {
                 self.skipped.hidden();
-            } else if !below() {
+            } else if !below() || self.entered.is_none() && has_image_extension(&entry) {
+                // A folder that is called like an image fails like one.
                 match has_image_extension(&entry) {
                     true => self.images.push(entry),
                     false => self.skipped.file(&entry),

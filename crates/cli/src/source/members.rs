@@ -83,11 +83,11 @@ impl<'a> Members<'a> {
         let mut extended = Extended::default();
         let mut zeros = 0;
         loop {
-            if self.next >= self.len {
-                return if self.ended {
-                    Ok(None)
-                } else {
-                    Err(self.cut("a block of zeros at the end", "none"))
+            let left = self.len.saturating_sub(self.next);
+            if left == 0 || self.ended && left < BLOCK {
+                return match self.ended {
+                    true => Ok(None),
+                    false => Err(self.cut("a block of zeros at the end", "none")),
                 };
             }
             let begins = self.next;

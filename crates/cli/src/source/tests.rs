@@ -1,5 +1,5 @@
 use super::*;
-use std::io::Write;
+use std::io::{Seek, Write};
 
 /// A .tar of files of these names and bytes, as WebDataset writes them.
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -98,4 +98,53 @@ fn a_list_keeps_its_order_and_each_image_is_taken_once() {
     let expected = [row(0, "b.jpg", "file"), row(1, "z.jpg", "file"), row(2, "a.jpg", "file")];
     assert_eq!(walked(folder.path(), &source, &|_| true), expected);
     assert_eq!(source.len(), Some(3));
+}
+
+/// Names in GNU's and in pax's form, links, a sparse file; headers with right checksums.
+fn every_kind() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3);
+    header.set_cksum();
+    let long = format!("{}/0.jpg", "d".repeat(120));
+    tar.append_data(&mut header, long, &b"abc"[..]).unwrap();
+    tar.append_pax_extensions([("path", &b"1.jpg"[..]), ("size", b"3")]).unwrap();
+    tar.append_data(&mut header, "short", &b"abc"[..]).unwrap();
+    header.set_size(0);
+    header.set_entry_type(tar::EntryType::Link);
+    tar.append_link(&mut header, "2.jpg", "1.jpg").unwrap();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.as_gnu_mut().unwrap().set_is_extended(true);
+    header.set_path("3.jpg").unwrap();
+    header.set_cksum();
+    tar.append(&header, &[0; 512][..]).unwrap();
+    tar.into_inner().unwrap()
+}
+
+#[test]
+fn whatever_byte_of_an_archive_is_changed_it_is_read_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, path) = (every_kind(), folder.path().join("a.tar"));
+    let source = Source::collect(&args(vec![path.clone()])).unwrap();
+    // Written in place: a file that is cut to nothing first costs some systems a flush.
+    let mut file = std::fs::File::create(&path).unwrap();
+    let mut walk = |bytes: &[u8]| {
+        file.seek(std::io::SeekFrom::Start(0)).unwrap();
+        file.write_all(bytes).unwrap();
+        walked(folder.path(), &source, &|_| true).len()
+    };
+    assert_eq!(walk(&whole), 4);
+    for at in (0..whole.len()).step_by(3) {
+        for value in [0, 0xff, b'9'] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            assert!(walk(&bytes) <= 6, "{at}");
+            // The same under a right checksum.
+            let block = &mut bytes[at / 512 * 512..][..512];
+            let mut header = tar::Header::from_byte_slice(block).clone();
+            header.set_cksum();
+            block.copy_from_slice(header.as_bytes());
+            assert!(walk(&bytes) <= 6, "{at}");
+        }
+    }
 }
