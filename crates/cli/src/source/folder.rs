@@ -123,7 +123,9 @@ fn pattern(path: &Path) -> Option<&str> {
 
 /// As in a shell, what is hidden is matched by a dot alone.
 fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+    // Not by default(), which ignores case.
+    let options =
+        glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let found = glob::glob_with(pattern, options)
         .map_err(|source| Fault::Glob { pattern: pattern.to_owned(), source })?;
     for path in found {
@@ -238,6 +240,7 @@ mod tests {
         assert_eq!(said, expected);
         let found = collect(&[folder.path().join("*.png")], false).unwrap();
         assert_eq!(names(&found), ["a.png"], "as in a shell");
+        assert!(collect(&[folder.path().join("*.PNG")], false).is_err(), "case counts");
     }
 
     #[test]
