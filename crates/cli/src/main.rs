@@ -1,8 +1,8 @@
 //! `interrogate`: what does this image look like, in words?
 //!
 //! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
-//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done,
-//! 130 stopped by Ctrl-C, what was answered being written.
+//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done; 130
+//! stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, what was answered being written.
 
 mod args;
 mod asking;
@@ -30,7 +30,10 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    talk::show_panics();
+    // Where no handler can be set, a signal does what it did: what was written stands.
+    let _ = interrupt::listen(interrupt::say);
+    let args = args::Args::try_parse().unwrap_or_else(|error| talk::misused(&error));
     let talk = talk::Talk::new(args.quiet);
     match commands::run(args.command, &talk) {
         Ok(outcome) => outcome.code(),

@@ -17,6 +17,7 @@ use crate::args::{self, Form};
 use crate::asking::Asked;
 use crate::captions::Beginning;
 use crate::fault::{Fault, Outcome};
+use crate::interrupt;
 use crate::opening;
 use crate::output::{Found, Output};
 use crate::pass::{self, Item, Pass};
@@ -157,6 +158,7 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     )?;
     beginning.finish(talk);
     if let (Some(sheet), Some(path)) = (sheet, &args.report) {
+        let _page = interrupt::saving();
         sheet.finish()?;
         talk.note(format_args!("report: {}", path.display()));
     }
@@ -225,7 +227,7 @@ fn empty(name: &str, asked: &Asked<'_>) -> String {
 /// The line that a person sees while a chain grows.
 struct Chaining<'a> {
     talk: &'a Talk,
-    bar: RefCell<Option<indicatif::ProgressBar>>,
+    bar: RefCell<Option<talk::Bar>>,
 }
 
 impl<'a> Chaining<'a> {

@@ -3,8 +3,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use build_index::signals::InHand;
+
 use super::{Row, Sidecars, Sink};
 use crate::fault::Fault;
+use crate::interrupt;
 
 /// Batches that wait to be written, at most.
 const WAITING: usize = 2;
@@ -16,7 +19,8 @@ pub(crate) struct Writer {
 }
 
 enum Batch {
-    Rows(Vec<Row>),
+    /// With what keeps the process from ending before they are written.
+    Rows(Vec<Row>, InHand),
     /// No more comes; without this, the run was stopped.
     End,
 }
@@ -31,7 +35,7 @@ impl Writer {
     /// Has `rows` written; waits where too many wait already. `false` where the
     /// writer has failed: [`finish`](Self::finish) says why.
     pub(crate) fn write(&self, rows: Vec<Row>) -> bool {
-        self.batches.send(Batch::Rows(rows)).is_ok()
+        self.batches.send(Batch::Rows(rows, interrupt::writing())).is_ok()
     }
 
     /// Waits until all is written, and says what stands beside the images.
@@ -54,7 +58,7 @@ fn write(
     batches: &Receiver<Batch>,
 ) -> Result<Sidecars, Fault> {
     for batch in batches {
-        let Batch::Rows(rows) = batch else {
+        let Batch::Rows(rows, _in_hand) = batch else {
             sink.finish()?;
             return Ok(sidecars);
         };
