@@ -431,7 +431,9 @@ fn a_file_without_a_checksum_is_marked() {
     let place = place(&hub);
     hub.change("a/b/main/tokenizer.json", |file| file.nameless = true);
     let mut named = std::collections::BTreeMap::new();
-    let mut progress = |at: Progress<'_>| drop(named.insert(at.file.to_owned(), at.named));
+    let mut progress = |at: Progress<'_>| {
+        named.insert(at.file.to_owned(), at.named);
+    };
     let folder = fetch("a/b", None, &place.options, &mut progress).unwrap();
     assert_eq!(std::fs::read(folder.join(TOKENIZER)).unwrap(), b"{\"b\": 2}");
     let marked: Vec<&str> =
