@@ -81,9 +81,10 @@ fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let output = folder.path().join(name);
         let mut command = build(&output);
-        let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
         let journal = output.join("quick/build.journal");
         while fs::metadata(&journal).map_or(0, |file| file.len()) == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was asked to");
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let killed = Command::new("kill").args([name, &child.id().to_string()]).status();
