@@ -24,5 +24,9 @@ mod resume;
 mod run;
 mod shell;
 mod sidecar;
+#[cfg(target_os = "linux")]
+mod signals;
 #[cfg(unix)]
 mod streams;
+#[cfg(unix)]
+mod terminal;

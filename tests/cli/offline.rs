@@ -2,11 +2,34 @@
 //! that is not cached.
 
 use std::net::TcpListener;
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use build_index::{Builder, open_all};
+use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
+
 use crate::run::{Folder, repository};
+
+/// An encoder of no model's, for an index whose manifest says what it likes.
+struct Lengths;
+
+impl TextEncoder for Lengths {
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn tokenize(&self, texts: &[&str]) -> interrogate::Result<Tokens> {
+        let mut tokens = Tokens::new();
+        texts.iter().for_each(|text| tokens.push(&[text.len() as u32]));
+        Ok(tokens)
+    }
+
+    fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
+        Embeddings::new(2, tokens.iter().flat_map(|ids| [ids[0] as f32, 1.0]).collect())
+    }
+}
 
 /// A place that every connection would lead to: it stands for the hub and for the
 /// proxy before all else, counts who comes, and answers nobody.
@@ -72,4 +95,44 @@ fn no_command_opens_a_connection_without_a_hub_id() {
     // The watch sees what there is to see.
     let (came, code) = watch.count(&folder, &["prompt", "photos", "--model", "owner/name"]);
     assert!(came > 0 && code != Some(0));
+}
+
+/// Somebody's index may name any repository: only whoever runs the program starts a
+/// download.
+#[test]
+fn a_model_that_an_index_names_is_not_downloaded() {
+    let folder = Folder::new();
+    let dictionaries = open_all(&[folder.path("dicts")]).unwrap();
+    let builder = Builder::new(&Lengths, "owner/name", "its fingerprint");
+    let index = folder.path("indexes/owner--name");
+    builder.build(&dictionaries, &index, |_| ControlFlow::Continue(())).unwrap();
+    let watch = Watch::new();
+    for args in [
+        &["prompt", "photos"][..],
+        &["rank", "photos", "--index", "indexes/owner--name"],
+        &["rank", "--query", "\"a cat\""],
+    ] {
+        assert_eq!(watch.count(&folder, args), (0, Some(2)), "{args:?}");
+        let ran = folder.run(args).expect(2);
+        assert!(ran.err().contains("owner/name: not in the cache"), "{}", ran.err());
+        assert!(ran.err().contains("hint: pass --model owner/name to download it"));
+    }
+    // Typed, it is.
+    let (came, _) = watch.count(&folder, &["rank", "photos", "--model", "owner/name"]);
+    assert!(came > 0);
+}
+
+#[test]
+fn offline_no_model_is_downloaded() {
+    let folder = Folder::new();
+    let watch = Watch::new();
+    for variable in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"] {
+        let mut command = folder.command(&["prompt", "photos", "--model", "owner/name"]);
+        let before = watch.came.load(Ordering::SeqCst);
+        let ran = command.env("HF_ENDPOINT", &watch.address).env(variable, "1").output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!((ran.status.code(), watch.came.load(Ordering::SeqCst)), (Some(2), before));
+        let told = format!("owner/name: not in the cache, and {variable} forbids downloads");
+        assert!(said.contains(&told), "{said}");
+    }
 }

@@ -63,3 +63,89 @@ fn a_device_that_the_build_has_not_is_exit_code_2() {
     assert!(said.contains("error: cuda:0 was asked for and this build has no cuda\n"), "{said}");
     assert!(said.contains("--features cuda"), "{said}");
 }
+
+/// A build of the shipped flavors with a small model, which takes seconds.
+#[cfg(unix)]
+fn build(output: &std::path::Path) -> Command {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_build-index"));
+    command.arg(repository.join("dicts/flavors.txt")).arg("-o").arg(output);
+    command.arg("--model").arg(repository.join("tests/fixtures/clip/quick"));
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let output = folder.path().join(name);
+        let mut command = build(&output);
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let journal = output.join("quick/build.journal");
+        while fs::metadata(&journal).map_or(0, |file| file.len()) == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was asked to");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let killed = Command::new("kill").args([name, &child.id().to_string()]).status();
+        assert!(killed.unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let said = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(code), "{said}");
+        assert!(said.contains("run the same command again; it goes on where it stopped"), "{said}");
+        assert!(fs::metadata(&journal).unwrap().len() > 0);
+        assert!(!output.join("quick/manifest.json").exists());
+    }
+}
+
+/// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
+#[cfg(unix)]
+#[test]
+fn a_file_beyond_its_limit_is_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = build(folder.path());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""]).arg(build.get_program());
+    let ended = shell.args(build.get_args()).output().unwrap();
+    let said = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+}
+
+/// Names of files, labels, models and arguments move no terminal.
+#[cfg(unix)]
+#[test]
+fn nothing_that_a_person_reads_moves_a_terminal() {
+    let evil = "evil\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{2028}";
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name.replace("EVIL", evil)).display().to_string();
+    for (name, text) in [
+        ("EVIL/a.txt", format!("{evil}\n\n{evil}\n")),
+        ("named/EVIL.txt", "a\n".into()),
+        ("c/x.safetensors", "x".into()),
+    ] {
+        fs::create_dir_all(std::path::Path::new(&path(name)).parent().unwrap()).unwrap();
+        fs::write(path(name), text).unwrap();
+    }
+    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/clip");
+    std::os::unix::fs::symlink(model.join("quick"), path("model-EVIL")).unwrap();
+    let (dicts, out, evil_model) = (path("EVIL"), path("out-EVIL"), path("model-EVIL"));
+    for (args, code) in [
+        (&[&*dicts, "-o", &out, "--model", &evil_model][..], 0),
+        (&[&dicts, "-o", &out, "--model", evil], 2),
+        (&[&dicts, "-o", &out, "--model", &dicts], 2),
+        (&[&path("named"), "-o", &out], 2),
+        (&[&path("gone-EVIL"), "-o", &out], 2),
+        (&["import", &path("c"), &dicts, "-o", &out, "--model", &evil_model], 2),
+        (&["export", &path("gone-EVIL"), &dicts, "-o", &out], 2),
+        (&[&dicts, &format!("--{evil}")], 2),
+    ] {
+        let output = run(args);
+        let said = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+        let acts = |c: char| {
+            c.is_control() && c != '\n' && c != '\t' || "\u{202e}\u{2066}\u{2028}".contains(c)
+        };
+        assert!(!said.contains(acts), "{args:?}: {said:?}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    }
+}

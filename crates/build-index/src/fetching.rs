@@ -8,6 +8,7 @@ use std::io::Write;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use interrogate::models::Progress;
 
+use crate::escape::on_one_line;
 use crate::talk::bytes;
 
 /// Shows the progress of downloads, file by file.
@@ -46,7 +47,7 @@ impl<'a> Fetching<'a> {
 
     /// Takes the newest progress.
     pub fn update(&mut self, progress: Progress<'_>) {
-        let Progress { file, done, total } = progress;
+        let Progress { file, done, total, named } = progress;
         let another = self.file != file;
         if another {
             file.clone_into(&mut self.file);
@@ -55,14 +56,20 @@ impl<'a> Fetching<'a> {
             Show::Nothing => {}
             Show::Bar(bar) => {
                 if another {
-                    bar.set_message(self.file.clone());
+                    bar.set_message(on_one_line(&self.file) + mark(named));
                     bar.set_length(total);
                 }
                 bar.set_position(done);
             }
             Show::Lines(out) if another => {
                 // Who does not listen is not told.
-                let _ = writeln!(out, "fetching {file}, {}", bytes(total));
+                let _ = writeln!(
+                    out,
+                    "fetching {}, {}{}",
+                    on_one_line(file),
+                    bytes(total),
+                    mark(named)
+                );
             }
             Show::Lines(_) => {}
         }
@@ -76,6 +83,11 @@ impl<'a> Fetching<'a> {
     }
 }
 
+/// What is said of a file that the hub gives no name to compare it with.
+fn mark(named: bool) -> &'static str {
+    if named { "" } else { " (unverified: the hub gives no checksum)" }
+}
+
 const TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {msg}, {bytes_per_sec}, {eta} left";
 
 #[cfg(test)]
@@ -87,18 +99,21 @@ mod tests {
         let mut out = Vec::new();
         let mut fetching = Fetching::lines(&mut out);
         for (file, done) in [("config.json", 0), ("config.json", 9), ("model.safetensors", 5)] {
-            fetching.update(Progress { file, done, total: 2000 });
+            fetching.update(Progress { file, done, total: 2000, named: done > 0 });
         }
         fetching.finish();
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "fetching config.json, 2.0 kB\nfetching model.safetensors, 2.0 kB\n");
+        assert_eq!(
+            text,
+            "fetching config.json, 2.0 kB (unverified: the hub gives no checksum)\nfetching model.safetensors, 2.0 kB\n"
+        );
     }
 
     #[test]
     fn the_bar_s_template_parses() {
         assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
         let mut fetching = Fetching::bar(ProgressDrawTarget::hidden());
-        fetching.update(Progress { file: "x", done: 3, total: 10 });
+        fetching.update(Progress { file: "x", done: 3, total: 10, named: true });
         let Show::Bar(bar) = &fetching.show else { panic!("a bar was asked for") };
         assert_eq!((bar.position(), bar.length()), (3, Some(10)));
     }

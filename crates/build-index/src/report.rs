@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use interrogate::index::TableEntry;
 
+use crate::escape::on_one_line;
 use crate::lock::Holder;
 use crate::talk::bytes;
 
@@ -67,18 +68,28 @@ impl TableReport {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(holder) = &self.took_over {
-            writeln!(f, "took over from a build that was killed ({holder})")?;
+            writeln!(
+                f,
+                "took over from a build that was killed ({})",
+                on_one_line(&holder.to_string())
+            )?;
         }
         if let Some(error) = &self.discarded {
-            writeln!(f, "the index that stood here could not be used: {error}")?;
+            writeln!(
+                f,
+                "the index that stood here could not be used: {}",
+                on_one_line(&error.to_string())
+            )?;
         }
         for error in &self.refused {
+            let error = on_one_line(&error.to_string());
             writeln!(f, "a part of the build before could not be used: {error}")?;
         }
-        writeln!(f, "index    {}", self.folder.display())?;
-        writeln!(f, "model    {}", self.model)?;
+        writeln!(f, "index    {}", on_one_line(&self.folder.to_string_lossy()))?;
+        writeln!(f, "model    {}", on_one_line(&self.model))?;
         for TableReport { name, labels, shards } in &self.tables {
             let plural = if *shards == 1 { "" } else { "s" };
+            let name = on_one_line(name);
             writeln!(f, "table    {name}: {labels} labels in {shards} shard{plural}")?;
         }
         let Report { labels, encoded, resumed, reused, imported, differing, tokens, .. } = self;

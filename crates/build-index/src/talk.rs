@@ -1,11 +1,13 @@
 //! Errors, findings and sizes in words, for whoever has a terminal.
 //!
 //! Everything is written to a writer that the caller brings; what the words
-//! are about is elsewhere.
+//! are about is elsewhere. Text that was read is spelled out where it could move a
+//! terminal or begin a line ([`escape`](crate::escape)).
 
 use std::error::Error;
 use std::io::{self, Write};
 
+use crate::escape::on_one_line;
 use crate::{Dictionary, Finding, Flaw};
 
 /// Writes an error with its causes, and what to try next:
@@ -19,13 +21,13 @@ use crate::{Dictionary, Finding, Flaw};
 /// # Errors
 /// The writer's.
 pub fn explain(error: &dyn Error, hint: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "error: {error}")?;
+    writeln!(out, "error: {}", on_one_line(&error.to_string()))?;
     let mut cause = error.source();
     while let Some(error) = cause {
-        writeln!(out, "  cause: {error}")?;
+        writeln!(out, "  cause: {}", on_one_line(&error.to_string()))?;
         cause = error.source();
     }
-    hint.map_or(Ok(()), |hint| writeln!(out, "hint: {hint}"))
+    hint.map_or(Ok(()), |hint| writeln!(out, "hint: {}", on_one_line(hint)))
 }
 
 /// Writes what was noticed in a dictionary, a line each, `limit` at most; then
@@ -34,10 +36,10 @@ pub fn explain(error: &dyn Error, hint: Option<&str>, out: &mut dyn Write) -> io
 /// # Errors
 /// The writer's.
 pub fn list_findings(dictionary: &Dictionary, limit: usize, out: &mut dyn Write) -> io::Result<()> {
-    let path = dictionary.path().display();
+    let path = on_one_line(&dictionary.path().to_string_lossy());
     let findings = dictionary.findings();
     for finding in findings.iter().take(limit) {
-        writeln!(out, "{path}: {finding}")?;
+        writeln!(out, "{path}: {}", on_one_line(&finding.to_string()))?;
     }
     let count = |finding: &Finding| match finding.flaw {
         Flaw::More { count } => count,
@@ -91,6 +93,21 @@ mod tests {
         let text = written(|out| explain(&error, error.hint().as_deref(), out));
         let hint = "you lack the permission; choose another folder or change its mode";
         assert_eq!(text, format!("error: cannot open x\n  cause: denied\nhint: {hint}\n"));
+    }
+
+    #[test]
+    fn no_name_begins_a_line_or_moves_a_terminal() {
+        let path = Path::new("a\nerror: \u{1b}[2J.txt");
+        let missing = io::Error::new(io::ErrorKind::NotFound, "gone\nhint: run this");
+        let error = interrogate::Error::io("open", path)(missing);
+        let text = written(|out| explain(&error, Some("see \u{9b}2J"), out));
+        assert_eq!(
+            text,
+            "error: cannot open a\\nerror: \\u{1b}[2J.txt\n  cause: gone\\nhint: run this\nhint: see \\u{9b}2J\n"
+        );
+        let dictionary = Dictionary::parse(path, b"a\n\n").unwrap();
+        let text = written(|out| list_findings(&dictionary, 9, out));
+        assert_eq!(text, "a\\nerror: \\u{1b}[2J.txt: line 2: blank, left out\n");
     }
 
     #[test]

@@ -4,11 +4,10 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use interrogate::prompt::Step;
 
 use crate::interrupt;
-use crate::talk::Talk;
+use crate::talk::{Bar, Talk};
 
 /// Between two lines where no terminal shows a bar.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -16,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Shows the steps of a chain, and ends it where the run is asked to stop.
 pub(crate) struct ChainProgress<'a> {
     talk: &'a Talk,
-    bar: RefCell<Option<ProgressBar>>,
+    bar: RefCell<Option<Bar>>,
     said: RefCell<Instant>,
 }
 

@@ -23,11 +23,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// 0 where nothing failed, 1 where some images did, 2 where all did, 130
-    /// where the run was stopped.
+    /// 0 where nothing failed, 1 where some images did, 2 where all did, 128 and
+    /// the signal's number where the run was stopped.
     pub(crate) fn code(self) -> ExitCode {
         match self {
-            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::CODE),
+            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::code()),
             Outcome { failed: 0, .. } => ExitCode::SUCCESS,
             Outcome { done: 0, .. } => ExitCode::from(2),
             _ => ExitCode::from(1),
@@ -110,7 +110,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Says what stopped the run and gives the exit code: a closed pipe is
-    /// success, all else is 2.
+    /// success, a build that was asked to end has its signal's, all else is 2.
     pub(crate) fn report(&self, talk: &Talk) -> ExitCode {
         match self {
             Fault::Output(error) | Fault::Rows(rows::Error::Write { source: error, .. })
@@ -120,7 +120,12 @@ impl Fault {
             }
             _ => talk.error(self, self.hint()),
         }
-        ExitCode::from(2)
+        match self {
+            Fault::Build(build_index::Error::Stopped { .. }) if interrupt::asked() => {
+                ExitCode::from(interrupt::code())
+            }
+            _ => ExitCode::from(2),
+        }
     }
 
     /// What to do about it.

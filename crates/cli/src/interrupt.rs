@@ -1,32 +1,33 @@
-//! Ctrl-C: the first asks the run to stop after what is in hand, the second ends
-//! the process. Answers that were written stand either way.
+//! What becomes of a run that is asked to end, by Ctrl-C or another signal
+//! ([`signals`](build_index::signals)): what is said, and how it is gone on with.
+//! Answers that were written stand either way.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+use build_index::escape::shown;
+use build_index::signals::Moment;
 
-/// The exit code of a run that was stopped: 128 and the number of SIGINT, as
-/// shells have it.
-pub(crate) const CODE: u8 = 130;
+pub(crate) use build_index::signals::{asked, code, hold, listen, saving, writing};
 
-/// Listens for Ctrl-C, SIGTERM and SIGHUP from now on.
-pub(crate) fn listen() {
-    // Where no handler can be set, or one is set already, the signal does what
-    // it did: what was written stands all the same.
-    let _ = ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::Relaxed) {
-            #[expect(clippy::exit, reason = "asked twice; files are whole up to the last line")]
-            std::process::exit(CODE.into());
-        }
-        let _ =
-            writeln!(io::stderr(), "stopping after the images in hand; once more to stop at once");
-    });
+/// What is said of a run that is cut off.
+static FAREWELL: Mutex<String> = Mutex::new(String::new());
+
+/// Sets what is said where the run does not come to its end in time.
+pub(crate) fn farewell(words: String) {
+    *FAREWELL.lock().unwrap_or_else(PoisonError::into_inner) = words;
 }
 
-/// Whether the run is asked to stop.
-pub(crate) fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+/// Says what becomes of the run.
+pub(crate) fn say(moment: Moment) {
+    let words = match moment {
+        Moment::Asked => "stopping after the images in hand; once more to stop at once".to_owned(),
+        Moment::Cut => {
+            let words = FAREWELL.lock().unwrap_or_else(PoisonError::into_inner);
+            if words.is_empty() { "interrupted".to_owned() } else { shown(&words) }
+        }
+    };
+    let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// The command that was typed, with `more` at its end unless it is there, as a

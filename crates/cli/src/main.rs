@@ -1,9 +1,9 @@
 //! `interrogate`: what does this image look like, in words?
 //!
 //! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
-//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done,
-//! 130 stopped by Ctrl-C, what was answered being written; 135 (Linux) where another
-//! program truncated a file that was mapped.
+//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done; 130
+//! stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, what was answered being written;
+//! 135 (Linux) where another program truncated a file that was mapped.
 
 mod args;
 mod asking;
@@ -34,8 +34,11 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    talk::show_panics();
+    // Where no handler can be set, a signal does what it did: what was written stands.
+    let _ = interrupt::listen(interrupt::say);
     build_index::sigbus::report();
+    let args = args::Args::try_parse().unwrap_or_else(|error| talk::misused(&error));
     if args.no_mmap {
         interrogate::mmap::disable();
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use build_index::escape::Shown;
 use build_index::fetching::Fetching;
 use build_index::meter::Meter;
 use build_index::{Builder, open_all};
@@ -15,6 +16,7 @@ use interrogate::nn::{Compute, Precision};
 
 use crate::args::{Arithmetic, ModelChoice, Source};
 use crate::fault::Fault;
+use crate::interrupt;
 use crate::talk::Talk;
 
 /// Where indexes are looked for.
@@ -25,18 +27,37 @@ const DEFAULT_MODEL: &str = "starter";
 
 /// The model that was named, or the starter.
 pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
-    open_model(choice.model.as_deref().unwrap_or(DEFAULT_MODEL), choice, talk)
+    let source: ModelSource = choice.model.as_deref().unwrap_or(DEFAULT_MODEL).parse()?;
+    computing(choice, talk, |options, progress| Model::open(source, options, progress))
 }
 
-fn open_model(name: &str, choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
-    let source: ModelSource = name.parse()?;
+/// The model that was named, or the one that `index` names, which is not downloaded.
+fn model_of(index: &Index, choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
+    match &choice.model {
+        Some(_) => model(choice, talk),
+        None => {
+            let id = &index.manifest().model().id;
+            computing(choice, talk, |options, _| Model::open_recorded(id, options))
+        }
+    }
+}
+
+/// What `open` opens, to be run as `choice` says.
+fn computing(
+    choice: &ModelChoice,
+    talk: &Talk,
+    open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
+) -> Result<Model, Fault> {
     choice.device.open()?; // before anything is fetched
     let precision = match choice.precision {
         Arithmetic::F32 => Precision::F32,
         Arithmetic::Bf16 => Precision::Bf16,
     };
-    let model = fetching(talk, |options, progress| Model::open(source, options, progress))?
-        .computing(Compute { precision, device: choice.device, ..Compute::default() });
+    let model = fetching(talk, open)?.computing(Compute {
+        precision,
+        device: choice.device,
+        ..Compute::default()
+    });
     if let Some(notice) = model.notice() {
         talk.note(notice);
     }
@@ -53,7 +74,7 @@ pub(crate) fn fetching<T, E>(
     let mut fetching = match (talk.is_quiet(), talk.is_live()) {
         (true, _) => Fetching::quiet(),
         (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
-        _ => Fetching::lines(io::stderr()),
+        _ => Fetching::lines(Shown(io::stderr())),
     };
     let fetched = fetch(&options, &mut |progress| fetching.update(progress));
     fetching.finish();
@@ -71,12 +92,9 @@ pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, In
             several => return Err(which(several)),
         },
     };
-    let choice = |index: &Index| {
-        source.model.model.clone().unwrap_or_else(|| index.manifest().model().id.clone())
-    };
     match named {
         Some(index) => {
-            let model = open_model(&choice(&index), &source.model, talk)?;
+            let model = model_of(&index, &source.model, talk)?;
             Ok((model, index.on(source.model.device)?))
         }
         None => {
@@ -159,17 +177,20 @@ fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), 
     let mut meter = match (talk.is_quiet(), talk.is_live()) {
         (true, _) => Meter::quiet(),
         (_, true) => Meter::bar(ProgressDrawTarget::stderr()),
-        _ => Meter::lines(io::stderr()),
+        _ => Meter::lines(Shown(io::stderr())),
     };
     let encoder = model.text_encoder()?;
     let fingerprint = model.fingerprint()?;
     let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint)
         .precision(model.compute().precision);
+    interrupt::farewell("interrupted; run the same command again, the build goes on".into());
+    let in_hand = interrupt::hold();
     let report = builder.build(&dictionaries, folder, |progress| {
         meter.update(progress);
-        ControlFlow::Continue(())
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    drop(in_hand);
     meter.finish();
-    talk.note(report?);
+    talk.lines(report?);
     Ok(())
 }

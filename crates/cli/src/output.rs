@@ -1,29 +1,37 @@
 //! Data: the lines on stdout, each flushed as it ends.
 
-use std::io::{self, StdoutLock, Write, stdout};
+use std::io::{self, IsTerminal, StdoutLock, Write, stdout};
 
 use interrogate::index::Match;
 use serde::Serialize;
 
+use crate::talk::{in_columns, shown};
+
 /// Standard output, a line at a time.
-pub(crate) struct Output(StdoutLock<'static>);
+pub(crate) struct Output {
+    out: StdoutLock<'static>,
+    /// A person reads it: what no escape of JSON spells out is spelled out too.
+    terminal: bool,
+}
 
 impl Output {
     /// Takes standard output for the run.
     pub(crate) fn new() -> Self {
-        Output(stdout().lock())
+        Output { out: stdout().lock(), terminal: stdout().is_terminal() }
     }
 
-    /// One line of text.
+    /// One line of text for a person, spelled out but for its tabs.
     pub(crate) fn line(&mut self, line: impl std::fmt::Display) -> io::Result<()> {
-        writeln!(self.0, "{line}")?;
-        self.0.flush()
+        writeln!(self.out, "{}", in_columns(&line.to_string()))?;
+        self.out.flush()
     }
 
     /// One JSON object.
     pub(crate) fn json(&mut self, row: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, row)?;
-        self.line("")
+        let line = serde_json::to_string(row)?;
+        let line = if self.terminal { shown(&line) } else { line };
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
     }
 }
 

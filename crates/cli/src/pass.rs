@@ -140,7 +140,7 @@ impl Pass {
         see: &mut See<'_, P, T>,
         mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), Fault>,
     ) -> std::result::Result<bool, Fault> {
-        interrupt::listen();
+        let _in_hand = interrupt::hold();
         let wanted = |name: &Name| self.wanted(name);
         stream::ahead(&self.source, self.at_once + BEYOND, &wanted, look, |mut stream| {
             loop {
@@ -191,6 +191,8 @@ impl Pass {
         failed: &mut Told<'_>,
     ) -> std::result::Result<Outcome, Fault> {
         let sidecars = self.sidecars.take();
+        interrupt::farewell(format!("interrupted: {}", self.how_to_go_on()));
+        let _in_hand = interrupt::hold();
         self.target.notes().into_iter().for_each(|note| talk.note(note));
         let mut answers =
             Answers::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
@@ -260,7 +262,7 @@ impl Pass {
         }
         self.tell_skipped(talk);
         if interrupted {
-            talk.note(format_args!("interrupted: {}", self.how_to_go_on()));
+            talk.lines(format_args!("interrupted: {}", self.how_to_go_on()));
         }
     }
 

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use build_index::talk::seconds;
-use indicatif::ProgressBar;
 
-use crate::talk::Talk;
+use crate::talk::{Bar, Talk};
 
 /// Between two lines, where nobody watches a bar.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -13,7 +12,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Counts what is answered, and shows it.
 pub(crate) struct Progress {
     talk: Talk,
-    bar: ProgressBar,
+    bar: Bar,
     /// How many images there are, where that is known.
     total: Option<usize>,
     /// Images that were left out, being answered before.
@@ -35,7 +34,7 @@ impl Progress {
         let left = total.map(|total| total.saturating_sub(skipped) as u64);
         let bar = match watched {
             true => talk.bar(left.unwrap_or_default(), template),
-            false => ProgressBar::hidden(),
+            false => Bar::hidden(),
         };
         let now = Instant::now();
         Progress {

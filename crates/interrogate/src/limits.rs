@@ -37,6 +37,9 @@ pub const PATTERNS_SUM: usize = 32 << 20;
 /// Bytes that are read from a device or a terminal.
 pub const TERMINAL: u64 = 16 << 20;
 
+/// Bytes of a file that holds a token for the hub: tokens have some 40.
+pub const TOKEN: u64 = 64 << 10;
+
 // ---- indexes and builds ----
 
 /// Bytes of a table's label file, which is read into memory at its first use: 4 GiB of
@@ -51,6 +54,20 @@ pub const LOCK: u64 = 1 << 20;
 /// the widest model that the format allows (65,536 values of two bytes) and as much
 /// again for their labels. The largest CLIP takes 5 MB.
 pub const JOURNAL_RECORD: u64 = 512 << 20;
+
+// ---- downloads ----
+
+/// Bytes of a file of weights from the hub, whose SHA-256 it gives: shards have 5 to
+/// 10 GB, the largest single files of the models that are read here some 20.
+pub const DOWNLOAD: u64 = 64 << 30;
+
+/// The same of one whose SHA-256 the hub does not give, so that nothing tells whether it
+/// is the file that was meant: as large as the models that mirrors serve.
+pub const DOWNLOAD_UNVERIFIED: u64 = 16 << 30;
+
+/// Seconds that a hub may ask to be left alone (`Retry-After`) before the next try; it
+/// is tried earlier where it asks for more.
+pub const RETRY_AFTER: u64 = 120;
 
 // ---- pictures ----
 

@@ -9,7 +9,7 @@ use interrogate::index::Index;
 use interrogate::nn::Compute;
 
 use super::args::{self, Volume};
-use super::model;
+use super::model::{self, Name};
 
 /// Writes the caches and says what of them was not in the index.
 pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
@@ -22,9 +22,10 @@ pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
     let volume = if args.quiet { Volume::Quiet } else { Volume::Normal };
     // A model is opened where the index leaves labels out, and not before.
     let encode = |labels: &[&str]| {
-        let id = args.model.as_ref().unwrap_or(built_with);
+        let typed = args.model.as_deref().map(Name::Typed);
+        let name = typed.unwrap_or(Name::Recorded(built_with));
         let compute = Compute { device: args.device, ..Compute::default() };
-        let model = model::open(id, compute, volume)?;
+        let model = model::open(name, compute, volume)?;
         index.check_model(&model.id, &model.fingerprint)?;
         let rows = model.encoder.encode(labels)?;
         let mut halves = vec![f16::ZERO; rows.as_slice().len()];

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use build_index::Result;
+use build_index::escape::Shown;
 use build_index::fetching::Fetching;
 use indicatif::ProgressDrawTarget;
 use interrogate::encoder::TextEncoder;
@@ -23,18 +24,32 @@ pub(crate) struct Model {
     pub(crate) encoder: Box<dyn TextEncoder>,
 }
 
+/// Who names a model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name<'a> {
+    /// Whoever runs the program.
+    Typed(&'a str),
+    /// An index: nothing is downloaded for it.
+    Recorded(&'a str),
+}
+
 /// Opens the model `name`, to be run as `compute` says, and tells of its notice and of
 /// what is fetched.
-pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model> {
+pub(crate) fn open(name: Name<'_>, compute: Compute, volume: Volume) -> Result<Model> {
     compute.device.open()?; // before anything is fetched
     let options = Options::from_vars(|name| std::env::var(name).ok());
-    let mut err = io::stderr();
+    let mut err = Shown(io::stderr());
     let mut fetching = match volume {
         Volume::Quiet => Fetching::quiet(),
-        _ if err.is_terminal() => Fetching::bar(ProgressDrawTarget::stderr()),
+        _ if io::stderr().is_terminal() => Fetching::bar(ProgressDrawTarget::stderr()),
         _ => Fetching::lines(io::stderr()),
     };
-    let opened = models::Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
+    let opened = match name {
+        Name::Typed(name) => name
+            .parse()
+            .and_then(|it| models::Model::open(it, &options, &mut |p| fetching.update(p))),
+        Name::Recorded(id) => models::Model::open_recorded(id, &options),
+    };
     fetching.finish();
     let model = opened?.computing(compute);
     if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {

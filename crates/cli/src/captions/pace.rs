@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use interrogate::caption::Progress;
 
-use crate::talk::Talk;
+use crate::talk::{Bar, Talk};
 
 /// Counts over all batches, and the line that a person sees meanwhile.
 pub(super) struct Pace {
@@ -18,7 +17,7 @@ pub(super) struct Pace {
 struct Batch {
     started: Instant,
     now: Progress,
-    bar: ProgressBar,
+    bar: Bar,
 }
 
 const NONE: Progress = Progress { images: 0, tokens: 0 };
@@ -31,7 +30,7 @@ impl Pace {
     /// A batch of so many `images` begins.
     pub(super) fn start(&mut self, images: usize) {
         let bar = match images {
-            0 => ProgressBar::hidden(),
+            0 => Bar::hidden(),
             _ => self.talk.bar(images as u64, "{pos}/{len} of these captions, {msg}"),
         };
         self.batch = Some(Batch { started: Instant::now(), now: NONE, bar });

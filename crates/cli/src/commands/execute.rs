@@ -129,9 +129,9 @@ fn row<'a>(id: &'a str, answers: &'a Answers, at: usize) -> Row<'a> {
 
 /// As text: the id and its prompt, its values, its scores or its size.
 fn line(row: &Row<'_>) -> String {
-    let id = row.id;
+    let id = &talk::on_one_line(row.id);
     if let Some(values) = row.embedding {
-        return values.iter().fold(id.to_owned(), |line, value| line + &format!("\t{value}"));
+        return values.iter().fold(id.clone(), |line, value| line + &format!("\t{value}"));
     }
     if let Some(scores) = &row.scores {
         let said: Vec<String> = scores.iter().map(|(l, score)| format!("{l} {score:.4}")).collect();

@@ -17,6 +17,7 @@ use crate::captions::Beginning;
 use crate::chain_progress::ChainProgress;
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::interrupt;
 use crate::opening;
 use crate::output::{Found, Output};
 use crate::pass::{self, Item, Pass};
@@ -158,6 +159,7 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     )?;
     beginning.finish(talk);
     if let (Some(sheet), Some(path)) = (sheet, &args.report) {
+        let _page = interrupt::saving();
         sheet.finish()?;
         talk.note(format_args!("report: {}", path.display()));
     }

@@ -36,7 +36,10 @@ impl Answer for Row<'_> {
     }
 
     fn text(&self, _alone: bool) -> String {
-        let found = self.matches.iter().map(|m| format!("\n  {:7.4}  {}", m.score, m.label));
+        let found = self
+            .matches
+            .iter()
+            .map(|m| format!("\n  {:7.4}  {}", m.score, talk::on_one_line(m.label)));
         talk::on_one_line(self.image) + &found.collect::<String>()
     }
 

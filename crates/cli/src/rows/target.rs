@@ -1,21 +1,22 @@
 //! Where rows go: standard output, or a file that takes its name when it is whole.
 
-use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use build_index::durable::Draft;
 
 use super::Error;
+use crate::talk;
 
 /// Standard output, or a file beside the one that was named.
 pub(super) enum Target {
-    Stdout(BufWriter<Stdout>),
+    Stdout(BufWriter<Box<dyn Write + Send>>),
     File { path: PathBuf, draft: Draft },
 }
 
 impl Target {
     pub(super) fn stdout() -> Self {
-        Target::Stdout(BufWriter::new(stdout()))
+        Target::Stdout(BufWriter::new(talk::stdout()))
     }
 
     /// A draft in the folder of `path`.

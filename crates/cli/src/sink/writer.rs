@@ -4,11 +4,13 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use build_index::signals::InHand;
 use interrogate::Error;
 
 use super::{Row, Sidecars, Sink, render};
 use crate::args::Form;
 use crate::fault::Fault;
+use crate::interrupt;
 use crate::source;
 use crate::talk::{self, Talk};
 
@@ -30,7 +32,8 @@ pub(super) struct Table {
 }
 
 enum Batch {
-    Rows(Vec<Row>),
+    /// With what keeps the process from ending before they are written.
+    Rows(Vec<Row>, InHand),
     /// No more comes; without this, the run was stopped.
     End,
 }
@@ -45,7 +48,7 @@ impl Writer {
     /// Has `rows` written; waits where too many wait already. `false` where the
     /// writer has failed: [`finish`](Self::finish) says why.
     pub(crate) fn write(&self, rows: Vec<Row>) -> bool {
-        self.batches.send(Batch::Rows(rows)).is_ok()
+        self.batches.send(Batch::Rows(rows, interrupt::writing())).is_ok()
     }
 
     /// Waits until all is written, and says what stands beside the images.
@@ -70,7 +73,7 @@ fn write(
     batches: &Receiver<Batch>,
 ) -> Result<Sidecars, Fault> {
     for batch in batches {
-        let Batch::Rows(rows) = batch else {
+        let Batch::Rows(rows, _in_hand) = batch else {
             sink.finish()?;
             return Ok(sidecars);
         };

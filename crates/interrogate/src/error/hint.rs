@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::Device;
-use crate::models::ALIASES;
+use crate::models::{ALIASES, Offline};
 use crate::pipeline::{KEYS, Task};
 
 impl Error {
@@ -130,6 +130,12 @@ impl Error {
             }
             Error::Hub { .. } | Error::HubStatus { .. } => {
                 "check the network and run the same command again, it goes on where it stopped; or name a folder that holds the model"
+            }
+            Error::HubOffline { why: Offline::Variable(name), .. } => {
+                return Some(format!("unset {name}, or name a folder that holds the model"));
+            }
+            Error::HubOffline { repo, .. } => {
+                return Some(format!("pass --model {repo} to download it"));
             }
             Error::HubAnswer { .. } => "check the endpoint (HF_ENDPOINT): it is no model hub",
             Error::HubSize { .. } | Error::HubDigest { .. } => {

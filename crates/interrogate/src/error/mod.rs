@@ -13,8 +13,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::Device;
+use crate::models::Offline;
 pub(crate) use make::bare;
-use words::{count, first_names, gib};
+use words::{count, first_names, forbids, gib};
 
 /// A result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -520,6 +521,14 @@ pub enum Error {
         url: String,
         /// What the network said.
         source: Cause,
+    },
+    /// The model is not in the cache, and nothing may be downloaded for it.
+    #[error("{repo}: not in the cache, and {}", forbids(*why))]
+    HubOffline {
+        /// `owner/name`, with `@revision` where one was asked for.
+        repo: String,
+        /// What forbids it.
+        why: Offline,
     },
     /// An answer lacks what every hub's has: the endpoint is no model hub.
     #[error("{url}: the answer has no usable {what}")]

@@ -1,5 +1,7 @@
 //! Numbers and names in the words of a message.
 
+use crate::models::Offline;
+
 /// `1 weight`, `2 weights`.
 pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -10,6 +12,14 @@ pub(super) fn first_names(names: &[String]) -> String {
     match names.len() {
         0..=5 => names.join(", "),
         n => format!("{} and {} more", names[..5].join(", "), n - 5),
+    }
+}
+
+/// Who forbids a download.
+pub(super) fn forbids(why: Offline) -> String {
+    match why {
+        Offline::Variable(name) => format!("{name} forbids downloads"),
+        Offline::Recorded => "a name that was read from a file is not downloaded".to_owned(),
     }
 }
 

@@ -4,14 +4,17 @@
 //! [`Model`], which joins them to encoders. What the files mean is for `clip`
 //! and `starter`.
 
+mod environment;
 pub mod hub;
 mod model;
 mod options;
+mod pace;
 mod source;
 mod transfer;
 
 pub use model::Model;
-pub use options::Options;
+pub use options::{Offline, Options};
+pub use pace::Pace;
 pub use source::{ALIASES, ModelSource};
 
 /// How far the download of a file has come.
@@ -23,4 +26,7 @@ pub struct Progress<'a> {
     pub done: u64,
     /// Bytes that it has.
     pub total: u64,
+    /// Whether the hub names the content: by a SHA-256, with which the file is compared,
+    /// or by its id in Git. Without either only the size is known.
+    pub named: bool,
 }

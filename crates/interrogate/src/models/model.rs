@@ -49,6 +49,20 @@ impl Model {
         Ok(Model { source, kind, compute: Compute::default() })
     }
 
+    /// Opens the model that a file names, such as an index's manifest, and not whoever
+    /// runs the program: it is never downloaded.
+    ///
+    /// # Errors
+    /// [`crate::Error::HubOffline`] where it is a hub's and not in the cache,
+    /// [`crate::Error::ModelUnknown`], and those of [`open`](Self::open).
+    pub fn open_recorded(id: &str, options: &Options) -> Result<Self> {
+        // There, to look at such a path is to speak to the machine that it names.
+        if cfg!(windows) && (id.starts_with("//") || id.starts_with(r"\\")) {
+            return Err(crate::Error::ModelUnknown { name: id.to_owned() });
+        }
+        Self::open(id.parse()?, &options.recorded(), &mut |_| {})
+    }
+
     /// The same model, its encoders to be run as `compute` says. The starter's
     /// side for pictures is f32 whatever it says.
     pub fn computing(self, compute: Compute) -> Self {

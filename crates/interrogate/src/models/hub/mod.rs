@@ -44,7 +44,8 @@ const SAFETENSORS_AT: [(&str, &str); 2] = [
 /// there are no safetensors, [`Error::Hub`], [`Error::HubStatus`] and
 /// [`Error::HubAnswer`] for trouble on the way, [`Error::HubSize`] and
 /// [`Error::HubDigest`] for a file that is not the one the hub announced,
-/// [`Error::Io`] for trouble with the cache.
+/// [`Error::HubOffline`] where nothing may be downloaded, [`Error::Mismatch`] for a file
+/// that is too large, [`Error::Io`] for trouble with the cache.
 pub fn fetch(
     repo: &str,
     revision: Option<&str>,
@@ -91,6 +92,10 @@ fn fetch_of(
         revisions.iter().map(|revision| Snapshot::new(kind, repo, revision, options)).collect();
     if let Some(folder) = snapshots.iter().find_map(Snapshot::cached) {
         return Ok(folder);
+    }
+    if let Some(why) = options.offline {
+        let revision = revision.map_or_else(String::new, |revision| format!("@{revision}"));
+        return Err(Error::HubOffline { repo: format!("{repo}{revision}"), why });
     }
     let client = Client::new(options)?;
     for snapshot in &snapshots {
@@ -212,7 +217,20 @@ impl<'a> Snapshot<'a> {
             std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         }
         let url = self.url(commit, file);
-        let mut progress = Progress::of(file, remote.size, progress);
+        let limit = match (file.ends_with(".safetensors"), remote.has_digest()) {
+            (false, _) => limits::SMALL_FILE,
+            (true, true) => limits::DOWNLOAD,
+            (true, false) => limits::DOWNLOAD_UNVERIFIED,
+        };
+        if remote.size > limit {
+            return Err(Error::mismatch(
+                url,
+                "size",
+                format!("at most {limit} bytes"),
+                remote.size,
+            ));
+        }
+        let mut progress = Progress::of(file, remote, progress);
         client.fetch(&url, remote, blobs, &mut progress)?;
         link(&blob, &remote.etag, &folder.join(file))?;
         sync_folder(&folder)

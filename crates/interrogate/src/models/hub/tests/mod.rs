@@ -1,7 +1,10 @@
 mod served;
 
+use std::time::Duration;
+
 use self::served::{COMMIT, Hub, Served};
 use super::*;
+use crate::models::{Offline, Pace};
 
 const WEIGHTS_OF: &str = "a/b/main/model.safetensors";
 
@@ -341,4 +344,164 @@ fn weights_that_only_a_pull_request_has_are_found_there() {
     assert_eq!(error.to_string(), text);
     let path = "HEAD /openai/clip-vit-base-patch32/resolve/refs%2Fpr%2F15/config.json";
     assert!(hub.asked().iter().any(|line| line == path));
+}
+
+/// A private repository that was renamed: the hub leads from its old name to its new one,
+/// by a path or by a whole address, and wants the token there too.
+#[test]
+fn a_renamed_private_repository_is_fetched_under_its_new_name() {
+    let renamed = [
+        ("old/b/main/config.json", "config.json", "/a/b/resolve/main/config.json"),
+        (
+            "old/b/main/preprocessor_config.json",
+            "preprocessor_config.json",
+            "HUB/a/b/resolve/main/preprocessor_config.json",
+        ),
+        ("old/b/main/tokenizer.json", "tokenizer.json", "/a/b/resolve/main/tokenizer.json"),
+        (
+            "old/b/main/model.safetensors",
+            "model.safetensors",
+            "HUB/a/b/resolve/main/model.safetensors",
+        ),
+    ];
+    let secret = Some("hf_secret");
+    let old = renamed.map(|(name, _, to)| {
+        (name, Served { moved: Some(to), token: secret, ..Served::small("") })
+    });
+    let new = [
+        ("a/b/main/config.json", Served::small("{\"a\": 1}")),
+        ("a/b/main/preprocessor_config.json", Served::small("{}")),
+        ("a/b/main/tokenizer.json", Served::small("{\"b\": 2}")),
+        (WEIGHTS_OF, Served::large(weights())),
+    ];
+    let new = new.map(|(name, file)| (name, Served { token: secret, ..file }));
+    let hub = Hub::start(old.into_iter().chain(new));
+    let mut place = place(&hub);
+    place.options.token = Some("hf_secret".to_owned());
+    let folder = fetch("old/b", None, &place.options, &mut |_| {}).unwrap();
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    let asked = hub.asked();
+    for line in &asked {
+        assert_eq!(line.contains("Bearer hf_secret"), !line.contains("/blobs/"), "{line}");
+        assert!(!line.starts_with("GET /old/"), "{line}");
+    }
+    assert!(asked.iter().any(|line| line.starts_with("GET /blobs/a/b/resolve/")), "{asked:?}");
+}
+
+#[test]
+fn a_token_does_not_follow_to_another_host() {
+    let file = Served { moved: Some("OTHER/a/b/resolve/main/x"), ..Served::small("") };
+    let hub = Hub::start([("a/b/main/config.json", file), ("a/b/main/x", Served::small("{}"))]);
+    let mut place = place(&hub);
+    place.options.token = Some("hf_secret".to_owned());
+    let error = place.fetch().unwrap_err();
+    assert!(matches!(error, Error::HubAnswer { .. }), "{error:?}");
+    assert_eq!(hub.asked().len(), 1, "the other host was asked");
+}
+
+#[test]
+fn what_the_environment_or_a_record_forbids_is_not_downloaded() {
+    let hub = hub();
+    let mut place = place(&hub);
+    place.options.offline = Some(Offline::Variable("HF_HUB_OFFLINE"));
+    let error = place.fetch().unwrap_err();
+    assert_eq!(error.to_string(), "a/b: not in the cache, and HF_HUB_OFFLINE forbids downloads");
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("unset HF_HUB_OFFLINE, or "), "{hint}");
+    // Who is offline stays so for what a file names.
+    assert_eq!(place.options.recorded().offline, place.options.offline);
+
+    place.options.offline = None;
+    let recorded = place.options.recorded();
+    let error = fetch("a/b", Some("v1"), &recorded, &mut |_| {}).unwrap_err();
+    let said = "a/b@v1: not in the cache, and a name that was read from a file is not downloaded";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(error.hint().unwrap(), "pass --model a/b@v1 to download it");
+    assert_eq!(hub.asked(), [""; 0]);
+    // What is cached is used either way.
+    let folder = place.fetch().unwrap();
+    assert_eq!(fetch("a/b", None, &recorded, &mut |_| {}).unwrap(), folder);
+    place.options.offline = Some(Offline::Variable("TRANSFORMERS_OFFLINE"));
+    assert_eq!(place.fetch().unwrap(), folder);
+}
+
+#[test]
+fn a_file_without_a_checksum_is_marked() {
+    let hub = hub();
+    let place = place(&hub);
+    hub.change("a/b/main/tokenizer.json", |file| file.nameless = true);
+    let mut named = std::collections::BTreeMap::new();
+    let mut progress = |at: Progress<'_>| {
+        named.insert(at.file.to_owned(), at.named);
+    };
+    let folder = fetch("a/b", None, &place.options, &mut progress).unwrap();
+    assert_eq!(std::fs::read(folder.join(TOKENIZER)).unwrap(), b"{\"b\": 2}");
+    let marked: Vec<&str> =
+        named.iter().filter(|(_, named)| !**named).map(|(file, _)| file.as_str()).collect();
+    assert_eq!(marked, [TOKENIZER]);
+    let unverified = |(name, _): &(String, u64)| name.starts_with("unverified-");
+    assert_eq!(place.blobs().iter().filter(|blob| unverified(blob)).count(), 1);
+    hub.asked();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(hub.asked(), [""; 0]);
+}
+
+#[test]
+fn a_file_beyond_its_limit_is_refused_before_it_is_fetched() {
+    for (file, limit, nameless) in [
+        ("a/b/main/config.json", limits::SMALL_FILE, false),
+        ("a/b/main/tokenizer.json", limits::SMALL_FILE, true),
+        (WEIGHTS_OF, limits::DOWNLOAD, false),
+    ] {
+        let hub = hub();
+        let place = place(&hub);
+        hub.change(file, |file| (file.announced, file.nameless) = (Some(limit + 1), nameless));
+        let said = place.fetch().unwrap_err().to_string();
+        let end = format!(": size: expected at most {limit} bytes, found {}", limit + 1);
+        assert!(said.ends_with(&end), "{said}");
+        assert!(!hub.asked().iter().any(|line| {
+            line.starts_with("GET") && line.contains(file.rsplit('/').next().unwrap())
+        }));
+    }
+    // Weights whose SHA-256 is not given may have less.
+    let hub = hub();
+    let place = place(&hub);
+    let size = limits::DOWNLOAD_UNVERIFIED + 1;
+    hub.change(WEIGHTS_OF, |file| (file.large, file.announced) = (false, Some(size)));
+    let said = place.fetch().unwrap_err().to_string();
+    assert!(said.ends_with(&format!("at most {} bytes, found {size}", size - 1)), "{said}");
+}
+
+/// A server that keeps every timeout and never ends: the transfer is broken off, and the
+/// next try goes on where it was.
+#[test]
+fn a_transfer_below_the_least_speed_is_broken_off() {
+    let hub = hub();
+    let mut place = place(&hub);
+    place.options.pace = Pace { bytes: u64::MAX, over: Duration::ZERO };
+    let error = place.fetch().unwrap_err();
+    let said = logged(&error);
+    assert!(said.contains("fewer than 18446744073709551615 bytes a second"), "{said}");
+    assert!(error.hint().unwrap().contains("goes on where it stopped"));
+    let parts = place.blobs().into_iter().filter(|(name, _)| name.ends_with(".incomplete"));
+    assert!(parts.into_iter().any(|(_, kept)| kept > 0));
+    place.options.pace = Pace::default();
+    hub.asked();
+    let folder = place.fetch().unwrap();
+    assert!(hub.asked().iter().any(|line| line.starts_with("GET") && line.contains(" bytes=")));
+    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+}
+
+#[test]
+fn a_hub_that_is_busy_is_asked_again() {
+    for status in [408, 429, 500, 503] {
+        let hub = hub();
+        let mut place = place(&hub);
+        place.options.retries = 1;
+        hub.change(WEIGHTS_OF, |file| {
+            (file.statuses, file.retry_after) = (vec![status], Some("0"));
+        });
+        let folder = place.fetch().unwrap();
+        assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    }
 }

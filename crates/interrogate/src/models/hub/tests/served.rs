@@ -27,6 +27,15 @@ pub(super) struct Served {
     pub(super) ignores_range: bool,
     /// The first answers have these statuses.
     pub(super) statuses: Vec<u16>,
+    /// What these say in `Retry-After`.
+    pub(super) retry_after: Option<&'static str>,
+    /// The file is at another address (307): a path, or a whole address in which `HUB`
+    /// is the hub's.
+    pub(super) moved: Option<&'static str>,
+    /// The hub has it for this token alone.
+    pub(super) token: Option<&'static str>,
+    /// It says no name of the content.
+    pub(super) nameless: bool,
 }
 
 impl Served {
@@ -133,12 +142,22 @@ fn answer(
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
     };
+    let refuse = |mut out: &TcpStream, status: u16, more: &str| {
+        let end = "Content-Length: 0\r\nConnection: close";
+        write!(out, "HTTP/1.1 {status} No\r\n{more}{end}\r\n\r\n")
+    };
     if !file.statuses.is_empty() {
         let status = file.statuses.remove(0);
-        return write!(
-            out,
-            "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        );
+        let after = file.retry_after.map(|after| format!("Retry-After: {after}\r\n"));
+        return refuse(out, status, &after.unwrap_or_default());
+    }
+    if !stored && file.token.is_some_and(|wanted| token != Some(format!("Bearer {wanted}"))) {
+        return refuse(out, 401, "");
+    }
+    if let Some(moved) = file.moved {
+        let to = moved.replace("HUB", &format!("http://{}", stream.local_addr()?));
+        let to = to.replace("OTHER", &format!("http://localhost:{}", stream.local_addr()?.port()));
+        return refuse(out, 307, &format!("Location: {to}\r\n"));
     }
     let size = file.announced.unwrap_or(file.bytes.len() as u64);
     let mut head = format!("X-Repo-Commit: {COMMIT}\r\nConnection: close\r\n");
@@ -148,7 +167,9 @@ fn answer(
             &format!("Location: http://localhost:{}/blobs{path}\r\n", stream.local_addr()?.port());
         return write!(out, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n{head}\r\n");
     }
-    head += &format!("ETag: \"{}\"\r\n", file.etag());
+    if !file.nameless {
+        head += &format!("ETag: \"{}\"\r\n", file.etag());
+    }
     if method == "HEAD" {
         return write!(out, "HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n{head}\r\n");
     }

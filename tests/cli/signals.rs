@@ -1,0 +1,177 @@
+//! Signals: which of them end a run, in which state, and with which exit code.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::run::{Folder, repository};
+
+const HUP: u32 = 1;
+const INT: u32 = 2;
+const TERM: u32 = 15;
+
+/// The signals that end a run, by their names for `kill`, with their exit codes.
+const ENDS: [(&str, i32); 3] = [("-INT", 130), ("-TERM", 143), ("-HUP", 129)];
+
+fn model() -> String {
+    repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned()
+}
+
+/// Whether `signal` is in one of the sets of /proc/PID/status.
+fn is_in(set: &str, child: &Child, signal: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(set)).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
+}
+
+/// Waits until the run has set its handlers.
+fn listens(child: &Child) {
+    while !is_in("SigCgt:", child, TERM) {
+        sleep(Duration::from_millis(1));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Ends, and with a code of its own: a run that hangs hangs the test.
+#[track_caller]
+fn ends_with(child: Child, code: i32) -> String {
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), ended.status.signal()), (Some(code), None), "{said}");
+    said
+}
+
+#[test]
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+    let folder = Folder::new();
+    let program = env!("CARGO_BIN_EXE_interrogate");
+    let mut shell = Command::new("sh");
+    // As nohup starts a program, and a script's `&`.
+    shell.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\"", program]);
+    shell.args(["embed", "images", "--filelist", "-", "--model", &model()]);
+    shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    // The shell catches no SIGTERM.
+    listens(&child);
+    for ignored in [HUP, INT] {
+        assert!(is_in("SigIgn:", &child, ignored) && !is_in("SigCgt:", &child, ignored));
+    }
+    signal(&child, "-HUP");
+    signal(&child, "-INT");
+    child.stdin.take().unwrap().write_all(b"photos/cat.jpg\n").unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.stdout.starts_with(br#"{"image":"photos/cat.jpg""#));
+}
+
+#[test]
+fn a_run_that_waits_for_standard_input_ends() {
+    let folder = Folder::new();
+    for command in [
+        &["embed", "images", "--filelist", "-", "--model", &model()][..],
+        &["embed", "texts", "-"],
+        &["embed", "prompts", "-"],
+    ] {
+        for (name, code) in ENDS {
+            let mut child = folder.command(command);
+            let mut child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let stdin = child.stdin.take();
+            listens(&child);
+            signal(&child, name);
+            ends_with(child, code);
+            drop(stdin);
+        }
+    }
+}
+
+/// Images of one pixel under names that fill a pipe.
+fn many(folder: &Folder) {
+    let mut bmp =
+        b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0".to_vec();
+    bmp.resize(58, 0);
+    for image in 0..400 {
+        folder.write(&format!("many/{image:03}{}.bmp", "x".repeat(200)), &bmp);
+    }
+}
+
+#[test]
+fn a_run_whose_reader_reads_no_more_ends() {
+    let folder = Folder::new();
+    many(&folder);
+    for (name, code) in ENDS {
+        let mut command = folder.command(&["embed", "images", "many", "--model", &model()]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        // It answers; the pipe holds 64 KiB, and the answers are more.
+        stdout.read_exact(&mut [0]).unwrap();
+        signal(&child, name);
+        let said = ends_with(child, code);
+        assert!(said.contains("stopping after the images in hand"), "{said}");
+        drop(stdout);
+    }
+}
+
+#[test]
+fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
+    let folder = Folder::new();
+    many(&folder);
+    for (name, code) in ENDS {
+        let args =
+            ["embed", "images", "many", "--model", &model(), "-o", "out.jsonl", "--overwrite"];
+        let args = [&args[..], &["--batch-size", "1"]].concat();
+        let out = folder.path("out.jsonl");
+        let _ = fs::remove_file(&out);
+        let child = folder.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+        while fs::metadata(&out).map_or(0, |file| file.len()) == 0 {
+            sleep(Duration::from_millis(1));
+        }
+        signal(&child, name);
+        let said = ends_with(child, code);
+        assert!(said.contains("interrupted: go on with\n"), "{said}");
+        let rows = fs::read_to_string(&out).unwrap();
+        assert!(rows.ends_with('\n') && rows.lines().count() < 400);
+        assert!(rows.lines().all(|row| serde_json::from_str::<serde_json::Value>(row).is_ok()));
+    }
+}
+
+/// A second signal ends the process in its handler, whatever its threads are at.
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let folder = Folder::new();
+    many(&folder);
+    let mut command = folder.command(&["embed", "images", "many", "--model", &model()]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).unwrap();
+    signal(&child, "-INT");
+    // What is said shows that the first was heard.
+    let mut said = [0; 8];
+    child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"stopping");
+    signal(&child, "-TERM");
+    ends_with(child, 143);
+}
+
+/// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
+#[test]
+fn a_file_beyond_its_limit_is_an_error() {
+    let folder = Folder::new();
+    many(&folder);
+    for out in ["out.jsonl", "out.csv", "out.parquet"] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_interrogate")]);
+        shell.args(["embed", "images", "many", "--model", &model(), "-o", out]);
+        shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
+        let ended = shell.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), ended.status.signal()), (Some(2), None), "{said}");
+        assert!(said.contains("File too large"), "{said}");
+    }
+}
