@@ -11,6 +11,8 @@
 //! This module knows what may be opened; what the bytes mean is for those who ask,
 //! and what is mapped is for [`mmap`](crate::mmap), which opens its files here.
 
+mod pointer;
+
 use std::fs::{self, File, FileType, Metadata};
 use std::io::Read;
 use std::path::Path;
@@ -85,8 +87,8 @@ pub fn read_stream(path: &Path, stream: impl Read, limit: u64) -> Result<Vec<u8>
     fill(path, stream, limit, Vec::new())
 }
 
-/// Opens a regular file, and says what the system tells of it. `action` is for
-/// errors.
+/// Opens a regular file that is no pointer of Git LFS, and says what the system tells
+/// of it. `action` is for errors.
 pub(crate) fn regular(path: &Path, action: &'static str) -> Result<(File, Metadata)> {
     let mut options = File::options();
     options.read(true);
@@ -104,7 +106,11 @@ pub(crate) fn regular(path: &Path, action: &'static str) -> Result<(File, Metada
     };
     // Asked of what is open, so that no other file can have come between.
     let kind = file.metadata().map_err(Error::io("read", path))?;
-    if kind.is_file() { Ok((file, kind)) } else { Err(not_a_file(path, kind.file_type())) }
+    if !kind.is_file() {
+        return Err(not_a_file(path, kind.file_type()));
+    }
+    pointer::refuse(path, &file, kind.len())?;
+    Ok((file, kind))
 }
 
 /// Of what is no regular file: how much may be read of it, where it may be at all.
