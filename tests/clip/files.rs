@@ -33,6 +33,32 @@ fn shards_give_the_same_rows() {
     assert_eq!(ours, encode_cat(&open("gelu").text_encoder().unwrap()));
 }
 
+/// The same weights as PyTorch's archives, and the file that transformers 5 writes in
+/// place of preprocessor_config.json (tests/fixtures/bins.py).
+#[test]
+fn shards_of_pickles_and_a_processor_config_give_the_same_rows() {
+    let folder = copy("gelu");
+    for name in ["model.safetensors", "preprocessor_config.json"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let bins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/bins/clip");
+    for entry in fs::read_dir(bins).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let found = Checkpoint::open(folder.path()).unwrap();
+    let (own, ours) = (open("gelu").text_encoder(), found.text_encoder());
+    assert_eq!(encode_cat(&ours.unwrap()), encode_cat(&own.unwrap()));
+    assert!(found.image_encoder().is_ok());
+    let steps = |path: &Path| interrogate::clip::preprocess::open(path).unwrap();
+    let own = steps(&fixture("gelu").join("preprocessor_config.json"));
+    assert_eq!(steps(&folder.path().join("processor_config.json")), own);
+
+    fs::remove_file(folder.path().join("pytorch_model-00001-of-00002.bin")).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("no such file, though "), "{error}");
+}
+
 fn encode_cat(encoder: &ClipText) -> Vec<f32> {
     encoder.encode(&["a photo of a cat"]).unwrap().as_slice().to_vec()
 }

@@ -29,3 +29,78 @@ fn an_index_of_shards_does_not_break() {
     let path = folder.path().join("model.safetensors.index.json");
     Reader::new(path, &read).assault(120, any);
 }
+
+/// Numbers far beyond the weights that lie beside them, and text in their place.
+#[test]
+fn numbers_of_a_captioner_allocate_nothing() {
+    for (fixture, keys) in [
+        (
+            "caption/blip",
+            &[
+                ("vision_config", "image_size"),
+                ("vision_config", "num_hidden_layers"),
+                ("vision_config", "intermediate_size"),
+                ("text_config", "max_position_embeddings"),
+                ("text_config", "num_hidden_layers"),
+                ("text_config", "vocab_size"),
+            ][..],
+        ),
+        (
+            "caption/blip2-opt",
+            &[
+                ("vision_config", "image_size"),
+                ("qformer_config", "num_hidden_layers"),
+                ("qformer_config", "intermediate_size"),
+                ("text_config", "max_position_embeddings"),
+                ("text_config", "num_hidden_layers"),
+                ("text_config", "ffn_dim"),
+            ],
+        ),
+        (
+            "caption/blip2-t5",
+            &[
+                ("text_config", "relative_attention_num_buckets"),
+                ("text_config", "num_layers"),
+                ("text_config", "num_decoder_layers"),
+                ("text_config", "d_ff"),
+                ("text_config", "d_kv"),
+            ],
+        ),
+    ] {
+        let folder = copy(fixture);
+        let path = folder.path().join("config.json");
+        let whole: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let reader = Reader::new(&path, &read);
+        for (section, key) in keys {
+            for value in [140, 1008, 1 << 14, 1 << 20, 1 << 31, u64::MAX] {
+                let mut changed = whole.clone();
+                changed[section][key] = value.into();
+                reader.refuses(changed.to_string().as_bytes());
+            }
+        }
+        for value in [1000, 1 << 20, u64::MAX] {
+            let mut changed = whole.clone();
+            changed["num_query_tokens"] = value.into();
+            if fixture != "caption/blip" {
+                reader.refuses(changed.to_string().as_bytes());
+            }
+        }
+        let numbers = format!("[{}1]", "1,".repeat(31 << 20));
+        reader.refuses(numbers.as_bytes());
+        let numbers =
+            format!(r#"{{"model_type":"blip-2","text_config":[{}1]}}"#, "1,".repeat(500 << 10));
+        reader.refuses(numbers.as_bytes());
+    }
+}
+
+#[test]
+fn an_index_of_shards_takes_a_bounded_room() {
+    let folder = copy("caption/blip2-opt");
+    let path = folder.path().join("model.safetensors.index.json");
+    let reader = Reader::new(path, &read);
+    let entries: Vec<String> = (0..230_000).map(|n| format!(r#""{n}":"{n}""#)).collect();
+    reader.refuses(format!(r#"{{"weight_map":{{{}}}}}"#, entries.join(",")).as_bytes());
+    reader.refuses(format!(r#"{{"weight_map":[{}1]}}"#, "1,".repeat(31 << 20)).as_bytes());
+    reader.refuses(format!(r#"{{"metadata":[{}1]}}"#, "1,".repeat(2 << 20)).as_bytes());
+}

@@ -57,6 +57,151 @@ fn a_tokenizer_does_not_break() {
     Reader::new(folder.path().join("tokenizer.json"), &read).every(3).assault(2200, any);
 }
 
+/// A tokenizer's file of `normalizer` and `model`, the rest as CLIP's.
+fn tokenizer(normalizer: &str, model: &str) -> Vec<u8> {
+    format!(
+        r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
+        "normalizer":{normalizer},"pre_tokenizer":null,"post_processor":null,"decoder":null,
+        "model":{model}}}"#
+    )
+    .into_bytes()
+}
+
+const WORDS: &str = r#"{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}"#;
+
+/// Some 12 kB that make a text of one letter gigabytes long, and others of the kind.
+#[test]
+fn components_that_multiply_a_text_are_refused() {
+    let folder = copy("clip/gelu");
+    let read = |_: &Path| tokens(folder.path());
+    let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
+    let replace = |content: &str| {
+        let pattern = r#"{"Regex":"a"}"#;
+        format!(r#"{{"type":"Replace","pattern":{pattern},"content":"{content}"}}"#)
+    };
+    let chain = |parts: Vec<String>| {
+        format!(r#"{{"type":"Sequence","normalizers":[{}]}}"#, parts.join(","))
+    };
+    let nested = (0..9).fold(replace("aaaa"), |inner, _| chain(vec![inner, replace("aaaa")]));
+    let ahead = r#"{"type":"Replace","pattern":{"Regex":"(?=a)"},"content":"a"}"#.to_owned();
+    let large =
+        r#"{"type":"Replace","pattern":{"Regex":"\\w{1000}{1000}"},"content":"a"}"#.to_owned();
+    for normalizer in [
+        chain(vec![replace("aaaaaaaa"); 10]),
+        chain(vec![replace("aa"); 100]),
+        chain(vec![r#"{"type":"NFC"}"#.to_owned(); 100]),
+        nested,
+        replace(&"a".repeat(12_000)),
+        r#"{"type":"Prepend","prepend":"aaaa"}"#.to_owned(),
+        ahead,
+        large,
+    ] {
+        reader.refuses(&tokenizer(&normalizer, WORDS));
+    }
+    let dropout = r#"{"type":"BPE","dropout":0.1,"vocab":{"a":0},"merges":[]}"#;
+    reader.refuses(&tokenizer("null", dropout));
+}
+
+/// 62 MB of numbers wherever a list or an object may stand.
+#[test]
+fn a_tokenizer_of_another_content_costs_no_more_than_its_size() {
+    let folder = copy("clip/gelu");
+    let read = |_: &Path| tokens(folder.path());
+    let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
+    let numbers = format!("[{}1]", "1,".repeat(31 << 20));
+    let model = |fields: &str| tokenizer("null", &format!(r#"{{"type":"BPE",{fields}}}"#));
+    for bytes in [
+        numbers.clone().into_bytes(),
+        tokenizer(&numbers, WORDS),
+        tokenizer("null", &numbers),
+        model(&format!(r#""vocab":{numbers},"merges":[]"#)),
+        model(&format!(r#""vocab":{{"a":0}},"merges":{numbers}"#)),
+        model(&format!(r#""vocab":{{"a":0}},"merges":[{numbers}]"#)),
+        model(&format!(r#""vocab":{{"a":0}},"merges":[],"more":{numbers}"#)),
+        tokenizer(&format!("null,\"more\":{numbers}"), WORDS),
+        tokenizer(&format!("null,\"padding\":{numbers}"), WORDS),
+    ] {
+        reader.refuses(&bytes);
+    }
+    // As many entries as 20 MB hold: words, pieces, merges, added tokens.
+    let many = |one: &dyn Fn(usize) -> String| (0..900_000).map(one).collect::<Vec<_>>().join(",");
+    let words = many(&|n| format!(r#""w{n}":{n}"#));
+    reader.refuses(&model(&format!(r#""vocab":{{{words}}},"merges":[]"#)));
+    let pieces = many(&|n| format!(r#"["w{n}",0.5]"#));
+    let unigram = format!(r#"{{"type":"Unigram","unk_id":0,"vocab":[{pieces}]}}"#);
+    reader.refuses(&tokenizer("null", &unigram));
+    let merges = many(&|n| format!(r#""w {n}""#));
+    reader.refuses(&model(&format!(r#""vocab":{{"a":0}},"merges":[{merges}]"#)));
+    let added = many(&|n| format!(r#"{{"id":{n},"content":"w{n}"}}"#));
+    reader.refuses(&tokenizer(&format!("null,\"added_tokens\":[{added}]"), WORDS));
+
+    let folder = copy("clip/quick");
+    let read = |_: &Path| tokens(folder.path());
+    let reader = Reader::new(folder.path().join("vocab.json"), &read);
+    reader.refuses(numbers.as_bytes());
+    reader.refuses(format!("{{\"a\":{numbers}}}").as_bytes());
+    reader.refuses(format!("{{{words}}}").as_bytes());
+    let reader = Reader::new(folder.path().join("merges.txt"), &read);
+    let vocab = repository().join("tests/fixtures/clip/quick/vocab.json");
+    fs::copy(vocab, folder.path().join("vocab.json")).unwrap();
+    reader.refuses("a b\n".repeat(8 << 20).as_bytes());
+}
+
+/// The largest vocabularies that are let through.
+#[test]
+fn a_large_vocabulary_takes_a_bounded_room() {
+    let folder = copy("clip/gelu");
+    let read = |_: &Path| tokens(folder.path());
+    let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
+    let words: Vec<String> = (0..131_072).map(|n| format!(r#""{n:031}":{n}"#)).collect();
+    let model = format!(r#"{{"type":"BPE","vocab":{{{}}},"merges":[]}}"#, words.join(","));
+    // It has more tokens than the tower.
+    reader.refuses(&tokenizer("null", &model));
+    let pieces: Vec<String> =
+        (0..16_000).map(|n| format!(r#"["{:032x}",-1]"#, n * 7_919)).collect();
+    let model = format!(r#"{{"type":"Unigram","unk_id":0,"vocab":[{}]}}"#, pieces.join(","));
+    reader.refuses(&tokenizer("null", &model));
+}
+
+/// Configurations whose text is long, and those whose numbers are large: the weights
+/// beside them are those of the fixture.
+#[test]
+fn numbers_of_a_configuration_allocate_nothing() {
+    let folder = copy("clip/gelu");
+    let read = |path: &Path| -> Result<String, String> {
+        let checkpoint = said(Checkpoint::open(path.parent().unwrap()))?;
+        said(checkpoint.text_encoder())?;
+        said(checkpoint.image_encoder()).map(|_| String::new())
+    };
+    let path = folder.path().join("config.json");
+    let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let reader = Reader::new(&path, &read);
+    for (section, key) in [
+        ("text_config", "vocab_size"),
+        ("text_config", "hidden_size"),
+        ("text_config", "intermediate_size"),
+        ("text_config", "num_hidden_layers"),
+        ("text_config", "max_position_embeddings"),
+        ("vision_config", "hidden_size"),
+        ("vision_config", "intermediate_size"),
+        ("vision_config", "num_hidden_layers"),
+        ("vision_config", "image_size"),
+    ] {
+        for value in [256, 1000, 1 << 14, 1 << 20, 1 << 31, u64::MAX] {
+            let mut changed = whole.clone();
+            changed[section][key] = value.into();
+            reader.refuses(changed.to_string().as_bytes());
+        }
+    }
+    reader.refuses(format!("[{}1]", "1,".repeat(31 << 20)).as_bytes());
+    let steps = folder.path().join("preprocessor_config.json");
+    let read = |path: &Path| said(preprocess::open(path)).map(|steps| format!("{steps:?}"));
+    let numbers = format!("[{}1]", "1,".repeat(500 << 10));
+    let reader = Reader::new(steps, &read);
+    reader.refuses(format!(r#"{{"size":{numbers}}}"#).as_bytes());
+    reader.refuses(format!(r#"{{"image_processor":{{"size":{numbers}}}}}"#).as_bytes());
+}
+
 /// The same of MiniLM, whose config is the tensor engine's.
 #[test]
 fn a_sentence_model_does_not_break() {

@@ -75,6 +75,7 @@ pub mod prompt;
 pub mod query;
 pub mod rank;
 pub mod sentence;
+mod sizes;
 #[cfg(feature = "starter")]
 pub mod starter;
 mod tokenization;

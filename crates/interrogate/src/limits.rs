@@ -7,15 +7,15 @@
 
 // ---- files ----
 
-/// Bytes of a model's file that is read into memory: configurations, tokenizers,
-/// lists of shards. The largest tokenizers have some 35 MB.
+/// Bytes of a model's file that is read into memory: tokenizers, vocabularies. The largest tokenizers have some 35 MB.
 pub const SMALL_FILE: u64 = 64 << 20;
 
 /// Bytes of a list of lines: labels, paths, prompts.
 pub const LIST: u64 = 4 << 30;
 
-/// Bytes of a line of a list: a label, a path, a prompt. CLIP reads some 300 of them,
-/// and Linux takes paths of 4,096; tokenizers take a hundred times a text's length.
+/// Bytes of a line of a list (a label, a path, a prompt) and of a text that is turned
+/// into tokens. CLIP reads some 300 of them, and Linux takes paths of 4,096; tokenizers
+/// take a hundred times a text's length.
 pub const LINE: usize = 64 << 10;
 
 /// Bytes of a JSON line or of a CSV record that holds a prompt among other answers.
@@ -39,6 +39,15 @@ pub const TERMINAL: u64 = 16 << 20;
 
 /// Bytes of a file that holds a token for the hub: tokens have some 40.
 pub const TOKEN: u64 = 64 << 10;
+
+/// Bytes of a model's configuration (config.json, preprocessor_config.json,
+/// open_clip_config.json). They have some thousand; parsed values may take 64 times
+/// the text.
+pub const CONFIG: u64 = 1 << 20;
+
+/// Bytes of an index of shards. A model of 70 billion weights has 70,000; each entry
+/// takes some 100 in memory and at least 8 in the file.
+pub const SHARD_INDEX: u64 = 4 << 20;
 
 // ---- indexes and builds ----
 
@@ -89,6 +98,81 @@ pub const ARCHIVE_DIRECTORY: usize = 4 << 20;
 
 /// Bytes of the pickle of a PyTorch archive.
 pub const PICKLE: usize = 4 << 20;
+
+/// How many times the bytes of a PyTorch archive its tensors may have together: they
+/// may be views of one storage, so that a small file could name any number of large
+/// ones. A tied table has two to four names (T5 has `shared`, `encoder.embed_tokens`,
+/// `decoder.embed_tokens`, `lm_head`).
+pub const SHARED_STORAGE: usize = 4;
+
+/// Layers of a tower or of a language model. The largest here have 48.
+pub const LAYERS: usize = 256;
+
+/// Values of a state, and of all heads together. T5-11B's heads have 16,384.
+pub const WIDTH: usize = 1 << 14;
+
+/// How many times the outer width an inner layer may have. It is 4 for most and 4.9
+/// for the largest.
+pub const INNER: usize = 16;
+
+/// The same for T5, whose 11B model has 64.
+pub const INNER_T5: usize = 64;
+
+/// Rows of a model's table of tokens. The largest tables have some 260,000.
+pub const VOCABULARY: usize = 1 << 20;
+
+/// Positions of a text tower or of a language model. OPT has 2,048.
+pub const POSITIONS: usize = 1 << 14;
+
+/// Pixels of a side of what an image tower takes: 384 to 448 in the largest.
+pub const IMAGE_SIDE: usize = 1 << 10;
+
+/// Queries of a Q-Former. BLIP-2 has 32.
+pub const QUERIES: usize = 1 << 10;
+
+/// Scores of one attention over one image or text, heads times queries times keys:
+/// 64 MiB of them. ViT-L at 336 pixels has 5.3 million.
+pub const ATTENTION_SCORES: usize = 1 << 24;
+
+/// Buckets of T5's relative positions. There are 32.
+pub const BUCKETS: usize = 1 << 12;
+
+// ---- tokenizers ----
+
+/// Entries of a tokenizer's vocabulary. CLIP, OPT, T5 and BERT have 30,000 to 50,000;
+/// each takes some 200 bytes in memory. Multilingual models have 250,000: raise this
+/// with the first of them that is supported.
+pub const TOKENS: usize = 1 << 17;
+
+/// Merges of a byte-pair tokenizer.
+pub const MERGES: usize = 1 << 18;
+
+/// Bytes of all entries of a vocabulary together. CLIP's have some 400,000.
+pub const TOKENS_TEXT: usize = 4 << 20;
+
+/// The same of a Unigram model, which makes a tree of them with up to 300 bytes for
+/// each. T5's have 240,000.
+pub const PIECES_TEXT: usize = 512 << 10;
+
+/// Tokens that are added to a vocabulary. T5 has 103.
+pub const ADDED_TOKENS: usize = 1 << 11;
+
+/// Bytes of one of these.
+pub const ADDED_TOKEN: usize = 256;
+
+/// Bytes of each of a tokenizer's rules (normalizer, pre-tokenizer, post-processor,
+/// decoder) as JSON. T5's table of characters has 320,000.
+pub const TOKENIZER_RULE: usize = 1 << 20;
+
+/// Parts of each of these rules.
+pub const TOKENIZER_PARTS: usize = 16;
+
+/// Bytes of a regular expression among them. CLIP's has 107.
+pub const TOKENIZER_PATTERN: usize = 1 << 10;
+
+/// How many times its length a text may have behind the normalizer. T5's is the
+/// largest: NFKC makes 33 bytes of one character, and its spaces become three bytes.
+pub const TOKENIZER_GROWTH: usize = 160;
 
 // ---- archives of images ----
 

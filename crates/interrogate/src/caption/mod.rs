@@ -238,25 +238,8 @@ fn captions(words: &Words, generated: Vec<Generated>) -> Result<Vec<Caption>> {
 
 /// The JSON file at `path`.
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = input::read(path, limits::SMALL_FILE)?;
+    let text = input::read(path, limits::CONFIG)?;
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-/// Refuses a number of a configuration that is zero, or so large that products
-/// of three such could overflow.
-fn check_size(path: &Path, what: &'static str, value: usize) -> Result<()> {
-    match value {
-        1..=0xf_ffff => Ok(()),
-        _ => Err(Error::mismatch(path, what, "1 to 1048575", value)),
-    }
-}
-
-/// Refuses heads that do not divide the width.
-fn check_heads(path: &Path, what: &'static str, heads: usize, dim: usize) -> Result<()> {
-    match heads > 0 && dim.is_multiple_of(heads) {
-        true => Ok(()),
-        false => Err(Error::mismatch(path, what, format!("a divisor of {dim}"), heads)),
-    }
 }
 
 /// Refuses a token that the language model does not have.

@@ -3,7 +3,6 @@
 //! Owns the three types of a value on disk and how each becomes an f32. A half
 //! weight is never copied: its bytes are widened tile by tile as they are read.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::DType;
@@ -12,8 +11,8 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::Dtype;
 
-use crate::mmap::Mmap;
 use crate::nn;
+use crate::weights::Place;
 
 /// The type of a stored value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,27 +54,26 @@ impl Kind {
 /// The values of a weight, little-endian. Cloning copies no value.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
-    bytes: Bytes,
+    bytes: Place,
     kind: Kind,
 }
 
-#[derive(Clone, Debug)]
-enum Bytes {
-    Mapped(Arc<Mmap>, Range<usize>),
-    Owned(Arc<Vec<u8>>),
-}
-
 impl Stored {
-    /// The bytes at `range` of a mapped file.
-    pub(crate) fn mapped(file: Arc<Mmap>, range: Range<usize>, kind: Kind) -> Self {
-        Stored { bytes: Bytes::Mapped(file, range), kind }
+    /// The values at a place.
+    pub(crate) fn new(bytes: Place, kind: Kind) -> Self {
+        Stored { bytes, kind }
+    }
+
+    /// Whether the values are the same, bit by bit, of one type.
+    pub(crate) fn same(&self, other: &Stored) -> bool {
+        self.kind == other.kind && self.bytes() == other.bytes()
     }
 
     /// These values, as f32.
     #[cfg(test)]
     pub(crate) fn owned(values: &[f32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        Stored { bytes: Bytes::Owned(Arc::new(bytes)), kind: Kind::F32 }
+        Stored { bytes: Place::Owned(Arc::new(bytes)), kind: Kind::F32 }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -90,16 +88,16 @@ impl Stored {
     /// What holds the values, kept alive, and where they begin in it.
     pub(crate) fn place(&self) -> (nn::Bytes, usize) {
         match &self.bytes {
-            Bytes::Mapped(file, range) => (Arc::clone(file) as nn::Bytes, range.start),
-            Bytes::Owned(bytes) => (Arc::clone(bytes) as nn::Bytes, 0),
+            Place::Mapped(file, range) => (Arc::clone(file) as nn::Bytes, range.start),
+            Place::Owned(bytes) => (Arc::clone(bytes) as nn::Bytes, 0),
         }
     }
 
     fn bytes(&self) -> &[u8] {
         match &self.bytes {
             // The range was checked against the file when it was opened.
-            Bytes::Mapped(file, range) => &(**file).as_ref()[range.clone()],
-            Bytes::Owned(bytes) => bytes,
+            Place::Mapped(file, range) => &(**file).as_ref()[range.clone()],
+            Place::Owned(bytes) => bytes,
         }
     }
 
@@ -114,7 +112,7 @@ impl Stored {
 
     /// Lets go of the file's pages, where values that were read have been copied.
     pub(crate) fn release(&self) {
-        if let Bytes::Mapped(file, range) = &self.bytes {
+        if let Place::Mapped(file, range) = &self.bytes {
             file.release(range.clone());
         }
     }
@@ -158,7 +156,7 @@ impl Stored {
             Kind::F16 => wide.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
             Kind::Bf16 => wide.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
         };
-        Stored { bytes: Bytes::Owned(Arc::new(bytes)), kind }
+        Stored { bytes: Place::Owned(Arc::new(bytes)), kind }
     }
 }
 

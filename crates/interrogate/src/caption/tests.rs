@@ -14,6 +14,8 @@ use super::generate::{Decoder, Generation, Prompt, generate};
 use super::states::States;
 use super::*;
 
+mod files;
+mod keys;
 mod precision;
 mod refusals;
 

@@ -12,9 +12,8 @@ use super::checkpoint::Checkpoint;
 use super::linear::Linear;
 use super::norm::LayerNorm;
 use super::states::States;
-use super::{check_heads, check_size};
 use crate::nn::Activation;
-use crate::{Error, Result};
+use crate::{Error, Result, limits, sizes};
 
 /// The shape of a tower, as `vision_config` of config.json gives it. Old files
 /// leave out what equals the defaults of their model, which are for `blip` and
@@ -39,7 +38,9 @@ pub(super) struct Written {
     intermediate_size: Option<usize>,
     num_hidden_layers: Option<usize>,
     num_attention_heads: Option<usize>,
+    #[serde(default, deserialize_with = "sizes::optional_side")]
     image_size: Option<usize>,
+    #[serde(default, deserialize_with = "sizes::optional_side")]
     patch_size: Option<usize>,
     hidden_act: Option<Activation>,
     layer_norm_eps: Option<f64>,
@@ -65,12 +66,17 @@ impl Config {
     /// # Errors
     /// [`Error::Mismatch`] for sizes that do not go together.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        check_size(path, "vision_config.hidden_size", self.hidden_size)?;
-        check_size(path, "vision_config.intermediate_size", self.intermediate_size)?;
-        check_size(path, "vision_config.image_size", self.image_size)?;
-        let heads = self.num_attention_heads;
-        check_heads(path, "vision_config.num_attention_heads", heads, self.hidden_size)?;
-        check_heads(path, "vision_config.patch_size", self.patch_size, self.image_size)
+        let (width, heads) = (self.hidden_size, self.num_attention_heads);
+        sizes::within(path, "vision_config.hidden_size", width, limits::WIDTH)?;
+        let inner = (self.intermediate_size, width);
+        sizes::inner(path, "vision_config.intermediate_size", inner, limits::INNER)?;
+        let layers = self.num_hidden_layers;
+        sizes::within(path, "vision_config.num_hidden_layers", layers, limits::LAYERS)?;
+        sizes::within(path, "vision_config.image_size", self.image_size, limits::IMAGE_SIDE)?;
+        sizes::divides(path, "vision_config.num_attention_heads", heads, width)?;
+        sizes::divides(path, "vision_config.patch_size", self.patch_size, self.image_size)?;
+        sizes::scores(path, "vision_config.image_size", heads, [self.places(); 2])?;
+        sizes::epsilon(path, "vision_config.layer_norm_eps", self.layer_norm_eps)
     }
 
     /// States of an image, the class's included.

@@ -45,18 +45,16 @@ impl Words {
     /// around it, each below the vocabulary's size.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the tokenizer refuses the text,
+    /// Those of [`tokenization::encode`];
     /// [`Error::Vocabulary`] where it puts tokens around it that the model lacks:
     /// those need not be in its own vocabulary.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = guarded(|| self.tokenizer.encode(text, true))
-            .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
-        let ids = encoding.get_ids();
+        let ids = tokenization::encode(&self.path, &self.tokenizer, text)?;
         let found = ids.iter().max().map_or(0, |&id| id as usize + 1);
         if found > self.vocab {
             return Err(Error::Vocabulary { path: self.path.clone(), expected: self.vocab, found });
         }
-        Ok(ids.to_vec())
+        Ok(ids)
     }
 
     /// The words of `tokens`, special tokens left out, and one newline at the

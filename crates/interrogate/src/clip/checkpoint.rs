@@ -17,8 +17,8 @@ use crate::{Error, Result};
 /// A CLIP checkpoint, checked and not yet loaded.
 ///
 /// In Hugging Face layout its folder holds config.json,
-/// preprocessor_config.json, the weights (model.safetensors, the shards that
-/// model.safetensors.index.json names, or pytorch_model.bin) and the tokenizer
+/// preprocessor_config.json or processor_config.json, the weights (model.safetensors or
+/// pytorch_model.bin, or the shards that an index of either names) and the tokenizer
 /// (tokenizer.json, or vocab.json and merges.txt).
 ///
 /// In OpenAI's own layout it is one file: the TorchScript archive that OpenAI
@@ -67,7 +67,7 @@ impl Checkpoint {
         let config_path = files.named("config.json")?;
         let config = Config::open(&config_path)?;
         let tokenizer = files.tokenizer()?;
-        let preprocessor = files.named("preprocessor_config.json")?;
+        let preprocessor = files.preprocessor()?;
         weights.check(&config.weights(), names::extra)?;
         Ok(Checkpoint {
             weights: files.weights,

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::activation;
-use crate::{Error, Result, input, limits};
+use crate::{Error, Result, input, limits, sizes};
 
 /// Both towers and the space they share.
 ///
@@ -53,7 +53,9 @@ pub struct VisionConfig {
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub num_channels: usize,
+    #[serde(deserialize_with = "sizes::side")]
     pub image_size: usize,
+    #[serde(deserialize_with = "sizes::side")]
     pub patch_size: usize,
     pub hidden_act: String,
     pub layer_norm_eps: f64,
@@ -136,7 +138,7 @@ impl Config {
     /// parse, [`Error::Mismatch`] where it is another architecture's or a size
     /// cannot be.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = input::read(path, limits::SMALL_FILE)?;
+        let text = input::read(path, limits::CONFIG)?;
         let file: File = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         if file.model_type.as_deref() != Some("clip") {
@@ -153,26 +155,27 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses sizes that no tower can have. The limits are several times those
-    /// of the largest CLIP known (bigG: 1,664 wide, 48 layers), low enough that
-    /// no product of three of them overflows.
+    /// Refuses sizes that no tower can have. The limits are several times those of
+    /// the largest CLIP known (bigG: 1,664 wide, 48 layers), low enough that no
+    /// product of three of them overflows.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         let (text, vision) = (&self.text, &self.vision);
+        let inner = |width: usize| 1..=limits::INNER.saturating_mul(width);
         #[rustfmt::skip]
         let sizes: [(&'static str, usize, RangeInclusive<usize>); 14] = [
-            ("projection_dim", self.projection_dim, 1..=1 << 14),
-            ("text_config.vocab_size", text.vocab_size, 1..=1 << 20),
-            ("text_config.hidden_size", text.hidden_size, 1..=1 << 14),
-            ("text_config.intermediate_size", text.intermediate_size, 1..=1 << 16),
-            ("text_config.num_hidden_layers", text.num_hidden_layers, 1..=256),
+            ("projection_dim", self.projection_dim, 1..=limits::WIDTH),
+            ("text_config.vocab_size", text.vocab_size, 1..=limits::VOCABULARY),
+            ("text_config.hidden_size", text.hidden_size, 1..=limits::WIDTH),
+            ("text_config.intermediate_size", text.intermediate_size, inner(text.hidden_size)),
+            ("text_config.num_hidden_layers", text.num_hidden_layers, 1..=limits::LAYERS),
             ("text_config.num_attention_heads", text.num_attention_heads, 1..=text.hidden_size),
-            ("text_config.max_position_embeddings", text.max_position_embeddings, 2..=1 << 14),
-            ("vision_config.hidden_size", vision.hidden_size, 1..=1 << 14),
-            ("vision_config.intermediate_size", vision.intermediate_size, 1..=1 << 16),
-            ("vision_config.num_hidden_layers", vision.num_hidden_layers, 1..=256),
+            ("text_config.max_position_embeddings", text.max_position_embeddings, 2..=limits::POSITIONS),
+            ("vision_config.hidden_size", vision.hidden_size, 1..=limits::WIDTH),
+            ("vision_config.intermediate_size", vision.intermediate_size, inner(vision.hidden_size)),
+            ("vision_config.num_hidden_layers", vision.num_hidden_layers, 1..=limits::LAYERS),
             ("vision_config.num_attention_heads", vision.num_attention_heads, 1..=vision.hidden_size),
             ("vision_config.num_channels", vision.num_channels, 3..=3),
-            ("vision_config.image_size", vision.image_size, 1..=1 << 12),
+            ("vision_config.image_size", vision.image_size, 1..=limits::IMAGE_SIDE),
             ("vision_config.patch_size", vision.patch_size, 1..=vision.image_size),
         ];
         for (what, found, range) in sizes {
@@ -190,13 +193,18 @@ impl Config {
                 return Err(Error::mismatch(path, what, format!("a divisor of {width}"), found));
             }
         }
+        let narrow = text.hidden_size.min(vision.hidden_size);
+        sizes::inner(path, "projection_dim", (self.projection_dim, narrow), limits::INNER)?;
+        let (what, positions) =
+            ("text_config.max_position_embeddings", text.max_position_embeddings);
+        sizes::scores(path, what, text.num_attention_heads, [positions; 2])?;
+        let (what, positions) = ("vision_config.image_size", vision.positions());
+        sizes::scores(path, what, vision.num_attention_heads, [positions; 2])?;
         for (act, eps) in
             [(&text.hidden_act, text.layer_norm_eps), (&vision.hidden_act, vision.layer_norm_eps)]
         {
             activation(act, path)?;
-            if !(eps > 0.0 && eps < 1.0) {
-                return Err(Error::mismatch(path, "layer_norm_eps", "above 0 and below 1", eps));
-            }
+            sizes::epsilon(path, "layer_norm_eps", eps)?;
         }
         Ok(())
     }
@@ -236,9 +244,9 @@ mod tests {
     fn the_older_dict_wins_over_the_newer_section() {
         let file = json!({ "model_type": "clip", "text_config": { "hidden_size": 64 },
             "text_config_dict": { "hidden_size": 256 }, "vision_config_dict": null,
-            "vision_config": { "hidden_size": 96 } });
+            "vision_config": { "hidden_size": 192 } });
         let config = open(file).unwrap();
-        assert_eq!((config.text.hidden_size, config.vision.hidden_size), (256, 96));
+        assert_eq!((config.text.hidden_size, config.vision.hidden_size), (256, 192));
     }
 
     #[test]
@@ -261,7 +269,9 @@ mod tests {
             ("text_config", "max_position_embeddings", json!(1), "2 to 16384"),
             ("vision_config", "patch_size", json!(0), "1 to 224"),
             ("vision_config", "patch_size", json!(225), "1 to 224"),
-            ("vision_config", "image_size", json!(u64::MAX), "1 to 4096"),
+            ("vision_config", "image_size", json!(u64::MAX), "1 to 1024"),
+            ("text_config", "intermediate_size", json!(1 << 20), "1 to 8192"),
+            ("vision_config", "intermediate_size", json!(1 << 20), "1 to 12288"),
             ("vision_config", "num_channels", json!(1), "3 to 3"),
             ("vision_config", "num_attention_heads", json!(5), "a divisor of 768"),
         ] {
@@ -280,6 +290,24 @@ mod tests {
         let file = json!({ "model_type": "clip", "text_config": { "layer_norm_eps": 0.0 } });
         let expected = "config.json: layer_norm_eps: expected above 0 and below 1, found 0";
         assert_eq!(message(file), expected);
+    }
+
+    #[test]
+    fn attention_over_more_than_its_scores_is_refused() {
+        let expected = "at most 16777216 attention scores, found ";
+        let file = json!({ "model_type": "clip", "vision_config": { "patch_size": 1 } });
+        assert!(message(file).contains(expected));
+        let positions = json!({ "max_position_embeddings": 4096 });
+        let file = json!({ "model_type": "clip", "text_config": positions });
+        assert!(message(file).contains(expected));
+        let file = json!({ "model_type": "clip", "projection_dim": 16_384 });
+        assert!(message(file).ends_with("projection_dim: expected 1 to 8192, found 16384"));
+    }
+
+    #[test]
+    fn a_side_may_be_written_as_two() {
+        let file = json!({ "model_type": "clip", "vision_config": { "image_size": [224, 224] } });
+        assert_eq!(open(file).unwrap().vision.image_size, 224);
     }
 
     #[test]

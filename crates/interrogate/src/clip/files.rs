@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::openai::vocabulary;
-use super::tokenizer;
+use super::{preprocess, tokenizer};
 use crate::{Error, Result, weights};
 
 /// Weights in one file, by the names that are looked for, the first that is
 /// there.
 const ONE: [&str; 3] = ["pytorch_model.bin", "open_clip_model.safetensors", OPEN_CLIP_BIN];
+/// Indexes of weights in several files, the first that is there.
+const SHARDED: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
 const OPEN_CLIP_BIN: &str = "open_clip_pytorch_model.bin";
 
 /// A checkpoint's weights, and the folder of what else belongs to it.
@@ -55,13 +57,14 @@ impl Files {
             }
             Err(missing) => missing,
         };
-        let sharded = named(path, "model.safetensors.index.json").map(Weights::Sharded);
+        let sharded = |name| named(path, name).ok().map(Weights::Sharded);
         let one = || ONE.iter().find_map(|name| named(path, name).ok()).map(Weights::One);
         let only = || match &archives[..] {
             [only] => Some(Weights::One(only.clone())),
             _ => None,
         };
-        let weights = sharded.ok().or_else(one).or_else(only).ok_or(missing)?;
+        let weights = sharded(SHARDED[0]).or_else(one).or_else(|| sharded(SHARDED[1]));
+        let weights = weights.or_else(only).ok_or(missing)?;
         Ok(Files { weights, folder: path.to_owned() })
     }
 
@@ -71,6 +74,14 @@ impl Files {
     /// [`Error::FileMissing`].
     pub(super) fn named(&self, name: &'static str) -> Result<PathBuf> {
         named(&self.folder, name)
+    }
+
+    /// The file that says the steps before the image tower.
+    ///
+    /// # Errors
+    /// Those of [`preprocess::find`].
+    pub(super) fn preprocessor(&self) -> Result<PathBuf> {
+        preprocess::find(&self.folder)
     }
 
     /// The tokenizer, as transformers keeps one.

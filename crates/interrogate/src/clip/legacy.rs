@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::tokenizer::refused;
-use crate::tokenization::guarded;
+use crate::tokenization::{self, guarded};
 use crate::{Error, Result, input, limits};
 
 pub(super) const START: &str = "<|startoftext|>";
@@ -27,10 +27,9 @@ const PIECES: &str =
 /// the special tokens and for a line of merges.txt that is no pair;
 /// [`Error::Tokenizer`] where a merge makes a token that the vocabulary lacks.
 pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers::Tokenizer> {
-    let text = input::read(vocab_path, limits::SMALL_FILE)?;
-    let vocab: Value = serde_json::from_slice(&text)
-        .map_err(|source| Error::Json { path: vocab_path.to_owned(), source })?;
-    whole(vocab_path, vocab, merges(merges_path)?)
+    let vocab = tokenization::vocabulary(vocab_path)?;
+    let vocab = vocab.into_iter().map(|(token, id)| (token, Value::from(id))).collect();
+    whole(vocab_path, Value::Object(vocab), merges(merges_path)?)
 }
 
 /// The tokenizer of a vocabulary, tokens to ids, and its merges; `path` stands
@@ -86,7 +85,10 @@ fn merges(path: &Path) -> Result<Vec<(String, String)>> {
     let text = input::read_text(path, limits::SMALL_FILE)?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.starts_with("#version") && !line.trim().is_empty());
-    let pairs = lines.map(|(number, line)| match line.split_once(' ') {
+    let pairs = lines.enumerate().map(|(count, (number, line))| match line.split_once(' ') {
+        _ if count == limits::MERGES => {
+            Err(Error::mismatch(path, "merges", format!("at most {}", limits::MERGES), "more"))
+        }
         Some((a, b)) if !a.is_empty() && !b.is_empty() && !b.contains(' ') => {
             Ok((a.to_owned(), b.to_owned()))
         }

@@ -148,9 +148,7 @@ impl Tokenizer {
     /// The start token and those of `text`, uncut, up to where it spells the
     /// end-of-text token itself, and whether it does.
     pub(super) fn content(&self, text: &str) -> Result<(Vec<u32>, bool)> {
-        let encode = || self.inner.encode_fast(text, true);
-        let encoding = guarded(encode).map_err(refused(&self.path))?;
-        let mut ids = encoding.get_ids().to_vec();
+        let mut ids = tokenization::encode(&self.path, &self.inner, text)?;
         let end = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
         let spelt = end + 1 < ids.len();
         ids.truncate(end);

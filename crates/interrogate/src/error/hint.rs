@@ -105,7 +105,7 @@ impl Error {
                 return Some(format!("its fields are {}", fields.join(", ")));
             }
             Error::FileMissing { .. } => {
-                "a checkpoint's folder holds config.json, preprocessor_config.json, model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); or open_clip_model.safetensors and open_clip_config.json; download what is missing"
+                "a checkpoint's folder holds config.json, preprocessor_config.json (or processor_config.json), model.safetensors (or its index and shards), and tokenizer.json (or vocab.json and merges.txt); or open_clip_model.safetensors and open_clip_config.json; download what is missing"
             }
             Error::TokenSequence { .. } => "tokenize with the encoder that embeds",
 
@@ -144,13 +144,16 @@ impl Error {
             Error::HubWeights { .. } => {
                 "name a revision that has safetensors, such as owner/name@refs/pr/1, or convert the weights and name the folder"
             }
+            Error::LfsPointer { .. } => {
+                "fetch the files themselves: git lfs install, then git lfs pull in the repository's folder"
+            }
             // ---- caption ----
             Error::CaptionModel { .. } => {
                 "name a folder of BLIP or BLIP-2: blip-base, blip-large, blip2-2.7b or blip2-flan-t5-xl"
             }
             Error::ShardMissing { .. } => "the download is not complete; fetch the folder again",
             Error::Pickled { .. } => {
-                "take the checkpoint's safetensors revision, or load it and save it again: torch.save of PyTorch 1.6 and later for CLIP, save_pretrained of transformers for a captioner"
+                "take the checkpoint's safetensors revision, or load it and save it again with torch.save of PyTorch 1.6 or later"
             }
             Error::Vocabulary { .. } => {
                 "take tokenizer.json from the folder that the weights are from"

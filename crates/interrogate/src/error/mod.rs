@@ -569,6 +569,14 @@ pub enum Error {
         revision: String,
     },
 
+    /// The file is what Git LFS leaves in place of one that it has not fetched: fetch
+    /// it with `git lfs pull`.
+    #[error("{}: a Git LFS pointer, not the file itself", path.display())]
+    LfsPointer {
+        /// The pointer.
+        path: PathBuf,
+    },
+
     // ---- caption ----
     /// The folder holds no model that makes captions: give one of BLIP or
     /// BLIP-2.
@@ -579,7 +587,7 @@ pub enum Error {
         /// The `model_type` there.
         found: String,
     },
-    /// A file that `model.safetensors.index.json` names is not there: the
+    /// A file that an index of weights names is not there: the
     /// download stopped early.
     #[error("{}: no such file, though {} names it", path.display(), index.display())]
     ShardMissing {
@@ -588,8 +596,8 @@ pub enum Error {
         /// The index that names it.
         index: PathBuf,
     },
-    /// The weights are a pickle that is no archive of tensors, or belong to a
-    /// captioner, which reads safetensors alone. Convert them.
+    /// The weights are a pickle that is no archive of tensors, as PyTorch wrote before
+    /// 1.6. Convert them.
     #[error("{}: pickled weights are not read here", path.display())]
     Pickled {
         /// The pickle.

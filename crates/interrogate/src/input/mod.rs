@@ -13,6 +13,7 @@
 //! and what is mapped is for [`mmap`](crate::mmap), which opens its files here.
 
 mod lines;
+mod pointer;
 mod text;
 
 pub use lines::{Ends, Line, Lines, at};
@@ -81,8 +82,8 @@ pub fn read_stream(path: &Path, stream: impl Read, limit: u64) -> Result<Vec<u8>
     fill(path, stream, limit, Vec::new())
 }
 
-/// Opens a regular file, and says what the system tells of it. `action` is for
-/// errors.
+/// Opens a regular file that is no pointer of Git LFS, and says what the system tells
+/// of it. `action` is for errors.
 pub(crate) fn regular(path: &Path, action: &'static str) -> Result<(File, Metadata)> {
     let mut options = File::options();
     options.read(true);
@@ -100,7 +101,11 @@ pub(crate) fn regular(path: &Path, action: &'static str) -> Result<(File, Metada
     };
     // Asked of what is open, so that no other file can have come between.
     let kind = file.metadata().map_err(Error::io("read", path))?;
-    if kind.is_file() { Ok((file, kind)) } else { Err(not_a_file(path, kind.file_type())) }
+    if !kind.is_file() {
+        return Err(not_a_file(path, kind.file_type()));
+    }
+    pointer::refuse(path, &file, kind.len())?;
+    Ok((file, kind))
 }
 
 /// Of what is no regular file: how much may be read of it, where it may be at all.

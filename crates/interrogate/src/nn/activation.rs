@@ -1,5 +1,9 @@
 //! The non-linear step behind a product, and what else is fused to it.
 
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
 use super::simd::{self, Simd};
 
 /// What a layer does to each value of its output.
@@ -25,6 +29,15 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// The names that [`named`](Self::named) knows, for messages.
+    pub const NAMES: &str = "gelu, gelu_new, quick_gelu or relu";
+
+    /// The activation that configuration files call `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.into_deserializer();
+        Self::deserialize::<StrDeserializer<'_, ValueError>>(name).ok()
+    }
+
     /// Applies it to `values` in place, on the calling thread.
     pub fn apply(self, values: &mut [f32]) {
         struct Apply<'a>(Activation, &'a mut [f32]);

@@ -6,6 +6,7 @@
 //! from.
 
 mod bert;
+mod config;
 mod embedding;
 mod engine;
 mod layer;
@@ -14,22 +15,21 @@ mod named;
 mod tests;
 mod wordpiece;
 
-use std::fmt::Display;
 use std::ops::Range;
 use std::path::Path;
 
-use candle_transformers::models::bert::{Config, HiddenAct};
+use candle_transformers::models::bert::Config;
 
-use crate::encoder::{Embeddings, TextEncoder, Tokens};
+use crate::encoder::{Counter, Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
 use crate::nn::threads::each;
 use crate::weights::Weights;
-use crate::{Error, Result, input, limits};
+use crate::{Result, input, limits};
 use bert::Bert;
 use wordpiece::WordPiece;
 
-/// Tokens that a text is cut to, special ones included, as the checkpoint's
-/// `sentence_bert_config.json` says.
+/// Tokens that a text is cut to, special ones included, where no
+/// `sentence_bert_config.json` says otherwise: what all-MiniLM-L6-v2's does.
 const CONTEXT: usize = 256;
 
 /// A sentence encoder: texts to unit rows whose dot product says how alike they
@@ -56,7 +56,9 @@ enum Tower {
 
 impl MiniLm {
     /// Opens the checkpoint in `folder`: `config.json`, `tokenizer.json` and
-    /// `model.safetensors`, as the hub has sentence-transformers/all-MiniLM-L6-v2.
+    /// `model.safetensors`, as the hub has sentence-transformers/all-MiniLM-L6-v2, and
+    /// where they are there sentence-transformers' own `sentence_bert_config.json` and
+    /// `1_Pooling/config.json`.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Json`] for files that do not read,
@@ -81,13 +83,10 @@ impl MiniLm {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let read = |path: &Path| input::read(path, limits::SMALL_FILE);
-        let path = folder.join("config.json");
-        let config = serde_json::from_slice(&read(&path)?)
-            .map_err(|source| Error::Json { path: path.clone(), source })?;
-        checked(&path, &config)?;
+        let (config, context) = config::open(folder)?;
         let tokenizer = folder.join("tokenizer.json");
-        let wordpiece = WordPiece::new(&tokenizer, &read(&tokenizer)?, CONTEXT)?;
+        let json = input::read(&tokenizer, limits::SMALL_FILE)?;
+        let wordpiece = WordPiece::new(&tokenizer, &json, context)?;
         let weights = Weights::open(&folder.join("model.safetensors"))?;
         Self::new(weights, &config, wordpiece, compute, device)
     }
@@ -139,7 +138,7 @@ impl TextEncoder for MiniLm {
     }
 
     fn context_length(&self) -> usize {
-        CONTEXT
+        self.wordpiece.context_length()
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
@@ -182,46 +181,6 @@ fn batches(tokens: &Tokens, budget: usize) -> impl Iterator<Item = Range<usize>>
         start = end;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-/// The greatest size that a configuration may state: several times those of any
-/// BERT, low enough that no product of three overflows.
-const MAX_SIZE: usize = 1 << 20;
-
-/// That `config`, read from `path`, is one that this encoder can run.
-fn checked(path: &Path, config: &Config) -> Result<()> {
-    let refuse = |what, expected: &dyn Display, found: &dyn Display| {
-        Err(Error::mismatch(path, what, expected, found))
-    };
-    if let Some(kind) = config.model_type.as_deref().filter(|&kind| kind != "bert") {
-        return refuse("model_type", &"bert", &kind);
-    }
-    if config.hidden_act != HiddenAct::Gelu {
-        return refuse("hidden_act", &"gelu", &format!("{:?}", config.hidden_act).to_lowercase());
-    }
-    for (what, size) in [
-        ("vocab_size", config.vocab_size),
-        ("hidden_size", config.hidden_size),
-        ("intermediate_size", config.intermediate_size),
-        ("max_position_embeddings", config.max_position_embeddings),
-    ] {
-        if !(1..=MAX_SIZE).contains(&size) {
-            return refuse(what, &format!("1 to {MAX_SIZE}"), &size);
-        }
-    }
-    let (dim, heads) = (config.hidden_size, config.num_attention_heads);
-    if dim == 0 || heads == 0 || !dim.is_multiple_of(heads) {
-        let expected = format!("a number that divides hidden_size {dim}");
-        return refuse("num_attention_heads", &expected, &heads);
-    }
-    if config.max_position_embeddings < CONTEXT {
-        let expected = format!("{CONTEXT} or more");
-        return refuse("max_position_embeddings", &expected, &config.max_position_embeddings);
-    }
-    if config.type_vocab_size == 0 {
-        return refuse("type_vocab_size", &"1 or more", &0);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

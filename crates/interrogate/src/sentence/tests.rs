@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Error;
 
 const WORDS: [&str; 12] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "photo", "of", "##s", "blue", ",", "8"];
@@ -217,18 +218,48 @@ fn a_configuration_that_cannot_be_run_is_refused_with_its_field() {
     for (field, value, message) in [
         ("model_type", json!("roberta"), "model_type: expected bert, found roberta"),
         ("hidden_act", json!("relu"), "hidden_act: expected gelu, found relu"),
-        ("intermediate_size", json!(0), "intermediate_size: expected 1 to 1048576, found 0"),
-        ("hidden_size", json!(1u64 << 40), "expected 1 to 1048576, found 1099511627776"),
-        ("num_attention_heads", json!(3), "expected a number that divides hidden_size 8, found 3"),
-        ("num_attention_heads", json!(0), "expected a number that divides hidden_size 8, found 0"),
+        ("intermediate_size", json!(0), "intermediate_size: expected 1 to 128, found 0"),
+        ("hidden_size", json!(1u64 << 40), "expected 1 to 16384, found 1099511627776"),
+        ("num_attention_heads", json!(3), "expected a divisor of 8, found 3"),
+        ("num_attention_heads", json!(0), "expected a divisor of 8, found 0"),
         ("max_position_embeddings", json!(128), "expected 256 or more, found 128"),
-        ("type_vocab_size", json!(0), "expected 1 or more, found 0"),
+        ("type_vocab_size", json!(0), "expected 1 to 1048576, found 0"),
+        ("is_decoder", json!(true), "is_decoder: expected false, found true"),
+        ("num_hidden_layers", json!(1 << 20), "expected 1 to 256, found 1048576"),
+        ("layer_norm_eps", json!(0.0), "layer_norm_eps: expected above 0 and below 1, found 0"),
+        ("max_position_embeddings", json!(1 << 20), "expected 1 to 16384, found 1048576"),
         ("vocab_size", json!(9), "expected at most 9 words, as config.json says, found 12"),
         ("hidden_size", json!("wide"), "config.json is not the JSON expected here"),
     ] {
         let error = refused_config(field, value);
         assert!(error.ends_with(message), "{error}");
     }
+}
+
+#[test]
+fn the_files_of_sentence_transformers_are_heeded() {
+    let folder = folder(&config(), &tokenizer(), &weights());
+    let said = || MiniLm::open(folder.path()).unwrap_err().to_string();
+    let sentence = folder.path().join("sentence_bert_config.json");
+    std::fs::write(&sentence, r#"{"max_seq_length": 128, "do_lower_case": false}"#).unwrap();
+    let model = MiniLm::open(folder.path()).unwrap();
+    assert_eq!(model.context_length(), 128);
+    let ids = model.tokenize(&[&"cat ".repeat(255)]).unwrap();
+    assert_eq!(ids.get(0).unwrap().len(), 128);
+    std::fs::write(&sentence, r#"{"max_seq_length": null}"#).unwrap();
+    assert_eq!(MiniLm::open(folder.path()).unwrap().context_length(), 260);
+    std::fs::write(&sentence, r#"{"max_seq_length": 261}"#).unwrap();
+    assert!(said().ends_with("max_seq_length: expected 2 to 260, found 261"));
+    std::fs::write(&sentence, r#"{"max_seq_length": 9, "do_lower_case": true}"#).unwrap();
+    assert!(said().ends_with("do_lower_case: expected false, found true"));
+    std::fs::remove_file(&sentence).unwrap();
+    std::fs::create_dir(folder.path().join("1_Pooling")).unwrap();
+    let pooling = folder.path().join("1_Pooling/config.json");
+    let mean = r#"{"word_embedding_dimension": 8, "pooling_mode_mean_tokens": true}"#;
+    std::fs::write(&pooling, mean).unwrap();
+    assert!(MiniLm::open(folder.path()).is_ok());
+    std::fs::write(&pooling, r#"{"pooling_mode_cls_token": true}"#).unwrap();
+    assert!(said().ends_with("pooling_mode_cls_token: expected false, found true"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::encoder::{Counter, Tokens};
-use crate::tokenization::{self, guarded};
+use crate::tokenization;
 use crate::{Error, Result};
 
 /// A tokenizer that never pads, and cuts before its end token.
@@ -44,13 +44,11 @@ impl WordPiece {
 
     /// The sequences of `texts`, on all threads.
     pub(super) fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
-        let refused = |source| Error::Tokenizer { path: self.path.clone(), source };
-        let encode =
-            |text: &&str| guarded(|| self.tokenizer.encode_fast(*text, true)).map_err(refused);
+        let encode = |text: &&str| tokenization::encode(&self.path, &self.tokenizer, text);
         let encodings = texts.par_iter().map(encode).collect::<Result<Vec<_>>>()?;
         let mut tokens = Tokens::new();
-        for encoding in &encodings {
-            match encoding.get_ids() {
+        for ids in &encodings {
+            match &ids[..] {
                 // The cut that sentence-transformers makes: the last id, [SEP], stays.
                 [head @ .., end] if head.len() >= self.context => {
                     tokens.push(&[&head[..self.context - 1], &[*end]].concat());
@@ -64,8 +62,7 @@ impl WordPiece {
 
 impl Counter for WordPiece {
     fn count(&self, text: &str) -> Result<usize> {
-        let refused = |source| Error::Tokenizer { path: self.path.clone(), source };
-        Ok(guarded(|| self.tokenizer.encode_fast(text, true)).map_err(refused)?.len())
+        Ok(tokenization::encode(&self.path, &self.tokenizer, text)?.len())
     }
 
     fn context_length(&self) -> usize {

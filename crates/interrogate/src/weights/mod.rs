@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Tensor};
 
 use crate::{Error, Result};
+use safetensors::Dtype;
 use shard::Shard;
+pub(crate) use stored::Place;
 use stored::Stored;
 pub(crate) use view::View;
 
@@ -53,12 +55,13 @@ impl Weights {
         Self::new(path.to_owned(), vec![Shard::open(path)?])
     }
 
-    /// Maps every shard that a `model.safetensors.index.json` names, from the
+    /// Maps every shard that an index (`model.safetensors.index.json`,
+    /// `pytorch_model.bin.index.json`) names, from the
     /// folder that it stands in, and reads their headers.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`Error::Json`] where the index does not
-    /// parse; [`Error::Mismatch`] where it names a file outside its folder or a
+    /// parse; [`Error::ShardMissing`]; [`Error::Mismatch`] where it names a file outside its folder or a
     /// weight stands in two shards; [`Error::WeightMissing`] where a shard lacks
     /// what the index says it has.
     pub fn open_sharded(index: &Path) -> Result<Self> {
@@ -144,6 +147,16 @@ impl Weights {
             Some((_, shape)) => Some(shape),
             None => Some(&self.find(name).ok()?.1.shape),
         }
+    }
+
+    /// The type of the weight `name` and where its values lie, as they are stored, not
+    /// as they are seen. Its checksum, where the file has one, is compared.
+    ///
+    /// # Errors
+    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a checksum.
+    pub(crate) fn place(&self, name: &str) -> Result<(Dtype, Place)> {
+        let (shard, stored) = self.find(name)?;
+        shard.place(name, stored)
     }
 
     /// The whole number that the weight `name` is, where it is one without

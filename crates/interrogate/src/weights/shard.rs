@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
 use super::archive;
 use super::header;
-use super::stored::Stored;
+use super::stored::{Place, Stored};
 use crate::mmap::Mmap;
 use crate::{Error, Result, input, limits};
 
@@ -22,7 +24,7 @@ pub(super) struct Shard {
 
 #[derive(Debug)]
 enum Bytes {
-    Mapped(Mmap),
+    Mapped(Arc<Mmap>),
     Embedded(&'static [u8]),
 }
 
@@ -30,7 +32,7 @@ impl Shard {
     /// Maps a safetensors file or an archive of PyTorch's: the content tells
     /// which, not the name.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Self::new(path.to_owned(), Bytes::Mapped(Mmap::open(path)?))
+        Self::new(path.to_owned(), Bytes::Mapped(Arc::new(Mmap::open(path)?)))
     }
 
     pub(super) fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
@@ -57,6 +59,18 @@ impl Shard {
         self.tensors.get(name)
     }
 
+    /// The type of the weight `name`, one of this file's, and where its values lie.
+    pub(super) fn place(&self, name: &str, stored: &Stored) -> Result<(Dtype, Place)> {
+        let place = match &self.bytes {
+            Bytes::Mapped(map) => stored.place(&self.path, map, name)?,
+            Bytes::Embedded(bytes) => {
+                let range = bytes.get(stored.range.clone()).unwrap_or_default();
+                Place::Owned(Arc::new(range.to_vec()))
+            }
+        };
+        Ok((stored.dtype, place))
+    }
+
     /// The path for messages, and the bytes that a [`Stored`] lies in.
     pub(super) fn file(&self) -> (&Path, &[u8]) {
         (&self.path, self.bytes())
@@ -80,13 +94,13 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
 impl AsRef<[u8]> for Bytes {
     fn as_ref(&self) -> &[u8] {
         match self {
-            Bytes::Mapped(map) => map.as_ref(),
+            Bytes::Mapped(map) => (**map).as_ref(),
             Bytes::Embedded(bytes) => bytes,
         }
     }
 }
 
-/// What `model.safetensors.index.json` holds, as far as it matters.
+/// What an index of shards holds, as far as it matters.
 #[derive(Deserialize)]
 struct Index {
     /// The file of each weight.
@@ -99,7 +113,7 @@ pub(super) type Listed = Vec<(String, PathBuf)>;
 /// The shards that the index at `path` names, sorted by name, and the weights
 /// it lists.
 pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
-    let text = input::read(path, limits::SMALL_FILE)?;
+    let text = input::read(path, limits::SHARD_INDEX)?;
     let index: Index = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
     let files: BTreeSet<&String> = index.weight_map.values().collect();
@@ -108,7 +122,13 @@ pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
     if let Some(name) = files.iter().find(|name| !plain(name)) {
         return Err(Error::mismatch(path, "shard", "a file name", name));
     }
-    let shards = files.iter().map(|name| Shard::open(&path.with_file_name(name)));
+    let shards = files.iter().map(|name| {
+        let shard = path.with_file_name(name);
+        match shard.exists() {
+            true => Shard::open(&shard),
+            false => Err(Error::ShardMissing { path: shard, index: path.to_owned() }),
+        }
+    });
     let shards = shards.collect::<Result<Vec<_>>>()?;
     let listed = index.weight_map.into_iter().map(|(n, file)| (n, path.with_file_name(file)));
     Ok((shards, listed.collect()))

@@ -10,6 +10,7 @@ use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use crate::mmap::Mmap;
 use crate::{Error, Result};
 
 /// A weight where it lies. Whoever makes one has held `range` against the file's
@@ -25,6 +26,15 @@ pub(super) struct Stored {
     pub(super) strides: Option<Vec<usize>>,
     /// What the file says of the bytes that these are part of.
     pub(super) sum: Option<Sum>,
+}
+
+/// Where the bytes of a weight lie, row behind row. Cloning copies none.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// At a range of a mapped file.
+    Mapped(Arc<Mmap>, Range<usize>),
+    /// Copied, where the file does not have them so.
+    Owned(Arc<Vec<u8>>),
 }
 
 /// The checksum of a part of a file.
@@ -65,6 +75,14 @@ impl Stored {
             .map_err(|e| Error::mismatch(path, "tensor", "a readable one", e))?
             .load(&Device::Cpu)
             .map_err(Error::engine("read a weight"))
+    }
+
+    /// Where its values lie packed: in `map`, or gathered.
+    pub(super) fn place(&self, path: &Path, map: &Arc<Mmap>, name: &str) -> Result<Place> {
+        Ok(match self.packed((path, (**map).as_ref()), name)? {
+            Cow::Borrowed(_) => Place::Mapped(Arc::clone(map), self.range.clone()),
+            Cow::Owned(bytes) => Place::Owned(Arc::new(bytes)),
+        })
     }
 
     /// The one whole number of a weight without dimensions; `None` where it is

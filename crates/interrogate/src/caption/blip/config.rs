@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::super::generate::Limits;
-use super::super::{check_heads, check_size, check_token, read_json, vision};
-use crate::Result;
+use super::super::{check_token, read_json, vision};
 use crate::nn::Activation;
+use crate::{Result, limits, sizes};
 
 /// What config.json says.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub(super) struct Text {
     pub(super) layer_norm_eps: f64,
     pub(super) bos_token_id: u32,
     pub(super) sep_token_id: u32,
+    is_decoder: bool,
+    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    position_embedding_type: Option<String>,
 }
 
 impl Default for Text {
@@ -46,6 +49,8 @@ impl Default for Text {
             layer_norm_eps: 1e-12,
             bos_token_id: 30_522,
             sep_token_id: 102,
+            is_decoder: true,
+            position_embedding_type: None,
         }
     }
 }
@@ -89,12 +94,21 @@ impl Config {
         let Written { vision_config, text_config: text } = read_json(path)?;
         let vision = VISION.or(vision_config);
         vision.check(path)?;
-        check_size(path, "text_config.vocab_size", text.vocab_size)?;
-        check_size(path, "text_config.hidden_size", text.hidden_size)?;
-        check_size(path, "text_config.intermediate_size", text.intermediate_size)?;
-        check_size(path, "text_config.max_position_embeddings", text.max_position_embeddings)?;
-        let heads = text.num_attention_heads;
-        check_heads(path, "text_config.num_attention_heads", heads, text.hidden_size)?;
+        let (width, heads) = (text.hidden_size, text.num_attention_heads);
+        let positions = text.max_position_embeddings;
+        sizes::within(path, "text_config.vocab_size", text.vocab_size, limits::VOCABULARY)?;
+        sizes::within(path, "text_config.hidden_size", width, limits::WIDTH)?;
+        let inner = (text.intermediate_size, width);
+        sizes::inner(path, "text_config.intermediate_size", inner, limits::INNER)?;
+        let layers = text.num_hidden_layers;
+        sizes::within(path, "text_config.num_hidden_layers", layers, limits::LAYERS)?;
+        sizes::within(path, "text_config.max_position_embeddings", positions, limits::POSITIONS)?;
+        sizes::divides(path, "text_config.num_attention_heads", heads, width)?;
+        sizes::epsilon(path, "text_config.layer_norm_eps", text.layer_norm_eps)?;
+        sizes::only(path, "text_config.is_decoder", Some(&text.is_decoder), true)?;
+        let (what, kind) =
+            ("text_config.position_embedding_type", text.position_embedding_type.as_ref());
+        sizes::only(path, what, kind, "absolute".to_owned())?;
         check_token(path, "text_config.bos_token_id", text.bos_token_id, text.vocab_size)?;
         check_token(path, "text_config.sep_token_id", text.sep_token_id, text.vocab_size)?;
         Ok(Config { vision, text })

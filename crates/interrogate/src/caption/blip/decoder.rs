@@ -89,6 +89,7 @@ impl TextDecoder {
         let transform = weights.linear(&at("transform.dense"), dim, dim, true)?;
         let transform_norm = weights.layer_norm(&at("transform.LayerNorm"), dim, eps)?;
         let bias = weights.values(&at("bias"), &[config.vocab_size])?;
+        weights.tied(&at("decoder.weight"), &[config.vocab_size, dim], &words)?;
         let decoder = weights.linear_of(words.clone(), dim, Some(bias))?;
         Ok(TextDecoder {
             limits: config.limits(),

@@ -74,7 +74,9 @@ impl Opt {
             })
             .collect::<Result<_>>()?;
         let norm = weights.layer_norm(&at("final_layer_norm"), dim, EPS)?;
-        let head = weights.linear_of(embeddings.tokens().clone(), dim, None)?;
+        let table = embeddings.tokens();
+        weights.tied("language_model.lm_head.weight", &[config.vocab_size, dim], table)?;
+        let head = weights.linear_of(table.clone(), dim, None)?;
         Ok(Opt { limits: config.limits(), config, embeddings, layers, norm, head })
     }
 }

@@ -100,7 +100,7 @@ fn memory_that_is_too_small_is_told_before_loading() {
         let hint = error.hint().unwrap();
         assert!(hint.contains("q8") && hint.contains("f16"), "{hint}");
         // With enough, or where it is not known, the next thing is looked at.
-        assert!(matches!(open(Some(needed)), Error::Io { .. }));
-        assert!(matches!(open(None), Error::Io { .. }));
+        assert!(matches!(open(Some(needed)), Error::FileMissing { .. }));
+        assert!(matches!(open(None), Error::FileMissing { .. }));
     }
 }

@@ -8,7 +8,7 @@ use super::super::{Error, Generation, Precision, open, read_json};
 use super::fixture;
 
 /// A copy of a fixture without its golden files.
-fn copy(name: &str) -> TempDir {
+pub(super) fn copy(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixture(name)).unwrap() {
         let path = entry.unwrap().path();
@@ -20,14 +20,14 @@ fn copy(name: &str) -> TempDir {
     folder
 }
 
-fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+pub(super) fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
     let mut json: serde_json::Value = read_json(path).unwrap();
     change(&mut json);
     std::fs::write(path, json.to_string()).unwrap();
 }
 
 /// The message of what `open` says, less the folder's name, and its hint.
-fn refused(folder: &TempDir) -> (String, String) {
+pub(super) fn refused(folder: &TempDir) -> (String, String) {
     let error = open(folder.path(), Precision::F32).err().unwrap();
     let message = error.to_string().replace(&format!("{}/", folder.path().display()), "");
     let message = message.replace(&folder.path().display().to_string(), "FOLDER");
@@ -67,19 +67,19 @@ fn an_index_leads_to_no_other_folder() {
     for name in ["../model.safetensors", "/etc/passwd", "..", "a/b"] {
         edit(&index, |json| json["weight_map"]["query_tokens"] = name.into());
         let message = refused(&folder).0;
-        assert!(message.contains("expected the name of a file beside it"), "{message}");
+        assert!(message.contains("shard: expected a file name"), "{message}");
     }
 }
 
 #[test]
-fn pickled_weights_are_refused_with_a_way_to_convert_them() {
+fn weights_pickled_without_an_archive_are_refused_with_a_way_to_convert_them() {
     let folder = copy("blip");
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert_eq!(refused(&folder).0, "cannot open model.safetensors");
-    std::fs::write(folder.path().join("pytorch_model-00001-of-00002.bin"), "PK").unwrap();
+    std::fs::write(folder.path().join("pytorch_model.bin"), b"\x80\x02\x8a\x0a").unwrap();
     let (message, hint) = refused(&folder);
-    assert_eq!(message, "pytorch_model-00001-of-00002.bin: pickled weights are not read here");
-    assert!(hint.contains("save_pretrained"));
+    assert_eq!(message, "pytorch_model.bin: pickled weights are not read here");
+    assert!(hint.contains("torch.save"));
 }
 
 #[test]
@@ -167,14 +167,23 @@ fn sizes_that_do_not_go_together_are_refused() {
     for (name, at, value, message) in [
         ("blip", "/vision_config/num_attention_heads", 5, "expected a divisor of 32, found 5"),
         ("blip", "/vision_config/patch_size", 0, "expected a divisor of 28, found 0"),
-        ("blip", "/text_config/hidden_size", 0, "expected 1 to 1048575, found 0"),
+        ("blip", "/text_config/hidden_size", 0, "expected 1 to 16384, found 0"),
         ("blip", "/text_config/sep_token_id", 96, "expected below 96, found 96"),
-        ("blip2-opt", "/qformer_config/cross_attention_frequency", 0, "1 to 1048575, found 0"),
+        ("blip2-opt", "/qformer_config/cross_attention_frequency", 0, "1 to 256, found 0"),
         ("blip2-opt", "/text_config/word_embed_proj_dim", 16, "expected 32, found 16"),
         ("blip2-opt", "/image_token_index", 96, "expected below 96, found 96"),
         ("blip2-t5", "/text_config/relative_attention_num_buckets", 2, "at least 4, found 2"),
         ("blip2-t5", "/text_config/relative_attention_max_distance", 4, "above 4, found 4"),
-        ("blip2-t5", "/text_config/d_kv", 1_u64 << 40, "1 to 1048575, found 1099511627776"),
+        ("blip", "/vision_config/image_size", 1 << 20, "expected 1 to 1024, found 1048576"),
+        ("blip", "/vision_config/num_hidden_layers", 1 << 40, "1 to 256, found 1099511627776"),
+        ("blip", "/vision_config/intermediate_size", 513, "expected 1 to 512, found 513"),
+        ("blip", "/text_config/max_position_embeddings", 1 << 20, "1 to 16384, found 1048576"),
+        ("blip2-opt", "/num_query_tokens", 1 << 20, "expected 1 to 1024, found 1048576"),
+        ("blip2-opt", "/text_config/max_position_embeddings", 1 << 20, "found 1048576"),
+        ("blip2-opt", "/text_config/num_hidden_layers", 1 << 20, "1 to 256, found 1048576"),
+        ("blip2-t5", "/text_config/d_ff", 2049, "expected 1 to 2048, found 2049"),
+        ("blip2-t5", "/text_config/num_layers", 257, "expected 1 to 256, found 257"),
+        ("blip2-t5", "/text_config/d_kv", 1_u64 << 40, "1 to 16384, found 1099511627776"),
     ] {
         let folder = copy(name);
         edit(&folder.path().join("config.json"), |json| {
@@ -190,12 +199,8 @@ fn language_models_that_are_not_supported_are_refused() {
     for (name, at, value, message) in [
         ("blip2-opt", "model_type", "gpt2".into(), "expected opt or t5, found gpt2"),
         ("blip2-opt", "do_layer_norm_before", false.into(), "expected true, found false"),
-        (
-            "blip2-t5",
-            "feed_forward_proj",
-            "gated-silu".into(),
-            "relu or gated-gelu, found gated-silu",
-        ),
+        ("blip2-t5", "dense_act_fn", "silu".into(), "gated- before it or not, found silu"),
+        ("blip2-t5", "feed_forward_proj", "glu-relu".into(), "or not, found glu-relu"),
     ] {
         let folder = copy(name);
         edit(&folder.path().join("config.json"), |json: &mut serde_json::Value| {

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::sizes::HEAD_WIDTH;
 use crate::clip::config::Config;
-use crate::picture::{Filter, Preprocess};
-use crate::{Error, Result, input, limits};
+use crate::picture::{Filter, Preprocess, Resize};
+use crate::{Error, Result, input, limits, sizes};
 
 /// The file as it stands. Sizes that the shapes of the weights tell as well are
 /// compared with them; heads that are left out have 64 values each, as OpenAI's.
@@ -73,6 +73,9 @@ struct Steps {
     std: Option<[f32; 3]>,
     interpolation: Option<String>,
     resize_mode: Option<String>,
+    #[serde(default, deserialize_with = "sizes::optional_side")]
+    size: Option<usize>,
+    mode: Option<String>,
 }
 
 impl File {
@@ -82,7 +85,7 @@ impl File {
     /// [`Error::Io`], [`Error::Json`], and [`Error::Mismatch`] for a field that
     /// asks for what is not built here.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let text = input::read(path, limits::SMALL_FILE)?;
+        let text = input::read(path, limits::CONFIG)?;
         let file: File = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let model = &file.model_cfg;
@@ -142,12 +145,15 @@ impl File {
         let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
         vision.hidden_act = activation.into();
         text.hidden_act = activation.into();
-        self.preprocess_cfg.apply(path, steps)
+        // What has more bits is refused when the sizes are checked.
+        let side = u32::try_from(sizes.vision.image_size).unwrap_or(u32::MAX);
+        self.preprocess_cfg.apply(path, side, steps)
     }
 }
 
 impl Steps {
-    fn apply(&self, path: &Path, steps: &mut Preprocess) -> Result<()> {
+    /// Completes `steps` for a tower of `side` by `side` pixels.
+    fn apply(&self, path: &Path, side: u32, steps: &mut Preprocess) -> Result<()> {
         steps.filter = match self.interpolation.as_deref() {
             None | Some("bicubic") => Filter::Bicubic,
             Some("bilinear") => Filter::Bilinear,
@@ -156,9 +162,19 @@ impl Steps {
                 return Err(Error::mismatch(path, "interpolation", expected, other));
             }
         };
-        if let Some(mode) = self.resize_mode.as_deref().filter(|&mode| mode != "shortest") {
-            return Err(Error::mismatch(path, "resize_mode", "shortest", mode));
+        steps.resize = match self.resize_mode.as_deref() {
+            None | Some("shortest") => Resize::ShorterSide(side),
+            Some("squash") => Resize::Exact { height: side, width: side },
+            // "longest" fits the whole picture in and fills the rest with fill_color.
+            Some(other) => {
+                return Err(Error::mismatch(path, "resize_mode", "shortest or squash", other));
+            }
+        };
+        if let Some(found) = self.size.filter(|&found| found != side as usize) {
+            return Err(Error::mismatch(path, "preprocess_cfg.size", side, found));
         }
+        let mode = self.mode.as_ref();
+        sizes::only(path, "preprocess_cfg.mode", mode, "RGB".to_owned())?;
         steps.mean = self.mean.unwrap_or(steps.mean);
         steps.std = self.std.unwrap_or(steps.std);
         if !steps.mean.iter().all(|v| v.is_finite()) || !steps.std.iter().all(|v| *v > 0.0) {

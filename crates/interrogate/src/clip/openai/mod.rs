@@ -48,8 +48,11 @@ pub(super) fn read(
         None => return Err(Error::OpenClipConfig { path }),
     }
     sizes.check(config.unwrap_or(&path))?;
-    let side = sizes.vision.image_size as u32; // checked: at most 4,096
-    steps.resize = Resize::ShorterSide(side);
+    let side = sizes.vision.image_size as u32; // checked: at most 1,024
+    steps.resize = match steps.resize {
+        Resize::Exact { .. } => Resize::Exact { height: side, width: side },
+        _ => Resize::ShorterSide(side),
+    };
     steps.crop = (side, side);
     let views = names::views(&weights);
     Ok((weights.seen(views)?, sizes, steps))

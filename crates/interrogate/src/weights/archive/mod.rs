@@ -56,5 +56,8 @@ pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stor
     }
     let (values, root) = Pickle::new(path, &pickle).read()?;
     let named = names::walk(path, &values, root)?;
-    named.into_iter().map(|(name, tensor)| tensors::place(&entries, name, tensor)).collect()
+    let placed = named.into_iter().map(|(name, tensor)| tensors::place(&entries, name, tensor));
+    let placed = placed.collect::<Result<BTreeMap<_, _>>>()?;
+    tensors::check_sum(path, bytes.len(), placed.values())?;
+    Ok(placed)
 }

@@ -1,11 +1,13 @@
 //! Where a tensor lies, held against its entry.
 
+use std::path::Path;
+
 use super::super::header::countable;
 use super::super::stored::{Stored, Sum};
 use super::directory::Entry;
 use super::entries::Entries;
 use super::value::{Storage, Tensor};
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 
 /// The place of `tensor` in the file. Every value that its sizes and strides can
 /// reach lies in its storage, and there are no more values than the storage has,
@@ -40,6 +42,25 @@ pub(super) fn place(
     let Entry { range: whole, crc32, found, .. } = entry.clone();
     let sum = Some(Sum { range: whole, crc32, found });
     Ok((name, Stored { dtype, shape, range, strides, sum }))
+}
+
+/// Refuses tensors that share storages so often that together they are many times the
+/// file: each may be taken as a copy of its own.
+pub(super) fn check_sum<'a>(
+    path: &Path,
+    file: usize,
+    tensors: impl Iterator<Item = &'a Stored>,
+) -> Result<()> {
+    // Each is at most the file, and counted.
+    let size =
+        |stored: &Stored| stored.shape.iter().product::<usize>() * stored.dtype.bitsize() / 8;
+    let sum = tensors.fold(0usize, |sum, stored| sum.saturating_add(size(stored)));
+    let most = file.saturating_mul(limits::SHARED_STORAGE);
+    if sum <= most {
+        return Ok(());
+    }
+    let expected = format!("at most {most} bytes of tensors in a file of {file}");
+    Err(Error::mismatch(path, "shared storages", expected, sum))
 }
 
 /// The values from the first to the last that a tensor reaches; `None` where

@@ -78,6 +78,29 @@ fn a_state_dict_names_its_tensors() {
     assert_eq!((found["w"].range.len(), found["w"].strides.as_deref()), (16, Some(&[1, 2][..])));
 }
 
+/// Each would be a copy of its own, however many views of one storage a file names.
+#[test]
+fn tensors_of_one_storage_are_counted_together() {
+    let all = |count: usize| {
+        let one = |n: usize| [text(&format!("w{n}")), tensor(6, 0, &[6], &[1])].concat();
+        let named: Vec<u8> = (0..count).flat_map(one).collect();
+        archive(&pickle(&[b"}(", &named[..], b"u"].concat()))
+    };
+    assert_eq!(read(&all(4)).unwrap().len(), 4);
+    // The pickle grows with the names here; in a file of 33 MB it is nothing.
+    let storage = vec![0; 200 * 4];
+    let many = |count: usize| {
+        let one = |n: usize| [text(&format!("w{n}")), tensor(200, 0, &[200], &[1])].concat();
+        let named: Vec<u8> = (0..count).flat_map(one).collect();
+        let pickle = pickle(&[b"}(", &named[..], b"u"].concat());
+        zipped(&[("m/data.pkl", &pickle), ("m/data/0", &storage)])
+    };
+    assert!(read(&many(3)).is_ok());
+    let found = said(&many(99));
+    assert!(found.starts_with("a.pt: shared storages: expected at most "), "{found}");
+    assert!(found.ends_with(", found 79200"), "{found}");
+}
+
 #[test]
 fn a_module_is_a_bag_of_attributes() {
     let inner = [b"c__torch__.a.b\nInner\n)\x81}(", &text("w")[..], &tensor(6, 0, &[6], &[1])];

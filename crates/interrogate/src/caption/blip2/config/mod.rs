@@ -11,9 +11,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::{check_heads, check_size, check_token, read_json, vision};
+use super::super::{check_token, read_json, vision};
 use crate::nn::Activation;
-use crate::{Error, Result};
+use crate::{Error, Result, limits, sizes};
 pub(super) use opt::Opt;
 pub(super) use t5::T5;
 
@@ -40,6 +40,8 @@ pub(super) struct QFormer {
     pub(super) hidden_act: Activation,
     pub(super) layer_norm_eps: f64,
     pub(super) cross_attention_frequency: usize,
+    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    position_embedding_type: Option<String>,
 }
 
 /// `text_config`: one of two language models.
@@ -105,6 +107,7 @@ impl Default for QFormer {
             hidden_act: Activation::Gelu,
             layer_norm_eps: 1e-12,
             cross_attention_frequency: 2,
+            position_embedding_type: None,
         }
     }
 }
@@ -139,6 +142,8 @@ impl Config {
             text_config: serde_json::Value,
             num_query_tokens: Option<usize>,
             image_token_index: Option<u32>,
+            /// Another name of it, which wins (`attribute_map` of `Blip2Config`).
+            image_token_id: Option<u32>,
         }
         let written: Written = read_json(path)?;
         let kind = written.text_config.get("model_type").and_then(|kind| kind.as_str());
@@ -156,7 +161,7 @@ impl Config {
             qformer: written.qformer_config,
             text,
             num_query_tokens: written.num_query_tokens.unwrap_or(32),
-            image_token_index: written.image_token_index,
+            image_token_index: written.image_token_id.or(written.image_token_index),
         };
         config.check(path)?;
         Ok(config)
@@ -164,13 +169,27 @@ impl Config {
 
     fn check(&self, path: &Path) -> Result<()> {
         self.vision.check(path)?;
-        check_size(path, "num_query_tokens", self.num_query_tokens)?;
-        let QFormer { hidden_size, num_attention_heads, intermediate_size, .. } = self.qformer;
-        check_size(path, "qformer_config.hidden_size", hidden_size)?;
-        check_size(path, "qformer_config.intermediate_size", intermediate_size)?;
-        check_heads(path, "qformer_config.num_attention_heads", num_attention_heads, hidden_size)?;
+        let queries = self.num_query_tokens;
+        sizes::within(path, "num_query_tokens", queries, limits::QUERIES)?;
+        let QFormer { hidden_size: width, num_attention_heads: heads, .. } = self.qformer;
+        sizes::within(path, "qformer_config.hidden_size", width, limits::WIDTH)?;
+        let inner = (self.qformer.intermediate_size, width);
+        sizes::inner(path, "qformer_config.intermediate_size", inner, limits::INNER)?;
+        let layers = self.qformer.num_hidden_layers;
+        sizes::within(path, "qformer_config.num_hidden_layers", layers, limits::LAYERS)?;
+        sizes::divides(path, "qformer_config.num_attention_heads", heads, width)?;
         let frequency = self.qformer.cross_attention_frequency;
-        check_size(path, "qformer_config.cross_attention_frequency", frequency)?;
+        let what = "qformer_config.cross_attention_frequency";
+        sizes::within(path, what, frequency, limits::LAYERS)?;
+        sizes::epsilon(path, "qformer_config.layer_norm_eps", self.qformer.layer_norm_eps)?;
+        let (what, kind) =
+            ("qformer_config.position_embedding_type", &self.qformer.position_embedding_type);
+        sizes::only(path, what, kind.as_ref(), "absolute".to_owned())?;
+        let seen = queries.max(self.vision.places());
+        sizes::scores(path, "num_query_tokens", heads, [queries, seen])?;
+        if let Text::T5(t5) = &self.text {
+            sizes::scores(path, "num_query_tokens", t5.num_heads, [queries; 2])?;
+        }
         match &self.text {
             Text::Opt(opt) => opt.check(path)?,
             Text::T5(t5) => t5.check(path)?,

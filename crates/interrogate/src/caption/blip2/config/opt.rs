@@ -6,10 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{End, check_ends};
+use crate::caption::check_token;
 use crate::caption::generate::Limits;
-use crate::caption::{check_heads, check_size, check_token};
 use crate::nn::Activation;
-use crate::{Error, Result};
+use crate::{Error, Result, limits, sizes};
 
 /// `text_config` of an OPT.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,12 +63,15 @@ impl Opt {
     }
 
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        check_size(path, "text_config.vocab_size", self.vocab_size)?;
-        check_size(path, "text_config.hidden_size", self.hidden_size)?;
-        check_size(path, "text_config.ffn_dim", self.ffn_dim)?;
-        check_size(path, "text_config.max_position_embeddings", self.max_position_embeddings)?;
-        let heads = self.num_attention_heads;
-        check_heads(path, "text_config.num_attention_heads", heads, self.hidden_size)?;
+        let (width, heads) = (self.hidden_size, self.num_attention_heads);
+        let positions = self.max_position_embeddings;
+        sizes::within(path, "text_config.vocab_size", self.vocab_size, limits::VOCABULARY)?;
+        sizes::within(path, "text_config.hidden_size", width, limits::WIDTH)?;
+        sizes::inner(path, "text_config.ffn_dim", (self.ffn_dim, width), limits::INNER)?;
+        let layers = self.num_hidden_layers;
+        sizes::within(path, "text_config.num_hidden_layers", layers, limits::LAYERS)?;
+        sizes::within(path, "text_config.max_position_embeddings", positions, limits::POSITIONS)?;
+        sizes::divides(path, "text_config.num_attention_heads", heads, width)?;
         // The layout of opt-350m and of models from before 2022: no BLIP-2 has it.
         for (what, expected, found) in [
             ("text_config.do_layer_norm_before", true, self.do_layer_norm_before),

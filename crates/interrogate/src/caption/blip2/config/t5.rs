@@ -6,10 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{End, check_ends};
+use crate::caption::check_token;
 use crate::caption::generate::Limits;
-use crate::caption::{check_size, check_token};
 use crate::nn::Activation;
-use crate::{Error, Result};
+use crate::{Error, Result, limits, sizes};
 
 /// `text_config` of a T5.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,8 +26,19 @@ pub(crate) struct T5 {
     pub(crate) relative_attention_max_distance: usize,
     pub(crate) layer_norm_epsilon: f64,
     feed_forward_proj: String,
+    /// Overrides the activation that `feed_forward_proj` names.
+    dense_act_fn: Option<String>,
+    /// Overrides whether `feed_forward_proj` begins with `gated`.
+    is_gated_act: Option<bool>,
     tie_word_embeddings: Option<bool>,
-    pad_token_id: u32,
+    /// Overrides what follows from `tie_word_embeddings`.
+    scale_decoder_outputs: Option<bool>,
+    /// Other names of `d_model`, `d_kv`, `num_heads` and `num_layers`.
+    hidden_size: Option<usize>,
+    head_dim: Option<usize>,
+    num_attention_heads: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    pad_token_id: Option<u32>,
     decoder_start_token_id: Option<u32>,
     pub(crate) bos_token_id: Option<u32>,
     pub(crate) eos_token_id: End,
@@ -47,8 +58,15 @@ impl Default for T5 {
             relative_attention_max_distance: 128,
             layer_norm_epsilon: 1e-6,
             feed_forward_proj: "relu".to_owned(),
+            dense_act_fn: None,
+            is_gated_act: None,
             tie_word_embeddings: None,
-            pad_token_id: 0,
+            scale_decoder_outputs: None,
+            hidden_size: None,
+            head_dim: None,
+            num_attention_heads: None,
+            num_hidden_layers: None,
+            pad_token_id: Some(0),
             decoder_start_token_id: None,
             bos_token_id: None,
             eos_token_id: End::One(1),
@@ -57,24 +75,45 @@ impl Default for T5 {
 }
 
 impl T5 {
-    /// Whether the feed-forward layer has a gate, and its activation.
-    pub(crate) fn feed_forward(&self) -> Option<(bool, Activation)> {
-        match self.feed_forward_proj.as_str() {
-            "relu" => Some((false, Activation::Relu)),
-            "gated-gelu" => Some((true, Activation::GeluTanh)),
-            _ => None,
-        }
+    /// Whether the feed-forward layer has a gate, and its activation; the key that is
+    /// wrong where there is no such layer.
+    ///
+    /// `T5Config.__post_init__` derives both from `feed_forward_proj` and then sets
+    /// every other key of the file, so that `dense_act_fn` and `is_gated_act` win.
+    /// Flan-T5 XL has "gated-gelu" beside "gelu": the exact curve.
+    fn read_feed_forward(&self) -> Result<(bool, Activation), (&'static str, &str)> {
+        let written = self.feed_forward_proj.as_str();
+        let (gated, derived) = match written.split_once('-') {
+            None => (false, written),
+            Some(("gated", "gelu")) => (true, "gelu_new"),
+            Some(("gated", name)) => (true, name),
+            Some(_) => return Err(("text_config.feed_forward_proj", written)),
+        };
+        let (key, name) = match &self.dense_act_fn {
+            Some(name) => ("text_config.dense_act_fn", name.as_str()),
+            None => ("text_config.feed_forward_proj", derived),
+        };
+        let activation = Activation::named(name).ok_or((key, name))?;
+        Ok((self.is_gated_act.unwrap_or(gated), activation))
     }
 
-    /// The token that the decoder begins with.
+    /// Whether the feed-forward layer has a gate, and its activation.
+    pub(crate) fn feed_forward(&self) -> (bool, Activation) {
+        // check() let no other through.
+        self.read_feed_forward().unwrap_or((false, Activation::Relu))
+    }
+
+    /// The token that the decoder begins with: transformers falls back to the
+    /// beginning-of-sequence token (generation/utils.py, `_prepare_special_tokens`).
     pub(crate) fn start(&self) -> u32 {
-        self.decoder_start_token_id.unwrap_or(self.pad_token_id)
+        self.decoder_start_token_id.or(self.bos_token_id).or(self.pad_token_id).unwrap_or(0)
     }
 
     /// Whether the last states are scaled: T5 does so, whose head is tied to its
-    /// embedding, and Flan-T5 does not.
+    /// embedding, and Flan-T5 does not. transformers 5 writes
+    /// `tie_word_embeddings: true` for both and tells them apart by the other key.
     pub(crate) fn scaled(&self) -> bool {
-        self.tie_word_embeddings != Some(false)
+        self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings != Some(false))
     }
 
     /// Relative positions have no end.
@@ -88,16 +127,25 @@ impl T5 {
     }
 
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        check_size(path, "text_config.vocab_size", self.vocab_size)?;
-        check_size(path, "text_config.d_model", self.d_model)?;
-        check_size(path, "text_config.d_kv", self.d_kv)?;
-        check_size(path, "text_config.d_ff", self.d_ff)?;
-        check_size(path, "text_config.num_heads", self.num_heads)?;
-        check_size(path, "text_config.num_heads * d_kv", self.num_heads * self.d_kv)?;
+        let (width, heads) = (self.d_model, self.num_heads);
+        sizes::within(path, "text_config.vocab_size", self.vocab_size, limits::VOCABULARY)?;
+        sizes::within(path, "text_config.d_model", width, limits::WIDTH)?;
+        sizes::within(path, "text_config.num_heads", heads, limits::WIDTH)?;
+        sizes::within(path, "text_config.d_kv", self.d_kv, limits::WIDTH)?;
+        let all = heads * self.d_kv; // 2^28 at most
+        sizes::within(path, "text_config.num_heads * d_kv", all, limits::WIDTH)?;
+        sizes::inner(path, "text_config.num_heads * d_kv", (all, width), limits::INNER_T5)?;
+        sizes::inner(path, "text_config.d_ff", (self.d_ff, width), limits::INNER_T5)?;
+        sizes::within(path, "text_config.num_layers", self.num_layers, limits::LAYERS)?;
+        let layers = self.decoder_layers();
+        sizes::within(path, "text_config.num_decoder_layers", layers, limits::LAYERS)?;
+        sizes::epsilon(path, "text_config.layer_norm_epsilon", self.layer_norm_epsilon)?;
         let (buckets, far) =
             (self.relative_attention_num_buckets, self.relative_attention_max_distance);
-        check_size(path, "text_config.relative_attention_num_buckets", buckets)?;
-        check_size(path, "text_config.relative_attention_max_distance", far)?;
+        let what = "text_config.relative_attention_num_buckets";
+        sizes::within(path, what, buckets, limits::BUCKETS)?;
+        let what = "text_config.relative_attention_max_distance";
+        sizes::within(path, what, far, limits::POSITIONS)?;
         if buckets < 4 {
             let what = "text_config.relative_attention_num_buckets";
             return Err(Error::mismatch(path, what, "at least 4", buckets));
@@ -106,9 +154,20 @@ impl T5 {
             let what = "text_config.relative_attention_max_distance";
             return Err(Error::mismatch(path, what, format!("above {}", buckets / 2), far));
         }
-        if self.feed_forward().is_none() {
-            let what = "text_config.feed_forward_proj";
-            return Err(Error::mismatch(path, what, "relu or gated-gelu", &self.feed_forward_proj));
+        if let Err((what, found)) = self.read_feed_forward() {
+            let expected =
+                format!("an activation ({}), gated- before it or not", Activation::NAMES);
+            return Err(Error::mismatch(path, what, expected, found));
+        }
+        for (what, alias, value) in [
+            ("text_config.hidden_size", self.hidden_size, self.d_model),
+            ("text_config.head_dim", self.head_dim, self.d_kv),
+            ("text_config.num_attention_heads", self.num_attention_heads, self.num_heads),
+            ("text_config.num_hidden_layers", self.num_hidden_layers, self.num_layers),
+        ] {
+            if let Some(alias) = alias.filter(|&alias| alias != value) {
+                return Err(Error::mismatch(path, what, value, alias));
+            }
         }
         check_token(path, "text_config.decoder_start_token_id", self.start(), self.vocab_size)?;
         if let Some(token) = self.bos_token_id {

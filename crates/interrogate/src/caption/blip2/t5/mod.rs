@@ -44,6 +44,10 @@ impl T5 {
         let (vocab, dim) = (config.vocab_size, config.d_model);
         let shared = weights.stored("language_model.shared.weight", &[vocab, dim])?;
         // Some files repeat the table for each half, and the head if it is tied.
+        for half in ["encoder", "decoder"] {
+            let name = format!("language_model.{half}.embed_tokens.weight");
+            weights.tied(&name, &[vocab, dim], &shared)?;
+        }
         let encoder = Stack::load(weights, &config, "encoder", config.num_layers)?;
         let decoder = Stack::load(weights, &config, "decoder", config.decoder_layers())?;
         let head = match weights.contains("language_model.lm_head.weight") {

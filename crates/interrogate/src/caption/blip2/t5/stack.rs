@@ -7,7 +7,6 @@ use crate::caption::checkpoint::Checkpoint;
 use crate::caption::linear::Linear;
 use crate::caption::norm::RmsNorm;
 use crate::caption::states::States;
-use crate::nn::Activation;
 
 /// One of the two halves.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ impl Stack {
                     _ => None,
                 };
                 let last = 1 + usize::from(across.is_some());
-                let gated = config.feed_forward().is_some_and(|(gated, _)| gated);
+                let (gated, _) = config.feed_forward();
                 let wide = |name: &str| {
                     let name = at(last, &format!("DenseReluDense.{name}"));
                     weights.linear(&name, config.d_ff, dim, false)
@@ -119,8 +118,7 @@ impl Block {
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
     pub(super) fn feed_forward(&self, config: &Config, states: &mut States) -> Result<()> {
-        // check() of the configuration let no other through.
-        let (_, activation) = config.feed_forward().unwrap_or((false, Activation::Relu));
+        let (_, activation) = config.feed_forward();
         let normed = self.norm.forward(states);
         let mut wide = self.wi.forward_with(&normed, activation)?;
         if let Some(gate) = &self.gate {

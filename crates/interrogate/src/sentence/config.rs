@@ -1,0 +1,120 @@
+//! The configurations of a sentence encoder: config.json, and those of
+//! sentence-transformers beside it.
+
+use std::path::Path;
+
+use candle_transformers::models::bert::{Config, HiddenAct};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::CONTEXT;
+use crate::{Error, Result, input, limits, sizes};
+
+/// What config.json may say beside the engine's own reading of it.
+#[derive(Default, Deserialize)]
+struct More {
+    #[serde(default)]
+    is_decoder: bool,
+    #[serde(default)]
+    add_cross_attention: bool,
+    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    position_embedding_type: Option<String>,
+}
+
+/// sentence_bert_config.json.
+#[derive(Deserialize)]
+struct Sentence {
+    /// All positions where it is null.
+    max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: bool,
+}
+
+/// 1_Pooling/config.json.
+#[derive(Deserialize)]
+struct Pooling {
+    /// sentence-transformers 5.3 and later.
+    pooling_mode: Option<String>,
+    pooling_mode_mean_tokens: Option<bool>,
+    pooling_mode_cls_token: Option<bool>,
+    pooling_mode_max_tokens: Option<bool>,
+    pooling_mode_mean_sqrt_len_tokens: Option<bool>,
+    pooling_mode_weightedmean_tokens: Option<bool>,
+    pooling_mode_lasttoken: Option<bool>,
+}
+
+/// The configuration of the encoder in `folder`, and the tokens that a text is cut to.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for an architecture, a pooling
+/// or a size that is not supported.
+pub(super) fn open(folder: &Path) -> Result<(Config, usize)> {
+    let path = folder.join("config.json");
+    let config: Config = read(&path)?;
+    check(&path, &config, &read(&path)?)?;
+    let positions = config.max_position_embeddings;
+    let sentence = folder.join("sentence_bert_config.json");
+    let (path, what, context) = match sentence.is_file() {
+        false => (path, "max_position_embeddings", CONTEXT),
+        true => {
+            let read: Sentence = read(&sentence)?;
+            sizes::only(&sentence, "do_lower_case", Some(&read.do_lower_case), false)?;
+            let context = read.max_seq_length.unwrap_or(positions);
+            (sentence, "max_seq_length", context)
+        }
+    };
+    if !(2..=positions).contains(&context) {
+        return Err(match what {
+            "max_seq_length" => Error::mismatch(path, what, format!("2 to {positions}"), context),
+            _ => Error::mismatch(path, what, format!("{CONTEXT} or more"), positions),
+        });
+    }
+    let pooling = folder.join("1_Pooling").join("config.json");
+    if pooling.is_file() {
+        check_pooling(&pooling, &read(&pooling)?)?;
+    }
+    Ok((config, context))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = input::read(path, limits::CONFIG)?;
+    serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+fn check_pooling(path: &Path, pooling: &Pooling) -> Result<()> {
+    sizes::only(path, "pooling_mode", pooling.pooling_mode.as_ref(), "mean".to_owned())?;
+    for (what, found, expected) in [
+        ("pooling_mode_mean_tokens", pooling.pooling_mode_mean_tokens, true),
+        ("pooling_mode_cls_token", pooling.pooling_mode_cls_token, false),
+        ("pooling_mode_max_tokens", pooling.pooling_mode_max_tokens, false),
+        ("pooling_mode_mean_sqrt_len_tokens", pooling.pooling_mode_mean_sqrt_len_tokens, false),
+        ("pooling_mode_weightedmean_tokens", pooling.pooling_mode_weightedmean_tokens, false),
+        ("pooling_mode_lasttoken", pooling.pooling_mode_lasttoken, false),
+    ] {
+        sizes::only(path, what, found.as_ref(), expected)?;
+    }
+    Ok(())
+}
+
+/// That `config`, read from `path`, is one that this encoder can run.
+fn check(path: &Path, config: &Config, more: &More) -> Result<()> {
+    sizes::only(path, "model_type", config.model_type.as_ref(), "bert".to_owned())?;
+    if config.hidden_act != HiddenAct::Gelu {
+        let found = format!("{:?}", config.hidden_act).to_lowercase();
+        return Err(Error::mismatch(path, "hidden_act", "gelu", found));
+    }
+    sizes::only(path, "is_decoder", Some(&more.is_decoder), false)?;
+    sizes::only(path, "add_cross_attention", Some(&more.add_cross_attention), false)?;
+    let kind = more.position_embedding_type.as_ref();
+    sizes::only(path, "position_embedding_type", kind, "absolute".to_owned())?;
+    let (width, positions) = (config.hidden_size, config.max_position_embeddings);
+    sizes::within(path, "vocab_size", config.vocab_size, limits::VOCABULARY)?;
+    sizes::within(path, "hidden_size", width, limits::WIDTH)?;
+    let inner = (config.intermediate_size, width);
+    sizes::inner(path, "intermediate_size", inner, limits::INNER)?;
+    sizes::within(path, "num_hidden_layers", config.num_hidden_layers, limits::LAYERS)?;
+    sizes::within(path, "max_position_embeddings", positions, limits::POSITIONS)?;
+    sizes::within(path, "type_vocab_size", config.type_vocab_size, limits::VOCABULARY)?;
+    sizes::divides(path, "num_attention_heads", config.num_attention_heads, width)?;
+    sizes::epsilon(path, "layer_norm_eps", config.layer_norm_eps)
+}

@@ -1,0 +1,157 @@
+//! Numbers that a configuration states, held to [`limits`](crate::limits) before
+//! anything follows from them.
+//!
+//! Owns the comparisons and their errors; which keys there are is for the models. A
+//! size within its limit must still be the shape of a weight, which the readers of
+//! weights compare before they allocate.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{Error, Result, limits};
+
+/// Refuses a number that is zero or above `most`.
+///
+/// # Errors
+/// [`Error::Mismatch`], as of all below.
+pub(crate) fn within(path: &Path, what: &'static str, value: usize, most: usize) -> Result<()> {
+    match (1..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::mismatch(path, what, format!("1 to {most}"), value)),
+    }
+}
+
+/// Refuses heads that do not divide the width, patches that do not divide the side.
+pub(crate) fn divides(path: &Path, what: &'static str, value: usize, whole: usize) -> Result<()> {
+    match value > 0 && whole.is_multiple_of(value) {
+        true => Ok(()),
+        false => Err(Error::mismatch(path, what, format!("a divisor of {whole}"), value)),
+    }
+}
+
+/// Refuses an inner width beyond `times` the outer one: activations follow from it
+/// for every position, and a narrow model's weights would not warrant them.
+pub(crate) fn inner(
+    path: &Path,
+    what: &'static str,
+    (inner, width): (usize, usize),
+    times: usize,
+) -> Result<()> {
+    within(path, what, inner, width.saturating_mul(times))
+}
+
+/// Refuses an attention of `heads` whose scores between `queries` and `keys` are more
+/// than [`limits::ATTENTION_SCORES`].
+pub(crate) fn scores(
+    path: &Path,
+    what: &'static str,
+    heads: usize,
+    [queries, keys]: [usize; 2],
+) -> Result<()> {
+    let scores = heads.saturating_mul(queries).saturating_mul(keys);
+    if scores <= limits::ATTENTION_SCORES {
+        return Ok(());
+    }
+    let expected = format!("at most {} attention scores", limits::ATTENTION_SCORES);
+    let found = format!("{heads} heads over {queries} x {keys} positions");
+    Err(Error::mismatch(path, what, expected, found))
+}
+
+/// Refuses an epsilon that is not above 0 and below 1.
+pub(crate) fn epsilon(path: &Path, what: &'static str, eps: f64) -> Result<()> {
+    match eps > 0.0 && eps < 1.0 {
+        true => Ok(()),
+        false => Err(Error::mismatch(path, what, "above 0 and below 1", eps)),
+    }
+}
+
+/// Refuses a key that is there and does not say what is implemented.
+pub(crate) fn only<T: PartialEq + Display>(
+    path: &Path,
+    what: &'static str,
+    found: Option<&T>,
+    expected: T,
+) -> Result<()> {
+    match found {
+        Some(found) if *found != expected => Err(Error::mismatch(path, what, expected, found)),
+        _ => Ok(()),
+    }
+}
+
+/// A side of a square: `224`, or `[224, 224]` as transformers allows for images and
+/// patches.
+///
+/// # Errors
+/// The deserializer's, and for two sides that differ.
+pub(crate) fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    Written::deserialize(deserializer)?.side()
+}
+
+/// The same of a key that may be left out or `null`.
+///
+/// # Errors
+/// Those of [`side`].
+pub(crate) fn optional_side<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    Option::<Written>::deserialize(deserializer)?.map(Written::side).transpose()
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(usize),
+    Two([usize; 2]),
+}
+
+impl Written {
+    fn side<E: serde::de::Error>(self) -> Result<usize, E> {
+        match self {
+            Written::One(side) => Ok(side),
+            Written::Two([height, width]) if height == width => Ok(height),
+            Written::Two([height, width]) => {
+                Err(E::custom(format_args!("expected a square, found {height} x {width}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(result: Result<()>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_number_beyond_its_limit_is_named() {
+        let path = Path::new("config.json");
+        assert_eq!(
+            said(within(path, "layers", 0, 9)),
+            "config.json: layers: expected 1 to 9, found 0"
+        );
+        assert!(within(path, "layers", 9, 9).is_ok() && within(path, "layers", 10, 9).is_err());
+        assert!(said(divides(path, "heads", 5, 32)).ends_with("expected a divisor of 32, found 5"));
+        assert!(divides(path, "heads", 0, 32).is_err());
+        assert!(said(inner(path, "inner", (129, 8), 16)).ends_with("expected 1 to 128, found 129"));
+        assert!(scores(path, "image_size", 16, [577, 577]).is_ok());
+        let found = said(scores(path, "image_size", 16, [usize::MAX, 9]));
+        assert!(found.contains("at most 16777216 attention scores"), "{found}");
+        for eps in [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(epsilon(path, "layer_norm_eps", eps).is_err());
+        }
+        assert!(only(path, "is_decoder", Some(&true), false).is_err());
+        assert!(only(path, "is_decoder", None, false).is_ok());
+    }
+
+    #[test]
+    fn a_side_is_a_number_or_two_that_are_equal() {
+        let read = |text: &str| side(&mut serde_json::Deserializer::from_str(text));
+        assert_eq!((read("224").unwrap(), read("[14, 14]").unwrap()), (224, 14));
+        assert!(read("[14, 15]").unwrap_err().to_string().contains("14 x 15"));
+        assert!(read("-1").is_err() && read("[1]").is_err());
+    }
+}
