@@ -17,6 +17,13 @@ pub const LIST: u64 = 4 << 30;
 /// Bytes that are read from a device or a terminal.
 pub const TERMINAL: u64 = 16 << 20;
 
+// ---- texts ----
+
+/// Times that a line is repaired before CLIP's tokenizer (ftfy's rules undo one level of
+/// nested mojibake or character references a time): text has one or two levels, and each
+/// time costs as much as the line is long.
+pub const CLEANING_ROUNDS: usize = 64;
+
 // ---- pictures ----
 
 /// Pixels of a picture: where Pillow's guard against decompression bombs raises its
