@@ -36,6 +36,7 @@ fn open_model(name: &str, choice: &ModelChoice, talk: &Talk) -> Result<Model, Fa
         Arithmetic::Bf16 => Precision::Bf16,
     };
     let model = fetching(talk, |options, progress| Model::open(source, options, progress))?
+        .cleaning(choice.text_cleaning)?
         .computing(Compute { precision, device: choice.device, ..Compute::default() });
     if let Some(notice) = model.notice() {
         talk.note(notice);

@@ -24,7 +24,7 @@ pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
     let encode = |labels: &[&str]| {
         let id = args.model.as_ref().unwrap_or(built_with);
         let compute = Compute { device: args.device, ..Compute::default() };
-        let model = model::open(id, compute, volume)?;
+        let model = model::open(id, args.text_cleaning, compute, volume)?;
         index.check_model(&model.id, &model.fingerprint)?;
         let rows = model.encoder.encode(labels)?;
         let mut halves = vec![f16::ZERO; rows.as_slice().len()];

@@ -51,7 +51,8 @@ fn index(options: &Options) -> Result<()> {
         _ => Meter::lines(io::stderr()),
     };
     interrupt::listen();
-    let open = |name: &str| model::open(name, options.compute, options.volume);
+    let open =
+        |name: &str| model::open(name, options.text_cleaning, options.compute, options.volume);
     run(options, open, interrupt::asked, meter, &mut err).map(drop)
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use build_index::Result;
 use build_index::fetching::Fetching;
 use indicatif::ProgressDrawTarget;
+use interrogate::clip::TextCleaning;
 use interrogate::encoder::TextEncoder;
 use interrogate::models::{self, Options};
 use interrogate::nn::Compute;
@@ -23,9 +24,15 @@ pub(crate) struct Model {
     pub(crate) encoder: Box<dyn TextEncoder>,
 }
 
-/// Opens the model `name`, to be run as `compute` says, and tells of its notice and of
+/// Opens the model `name`, its texts to be cleaned as `cleaning` says and to be run as
+/// `compute` does, and tells of its notice and of
 /// what is fetched.
-pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model> {
+pub(crate) fn open(
+    name: &str,
+    cleaning: TextCleaning,
+    compute: Compute,
+    volume: Volume,
+) -> Result<Model> {
     compute.device.open()?; // before anything is fetched
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = io::stderr();
@@ -36,7 +43,7 @@ pub(crate) fn open(name: &str, compute: Compute, volume: Volume) -> Result<Model
     };
     let opened = models::Model::open(name.parse()?, &options, &mut |p| fetching.update(p));
     fetching.finish();
-    let model = opened?.computing(compute);
+    let model = opened?.cleaning(cleaning)?.computing(compute);
     if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {
         let _ = writeln!(err, "{notice}");
     }
