@@ -84,6 +84,31 @@ fn an_index_of_another_model_is_refused() {
 }
 
 #[test]
+fn an_index_of_other_text_cleaning_is_refused() {
+    let folder = Folder::new();
+    let model = folder.path("tiny");
+    std::fs::create_dir(&model).unwrap();
+    let files =
+        ["open_clip_model.safetensors", "open_clip_config.json", "vocab.json", "merges.txt"];
+    for name in files {
+        let from = repository().join("tests/fixtures/openai").join(name);
+        std::fs::copy(from, model.join(name)).unwrap();
+    }
+    let args = ["rank", "photos/cat.jpg", "--model", model.to_str().unwrap(), "-k", "1"];
+    let transformers = [&args[..], &["--text-cleaning", "transformers"]].concat();
+    folder.run(&transformers).expect(0);
+    let ran = folder.run(&args).expect(2);
+    let said = "indexes/tiny: text cleaning: expected auto, found transformers";
+    assert!(ran.err().contains(said), "{}", ran.err());
+    assert!(ran.err().contains("hint: pass --text-cleaning"), "{}", ran.err());
+    folder.run(&transformers).expect(0);
+    let ran = folder.run(&["rank", "photos/cat.jpg", "--text-cleaning", "openai"]).expect(2);
+    assert!(ran.err().contains("indexes/tiny: text cleaning"), "{}", ran.err());
+    let ran = folder.run(&["embed", "texts", "a", "--text-cleaning", "openai"]).expect(2);
+    assert!(ran.err().contains("starter: --text-cleaning: expected auto"), "{}", ran.err());
+}
+
+#[test]
 fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
     let folder = Folder::new();
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);

@@ -6,6 +6,7 @@ use interrogate::encoder::{Continuations, Features};
 use interrogate::prompt::{Chain, ChainScorer, Scorer, Step};
 use interrogate::rank::Order;
 
+use super::openai::forms;
 use super::*;
 
 /// Prompts that end in every way that a tokenizer may join with what follows.
@@ -42,6 +43,46 @@ fn what_follows_has_the_bits_of_the_whole_text() {
         for prompt in PROMPTS.iter().chain(PROMPTS.iter().rev()) {
             check(&encoder, chain.as_mut(), prompt, &SUFFIXES);
         }
+    }
+}
+
+/// Pieces that a repair of the whole makes other tokens of than of each by itself:
+/// mojibake and character references that the seam cuts, escapes, marks that join, words
+/// that ftfy looks at together, what it passes over behind a `<`.
+const DAMAGED: [&str; 18] = [
+    "a cat &am",
+    "p; a dog",
+    "&#82",
+    "17;s",
+    "caf\u{c3}",
+    "\u{a9} terrace",
+    " \u{e2}\u{20ac}",
+    "\u{2122}s",
+    "e",
+    "\u{301}tude",
+    "x \u{1b}[3",
+    "1mred",
+    "<b &lt; &eacute;",
+    ", &amp;amp; \u{201c}8k\u{201d}",
+    "\u{c3} la mode",
+    "\u{b}joined",
+    "\u{ff26}\u{3000}\u{fb01}",
+    "\nnext &lt; line \u{3a3}",
+];
+
+#[test]
+fn a_seam_in_damaged_text_is_exact() {
+    let (_folder, path) = forms().swap_remove(2);
+    let encoder = Checkpoint::open(&path).unwrap().text_encoder().unwrap();
+    let mut chain = encoder.continuations().unwrap();
+    let suffixes: Vec<&str> = DAMAGED.iter().chain(&SUFFIXES).copied().collect();
+    for prompt in DAMAGED.iter().chain(&PROMPTS) {
+        check(&encoder, chain.as_mut(), prompt, &suffixes);
+    }
+    // Prompts of several, as a chain grows.
+    for two in DAMAGED.windows(2) {
+        check(&encoder, chain.as_mut(), &two.concat(), &suffixes);
+        check(&encoder, chain.as_mut(), &two.join(", "), &suffixes);
     }
 }
 

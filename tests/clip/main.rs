@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
 
 mod chain;
+mod cleaning;
 mod damage;
 mod files;
 mod foreign;

@@ -13,12 +13,12 @@ use super::*;
 /// What a value may be from open_clip's. Found: 3e-7 at most.
 const BOUND: f32 = 1e-5;
 
-fn file(name: &str) -> PathBuf {
+pub(super) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai").join(name)
 }
 
 /// A folder that holds these of the fixture's files.
-fn laid(names: &[&str]) -> TempDir {
+pub(super) fn laid(names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
         fs::copy(file(name), folder.path().join(name)).unwrap();
@@ -29,7 +29,7 @@ fn laid(names: &[&str]) -> TempDir {
 const WORDS: [&str; 2] = ["vocab.json", "merges.txt"];
 
 /// One model in each of its forms, as a user may name it.
-fn forms() -> Vec<(TempDir, PathBuf)> {
+pub(super) fn forms() -> Vec<(TempDir, PathBuf)> {
     let archive = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
     let named = archive.path().join("tiny.pt");
     let state = laid(&[WORDS[0], WORDS[1], "tiny.bin"]);
@@ -136,7 +136,7 @@ fn the_fingerprint_follows_weights_tokenizer_and_configuration() {
 }
 
 /// What opening a folder with these files says, with its hint.
-fn refusal(names: &[&str], change: impl FnOnce(&TempDir)) -> (String, String) {
+pub(super) fn refusal(names: &[&str], change: impl FnOnce(&TempDir)) -> (String, String) {
     let folder = laid(names);
     change(&folder);
     let error = Checkpoint::open(&folder.path().join(names[0])).unwrap_err();

@@ -53,7 +53,7 @@ fn computing(
         Arithmetic::F32 => Precision::F32,
         Arithmetic::Bf16 => Precision::Bf16,
     };
-    let model = fetching(talk, open)?.computing(Compute {
+    let model = fetching(talk, open)?.cleaning(choice.text_cleaning)?.computing(Compute {
         precision,
         device: choice.device,
         ..Compute::default()

@@ -18,10 +18,10 @@ impl Interrogator {
     /// Ties `index` to `model`, and loads the model's image tower.
     ///
     /// # Errors
-    /// [`crate::Error::IndexModel`] where the index was built with another model, or
-    /// with another version of the same; else what the tower's loading says.
+    /// Those of [`Model::check`], where the index was built with another model, with
+    /// another version of the same, or with other text cleaning; else what the tower's loading says.
     pub fn new(model: &Model, index: Index) -> Result<Self> {
-        index.check_model(&model.id(), &model.fingerprint()?)?;
+        model.check(&index)?;
         Ok(Interrogator { tower: model.image_encoder()?, index })
     }
 

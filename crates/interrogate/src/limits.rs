@@ -78,6 +78,13 @@ pub const DOWNLOAD_UNVERIFIED: u64 = 16 << 30;
 /// is tried earlier where it asks for more.
 pub const RETRY_AFTER: u64 = 120;
 
+// ---- texts ----
+
+/// Times that a line is repaired before CLIP's tokenizer (ftfy's rules undo one level of
+/// nested mojibake or character references a time): text has one or two levels, and each
+/// time costs as much as the line is long.
+pub const CLEANING_ROUNDS: usize = 64;
+
 // ---- pictures ----
 
 /// Pixels of a picture: where Pillow's guard against decompression bombs raises its

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use build_index::{Dictionary, Error, Result, open_all};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use interrogate::Device;
+use interrogate::clip::TextCleaning;
 use interrogate::nn::{self, Compute};
 
 /// Encode dictionaries of labels once per model into a label index.
@@ -100,6 +101,13 @@ pub(crate) struct Export {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(crate) device: Device,
 
+    /// How texts are cleaned before the tokenizer: auto (as the code that the model's
+    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
+    /// transformers (NFC and lower case). Indexes of different cleaning are different
+    /// models'
+    #[arg(long, value_name = "CLEANING", default_value_t)]
+    pub(crate) text_cleaning: TextCleaning,
+
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -134,6 +142,13 @@ struct How {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
 
+    /// How texts are cleaned before the tokenizer: auto (as the code that the model's
+    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
+    /// transformers (NFC and lower case). Indexes of different cleaning are different
+    /// models'
+    #[arg(long, value_name = "CLEANING", default_value_t)]
+    text_cleaning: TextCleaning,
+
     /// Rows of a shard at most
     #[arg(long, value_name = "N", default_value = "32768")]
     shard_rows: NonZeroUsize,
@@ -155,6 +170,7 @@ pub(crate) struct Options {
     pub(crate) caches: Option<Caches>,
     pub(crate) output: PathBuf,
     pub(crate) model: String,
+    pub(crate) text_cleaning: TextCleaning,
     pub(crate) compute: Compute,
     pub(crate) shard_rows: usize,
     pub(crate) volume: Volume,
@@ -232,6 +248,7 @@ impl How {
             caches,
             output: self.output.unwrap_or_default(),
             model: self.model,
+            text_cleaning: self.text_cleaning,
             compute: Compute {
                 precision: match self.precision {
                     Precision::F32 => nn::Precision::F32,

@@ -25,7 +25,7 @@ pub(super) fn run(args: &args::Export, err: &mut dyn Write) -> Result<()> {
         let typed = args.model.as_deref().map(Name::Typed);
         let name = typed.unwrap_or(Name::Recorded(built_with));
         let compute = Compute { device: args.device, ..Compute::default() };
-        let model = model::open(name, compute, volume)?;
+        let model = model::open(name, args.text_cleaning, compute, volume)?;
         index.check_model(&model.id, &model.fingerprint)?;
         let rows = model.encoder.encode(labels)?;
         let mut halves = vec![f16::ZERO; rows.as_slice().len()];

@@ -77,7 +77,9 @@ fn index(options: &Options) -> Result<()> {
         _ if io::stderr().is_terminal() => Meter::bar(ProgressDrawTarget::stderr()),
         _ => Meter::lines(io::stderr()),
     };
-    let open = |name: &str| model::open(Name::Typed(name), options.compute, options.volume);
+    let open = |name: &str| {
+        model::open(Name::Typed(name), options.text_cleaning, options.compute, options.volume)
+    };
     run(options, open, signals::asked, meter, &mut err).map(drop)
 }
 

@@ -6,6 +6,7 @@ use build_index::Result;
 use build_index::escape::Shown;
 use build_index::fetching::Fetching;
 use indicatif::ProgressDrawTarget;
+use interrogate::clip::TextCleaning;
 use interrogate::encoder::TextEncoder;
 use interrogate::models::{self, Options};
 use interrogate::nn::Compute;
@@ -33,9 +34,14 @@ pub(crate) enum Name<'a> {
     Recorded(&'a str),
 }
 
-/// Opens the model `name`, to be run as `compute` says, and tells of its notice and of
-/// what is fetched.
-pub(crate) fn open(name: Name<'_>, compute: Compute, volume: Volume) -> Result<Model> {
+/// Opens the model `name`, its texts to be cleaned as `cleaning` says and to be run as
+/// `compute` does. Reports its notice and what is downloaded.
+pub(crate) fn open(
+    name: Name<'_>,
+    cleaning: TextCleaning,
+    compute: Compute,
+    volume: Volume,
+) -> Result<Model> {
     compute.device.open()?; // before anything is fetched
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = Shown(io::stderr());
@@ -51,7 +57,7 @@ pub(crate) fn open(name: Name<'_>, compute: Compute, volume: Volume) -> Result<M
         Name::Recorded(id) => models::Model::open_recorded(id, &options),
     };
     fetching.finish();
-    let model = opened?.computing(compute);
+    let model = opened?.cleaning(cleaning)?.computing(compute);
     if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {
         let _ = writeln!(err, "{notice}");
     }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interrogate::Device;
+use interrogate::clip::TextCleaning;
 
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use images::Images;
@@ -272,6 +273,11 @@ pub(crate) struct ModelChoice {
     /// (owner/name), or an open_clip name (ViT-L-14/openai). [default: the index's, or starter]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// How texts are cleaned before the tokenizer: auto (as the code that the model's
+    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
+    /// transformers (NFC and lower case). An index needs the one it was built with.
+    #[arg(long, value_name = "CLEANING", default_value_t)]
+    pub(crate) text_cleaning: TextCleaning,
     /// What the model computes in. bf16 is faster where the processor has it, and
     /// scores differ in the last digits.
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = Arithmetic::F32)]

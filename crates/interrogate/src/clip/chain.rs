@@ -28,13 +28,19 @@ impl<'a> ClipChain<'a> {
     ///
     /// The tokenizer splits at white space and never joins across it, so that
     /// what stands before the last white space of the prefix has its tokens
-    /// whatever follows; the rest is tokenized again with each suffix.
+    /// whatever follows; the rest is tokenized again with each suffix. Where the
+    /// tokenizer may clean the whole in another way than its parts, the whole is
+    /// tokenized.
     fn sequences(&self, prefix: &str, suffixes: &[&str]) -> Result<Tokens> {
         let tokenizer = self.text.tokenizer();
+        let local = tokenizer.is_local(prefix);
         let cut = prefix.char_indices().rev().find(|(_, c)| c.is_whitespace());
         let (head, tail) = prefix.split_at(cut.map_or(0, |(at, c)| at + c.len_utf8()));
         let (head, ended) = tokenizer.content(head)?;
         let sequence = |suffix: &&str| {
+            if !(local && tokenizer.is_local(suffix)) {
+                return Ok(tokenizer.ended(tokenizer.content(&[prefix, suffix].concat())?.0));
+            }
             let mut content = head.clone();
             if !ended {
                 // Without the start token, which the head has.

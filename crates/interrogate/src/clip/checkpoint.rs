@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cleaning::{Cleaning, TextCleaning};
 use super::config::Config;
 use super::files::{self, Files};
 use super::fingerprint::fingerprint;
@@ -32,6 +33,9 @@ pub struct Checkpoint {
     config_path: Option<PathBuf>,
     config: Config,
     tokenizer: tokenizer::Files,
+    /// As the layout's own code cleans texts, and as it is done.
+    own_cleaning: Cleaning,
+    cleaning: Cleaning,
     steps: Steps,
 }
 
@@ -74,6 +78,8 @@ impl Checkpoint {
             config_path: Some(config_path),
             config,
             tokenizer,
+            own_cleaning: Cleaning::Transformers,
+            cleaning: Cleaning::Transformers,
             steps: Steps::File(preprocessor),
         })
     }
@@ -83,8 +89,36 @@ impl Checkpoint {
         let (weights, config, steps) = openai::read(weights, config_path.as_deref())?;
         let tokenizer = files.shared_tokenizer(config.text.vocab_size)?;
         weights.check(&config.weights(), openai::extra)?;
+        let cleaning = openai::cleaning(config_path.as_deref())?;
         let (weights, steps) = (files.weights, Steps::Known(steps));
-        Ok(Checkpoint { weights, config_path, config, tokenizer, steps })
+        let own_cleaning = cleaning;
+        Ok(Checkpoint { weights, config_path, config, tokenizer, own_cleaning, cleaning, steps })
+    }
+
+    /// The same checkpoint, its texts to be cleaned as `cleaning` says. Rows of
+    /// another cleaning than the layout's own have another
+    /// [fingerprint](Self::fingerprint).
+    pub fn cleaning(self, cleaning: TextCleaning) -> Self {
+        let cleaning = match (cleaning, self.own_cleaning) {
+            (TextCleaning::Transformers, _) => Cleaning::Transformers,
+            (TextCleaning::OpenAi, Cleaning::Transformers) => Cleaning::OpenAi,
+            (TextCleaning::Auto | TextCleaning::OpenAi, own) => own,
+        };
+        Checkpoint { cleaning, ..self }
+    }
+
+    /// The cleaning under which the checkpoint has this fingerprint, where there is
+    /// one. Reads every byte for each.
+    ///
+    /// # Errors
+    /// Those of [`fingerprint`](Self::fingerprint).
+    pub fn cleaning_of(&self, fingerprint: &str) -> Result<Option<TextCleaning>> {
+        for cleaning in TextCleaning::ALL {
+            if self.clone().cleaning(cleaning).fingerprint()? == fingerprint {
+                return Ok(Some(cleaning));
+            }
+        }
+        Ok(None)
     }
 
     /// The weights under the names of transformers.
@@ -106,8 +140,8 @@ impl Checkpoint {
         self.config.projection_dim
     }
 
-    /// Hex sha256 over weights, tokenizer, preprocessing and config: whatever
-    /// changes a row changes it. Reads every byte, on all threads.
+    /// Hex sha256 over weights, tokenizer, text cleaning, preprocessing and config:
+    /// whatever changes a row changes it. Reads every byte, on all threads.
     ///
     /// # Errors
     /// [`Error::Io`] where a file cannot be mapped.
@@ -124,6 +158,9 @@ impl Checkpoint {
             // The code that knows them: change it with anything that changes a row.
             Steps::Known(_) => ("preprocessing", Source::Embedded(b"openai 1")),
         });
+        if let Some(tag) = self.cleaning.tag() {
+            small.push(("cleaning", Source::Embedded(tag)));
+        }
         let small = small.iter().map(|(part, bytes)| (*part, bytes.as_ref()));
         let files: Vec<(&str, &[u8])> =
             small.chain(weights.files().map(|bytes| ("weights", bytes))).collect();
@@ -155,7 +192,7 @@ impl Checkpoint {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<ClipText> {
-        let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text)?;
+        let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text, self.cleaning)?;
         ClipText::new(&self.weights()?, &self.config, tokenizer, compute, device)
     }
 
@@ -164,7 +201,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] of its files.
     pub fn counter(&self) -> Result<impl Counter + use<>> {
-        Tokenizer::open(&self.tokenizer, &self.config.text)
+        Tokenizer::open(&self.tokenizer, &self.config.text, self.cleaning)
     }
 
     /// Loads the image tower and its preprocessing; the text tower's weights

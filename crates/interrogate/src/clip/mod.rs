@@ -8,6 +8,7 @@
 
 mod chain;
 mod checkpoint;
+mod cleaning;
 mod config;
 mod engine;
 mod files;
@@ -24,11 +25,13 @@ mod text;
 mod tokenizer;
 mod tower;
 mod vision;
+mod words;
 
 use std::path::Path;
 
 pub use chain::ClipChain;
 pub use checkpoint::Checkpoint;
+pub use cleaning::TextCleaning;
 pub use config::{Config, TextConfig, VisionConfig};
 pub use text::ClipText;
 pub use vision::ClipVision;

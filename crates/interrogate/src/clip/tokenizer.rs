@@ -1,17 +1,21 @@
-//! Labels to token sequences, exactly as transformers' CLIP tokenizer does.
+//! Labels to token sequences, exactly as transformers' CLIP tokenizer does, or as
+//! OpenAI's and OpenCLIP's.
 //!
-//! Owns the cut to the context length and the end-of-text token. The pieces of
-//! the text (NFC, lower case, CLIP's split, byte-level BPE) are the `tokenizers`
-//! library's; where a checkpoint has no tokenizer.json, `legacy` puts them
-//! together, of OpenAI's own file `openai::vocabulary`.
+//! Owns the cut to the context length and the end-of-text token. For transformers the
+//! pieces of the text (NFC, lower case, CLIP's split, byte-level BPE) are the
+//! `tokenizers` library's; where a checkpoint has no tokenizer.json, `legacy` puts them
+//! together, of OpenAI's own file `openai::vocabulary`. For the others `cleaning` and
+//! `words` do all but the merges.
 
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::cleaning::{self, Cleaning};
 use super::config::TextConfig;
 use super::legacy;
 use super::openai::vocabulary::{self, EMBEDDED, MERGES};
+use super::words::Words;
 use crate::encoder::{Counter, Tokens};
 use crate::mmap::Mmap;
 use crate::tokenization::{self, guarded};
@@ -62,20 +66,25 @@ impl AsRef<[u8]> for Source {
 #[derive(Debug)]
 pub(super) struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// Cuts texts in place of `inner`'s own steps.
+    words: Option<Words>,
     path: PathBuf,
     context_length: usize,
+    start: u32,
     end_of_text: u32,
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer and checks it against the text tower's sizes.
+    /// Reads the tokenizer, which cleans texts as `cleaning` says, and checks it
+    /// against the text tower's sizes.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Json`], [`Error::Tokenizer`] where a file cannot
     /// be used; [`Error::Mismatch`] where it has more tokens than the tower, puts
     /// no start and end around a text, or ends it with another token than
-    /// config.json says (2 is what old files say for all, and is not believed).
-    pub(super) fn open(files: &Files, config: &TextConfig) -> Result<Self> {
+    /// config.json says (2 is what old files say for all, and is not believed), or
+    /// is of another kind than `cleaning` needs.
+    pub(super) fn open(files: &Files, config: &TextConfig, cleaning: Cleaning) -> Result<Self> {
         let (inner, path) = match files {
             Files::Whole(path) => {
                 let text = input::read(path, limits::SMALL_FILE)?;
@@ -90,13 +99,18 @@ impl Tokenizer {
             Files::Embedded => {
                 let path = PathBuf::from(EMBEDDED);
                 let inner = vocabulary::build(&path, MERGES, config.vocab_size)?;
-                return Self::new(inner, &path, config);
+                return Self::new(inner, &path, config, cleaning);
             }
         };
-        Self::new(inner, path, config)
+        Self::new(inner, path, config, cleaning)
     }
 
-    fn new(mut inner: tokenizers::Tokenizer, path: &Path, config: &TextConfig) -> Result<Self> {
+    fn new(
+        mut inner: tokenizers::Tokenizer,
+        path: &Path,
+        config: &TextConfig,
+        cleaning: Cleaning,
+    ) -> Result<Self> {
         // A file may ask for both; the cut is done here, padding never.
         inner.with_truncation(None).map_err(refused(path))?.with_padding(None);
         let tokens = inner.get_vocab_size(true);
@@ -116,8 +130,9 @@ impl Tokenizer {
             let expected = format!("{said} as in config.json");
             return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
         }
-        let context_length = config.max_position_embeddings;
-        Ok(Tokenizer { inner, path: path.to_owned(), context_length, end_of_text })
+        let words = Words::new(cleaning, &inner, path, (start, end_of_text))?;
+        let (path, context_length) = (path.to_owned(), config.max_position_embeddings);
+        Ok(Tokenizer { inner, words, path, context_length, start, end_of_text })
     }
 
     /// Tokens in a sequence at most, start and end included.
@@ -148,11 +163,29 @@ impl Tokenizer {
     /// The start token and those of `text`, uncut, up to where it spells the
     /// end-of-text token itself, and whether it does.
     pub(super) fn content(&self, text: &str) -> Result<(Vec<u32>, bool)> {
-        let mut ids = tokenization::encode(&self.path, &self.inner, text)?;
+        let mut ids = self.uncut(text)?;
         let end = ids.iter().position(|&id| id == self.end_of_text).unwrap_or(ids.len());
         let spelt = end + 1 < ids.len();
         ids.truncate(end);
         Ok((ids, spelt))
+    }
+
+    /// The start token, those of `text`, and the end-of-text token.
+    pub(super) fn uncut(&self, text: &str) -> Result<Vec<u32>> {
+        let Some(words) = &self.words else {
+            return tokenization::encode(&self.path, &self.inner, text);
+        };
+        tokenization::check_length(&self.path, text)?;
+        let ids = guarded(|| words.tokens(&self.inner, text)).map_err(refused(&self.path))?;
+        Ok([&[self.start], &ids[..], &[self.end_of_text]].concat())
+    }
+
+    /// Whether the tokens of `text`, cut behind any white space and joined with other
+    /// texts of which this is true, are those of the whole. The tokenizer splits at white
+    /// space and never joins across it, but a repair looks at all of a line, and a
+    /// character reference may end in what follows.
+    pub(super) fn is_local(&self, text: &str) -> bool {
+        self.words.is_none() || cleaning::is_plain(text)
     }
 
     /// `content` cut to the context length and ended.

@@ -73,8 +73,11 @@ impl Error {
             Error::IndexVersion { .. } => {
                 "build the index again with this release, or read it with the one that wrote it"
             }
+            Error::Mismatch { what: "text cleaning", .. } => {
+                "pass --text-cleaning as the index was built with it, or build an index for this one"
+            }
             Error::IndexModel { .. } => {
-                "name the model that the index was built with, or build an index for this one"
+                "name the model and the --text-cleaning that the index was built with, or build an index for this one"
             }
             Error::IndexDamaged { .. } => {
                 "build the index again: build-index checks the rows it keeps and encodes the rest"

@@ -1,12 +1,13 @@
 //! A model, opened: its name, its fingerprint and its two encoders.
 
 use super::{ModelSource, Options, Progress, hub};
-use crate::clip::Checkpoint;
+use crate::clip::{Checkpoint, TextCleaning};
 use crate::encoder::{Counter, ImageEncoder, TextEncoder};
+use crate::index::Index;
 use crate::nn::Compute;
 #[cfg(feature = "starter")]
 use crate::starter::{self, Starter};
-use crate::{Device, Result};
+use crate::{Device, Error, Result};
 
 /// A model whose files are at hand; weights are read when an encoder is asked
 /// for, and that encoder's alone.
@@ -14,8 +15,12 @@ use crate::{Device, Result};
 pub struct Model {
     source: ModelSource,
     kind: Kind,
+    cleaning: TextCleaning,
     compute: Compute,
 }
+
+/// What errors call it.
+const TEXT_CLEANING: &str = "text cleaning";
 
 /// What the files are.
 #[derive(Debug)]
@@ -46,7 +51,47 @@ impl Model {
                 clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
             }
         };
-        Ok(Model { source, kind, compute: Compute::default() })
+        let cleaning = TextCleaning::default();
+        Ok(Model { source, kind, cleaning, compute: Compute::default() })
+    }
+
+    /// The same model, its texts to be cleaned as `cleaning` says.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for another cleaning than `auto` of the starter, which is
+    /// no CLIP.
+    pub fn cleaning(self, cleaning: TextCleaning) -> Result<Self> {
+        let kind = match self.kind {
+            Kind::Clip(checkpoint) => Kind::Clip(Box::new(checkpoint.cleaning(cleaning))),
+            #[cfg(feature = "starter")]
+            Kind::Starter(starter) if cleaning == TextCleaning::Auto => Kind::Starter(starter),
+            #[cfg(feature = "starter")]
+            Kind::Starter(_) => {
+                return Err(Error::mismatch("starter", "--text-cleaning", "auto", cleaning));
+            }
+        };
+        Ok(Model { kind, cleaning, ..self })
+    }
+
+    /// Refuses an index of another model, or of other text cleaning.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] where the text cleaning alone differs,
+    /// [`Error::IndexModel`] where more does; those of
+    /// [`fingerprint`](Self::fingerprint).
+    pub fn check(&self, index: &Index) -> Result<()> {
+        let Err(refusal) = index.check_model(&self.id(), &self.fingerprint()?) else {
+            return Ok(());
+        };
+        let found = match &self.kind {
+            Kind::Clip(clip) => clip.cleaning_of(&index.manifest().model().fingerprint)?,
+            #[cfg(feature = "starter")]
+            Kind::Starter(_) => None,
+        };
+        Err(match found {
+            Some(found) => Error::mismatch(index.path(), TEXT_CLEANING, self.cleaning, found),
+            None => refusal,
+        })
     }
 
     /// Opens the model that a file names, such as an index's manifest, and not whoever
@@ -90,7 +135,7 @@ impl Model {
     }
 
     /// What tells it from any other model: SHA-256 in hex over weights,
-    /// tokenizer, preprocessing and configuration. Reads all of the weights.
+    /// tokenizer, text cleaning, preprocessing and configuration. Reads all of the weights.
     ///
     /// # Errors
     /// [`crate::Error::Io`] where a file cannot be read.
@@ -165,5 +210,5 @@ fn starter() -> Result<Kind> {
 
 #[cfg(not(feature = "starter"))]
 fn starter() -> Result<Kind> {
-    Err(crate::Error::StarterLeftOut)
+    Err(Error::StarterLeftOut)
 }

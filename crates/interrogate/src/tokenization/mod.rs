@@ -114,13 +114,22 @@ impl Model {
 /// [`Mismatch`](crate::Error::Mismatch) for a text of more than [`limits::LINE`],
 /// [`Tokenizer`](crate::Error::Tokenizer) where the library refuses it.
 pub(crate) fn encode(path: &Path, tokenizer: &Tokenizer, text: &str) -> crate::Result<Vec<u32>> {
-    if text.len() > limits::LINE {
-        let expected = format!("at most {} bytes", limits::LINE);
-        return Err(crate::Error::mismatch(path, "text", expected, text.len()));
-    }
+    check_length(path, text)?;
     let encoding = guarded(|| tokenizer.encode_fast(text, true));
     let refused = |source| crate::Error::Tokenizer { path: path.to_owned(), source };
     Ok(encoding.map_err(refused)?.get_ids().to_vec())
+}
+
+/// Refuses a text of more than [`limits::LINE`] bytes; `path` stands for the tokenizer.
+///
+/// # Errors
+/// [`Mismatch`](crate::Error::Mismatch).
+pub(crate) fn check_length(path: &Path, text: &str) -> crate::Result<()> {
+    if text.len() <= limits::LINE {
+        return Ok(());
+    }
+    let expected = format!("at most {} bytes", limits::LINE);
+    Err(crate::Error::mismatch(path, "text", expected, text.len()))
 }
 
 /// The tokens of a vocab.json and their ids.

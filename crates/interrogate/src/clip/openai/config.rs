@@ -63,6 +63,16 @@ struct Text {
     layers: Option<usize>,
     #[serde(rename = "mlp_ratio")]
     _mlp_ratio: Option<f64>,
+    #[serde(default)]
+    tokenizer_kwargs: Tokenizer,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+/// What OpenCLIP's tokenizer is made with.
+#[derive(Debug, Default, Deserialize)]
+struct Tokenizer {
+    clean: Option<String>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -89,7 +99,8 @@ impl File {
         let file: File = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let model = &file.model_cfg;
-        for rest in [&model.rest, &model.vision_cfg.rest, &model.text_cfg.rest] {
+        let tokenizer = &model.text_cfg.tokenizer_kwargs;
+        for rest in [&model.rest, &model.vision_cfg.rest, &model.text_cfg.rest, &tokenizer.rest] {
             if let Some((field, value)) = rest.iter().find(|(field, value)| !is_off(field, value)) {
                 let expected = "fields of a plain vision transformer and text transformer";
                 return Err(Error::mismatch(
@@ -101,6 +112,11 @@ impl File {
             }
         }
         Ok(file)
+    }
+
+    /// The name of the cleaning of texts, where it says one.
+    pub(super) fn clean(self) -> Option<String> {
+        self.model_cfg.text_cfg.tokenizer_kwargs.clean
     }
 
     /// Completes `sizes`, which the shapes of the weights have told, and `steps`.

@@ -14,6 +14,7 @@ use std::path::Path;
 
 pub(super) use names::extra;
 
+use super::cleaning::{Cleaning, Form};
 use super::config::Config;
 use crate::picture::{Centre, Preprocess, Resize};
 use crate::weights::Weights;
@@ -25,6 +26,21 @@ pub(super) const CONFIG: &str = "open_clip_config.json";
 /// Whether the weights have names of this layout.
 pub(super) fn is_layout(weights: &Weights) -> bool {
     weights.names().any(|name| name.starts_with("visual."))
+}
+
+/// How texts are cleaned: as `config`, the path of an [`open_clip_config.json`](CONFIG),
+/// says, or, where there is none, as OpenAI's code does.
+///
+/// # Errors
+/// [`Error::Mismatch`] for a cleaning that OpenCLIP has not, and those of the
+/// configuration.
+pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
+    let Some(path) = config else { return Ok(Cleaning::OpenAi) };
+    let named = config::File::open(path)?.clean();
+    let name = named.as_deref().unwrap_or("lower"); // as SimpleTokenizer has it
+    let expected = "lower, whitespace or canonicalize";
+    let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, name);
+    Form::named(name).map(Cleaning::OpenClip).ok_or_else(unknown)
 }
 
 /// The weights under the names of transformers, the sizes of the towers, and the

@@ -1,0 +1,143 @@
+//! Texts are cleaned as the code does that a checkpoint is laid out for.
+//!
+//! The tokens themselves are held to open_clip's in
+//! crates/interrogate/src/clip/cleaning/golden.rs.
+
+use interrogate::clip::{ClipText, TextCleaning};
+use interrogate::encoder::Counter;
+use interrogate::models::{Model, ModelSource, Options};
+
+use super::openai::{file, forms, laid, refusal};
+use super::*;
+
+/// A label as it is, and as ftfy repairs it.
+const PAIRS: [(&str, &str); 4] = [
+    ("photorealism \u{201d}", "photorealism \""),
+    ("roger deakin\u{2019}s cinematography", "roger deakin's cinematography"),
+    ("caf\u{c3}\u{a9} &amp;amp; \u{fb01}re", "café & fire"),
+    ("&lt;b", "<b"),
+];
+
+fn same_row(text: &ClipText, (label, repaired): (&str, &str)) -> bool {
+    let rows = text.encode(&[label, repaired]).unwrap();
+    let (a, b) = rows.as_slice().split_at(rows.dim());
+    a == b
+}
+
+#[test]
+fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
+    for (_folder, path) in forms() {
+        let open =
+            |cleaning| Checkpoint::open(&path).unwrap().cleaning(cleaning).text_encoder().unwrap();
+        for pair in PAIRS {
+            for cleaning in [TextCleaning::Auto, TextCleaning::OpenAi] {
+                assert!(same_row(&open(cleaning), pair), "{path:?}: {pair:?}");
+            }
+            assert!(!same_row(&open(TextCleaning::Transformers), pair), "{path:?}: {pair:?}");
+        }
+    }
+    // A tokenizer.json's own normalizer and cut are passed over.
+    for name in ["quick", "gelu"] {
+        let with = |cleaning| open(name).cleaning(cleaning).text_encoder().unwrap();
+        for pair in PAIRS {
+            assert!(!same_row(&with(TextCleaning::Auto), pair), "{name}: {pair:?}");
+            assert!(!same_row(&with(TextCleaning::Transformers), pair), "{name}: {pair:?}");
+            assert!(same_row(&with(TextCleaning::OpenAi), pair), "{name}: {pair:?}");
+        }
+    }
+}
+
+#[test]
+fn the_budget_counts_repaired_tokens() {
+    let (_folder, path) = forms().swap_remove(0);
+    for (label, repaired) in PAIRS {
+        let counts = |cleaning| {
+            let counter = Checkpoint::open(&path).unwrap().cleaning(cleaning).counter().unwrap();
+            [label, repaired].map(|text| counter.count(text).unwrap())
+        };
+        let [label, repaired] = counts(TextCleaning::Auto);
+        assert_eq!(label, repaired);
+        assert!(counts(TextCleaning::Transformers)[0] > repaired);
+    }
+}
+
+/// Each cleaning's rows are another model's to the others, and those of transformers'
+/// have the fingerprints of before there was a choice.
+#[test]
+fn the_fingerprint_follows_the_cleaning() {
+    let print =
+        |checkpoint: Checkpoint, cleaning| checkpoint.cleaning(cleaning).fingerprint().unwrap();
+    let (_folder, path) = forms().swap_remove(2);
+    let own = |cleaning| print(Checkpoint::open(&path).unwrap(), cleaning);
+    assert_eq!(own(TextCleaning::Auto), own(TextCleaning::OpenAi));
+    assert_ne!(own(TextCleaning::Auto), own(TextCleaning::Transformers));
+    let plain = |cleaning| print(open("quick"), cleaning);
+    assert_eq!(plain(TextCleaning::Auto), plain(TextCleaning::Transformers));
+    assert_ne!(plain(TextCleaning::Auto), plain(TextCleaning::OpenAi));
+    assert_eq!(plain(TextCleaning::Auto), QUICK);
+    let found = open("quick").cleaning_of(&plain(TextCleaning::OpenAi)).unwrap();
+    assert_eq!(found, Some(TextCleaning::OpenAi));
+    assert_eq!(open("quick").cleaning_of(&own(TextCleaning::Auto)).unwrap(), None);
+}
+
+/// By version 0.1 of this library, and by hashlib from the files
+/// (crates/interrogate/src/clip/fingerprint.rs says how).
+const QUICK: &str = "95a3647de0e27fa18e660f841f504afa9cb8eca0fa7d94f189a13ce485f6958a";
+
+#[test]
+fn open_clips_configuration_names_the_form() {
+    let names =
+        ["open_clip_model.safetensors", "open_clip_config.json", "vocab.json", "merges.txt"];
+    let prints = ["lower", "whitespace", "canonicalize"].map(|form| {
+        let folder = laid(&names);
+        edit(&folder, "open_clip_config.json", |file| {
+            file["model_cfg"]["text_cfg"]["tokenizer_kwargs"] =
+                serde_json::json!({ "clean": form });
+        });
+        let text = Checkpoint::open(folder.path()).unwrap().text_encoder().unwrap();
+        let same = |a, b| same_row(&text, (a, b));
+        (same("A,b  c", "a,b c"), same("a,_b", "a b"), same("A  b", "A b"))
+    });
+    assert_eq!(prints, [(true, false, true), (false, false, true), (true, true, true)]);
+    let said = |kwargs: Value| {
+        refusal(&names, |folder| {
+            edit(folder, "open_clip_config.json", |file| {
+                file["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = kwargs;
+            });
+        })
+        .0
+    };
+    assert_eq!(
+        said(serde_json::json!({ "clean": "none" })),
+        "open_clip_config.json: tokenizer_kwargs.clean: expected lower, whitespace or \
+         canonicalize, found none"
+    );
+    assert_eq!(
+        said(serde_json::json!({ "reduction_mask": "syntax" })),
+        "open_clip_config.json: model_cfg: expected fields of a plain vision transformer and \
+         text transformer, found reduction_mask: \"syntax\""
+    );
+}
+
+#[test]
+fn another_tokenizer_than_clips_is_refused() {
+    let folder = copy("gelu");
+    edit(&folder, "tokenizer.json", |file| {
+        file["model"]["end_of_word_suffix"] = Value::Null;
+    });
+    let checkpoint = Checkpoint::open(folder.path()).unwrap().cleaning(TextCleaning::OpenAi);
+    let said = without(&folder, &checkpoint.text_encoder().unwrap_err());
+    let expected = "tokenizer.json: model: expected a BPE whose words end in </w>, for text \
+                    cleaning as OpenAI's, found another";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_model_takes_the_choice() {
+    let source = ModelSource::File(file("tiny.pt"));
+    let open = || Model::open(source.clone(), &Options::new("none"), &mut |_| {}).unwrap();
+    let other = open().cleaning(TextCleaning::Transformers).unwrap();
+    assert_ne!(open().fingerprint().unwrap(), other.fingerprint().unwrap());
+    let count = |model: &Model| model.counter().unwrap().count(PAIRS[2].0).unwrap();
+    assert!(count(&open()) < count(&other));
+}
