@@ -15,6 +15,8 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use interrogate::picture::DecodeOptions;
+
 use crate::args;
 use crate::fault::Fault;
 
@@ -29,6 +31,8 @@ pub(crate) struct Source {
     unread: HashSet<PathBuf>,
     /// The file that named some.
     filelist: Option<PathBuf>,
+    /// What is allowed of a damaged one.
+    pub(crate) decode: DecodeOptions,
 }
 
 /// One image that is to be looked at.
@@ -82,7 +86,8 @@ impl Source {
         let mut seen = HashSet::with_capacity(entries.len());
         entries.retain(|path| seen.insert(path.clone()));
         let archives = entries.iter().any(|path| archive::is_one(path));
-        Ok(Source { entries, archives, unread, filelist: args.filelist.clone() })
+        let decode = DecodeOptions { allow_truncated: args.allow_truncated };
+        Ok(Source { entries, archives, unread, filelist: args.filelist.clone(), decode })
     }
 
     /// How many images there are, where that is known before they are read.

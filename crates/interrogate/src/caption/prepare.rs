@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::read_json;
-use crate::picture::{Filter, Preprocess, Resize};
+use crate::picture::{Filter, Preprocess, Resampling, Resize};
 use crate::{Error, Result};
 
 /// The file's fields that BLIP's processor heeds. Old files leave out what
@@ -15,6 +15,7 @@ struct Written {
     size: Option<Size>,
     image_mean: Option<[f32; 3]>,
     image_std: Option<[f32; 3]>,
+    image_processor_type: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +51,11 @@ pub(super) fn open(folder: &Path, side: usize) -> Result<Preprocess> {
         resize: Resize::Exact { height: side, width: side },
         crop: (side, side),
         filter: Filter::Bicubic,
+        // The published checkpoints were made with the slow class, which calls Pillow.
+        resampling: match written.image_processor_type {
+            Some(class) if class.ends_with("Fast") => Resampling::Torchvision,
+            _ => Resampling::Pillow,
+        },
         mean: written.image_mean.unwrap_or([0.481_454_66, 0.457_827_5, 0.408_210_73]),
         std: written.image_std.unwrap_or([0.268_629_54, 0.261_302_6, 0.275_777_1]),
         ..Preprocess::default()

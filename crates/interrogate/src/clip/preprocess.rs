@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::picture::{Filter, Preprocess, Resize};
+use crate::picture::{Filter, Preprocess, Resampling, Resize};
 use crate::{Error, Result, input, limits};
 
 /// The file as it stands. What is left out takes the value that transformers'
@@ -24,6 +24,8 @@ struct Config {
     do_normalize: Option<bool>,
     image_mean: Option<[f32; 3]>,
     image_std: Option<[f32; 3]>,
+    image_processor_type: Option<String>,
+    feature_extractor_type: Option<String>,
 }
 
 /// `224`, `{"shortest_edge": 224}` or `{"height": 224, "width": 224}`.
@@ -82,7 +84,9 @@ impl Config {
             other => return Err(Error::mismatch(path, "resample", "2 or 3", other)),
         };
         let (mean, std) = self.scale(&openai);
-        let steps = Preprocess { resize, filter, crop, mean, std, ..openai };
+        let class = self.image_processor_type.as_deref().or(self.feature_extractor_type.as_deref());
+        let resampling = Resampling::of_processor(class);
+        let steps = Preprocess { resize, filter, resampling, crop, mean, std, ..openai };
         validate(&steps, path)?;
         Ok(steps)
     }
@@ -148,7 +152,22 @@ mod tests {
 
     #[test]
     fn an_empty_file_means_openais_steps() {
-        assert_eq!(parse("{}").unwrap(), Preprocess::default());
+        let steps = Preprocess { resampling: Resampling::Torchvision, ..Preprocess::default() };
+        assert_eq!(parse("{}").unwrap(), steps);
+    }
+
+    #[test]
+    fn the_class_of_the_processor_decides_whose_resize_it_is() {
+        for (class, resampling) in [
+            ("CLIPImageProcessor", Resampling::Torchvision),
+            ("CLIPImageProcessorFast", Resampling::Torchvision),
+            ("CLIPImageProcessorPil", Resampling::Pillow),
+        ] {
+            let text = format!(r#"{{"image_processor_type": "{class}"}}"#);
+            assert_eq!(parse(&text).unwrap().resampling, resampling, "{class}");
+        }
+        let old = r#"{"feature_extractor_type": "CLIPFeatureExtractor"}"#;
+        assert_eq!(parse(old).unwrap().resampling, Resampling::Pillow);
     }
 
     #[test]
