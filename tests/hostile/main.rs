@@ -118,7 +118,6 @@ fn a_frame_beyond_the_screen_makes_the_picture_larger_within_the_limits() {
 #[test]
 fn metadata_costs_no_more_than_its_bytes() {
     let _alone = allocator::alone();
-    let most = 64 << 20;
     let png = fixture("rgb.png");
     let packed = forms::zeros(256 << 20);
     for (name, head) in
@@ -128,7 +127,7 @@ fn metadata_costs_no_more_than_its_bytes() {
         let bytes = [&png[..33], &chunk, &png[33..]].concat();
         let (decoded, took) = peak(|| decode(&bytes));
         assert!(decoded.unwrap() == decode(&png).unwrap(), "{name:?}");
-        assert!(took < bytes.len() + LITTLE, "{name:?}: {took} bytes");
+        assert!(took < bytes.len() + 3 * LITTLE, "{name:?}: {took} bytes");
     }
     let jpeg = fixture("rgb.jpg");
     for (marker, head) in
@@ -138,7 +137,7 @@ fn metadata_costs_no_more_than_its_bytes() {
         let bytes = [&jpeg[..2], &segment.repeat(255), &jpeg[2..]].concat();
         let (decoded, took) = peak(|| decode(&bytes));
         assert!(decoded.is_ok(), "{marker:#x}");
-        assert!(took < bytes.len() + most, "{marker:#x}: {took} bytes");
+        assert!(took < bytes.len() + 8 * LITTLE, "{marker:#x}: {took} bytes");
     }
     for name in [b"ICCP", b"EXIF", b"XMP "] {
         let webp = fixture("lossless.webp");

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use image::ImageFormat;
 
 use super::decode::{Fault, Job, Rgb, generic};
+use crate::limits;
 
 const FILL: u8 = 0xff;
 const STUFFED: u8 = 0x00;
@@ -89,13 +90,18 @@ const TRANSFORMS: [u8; 3] = [0, 1, 2];
 /// says; without either the components' ids do. Four: inverted, as Pillow takes them all.
 fn told(bytes: &[u8]) -> Cow<'_, [u8]> {
     let (mut jfif, mut adobe, mut ids) = (false, None, Vec::new());
-    let mut cut = Vec::new();
+    let (mut cut, mut others, mut more) = (Vec::new(), Vec::new(), 0);
     for Segment { marker, start, end, data } in segments(bytes) {
         match marker {
             APP0 if data.starts_with(b"JFIF\0") && data.len() >= 12 => jfif = true,
             APP14 if data.starts_with(b"Adobe") && data.len() >= 12 => {
                 adobe = Some(data[11]);
                 cut.push(start..end);
+            }
+            // Other applications' data, and comments.
+            0xe1..=0xef | 0xfe => {
+                more += data.len();
+                others.push(start..end);
             }
             // Frames; DHT, JPG and DAC have numbers among theirs.
             0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&marker) => {
@@ -115,8 +121,14 @@ fn told(bytes: &[u8]) -> Cow<'_, [u8]> {
         ([_, _, _, _], _, Some(_)) => ycck,
         _ => return Cow::Borrowed(bytes),
     };
-    if adobe == Some(right) || (adobe.is_none() && right == ycbcr) {
+    // The decoder would copy them.
+    let heavy = more > limits::METADATA;
+    if !heavy && (adobe == Some(right) || (adobe.is_none() && right == ycbcr)) {
         return Cow::Borrowed(bytes);
+    }
+    if heavy {
+        cut.append(&mut others);
+        cut.sort_by_key(|segment| segment.start);
     }
     let mut told = bytes[..2].to_vec();
     told.extend([FILL, APP14, 0, 14]);

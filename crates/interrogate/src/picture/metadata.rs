@@ -7,6 +7,8 @@
 use image::ImageFormat;
 use image::metadata::Orientation;
 
+use crate::limits;
+
 /// What EXIF begins with in a JPEG, and by mistake in other files.
 const PREFIX: &[u8] = b"Exif\0\0";
 
@@ -17,11 +19,15 @@ pub(super) fn orientation(bytes: &[u8], format: ImageFormat) -> Orientation {
         ImageFormat::Png => chunk(bytes.get(8..), b"eXIf", u32::from_be_bytes, (0, 4)),
         ImageFormat::WebP => chunk(bytes.get(12..), b"EXIF", u32::from_le_bytes, (4, 0)),
         // A TIFF is what EXIF is made of.
-        ImageFormat::Tiff => Some(bytes.to_vec()),
+        ImageFormat::Tiff => return read(bytes),
         _ => None,
     };
     let exif = exif.unwrap_or_default();
     let exif = exif.strip_prefix(PREFIX).unwrap_or(&exif);
+    read(exif)
+}
+
+fn read(exif: &[u8]) -> Orientation {
     Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
 }
 
@@ -29,7 +35,14 @@ pub(super) fn orientation(bytes: &[u8], format: ImageFormat) -> Orientation {
 fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let parts = super::jpeg::segments(bytes).filter(|segment| segment.marker == 0xe1);
     let parts = parts.filter_map(|segment| segment.data.strip_prefix(PREFIX));
-    let exif = parts.collect::<Vec<_>>().concat();
+    let mut exif = Vec::new();
+    // What is beyond the limit is not the first directory.
+    parts
+        .take_while(|part| {
+            exif.extend_from_slice(part);
+            exif.len() < limits::METADATA
+        })
+        .for_each(drop);
     (!exif.is_empty()).then_some(exif)
 }
 
@@ -47,7 +60,7 @@ fn chunk(
         let (size, found) = if size_at == 4 { (back, front) } else { (front, back) };
         let size = number([size[0], size[1], size[2], size[3]]) as usize;
         if found == name {
-            return after.get(..size).map(<[u8]>::to_vec);
+            return after.get(..size).map(|data| data[..size.min(limits::METADATA)].to_vec());
         }
         let padding = if sum == 0 { size % 2 } else { sum };
         rest = after.get(size.saturating_add(padding)..)?;

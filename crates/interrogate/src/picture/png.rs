@@ -91,15 +91,30 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
-/// The file with its last chunk, where nothing else is missing.
+/// The file with its last chunk, where nothing else is missing; without what is not needed
+/// for pixels, where that has more than [`limits::METADATA`] bytes, of which the decoder
+/// would make copies.
 fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let (mut at, mut ended) = (CHUNKS, false);
+    let (mut at, mut ended, mut more) = (CHUNKS, false, 0);
+    let needed = |name: [u8; 4]| name[0].is_ascii_uppercase() || name == *b"tRNS";
     for chunk in chunks(bytes) {
         at = at.saturating_add(chunk.size).saturating_add(12);
         ended |= chunk.name == *b"IEND";
+        if !needed(chunk.name) {
+            more += chunk.size.min(bytes.len());
+        }
         if ended {
             break;
         }
+    }
+    if more > limits::METADATA {
+        let mut short = bytes.get(..CHUNKS).unwrap_or_default().to_vec();
+        for chunk in chunks(bytes).filter(|chunk| needed(chunk.name)) {
+            short.extend((chunk.size as u32).to_be_bytes());
+            short.extend(chunk.whole.unwrap_or_default());
+        }
+        short.extend(END);
+        return Cow::Owned(short);
     }
     if ended || at != bytes.len() {
         return Cow::Borrowed(bytes);

@@ -172,6 +172,17 @@ fn every_case_is_what_pillow_reads_or_fails_with_a_reason() {
 }
 
 #[test]
+fn pnm_is_read() {
+    let (width, height, rgb) = ppm("orient.ppm");
+    let picture = open("orient.ppm").unwrap();
+    assert_eq!((picture.width(), picture.height(), picture.rgb()), (width, height, &rgb[..]));
+    let grey = Picture::decode(b"P5\n2 1\n255\n\x07\xfe", Path::new("x")).unwrap();
+    assert_eq!(grey.rgb(), [7, 7, 7, 254, 254, 254]);
+    let bits = Picture::decode(b"P4\n2 1\n\x40", Path::new("x")).unwrap();
+    assert_eq!(bits.rgb(), [255, 255, 255, 0, 0, 0]);
+}
+
+#[test]
 fn a_cut_file_is_read_where_that_is_allowed() {
     let allowed = DecodeOptions { allow_truncated: true };
     let read = |bytes: &[u8], options| Picture::decode_with(bytes, Path::new("x"), options, |_| ());
