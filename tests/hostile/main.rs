@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use allocator::peak;
 use forms::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
-use interrogate::limits::{PICTURE_BYTES, PICTURE_PIXELS};
+use interrogate::limits::PICTURE_PIXELS;
 use interrogate::picture::{Picture, Preprocess, Resampling, Resize};
 
 /// What a file that is refused may take beside its own size.
