@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use interrogate::limits::PICTURE_PIXELS;
-use interrogate::picture::{Picture, Preprocess};
+use interrogate::picture::{DecodeOptions, Picture, Preprocess};
 use libfuzzer_sys::Corpus;
 use zerocopy::IntoBytes;
 
@@ -160,6 +160,11 @@ pub fn picture(magic: &[u8], bytes: &[u8]) -> Corpus {
         assert_eq!(picture.rgb().len() as u64, width * height * 3);
         let pixels = Preprocess::default().pixels(&picture).expect("a crop of 224");
         assert_eq!(pixels.len(), 3 * 224 * 224);
+    }
+    let options = DecodeOptions { allow_truncated: true };
+    if let Ok(picture) = Picture::decode_with(bytes, Path::new("x"), options, |_| ()) {
+        let area = u64::from(picture.width()) * u64::from(picture.height());
+        assert_eq!(picture.rgb().len() as u64, area * 3);
     }
     Corpus::Keep
 }

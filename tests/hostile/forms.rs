@@ -1,10 +1,30 @@
 //! Image files of any width and height, with next to no pixels behind the header.
 
 /// A chunk of a PNG with its CRC-32.
-fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let body = [kind, content].concat();
     let length = (content.len() as u32).to_be_bytes();
     [&length, &body[..], &crc32(&body).to_be_bytes()].concat()
+}
+
+/// A zlib stream of so many zeros, a thousandth of their size. Its blocks are of fixed
+/// codes: a literal 0, then copies of 258 bytes (RFC 1951, section 3.2.6).
+pub(crate) fn zeros(count: usize) -> Vec<u8> {
+    let mut bits = vec![true, true, false]; // the last block, fixed codes
+    bits.extend([false, false, true, true, false, false, false, false]); // literal 0
+    for _ in 0..count / 258 {
+        // Length 258 (285 is 11000101), distance 1 (five zeros).
+        bits.extend([true, true, false, false, false, true, false, true]);
+        bits.extend([false; 5]);
+    }
+    bits.extend([false; 7]); // end of block
+    let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit));
+    let mut zeros = vec![0x78, 0x9c];
+    zeros.extend(bits.chunks(8).map(byte));
+    // The checksum of zeros: one, and their count by one.
+    let sum = (count / 258 * 258 + 1) as u32 % 65_521;
+    zeros.extend((sum << 16 | 1).to_be_bytes());
+    zeros
 }
 
 /// CRC-32 (ISO 3309), bit by bit.

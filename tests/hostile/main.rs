@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use allocator::peak;
 use forms::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
-use interrogate::limits::{PICTURE_BYTES, PICTURE_PIXELS};
-use interrogate::picture::Picture;
+use interrogate::limits::PICTURE_PIXELS;
+use interrogate::picture::{Picture, Preprocess, Resampling, Resize};
 
 /// What a file that is refused may take beside its own size.
 const LITTLE: usize = 1 << 20;
@@ -91,20 +91,80 @@ fn a_gif_of_frames_without_end_costs_its_first() {
     assert!(start.elapsed() < Duration::from_secs(2));
 }
 
-/// Frames that lie outside of the picture, or reach beyond it.
+/// Frames that reach beyond the screen: the picture grows, as Pillow's does, within the
+/// limits of any picture.
 #[test]
-fn a_frame_never_makes_the_picture_larger() {
+fn a_frame_beyond_the_screen_makes_the_picture_larger_within_the_limits() {
     let _alone = allocator::alone();
-    for frame in
-        [(0, 0, 60_000, 60_000), (60_000, 60_000, 5_000, 5_000), (1, 1, 2, 2), (0, 0, 0, 0)]
-    {
-        let bytes = gif(2, 2, &[frame]);
-        let (decoded, took) = peak(|| decode(&bytes));
-        if let Ok(picture) = decoded {
-            assert_eq!((picture.width(), picture.height()), (2, 2), "{frame:?}");
+    for (frame, size) in [
+        ((0, 0, 60_000, 60_000), None),
+        ((60_000, 60_000, 5_000, 5_000), None),
+        ((1, 1, 2, 2), Some((3, 3))),
+        ((0, 0, 0, 0), Some((2, 2))),
+    ] {
+        let (decoded, took) = peak(|| decode(&gif(2, 2, &[frame])));
+        match (decoded, size) {
+            (Ok(picture), size) => assert_eq!(Some((picture.width(), picture.height())), size),
+            (Err(error), None) => assert!(error.to_string().contains("pixels"), "{error}"),
+            // A frame of no pixels may be refused, too.
+            (Err(error), _) => assert_eq!(frame.2, 0, "{error}"),
         }
-        // A frame of its own size gets room within the limit of any picture.
-        assert!(took < PICTURE_BYTES as usize, "{frame:?}: {took} bytes");
+        assert!(took < LITTLE, "{frame:?}: {took} bytes");
+    }
+}
+
+/// A profile, a text and EXIF that unpack to a thousand times their size, or say that
+/// they are larger than the file: nothing is unpacked.
+#[test]
+fn metadata_costs_no_more_than_its_bytes() {
+    let _alone = allocator::alone();
+    let png = fixture("rgb.png");
+    let packed = forms::zeros(256 << 20);
+    for (name, head) in
+        [(b"iCCP", &b"x\0\0"[..]), (b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\x01\0\0\0"), (b"eXIf", b"")]
+    {
+        let chunk = forms::chunk(name, &[head, &packed].concat());
+        let bytes = [&png[..33], &chunk, &png[33..]].concat();
+        let (decoded, took) = peak(|| decode(&bytes));
+        assert!(decoded.unwrap() == decode(&png).unwrap(), "{name:?}");
+        assert!(took < bytes.len() + 3 * LITTLE, "{name:?}: {took} bytes");
+    }
+    let jpeg = fixture("rgb.jpg");
+    for (marker, head) in
+        [(0xe1u8, &b"Exif\0\0"[..]), (0xe2, b"ICC_PROFILE\0\x01\xff"), (0xfe, b"")]
+    {
+        let segment = [&[0xff, marker, 0xff, 0xff], head, &vec![7; 65_533 - head.len()]].concat();
+        let bytes = [&jpeg[..2], &segment.repeat(255), &jpeg[2..]].concat();
+        let (decoded, took) = peak(|| decode(&bytes));
+        assert!(decoded.is_ok(), "{marker:#x}");
+        assert!(took < bytes.len() + 8 * LITTLE, "{marker:#x}: {took} bytes");
+    }
+    for name in [b"ICCP", b"EXIF", b"XMP "] {
+        let webp = fixture("lossless.webp");
+        let bytes = [&webp, &name[..], &[0xff, 0xff, 0xff, 0x7f]].concat();
+        let (_, took) = peak(|| decode(&bytes));
+        assert!(took < bytes.len() + LITTLE, "{name:?}: {took} bytes");
+    }
+}
+
+/// As wide, and as tall, as a picture may be: a filter's weights do not grow with it.
+#[test]
+fn a_resize_of_the_longest_side_takes_little_beside_the_picture() {
+    let _alone = allocator::alone();
+    let long = 1 << 22;
+    for (width, height) in [(long, 1), (1, long)] {
+        let picture = Picture::from_rgb(width, height, vec![9; 3 * long as usize]).unwrap();
+        for resampling in [Resampling::Pillow, Resampling::Torchvision] {
+            let steps = Preprocess {
+                resize: Resize::Exact { height: 24, width: 24 },
+                crop: (24, 24),
+                resampling,
+                ..Preprocess::default()
+            };
+            let (small, took) = peak(|| steps.cropped(&picture).unwrap());
+            assert!(small.iter().all(|&value| value == 9), "{resampling:?}");
+            assert!(took < 4 * LITTLE, "{resampling:?} {width}: {took} bytes");
+        }
     }
 }
 

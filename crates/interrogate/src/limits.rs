@@ -95,6 +95,18 @@ pub const PICTURE_PIXELS: u64 = 178_956_970;
 /// [`PICTURE_PIXELS`] of RGBA.
 pub const PICTURE_BYTES: u64 = 1 << 30;
 
+/// Bytes of a picture's metadata that a decoder is given, and of EXIF that are read: 1 MiB.
+/// What a file has beyond it is left out before it is decoded; nothing is ever unpacked.
+pub const METADATA: usize = 1 << 20;
+
+/// Weights of a resize that are in memory at once: 512 kB, which stays in a second cache.
+/// A filter as wide as its picture is computed in parts of so many.
+pub const RESIZE_WEIGHTS: usize = 128 << 10;
+
+/// Pixels of the longest side that is resized in torchvision's arithmetic, whose table of
+/// weights grows with the side: at most 16 MB. Longer ones are resized in Pillow's.
+pub const TORCHVISION_SIDE: u32 = 1 << 18;
+
 // ---- checkpoints ----
 
 /// Bytes of the header of a safetensors file of weights.

@@ -21,6 +21,9 @@ pub(crate) struct Images {
     /// them.
     #[arg(long, short = '0')]
     pub(crate) null: bool,
+    /// Reads images that break off; what is missing is grey or black.
+    #[arg(long)]
+    pub(crate) allow_truncated: bool,
     /// How many images go through the model together.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) batch_size: u16,

@@ -2,11 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
-use interrogate::picture::Picture;
+use interrogate::picture::{Filter, Picture, Preprocess, Resize};
 
 /// Pixels of the longer side at most: the page shows it at half of that.
 const SIDE: u32 = 320;
@@ -28,15 +26,16 @@ impl Thumbnail {
     /// `None` where the encoder refuses, which it has no cause to.
     pub(crate) fn of(picture: &Picture) -> Option<Self> {
         let (width, height) = fit(picture.width(), picture.height());
-        let full = ImageRef::new(picture.width(), picture.height(), picture.rgb(), PixelType::U8x3)
-            .ok()?;
-        let mut small = Image::new(width, height, PixelType::U8x3);
-        let bilinear = ResizeAlg::Convolution(FilterType::Bilinear);
-        let options = ResizeOptions::new().resize_alg(bilinear);
-        Resizer::new().resize(&full, &mut small, &options).ok()?;
+        let steps = Preprocess {
+            resize: Resize::Exact { height, width },
+            filter: Filter::Bilinear,
+            crop: (height, width),
+            ..Preprocess::default()
+        };
+        let small = steps.cropped(picture).ok()?;
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-            .encode(small.buffer(), width, height, ExtendedColorType::Rgb8)
+            .encode(&small, width, height, ExtendedColorType::Rgb8)
             .ok()?;
         let mut uri = "data:image/jpeg;base64,".to_owned();
         STANDARD.encode_string(&jpeg, &mut uri);

@@ -18,6 +18,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use interrogate::picture::DecodeOptions;
+
 use crate::args;
 use crate::fault::Fault;
 use skipped::Skipped;
@@ -36,6 +38,8 @@ pub(crate) struct Source {
     /// What folders hold besides, and what archives did in the last walk through them.
     skipped: Skipped,
     skipped_in_archives: Mutex<Skipped>,
+    /// What is allowed of a damaged one.
+    pub(crate) decode: DecodeOptions,
 }
 
 /// One image that is to be looked at.
@@ -90,7 +94,8 @@ impl Source {
         entries.retain(|path| seen.insert(path.clone()));
         let archives = entries.iter().any(|path| archive::is_one(path));
         let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
-        Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives })
+        let decode = DecodeOptions { allow_truncated: args.allow_truncated };
+        Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives, decode })
     }
 
     /// How many images there are, where that is known before they are read.

@@ -18,7 +18,14 @@ fn shard() -> Vec<u8> {
 }
 
 fn args(paths: Vec<PathBuf>) -> args::Images {
-    args::Images { paths, recursive: false, filelist: None, null: false, batch_size: 1 }
+    args::Images {
+        paths,
+        recursive: false,
+        filelist: None,
+        null: false,
+        allow_truncated: false,
+        batch_size: 1,
+    }
 }
 
 /// The images' names below `folder`, and their bytes' number; an error's words.

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use interrogate::Result;
-use interrogate::picture::{self, Picture};
+use interrogate::picture::{self, DecodeOptions, Picture};
 
 use crate::source::{Body, Image, Name, Source};
 use seats::Seats;
@@ -75,7 +75,7 @@ pub(crate) fn ahead<P: Send, R>(
             scope.spawn(|| {
                 let _closed = ClosingOnPanic(&window);
                 while let Some((place, Image { number, name, body })) = window.work() {
-                    let seen = open(body, &name, (&seated, &large), look);
+                    let seen = open(body, &name, source.decode, (&seated, &large), look);
                     window.put(place, Looked { number, name, seen });
                 }
             });
@@ -87,6 +87,7 @@ pub(crate) fn ahead<P: Send, R>(
 fn open<P>(
     body: Body,
     name: &Name,
+    options: DecodeOptions,
     (seats, large): (&Seats, &Mutex<()>),
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
@@ -97,7 +98,7 @@ fn open<P>(
     };
     seats.on_one(|| {
         let mut alone = None;
-        let picture = Picture::decode_asking(&bytes, name.path(), |pixels| {
+        let picture = Picture::decode_with(&bytes, name.path(), options, |pixels| {
             if pixels > LARGE {
                 alone = Some(large.lock().unwrap_or_else(PoisonError::into_inner));
             }
@@ -156,6 +157,7 @@ mod tests {
             recursive: false,
             filelist: None,
             null: false,
+            allow_truncated: false,
             batch_size: 1,
         };
         let source = Source::collect(&args).unwrap();

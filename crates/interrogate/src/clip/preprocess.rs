@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::picture::{Filter, Preprocess, Resize};
+use crate::picture::{Filter, Preprocess, Resampling, Resize};
 use crate::{Error, Result, input, limits};
 
 /// What transformers wrote up to version 4, and reads still.
@@ -168,13 +168,25 @@ impl Config {
                 return Err(Error::mismatch(path, "size", expected, "neither"));
             }
         };
-        let filter = filter(self.resample.unwrap_or(3)).ok_or_else(|| {
-            Error::mismatch(path, "resample", "2 or 3", self.resample.unwrap_or(3))
-        })?;
+        let number = self.resample.unwrap_or(3);
+        let filter = Filter::from_pillow(number)
+            .ok_or_else(|| Error::mismatch(path, "resample", "0 to 5", number))?;
         let (mean, std) = self.scale(&openai);
-        let steps = Preprocess { resize, filter, crop, mean, std, ..openai };
+        let resampling = self.resampling(processor);
+        let steps = Preprocess { resize, filter, resampling, crop, mean, std, ..openai };
         validate(&steps, path)?;
         Ok(steps)
+    }
+
+    /// Whose arithmetic the resize follows, by the class that the file names. BLIP's
+    /// published checkpoints were made with its slow class, which calls Pillow.
+    fn resampling(&self, processor: Processor) -> Resampling {
+        let class = self.image_processor_type.as_deref().or(self.feature_extractor_type.as_deref());
+        match (processor, class) {
+            (Processor::Clip, class) => Resampling::of_processor(class),
+            (Processor::Blip, Some(class)) if class.ends_with("Fast") => Resampling::Torchvision,
+            (Processor::Blip, _) => Resampling::Pillow,
+        }
     }
 
     /// Mean and std of values in 0..=1, whatever the file's own scale is.
@@ -194,15 +206,6 @@ impl Config {
             return (mean, std);
         }
         (mean.map(|m| m / ours), std.map(|s| s / ours))
-    }
-}
-
-/// The filter of this number among Pillow's `Image.Resampling`.
-fn filter(number: u32) -> Option<Filter> {
-    match number {
-        2 => Some(Filter::Bilinear),
-        3 => Some(Filter::Bicubic),
-        _ => None,
     }
 }
 
@@ -293,7 +296,22 @@ mod tests {
 
     #[test]
     fn an_empty_file_means_openais_steps() {
-        assert_eq!(parse("{}").unwrap(), Preprocess::default());
+        let steps = Preprocess { resampling: Resampling::Torchvision, ..Preprocess::default() };
+        assert_eq!(parse("{}").unwrap(), steps);
+    }
+
+    #[test]
+    fn the_class_of_the_processor_decides_whose_resize_it_is() {
+        for (class, resampling) in [
+            ("CLIPImageProcessor", Resampling::Torchvision),
+            ("CLIPImageProcessorFast", Resampling::Torchvision),
+            ("CLIPImageProcessorPil", Resampling::Pillow),
+        ] {
+            let text = format!(r#"{{"image_processor_type": "{class}"}}"#);
+            assert_eq!(parse(&text).unwrap().resampling, resampling, "{class}");
+        }
+        let old = r#"{"feature_extractor_type": "CLIPFeatureExtractor"}"#;
+        assert_eq!(parse(old).unwrap().resampling, Resampling::Pillow);
     }
 
     #[test]
@@ -331,7 +349,8 @@ mod tests {
     #[test]
     fn bilinear_is_known_and_other_filters_are_refused() {
         assert_eq!(parse(r#"{"resample": 2}"#).unwrap().filter, Filter::Bilinear);
-        assert_eq!(refused(r#"{"resample": 1}"#), "resample: expected 2 or 3, found 1");
+        assert_eq!(parse(r#"{"resample": 1}"#).unwrap().filter, Filter::Lanczos);
+        assert_eq!(refused(r#"{"resample": 6}"#), "resample: expected 0 to 5, found 6");
     }
 
     #[test]

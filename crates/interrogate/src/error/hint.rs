@@ -116,9 +116,11 @@ impl Error {
                 "the rows are damaged or of another model; build the index again"
             }
             Error::PictureFormat { .. } => {
-                "JPEG, PNG, WebP, GIF, BMP and TIFF are read; the content counts, not the file's ending"
+                "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM are read; the content counts, not the file's ending"
             }
-            Error::PictureTruncated { .. } => "the file is incomplete; copy or download it again",
+            Error::PictureTruncated { .. } => {
+                "the file is incomplete; copy or download it again, or pass --allow-truncated"
+            }
             Error::PictureTooLarge { .. } => "scale the image down, or leave it out",
             Error::PictureDecode { .. } => {
                 "if other programs open the image, save it anew as JPEG or PNG"

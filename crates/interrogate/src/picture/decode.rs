@@ -1,18 +1,68 @@
-//! From the bytes of an image file to RGB.
+//! From the bytes of an image file to RGB: limits, format, orientation, errors.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::error::{DecodingError, ImageFormatHint};
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{Picture, jpeg, png, webp};
+use super::{Picture, gif, jpeg, metadata, png, tiff};
+use crate::error::Cause;
 use crate::guard::guarded;
 use crate::{Error, Result, input, limits};
 
+/// What a decoder is asked for beside the pixels of a whole file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Read a file that breaks off: what is missing is grey or black, as the decoder
+    /// leaves it. For JPEG, PNG, GIF and TIFF; a WebP or BMP stays an error.
+    pub allow_truncated: bool,
+}
+
+/// One file that is decoded.
+pub(super) struct Job<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) path: &'a Path,
+    pub(super) allow_truncated: bool,
+    ask: &'a mut dyn FnMut(u64),
+}
+
+/// A decoded image as it is stored, not yet turned.
+pub(super) struct Rgb {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) rgb: Vec<u8>,
+}
+
+/// Why a file is not decoded.
+pub(super) enum Fault {
+    /// It breaks off.
+    Cut,
+    /// The decoder's own words.
+    Said(Cause),
+    /// An error of this crate.
+    Refused(Box<Error>),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Refused(Box::new(error))
+    }
+}
+
+impl Job<'_> {
+    /// Compares a picture's size with the limits, then tells who decodes how many bytes
+    /// it takes. Comes before any of them is allocated.
+    pub(super) fn room(&mut self, width: u32, height: u32, bytes: u64) -> Result<(), Fault> {
+        let pixels = u64::from(width) * u64::from(height);
+        too_large(self.path, "pixels", limits::PICTURE_PIXELS, pixels)?;
+        too_large(self.path, "bytes", limits::PICTURE_BYTES, bytes)?;
+        (self.ask)(bytes);
+        Ok(())
+    }
+}
+
 pub(super) fn open(path: &Path) -> Result<Picture> {
-    decode(&read(path)?, path, |_| ())
+    decode(&read(path)?, path, DecodeOptions::default(), |_| ())
 }
 
 /// The bytes of the image file at `path`, for [`Picture::decode`]: the first
@@ -34,74 +84,78 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-pub(super) fn decode(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Picture> {
+pub(super) fn decode(
+    bytes: &[u8],
+    path: &Path,
+    options: DecodeOptions,
+    ask: impl FnOnce(u64),
+) -> Result<Picture> {
     let format = format(bytes, path)?;
-    if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
-        // The decoder would fill the rest with grey.
-        return Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() });
-    }
-    if let (ImageFormat::Png, Some(size)) = (format, png::odd_palette(bytes)) {
-        return Err(Error::mismatch(path, "palette", "3 bytes for each of 1 to 256 colours", size));
-    }
-    pixels(bytes, format, path, ask)?.map_err(|source| match source {
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() }
+    let mut ask = Some(ask);
+    let mut ask = |bytes| ask.take().into_iter().for_each(|ask| ask(bytes));
+    let mut job = Job { bytes, path, allow_truncated: options.allow_truncated, ask: &mut ask };
+    let failed = || Fault::Said("the decoder's own code failed on it".into());
+    let decoded = guarded(failed, || pixels(&mut job, format));
+    match decoded {
+        Ok(rgb) => upright(rgb, metadata::orientation(bytes, format)),
+        Err(Fault::Cut) => {
+            Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() })
         }
-        source => Error::PictureDecode { path: path.to_owned(), source: source.into() },
-    })
+        Err(Fault::Said(source)) => Err(Error::PictureDecode { path: path.to_owned(), source }),
+        Err(Fault::Refused(error)) => Err(*error),
+    }
 }
 
-/// Decodes within the limits, all of them checked before `ask` is told of the bytes that
-/// the pixels take, and before they get room. The inner error is the decoder's.
-fn pixels(
-    bytes: &[u8],
-    format: ImageFormat,
-    path: &Path,
-    ask: impl FnOnce(u64),
-) -> Result<Result<Picture, ImageError>> {
+fn pixels(job: &mut Job, format: ImageFormat) -> Result<Rgb, Fault> {
+    match format {
+        ImageFormat::Png => png::decode(job),
+        ImageFormat::Jpeg => jpeg::decode(job),
+        ImageFormat::Gif => gif::decode(job),
+        ImageFormat::Tiff => tiff::decode(job),
+        format => generic(job, job.bytes, format),
+    }
+}
+
+/// What the `image` crate makes of `bytes`, the job's or what stands for them.
+pub(super) fn generic(job: &mut Job, bytes: &[u8], format: ImageFormat) -> Result<Rgb, Fault> {
+    let fault = |error| match error {
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Fault::Cut,
+        error => Fault::Said(error.into()),
+    };
     let mut allowed = Limits::no_limits();
     allowed.max_alloc = Some(limits::PICTURE_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(allowed.clone());
-    let failed = || {
-        let failed = "the decoder's own code failed on it";
-        ImageError::Decoding(DecodingError::new(ImageFormatHint::Exact(format), failed))
-    };
-    let mut decoder = match guarded(failed, || reader.into_decoder()) {
-        Ok(decoder) => decoder,
-        Err(e) => return Ok(Err(e)),
-    };
+    let mut decoder = reader.into_decoder().map_err(fault)?;
     let (width, height) = decoder.dimensions();
-    too_large(path, "pixels", limits::PICTURE_PIXELS, u64::from(width) * u64::from(height))?;
-    too_large(path, "bytes", limits::PICTURE_BYTES, decoder.total_bytes())?;
-    // Metadata that is damaged says nothing about the pixels. The decoder of WebP
-    // takes its length at its word, so that it is asked for what is there alone.
-    let told = format != ImageFormat::WebP || webp::exif_is_whole(bytes);
-    let orientation = told.then(|| guarded(failed, || decoder.orientation()).ok()).flatten();
-    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    ask(decoder.total_bytes());
-    let decoded = guarded(failed, || {
-        allowed.reserve(decoder.total_bytes())?;
-        decoder.set_limits(allowed)?;
-        DynamicImage::from_decoder(decoder)
-    });
-    let upright = |image: DynamicImage| {
-        let (width, height) = (image.width(), image.height());
-        let rgb = image::RgbImage::from_raw(width, height, rgb(image)).unwrap_or_default();
-        let mut image = DynamicImage::ImageRgb8(rgb);
-        image.apply_orientation(orientation);
-        (image.width(), image.height(), image.into_bytes())
-    };
-    match decoded.map(upright) {
-        Ok((width, height, rgb)) => Picture::from_rgb(width, height, rgb).map(Ok),
-        Err(e) => Ok(Err(e)),
+    job.room(width, height, decoder.total_bytes())?;
+    allowed.reserve(decoder.total_bytes()).map_err(fault)?;
+    decoder.set_limits(allowed).map_err(fault)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
+    Ok(Rgb { width, height, rgb: rgb(image) })
+}
+
+/// The picture as its orientation has it.
+fn upright(
+    Rgb { width, height, rgb }: Rgb,
+    orientation: image::metadata::Orientation,
+) -> Result<Picture> {
+    if orientation == image::metadata::Orientation::NoTransforms {
+        return Picture::from_rgb(width, height, rgb);
     }
+    let rgb = image::RgbImage::from_raw(width, height, rgb).unwrap_or_default();
+    let mut image = DynamicImage::ImageRgb8(rgb);
+    image.apply_orientation(orientation);
+    Picture::from_rgb(image.width(), image.height(), image.into_bytes())
 }
 
 /// The format that the first bytes tell, of those that are read here.
 fn format(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
     if bytes.is_empty() {
         return Err(Error::mismatch(path, "size", "an image", "0 bytes"));
+    }
+    if tiff::is_big(bytes) {
+        return Ok(ImageFormat::Tiff);
     }
     match image::guess_format(bytes) {
         Ok(format) if format.reading_enabled() => Ok(format),
@@ -135,12 +189,12 @@ fn rgb(image: DynamicImage) -> Vec<u8> {
 }
 
 /// RGBA without its alpha.
-fn opaque(rgba: &[u8]) -> Vec<u8> {
+pub(super) fn opaque(rgba: &[u8]) -> Vec<u8> {
     rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
 }
 
 /// The first of every `channels` values, three times.
-fn grey(values: &[u8], channels: usize) -> Vec<u8> {
+pub(super) fn grey(values: &[u8], channels: usize) -> Vec<u8> {
     values.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect()
 }
 
@@ -164,14 +218,18 @@ mod tests {
 
     #[test]
     fn a_palette_with_a_part_of_a_colour_is_refused() {
-        let error = decode(&broken(), Path::new("x"), |_| ()).unwrap_err().to_string();
+        let error = Picture::decode(&broken(), Path::new("x")).unwrap_err().to_string();
         assert!(error.starts_with("x: palette: expected 3 bytes for each of 1 to 256"), "{error}");
     }
 
     #[test]
     fn a_panic_of_the_decoder_is_its_error() {
-        let read = pixels(&broken(), ImageFormat::Png, Path::new("x"), |_| ()).unwrap();
-        let error = read.unwrap_err().to_string();
-        assert!(error.ends_with("the decoder's own code failed on it"), "{error}");
+        let ask = |_| panic!("as a decoder does");
+        let options = DecodeOptions::default();
+        let bmp = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pictures/rgb.bmp");
+        let bytes = std::fs::read(bmp).unwrap();
+        let error = decode(&bytes, Path::new("x"), options, ask).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "the decoder's own code failed on it");
     }
 }

@@ -6,19 +6,21 @@
 //! search for files, which is the caller's.
 
 mod decode;
+mod gif;
 mod jpeg;
+mod metadata;
 mod pixels;
 mod png;
 mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
-mod webp;
+mod tiff;
 
-pub use decode::read;
+pub use decode::{DecodeOptions, read};
 pub use pixels::Pixels;
 pub use preprocess::{Centre, Preprocess, Resize};
-pub use resize::Filter;
+pub use resize::{Filter, Resampling};
 
 use std::path::Path;
 
@@ -66,7 +68,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP or TIFF, told
+    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP, TIFF or PNM, told
     /// apart by content, whatever the ending says. Of an animation or of
     /// several pages it is the first.
     ///
@@ -74,7 +76,8 @@ impl Picture {
     /// and not blended, palettes are looked up, grey is repeated, CMYK is
     /// multiplied out, and no colour profile is applied. Of sixteen bits the
     /// upper eight are kept; Pillow does so for colour, but cuts grey off at
-    /// 255, which turns such pictures white and is not copied here.
+    /// 255, which turns such pictures white and is not copied here. EXIF turns a
+    /// picture; an orientation in XMP alone does not.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for an
@@ -93,7 +96,7 @@ impl Picture {
     /// # Errors
     /// Those of [`open`](Self::open), but for [`Error::Io`].
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        decode::decode(bytes, path, |_| ())
+        decode::decode(bytes, path, DecodeOptions::default(), |_| ())
     }
 
     /// The same; `ask` is told of the bytes that the decoded pixels take, at most
@@ -102,7 +105,20 @@ impl Picture {
     /// # Errors
     /// Those of [`decode`](Self::decode).
     pub fn decode_asking(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Self> {
-        decode::decode(bytes, path, ask)
+        decode::decode(bytes, path, DecodeOptions::default(), ask)
+    }
+
+    /// The same with [`DecodeOptions`].
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode), but for what the options allow.
+    pub fn decode_with(
+        bytes: &[u8],
+        path: &Path,
+        options: DecodeOptions,
+        ask: impl FnOnce(u64),
+    ) -> Result<Self> {
+        decode::decode(bytes, path, options, ask)
     }
 
     /// A picture of the values (height, width, 3), row by row.

@@ -1,7 +1,7 @@
 //! From a picture to the pixels a model wants: resize, crop, mean and std.
 
 use super::resize::{Window, resize};
-use super::{Filter, Picture};
+use super::{Filter, Picture, Resampling};
 use crate::{Error, Result};
 
 /// The steps before an image tower, in the order the field does them: resize,
@@ -21,6 +21,8 @@ pub struct Preprocess {
     pub resize: Resize,
     /// How values are made of their neighbours there.
     pub filter: Filter,
+    /// Whose arithmetic does it.
+    pub resampling: Resampling,
     /// Height and width of the centre crop. A side that is shorter than the crop
     /// gets black around it, one pixel more at the top or left.
     pub crop: (u32, u32),
@@ -68,6 +70,7 @@ impl Default for Preprocess {
         Preprocess {
             resize: Resize::ShorterSide(224),
             filter: Filter::Bicubic,
+            resampling: Resampling::Pillow,
             crop: (224, 224),
             centre: Centre::Lower,
             mean: [0.48145466, 0.4578275, 0.40821073],
@@ -116,8 +119,9 @@ impl Preprocess {
         }
         let rows = Placed::new(picture.height, to_height, height, self.centre);
         let columns = Placed::new(picture.width, to_width, width, self.centre);
-        let middle =
-            resize(picture, columns.window, rows.window, self.filter).map_err(|_| refused())?;
+        let (filter, resampling) = (self.filter, self.resampling);
+        let middle = resize(picture, columns.window, rows.window, filter, resampling)
+            .map_err(|_| refused())?;
         if (rows.window.len, columns.window.len) == (height, width) {
             return Ok(middle);
         }
