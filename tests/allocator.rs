@@ -2,6 +2,8 @@
 //! memory, each in a binary of its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -45,10 +47,37 @@ pub(crate) fn now() -> usize {
     NOW.load(Relaxed)
 }
 
-/// Waits until no other test of the binary is at work: each begins with this, whatever
-/// it counts, for all of them allocate.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+thread_local! {
+    /// How many turns this thread has, and the lock that all of them share.
+    static TAKEN: RefCell<(usize, Option<MutexGuard<'static, ()>>)> = const { RefCell::new((0, None)) };
+}
+
+/// While it lives, no other test of the binary is at work.
+#[must_use = "another test may begin once this is dropped"]
+pub(crate) struct Turn(PhantomData<*const ()>);
+
+/// Waits until no other test of the binary is at work: each takes its turn before it
+/// allocates, whatever it counts, for what one allocates is counted to all. A test that
+/// has the turn may take it again.
+pub(crate) fn alone() -> Turn {
+    TAKEN.with_borrow_mut(|(turns, lock)| {
+        if *turns == 0 {
+            *lock = Some(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        *turns += 1;
+    });
+    Turn(PhantomData)
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TAKEN.with_borrow_mut(|(turns, lock)| {
+            *turns -= 1;
+            if *turns == 0 {
+                *lock = None;
+            }
+        });
+    }
 }
 
 /// What `work` gives, and the bytes that it had at most beyond those of before.

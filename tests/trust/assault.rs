@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::allocator::{alone, peak};
+use crate::allocator::{Turn, alone, peak};
 
 /// What a reader may take beside the file's own size.
 const ROOM: usize = 64 << 20;
@@ -23,6 +23,8 @@ pub(crate) struct Reader<'a, T> {
     pub(crate) room: usize,
     /// Of how many places one is tried.
     pub(crate) step: usize,
+    /// The test's: what it makes for the reader counts for no other.
+    pub(crate) _turn: Turn,
 }
 
 impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
@@ -30,7 +32,7 @@ impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
         path: impl Into<PathBuf>,
         read: &'a dyn Fn(&Path) -> Result<T, String>,
     ) -> Self {
-        Reader { path: path.into(), read, room: ROOM, step: 1 }
+        Reader { path: path.into(), read, room: ROOM, step: 1, _turn: alone() }
     }
 
     /// The same at one of so many places, for a reader that takes long.
@@ -64,7 +66,6 @@ impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
     /// bit, all bits, and to the ends of what a byte holds; grown by a byte and by a
     /// page. `wrong` tells an answer that must not come of a changed file.
     pub(crate) fn assault(&self, header: usize, wrong: impl Fn(&T, &T) -> bool) {
-        let _turn = alone();
         let whole = fs::read(&self.path).unwrap();
         let right = self.try_one(&whole, "whole").unwrap();
         let check = |bytes: &[u8], how: String| {
@@ -101,7 +102,6 @@ impl<'a, T: PartialEq + std::fmt::Debug> Reader<'a, T> {
 
     /// One file of these bytes, whatever comes of it.
     pub(crate) fn tries(&self, bytes: &[u8]) -> Result<T, String> {
-        let _turn = alone();
         self.try_one(bytes, "made up")
     }
 

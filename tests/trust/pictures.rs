@@ -36,7 +36,7 @@ fn assault(names: &[&str]) {
         let path = folder.path().join(name);
         fs::copy(from, &path).unwrap();
         let room = 3 * PICTURE_BYTES as usize;
-        Reader { path, read: &read, room, step: 1 }.assault(usize::MAX, any);
+        Reader { room, ..Reader::new(path, &read) }.assault(usize::MAX, any);
     }
 }
 
@@ -112,7 +112,7 @@ fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
 fn png_does_not_break_where_its_checksums_are_right() {
     let folder = tempfile::tempdir().unwrap();
     let room = 3 * PICTURE_BYTES as usize;
-    let reader = Reader { path: folder.path().join("x"), read: &read, room, step: 1 };
+    let reader = Reader { room, ..Reader::new(folder.path().join("x"), &read) };
     let try_one = |png: Vec<u8>, how: String| {
         if let Err(said) = reader.tries(&png) {
             assert!(!said.contains("own code failed"), "{how}: {said}");

@@ -32,7 +32,9 @@ fn name(path: &Path) -> String {
 fn code(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests {");
+    let tests = |pair: &[&str]| {
+        pair[0].trim() == "#[cfg(test)]" && pair[1].trim().starts_with("mod tests {")
+    };
     let end = lines.windows(2).position(tests).unwrap_or(lines.len());
     lines[..end].iter().map(|line| line.split("//").next().unwrap().to_owned()).collect()
 }
@@ -98,4 +100,48 @@ fn the_libraries_hardly_ever_unwrap() {
         assert!(lines > 3000, "{library}: {lines} lines");
         assert!(found.len() * 2000 <= lines, "{library}: {found:#?}");
     }
+}
+
+/// A number as SECURITY.md writes it: `64 KiB`, `1,000`.
+fn stated(number: &str) -> u64 {
+    let (digits, unit) = number.split_once(' ').unwrap_or((number, ""));
+    let shift = match unit {
+        "" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        unit => panic!("{unit}"),
+    };
+    digits.replace(',', "").parse::<u64>().unwrap() << shift
+}
+
+/// A number as limits.rs writes it: `64 << 10`, `178_956_970`.
+fn written(number: &str) -> u64 {
+    let parse = |number: &str| number.trim().replace('_', "").parse::<u64>().unwrap();
+    match number.split_once("<<") {
+        Some((number, shift)) => parse(number) << parse(shift),
+        None => parse(number),
+    }
+}
+
+#[test]
+fn security_md_states_every_limit() {
+    let read = |path: &str| fs::read_to_string(repository().join(path)).unwrap();
+    let code = read("crates/interrogate/src/limits.rs");
+    let constant = |line: &str| {
+        let (name, rest) = line.strip_prefix("pub const ")?.split_once(": ")?;
+        let (_, number) = rest.strip_suffix(';')?.split_once(" = ")?;
+        Some((name.to_owned(), written(number)))
+    };
+    let limits: Vec<_> = code.lines().filter_map(constant).collect();
+    assert_eq!(limits.len(), code.matches("pub const ").count());
+
+    let policy = read("SECURITY.md");
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let name = cells.next()?.trim_end_matches('`').to_owned();
+        Some((name, stated(cells.next()?)))
+    };
+    let rows: Vec<_> = policy.lines().filter_map(row).collect();
+    assert_eq!(rows, limits);
 }

@@ -105,9 +105,10 @@ mod tests {
             text,
             "error: cannot open a\\nerror: \\u{1b}[2J.txt\n  cause: gone\\nhint: run this\nhint: see \\u{9b}2J\n"
         );
-        let dictionary = Dictionary::parse(path, b"a\n\n").unwrap();
+        let path = path.join("x.txt"); // the file's own name is a table's, which is checked
+        let dictionary = Dictionary::parse(&path, b"a\n\n").unwrap();
         let text = written(|out| list_findings(&dictionary, 9, out));
-        assert_eq!(text, "a\\nerror: \\u{1b}[2J.txt: line 2: blank, left out\n");
+        assert_eq!(text, "a\\nerror: \\u{1b}[2J.txt/x.txt: line 2: blank, left out\n");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Takes what `prompt` and `execute` write, with a byte-order mark, blank lines or in
 //! UTF-16 as editors and spreadsheets save it again. What cannot be told is refused.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -190,23 +191,26 @@ fn record(image: Option<String>, prompt: String, line: &Line<'_>) -> Result<Reco
 
 fn csv(text: Text<'_>, delimiter: u8) -> Result<Prompts> {
     let path = text.path().to_owned();
-    let left = Rc::new(Cell::new(limits::RECORD));
+    let meter = Rc::new(RefCell::new(Meter::default()));
     let mut builder = ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter);
-    let mut reader = builder.from_reader(Metered { text, left: left.clone() });
+    let mut reader = builder.from_reader(Metered { text, meter: meter.clone() });
     let mut record = StringRecord::new();
     let mut columns = None;
     let mut prompts = Prompts::default();
     loop {
-        left.set(limits::RECORD);
-        let next = reader.read_record(&mut record).map_err(|error| broken(&path, error))?;
+        meter.borrow_mut().left = limits::RECORD;
+        let next = reader.read_record(&mut record);
+        let end = meter.borrow_mut().pass(reader.position().byte());
+        let next = next.map_err(|error| broken(&path, end, error))?;
         if !next {
             break;
         }
         if record.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
-        let here = at(&path, record.position().map_or(0, |position| position.line() as usize));
+        let within = record.iter().map(|field| field.matches('\n').count()).sum::<usize>();
+        let here = at(&path, end.saturating_sub(within));
         let Some((image, prompt, error)) = columns else {
             let Some(prompt) = column(&record, &PROMPT) else {
                 let expected = "a header with image and prompt";
@@ -234,9 +238,8 @@ fn csv(text: Text<'_>, delimiter: u8) -> Result<Prompts> {
     Ok(prompts)
 }
 
-/// Why a CSV could not be read on.
-fn broken(path: &std::path::Path, error: csv::Error) -> Error {
-    let line = error.position().map_or(0, |position| position.line() as usize);
+/// Why a CSV could not be read on in the record that ends on `line`.
+fn broken(path: &std::path::Path, line: usize, error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) if error.kind() == ErrorKind::FileTooLarge => {
             let expected = format!("at most {} bytes a record", limits::RECORD);
@@ -250,21 +253,50 @@ fn broken(path: &std::path::Path, error: csv::Error) -> Error {
     }
 }
 
+/// What was read of a text: how much more may be, and where its lines end. The
+/// reader's own count of lines is one behind where they end in CRLF.
+#[derive(Default)]
+struct Meter {
+    left: usize,
+    read: u64,
+    /// Line ends that no record has passed yet.
+    ahead: VecDeque<u64>,
+    passed: usize,
+}
+
+impl Meter {
+    /// The line, from 1 on, of the record that ends before byte `end`. Its own line end
+    /// may stand before that byte (LF) or behind it (CRLF).
+    fn pass(&mut self, end: u64) -> usize {
+        let mut last = None;
+        while let Some(at) = self.ahead.pop_front_if(|at| *at < end) {
+            self.passed += 1;
+            last = Some(at);
+        }
+        self.passed + usize::from(last.is_none_or(|at| at + 1 != end))
+    }
+}
+
 /// A text of which only so much is given until more is allowed: a quote that is never
 /// closed does not take the whole stream.
 struct Metered<'a> {
     text: Text<'a>,
-    left: Rc<Cell<usize>>,
+    meter: Rc<RefCell<Meter>>,
 }
 
 impl Read for Metered<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.left.get());
+        let mut meter = self.meter.borrow_mut();
+        let most = buffer.len().min(meter.left);
         if most == 0 && !buffer.is_empty() {
             return Err(ErrorKind::FileTooLarge.into());
         }
         let read = self.text.read(&mut buffer[..most])?;
-        self.left.set(self.left.get() - read);
+        let start = meter.read;
+        let ends = (start..).zip(&buffer[..read]).filter(|(_, byte)| **byte == b'\n');
+        meter.ahead.extend(ends.map(|(at, _)| at));
+        meter.left -= read;
+        meter.read += read as u64;
         Ok(read)
     }
 }

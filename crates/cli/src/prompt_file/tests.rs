@@ -186,3 +186,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_record_is_named_by_the_line_on_which_it_begins() {
+    let rows =
+        ["image,prompt,error", "", "a.jpg,\"one\n\ntwo\",", "b.jpg,,gone", "", "", "c.jpg,,lost"];
+    for end in ["\n", "\r\n"] {
+        let found = parsed(rows.join(end).as_bytes(), None).unwrap();
+        let lines: Vec<_> = found.failed.iter().map(|(at, _)| at.display().to_string()).collect();
+        assert_eq!(lines, ["p:6", "p:9"], "{end:?}");
+    }
+}

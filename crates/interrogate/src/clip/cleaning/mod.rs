@@ -4,9 +4,9 @@
 //! does neither. Owns that choice ([`TextCleaning`]) and the cleaning itself; the cut
 //! into words and tokens is `words`' and `tokenizer`'s.
 //!
-//! The repair is a port of ftfy 6.3.1. The crate `plsfix`, another port, needs icu,
-//! encoding (unmaintained) and a second version of fancy-regex, and follows an older ftfy;
-//! `html-escape` knows neither references without a semicolon nor Windows-1252 numbers.
+//! The repair is a port of ftfy 6.3.1, held to it text by text. The crate `plsfix`,
+//! another port, would bring icu, encoding and a second version of fancy-regex; ftfy
+//! needs the whole table of character references, so `html` reads them as well.
 
 mod badness;
 mod characters;
