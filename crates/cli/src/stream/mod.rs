@@ -157,7 +157,7 @@ mod tests {
             recursive: false,
             filelist: None,
             null: false,
-            allow_truncated: false,
+            decoding: args::Decoding::default(),
             batch_size: 1,
         };
         let source = Source::collect(&args).unwrap();
