@@ -22,7 +22,7 @@ use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::fault::Fault;
-use skipped::Skipped;
+pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
 #[derive(Debug)]
