@@ -167,3 +167,15 @@ fn what_cannot_be_is_told_before_a_model_is_opened() {
     let ran = execute(&folder, "test_dict", &[]).expect(2);
     assert!(ran.err().starts_with("error: setup/config.json: no key \"blip_model\""));
 }
+
+#[test]
+fn what_lies_beside_the_images_is_counted() {
+    let folder = folder();
+    for name in ["._cat.jpg", ".DS_Store", "notes.txt", "more/a.jpg"] {
+        folder.write(&format!("data/images/{name}"), "x");
+    }
+    let ran = execute(&folder, "test_data", &[]).expect(0);
+    assert_eq!(ran.out().lines().count(), 2);
+    let said = "skipped 1 file: 1 .txt; 2 hidden; 1 folder\n";
+    assert!(ran.err().contains(said), "{}", ran.err());
+}

@@ -96,3 +96,16 @@ fn similarity_reads_texts_from_stdin_and_names_what_fails() {
     let ran = folder.run(&["similarity", "gone.jpg", "x"]).expect(2);
     assert!(ran.err().contains("cannot open gone.jpg"), "{}", ran.err());
 }
+
+#[test]
+fn an_image_cut_short_is_read_where_it_is_allowed() {
+    let folder = Folder::new();
+    let photo = std::fs::read(folder.path("photos/cat.jpg")).unwrap();
+    folder.write("cut.jpg", &photo[..photo.len() * 9 / 10]);
+    for command in [&["similarity", "cut.jpg", "a cat"][..], &["rank", "--query", "cut.jpg"]] {
+        let ran = folder.run(command).expect(2);
+        assert!(ran.err().contains("cut.jpg: "), "{}", ran.err());
+        let ran = folder.run(&[command, &["--allow-truncated"]].concat()).expect(0);
+        assert!(!ran.out().is_empty());
+    }
+}

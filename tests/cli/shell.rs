@@ -80,6 +80,15 @@ fn a_doctor_tells_what_there_is_and_what_is_missing() {
     assert_eq!(index, "of the model starter, 8 labels in 3 tables, coded");
     assert!(rows.iter().all(|row| row["name"] != "CLIP"));
 
+    // What transformers 5 writes: processor_config.json alone.
+    let blip = "hf/hub/models--me--blip/snapshots/0123";
+    let steps = fs::read_to_string(folder.path(&format!("{blip}/preprocessor_config.json")));
+    fs::remove_file(folder.path(&format!("{blip}/preprocessor_config.json"))).unwrap();
+    assert_eq!(found(&look(), "me/blip")["state"], "broken");
+    let steps = format!("{{\"image_processor\": {}}}", steps.unwrap());
+    folder.write(&format!("{blip}/processor_config.json"), steps);
+    assert_eq!(found(&look(), "me/blip")["state"], "ready");
+
     let text = folder.run(&["doctor"]).expect(0);
     assert!(text.out().starts_with("models\n  starter: compiled in; "), "{}", text.out());
     assert!(text.out().contains("\n  models/broken: broken: "), "{}", text.out());

@@ -107,6 +107,11 @@ pub const RESIZE_WEIGHTS: usize = 128 << 10;
 /// weights grows with the side: at most 16 MB. Longer ones are resized in Pillow's.
 pub const TORCHVISION_SIDE: u32 = 1 << 18;
 
+/// Bytes that images may take together while they are read, decoded and prepared, over all
+/// threads: some 25 photos of twelve megapixels, whose pixels count twice (as decoded, and
+/// as RGB). One image that needs more is decoded while no other is.
+pub const DECODING: u64 = 2 << 30;
+
 // ---- checkpoints ----
 
 /// Bytes of the header of a safetensors file of weights.

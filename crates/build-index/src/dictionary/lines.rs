@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use interrogate::index::format::is_line_end;
 use interrogate::input::{Ends, Line, Text};
 use interrogate::limits;
 
@@ -231,9 +232,10 @@ fn label<'a>(line: &Line<'a>) -> (Option<&'a str>, Option<Flaw>) {
     (Some(label), flaw)
 }
 
-/// Where Python's `splitlines` or Unicode ends a line, and a C string ends.
+/// What no label may hold: the line ends that `verify` refuses, those of Python's
+/// `splitlines` beside them, and what ends a C string.
 fn ends_a_line(c: char) -> bool {
-    matches!(c, '\0' | '\n' | '\u{b}'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    is_line_end(c) || matches!(c, '\0' | '\u{1c}'..='\u{1e}')
 }
 
 /// A label as a finding keeps it: whole, unless it is long.
@@ -354,6 +356,16 @@ mod tests {
                 (kept.iter().map(|&l| l.to_owned()).collect(), named)
             );
             assert_eq!(findings[0], format!("line 2: \"b{spelled}c\" holds a line end, left out"));
+        }
+    }
+
+    #[test]
+    fn no_label_holds_what_verify_refuses() {
+        let ends: Vec<char> = ('\0'..=char::MAX).filter(|c| is_line_end(*c)).collect();
+        assert_eq!(ends.len(), 7);
+        for end in ends {
+            let (found, _) = labels(format!("a{end}b").as_bytes());
+            assert!(found.iter().all(|label| !label.contains(end)), "{found:?}");
         }
     }
 

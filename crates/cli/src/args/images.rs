@@ -1,8 +1,10 @@
 //! Which images, as typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as Group;
+use interrogate::Result;
+use interrogate::picture::{self, DecodeOptions, Picture};
 
 #[derive(Debug, Group)]
 #[group(skip)] // its name would meet that of `embed images`
@@ -21,10 +23,32 @@ pub(crate) struct Images {
     /// them.
     #[arg(long, short = '0')]
     pub(crate) null: bool,
-    /// Reads images that break off; what is missing is grey or black.
-    #[arg(long)]
-    pub(crate) allow_truncated: bool,
+    #[command(flatten)]
+    pub(crate) decoding: Decoding,
     /// How many images go through the model together.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) batch_size: u16,
+}
+
+/// What is allowed of an image.
+#[derive(Clone, Copy, Debug, Default, Group)]
+#[group(skip)]
+pub(crate) struct Decoding {
+    /// Reads images that break off; what is missing is grey or black.
+    #[arg(long)]
+    pub(crate) allow_truncated: bool,
+}
+
+impl Decoding {
+    pub(crate) fn options(self) -> DecodeOptions {
+        DecodeOptions { allow_truncated: self.allow_truncated }
+    }
+
+    /// Reads and decodes one image.
+    ///
+    /// # Errors
+    /// Those of [`Picture::open`], but for what is allowed.
+    pub(crate) fn open(self, path: &Path) -> Result<Picture> {
+        Picture::decode_with(&picture::read(path)?, path, self.options(), |_| ())
+    }
 }

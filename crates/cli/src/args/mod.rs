@@ -14,7 +14,7 @@ use interrogate::Device;
 use interrogate::clip::TextCleaning;
 
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
-pub(crate) use images::Images;
+pub(crate) use images::{Decoding, Images};
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
 
@@ -101,6 +101,8 @@ pub(crate) struct Similarity {
     /// The texts; `-` alone reads them from stdin, one a line.
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<String>,
+    #[command(flatten)]
+    pub(crate) decoding: Decoding,
     /// In the order of the texts, not the nearest first.
     #[arg(long)]
     pub(crate) in_order: bool,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
 use crate::output::Output;
+use crate::source::Skipped;
 use crate::talk::{self, Talk};
 use crate::{captions, opening};
 
@@ -55,9 +56,10 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
     };
     let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
     let config = Config::open(&args.extend_path, Overrides { models, extend })?;
+    let mut skipped = Skipped::default();
     let images = match task {
         Task::TestDict => Vec::new(),
-        _ => pipeline::images(&args.data_path)?,
+        _ => pipeline::images(&args.data_path, &mut |path| skipped.entry(path))?,
     };
     let beside = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
     let index = |model: &Model| {
@@ -87,6 +89,7 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
             talk.error(error, error.hint());
         }
     }
+    skipped.said().into_iter().for_each(|said| talk.note(said));
     Ok(outcome)
 }
 

@@ -26,7 +26,8 @@ pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome
     let query: Query = typed.parse()?;
     super::lines_alone(&args.output)?;
     // Before a model is opened for nothing.
-    let pictures: Vec<Picture> = query.images().map(Picture::open).collect::<Result<_, _>>()?;
+    let pictures: Vec<Picture> =
+        query.images().map(|path| args.images.decoding.open(path)).collect::<Result<_, _>>()?;
     let (model, index) = opening::model_and_index(&args.source, talk)?;
     let interrogator = Interrogator::new(&model, index)?;
     let texts = match query.texts().next() {

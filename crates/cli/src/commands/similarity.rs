@@ -1,6 +1,5 @@
 //! `interrogate similarity`: how near texts are to an image.
 
-use interrogate::picture::Picture;
 use interrogate::prompt::{ChainScorer, Scorer};
 use serde::Serialize;
 
@@ -22,7 +21,7 @@ struct Row<'a> {
 /// Prints the cosine of each text and the image, the nearest first; of equal ones the
 /// one typed first.
 pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault> {
-    let picture = Picture::open(&args.image)?;
+    let picture = args.decoding.open(&args.image)?;
     let texts = embed::typed(&args.texts)?;
     let model = opening::model(&args.model, talk)?;
     let features = model.image_encoder()?.encode(std::slice::from_ref(&picture))?;

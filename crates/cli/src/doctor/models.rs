@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use interrogate::clip::Checkpoint;
+use interrogate::clip::{Checkpoint, preprocess};
 use interrogate::models::Options;
 use interrogate::{Error, Result, input, limits};
 use serde::Deserialize;
@@ -84,8 +84,16 @@ fn kind_of(folder: &Path) -> Option<&'static str> {
 fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
     let opened = match kind {
         CLIP => Checkpoint::open(folder).map(drop),
-        CAPTIONERS => files(folder, &["preprocessor_config.json", "tokenizer.json"]),
-        _ => files(folder, &["tokenizer.json"]),
+        CAPTIONERS => preprocess::find(folder).and_then(|_| {
+            let weights = [
+                "model.safetensors",
+                "model.safetensors.index.json",
+                "pytorch_model.bin",
+                "pytorch_model.bin.index.json",
+            ];
+            files(folder, &weights)
+        }),
+        _ => files(folder, &["model.safetensors"]),
     };
     match opened {
         Ok(()) => Finding::ready(kind, name, format!("in {}", folder.display())),
@@ -93,14 +101,11 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
     }
 }
 
-/// Whether the files that a model of another kind opens with are there; its
-/// weights are not looked into.
-fn files(folder: &Path, named: &[&str]) -> Result<()> {
-    for name in named {
-        let path = folder.join(name);
-        fs::metadata(&path).map_err(Error::io("open", path))?;
-    }
-    let weights = ["model.safetensors", "model.safetensors.index.json"];
+/// Whether a model of another kind has its tokenizer, and its weights under one of these
+/// names; they are not looked into.
+fn files(folder: &Path, weights: &[&str]) -> Result<()> {
+    let path = folder.join("tokenizer.json");
+    fs::metadata(&path).map_err(Error::io("open", path))?;
     match weights.iter().any(|name| folder.join(name).is_file()) {
         true => Ok(()),
         false => Err(Error::mismatch(folder, "weights", "model.safetensors", "none")),

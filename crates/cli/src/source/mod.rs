@@ -22,7 +22,7 @@ use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::fault::Fault;
-use skipped::Skipped;
+pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Source {
         entries.retain(|path| seen.insert(path.clone()));
         let archives = entries.iter().any(|path| archive::is_one(path));
         let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
-        let decode = DecodeOptions { allow_truncated: args.allow_truncated };
+        let decode = args.decoding.options();
         Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives, decode })
     }
 

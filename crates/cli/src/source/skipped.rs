@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use interrogate::picture::is_hidden;
+
 /// Characters of an ending that is named. Longer ones are counted together.
 const ENDING: usize = 8;
 
@@ -19,6 +21,8 @@ pub(crate) struct Skipped {
     others: usize,
     hidden: usize,
     folders: usize,
+    /// Folders where none are entered.
+    plain_folders: usize,
     links: usize,
     repeated: usize,
 }
@@ -36,6 +40,15 @@ impl Skipped {
                 *self.endings.entry(ending).or_default() += 1;
             }
             _ => self.others += 1,
+        }
+    }
+
+    /// What lies beside the images of a folder whose own folders are never entered.
+    pub(crate) fn entry(&mut self, path: &Path) {
+        match path.file_name().is_some_and(is_hidden) {
+            true => self.hidden(),
+            false if path.is_dir() => self.plain_folders += 1,
+            false => self.file(path),
         }
     }
 
@@ -66,6 +79,7 @@ impl Skipped {
         self.others += other.others;
         self.hidden += other.hidden;
         self.folders += other.folders;
+        self.plain_folders += other.plain_folders;
         self.links += other.links;
         self.repeated += other.repeated;
     }
@@ -87,9 +101,11 @@ impl Skipped {
             said.push(format!("{all} file{}: {}", s(all), files.join(", ")));
         }
         let (folders, links, repeated) = (self.folders, self.links, self.repeated);
+        let plain = self.plain_folders;
         let more = [
             (self.hidden, format!("{} hidden", self.hidden)),
             (folders, format!("{folders} folder{}, which --recursive enters", s(folders))),
+            (plain, format!("{plain} folder{}", s(plain))),
             (links, format!("{links} symbolic link{} in archives", s(links))),
             (repeated, format!("{repeated} with the name of an earlier member",)),
         ];

@@ -23,7 +23,7 @@ fn args(paths: Vec<PathBuf>) -> args::Images {
         recursive: false,
         filelist: None,
         null: false,
-        allow_truncated: false,
+        decoding: args::Decoding::default(),
         batch_size: 1,
     }
 }

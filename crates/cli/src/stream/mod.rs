@@ -4,30 +4,29 @@
 //! Source (one thread) -> read (may wait for a disk) -> decode, look (a seat each) -> Window -> the caller
 //! ```
 //!
+//! Bytes are taken from one [`Budget`] for each file, and for each picture until it is
+//! prepared. What comes of `look` is bounded by how many images are in flight.
+//!
 //! Owns the threads and what is in flight between them. A decoded photo of
 //! twelve megapixels is 36 MB: it lives on its thread alone, and what `look`
 //! makes of it goes on. Which images, and what becomes of them, is the caller's.
 
+mod budget;
 mod seats;
 mod window;
 
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use interrogate::Result;
 use interrogate::picture::{self, DecodeOptions, Picture};
+use interrogate::{Result, limits};
 
 use crate::source::{Body, Image, Name, Source};
+use budget::{Budget, Share, Stage};
 use seats::Seats;
 use window::Window;
 
 /// Threads that may wait for a disk beside those that decode.
 const READERS: usize = 4;
-
-/// Bytes of decoded pixels beyond which an image is decoded while no other of its size
-/// is: so many are 45 megapixels. On a machine of many threads a folder of the largest
-/// that are read would take a gigabyte for each of them otherwise.
-const LARGE: u64 = 128 << 20;
 
 /// An image and what was made of it.
 #[derive(Debug)]
@@ -39,14 +38,14 @@ pub(crate) struct Looked<P> {
 }
 
 /// The images of a source as they come, in its order.
-pub(crate) struct Stream<'a, P>(&'a Window<Image, Looked<P>>);
+pub(crate) struct Stream<'a, P>(&'a dyn Fn() -> Option<Looked<P>>);
 
 impl<P> Iterator for Stream<'_, P> {
     type Item = Looked<P>;
 
     /// Waits until the next image is decoded.
     fn next(&mut self) -> Option<Looked<P>> {
-        self.0.take()
+        (self.0)()
     }
 }
 
@@ -60,35 +59,67 @@ pub(crate) fn ahead<P: Send, R>(
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
     consume: impl FnOnce(Stream<'_, P>) -> R,
 ) -> R {
+    ahead_within(limits::DECODING, source, ahead, wanted, look, consume)
+}
+
+/// The same with a budget of so many bytes.
+fn ahead_within<P: Send, R>(
+    bytes: u64,
+    source: &Source,
+    ahead: usize,
+    wanted: &(dyn Fn(&Name) -> bool + Sync),
+    look: &(dyn Fn(&Picture) -> Result<P> + Sync),
+    consume: impl FnOnce(Stream<'_, P>) -> R,
+) -> R {
     let seats = thread::available_parallelism().map_or(1, usize::from);
+    let (budget, seated) = (Budget::new(bytes), Seats::new(seats));
     let window = Window::new(ahead);
-    let (seated, large) = (Seats::new(seats), Mutex::new(()));
     thread::scope(|scope| {
         let _closed = Closing(&window);
         scope.spawn(|| {
             let _closed = ClosingOnPanic(&window);
             // Broken off where no more is wanted.
-            let _ = source.walk(wanted, &mut |image| window.give(image));
+            let _ = source.walk(wanted, &mut |image| window.give((queued(&image, &budget), image)));
             window.end();
         });
         for _ in 0..(seats + READERS).min(ahead.max(1)) {
             scope.spawn(|| {
                 let _closed = ClosingOnPanic(&window);
-                while let Some((place, Image { number, name, body })) = window.work() {
-                    let seen = open(body, &name, source.decode, (&seated, &large), look);
+                while let Some((place, (share, image))) = window.work() {
+                    let Image { number, name, body } = image;
+                    let share = share.unwrap_or_else(|| read_share(&body, &budget));
+                    let seen = open(body, &name, source.decode, share, &seated, look);
                     window.put(place, Looked { number, name, seen });
                 }
             });
         }
-        consume(Stream(&window))
+        consume(Stream(&|| window.take()))
     })
+}
+
+/// The share of an image whose bytes are in memory already.
+fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Share<'a>> {
+    match &image.body {
+        Body::Bytes(bytes) => Some(budget.share(Stage::Queued, bytes.len() as u64)),
+        _ => None,
+    }
+}
+
+/// The share of an image that is read next. Where there is no file, reading says so.
+fn read_share<'a>(body: &Body, budget: &'a Budget) -> Share<'a> {
+    let size = match body {
+        Body::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
+        _ => 0,
+    };
+    budget.share(Stage::Read, size.min(limits::PICTURE_BYTES))
 }
 
 fn open<P>(
     body: Body,
     name: &Name,
     options: DecodeOptions,
-    (seats, large): (&Seats, &Mutex<()>),
+    mut share: Share<'_>,
+    seats: &Seats,
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
     let bytes = match body {
@@ -97,17 +128,10 @@ fn open<P>(
         Body::Lost(error) => return Err(error),
     };
     seats.on_one(|| {
-        let mut alone = None;
-        let picture = Picture::decode_with(&bytes, name.path(), options, |pixels| {
-            if pixels > LARGE {
-                alone = Some(large.lock().unwrap_or_else(PoisonError::into_inner));
-            }
-        })?;
+        let ask = |more| share.enter(Stage::Decoded, more);
+        let picture = Picture::decode_with(&bytes, name.path(), options, ask)?;
         drop(bytes);
-        let seen = look(&picture);
-        drop(picture);
-        drop(alone);
-        seen
+        look(&picture)
     })
 }
 
@@ -134,6 +158,9 @@ impl<I, O> Drop for ClosingOnPanic<'_, I, O> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::args;
 
@@ -152,16 +179,53 @@ mod tests {
             let bytes = if image % 7 == 3 { b"no image".to_vec() } else { bmp(image) };
             std::fs::write(folder.path().join(format!("{image:03}.bmp")), bytes).unwrap();
         }
+        let source = source_of(vec![folder.path().to_owned()]);
+        (folder, source)
+    }
+
+    fn source_of(paths: Vec<PathBuf>) -> Source {
         let args = args::Images {
-            paths: vec![folder.path().to_owned()],
+            paths,
             recursive: false,
             filelist: None,
             null: false,
-            allow_truncated: false,
+            decoding: args::Decoding::default(),
             batch_size: 1,
         };
-        let source = Source::collect(&args).unwrap();
-        (folder, source)
+        Source::collect(&args).unwrap()
+    }
+
+    /// Files and members of an archive, each of them larger than the budget.
+    #[test]
+    fn images_beyond_the_budget_are_decoded_one_at_a_time() {
+        let (folder, _) = folder_of(3);
+        let mut tar = tar::Builder::new(Vec::new());
+        for image in 3..40u8 {
+            let (bytes, mut header) = (bmp(image), tar::Header::new_ustar());
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, format!("{image:03}.bmp"), &bytes[..]).unwrap();
+        }
+        std::fs::write(folder.path().join("a.tar"), tar.into_inner().unwrap()).unwrap();
+        let paths = ["002.bmp", "a.tar", "001.bmp", "000.bmp"];
+        let source = source_of(paths.map(|name| folder.path().join(name)).to_vec());
+        let (decoding, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let look = |picture: &Picture| {
+            most.fetch_max(decoding.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::yield_now();
+            decoding.fetch_sub(1, Ordering::SeqCst);
+            Ok(picture.rgb()[0])
+        };
+        for ahead in [1, 7, 50] {
+            let seen: Vec<_> = ahead_within(1, &source, ahead, &|_| true, &look, |stream| {
+                stream.map(|looked| looked.seen.unwrap()).collect()
+            });
+            assert_eq!(seen, [&[0, 1, 2][..], &(3..40).collect::<Vec<u8>>()].concat());
+        }
+        assert_eq!(most.into_inner(), 1);
+        // No thread waits for the bytes of images that are not wanted any more.
+        let first = ahead_within(1, &source, 7, &|_| true, &|_| Ok(()), |mut all| all.next());
+        assert_eq!(first.unwrap().number, 0);
     }
 
     #[test]

@@ -104,9 +104,13 @@ impl<I, O> Window<I, O> {
         Some(item)
     }
 
-    /// No more is wanted: all who wait are let go.
+    /// No more is wanted: all who wait are let go, and what waits for work is dropped.
     pub(super) fn close(&self) {
-        self.state().closed = true;
+        let mut state = self.state();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(waiting);
         for all in [&self.room, &self.work, &self.done] {
             all.notify_all();
         }

@@ -72,7 +72,7 @@ const MAX_SIDE: u32 = 4096;
 ///
 /// # Errors
 /// [`Error::FileMissing`], [`Error::Io`], [`Error::Json`].
-pub(crate) fn find(folder: &Path) -> Result<PathBuf> {
+pub fn find(folder: &Path) -> Result<PathBuf> {
     let (whole, plain) = (folder.join(PROCESSOR), folder.join(IMAGE_PROCESSOR));
     if whole.is_file() && read::<Parts<serde::de::IgnoredAny>>(&whole)?.image_processor.is_some() {
         return Ok(whole);

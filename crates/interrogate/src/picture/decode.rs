@@ -50,15 +50,26 @@ impl From<Error> for Fault {
 }
 
 impl Job<'_> {
-    /// Compares a picture's size with the limits, then tells who decodes how many bytes
-    /// it takes. Comes before any of them is allocated.
+    /// Compares a picture's size with the limits, then passes [`cost`] to `ask`. `bytes` are
+    /// those of the values as the decoder writes them. Call it before they are allocated.
     pub(super) fn room(&mut self, width: u32, height: u32, bytes: u64) -> Result<(), Fault> {
         let pixels = u64::from(width) * u64::from(height);
         too_large(self.path, "pixels", limits::PICTURE_PIXELS, pixels)?;
         too_large(self.path, "bytes", limits::PICTURE_BYTES, bytes)?;
-        (self.ask)(bytes);
+        (self.ask)(cost(width, height, bytes));
         Ok(())
     }
+}
+
+/// Bytes that a picture may take from its decoding to its last resize: the `bytes` of its
+/// values and a copy of them (as RGB, or turned upright), its metadata, and the tables of a
+/// resize.
+fn cost(width: u32, height: u32, bytes: u64) -> u64 {
+    // torchvision's table has up to 64 bytes for each pixel of a side.
+    let side = u64::from(width.max(height).min(limits::TORCHVISION_SIDE));
+    let tables = 64 * side + (size_of::<i32>() * limits::RESIZE_WEIGHTS) as u64;
+    let rgb = 3 * u64::from(width) * u64::from(height); // room() has compared it
+    bytes + bytes.max(rgb) + limits::METADATA as u64 + tables
 }
 
 pub(super) fn open(path: &Path) -> Result<Picture> {

@@ -99,8 +99,9 @@ impl Picture {
         decode::decode(bytes, path, DecodeOptions::default(), |_| ())
     }
 
-    /// The same; `ask` is told of the bytes that the decoded pixels take, at most
-    /// [`limits::PICTURE_BYTES`], before they get room, and may wait until there is some.
+    /// The same; `ask` is given the bytes that the picture may take until it is prepared for
+    /// a model (values as decoded, a copy of them, metadata, the tables of a resize; not
+    /// `bytes`), before any of them is allocated. It may wait until there is room.
     ///
     /// # Errors
     /// Those of [`decode`](Self::decode).

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::input::{Ends, Text};
 use crate::{Error, Result, limits, picture};
 
-/// The images in the folder `images` of `data`, sorted by path; hidden files are left out.
+/// The images in the folder `images` of `data`, sorted by path. `skipped` is given what else
+/// lies there: hidden files, folders, and files that do not end like an image.
 ///
 /// # Errors
 /// [`Error::Io`] where there is no such folder, [`Error::Mismatch`] where it
 /// holds no image, [`Error::StemTwice`] where two have one name.
-pub fn images(data: &Path) -> Result<Vec<PathBuf>> {
+pub fn images(data: &Path, skipped: &mut dyn FnMut(&Path)) -> Result<Vec<PathBuf>> {
     let folder = data.join("images");
     let entries = std::fs::read_dir(&folder).map_err(Error::io("open", &folder))?;
     let mut found = Vec::new();
@@ -20,6 +21,8 @@ pub fn images(data: &Path) -> Result<Vec<PathBuf>> {
         let hidden = path.file_name().is_some_and(picture::is_hidden);
         if !hidden && picture::has_image_extension(&path) {
             found.push(path);
+        } else {
+            skipped(&path);
         }
     }
     if found.is_empty() {

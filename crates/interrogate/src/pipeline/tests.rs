@@ -104,15 +104,19 @@ fn images_are_sorted_and_no_two_share_a_name() {
         std::fs::create_dir_all(folder.path().join("images")).unwrap();
         std::fs::write(folder.path().join("images").join(name), "").unwrap();
     };
-    let said = images(folder.path()).unwrap_err().to_string();
+    let said = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
     assert!(said.starts_with("cannot open ") && said.ends_with("images"), "{said}");
     write("notes.txt");
-    let said = images(folder.path()).unwrap_err().to_string();
+    let said = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
     assert!(said.ends_with("images: images: expected at least one, found none"), "{said}");
     ["b.PNG", "a.jpg", "c.webp", "._a.jpg"].into_iter().for_each(write);
-    assert_eq!(stems(&images(folder.path()).unwrap()).unwrap(), ["a", "b", "c"]);
+    let mut skipped = Vec::new();
+    let found = images(folder.path(), &mut |path| skipped.push(path.to_owned())).unwrap();
+    assert_eq!(stems(&found).unwrap(), ["a", "b", "c"]);
+    skipped.sort();
+    assert_eq!(stems(&skipped).unwrap(), ["._a", "notes"]);
     write("a.png");
-    let error = images(folder.path()).unwrap_err();
+    let error = images(folder.path(), &mut |_| ()).unwrap_err();
     assert!(error.to_string().starts_with("two images are called \"a\": "), "{error}");
     assert!(error.hint().unwrap().contains("rename"));
 }

@@ -16,11 +16,33 @@ use super::{Options, Progress};
 use crate::{Error, Result, input, limits};
 
 const CONFIG: &str = "config.json";
+/// The steps before an image tower: what transformers 5 writes, and what it wrote before
+/// and may stand beside it. `clip::preprocess` decides between them.
+const PROCESSOR: &str = "processor_config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
+/// What sentence-transformers adds to a model, where it has something to say.
+const SENTENCE_PARTS: [&str; 2] = ["sentence_bert_config.json", "1_Pooling/config.json"];
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
-const WEIGHTS: &str = "model.safetensors";
-const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// How weights are stored: in one file or in shards that an index names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Format {
+    whole: &'static str,
+    index: &'static str,
+    /// How the files' names end.
+    ending: &'static str,
+}
+
+const SAFETENSORS: Format = Format {
+    whole: "model.safetensors",
+    index: "model.safetensors.index.json",
+    ending: ".safetensors",
+};
+
+/// What `torch.save` writes. Its values are read and no code of it runs.
+const PICKLES: Format =
+    Format { whole: "pytorch_model.bin", index: "pytorch_model.bin.index.json", ending: ".bin" };
 
 /// Repositories whose main branch has weights as a pickle alone, with the pull
 /// request that adds them as safetensors (candle-examples, `clip` and `blip`).
@@ -30,8 +52,9 @@ const SAFETENSORS_AT: [(&str, &str); 2] = [
 ];
 
 /// The folder that holds the files of `repo` (`owner/name`): config.json,
-/// preprocessor_config.json, tokenizer.json or vocab.json and merges.txt, and
-/// the weights as safetensors, in one file or in shards.
+/// processor_config.json or preprocessor_config.json or both, tokenizer.json or vocab.json
+/// and merges.txt, and the weights, in one file or in shards: as safetensors, or where there
+/// are none, as pytorch_model.bin.
 ///
 /// Without a `revision` it is the main branch, or where that has no
 /// safetensors, the pull request known to add them. What is in the cache
@@ -55,8 +78,9 @@ pub fn fetch(
     fetch_of(Kind::Pictures, repo, revision, options, progress)
 }
 
-/// The same for a model that sees texts alone, and so has no
-/// preprocessor_config.json.
+/// The same for a sentence encoder: without the steps for images, with
+/// sentence_bert_config.json and 1_Pooling/config.json where the repository has them, and
+/// with weights as safetensors alone.
 ///
 /// # Errors
 /// Those of [`fetch`].
@@ -76,6 +100,16 @@ enum Kind {
     Sentences,
 }
 
+impl Kind {
+    /// The formats of weights that are read, the preferred one first.
+    fn formats(self) -> &'static [Format] {
+        match self {
+            Kind::Pictures => &[SAFETENSORS, PICKLES],
+            Kind::Sentences => &[SAFETENSORS],
+        }
+    }
+}
+
 fn fetch_of(
     kind: Kind,
     repo: &str,
@@ -90,7 +124,13 @@ fn fetch_of(
     };
     let snapshots: Vec<Snapshot> =
         revisions.iter().map(|revision| Snapshot::new(kind, repo, revision, options)).collect();
-    if let Some(folder) = snapshots.iter().find_map(Snapshot::cached) {
+    // Where a pull request has safetensors, the main branch's pickle is not used.
+    let formats = if snapshots.len() > 1 { &[SAFETENSORS] } else { kind.formats() };
+    let tries = || {
+        let of = |format| snapshots.iter().map(move |snapshot| (snapshot, format));
+        formats.iter().copied().flat_map(of)
+    };
+    if let Some(folder) = tries().find_map(|(snapshot, format)| snapshot.cached(format)) {
         return Ok(folder);
     }
     if let Some(why) = options.offline {
@@ -98,8 +138,8 @@ fn fetch_of(
         return Err(Error::HubOffline { repo: format!("{repo}{revision}"), why });
     }
     let client = Client::new(options)?;
-    for snapshot in &snapshots {
-        if let Some(folder) = snapshot.fetch(&client, progress)? {
+    for (snapshot, format) in tries() {
+        if let Some(folder) = snapshot.fetch(format, &client, progress)? {
             return Ok(folder);
         }
     }
@@ -126,8 +166,8 @@ impl<'a> Snapshot<'a> {
         Snapshot { kind, options, repo, cache }
     }
 
-    /// The folder in the cache, where it has all files.
-    fn cached(&self) -> Option<PathBuf> {
+    /// The folder in the cache, where it has all files, the weights in `format`.
+    fn cached(&self, format: Format) -> Option<PathBuf> {
         let folder = match self.cache.get(CONFIG) {
             Some(config) => config.parent()?.to_owned(),
             // A commit stands for itself.
@@ -135,36 +175,47 @@ impl<'a> Snapshot<'a> {
         };
         let has = |file: &str| folder.join(file).is_file();
         let shards = || {
-            let shards = shards(&folder.join(WEIGHTS_INDEX)).ok()?;
+            let shards = shards(&folder.join(format.index), format).ok()?;
             Some(shards.iter().all(|shard| has(shard)))
         };
         let whole = has(CONFIG)
-            && (self.kind == Kind::Sentences || has(PREPROCESSOR))
+            && (self.kind == Kind::Sentences || has(PROCESSOR) || has(PREPROCESSOR))
             && (has(TOKENIZER) || TOKENIZER_PARTS.into_iter().all(has))
-            && (has(WEIGHTS) || shards().unwrap_or(false));
+            && (has(format.whole) || shards().unwrap_or(false));
         whole.then_some(folder)
     }
 
-    /// Fetches what is missing, the weights last; `None` where there are no
-    /// safetensors.
+    /// Fetches what is missing, the weights last; `None` where there are none in `format`.
     fn fetch(
         &self,
+        format: Format,
         client: &Client<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Option<PathBuf>> {
         let config = self.required(client, CONFIG, &self.repo.url_revision())?;
         // From here on by commit, so that the files are of one moment.
         let commit = config.commit.clone();
-        let weights = match client.look(&self.url(&commit, WEIGHTS))? {
-            Some(remote) => (WEIGHTS, remote),
-            None => match client.look(&self.url(&commit, WEIGHTS_INDEX))? {
-                Some(remote) => (WEIGHTS_INDEX, remote),
-                None => return Ok(None),
-            },
+        let optional = |file: &'static str| {
+            let remote = client.look(&self.url(&commit, file))?;
+            Ok(remote.map(|remote| (file, remote)))
+        };
+        let Some(weights) = first(&[format.whole, format.index], optional)? else {
+            return Ok(None);
         };
         let mut files = vec![(CONFIG, config)];
-        if self.kind == Kind::Pictures {
-            files.push((PREPROCESSOR, self.required(client, PREPROCESSOR, &commit)?));
+        match self.kind {
+            Kind::Pictures => {
+                files.extend(optional(PROCESSOR)?);
+                match (optional(PREPROCESSOR)?, files.len()) {
+                    (None, 1) => return Err(self.absent(PREPROCESSOR, &commit)),
+                    (steps, _) => files.extend(steps),
+                }
+            }
+            Kind::Sentences => {
+                for part in SENTENCE_PARTS {
+                    files.extend(optional(part)?);
+                }
+            }
         }
         match client.look(&self.url(&commit, TOKENIZER))? {
             Some(remote) => files.push((TOKENIZER, remote)),
@@ -181,8 +232,8 @@ impl<'a> Snapshot<'a> {
             place(file, remote)?;
         }
         let folder = self.cache.pointer_path(&commit);
-        if files.iter().any(|(file, _)| *file == WEIGHTS_INDEX) {
-            for shard in shards(&folder.join(WEIGHTS_INDEX))? {
+        if files.iter().any(|(file, _)| *file == format.index) {
+            for shard in shards(&folder.join(format.index), format)? {
                 let remote = self.required(client, &shard, &commit)?;
                 place(&shard, &remote)?;
             }
@@ -197,8 +248,12 @@ impl<'a> Snapshot<'a> {
     }
 
     fn required(&self, client: &Client<'_>, file: &str, revision: &str) -> Result<Remote> {
-        let url = self.url(revision, file);
-        client.look(&url)?.ok_or(Error::HubAbsent { url })
+        let remote = client.look(&self.url(revision, file))?;
+        remote.ok_or_else(|| self.absent(file, revision))
+    }
+
+    fn absent(&self, file: &str, revision: &str) -> Error {
+        Error::HubAbsent { url: self.url(revision, file) }
     }
 
     /// Fetches one file and links it into the snapshot.
@@ -213,11 +268,14 @@ impl<'a> Snapshot<'a> {
         let folder = self.cache.pointer_path(commit);
         let blob = self.cache.blob_path(&remote.etag);
         let blobs = blob.parent().unwrap_or(&folder);
-        for folder in [&folder, blobs] {
+        let at = folder.join(file);
+        let parent = at.parent().unwrap_or(&folder);
+        for folder in [parent, blobs] {
             std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         }
         let url = self.url(commit, file);
-        let limit = match (file.ends_with(".safetensors"), remote.has_digest()) {
+        let is_weights = self.kind.formats().iter().any(|format| file.ends_with(format.ending));
+        let limit = match (is_weights, remote.has_digest()) {
             (false, _) => limits::SMALL_FILE,
             (true, true) => limits::DOWNLOAD,
             (true, false) => limits::DOWNLOAD_UNVERIFIED,
@@ -232,26 +290,41 @@ impl<'a> Snapshot<'a> {
         }
         let mut progress = Progress::of(file, remote, progress);
         client.fetch(&url, remote, blobs, &mut progress)?;
-        link(&blob, &remote.etag, &folder.join(file))?;
-        sync_folder(&folder)
+        // From the file's own folder up to the repository's, which has two levels of them.
+        let up = "../".repeat(file.split('/').count() + 1);
+        link(&blob, &Path::new(&up).join("blobs").join(&remote.etag), &at)?;
+        sync_folder(parent)
     }
 }
 
-/// The names of the shards that an index of weights lists, each a plain name.
-fn shards(index: &Path) -> Result<BTreeSet<String>> {
+/// The first of `files` that `look` finds.
+fn first<T>(
+    files: &[&'static str],
+    look: impl Fn(&'static str) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    files.iter().find_map(|file| look(file).transpose()).transpose()
+}
+
+/// The names of the shards that an index of weights lists, each a plain name that ends as
+/// the format's do.
+fn shards(index: &Path, format: Format) -> Result<BTreeSet<String>> {
     let text = input::read(index, limits::SMALL_FILE)?;
     let parsed: WeightsIndex = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: index.to_owned(), source })?;
     let shards: BTreeSet<String> = parsed.weight_map.into_values().collect();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    match shards.iter().find(|name| !name.ends_with(".safetensors") || !name.bytes().all(plain)) {
-        Some(name) => Err(Error::mismatch(index, "shard", "the name of a safetensors file", name)),
+    match shards.iter().find(|name| !name.ends_with(format.ending) || !name.bytes().all(plain)) {
+        Some(name) => {
+            let expected = format!("the name of a {} file", format.ending);
+            Err(Error::mismatch(index, "shard", expected, name))
+        }
         None => Ok(shards),
     }
 }
 
-/// Links `at` to the blob, as a relative symbolic link where those exist.
-fn link(blob: &Path, etag: &str, at: &Path) -> Result<()> {
+/// Links `at` to the blob, which lies at `relative` from there, as a symbolic link where
+/// those exist.
+fn link(blob: &Path, relative: &Path, at: &Path) -> Result<()> {
     if std::fs::canonicalize(at).is_ok_and(|to| std::fs::canonicalize(blob).is_ok_and(|b| b == to))
     {
         return Ok(());
@@ -263,10 +336,10 @@ fn link(blob: &Path, etag: &str, at: &Path) -> Result<()> {
         _ => {}
     }
     #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(Path::new("../../blobs").join(etag), at);
+    let linked = std::os::unix::fs::symlink(relative, at);
     #[cfg(not(unix))]
     let linked = {
-        let _ = etag;
+        let _ = relative;
         std::fs::hard_link(blob, at)
     };
     linked.map_err(Error::io("link", at))

@@ -51,7 +51,7 @@ impl Place {
 
     /// Whether the weights have their final name.
     fn named(&self) -> bool {
-        self.snapshot().join(WEIGHTS).exists()
+        self.snapshot().join(SAFETENSORS.whole).exists()
             || self.blobs().iter().any(|(name, _)| *name == Served::large(weights()).etag())
     }
 
@@ -67,15 +67,15 @@ fn a_repository_comes_whole_with_progress_in_the_layout_of_the_other_libraries()
     let mut progress = |at: Progress<'_>| seen.push((at.file.to_owned(), at.done, at.total));
     let folder = fetch("a/b", None, &place.options, &mut progress).unwrap();
     assert_eq!(folder, place.snapshot());
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
     assert_eq!(std::fs::read(folder.join(CONFIG)).unwrap(), b"{\"a\": 1}");
     let reference = place.options.cache.join("models--a--b/refs/main");
     assert_eq!(std::fs::read_to_string(reference).unwrap(), COMMIT);
     let cache = Cache::new(place.options.cache.clone()).model("a/b".to_owned());
-    assert_eq!(cache.get(WEIGHTS), Some(folder.join(WEIGHTS)));
+    assert_eq!(cache.get(SAFETENSORS.whole), Some(folder.join(SAFETENSORS.whole)));
     assert!(place.blobs().iter().all(|(name, _)| !name.ends_with(".incomplete")));
-    assert_eq!(seen.last(), Some(&(WEIGHTS.to_owned(), 2_400_000, 2_400_000)));
-    let mine = seen.iter().filter(|(file, ..)| file == WEIGHTS).map(|(_, done, _)| *done);
+    assert_eq!(seen.last(), Some(&(SAFETENSORS.whole.to_owned(), 2_400_000, 2_400_000)));
+    let mine = seen.iter().filter(|(file, ..)| file == SAFETENSORS.whole).map(|(_, done, _)| *done);
     assert!(mine.is_sorted());
 }
 
@@ -112,7 +112,7 @@ fn a_transfer_cut_off_goes_on_where_it_stopped() {
     let folder = place.fetch().unwrap();
     let range = format!(" bytes={kept}-");
     assert!(hub.asked().iter().any(|line| line.starts_with("GET") && line.ends_with(&range)));
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn retries_go_on_within_one_call_and_are_bounded() {
     hub.change(WEIGHTS_OF, |file| file.cuts = vec![1_000_000]);
     hub.change("a/b/main/config.json", |file| file.statuses = vec![503]);
     let folder = place.fetch().unwrap();
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 
     let other = super::tests::place(&hub);
     hub.change("a/b/main/config.json", |file| file.statuses = vec![503, 503]);
@@ -139,7 +139,7 @@ fn a_server_that_ignores_the_range_does_not_spoil_the_file() {
     hub.change(WEIGHTS_OF, |file| (file.cuts, file.ignores_range) = (vec![1_000_000], true));
     place.fetch().unwrap_err();
     let folder = place.fetch().unwrap();
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_part_longer_than_the_file_is_begun_anew() {
     std::fs::create_dir_all(&blobs).unwrap();
     std::fs::write(blobs.join(format!("{etag}.incomplete")), vec![7; 2_400_001]).unwrap();
     let folder = place.fetch().unwrap();
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_file_of_another_content_than_announced_is_thrown_away() {
     assert!(error.hint().is_some());
     assert!(!place.named());
     assert_eq!(std::fs::metadata(part).unwrap().len(), 0);
-    assert_eq!(std::fs::read(place.fetch().unwrap().join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(place.fetch().unwrap().join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
 #[test]
@@ -321,11 +321,14 @@ fn weights_in_shards_and_a_tokenizer_in_parts_are_found() {
 #[test]
 fn a_shard_cannot_leave_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let index = folder.path().join(WEIGHTS_INDEX);
+    let index = folder.path().join(SAFETENSORS.index);
     for name in ["../../x.safetensors", "/x.safetensors", "x.bin", ""] {
         std::fs::write(&index, format!(r#"{{"weight_map": {{"w": "{name}"}}}}"#)).unwrap();
-        let error = shards(&index).unwrap_err().to_string();
-        assert!(error.contains("shard: expected the name of a safetensors file, found"), "{error}");
+        let error = shards(&index, SAFETENSORS).unwrap_err().to_string();
+        assert!(
+            error.contains("shard: expected the name of a .safetensors file, found"),
+            "{error}"
+        );
     }
 }
 
@@ -379,7 +382,7 @@ fn a_renamed_private_repository_is_fetched_under_its_new_name() {
     let mut place = place(&hub);
     place.options.token = Some("hf_secret".to_owned());
     let folder = fetch("old/b", None, &place.options, &mut |_| {}).unwrap();
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
     let asked = hub.asked();
     for line in &asked {
         assert_eq!(line.contains("Bearer hf_secret"), !line.contains("/blobs/"), "{line}");
@@ -489,7 +492,7 @@ fn a_transfer_below_the_least_speed_is_broken_off() {
     hub.asked();
     let folder = place.fetch().unwrap();
     assert!(hub.asked().iter().any(|line| line.starts_with("GET") && line.contains(" bytes=")));
-    assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
 #[test]
@@ -502,6 +505,101 @@ fn a_hub_that_is_busy_is_asked_again() {
             (file.statuses, file.retry_after) = (vec![status], Some("0"));
         });
         let folder = place.fetch().unwrap();
-        assert_eq!(std::fs::read(folder.join(WEIGHTS)).unwrap(), weights());
+        assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
     }
+}
+
+/// What transformers 5 writes: one file for all processors.
+#[test]
+fn a_processor_config_stands_in_for_the_preprocessors() {
+    let hub = Hub::start([
+        ("a/b/main/config.json", Served::small("{}")),
+        ("a/b/main/processor_config.json", Served::small("{\"image_processor\": {}}")),
+        ("a/b/main/tokenizer.json", Served::small("{\"b\": 2}")),
+        (WEIGHTS_OF, Served::large(vec![1; 9])),
+        ("c/d/main/config.json", Served::small("{}")),
+        ("c/d/main/tokenizer.json", Served::small("{}")),
+        ("c/d/main/model.safetensors", Served::large(vec![1; 9])),
+    ]);
+    let place = place(&hub);
+    let folder = place.fetch().unwrap();
+    assert!(folder.join(PROCESSOR).is_file() && !folder.join(PREPROCESSOR).exists());
+    hub.asked();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(hub.asked(), [""; 0]);
+    let error = fetch("c/d", None, &place.options, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.ends_with("/preprocessor_config.json does not exist"), "{error}");
+}
+
+#[test]
+fn both_processor_files_are_fetched_where_both_exist() {
+    let hub = Hub::start([
+        ("a/b/main/config.json", Served::small("{}")),
+        ("a/b/main/processor_config.json", Served::small("{\"num_query_tokens\": 32}")),
+        ("a/b/main/preprocessor_config.json", Served::small("{\"size\": 224}")),
+        ("a/b/main/tokenizer.json", Served::small("{\"b\": 2}")),
+        (WEIGHTS_OF, Served::large(vec![1; 9])),
+    ]);
+    let place = place(&hub);
+    let folder = place.fetch().unwrap();
+    assert_eq!(crate::clip::preprocess::find(&folder).unwrap(), folder.join(PREPROCESSOR));
+}
+
+#[test]
+fn a_sentence_encoder_comes_with_its_length_and_its_pooling() {
+    let hub = Hub::start([
+        ("a/b/main/config.json", Served::small("{}")),
+        ("a/b/main/sentence_bert_config.json", Served::small("{\"max_seq_length\": 128}")),
+        ("a/b/main/1_Pooling/config.json", Served::small("{\"pooling_mode\": \"mean\"}")),
+        ("a/b/main/tokenizer.json", Served::small("{\"b\": 2}")),
+        (WEIGHTS_OF, Served::large(vec![1; 9])),
+        ("c/d/main/config.json", Served::small("{}")),
+        ("c/d/main/tokenizer.json", Served::small("{}")),
+        ("c/d/main/pytorch_model.bin", Served::large(vec![1; 9])),
+    ]);
+    let place = place(&hub);
+    let fetch = |repo| fetch_sentences(repo, None, &place.options, &mut |_| {});
+    let folder = fetch("a/b").unwrap();
+    let pooling = std::fs::read_to_string(folder.join("1_Pooling/config.json")).unwrap();
+    assert_eq!(pooling, "{\"pooling_mode\": \"mean\"}");
+    assert!(folder.join("sentence_bert_config.json").is_file());
+    hub.asked();
+    assert_eq!(fetch("a/b").unwrap(), folder);
+    assert_eq!(hub.asked(), [""; 0]);
+    // Its reader takes safetensors alone.
+    assert!(matches!(fetch("c/d").unwrap_err(), Error::HubWeights { .. }));
+}
+
+#[test]
+fn pickles_are_fetched_where_there_are_no_safetensors() {
+    let index = r#"{"weight_map": {"x": "pytorch_model-00001-of-00002.bin", "y": "pytorch_model-00002-of-00002.bin"}}"#;
+    let plain = |name| (name, Served::small("{}"));
+    let hub = Hub::start([
+        plain("a/b/main/config.json"),
+        plain("a/b/main/preprocessor_config.json"),
+        plain("a/b/main/tokenizer.json"),
+        ("a/b/main/pytorch_model.bin.index.json", Served::small(index)),
+        ("a/b/main/pytorch_model-00001-of-00002.bin", Served::large(vec![1; 999])),
+        ("a/b/main/pytorch_model-00002-of-00002.bin", Served::large(vec![2; 999])),
+        plain("c/d/main/config.json"),
+        plain("c/d/main/preprocessor_config.json"),
+        plain("c/d/main/tokenizer.json"),
+        ("c/d/main/pytorch_model.bin", Served::large(vec![3; 999])),
+    ]);
+    let place = place(&hub);
+    let folder = place.fetch().unwrap();
+    assert_eq!(std::fs::read(folder.join("pytorch_model-00002-of-00002.bin")).unwrap(), [2; 999]);
+    let other = fetch("c/d", None, &place.options, &mut |_| {}).unwrap();
+    assert_eq!(std::fs::read(other.join("pytorch_model.bin")).unwrap(), [3; 999]);
+    hub.asked();
+    assert_eq!(place.fetch().unwrap(), folder);
+    assert_eq!(hub.asked(), [""; 0]);
+    // Where there are safetensors too, they are taken.
+    let hub = self::hub();
+    hub.add("a/b/main/pytorch_model.bin", Served::large(vec![1; 9]));
+    let place = super::tests::place(&hub);
+    assert!(!place.fetch().unwrap().join("pytorch_model.bin").exists());
+    // Shards of the other kind are refused.
+    let index = folder.join("pytorch_model.bin.index.json");
+    assert!(shards(&index, PICKLES).is_ok() && shards(&index, SAFETENSORS).is_err());
 }

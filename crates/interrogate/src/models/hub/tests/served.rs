@@ -89,6 +89,11 @@ impl Hub {
         format!("http://{}", self.address)
     }
 
+    /// Serves one more file.
+    pub(super) fn add(&self, name: &str, file: Served) {
+        self.files.lock().unwrap().insert(name.to_owned(), file);
+    }
+
     /// Changes how a file is served.
     pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut Served)) {
         change(self.files.lock().unwrap().get_mut(name).unwrap());
