@@ -70,6 +70,11 @@ fn tiff_does_not_break() {
     assault(&["grey.tif", "deflate.tif", "lzw.tif"]);
 }
 
+#[test]
+fn qoi_does_not_break() {
+    assault(&["rgba.qoi"]);
+}
+
 /// Headers alone that promise more than the limits: refused before they get room.
 #[test]
 fn a_header_beyond_the_limits_gets_no_room() {

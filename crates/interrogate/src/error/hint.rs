@@ -116,7 +116,7 @@ impl Error {
                 "the rows are damaged or of another model; build the index again"
             }
             Error::PictureFormat { .. } => {
-                "JPEG, PNG, WebP, GIF, BMP, TIFF and PNM are read; the content counts, not the file's ending"
+                "JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and QOI are read; the content counts, not the file's ending"
             }
             Error::PictureTruncated { .. } => {
                 "the file is incomplete; copy or download it again, or pass --allow-truncated"

@@ -14,7 +14,7 @@ use crate::{Error, Result, input, limits};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// Read a file that breaks off: what is missing is grey or black, as the decoder
-    /// leaves it. For JPEG, PNG, GIF and TIFF; a WebP or BMP stays an error.
+    /// leaves it. For JPEG, PNG, GIF and TIFF; a WebP, BMP or QOI stays an error.
     pub allow_truncated: bool,
 }
 

@@ -31,8 +31,8 @@ use crate::{Error, Result};
 /// The endings of image files, in lower case and sorted: by them a folder's and an archive's
 /// images are told from its other files.
 pub const EXTENSIONS: &[&str] = &[
-    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "jxl", "pbm", "pgm", "png", "pnm", "ppm", "qoi",
-    "tif", "tiff", "webp",
+    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "tif",
+    "tiff", "webp",
 ];
 
 /// Whether `path` ends like an image file, in upper or lower case. Looks at the name alone.
@@ -68,8 +68,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP, TIFF or PNM, told
-    /// apart by content, whatever the ending says. Of an animation or of
+    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM or QOI,
+    /// told apart by content, whatever the ending says. Of an animation or of
     /// several pages it is the first.
     ///
     /// Colour comes out as Pillow's `convert("RGB")` gives it: alpha is dropped

@@ -61,10 +61,12 @@ fn every_lossless_kind_is_read_as_pillow_reads_it() {
         "rgb-key.png",
         "rgb.bmp",
         "rgb.png",
+        "rgb.qoi",
         "rgb.tif",
         "rgb16.png",
         "rgba.bmp",
         "rgba.png",
+        "rgba.qoi",
         "rgba.tif",
         "rgba16.png",
         "transparent.gif",
@@ -207,8 +209,15 @@ fn a_cut_file_is_read_where_that_is_allowed() {
 
 #[test]
 fn a_picture_cut_off_anywhere_is_an_error() {
-    for file in ["rgb.jpg", "progressive.jpg", "rgb.png", "lossless.webp", "lossy.webp", "rgb.bmp"]
-    {
+    for file in [
+        "rgb.jpg",
+        "progressive.jpg",
+        "rgb.png",
+        "lossless.webp",
+        "lossy.webp",
+        "rgb.bmp",
+        "rgb.qoi",
+    ] {
         let bytes = std::fs::read(fixture(file)).unwrap();
         // What stands at the very end of a PNG or a WebP carries no pixels.
         let needed =
@@ -388,7 +397,7 @@ proptest! {
 
     #[test]
     fn a_changed_byte_never_panics(
-        file in prop::sample::select(vec!["rgb.jpg", "rgb.png", "lossy.webp", "palette.gif", "rgb.bmp", "lzw.tif"]),
+        file in prop::sample::select(vec!["rgb.jpg", "rgb.png", "lossy.webp", "palette.gif", "rgb.bmp", "lzw.tif", "rgb.qoi"]),
         at in any::<prop::sample::Index>(),
         value in any::<u8>(),
     ) {

@@ -1,0 +1,7 @@
+//! Image files that begin as QOI does: a picture within the limits, or an error.
+
+#![no_main]
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+
+fuzz_target!(|bytes: &[u8]| -> Corpus { interrogate_fuzz::picture(b"qoif", bytes) });
