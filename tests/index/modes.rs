@@ -1,5 +1,6 @@
 //! Every mode's prompts over a real checkpoint and an index that was built, against
-//! an independent reference: `tests/fixtures/modes/make.py`.
+//! an independent reference, `tests/fixtures/modes/make.py`, and against
+//! clip-interrogator's own code, `tests/fixtures/modes/openclip.py`.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use build_index::{Builder, open_all};
 use interrogate::Interrogation;
 use interrogate::encoder::Features;
-use interrogate::index::{Index, OwnTable};
+use interrogate::index::{AnyTable, Index, Merged, OwnTable};
 use interrogate::models::{Model, ModelSource, Options};
+use interrogate::picture::Picture;
 use interrogate::prompt::modes::Asking;
 use interrogate::prompt::{Deny, Mode, Prompt};
+use interrogate::rank::Order;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,10 +31,14 @@ struct Built {
 
 impl Built {
     fn new() -> Self {
-        let source = ModelSource::Folder(fixtures().join("clip/quick"));
+        Self::of("clip/quick", "modes/dicts")
+    }
+
+    fn of(checkpoint: &str, dictionaries: &str) -> Self {
+        let source = ModelSource::Folder(fixtures().join(checkpoint));
         let model = Model::open(source, &Options::new("none"), &mut |_| {}).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let dictionaries = open_all(&[fixtures().join("modes/dicts")]).unwrap();
+        let dictionaries = open_all(&[fixtures().join(dictionaries)]).unwrap();
         let encoder = model.text_encoder().unwrap();
         let fingerprint = model.fingerprint().unwrap();
         let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint);
@@ -88,6 +95,80 @@ fn every_mode_writes_what_the_reference_writes() {
                 });
                 assert_eq!(chosen, wanted["chosen"].as_str(), "{said:?}");
                 let far = f64::from(prompt.score.unwrap()) - wanted["score"].as_f64().unwrap();
+                assert!(far.abs() < 1e-5, "{said:?}: {far}");
+            }
+        }
+    }
+}
+
+/// clip-interrogator's answers over a seeded OpenCLIP checkpoint.
+struct Peer {
+    built: Built,
+    golden: Value,
+    images: Vec<Features>,
+}
+
+impl Peer {
+    fn new() -> Self {
+        let folder = fixtures().join("modes/openclip");
+        let golden = fs::read(folder.join("golden.json")).unwrap();
+        let golden: Value = serde_json::from_slice(&golden).unwrap();
+        let built = Built::of("modes/openclip", "modes/openclip/dicts");
+        let photo = |image: &Value| Picture::open(&folder.join(image["photo"].as_str().unwrap()));
+        let photos = golden["images"].as_array().unwrap().iter().map(photo);
+        let photos: Vec<Picture> = photos.collect::<Result<_, _>>().unwrap();
+        let images = built.model.image_encoder().unwrap().encode(&photos).unwrap();
+        Peer { built, golden, images }
+    }
+
+    /// Each image, with its features here and what was said of it there.
+    fn images(&self) -> impl Iterator<Item = (&Features, &Value)> {
+        self.images.iter().zip(self.golden["images"].as_array().unwrap())
+    }
+
+    /// The first labels of `tables` together, ranked as there.
+    fn ranked(&self, image: &Features, tables: &[&str], k: usize, order: Order) -> Vec<&str> {
+        let tables = tables.iter().map(|name| self.built.index.table(name).unwrap());
+        let tables = Merged::new(tables.map(AnyTable::Indexed).collect()).unwrap();
+        let ranked = tables.rank_by_quota(std::slice::from_ref(image), k, order, 2048).unwrap();
+        ranked[0].iter().map(|found| found.label).collect()
+    }
+}
+
+#[test]
+fn features_and_rankings_are_clip_interrogators() {
+    let peer = Peer::new();
+    for (image, golden) in peer.images() {
+        let wanted: Vec<f32> = serde_json::from_value(golden["features"].clone()).unwrap();
+        let pairs = image.as_slice().iter().zip(&wanted);
+        let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-5 && wanted.len() == image.dim(), "{}: {far}", golden["photo"]);
+        for (table, wanted) in golden["tables"].as_object().unwrap() {
+            let found = peer.ranked(image, &[table], 5, Order::Best);
+            assert_eq!(Value::from(found), *wanted, "{table} {}", golden["photo"]);
+        }
+        let all = ["artists", "flavors", "mediums", "movements", "trendings"];
+        let found = peer.ranked(image, &all, 12, Order::Best);
+        assert_eq!(Value::from(found), golden["merged"], "{}", golden["photo"]);
+        let worst = peer.ranked(image, &["flavors"], 2048, Order::Worst);
+        let ends = [&worst[..3], &worst[worst.len() - 3..]].concat();
+        assert_eq!(Value::from(ends), golden["worst"], "{}", golden["photo"]);
+    }
+}
+
+#[test]
+fn compat_writes_what_clip_interrogator_writes() {
+    let peer = Peer::new();
+    let caption = peer.golden["caption"].as_str();
+    for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
+        let asked = peer.built.asked(Asking { compat: true, ..Asking::new(mode) });
+        let captions = vec![caption.filter(|_| mode != Mode::Negative); peer.images.len()];
+        let found = prompts(&asked, &peer.images, &captions);
+        for (prompt, (_, golden)) in found.iter().zip(peer.images()) {
+            let said = (mode.name(), &golden["photo"]);
+            assert_eq!(Value::from(&*prompt.text), golden["prompts"][mode.name()], "{said:?}");
+            if let Some(score) = prompt.score {
+                let far = f64::from(score) - golden["scores"][mode.name()].as_f64().unwrap();
                 assert!(far.abs() < 1e-5, "{said:?}: {far}");
             }
         }

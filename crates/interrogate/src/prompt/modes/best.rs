@@ -1,5 +1,7 @@
 //! The caption, classic, fast and a chain; the best of them by its own score.
 
+use std::collections::HashSet;
+
 use super::super::part::{Part, join};
 use super::super::{Chain, Pick, Scorer};
 use super::{Ask, Asking, Listed, Mode, Seen, Written, classic, fast, written};
@@ -50,6 +52,9 @@ pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written>
 fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Result<Written> {
     let mut matches: Vec<_> = merged.iter().flat_map(|pick| &pick.matches).collect();
     matches.truncate(asking.candidates);
+    // A label that two tables have is one phrase, as in clip-interrogator's set.
+    let mut known = HashSet::new();
+    matches.retain(|found| known.insert(found.label));
     let mut parts = seen.start(super::caption(seen.caption), asking)?;
     if join(&parts).is_empty() && !matches.is_empty() {
         let first = matches.remove(first(&matches, seen.scorer()?)?);

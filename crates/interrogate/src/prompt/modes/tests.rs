@@ -168,6 +168,19 @@ fn best_is_what_scores_best_as_a_whole() {
 }
 
 #[test]
+fn a_chain_takes_a_label_that_two_tables_have_once() {
+    let picks = [pick("labels", &[("concept art", 0.5), ("concept art", 0.5), ("mat", 0.4)])];
+    let worths = &[("a cat", 1.0), ("concept art", 9.0), ("mat", -20.0)];
+    for compat in [false, true] {
+        let asking = Asking { compat, min_flavors: 1, ..Asking::new(Mode::Best) };
+        let given = Given { picks: &picks, worths, ..Given::default() };
+        let best = write(&asking, Given { caption: Some("a cat"), ..given });
+        assert_eq!((best.text.as_str(), best.score), ("a cat, concept art", Some(5.0)));
+        assert_eq!(write(&asking, given).text, "concept art");
+    }
+}
+
+#[test]
 fn without_a_caption_a_chain_begins_with_the_best_label() {
     let picks = [pick("labels", &LABELS)];
     let worths = &[("fur", 1.0), ("rug", 4.0), ("mat", -1.0)];
