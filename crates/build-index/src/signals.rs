@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-/// How long work in hand may take to end by itself. With [`ROWS`] and [`WORDS`] it
+/// How long work in hand may take to end by itself. With the time for rows and words it
 /// stays below a second.
 pub const GRACE: Duration = Duration::from_millis(700);
 

@@ -61,10 +61,10 @@ impl MiniLm {
     /// `1_Pooling/config.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Json`] for files that do not read,
-    /// [`Error::Mismatch`] for a configuration of another architecture or a
-    /// tokenizer of another vocabulary, [`Error::Tokenizer`], and the
-    /// checkpoint errors of [`Weights`].
+    /// [`Io`](crate::Error::Io) and [`Json`](crate::Error::Json) for files that do not
+    /// read, [`Mismatch`](crate::Error::Mismatch) for a configuration of another
+    /// architecture or a tokenizer of another vocabulary,
+    /// [`Tokenizer`](crate::Error::Tokenizer), and the checkpoint errors of [`Weights`].
     pub fn open(folder: &Path) -> Result<Self> {
         Self::open_with(folder, &Compute::default())
     }
