@@ -1,5 +1,5 @@
-//! Text for people, without what would move or colour a terminal, reorder a line or
-//! begin another one.
+//! Text for people: control characters, bidirectional marks and line separators are
+//! spelled out.
 //!
 //! Labels, names of files, tables and models, and what other programs say of them may
 //! hold anything. All of it goes through here before a person sees it; data (JSON lines,
@@ -9,8 +9,8 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
-/// `text` with its control characters spelled out (`\u{1b}`), and those that reorder a
-/// line; line ends (LF and CRLF) and tabs stay.
+/// `text` with control characters and bidirectional marks spelled out (`\u{1b}`); line
+/// ends (LF and CRLF) and tabs stay.
 pub fn shown(text: &str) -> String {
     let lines = text.split('\n').map(|line| match line.strip_suffix('\r') {
         Some(line) => in_columns(line) + "\r",

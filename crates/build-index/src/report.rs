@@ -43,7 +43,7 @@ pub struct Report {
     pub took_over: Option<Holder>,
     /// Why the index that stood here could not be used, where there was one.
     pub discarded: Option<interrogate::Error>,
-    /// What of a build before, stopped or killed, could not be used, and why: its
+    /// Errors of rows from an earlier, interrupted build that could not be used. Their
     /// labels were encoded again.
     pub refused: Vec<interrogate::Error>,
 }

@@ -255,8 +255,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Opens the journal; the rows that it holds get their places. What of it is not
-    /// used goes to `refused`.
+    /// Opens the journal and registers the rows that it holds. Errors of rows that cannot
+    /// be used are pushed to `refused`.
     fn open_journal(
         &self,
         folder: &Path,

@@ -1,8 +1,8 @@
 //! Whether rows that this build did not encode are the model's.
 //!
-//! Nothing in a cache names its model but the file, and another model of the same
-//! width would pass for this one, with scores that mean nothing. An index and a journal
-//! name it, and whoever exchanges their labels can mend every checksum.
+//! A cache names its model in the file's name alone: another model of the same width
+//! would pass for this one, with meaningless scores. An index and a journal name it
+//! inside, but a person who exchanges their labels can also recompute every checksum.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a person is told when a build is asked to end.
+//! The message when a build is asked to stop.
 
 use std::io::{self, Write};
 
