@@ -30,6 +30,21 @@ pub(crate) struct Images {
     pub(crate) batch_size: u16,
 }
 
+#[cfg(test)]
+impl Images {
+    /// The images at `paths`, one at a time and with no option.
+    pub(crate) fn at(paths: Vec<PathBuf>) -> Self {
+        Images {
+            paths,
+            recursive: false,
+            filelist: None,
+            null: false,
+            decoding: Decoding::default(),
+            batch_size: 1,
+        }
+    }
+}
+
 /// What is allowed of an image.
 #[derive(Clone, Copy, Debug, Default, Group)]
 #[group(skip)]

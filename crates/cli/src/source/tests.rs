@@ -17,17 +17,6 @@ fn shard() -> Vec<u8> {
     tar(&[("0.jpg", b"zero"), ("0.txt", b"text"), ("deep/1.PNG", &[1; 700]), ("2.webp", b"two")])
 }
 
-fn args(paths: Vec<PathBuf>) -> args::Images {
-    args::Images {
-        paths,
-        recursive: false,
-        filelist: None,
-        null: false,
-        decoding: args::Decoding::default(),
-        batch_size: 1,
-    }
-}
-
 /// The images' names below `folder`, and their bytes' number; an error's words.
 fn walked(
     folder: &Path,
@@ -57,7 +46,9 @@ fn an_archives_images_stand_where_the_archive_does() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("b.tar"), shard()).unwrap();
-    let source = Source::collect(&args(vec![path("c.jpg"), path("b.tar"), path("a.jpg")])).unwrap();
+    let source =
+        Source::collect(&args::Images::at(vec![path("c.jpg"), path("b.tar"), path("a.jpg")]))
+            .unwrap();
     assert_eq!(source.len(), None);
     let expected = [
         row(0, "a.jpg", "file"),
@@ -75,7 +66,7 @@ fn an_archives_images_stand_where_the_archive_does() {
 fn wherever_an_archive_is_cut_what_came_before_is_given_and_the_cut_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (shard(), folder.path().join("a.tar"));
-    let source = Source::collect(&args(vec![path.clone()])).unwrap();
+    let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
     // Headers and contents are whole blocks; the last two are zeros.
     let ends = [(1024, "0.jpg"), (2048 + 512 + 1024, "deep/1.PNG"), (2048 + 2048 + 512, "2.webp")];
     for end in (0..whole.len() - 512).step_by(97).chain([512, 1024, 4608]) {
@@ -100,7 +91,8 @@ fn a_list_keeps_its_order_and_each_image_is_taken_once() {
     let path = |name: &str| folder.path().join(name);
     let list = ["z.jpg", "b.jpg", "z.jpg", "a.jpg"].map(|name| path(name).display().to_string());
     std::fs::write(path("list"), list.join("\n")).unwrap();
-    let args = args::Images { filelist: Some(path("list")), ..args(vec![path("b.jpg")]) };
+    let args =
+        args::Images { filelist: Some(path("list")), ..args::Images::at(vec![path("b.jpg")]) };
     let source = Source::collect(&args).unwrap();
     let expected = [row(0, "b.jpg", "file"), row(1, "z.jpg", "file"), row(2, "a.jpg", "file")];
     assert_eq!(walked(folder.path(), &source, &|_| true), expected);
@@ -132,7 +124,7 @@ fn every_kind() -> Vec<u8> {
 fn whatever_byte_of_an_archive_is_changed_it_is_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (every_kind(), folder.path().join("a.tar"));
-    let source = Source::collect(&args(vec![path.clone()])).unwrap();
+    let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
     // Written in place: a file that is cut to nothing first costs some systems a flush.
     let mut file = std::fs::File::create(&path).unwrap();
     let mut walk = |bytes: &[u8]| {

@@ -184,15 +184,7 @@ mod tests {
     }
 
     fn source_of(paths: Vec<PathBuf>) -> Source {
-        let args = args::Images {
-            paths,
-            recursive: false,
-            filelist: None,
-            null: false,
-            decoding: args::Decoding::default(),
-            batch_size: 1,
-        };
-        Source::collect(&args).unwrap()
+        Source::collect(&args::Images::at(paths)).unwrap()
     }
 
     /// Files and members of an archive, each of them larger than the budget.
