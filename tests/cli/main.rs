@@ -9,6 +9,9 @@ mod collisions;
 mod device;
 mod embed;
 mod execute;
+#[path = "../index/fake.rs"]
+#[allow(dead_code, reason = "the tests of the index use more of it")]
+mod fake;
 #[cfg(unix)]
 mod hostile;
 mod index;

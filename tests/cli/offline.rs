@@ -8,28 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use build_index::{Builder, open_all};
-use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 
+use crate::fake::Fake;
 use crate::run::{Folder, repository};
-
-/// An encoder of no model's, for an index whose manifest says what it likes.
-struct Lengths;
-
-impl TextEncoder for Lengths {
-    fn dim(&self) -> usize {
-        2
-    }
-
-    fn tokenize(&self, texts: &[&str]) -> interrogate::Result<Tokens> {
-        let mut tokens = Tokens::new();
-        texts.iter().for_each(|text| tokens.push(&[text.len() as u32]));
-        Ok(tokens)
-    }
-
-    fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
-        Embeddings::new(2, tokens.iter().flat_map(|ids| [ids[0] as f32, 1.0]).collect())
-    }
-}
 
 /// A place that every connection would lead to: it stands for the hub and for the
 /// proxy before all else, counts who comes, and answers nobody.
@@ -103,7 +84,8 @@ fn no_command_opens_a_connection_without_a_hub_id() {
 fn a_model_that_an_index_names_is_not_downloaded() {
     let folder = Folder::new();
     let dictionaries = open_all(&[folder.path("dicts")]).unwrap();
-    let builder = Builder::new(&Lengths, "owner/name", "its fingerprint");
+    let encoder = Fake::new(2);
+    let builder = Builder::new(&encoder, "owner/name", "its fingerprint");
     let index = folder.path("indexes/owner--name");
     builder.build(&dictionaries, &index, |_| ControlFlow::Continue(())).unwrap();
     let watch = Watch::new();
