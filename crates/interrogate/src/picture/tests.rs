@@ -156,6 +156,7 @@ fn every_case_is_what_pillow_reads_or_fails_with_a_reason() {
         ("ycbcr.tif", 1),
         ("ycbcr-jpeg.tif", 4),
         ("zero-screen.gif", 0),
+        ("zstd.tif", 0),
     ] {
         let off = off(&case(name), &format!("../cases/golden/{name}.ppm"));
         assert!(off <= most, "{name}: {off}");
@@ -163,9 +164,7 @@ fn every_case_is_what_pillow_reads_or_fails_with_a_reason() {
     // As browsers have it, and not as Pillow.
     let xmp = open(&case("xmp-only-6.jpg")).unwrap();
     assert_eq!((xmp.width(), xmp.height()), (160, 120));
-    for (name, reason) in
-        [("float32.tif", "32-bit IEEEFP samples"), ("fax3.tif", "Fax3"), ("zstd.tif", "ZSTD")]
-    {
+    for (name, reason) in [("float32.tif", "32-bit IEEEFP samples"), ("fax3.tif", "Fax3")] {
         let error = open(&case(name)).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(reason), "{name}: {source}");

@@ -18,6 +18,11 @@ const PHOTOMETRIC: u16 = 262;
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
 
+/// Value of `Compression` for Zstandard, and the largest window that its decoder takes
+/// (zstd.h, `ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
+const ZSTD: u16 = 50_000;
+const ZSTD_WINDOW: u64 = 1 << 27;
+
 /// Value of `ExtraSamples` for alpha that the colours are multiplied by.
 const ASSOCIATED: u16 = 1;
 
@@ -66,11 +71,10 @@ pub(super) fn decode(job: &mut Job) -> Result<Rgb, Fault> {
         return Err(Fault::Said(format!("TIFF of {samples} samples of {depth} bits").into()));
     }
     let area = u64::from(width) * u64::from(height);
-    job.room(
-        width,
-        height,
-        area.saturating_mul((samples as u64 * u64::from(depth.div_ceil(8))).max(3)),
-    )?;
+    let pixels = area.saturating_mul((samples as u64 * u64::from(depth.div_ceil(8))).max(3));
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
+    let window = if compression == Some(ZSTD) { ZSTD_WINDOW } else { 0 };
+    job.room(width, height, pixels.saturating_add(window))?;
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
     let associated = extra.is_some_and(|extra| extra.first() == Some(&ASSOCIATED));
     let map = match colours {
