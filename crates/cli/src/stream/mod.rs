@@ -11,17 +11,15 @@
 //! twelve megapixels is 36 MB: it lives on its thread alone, and what `look`
 //! makes of it goes on. Which images, and what becomes of them, is the caller's.
 
-mod budget;
 mod seats;
 mod window;
 
 use std::thread;
 
-use interrogate::picture::{self, DecodeOptions, Picture};
+use interrogate::picture::{self, Budget, DecodeOptions, Picture, Share, Stage};
 use interrogate::{Result, limits};
 
 use crate::source::{Body, Image, Name, Source};
-use budget::{Budget, Share, Stage};
 use seats::Seats;
 use window::Window;
 
@@ -105,13 +103,12 @@ fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Share<'a>> {
     }
 }
 
-/// The share of an image that is read next. Where there is no file, reading says so.
+/// The share of an image that is read next.
 fn read_share<'a>(body: &Body, budget: &'a Budget) -> Share<'a> {
-    let size = match body {
-        Body::File(path) => std::fs::metadata(path).map_or(0, |file| file.len()),
-        _ => 0,
-    };
-    budget.share(Stage::Read, size.min(limits::PICTURE_BYTES))
+    match body {
+        Body::File(path) => budget.share_file(path),
+        _ => budget.share(Stage::Read, 0),
+    }
 }
 
 fn open<P>(

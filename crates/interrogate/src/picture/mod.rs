@@ -5,6 +5,7 @@
 //! preprocessing, which `clip` reads from preprocessor_config.json, nor the
 //! search for files, which is the caller's.
 
+mod budget;
 mod decode;
 mod gif;
 mod jpeg;
@@ -17,6 +18,7 @@ mod resize;
 mod tests;
 mod tiff;
 
+pub use budget::{Budget, Share, Stage};
 pub use decode::{DecodeOptions, read};
 pub use pixels::Pixels;
 pub use preprocess::{Centre, Preprocess, Resize};

@@ -15,7 +15,7 @@ mod task;
 mod tests;
 mod zero_shot;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -27,9 +27,9 @@ pub use zero_shot::{SCALE, ZERO_SHOT};
 
 use crate::caption::{self, Captioner, Generation};
 use crate::encoder::TextEncoder;
-use crate::picture::Picture;
+use crate::picture::{self, Budget, Picture, Pixels, Stage};
 use crate::prompt::{Prompt, Recipe, Template};
-use crate::{Device, Error, Interrogator, Result};
+use crate::{Device, Error, Interrogator, Result, limits};
 use zero_shot::ZeroShot;
 
 /// What a run may be asked for beside the configuration file.
@@ -73,9 +73,10 @@ impl Pipeline {
     }
 
     /// The task's answers for the images of one batch, in their order; one that
-    /// cannot be decoded is in [`Executed::failed`] and the others go on. All
-    /// decoded images of the batch are in memory together. The task
-    /// [`Task::TestDict`] looks at no image: its answer is the same for any.
+    /// cannot be decoded is in [`Executed::failed`] and the others go on. Images are
+    /// decoded on all threads, within [`limits::DECODING`] bytes; what the models take of
+    /// them is in memory for the whole batch. The task [`Task::TestDict`] looks at no
+    /// image: its answer is the same for any.
     ///
     /// # Errors
     /// What the models say, which stops the run.
@@ -83,49 +84,68 @@ impl Pipeline {
         if self.task == Task::TestDict {
             return Ok(Executed::of(Answers::Labels(images::mediums(&self.dicts)?)));
         }
-        let decoded: Vec<_> = paths.par_iter().map(|path| Picture::open(path)).collect();
-        let (mut pictures, mut ids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-        for (path, decoded) in paths.iter().zip(decoded) {
-            match decoded {
-                Ok(picture) => {
-                    pictures.push(picture);
+        let budget = Budget::new(limits::DECODING);
+        let prepared: Vec<_> = paths.par_iter().map(|path| self.prepare(path, &budget)).collect();
+        let (mut images, mut ids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, prepared) in paths.iter().zip(prepared) {
+            match prepared {
+                Ok(image) => {
+                    images.push(image);
                     ids.push(images::stem(path));
                 }
                 Err(error) => failed.push((path.clone(), error)),
             }
         }
-        Ok(Executed { ids, answers: self.answers(&pictures)?, failed })
+        Ok(Executed { ids, answers: self.answers(&images)?, failed })
     }
 
-    fn answers(&self, pictures: &[Picture]) -> Result<Answers> {
+    /// Decodes the image at `path` and prepares it for each model of the task.
+    fn prepare(&self, path: &Path, budget: &Budget) -> Result<Prepared> {
+        let mut share = budget.share_file(path);
+        let bytes = picture::read(path)?;
+        let ask = |more| share.enter(Stage::Decoded, more);
+        let picture = Picture::decode_asking(&bytes, path, ask)?;
+        let caption = self.captioner.as_ref().map(|c| c.preprocess().prepare(&picture));
+        let tower = match (&self.prompts, &self.zero_shot) {
+            (Some(prompts), _) => Some(prompts.interrogator.tower().prepare(&picture)),
+            (_, Some(zero_shot)) => Some(zero_shot.prepare(&picture)),
+            _ => None,
+        };
+        Ok(Prepared {
+            size: (picture.width(), picture.height()),
+            caption: caption.transpose()?,
+            tower: tower.transpose()?,
+        })
+    }
+
+    fn answers(&self, images: &[Prepared]) -> Result<Answers> {
         match self.task {
             Task::TestDict => Ok(Answers::Labels(Vec::new())),
-            Task::TestData => {
-                Ok(Answers::Sizes(pictures.iter().map(|p| (p.width(), p.height())).collect()))
-            }
+            Task::TestData => Ok(Answers::Sizes(images.iter().map(|image| image.size).collect())),
             Task::ClipModel => match &self.zero_shot {
-                Some(zero_shot) => Ok(Answers::Scores(zero_shot.probabilities(pictures)?)),
+                Some(zero_shot) => Ok(Answers::Scores(zero_shot.probabilities(&towers(images))?)),
                 None => Err(self.lacks("CLIP")),
             },
-            Task::Blip2 => Ok(Answers::Prompts(self.captions(pictures)?)),
-            Task::Blip2Embedding => self.embedded(self.captions(pictures)?),
-            Task::ClipInterrogator => Ok(Answers::Prompts(self.prompts(pictures)?)),
-            Task::ClipInterrogatorEmbedding => self.embedded(self.prompts(pictures)?),
+            Task::Blip2 => Ok(Answers::Prompts(self.captions(images)?)),
+            Task::Blip2Embedding => self.embedded(self.captions(images)?),
+            Task::ClipInterrogator => Ok(Answers::Prompts(self.prompts(images)?)),
+            Task::ClipInterrogatorEmbedding => self.embedded(self.prompts(images)?),
         }
     }
 
-    fn captions(&self, pictures: &[Picture]) -> Result<Vec<String>> {
+    fn captions(&self, images: &[Prepared]) -> Result<Vec<String>> {
         let captioner = self.captioner.as_ref().ok_or_else(|| self.lacks("a captioner"))?;
-        let captions = captioner.caption(pictures, &self.generation)?;
+        let pixels: Vec<&Pixels> = images.iter().filter_map(|i| i.caption.as_ref()).collect();
+        let captions = captioner.caption_prepared(&pixels, &self.generation, &mut |_| {})?;
         Ok(captions.into_iter().map(|caption| caption.text).collect())
     }
 
-    fn prompts(&self, pictures: &[Picture]) -> Result<Vec<String>> {
-        let captions = self.captions(pictures)?;
+    fn prompts(&self, images: &[Prepared]) -> Result<Vec<String>> {
+        let captions = self.captions(images)?;
         let captions: Vec<_> = captions.iter().map(|text| Some(text.as_str())).collect();
         let Prompts { interrogator, recipe, template } =
             self.prompts.as_ref().ok_or_else(|| self.lacks("an index"))?;
-        let features = interrogator.features(pictures)?;
+        let features = interrogator.tower().encode_prepared(&towers(images))?;
         let prompts = interrogator.prompts(&features, &captions, recipe)?;
         let render = |prompt: &Prompt<'_>| template.render(prompt, recipe.min_score);
         Ok(prompts.iter().map(render).collect())
@@ -142,4 +162,17 @@ impl Pipeline {
     fn lacks(&self, part: &'static str) -> Error {
         Error::TaskPart { task: self.task.name(), part }
     }
+}
+
+/// What the models of a task take of one image.
+struct Prepared {
+    /// Width and height.
+    size: (u32, u32),
+    caption: Option<Pixels>,
+    tower: Option<Pixels>,
+}
+
+/// The pixels of each image for the image tower.
+fn towers(images: &[Prepared]) -> Vec<&Pixels> {
+    images.iter().filter_map(|image| image.tower.as_ref()).collect()
 }

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::encoder::{Embeddings, ImageEncoder};
 use crate::models::Model;
-use crate::picture::Picture;
+use crate::picture::{Picture, Pixels};
 
 /// The labels of the task `clip_model`, as CLIP's README asks for them
 /// (openai/CLIP, README.md, "Usage").
@@ -25,12 +25,14 @@ impl ZeroShot {
         Ok(ZeroShot { tower: model.image_encoder()?, labels })
     }
 
+    /// What the tower takes of `picture`.
+    pub(super) fn prepare(&self, picture: &Picture) -> Result<Pixels> {
+        self.tower.prepare(picture)
+    }
+
     /// The softmax of [`SCALE`] times the cosines, an image a row.
-    pub(super) fn probabilities(
-        &self,
-        pictures: &[Picture],
-    ) -> Result<Vec<[f32; ZERO_SHOT.len()]>> {
-        let features = self.tower.encode(pictures)?;
+    pub(super) fn probabilities(&self, pixels: &[&Pixels]) -> Result<Vec<[f32; ZERO_SHOT.len()]>> {
+        let features = self.tower.encode_prepared(pixels)?;
         Ok(features.iter().map(|row| softmax(row.as_slice(), &self.labels)).collect())
     }
 }

@@ -1,10 +1,13 @@
 //! How many bytes the images take that are read, decoded and prepared at once.
 
+use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::limits;
 
 /// How far an image has come, which decides what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub enum Stage {
     /// A member of an archive whose bytes wait for a thread.
     Queued,
     /// A thread has it, with the bytes of its file.
@@ -20,7 +23,7 @@ const STAGES: usize = 3;
 /// An image enters a stage once its bytes fit, or at once where no other image has come so
 /// far: it then waits only for images ahead of it, and the foremost one never waits. All
 /// together take at most the limit and what one image needs at each stage.
-pub(super) struct Budget {
+pub struct Budget {
     limit: u64,
     state: Mutex<State>,
     freed: Condvar,
@@ -40,15 +43,23 @@ impl State {
 }
 
 impl Budget {
-    pub(super) fn new(limit: u64) -> Self {
+    /// A budget of so many bytes, none of them taken.
+    pub fn new(limit: u64) -> Self {
         Budget { limit, state: Mutex::default(), freed: Condvar::new() }
     }
 
     /// Takes the first `bytes` of an image, at `stage`. Waits until they may be taken.
-    pub(super) fn share(&self, stage: Stage, bytes: u64) -> Share<'_> {
+    pub fn share(&self, stage: Stage, bytes: u64) -> Share<'_> {
         let mut share = Share { budget: self, bytes: 0, stage: None };
         share.enter(stage, bytes);
         share
+    }
+
+    /// The same for the file at `path`, at [`Stage::Read`]. Where there is none, reading it
+    /// says so.
+    pub fn share_file(&self, path: &Path) -> Share<'_> {
+        let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+        self.share(Stage::Read, bytes.min(limits::PICTURE_BYTES))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,7 +69,7 @@ impl Budget {
 }
 
 /// The bytes of one image, taken until this is dropped.
-pub(super) struct Share<'a> {
+pub struct Share<'a> {
     budget: &'a Budget,
     bytes: u64,
     stage: Option<Stage>,
@@ -67,7 +78,7 @@ pub(super) struct Share<'a> {
 impl Share<'_> {
     /// Brings the image to a later `stage`, which takes `bytes` more. Waits until they may
     /// be taken.
-    pub(super) fn enter(&mut self, stage: Stage, bytes: u64) {
+    pub fn enter(&mut self, stage: Stage, bytes: u64) {
         let Budget { limit, freed, .. } = self.budget;
         let waiting = |state: &mut State| !state.admits(*limit, stage, bytes);
         let state = freed.wait_while(self.budget.state(), waiting);
