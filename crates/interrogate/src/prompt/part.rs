@@ -36,6 +36,22 @@ impl Part {
         let text = text.strip_suffix('\n').unwrap_or(text);
         text.split(SEPARATOR).map(Part::words).collect()
     }
+
+    /// The same with the commas around empty pieces, as clip-interrogator has them: they
+    /// belong to the piece before, or at the start to the one behind.
+    pub(super) fn caption_with_empty(text: &str) -> Vec<Self> {
+        let mut parts: Vec<Part> = Vec::new();
+        for piece in Part::caption(text) {
+            match parts.last_mut() {
+                Some(last) if last.text.is_empty() || piece.text.is_empty() => {
+                    last.text += SEPARATOR;
+                    last.text += &piece.text;
+                }
+                _ => parts.push(piece),
+            }
+        }
+        parts
+    }
 }
 
 /// The parts in one line; empty ones leave no comma behind.
@@ -92,6 +108,16 @@ mod tests {
         assert_eq!(parts, [Part::words("a cat"), Part::words("asleep")]);
         assert_eq!(join(&Part::caption("a cat.\n\n")), "a cat.\n");
         assert_eq!(join(&Part::caption("")), "");
+    }
+
+    #[test]
+    fn empty_pieces_keep_their_commas_where_they_are_asked_for() {
+        for text in ["one, , two", ", one", "one, ", ", , one, , , two, ", "one, two", ", "] {
+            let parts = Part::caption_with_empty(text);
+            assert_eq!(join(&parts), text);
+            assert!(parts.iter().all(|part| !part.text.is_empty()), "{text:?}");
+        }
+        assert_eq!(Part::caption_with_empty("one, , two").len(), 2);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written>
         Some((merged, tables)) => (std::slice::from_ref(merged), tables),
         None => (picks, picks),
     };
-    let own = super::caption(seen.caption);
+    let own = asking.caption(seen.caption);
     let mut candidates = Vec::new();
     if !own.is_empty() {
         // clip-interrogator leaves it as it is, like the start of the chain.
@@ -55,7 +55,7 @@ fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Resul
     // A label that two tables have is one phrase, as in clip-interrogator's set.
     let mut known = HashSet::new();
     matches.retain(|found| known.insert(found.label));
-    let mut parts = seen.start(super::caption(seen.caption), asking)?;
+    let mut parts = seen.start(asking.caption(seen.caption), asking)?;
     if join(&parts).is_empty() && !matches.is_empty() {
         let first = matches.remove(first(&matches, seen.scorer()?)?);
         parts = seen.start(vec![Part::label(first.label, first.score)], asking)?;

@@ -31,7 +31,7 @@ pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
 /// The medium is left out where the caption begins with it, and the artist follows
 /// it without a comma.
 pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) -> Vec<Part> {
-    let mut parts = super::caption(caption);
+    let mut parts = asking.caption(caption);
     for pick in picks {
         let mut labels = labels(asking, pick);
         match pick.table {

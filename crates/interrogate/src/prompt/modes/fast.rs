@@ -6,5 +6,5 @@ use super::{Asking, classic};
 
 pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) -> Vec<Part> {
     let labels = picks.iter().flat_map(|pick| classic::labels(asking, pick));
-    super::caption(caption).into_iter().chain(labels.take(asking.max_flavors)).collect()
+    asking.caption(caption).into_iter().chain(labels.take(asking.max_flavors)).collect()
 }

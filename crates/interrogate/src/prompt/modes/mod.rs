@@ -125,6 +125,13 @@ impl Asking {
         }
     }
 
+    /// The parts of a caption; none where there is no caption.
+    fn caption(&self, caption: Option<&str>) -> Vec<Part> {
+        let split = if self.compat { Part::caption_with_empty } else { Part::caption };
+        let parts = caption.map(split).unwrap_or_default();
+        if parts.iter().all(|part| part.text.is_empty()) { Vec::new() } else { parts }
+    }
+
     /// One image's prompt. Whatever the mode, it keeps to the budget, but for
     /// [`compat`](Self::compat).
     ///
@@ -136,7 +143,7 @@ impl Asking {
             Mode::Seed => seen.fitted(seed::parts(self, seen), self),
             Mode::Classic => seen.fitted(classic::parts(self, seen.caption, seen.picks), self),
             Mode::Fast => seen.fitted(fast::parts(self, seen.caption, seen.picks), self),
-            Mode::Caption => seen.fitted(caption(seen.caption), self),
+            Mode::Caption => seen.fitted(self.caption(seen.caption), self),
             Mode::Best => best::write(self, seen),
             Mode::Negative => negative::write(self, seen),
         }?;
@@ -236,10 +243,4 @@ impl Seen<'_, '_> {
 /// A prompt of `parts` that nobody has scored.
 fn written(parts: Vec<Part>) -> Written {
     Written { text: join(&parts), parts, score: None, chosen: None }
-}
-
-/// A caption's parts, none where there is no caption.
-fn caption(caption: Option<&str>) -> Vec<Part> {
-    let parts = caption.map(Part::caption).unwrap_or_default();
-    if parts.iter().all(|part| part.text.is_empty()) { Vec::new() } else { parts }
 }

@@ -17,5 +17,5 @@ pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
 
 pub(super) fn parts(asking: &Asking, seen: &Seen<'_, '_>) -> Vec<Part> {
     let labels = seen.picks.iter().flat_map(|pick| classic::labels(asking, pick));
-    super::caption(seen.caption).into_iter().chain(labels).collect()
+    asking.caption(seen.caption).into_iter().chain(labels).collect()
 }

@@ -228,6 +228,17 @@ fn what_stands_around_stays_and_the_budget_holds() {
 }
 
 #[test]
+fn compat_keeps_the_empty_pieces_of_a_caption() {
+    let picks = [pick("labels", &LABELS)];
+    let given = Given { caption: Some("one, , two, "), picks: &picks, ..Given::default() };
+    for (compat, expected) in [(false, "one, two, fur"), (true, "one, , two, , fur")] {
+        let asking = Asking { compat, max_flavors: 1, ..Asking::new(Mode::Fast) };
+        assert_eq!(write(&asking, given).text, expected);
+        assert_eq!(write(&asking, Given { tokens: Some(20), ..given }).text, expected);
+    }
+}
+
+#[test]
 fn a_mode_that_scores_needs_a_scorer() {
     for mode in Mode::ALL {
         let mut seen = Seen {
