@@ -260,8 +260,15 @@ fn dot(row: &[u8], first: usize, weights: &[i32]) -> [i32; 3] {
         filled[..rest.len()].copy_from_slice(rest);
         add(&filled, weights);
     }
-    let channel = |channel| (channel..LANES).step_by(3).fold(0i32, |a, b| a.wrapping_add(sums[b]));
-    [channel(0), channel(1), channel(2)]
+    let half: [i32; 12] = halved(&sums);
+    let quarter: [i32; 6] = halved(&half);
+    halved(&quarter)
+}
+
+/// The sums of each value of the first half and its counterpart in the second.
+#[inline(always)]
+fn halved<const N: usize, const M: usize>(values: &[i32; N]) -> [i32; M] {
+    std::array::from_fn(|lane| values[lane].wrapping_add(values[lane + M]))
 }
 
 #[inline(always)]
