@@ -5,6 +5,7 @@ Standard library alone; the same bytes each time.
 """
 
 import hashlib
+import json
 import pathlib
 import struct
 
@@ -133,6 +134,8 @@ def lists():
 
 
 def words():
+    for number, text in enumerate(json.loads((FIXTURES / "cleaning/golden.json").read_text())["nasty"]):
+        put("cleaning", f"nasty-{number:03}", text["text"].encode())
     put("template", "form", b"\0{caption}, {mediums} and {flavors}{{x}}, {body}")
     put("template", "deny", b"\1# no\nnude\n/greg.*(a|b)[a-z]{1,3}/\n")
     put("template", "names", b"\2ViT-L-14/openai@main")

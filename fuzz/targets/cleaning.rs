@@ -1,0 +1,27 @@
+//! A text as OpenAI's code cleans it before CLIP's tokenizer: any text is cleaned and
+//! counted, a text alone and a text among spaces alike.
+
+#![no_main]
+
+use std::sync::OnceLock;
+
+use interrogate::clip::{Checkpoint, TextCleaning};
+use interrogate::encoder::Counter;
+use interrogate_fuzz::{fixture, spare_tokenizers};
+use libfuzzer_sys::fuzz_target;
+
+fn checkpoint() -> &'static Checkpoint {
+    static CHECKPOINT: OnceLock<Checkpoint> = OnceLock::new();
+    CHECKPOINT.get_or_init(|| {
+        let checkpoint = Checkpoint::open(&fixture("clip/quick", &[])).expect("a checkpoint");
+        checkpoint.cleaning(TextCleaning::OpenAi)
+    })
+}
+
+fuzz_target!(init: spare_tokenizers(), |bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    let counter = checkpoint().counter().expect("a tokenizer");
+    let Ok(count) = counter.count(&text) else { return };
+    assert_eq!(counter.count(&text).ok(), Some(count));
+    assert_eq!(counter.count(&format!(" {text} ")).ok(), Some(count));
+});
