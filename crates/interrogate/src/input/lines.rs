@@ -71,12 +71,14 @@ impl<'a> Lines<'a> {
         }
         self.line.clear();
         let mut found = false;
+        // A byte too many shows that the line is too long; before a newline a carriage
+        // return does not count.
+        let more = if self.ends == Ends::Newline { 2 } else { 1 };
+        let most = self.longest.saturating_add(more);
         loop {
-            // A byte too many shows that the line is too long.
-            let room = self.longest.saturating_add(1) - self.line.len();
-            match self.part(room)? {
+            match self.part(most - self.line.len())? {
                 None if !found => return Ok(None),
-                Some(State::Cut) if self.line.len() <= self.longest => found = true,
+                Some(State::Cut) if self.line.len() < most => found = true,
                 _ => break,
             }
         }
@@ -223,6 +225,26 @@ mod tests {
 
     fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(unit).collect()
+    }
+
+    /// However few bytes come at once.
+    #[test]
+    fn a_carriage_return_before_a_newline_does_not_count() {
+        for piece in 1..8 {
+            for (bytes, expected) in [
+                (&b"abc\r\nabcd\r\nab"[..], ["abc", "", "ab"]),
+                (b"abc\r\nabc\r\r\nab\r", ["abc", "", "ab"]),
+            ] {
+                let text = Text::new(Path::new("list"), Dripping(bytes, piece), 1 << 10).unwrap();
+                let mut lines = text.lines(Ends::Newline, 3);
+                for expected in expected {
+                    let line = lines.next_line().unwrap().unwrap();
+                    assert_eq!(line.is_cut(), expected.is_empty(), "{piece}");
+                    assert!(line.is_cut() || line.text().unwrap() == expected);
+                }
+                assert!(lines.next_line().unwrap().is_none());
+            }
+        }
     }
 
     #[test]
