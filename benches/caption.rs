@@ -18,7 +18,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use interrogate::caption::{Captioner, Generation, Precision, open};
+use interrogate::Precision;
+use interrogate::caption::{Captioner, Generation, open};
 use rayon::prelude::*;
 
 /// As in the binaries.

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use interrogate::Compute;
 use interrogate::clip::{Checkpoint, ClipVision};
-use interrogate::nn::Compute;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use interrogate::clip::{Checkpoint, ClipText};
 use interrogate::encoder::TextEncoder;
-use interrogate::nn::{Compute, Precision};
+use interrogate::{Compute, Precision};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

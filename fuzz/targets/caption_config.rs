@@ -3,7 +3,8 @@
 
 #![no_main]
 
-use interrogate::caption::{Generation, Precision, open};
+use interrogate::Precision;
+use interrogate::caption::{Generation, open};
 use interrogate::picture::Picture;
 use interrogate_fuzz::{first, fixture, spare_tokenizers};
 use libfuzzer_sys::fuzz_target;

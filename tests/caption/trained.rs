@@ -9,7 +9,8 @@
 
 use std::path::Path;
 
-use interrogate::caption::{Generation, Precision, open};
+use interrogate::Precision;
+use interrogate::caption::{Generation, open};
 use interrogate::picture::Picture;
 
 /// A photo, and words one of which any fair caption of it has.

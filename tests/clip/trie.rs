@@ -1,6 +1,6 @@
 //! Labels encoded as one trie have the bits of labels encoded one by one.
 
-use interrogate::nn::{Compute, Precision};
+use interrogate::{Compute, Precision};
 
 use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use interrogate::caption::{Precision, open};
+use interrogate::Precision;
+use interrogate::caption::open;
 
 use crate::assault::{Reader, any};
 use crate::copy;

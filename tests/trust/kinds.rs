@@ -11,11 +11,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use build_index::{Builder, Cache, Dictionary, open_all};
-use interrogate::caption::{self, Precision};
 use interrogate::clip::Checkpoint;
 use interrogate::index::Index;
 use interrogate::pipeline::{Config, Overrides};
 use interrogate::sentence::MiniLm;
+use interrogate::{Precision, caption};
 
 use crate::allocator::{alone, peak};
 use crate::copy;

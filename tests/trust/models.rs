@@ -222,7 +222,7 @@ fn weights(path: &Path) -> Result<Vec<(String, Vec<usize>)>, String> {
         let shape = weights.shape(&name).unwrap().to_vec();
         // OpenAI's marks are whole numbers, which are no weights.
         if !shape.is_empty() {
-            said(weights.take(&name, &shape))?;
+            said(weights.values(&name, &shape))?;
         }
         all.push((name, shape));
     }

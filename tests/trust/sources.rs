@@ -41,7 +41,8 @@ fn code(path: &Path) -> Vec<String> {
 
 /// Files of unit tests alone.
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
+    let named = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    named || path.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The paths of SECURITY.md's list under `heading`.

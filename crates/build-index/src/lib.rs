@@ -56,6 +56,7 @@ mod journal;
 pub mod lock;
 pub mod meter;
 mod plan;
+pub mod precision;
 mod report;
 pub mod sigbus;
 pub mod signals;

@@ -92,7 +92,7 @@ fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>,
         let done = |labels: usize| bar.set_position(labels as u64);
         let table = OwnTable::encode(name, dictionary.top(), labels, encoder.as_ref(), done);
         bar.finish_and_clear();
-        Ok(table?)
+        Ok(table?.on(model.compute().device)?)
     };
     lists.iter().map(encode).collect()
 }

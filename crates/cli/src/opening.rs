@@ -10,11 +10,11 @@ use build_index::fetching::Fetching;
 use build_index::meter::Meter;
 use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
+use interrogate::Compute;
 use interrogate::index::Index;
 use interrogate::models::{Model, ModelSource, Options, Progress};
-use interrogate::nn::{Compute, Precision};
 
-use crate::args::{Arithmetic, ModelChoice, Source};
+use crate::args::{ModelChoice, Source};
 use crate::fault::Fault;
 use crate::interrupt;
 use crate::talk::Talk;
@@ -48,13 +48,9 @@ fn computing(
     talk: &Talk,
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
 ) -> Result<Model, Fault> {
-    choice.device.open()?; // before anything is fetched
-    let precision = match choice.precision {
-        Arithmetic::F32 => Precision::F32,
-        Arithmetic::Bf16 => Precision::Bf16,
-    };
+    choice.device.check()?; // before anything is fetched
     let model = fetching(talk, open)?.cleaning(choice.text_cleaning)?.computing(Compute {
-        precision,
+        precision: choice.precision,
         device: choice.device,
         ..Compute::default()
     });

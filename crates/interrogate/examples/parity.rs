@@ -117,7 +117,7 @@ impl Golden {
         let weights = Weights::open(&folder.join("golden.safetensors"))?;
         let take = |name: &str| -> Result<Vec<f32>, Box<dyn Error>> {
             let shape = weights.shape(name).unwrap_or_default().to_vec();
-            Ok(weights.take(name, &shape)?.flatten_all()?.to_vec1()?)
+            Ok(weights.values(name, &shape)?)
         };
         Ok(Golden {
             texts: serde_json::from_value(file["texts"].clone())?,

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use interrogate::clip::Checkpoint;
 use interrogate::encoder::{Embeddings, TextEncoder};
-use interrogate::nn::{Compute, Precision};
+use interrogate::{Compute, Precision};
 use serde_json::json;
 
 #[global_allocator]

@@ -33,7 +33,7 @@ pub enum Device {
 
 impl Device {
     /// Those that this build knows how to use, by name; whether the machine has
-    /// them [`open`](Self::open) tells.
+    /// them [`check`](Self::check) says.
     pub fn built() -> impl Iterator<Item = &'static str> {
         let gpus = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))];
         let gpus = gpus.into_iter().filter(|(_, built)| *built).map(|(name, _)| name);
@@ -47,7 +47,22 @@ impl Device {
 
     /// Refuses every device but the processor, for `what` computes there alone.
     pub(crate) fn only_cpu(self, what: &'static str) -> Result<()> {
-        if self.is_cpu() { Ok(()) } else { Err(Error::DeviceUnserved { what, device: self }) }
+        if self.is_cpu() {
+            Ok(())
+        } else {
+            Err(Error::DeviceUnserved { what, device: self.to_string() })
+        }
+    }
+
+    /// Whether the device can be had. For a GPU this takes some tenths of a second and
+    /// starts its libraries.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLeftOut`] where the build has not its feature,
+    /// [`Error::DeviceAbsent`] where the machine has no such device or its driver
+    /// refuses.
+    pub fn check(self) -> Result<()> {
+        self.open().map(drop)
     }
 
     /// The tensor engine's handle of it. For a GPU this takes some tenths of a
@@ -57,14 +72,14 @@ impl Device {
     /// [`Error::DeviceLeftOut`] where the build has not its feature,
     /// [`Error::DeviceAbsent`] where the machine has no such device or its driver
     /// refuses.
-    pub fn open(self) -> Result<candle_core::Device> {
+    pub(crate) fn open(self) -> Result<candle_core::Device> {
         match self {
             Device::Cpu => Ok(candle_core::Device::Cpu),
             Device::Cuda(_) if !cfg!(feature = "cuda") => {
-                Err(Error::DeviceLeftOut { device: self, feature: "cuda" })
+                Err(Error::DeviceLeftOut { device: self.to_string(), feature: "cuda" })
             }
             Device::Metal if !cfg!(feature = "metal") => {
-                Err(Error::DeviceLeftOut { device: self, feature: "metal" })
+                Err(Error::DeviceLeftOut { device: self.to_string(), feature: "metal" })
             }
             // One stream for all threads: with the engine's default each thread has a
             // stream of its own, and what one has begun another may not wait for.
@@ -76,7 +91,7 @@ impl Device {
     }
 
     fn absent(self) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::DeviceAbsent { device: self, source: bare(source) }
+        move |source| Error::DeviceAbsent { device: self.to_string(), source: bare(source) }
     }
 }
 

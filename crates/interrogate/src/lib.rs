@@ -67,7 +67,7 @@ mod interrogator;
 pub mod limits;
 pub mod mmap;
 pub mod models;
-pub mod nn;
+mod nn;
 pub mod output;
 pub mod picture;
 pub mod pipeline;
@@ -86,6 +86,7 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use interrogation::{Interrogation, LABELS};
 pub use interrogator::Interrogator;
+pub use nn::{Compute, Precision};
 
 /// The README's Rust compiles.
 #[cfg(doctest)]

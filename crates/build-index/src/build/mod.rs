@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use interrogate::Precision;
 use interrogate::encoder::{TextEncoder, Tokens};
 use interrogate::index::format::{MAX_SHARDS, is_index_file};
 use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
-use interrogate::nn::Precision;
 use interrogate::{Error as LibraryError, Result as LibraryResult};
 
 use crate::cache::Cache;

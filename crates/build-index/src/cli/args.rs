@@ -4,11 +4,10 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use build_index::{Dictionary, Error, Result, open_all};
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-use interrogate::Device;
+use build_index::{Dictionary, Error, Result, open_all, precision};
+use clap::{Args as Group, Parser, Subcommand};
 use interrogate::clip::TextCleaning;
-use interrogate::nn::{self, Compute};
+use interrogate::{Compute, Device, Precision};
 
 /// Encode dictionaries of labels once per model into a label index.
 ///
@@ -129,7 +128,12 @@ struct How {
     /// What the model computes in. bf16 is faster where the processor has it
     /// (AMX, AVX512-BF16), and its rows are not those of f32 to the last digits:
     /// docs/PARITY.md has by how much. An index of either ranks images of either
-    #[arg(long, value_enum, value_name = "PRECISION", default_value = "f32")]
+    #[arg(
+        long,
+        value_parser = precision::parser(&[Precision::F32, Precision::Bf16]),
+        value_name = "PRECISION",
+        default_value_t
+    )]
     precision: Precision,
 
     /// Tokens that go through the model at once: bounds the memory, changes no
@@ -181,13 +185,6 @@ pub(crate) struct Options {
 pub(crate) struct Caches {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) name: Option<String>,
-}
-
-/// What a model computes in.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
-    F32,
-    Bf16,
 }
 
 /// How much is said.
@@ -250,10 +247,7 @@ impl How {
             model: self.model,
             text_cleaning: self.text_cleaning,
             compute: Compute {
-                precision: match self.precision {
-                    Precision::F32 => nn::Precision::F32,
-                    Precision::Bf16 => nn::Precision::Bf16,
-                },
+                precision: self.precision,
                 batch_tokens: self.batch_tokens.get(),
                 device: self.device,
             },

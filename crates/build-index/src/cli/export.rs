@@ -5,8 +5,8 @@ use std::io::Write;
 use build_index::{Export, Result, cache_names, open_all};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use interrogate::Compute;
 use interrogate::index::Index;
-use interrogate::nn::Compute;
 
 use super::args::{self, Volume};
 use super::model::{self, Name};

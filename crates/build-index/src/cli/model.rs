@@ -6,10 +6,10 @@ use build_index::Result;
 use build_index::escape::Shown;
 use build_index::fetching::Fetching;
 use indicatif::ProgressDrawTarget;
+use interrogate::Compute;
 use interrogate::clip::TextCleaning;
 use interrogate::encoder::TextEncoder;
 use interrogate::models::{self, Options};
-use interrogate::nn::Compute;
 
 use super::args::Volume;
 
@@ -42,7 +42,7 @@ pub(crate) fn open(
     compute: Compute,
     volume: Volume,
 ) -> Result<Model> {
-    compute.device.open()?; // before anything is fetched
+    compute.device.check()?; // before anything is fetched
     let options = Options::from_vars(|name| std::env::var(name).ok());
     let mut err = Shown(io::stderr());
     let mut fetching = match volume {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use build_index::precision;
 use clap::{Args as Group, ValueEnum};
-use interrogate::Device;
+use interrogate::{Device, Precision};
 
-use super::{Lines, Precision};
+use super::Lines;
 use crate::prompt_file;
 
 #[derive(Debug, Group)]
@@ -41,7 +42,11 @@ pub(crate) struct Execute {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) num_beams: usize,
     /// How the captioner's weights are kept.
-    #[arg(long, value_enum, default_value_t = Precision::F16)]
+    #[arg(
+        long,
+        value_parser = precision::parser(&Precision::ALL),
+        default_value_t = Precision::F16
+    )]
     pub(crate) caption_precision: Precision,
     /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
     /// build has them.

@@ -8,10 +8,11 @@ mod prompt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use build_index::precision;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use interrogate::Device;
 use interrogate::clip::TextCleaning;
+use interrogate::{Device, Precision};
 
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use images::{Decoding, Images};
@@ -147,7 +148,12 @@ pub(crate) struct Search {
     pub(crate) min_length: usize,
     /// How the captioner's weights are kept: f16 and bf16 take half of f32's
     /// memory, q8 (eight bits and a scale for each 64) a quarter and rounds.
-    #[arg(long, value_enum, default_value_t = Precision::F32, requires = "caption_model")]
+    #[arg(
+        long,
+        value_parser = precision::parser(&Precision::ALL),
+        default_value_t,
+        requires = "caption_model"
+    )]
     pub(crate) caption_precision: Precision,
     /// Words that every caption goes on from, such as "a photo of"; they are no
     /// part of it.
@@ -182,15 +188,6 @@ pub(crate) struct Search {
     /// [default: 0]
     #[arg(long, value_name = "N", requires = "caption_model")]
     pub(crate) seed: Option<u64>,
-}
-
-/// How a captioner's weights are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
-    F32,
-    F16,
-    Bf16,
-    Q8,
 }
 
 /// When a beam search has seen enough.
@@ -282,19 +279,17 @@ pub(crate) struct ModelChoice {
     pub(crate) text_cleaning: TextCleaning,
     /// What the model computes in. bf16 is faster where the processor has it, and
     /// scores differ in the last digits.
-    #[arg(long, value_enum, value_name = "PRECISION", default_value_t = Arithmetic::F32)]
-    pub(crate) precision: Arithmetic,
+    #[arg(
+        long,
+        value_parser = precision::parser(&[Precision::F32, Precision::Bf16]),
+        value_name = "PRECISION",
+        default_value_t
+    )]
+    pub(crate) precision: Precision,
     /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
     /// build has them.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(crate) device: Device,
-}
-
-/// What a model computes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Arithmetic {
-    F32,
-    Bf16,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use interrogate::caption::{self, Caption, Captioner, Generation, NAMES, Sampling
 use interrogate::models::{ModelSource, hub};
 use interrogate::picture::{Pixels, Preprocess};
 
-use crate::args::{EarlyStopping, Precision, Search};
+use crate::args::{EarlyStopping, Search};
 use crate::fault::Fault;
 use crate::opening;
 use crate::talk::Talk;
@@ -33,7 +33,7 @@ impl Captions {
         device: Device,
         talk: &Talk,
     ) -> Result<Self, Fault> {
-        device.open()?; // before anything is fetched
+        device.check()?; // before anything is fetched
         let known = NAMES.iter().find(|(known, _)| *known == name);
         let unknown = || Fault::Captioner { name: name.to_owned() };
         let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
@@ -45,7 +45,7 @@ impl Captions {
             ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
         let captions = Captions {
-            model: caption::open_on(&folder, precision(search.caption_precision), device)?,
+            model: caption::open_on(&folder, search.caption_precision, device)?,
             options: options(search),
             pace: RefCell::new(Pace::new(talk)),
         };
@@ -87,15 +87,6 @@ impl Captions {
     /// Says how many there were and how fast they came.
     pub(crate) fn finish(&self, talk: &Talk) {
         self.pace.borrow().finish(talk);
-    }
-}
-
-pub(crate) fn precision(typed: Precision) -> caption::Precision {
-    match typed {
-        Precision::F32 => caption::Precision::F32,
-        Precision::F16 => caption::Precision::F16,
-        Precision::Bf16 => caption::Precision::Bf16,
-        Precision::Q8 => caption::Precision::Q8,
     }
 }
 

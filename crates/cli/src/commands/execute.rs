@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
+use crate::opening;
 use crate::output::Output;
 use crate::source::Skipped;
 use crate::talk::{self, Talk};
-use crate::{captions, opening};
 
 /// One answer as a JSON object.
 #[derive(Default, Serialize)]
@@ -46,11 +46,11 @@ struct Failed<'a> {
 /// Prints the task's answer for each image, batch by batch.
 pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
     let task: Task = args.model.parse()?;
-    args.device.open()?; // before anything is fetched
+    args.device.check()?; // before anything is fetched
     let settings = Settings {
         max_flavors: args.max_flavors,
         generation: Generation { num_beams: args.num_beams, ..Generation::default() },
-        precision: captions::precision(args.caption_precision),
+        precision: args.caption_precision,
         device: args.device,
         template: args.template.parse()?,
     };

@@ -4,10 +4,10 @@
 use std::io::stdin;
 use std::path::{Path, PathBuf};
 
+use interrogate::Compute;
 use interrogate::encoder::TextEncoder;
 use interrogate::input::Text;
 use interrogate::limits;
-use interrogate::nn::Compute;
 use interrogate::pipeline::stems;
 use interrogate::sentence::MiniLm;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
         }
         stems(&prompts.iter().map(|prompt| &prompt.id).collect::<Vec<_>>())?;
     }
-    args.device.open()?; // before anything is fetched
+    args.device.check()?; // before anything is fetched
     let compute = Compute { device: args.device, ..Compute::default() };
     let encoder = opening::fetching(talk, |options, progress| {
         MiniLm::named(&args.embedding_model, &compute, options, progress)

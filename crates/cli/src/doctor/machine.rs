@@ -4,7 +4,7 @@ use std::thread::available_parallelism;
 
 use build_index::talk::bytes;
 use interrogate::Device;
-use interrogate::nn::Precision;
+use interrogate::Precision;
 
 use super::Finding;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::{Error, Result};
+use crate::weights::Weights;
+use crate::{Error, Precision, Result};
 
 /// Bytes that the system can give without swapping: `MemAvailable` of
 /// /proc/meminfo, or `None` where there is no such file.
@@ -14,6 +15,26 @@ fn parse(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// Bytes that all `weights` take in memory where products keep theirs in `precision`, and
+/// norms and biases in f32.
+pub(super) fn needed(weights: &Weights, precision: Precision) -> u64 {
+    let size = |shape: &[usize]| {
+        let (rows, width) = match shape {
+            [] => (1, 1),
+            [values] => return (*values as u64).saturating_mul(4),
+            [rows, inner @ ..] => (*rows as u64, inner.iter().product::<usize>() as u64),
+        };
+        let row = match precision {
+            Precision::F32 => width.saturating_mul(4),
+            Precision::F16 | Precision::Bf16 => width.saturating_mul(2),
+            Precision::Q8 => width.div_ceil(64).saturating_mul(64 + 4),
+        };
+        rows.saturating_mul(row)
+    };
+    let shapes = weights.names().filter_map(|name| weights.shape(name));
+    shapes.fold(0, |sum: u64, shape| sum.saturating_add(size(shape)))
 }
 
 /// # Errors

@@ -7,23 +7,20 @@
 //! a caption is good for, for `prompt`.
 //!
 //! Every value is f32 while it is computed with; [`Precision`] tells how the
-//! weights are kept. All of it runs on the CPU; BLIP-2 with OPT on a device too.
+//! weights are kept.
 
-mod attention;
 mod blip;
 mod blip2;
-mod checkpoint;
+#[cfg(test)]
+mod device_tests;
 mod generate;
-mod linear;
+mod images;
 mod memory;
-mod norm;
-mod prepare;
-mod states;
-mod stored;
+mod state;
 #[cfg(test)]
 mod tests;
+mod tokenizer;
 mod vision;
-mod words;
 
 use std::path::Path;
 
@@ -32,11 +29,13 @@ use serde::de::DeserializeOwned;
 
 pub use generate::{EarlyStopping, Generation, Sampling};
 
+use crate::clip::preprocess::{self, Processor};
+use crate::nn::{Backend, Compute, Cpu, Gpu};
 use crate::picture::{Picture, Pixels, Preprocess};
-use crate::{Device, Error, Result, input, limits};
-use checkpoint::Checkpoint;
+use crate::weights::Weights;
+use crate::{Device, Error, Precision, Result, input, limits};
 use generate::Generated;
-use words::Words;
+use tokenizer::CaptionTokenizer;
 
 /// Short names of captioners that stand on the hub in Hugging Face layout, with
 /// their repositories there.
@@ -46,34 +45,6 @@ pub const NAMES: [(&str, &str); 4] = [
     ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
     ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
 ];
-
-/// How weights are kept in memory. Products are of f32 in each of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// Four bytes a value, copied out of the file.
-    #[default]
-    F32,
-    /// Two bytes a value; mapped, not copied, where the file holds f16.
-    F16,
-    /// Two bytes a value; mapped, not copied, where the file holds bf16.
-    Bf16,
-    /// Eight bits a value and a scale for each 64, 8.5 bits in all, rounded from
-    /// the file; what goes into a product is rounded likewise. Norms, biases and
-    /// embeddings stay as they are. docs/CAPTIONS.md has the error.
-    Q8,
-}
-
-impl Precision {
-    /// Its name: `f32`, `f16`, `bf16` or `q8`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::F32 => "f32",
-            Precision::F16 => "f16",
-            Precision::Bf16 => "bf16",
-            Precision::Q8 => "q8",
-        }
-    }
-}
 
 /// What a captioner says of one picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,23 +149,18 @@ pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
     open_within(folder, precision, memory::available())
 }
 
-/// The same, to caption on `device`: BLIP-2 with OPT does, in f32, f16 and bf16. There
-/// what meets a half weight is rounded to halves as well, and sums are the device's.
+/// The same, to caption on `device`, in f32, f16 or bf16. There what meets a half weight is
+/// rounded to halves as well, and sums are the device's.
 ///
 /// # Errors
-/// Those of [`open`] and of [`Device::open`]; [`Error::DeviceUnserved`] for other
-/// captioners and for q8.
+/// Those of [`open`], and of a [`Device`] that cannot be had; [`Error::DeviceUnserved`] for
+/// q8.
 pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Box<dyn Captioner>> {
-    if device.is_cpu() {
-        return open(folder, precision);
+    match (Compute { precision, device, ..Compute::default() }).opened()? {
+        None => open(folder, precision),
+        // What is free of the processor's memory does not bound a device's.
+        Some(device) => load(folder, Weights::open_folder(folder)?, Gpu::new(&device, precision)),
     }
-    let engine = device.open()?;
-    if model_type(folder)? != "blip-2" {
-        device.only_cpu("a captioner that is not BLIP-2")?;
-    }
-    // What is free of the processor's memory does not bound a device's.
-    let weights = Checkpoint::open(folder, precision)?;
-    Ok(Box::new(blip2::Blip2::open_on(folder, weights, precision, (&engine, device))?))
 }
 
 /// The same where so many bytes of memory are free, or it is not known.
@@ -203,35 +169,50 @@ fn open_within(
     precision: Precision,
     available: Option<u64>,
 ) -> Result<Box<dyn Captioner>> {
-    let weights = || -> Result<Checkpoint> {
-        let weights = Checkpoint::open(folder, precision)?;
-        memory::check(folder, weights.bytes(), available)?;
-        Ok(weights)
-    };
-    match model_type(folder)?.as_str() {
-        "blip" => Ok(Box::new(blip::Blip::open(folder, weights()?)?)),
-        "blip-2" => Ok(Box::new(blip2::Blip2::open(folder, weights()?)?)),
-        found => {
-            let path = folder.join("config.json");
-            Err(Error::CaptionModel { path, found: found.to_owned() })
-        }
+    model_type(folder)?;
+    let weights = Weights::open_folder(folder)?;
+    memory::check(folder, memory::needed(&weights, precision), available)?;
+    load(folder, weights, Cpu::lean(precision))
+}
+
+/// The captioner of `folder` over `backend`.
+fn load<B: Backend>(folder: &Path, weights: Weights, backend: B) -> Result<Box<dyn Captioner>> {
+    match model_type(folder)? {
+        Model::Blip => Ok(Box::new(blip::Blip::open(folder, weights, backend)?)),
+        Model::Blip2 => Ok(Box::new(blip2::Blip2::open(folder, weights, backend)?)),
     }
+}
+
+/// A model that captions.
+enum Model {
+    Blip,
+    Blip2,
 }
 
 /// What config.json says the model is.
-fn model_type(folder: &Path) -> Result<String> {
+fn model_type(folder: &Path) -> Result<Model> {
     #[derive(Deserialize)]
-    struct Model {
+    struct Written {
         #[serde(default)]
         model_type: String,
     }
-    Ok(read_json::<Model>(&folder.join("config.json"))?.model_type)
+    let path = folder.join("config.json");
+    match read_json::<Written>(&path)?.model_type.as_str() {
+        "blip" => Ok(Model::Blip),
+        "blip-2" => Ok(Model::Blip2),
+        found => Err(Error::CaptionModel { path, found: found.to_owned() }),
+    }
 }
 
-/// Words for what was generated.
-fn captions(words: &Words, generated: Vec<Generated>) -> Result<Vec<Caption>> {
+/// How a picture becomes what an image tower of `side` by `side` pixels takes.
+fn preprocess(folder: &Path, side: usize) -> Result<Preprocess> {
+    preprocess::open_for(&preprocess::find(folder)?, Processor::Blip, "size", side)
+}
+
+/// The texts of what was generated.
+fn captions(tokenizer: &CaptionTokenizer, generated: Vec<Generated>) -> Result<Vec<Caption>> {
     let caption = |Generated { tokens, score }| -> Result<Caption> {
-        Ok(Caption { text: words.decode(&tokens)?, tokens, score })
+        Ok(Caption { text: tokenizer.decode(&tokens)?, tokens, score })
     };
     generated.into_iter().map(caption).collect()
 }

@@ -7,13 +7,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::attention::{self, Heads};
-use super::checkpoint::Checkpoint;
-use super::linear::Linear;
-use super::norm::LayerNorm;
-use super::states::States;
-use crate::nn::Activation;
-use crate::{Error, Result, limits, sizes};
+use crate::nn::{
+    Activation, Backend, Biases, Epilogue, Kv, Loader, Patches, PreNormLayers, PreNormNames,
+    PreNormSizes, Projections, Scope, Workspace,
+};
+use crate::{Result, limits, sizes};
 
 /// The shape of a tower, as `vision_config` of config.json gives it. Old files
 /// leave out what equals the defaults of their model, which are for `blip` and
@@ -64,7 +62,7 @@ impl Config {
     }
 
     /// # Errors
-    /// [`Error::Mismatch`] for sizes that do not go together.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for sizes that do not go together.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         let (width, heads) = (self.hidden_size, self.num_attention_heads);
         sizes::within(path, "vision_config.hidden_size", width, limits::WIDTH)?;
@@ -75,139 +73,105 @@ impl Config {
         sizes::within(path, "vision_config.image_size", self.image_size, limits::IMAGE_SIDE)?;
         sizes::divides(path, "vision_config.num_attention_heads", heads, width)?;
         sizes::divides(path, "vision_config.patch_size", self.patch_size, self.image_size)?;
-        sizes::scores(path, "vision_config.image_size", heads, [self.places(); 2])?;
+        sizes::scores(path, "vision_config.image_size", heads, [self.positions(); 2])?;
         sizes::epsilon(path, "vision_config.layer_norm_eps", self.layer_norm_eps)
     }
 
     /// States of an image, the class's included.
-    pub(super) fn places(&self) -> usize {
-        self.grid() * self.grid() + 1
+    pub(super) fn positions(&self) -> usize {
+        1 + self.patches().count()
     }
 
-    /// Patches along a side.
-    fn grid(&self) -> usize {
-        self.image_size / self.patch_size
+    /// How an image is cut into patches.
+    pub(super) fn patches(&self) -> Patches {
+        Patches { channels: 3, image: self.image_size, patch: self.patch_size }
     }
 }
 
 /// The tower.
 #[derive(Debug)]
-pub(super) struct Vision {
-    config: Config,
-    patch: Linear,
-    /// The class embedding plus its position, (1, dim).
-    class: Vec<f32>,
-    /// (patches, dim).
-    positions: Vec<f32>,
-    layers: Vec<Layer>,
-    norm: LayerNorm,
+pub(super) struct Vision<B: Backend> {
+    patch_embedding: B::Linear,
+    /// (1, width)
+    class_embedding: B::Rows,
+    /// (1 + patches, width)
+    position_embedding: B::Rows,
+    layers: PreNormLayers<B>,
+    post_layernorm: B::Norm,
+    patches: Patches,
 }
 
-#[derive(Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    qkv: Linear,
-    projection: Linear,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-}
+const NAMES: PreNormNames = PreNormNames {
+    norm1: "layer_norm1",
+    attention: Projections::Joined("self_attn.qkv"),
+    out: "self_attn.projection",
+    norm2: "layer_norm2",
+    fc1: "mlp.fc1",
+    fc2: "mlp.fc2",
+};
 
-impl Vision {
+impl<B: Backend> Vision<B> {
     /// Takes the weights under `vision_model`.
     ///
     /// # Errors
     /// Those of the weights.
-    pub(super) fn load(weights: &Checkpoint, config: Config) -> Result<Self> {
-        let (dim, eps) = (config.hidden_size, config.layer_norm_eps);
+    pub(super) fn load(loader: &Loader<'_, B>, config: &Config) -> Result<Self> {
+        let (width, patches) = (config.hidden_size, config.patches());
+        let sizes = PreNormSizes {
+            width,
+            inner: config.intermediate_size,
+            layers: config.num_hidden_layers,
+            heads: config.num_attention_heads,
+            eps: config.layer_norm_eps,
+            activation: config.hidden_act,
+        };
         let at = |name: &str| format!("vision_model.{name}");
-        let side = config.patch_size;
-        let patch =
-            weights.stored(&at("embeddings.patch_embedding.weight"), &[dim, 3, side, side])?;
-        let bias = weights.values(&at("embeddings.patch_embedding.bias"), &[dim])?;
-        let patch = weights.linear_of(patch, 3 * side * side, Some(bias))?;
-        let places = config.places();
-        let mut class = weights.values(&at("embeddings.class_embedding"), &[1, 1, dim])?;
-        let mut positions =
-            weights.values(&at("embeddings.position_embedding"), &[1, places, dim])?;
-        class.iter_mut().zip(positions.drain(..dim)).for_each(|(c, p)| *c += p);
-        let layers = (0..config.num_hidden_layers)
-            .map(|number| {
-                let at = |name: &str| format!("vision_model.encoder.layers.{number}.{name}");
-                let wide = config.intermediate_size;
-                Ok(Layer {
-                    norm1: weights.layer_norm(&at("layer_norm1"), dim, eps)?,
-                    qkv: weights.linear(&at("self_attn.qkv"), 3 * dim, dim, config.qkv_bias)?,
-                    projection: weights.linear(&at("self_attn.projection"), dim, dim, true)?,
-                    norm2: weights.layer_norm(&at("layer_norm2"), dim, eps)?,
-                    fc1: weights.linear(&at("mlp.fc1"), wide, dim, true)?,
-                    fc2: weights.linear(&at("mlp.fc2"), dim, wide, true)?,
-                })
-            })
-            .collect::<Result<_>>()?;
-        let norm = weights.layer_norm(&at("post_layernorm"), dim, eps)?;
-        Ok(Vision { config, patch, class, positions, layers, norm })
+        let patch_embedding = [width, patches.channels, patches.patch];
+        let positions = [1, config.positions(), width];
+        let layers = PreNormLayers::new(&sizes, |number| {
+            let at = |name: &str| format!("vision_model.encoder.layers.{number}.{name}");
+            loader.pre_norm(&sizes, &NAMES, at, Biases { projections: config.qkv_bias, rest: true })
+        });
+        Ok(Vision {
+            patch_embedding: loader.patch_embedding(
+                &at("embeddings.patch_embedding"),
+                patch_embedding,
+                true,
+            )?,
+            class_embedding: loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
+            position_embedding: loader.rows(&at("embeddings.position_embedding"), &positions)?,
+            layers: layers?,
+            post_layernorm: loader.layer_norm(&at("post_layernorm"), width, sizes.eps)?,
+            patches,
+        })
     }
 
-    /// States of an image, the class's included.
-    pub(super) fn places(&self) -> usize {
-        self.config.places()
+    /// How an image is cut into patches.
+    pub(super) fn patches(&self) -> &Patches {
+        &self.patches
     }
 
-    /// The states (images * places, dim) of pixels (images, 3, height, width).
+    /// The states (images * positions, width) of whole images' pixels (images, 3, height,
+    /// width).
     ///
     /// # Errors
-    /// [`Error::Dim`] where `pixels` is no whole number of images,
-    /// [`Error::Engine`].
-    pub(super) fn forward(&self, pixels: &[f32]) -> Result<States> {
-        let side = self.config.image_size;
-        let image = 3 * side * side;
-        if !pixels.len().is_multiple_of(image) {
-            return Err(Error::Dim { what: "an image", expected: image, found: pixels.len() });
-        }
-        let images = pixels.len() / image;
-        let patches = self.patch.forward(&unfold(&self.config, pixels))?;
-        let dim = self.config.hidden_size;
-        let mut states = Vec::with_capacity(images * self.places() * dim);
-        for patches in patches.values().chunks_exact(self.positions.len()) {
-            states.extend_from_slice(&self.class);
-            states.extend(patches.iter().zip(&self.positions).map(|(patch, place)| patch + place));
-        }
-        let mut states = States::new(dim, states);
-        for layer in &self.layers {
-            layer.forward(&self.config, images, &mut states)?;
-        }
-        Ok(self.norm.forward(&states))
-    }
-}
-
-/// The values of each patch in one row, (images * patches, 3 * side * side): a
-/// convolution whose stride is its size is a product with these.
-pub(super) fn unfold(config: &Config, pixels: &[f32]) -> States {
-    let (size, side, grid) = (config.image_size, config.patch_size, config.grid());
-    let mut values = Vec::with_capacity(pixels.len());
-    for image in pixels.chunks_exact(3 * size * size) {
-        for (row, column) in (0..grid * grid).map(|patch| (patch / grid, patch % grid)) {
-            for channel in image.chunks_exact(size * size) {
-                for line in channel.chunks_exact(size).skip(row * side).take(side) {
-                    values.extend_from_slice(&line[column * side..][..side]);
-                }
-            }
-        }
-    }
-    States::new(3 * side * side, values)
-}
-
-impl Layer {
-    fn forward(&self, config: &Config, images: usize, states: &mut States) -> Result<()> {
-        let dim = config.hidden_size;
-        let qkv = self.qkv.forward(&self.norm1.forward(states))?;
-        let [q, k, v] = [0, 1, 2].map(|part| qkv.columns(part * dim, dim));
-        let heads = Heads::scaled(config.num_attention_heads, dim);
-        let seen = attention::whole(images, heads, [&q, &k, &v], None)?;
-        states.add(&self.projection.forward(&seen)?);
-        let wide = self.fc1.forward_with(&self.norm2.forward(states), config.hidden_act)?;
-        states.add(&self.fc2.forward(&wide)?);
-        Ok(())
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn forward(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        pixels: &[f32],
+    ) -> Result<B::Rows> {
+        let images = pixels.len() / self.patches.pixels();
+        let Workspace { rows, next, .. } = work;
+        let unfolded = backend.upload(self.patches.rows(pixels), self.patches.width())?;
+        backend.apply(&self.patch_embedding, &unfolded, Epilogue::none(), next)?;
+        backend.prepend(&self.class_embedding, images, next, rows)?;
+        backend.add_to_groups(&self.position_embedding, rows)?;
+        let scope = backend.scope(Scope::Groups(images))?;
+        self.layers.forward(backend, work, &scope, &mut Kv::None, None)?;
+        let mut states = B::Rows::default();
+        backend.normalize(&self.post_layernorm, &work.rows, &mut states)?;
+        Ok(states)
     }
 }

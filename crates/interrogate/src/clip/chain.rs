@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::ClipText;
-use super::text::Path;
+use super::text::{Path, TextTower};
 use crate::Result;
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
+use crate::nn::Backend;
 
 /// A text whose keys and values are kept for each layer, and the trie of what
 /// may follow it.
@@ -13,15 +14,16 @@ use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
 /// Memory: `2 * layers * width * 4` bytes a token of the text, at most the
 /// context length (3.8 MB for ViT-B/32), beside what encoding takes.
 #[derive(Debug)]
-pub struct ClipChain<'a> {
+pub(super) struct Chain<'a, B: Backend> {
     text: &'a ClipText,
-    path: Path,
+    tower: &'a TextTower<B>,
+    path: Path<B>,
 }
 
-impl<'a> ClipChain<'a> {
+impl<'a, B: Backend> Chain<'a, B> {
     /// A chain that has no text yet.
-    pub fn new(text: &'a ClipText) -> Self {
-        ClipChain { text, path: text.path() }
+    pub(super) fn new(text: &'a ClipText, tower: &'a TextTower<B>) -> Self {
+        Chain { text, tower, path: Path::default() }
     }
 
     /// The sequences of `prefix` followed by each of `suffixes`.
@@ -56,11 +58,13 @@ impl<'a> ClipChain<'a> {
     }
 }
 
-impl Continuations for ClipChain<'_> {
+impl<B: Backend> Continuations for Chain<'_, B> {
     fn embed(&mut self, prefix: &str, suffixes: &[&str]) -> Result<Embeddings> {
         let (mut path, _) = self.text.tokenizer().content(prefix)?;
-        path.truncate(self.text.context_length() - 1); // the end-of-text token's place
-        self.text.lead(&mut self.path, &path)?;
-        self.text.embed_after(&self.path, &self.sequences(prefix, suffixes)?)
+        path.truncate(self.text.context_length() - 1); // leaves room for end-of-text
+        self.text.check(0, &path)?;
+        self.tower.lead(&mut self.path, &path)?;
+        let sequences = self.text.cut(&self.sequences(prefix, suffixes)?)?;
+        self.tower.embed_after(&self.path, &sequences)
     }
 }

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use super::cleaning::{Cleaning, TextCleaning};
 use super::config::Config;
-use super::files::{self, Files};
+use super::files::Files;
 use super::fingerprint::fingerprint;
+use super::preprocess::{self, Processor};
 use super::tokenizer::{self, Source, Tokenizer};
-use super::{ClipText, ClipVision, names, openai, preprocess};
+use super::{ClipText, ClipVision, names, openai};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::encoder::Counter;
 use crate::mmap::Mmap;
 use crate::nn::Compute;
 use crate::picture::Preprocess;
 use crate::weights::Weights;
-use crate::{Error, Result};
 
 /// A CLIP checkpoint, checked and not yet loaded.
 ///
@@ -28,7 +31,8 @@ use crate::{Error, Result};
 /// is not there is OpenAI's.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    weights: files::Weights,
+    /// The file of the weights, or the index of several.
+    weights: PathBuf,
     /// The file that says the sizes; `None` where the weights do.
     config_path: Option<PathBuf>,
     config: Config,
@@ -59,7 +63,7 @@ impl Checkpoint {
     /// in OpenAI's layout [`Error::OpenClipConfig`], [`Error::TokenizerMissing`].
     pub fn open(path: &Path) -> Result<Self> {
         let files = Files::find(path)?;
-        let weights = files.weights.open()?;
+        let weights = Weights::open_any(&files.weights)?;
         if openai::is_layout(&weights) {
             Self::openai(files, weights)
         } else {
@@ -123,7 +127,7 @@ impl Checkpoint {
 
     /// The weights under the names of transformers.
     fn weights(&self) -> Result<Weights> {
-        let weights = self.weights.open()?;
+        let weights = Weights::open_any(&self.weights)?;
         match &self.steps {
             Steps::File(_) => Ok(weights),
             Steps::Known(_) => Ok(openai::read(weights, self.config_path.as_deref())?.0),
@@ -146,7 +150,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`] where a file cannot be mapped.
     pub fn fingerprint(&self) -> Result<String> {
-        let weights = self.weights.open()?;
+        let weights = Weights::open_any(&self.weights)?;
         let map = |path: &PathBuf| Mmap::open(path).map(Source::Mapped);
         let mut small = Vec::new();
         if let Some(path) = &self.config_path {
@@ -172,7 +176,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] of the
-    /// tokenizer's files, and those of [`Weights::take`].
+    /// tokenizer's files, and those of [`Weights::values`].
     pub fn text_encoder(&self) -> Result<ClipText> {
         self.text_encoder_with(&Compute::default())
     }
@@ -181,7 +185,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Those of [`text_encoder`](Self::text_encoder), and of
-    /// [`Device::open`](crate::Device::open).
+    /// [`Device::check`](crate::Device::check).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<ClipText> {
         self.text_encoder_on(compute, compute.opened()?.as_ref())
     }
@@ -209,7 +213,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Those of preprocessor_config.json, [`Error::Mismatch`] where it crops to
-    /// another size than the tower takes, and those of [`Weights::take`].
+    /// another size than the tower takes, and those of [`Weights::values`].
     pub fn image_encoder(&self) -> Result<ClipVision> {
         self.image_encoder_with(&Compute::default())
     }
@@ -218,7 +222,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Those of [`image_encoder`](Self::image_encoder), and of
-    /// [`Device::open`](crate::Device::open).
+    /// [`Device::check`](crate::Device::check).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<ClipVision> {
         self.image_encoder_on(compute, compute.opened()?.as_ref())
     }
@@ -230,22 +234,12 @@ impl Checkpoint {
         device: Option<&candle_core::Device>,
     ) -> Result<ClipVision> {
         let preprocess = match &self.steps {
-            Steps::File(path) => self.fitting(path)?,
+            Steps::File(path) => {
+                let side = self.config.vision.image_size;
+                preprocess::open_for(path, Processor::Clip, "crop", side)?
+            }
             Steps::Known(steps) => steps.clone(),
         };
         ClipVision::new(&self.weights()?, &self.config, preprocess, compute, device)
-    }
-
-    /// The steps of a preprocessor_config.json that give the size that the tower
-    /// takes.
-    fn fitting(&self, path: &Path) -> Result<Preprocess> {
-        let preprocess = preprocess::open(path)?;
-        let side = self.config.vision.image_size;
-        let (height, width) = preprocess.crop;
-        if [height, width].map(|side| side as usize) == [side, side] {
-            return Ok(preprocess);
-        }
-        let found = format!("{height} x {width}");
-        Err(Error::mismatch(path, "crop", format!("{side} x {side}"), found))
     }
 }

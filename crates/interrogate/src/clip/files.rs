@@ -4,42 +4,25 @@ use std::path::{Path, PathBuf};
 
 use super::openai::vocabulary;
 use super::{preprocess, tokenizer};
-use crate::{Error, Result, weights};
+use crate::{Error, Result};
 
-/// Weights in one file, by the names that are looked for, the first that is
-/// there.
-const ONE: [&str; 3] = ["pytorch_model.bin", "open_clip_model.safetensors", OPEN_CLIP_BIN];
-/// Indexes of weights in several files, the first that is there.
-const SHARDED: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
-const OPEN_CLIP_BIN: &str = "open_clip_pytorch_model.bin";
+/// Weights by the names that are looked for, the first that is there: of transformers, of
+/// open_clip, and indexes of weights in several files.
+const WEIGHTS: [&str; 6] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
 
 /// A checkpoint's weights, and the folder of what else belongs to it.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
-    pub(super) weights: Weights,
+    /// The file, or the index of several.
+    pub(super) weights: PathBuf,
     folder: PathBuf,
-}
-
-/// Where the weights stand.
-#[derive(Clone, Debug)]
-pub(super) enum Weights {
-    One(PathBuf),
-    Sharded(PathBuf),
-}
-
-impl Weights {
-    pub(super) fn open(&self) -> Result<weights::Weights> {
-        match self {
-            Weights::One(path) => weights::Weights::open(path),
-            Weights::Sharded(index) => weights::Weights::open_sharded(index),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Weights::One(path) | Weights::Sharded(path) => path,
-        }
-    }
 }
 
 impl Files {
@@ -48,23 +31,18 @@ impl Files {
     pub(super) fn find(path: &Path) -> Result<Self> {
         if path.is_file() {
             let folder = path.parent().unwrap_or(path).to_owned();
-            return Ok(Files { weights: Weights::One(path.to_owned()), folder });
+            return Ok(Files { weights: path.to_owned(), folder });
         }
         let archives = archives(path)?; // says why where it is no folder
-        let missing = match named(path, "model.safetensors") {
-            Ok(weights) => {
-                return Ok(Files { weights: Weights::One(weights), folder: path.to_owned() });
-            }
-            Err(missing) => missing,
-        };
-        let sharded = |name| named(path, name).ok().map(Weights::Sharded);
-        let one = || ONE.iter().find_map(|name| named(path, name).ok()).map(Weights::One);
         let only = || match &archives[..] {
-            [only] => Some(Weights::One(only.clone())),
+            [only] => Some(only.clone()),
             _ => None,
         };
-        let weights = sharded(SHARDED[0]).or_else(one).or_else(|| sharded(SHARDED[1]));
-        let weights = weights.or_else(only).ok_or(missing)?;
+        let known = WEIGHTS.iter().find_map(|name| named(path, name).ok());
+        let weights = match known.or_else(only) {
+            Some(weights) => weights,
+            None => named(path, WEIGHTS[0])?, // says that it is missing
+        };
         Ok(Files { weights, folder: path.to_owned() })
     }
 
@@ -112,7 +90,7 @@ impl Files {
             (Err(missing), _) if half => Err(missing),
             (_, Ok(packed)) => Ok(tokenizer::Files::Packed(packed)),
             _ if vocab == vocabulary::TOKENS => Ok(tokenizer::Files::Embedded),
-            _ => Err(Error::TokenizerMissing { path: self.weights.path().to_owned(), vocab }),
+            _ => Err(Error::TokenizerMissing { path: self.weights.clone(), vocab }),
         }
     }
 }

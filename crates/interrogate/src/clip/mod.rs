@@ -10,26 +10,22 @@ mod chain;
 mod checkpoint;
 mod cleaning;
 mod config;
-mod engine;
+#[cfg(test)]
+mod device_tests;
 mod files;
 mod fingerprint;
-mod layer;
+mod layers;
 mod legacy;
 mod names;
 mod openai;
-mod past;
 pub mod preprocess;
-mod room;
-mod scope;
 mod text;
 mod tokenizer;
-mod tower;
 mod vision;
 mod words;
 
 use std::path::Path;
 
-pub use chain::ClipChain;
 pub use checkpoint::Checkpoint;
 pub use cleaning::TextCleaning;
 pub use config::{Config, TextConfig, VisionConfig};

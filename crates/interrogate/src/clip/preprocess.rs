@@ -117,6 +117,25 @@ pub(crate) fn open_as(path: &Path, processor: Processor) -> Result<Preprocess> {
     }
 }
 
+/// The same, held to a tower that takes `side` by `side` pixels; `what` names the key.
+///
+/// # Errors
+/// Those of [`open`], and [`Error::Mismatch`] for another size.
+pub(crate) fn open_for(
+    path: &Path,
+    processor: Processor,
+    what: &'static str,
+    side: usize,
+) -> Result<Preprocess> {
+    let steps = open_as(path, processor)?;
+    let (height, width) = steps.crop;
+    if [height, width].map(|side| side as usize) == [side, side] {
+        return Ok(steps);
+    }
+    let found = format!("{height} x {width}");
+    Err(Error::mismatch(path, what, format!("{side} x {side}"), found))
+}
+
 impl Config {
     /// The class that transformers would run: that of the file, whose older name for
     /// it ends otherwise, whichever its backend.

@@ -3,22 +3,21 @@
 //! Follows `CLIPTextModel` and the text half of `CLIPModel` of transformers 5.23
 //! (src/transformers/models/clip/modeling_clip.py). One thing differs, and
 //! changes no value: attention is causal and the embedding is read at
-//! end-of-text. So what a rival pads behind it is never computed here, and
+//! end-of-text. So what others pad behind it is never computed here, and
 //! sequences that begin alike share what they begin with: all products run over
 //! the nodes of a trie.
 
-use super::chain::ClipChain;
+use std::fmt::Debug;
+
+use super::chain::Chain;
 use super::config::Config;
-use super::engine;
-use super::layer::{Sizes, linear_of, norm, values};
-use super::past::Past;
-use super::room::{Room, Rooms};
-use super::scope::Scope;
+use super::layers;
 use super::tokenizer::Tokenizer;
-use super::tower::Encoder;
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
-use crate::nn::threads::{each, inside};
-use crate::nn::{Compute, Epilogue, LayerNorm, Linear};
+use crate::nn::{
+    Backend, Compute, Cpu, Epilogue, Gpu, Kv, KvCache, Loader, PreNormLayers, Readout, RowLists,
+    Scope, Workspace,
+};
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -30,37 +29,22 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct ClipText {
     tokenizer: Tokenizer,
-    tower: Tower,
+    tower: Box<dyn Tower>,
     dim: usize,
     /// Tokens that have an embedding.
-    words: usize,
+    vocabulary: usize,
 }
 
-/// Where it computes.
-#[derive(Debug)]
-enum Tower {
-    Kernels(Box<Kernels>),
-    Device(Box<engine::Text>),
-}
+/// The text tower on any backend. Its tokens are checked: each sequence ends with its first
+/// end-of-text.
+trait Tower: Debug + Send + Sync {
+    fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
 
-/// A path that sequences hang from, where the tower computes.
-#[derive(Clone, Debug)]
-pub(super) enum Path {
-    Kernels(Past),
-    Device(engine::Past),
-}
-
-/// The tower by the kernels of this library.
-#[derive(Debug)]
-struct Kernels {
-    text_model: TextModel,
-    text_projection: Linear,
-    batch_tokens: usize,
-    rooms: Rooms,
+    fn continuations<'a>(&'a self, text: &'a ClipText) -> Box<dyn Continuations + 'a>;
 }
 
 impl ClipText {
-    /// On `device`, or by this library's own kernels.
+    /// On `device`, or on the processor.
     pub(super) fn new(
         weights: &Weights,
         config: &Config,
@@ -68,15 +52,15 @@ impl ClipText {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let sizes = Sizes::of_text(weights, config, compute)?;
-        let tower = match device {
+        let precision = compute.precision;
+        let tower: Box<dyn Tower> = match device {
             Some(device) => {
-                Tower::Device(engine::Text::new(weights, config, &sizes, compute, device)?.into())
+                Box::new(TextTower::load(weights, config, compute, Gpu::new(device, precision))?)
             }
-            None => Tower::Kernels(Kernels::new(weights, config, &sizes, compute)?.into()),
+            None => Box::new(TextTower::load(weights, config, compute, Cpu::new(precision))?),
         };
-        let (dim, words) = (config.projection_dim, config.text.vocab_size);
-        Ok(ClipText { tokenizer, tower, dim, words })
+        let (dim, vocabulary) = (config.projection_dim, config.text.vocab_size);
+        Ok(ClipText { tokenizer, tower, dim, vocabulary })
     }
 
     /// The token that ends every sequence.
@@ -88,58 +72,21 @@ impl ClipText {
         &self.tokenizer
     }
 
-    /// A path of no token.
-    pub(super) fn path(&self) -> Path {
-        match &self.tower {
-            Tower::Kernels(_) => Path::Kernels(Past::default()),
-            Tower::Device(_) => Path::Device(engine::Past::default()),
-        }
-    }
-
-    /// The embeddings of `tokens`, each cut behind its first end-of-text, where
-    /// the sequences hang from `path`, which this made.
-    pub(super) fn embed_after(&self, path: &Path, tokens: &Tokens) -> Result<Embeddings> {
-        let tokens = self.cut(tokens)?;
-        match (&self.tower, path) {
-            (Tower::Kernels(tower), Path::Kernels(past)) => {
-                tower.embed_after(past, &tokens, self.dim)
-            }
-            (Tower::Device(tower), Path::Device(past)) => tower.embed_after(past, &tokens),
-            // Another tower's path is none.
-            (Tower::Kernels(tower), Path::Device(_)) => {
-                tower.embed_after(&Past::default(), &tokens, self.dim)
-            }
-            (Tower::Device(tower), Path::Kernels(_)) => {
-                tower.embed_after(&engine::Past::default(), &tokens)
-            }
-        }
-    }
-
-    /// Makes `path` that of `ids`, of which it keeps what both begin with.
-    pub(super) fn lead(&self, path: &mut Path, ids: &[u32]) -> Result<()> {
-        self.check(0, ids)?;
-        match (&self.tower, path) {
-            (Tower::Kernels(tower), Path::Kernels(past)) => tower.lead(past, ids),
-            (Tower::Device(tower), Path::Device(past)) => tower.lead(past, ids),
-            _ => Ok(()), // another tower's, which `embed_after` leaves out
-        }
-    }
-
     /// # Errors
     /// [`Error::TokenSequence`] where sequence `row` has an id beyond the
     /// vocabulary.
-    fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
-        match ids.iter().find(|&&id| id as usize >= self.words) {
+    pub(super) fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
+        match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
             None => Ok(()),
             Some(id) => {
-                let (expected, found) = (format!("tokens below {}", self.words), id.to_string());
-                Err(Error::TokenSequence { row, expected, found })
+                let expected = format!("tokens below {}", self.vocabulary);
+                Err(Error::TokenSequence { row, expected, found: id.to_string() })
             }
         }
     }
 
     /// The sequences of `tokens`, each cut behind its first end-of-text.
-    fn cut(&self, tokens: &Tokens) -> Result<Tokens> {
+    pub(super) fn cut(&self, tokens: &Tokens) -> Result<Tokens> {
         let (end, longest) = (self.end_of_text(), self.context_length());
         let mut cut = Tokens::new();
         for (row, ids) in tokens.iter().enumerate() {
@@ -175,7 +122,7 @@ impl TextEncoder for ClipText {
     }
 
     fn continuations(&self) -> Option<Box<dyn Continuations + '_>> {
-        Some(Box::new(ClipChain::new(self)))
+        Some(self.tower.continuations(self))
     }
 
     /// Reads each sequence at its first end-of-text, as transformers does;
@@ -188,118 +135,138 @@ impl TextEncoder for ClipText {
     /// As the trait says, and [`Error::TokenSequence`] for a sequence that has no
     /// end-of-text or is too long.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        self.embed_after(&self.path(), tokens)
+        self.tower.embed(&self.cut(tokens)?)
     }
 }
 
-impl Kernels {
-    fn new(weights: &Weights, config: &Config, sizes: &Sizes, compute: &Compute) -> Result<Self> {
-        let shape = [config.projection_dim, config.text.hidden_size];
-        Ok(Kernels {
-            text_model: TextModel::new(weights, config, sizes)?,
-            text_projection: linear_of(weights, "text_projection", shape, None, compute.precision)?,
-            batch_tokens: compute.batch_tokens,
-            rooms: Rooms::default(),
+/// The tower over one backend.
+#[derive(Debug)]
+pub(super) struct TextTower<B: Backend> {
+    backend: B,
+    token_embedding: B::Table,
+    position_embedding: B::Table,
+    layers: PreNormLayers<B>,
+    final_layer_norm: B::Norm,
+    text_projection: B::Linear,
+    dim: usize,
+    batch_tokens: usize,
+}
+
+/// The path that sequences hang from: its tokens, and their keys and values.
+#[derive(Debug)]
+pub(super) struct Path<B: Backend> {
+    tokens: Vec<u32>,
+    cache: KvCache<B>,
+}
+
+impl<B: Backend> Default for Path<B> {
+    fn default() -> Self {
+        Path { tokens: Vec::new(), cache: KvCache::default() }
+    }
+}
+
+impl<B: Backend> Path<B> {
+    fn truncate(&mut self, backend: &B, tokens: usize) {
+        self.tokens.truncate(tokens);
+        self.cache.truncate(backend, tokens);
+    }
+}
+
+impl<B: Backend> TextTower<B> {
+    fn load(weights: &Weights, config: &Config, compute: &Compute, backend: B) -> Result<Self> {
+        let loader = Loader::new(weights, &backend);
+        let sizes = layers::text_sizes(&loader, config)?;
+        let (text, width, dim) = (&config.text, sizes.width, config.projection_dim);
+        let embedding = |name: &str, rows: usize| {
+            loader.table(&format!("text_model.embeddings.{name}.weight"), [rows, width])
+        };
+        Ok(TextTower {
+            token_embedding: embedding("token_embedding", text.vocab_size)?,
+            position_embedding: embedding("position_embedding", text.max_position_embeddings)?,
+            layers: layers::load(&loader, "text_model.encoder", &sizes)?,
+            final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
+            text_projection: loader.linear_no_bias("text_projection", [dim, width])?,
+            dim,
+            batch_tokens: backend.batch_tokens(compute.batch_tokens),
+            backend,
         })
     }
 
-    /// The embeddings of `tokens`, rows of `dim` values, hanging from `past`.
-    fn embed_after(&self, past: &Past, tokens: &Tokens, dim: usize) -> Result<Embeddings> {
-        let mut rows = vec![0.0; tokens.len() * dim];
-        let blocks = Blocks::new(past.tokens(), tokens, self.batch_tokens);
-        let encoded = each(blocks.iter(), |block| {
-            self.rooms.lend(|room| {
-                let trie = block.trie();
-                self.text_model.forward(room, &trie, past)?;
-                let mut rows = vec![0.0; trie.ends().len() * dim];
-                let (states, n) = (&room.normed, trie.ends().len());
-                self.text_projection.apply(states, n, &mut rows, Epilogue::default())?;
-                Ok(rows)
-            })
+    /// The embeddings of `tokens`, hanging from `path`.
+    pub(super) fn embed_after(&self, path: &Path<B>, tokens: &Tokens) -> Result<Embeddings> {
+        let blocks = Blocks::new(&path.tokens, tokens, self.batch_tokens);
+        let encoded = self.backend.each("encoding texts", blocks.iter(), |work, block| {
+            self.forward(work, &block.trie(), &path.cache)
         })?;
-        for (block, encoded) in blocks.iter().zip(encoded) {
-            for (number, row) in block.rows().zip(encoded.chunks_exact(dim)) {
-                rows[number * dim..][..dim].copy_from_slice(row);
-            }
+        let mut rows = vec![0.0; tokens.len() * self.dim];
+        let numbers = blocks.iter().flat_map(|block| block.rows().collect::<Vec<_>>());
+        let encoded = encoded.iter().flat_map(|rows| rows.chunks_exact(self.dim));
+        for (number, row) in numbers.zip(encoded) {
+            rows[number * self.dim..][..self.dim].copy_from_slice(row);
         }
-        Embeddings::new(dim, rows)
+        Embeddings::new(self.dim, rows)
     }
 
-    fn lead(&self, past: &mut Past, ids: &[u32]) -> Result<()> {
-        let shared = past.tokens().iter().zip(ids).take_while(|(a, b)| a == b).count();
-        past.truncate(shared);
-        if shared < ids.len() {
-            // `after` makes nodes of all that the past has not.
-            let trie = Trie::after(&ids[..shared], [ids]);
-            inside(|| {
-                self.rooms.lend(|room| {
-                    self.text_model.embeddings.forward(room, &trie);
-                    self.text_model.encoder.extend(room, &trie, past)
-                })
-            })?;
+    /// Makes `path` that of `ids`, of which it keeps what both begin with.
+    pub(super) fn lead(&self, path: &mut Path<B>, ids: &[u32]) -> Result<()> {
+        let backend = &self.backend;
+        let shared = path.tokens.iter().zip(ids).take_while(|(a, b)| a == b).count();
+        path.truncate(backend, shared);
+        if shared == ids.len() {
+            return Ok(());
         }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct TextEmbeddings {
-    /// (vocabulary, width)
-    token_embedding: Vec<f32>,
-    /// (context length, width)
-    position_embedding: Vec<f32>,
-    width: usize,
-}
-
-impl TextEmbeddings {
-    fn new(weights: &Weights, prefix: &str, config: &Config) -> Result<Self> {
-        let (config, width) = (&config.text, config.text.hidden_size);
-        let take = |name, rows| values(weights, &format!("{prefix}.{name}.weight"), &[rows, width]);
-        Ok(TextEmbeddings {
-            token_embedding: take("token_embedding", config.vocab_size)?,
-            position_embedding: take("position_embedding", config.max_position_embeddings)?,
-            width,
-        })
-    }
-
-    /// The nodes' tokens and positions, as the rows (nodes, width) of `room`.
-    /// The tokens are checked: every one has an embedding.
-    fn forward(&self, room: &mut Room, trie: &Trie) {
-        let width = self.width;
-        room.width = width;
-        room.rows.clear();
-        for (&id, &depth) in trie.ids().iter().zip(trie.depths()) {
-            let token = &self.token_embedding[id as usize * width..][..width];
-            // A sequence is no longer than the context: there is a position.
-            let position = &self.position_embedding[depth as usize * width..][..width];
-            room.rows.extend(token.iter().zip(position).map(|(token, position)| token + position));
+        // `after` makes nodes of all that the path has not.
+        let trie = Trie::after(&ids[..shared], [ids]);
+        path.cache.begin(trie.ids().len());
+        path.tokens.extend_from_slice(trie.ids());
+        let extended = backend.with_workspace(|work| {
+            self.embed_nodes(work, &trie)?;
+            let scope = backend.scope(Scope::Lists(&lists(&trie)))?;
+            self.layers.extend(backend, work, &scope, &mut path.cache)
+        });
+        if extended.is_err() {
+            path.truncate(backend, shared); // some layers have rows that others have not
         }
+        extended
+    }
+
+    /// The nodes' tokens and positions, as the rows (nodes, width) of `work`.
+    fn embed_nodes(&self, work: &mut Workspace<B>, trie: &Trie) -> Result<()> {
+        self.backend.lookup(&self.token_embedding, trie.ids(), &mut work.rows)?;
+        self.backend.add_lookup(&self.position_embedding, trie.depths(), &mut work.rows)
+    }
+
+    /// The rows (sequences, dim) at the last node of each sequence of `trie`.
+    fn forward(
+        &self,
+        work: &mut Workspace<B>,
+        trie: &Trie,
+        cache: &KvCache<B>,
+    ) -> Result<Vec<f32>> {
+        let (backend, lists) = (&self.backend, lists(trie));
+        self.embed_nodes(work, trie)?;
+        let scope = backend.scope(Scope::Lists(&lists))?;
+        let ends = Readout::lists(backend, &lists, trie.ends())?;
+        self.layers.forward(backend, work, &scope, &mut Kv::Read(cache), Some(&ends))?;
+        let Workspace { rows, normed, .. } = work;
+        backend.normalize(&self.final_layer_norm, rows, normed)?;
+        let mut embeddings = B::Rows::default();
+        backend.apply(&self.text_projection, normed, Epilogue::none(), &mut embeddings)?;
+        backend.download(embeddings)
     }
 }
 
-#[derive(Debug)]
-struct TextModel {
-    embeddings: TextEmbeddings,
-    encoder: Encoder,
-    final_layer_norm: LayerNorm,
+/// Each node's ancestors and itself.
+fn lists(trie: &Trie) -> RowLists {
+    RowLists::new(trie.ids().len(), |node, rows| trie.chain(node, rows))
 }
 
-impl TextModel {
-    fn new(weights: &Weights, config: &Config, sizes: &Sizes) -> Result<Self> {
-        let final_layer_norm = "text_model.final_layer_norm";
-        Ok(TextModel {
-            embeddings: TextEmbeddings::new(weights, "text_model.embeddings", config)?,
-            encoder: Encoder::new(weights, "text_model.encoder", sizes)?,
-            final_layer_norm: norm(weights, final_layer_norm, sizes.width, sizes.eps)?,
-        })
+impl<B: Backend> Tower for TextTower<B> {
+    fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
+        self.embed_after(&Path::default(), tokens)
     }
 
-    /// The states at the last node of each sequence, (sequences, width), as
-    /// `normed` of `room`.
-    fn forward(&self, room: &mut Room, trie: &Trie, past: &Past) -> Result<()> {
-        self.embeddings.forward(room, trie);
-        self.encoder.forward(room, &Scope::Trie(trie, past), trie.ends())?;
-        room.normed.resize(room.rows.len(), 0.0);
-        self.final_layer_norm.apply(&room.rows, &mut room.normed)
+    fn continuations<'a>(&'a self, text: &'a ClipText) -> Box<dyn Continuations + 'a> {
+        Box::new(Chain::new(text, self))
     }
 }

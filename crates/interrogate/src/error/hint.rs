@@ -1,9 +1,6 @@
 //! What a person can do about an error, in words for a `hint:` line.
 
 use super::Error;
-use crate::Device;
-use crate::models::{ALIASES, Offline};
-use crate::pipeline::{KEYS, Task};
 
 impl Error {
     /// What to try next, one sentence without a full stop; `None` where the
@@ -49,7 +46,7 @@ impl Error {
                     "build it in (cargo build --release --features {feature}; docs/GPU.md has what that needs), or leave --device out"
                 ));
             }
-            Error::DeviceAbsent { device: Device::Metal, .. } => {
+            Error::DeviceAbsent { device, .. } if device == "metal" => {
                 "metal is for Apple's GPUs alone; leave --device out"
             }
             Error::DeviceAbsent { .. } => {
@@ -92,11 +89,11 @@ impl Error {
             Error::PromptTooLong { .. } => {
                 "shorten the prefix and the suffix, or allow more tokens"
             }
-            Error::TaskUnknown { .. } => {
-                return Some(format!("a task is {}", Task::ALL.map(Task::name).join(", ")));
+            Error::TaskUnknown { tasks, .. } => {
+                return Some(format!("a task is {}", tasks.join(", ")));
             }
-            Error::ConfigKey { .. } => {
-                return Some(format!("its keys are {}, all of them", KEYS.join(", ")));
+            Error::ConfigKey { keys, .. } => {
+                return Some(format!("its keys are {}, all of them", keys.join(", ")));
             }
             Error::StemTwice { .. } => {
                 "rows are told apart by the file's name without its ending: rename one of the two"
@@ -125,7 +122,7 @@ impl Error {
             Error::PictureDecode { .. } => {
                 "if other programs open the image, save it anew as JPEG or PNG"
             }
-            Error::ModelUnknown { .. } => return Some(models()),
+            Error::ModelUnknown { aliases, .. } => return Some(models(aliases)),
             Error::StarterLeftOut => "build with the feature starter, or name another model",
             Error::HubAbsent { .. } => {
                 "check the spelling of owner/name and of the revision; a private repository needs a token"
@@ -136,7 +133,7 @@ impl Error {
             Error::Hub { .. } | Error::HubStatus { .. } => {
                 "check the network and run the same command again, it goes on where it stopped; or name a folder that holds the model"
             }
-            Error::HubOffline { why: Offline::Variable(name), .. } => {
+            Error::HubOffline { variable: Some(name), .. } => {
                 return Some(format!("unset {name}, or name a folder that holds the model"));
             }
             Error::HubOffline { repo, .. } => {
@@ -183,8 +180,7 @@ impl Error {
 }
 
 /// What names a model.
-fn models() -> String {
-    let aliases: Vec<&str> = ALIASES.iter().map(|(alias, _)| *alias).collect();
+fn models(aliases: &[&str]) -> String {
     format!(
         "a model is starter, a folder or file that exists, a hub id owner/name or owner/name@revision, or one of {}",
         aliases.join(", ")

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::Error;
+use super::{Error, Source};
 
 impl Error {
     /// An I/O error of `action` (a verb) on `path`, for `map_err`.
@@ -13,7 +13,7 @@ impl Error {
     }
 
     /// A failure of the tensor engine at `action` (a verb), for `map_err`.
-    pub fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
+    pub(crate) fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
         move |source| Error::Engine { action, source: bare(source) }
     }
 
@@ -42,7 +42,7 @@ impl Error {
 
 /// The engine's error without the backtrace that it takes where RUST_BACKTRACE asks for
 /// those of panics: what a cause says is one line.
-pub(crate) fn bare(error: candle_core::Error) -> Box<candle_core::Error> {
+pub(crate) fn bare(error: candle_core::Error) -> Source {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => bare(*inner),
         other => Box::new(other),

@@ -12,8 +12,9 @@ mod words;
 use std::io;
 use std::path::PathBuf;
 
-use crate::Device;
-use crate::models::Offline;
+/// What a library below said.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
 pub(crate) use make::bare;
 use words::{count, first_names, forbids, gib};
 
@@ -138,7 +139,7 @@ pub enum Error {
         /// What was computed.
         action: &'static str,
         /// What it said.
-        source: Box<candle_core::Error>,
+        source: Source,
     },
 
     // ---- devices ----
@@ -153,7 +154,7 @@ pub enum Error {
     #[error("{device} was asked for and this build has no {feature}")]
     DeviceLeftOut {
         /// The device.
-        device: Device,
+        device: String,
         /// The cargo feature that brings it.
         feature: &'static str,
     },
@@ -162,9 +163,9 @@ pub enum Error {
     #[error("this machine has no {device}, or its driver refuses it")]
     DeviceAbsent {
         /// The device.
-        device: Device,
+        device: String,
         /// What the driver said.
-        source: Box<candle_core::Error>,
+        source: Source,
     },
     /// A model, or a part of one, that computes on the processor alone was asked
     /// for on another device.
@@ -173,7 +174,7 @@ pub enum Error {
         /// What was to run there.
         what: &'static str,
         /// The device.
-        device: Device,
+        device: String,
     },
     /// The device has too little memory free: even the smallest batch did not fit.
     #[error("the device ran out of memory at {action}, with batches down to {batch}")]
@@ -183,7 +184,7 @@ pub enum Error {
         /// The last batch that was tried.
         batch: usize,
         /// What the engine said.
-        source: Box<candle_core::Error>,
+        source: Source,
     },
 
     // ---- rank ----
@@ -347,6 +348,8 @@ pub enum Error {
     TaskUnknown {
         /// What was asked for.
         name: String,
+        /// The tasks there are.
+        tasks: Vec<&'static str>,
     },
     /// A task runs without a part that it needs: a bug of this library.
     #[error("the task {task} has no {part}")]
@@ -365,6 +368,8 @@ pub enum Error {
         key: String,
         /// "no" or "an unknown".
         problem: &'static str,
+        /// The keys of such a file.
+        keys: &'static [&'static str],
     },
     /// Two images have one name, so that their rows could not be told apart.
     #[error("two images are called {stem:?}: {} and {}", first.display(), second.display())]
@@ -484,6 +489,8 @@ pub enum Error {
     ModelUnknown {
         /// What was asked for.
         name: String,
+        /// Short names that stand for repositories of a hub.
+        aliases: Vec<&'static str>,
     },
     /// This build has no starter model: turn the feature `starter` on, or name
     /// another model.
@@ -523,12 +530,13 @@ pub enum Error {
         source: Cause,
     },
     /// The model is not in the cache, and nothing may be downloaded for it.
-    #[error("{repo}: not in the cache, and {}", forbids(*why))]
+    #[error("{repo}: not in the cache, and {}", forbids(*variable))]
     HubOffline {
         /// `owner/name`, with `@revision` where one was asked for.
         repo: String,
-        /// What forbids it.
-        why: Offline,
+        /// The environment variable that forbids it; none for a name that was read from a
+        /// file.
+        variable: Option<&'static str>,
     },
     /// An answer lacks what every hub's has: the endpoint is no model hub.
     #[error("{url}: the answer has no usable {what}")]

@@ -1,7 +1,5 @@
 //! Numbers and names in the words of a message.
 
-use crate::models::Offline;
-
 /// `1 weight`, `2 weights`.
 pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -16,10 +14,10 @@ pub(super) fn first_names(names: &[String]) -> String {
 }
 
 /// Who forbids a download.
-pub(super) fn forbids(why: Offline) -> String {
-    match why {
-        Offline::Variable(name) => format!("{name} forbids downloads"),
-        Offline::Recorded => "a name that was read from a file is not downloaded".to_owned(),
+pub(super) fn forbids(variable: Option<&str>) -> String {
+    match variable {
+        Some(name) => format!("{name} forbids downloads"),
+        None => "a name that was read from a file is not downloaded".to_owned(),
     }
 }
 

@@ -97,7 +97,7 @@ impl<'a> AnyTable<'a> {
     fn place(self) -> Option<&'a Place> {
         match self {
             AnyTable::Indexed(table) => table.place(),
-            AnyTable::Own(_) => None,
+            AnyTable::Own(table) => table.place(),
         }
     }
 
@@ -182,11 +182,11 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`].
+    /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`]. By the processor,
+    /// wherever the tables are ranked otherwise.
     ///
     /// # Errors
-    /// Those of [`rank`](Self::rank), and [`Error::DeviceUnserved`] where the tables
-    /// are ranked elsewhere than on the processor.
+    /// Those of [`rank`](Self::rank).
     pub fn rank_by_quota(
         &self,
         features: &[Features],
@@ -194,9 +194,6 @@ impl<'a> Merged<'a> {
         order: Order,
         chunk_size: usize,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        if let Some(place) = self.tables.iter().find_map(|table| table.place()) {
-            place.device().only_cpu("clip-interrogator's ranking by quota")?;
-        }
         self.ranked(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
     }
 

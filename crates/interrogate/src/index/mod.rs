@@ -76,7 +76,7 @@ impl Index {
     /// there at its first ranking. The answers are the same.
     ///
     /// # Errors
-    /// Those of [`Device::open`].
+    /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
         let place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
         for table in &mut self.tables {

@@ -3,10 +3,11 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::Result;
 use crate::encoder::TextEncoder;
 use crate::rank::Block;
 use crate::rank::codes::Coding;
+use crate::rank::device::Place;
+use crate::{Device, Result};
 
 /// Labels that are embedded together, between two calls of a progress.
 const BATCH: usize = 2048;
@@ -21,6 +22,7 @@ pub struct OwnTable {
     dim: usize,
     rows: Vec<f16>,
     coding: Option<Coding>,
+    place: Option<Place>,
 }
 
 impl OwnTable {
@@ -47,7 +49,16 @@ impl OwnTable {
             progress(number * BATCH + labels.len());
         }
         let coding = (!rows.is_empty()).then(|| Coding::of(dim, &rows));
-        Ok(OwnTable { name: name.to_owned(), top, labels, dim, rows, coding })
+        Ok(OwnTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
+    }
+
+    /// The same, to be ranked on `device`: rows go there at the first ranking.
+    ///
+    /// # Errors
+    /// Those of [`Device::check`].
+    pub fn on(mut self, device: Device) -> Result<Self> {
+        self.place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        Ok(self)
     }
 
     /// Its name.
@@ -68,6 +79,15 @@ impl OwnTable {
     /// Values in a row.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn put(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     pub(super) fn block(&self) -> Block<'_> {

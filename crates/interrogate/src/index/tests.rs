@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::encoder::Features;
+use crate::encoder::{Embeddings, Features, TextEncoder, Tokens};
+use crate::nn::devices;
 use crate::rank::Order;
-use crate::rank::device::devices;
 
 fn open() -> Index {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/index-v1-codes");
@@ -42,9 +42,50 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
                 assert_eq!(rank(&placed), expected, "{device:?} {k} {order:?}");
             }
         }
-        let error = placed.merged(&names).unwrap().rank_by_quota(&features, 1, Order::Best, 4);
-        let error = error.unwrap_err().to_string();
-        assert!(error.starts_with("clip-interrogator's ranking by quota computes on"), "{error}");
+        let by_quota = |index: &Index| {
+            let merged = index.merged(&names).unwrap();
+            let ranked = merged.rank_by_quota(&features, 1, Order::Best, 4).unwrap();
+            ranked.iter().flatten().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
+        };
+        assert_eq!(by_quota(&placed), by_quota(&plain));
+    }
+}
+
+/// Embeds the number that a text is.
+struct Numbers;
+
+impl TextEncoder for Numbers {
+    fn dim(&self) -> usize {
+        8
+    }
+
+    fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
+        let mut tokens = Tokens::new();
+        texts.iter().for_each(|text| tokens.push(&[text.parse().unwrap()]));
+        Ok(tokens)
+    }
+
+    fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
+        let value = |(ids, d): (&[u32], u32)| ((ids[0] * 7 + d * 3) as f32).sin() + 0.01;
+        let values = tokens.iter().flat_map(|ids| (0..8).map(move |d| value((ids, d))));
+        Embeddings::new(8, values.collect())
+    }
+}
+
+#[test]
+fn lists_on_a_device_rank_as_they_do_on_the_processor() {
+    let labels = (0..300).map(|number: u32| number.to_string()).collect();
+    let plain = OwnTable::encode("numbers", None, labels, &Numbers, |_| ()).unwrap();
+    let features = Features::new((0..8u8).map(|d| f32::from(d).cos()).collect()).unwrap();
+    let rank = |table: &OwnTable| {
+        let merged = Merged::new(vec![AnyTable::Own(table)]).unwrap();
+        let ranked = merged.rank(&features, 9).unwrap();
+        ranked.iter().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
+    };
+    for device in devices() {
+        let mut placed = plain.clone();
+        placed.put(Place::of_engine(device));
+        assert_eq!(rank(&placed), rank(&plain));
     }
 }
 

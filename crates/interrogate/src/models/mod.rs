@@ -9,6 +9,7 @@ pub mod hub;
 mod model;
 mod options;
 mod pace;
+mod sentences;
 mod source;
 mod transfer;
 

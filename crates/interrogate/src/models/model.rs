@@ -1,6 +1,6 @@
 //! A model, opened: its name, its fingerprint and its two encoders.
 
-use super::{ModelSource, Options, Progress, hub};
+use super::{ModelSource, Options, Progress, hub, source};
 use crate::clip::{Checkpoint, TextCleaning};
 use crate::encoder::{Counter, ImageEncoder, TextEncoder};
 use crate::index::Index;
@@ -103,7 +103,7 @@ impl Model {
     pub fn open_recorded(id: &str, options: &Options) -> Result<Self> {
         // There, to look at such a path is to speak to the machine that it names.
         if cfg!(windows) && (id.starts_with("//") || id.starts_with(r"\\")) {
-            return Err(crate::Error::ModelUnknown { name: id.to_owned() });
+            return Err(source::unknown(id));
         }
         Self::open(id.parse()?, &options.recorded(), &mut |_| {})
     }

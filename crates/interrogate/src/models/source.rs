@@ -66,7 +66,7 @@ impl FromStr for ModelSource {
     /// [`Error::ModelUnknown`] for text that can be none of them; its hint
     /// lists what can be.
     fn from_str(text: &str) -> Result<Self> {
-        let unknown = || Error::ModelUnknown { name: text.to_owned() };
+        let unknown = || unknown(text);
         if text == "starter" {
             return Ok(ModelSource::Starter);
         }
@@ -136,6 +136,12 @@ impl ModelSource {
 fn is_name(part: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     !part.is_empty() && part.len() <= 96 && !part.starts_with(['.', '-']) && part.bytes().all(plain)
+}
+
+/// No model can be meant by `name`.
+pub(super) fn unknown(name: &str) -> Error {
+    let aliases = ALIASES.iter().map(|(alias, _)| *alias).collect();
+    Error::ModelUnknown { name: name.to_owned(), aliases }
 }
 
 #[cfg(test)]

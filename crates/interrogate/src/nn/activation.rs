@@ -8,7 +8,7 @@ use super::simd::{self, Simd};
 
 /// What a layer does to each value of its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-pub enum Activation {
+pub(crate) enum Activation {
     /// Nothing.
     #[default]
     #[serde(rename = "linear")]
@@ -30,27 +30,12 @@ pub enum Activation {
 
 impl Activation {
     /// The names that [`named`](Self::named) knows, for messages.
-    pub const NAMES: &str = "gelu, gelu_new, quick_gelu or relu";
+    pub(crate) const NAMES: &str = "gelu, gelu_new, quick_gelu or relu";
 
     /// The activation that configuration files call `name`.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let name = name.into_deserializer();
         Self::deserialize::<StrDeserializer<'_, ValueError>>(name).ok()
-    }
-
-    /// Applies it to `values` in place, on the calling thread.
-    pub fn apply(self, values: &mut [f32]) {
-        struct Apply<'a>(Activation, &'a mut [f32]);
-        impl simd::Kernel for Apply<'_> {
-            type Out = ();
-            #[inline(always)]
-            fn run<S: Simd>(self, s: S) {
-                Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
-            }
-        }
-        if self != Activation::None {
-            simd::Level::best().run(Apply(self, values));
-        }
     }
 
     #[inline(always)]
@@ -136,6 +121,20 @@ fn finish<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Activation {
+        fn apply(self, values: &mut [f32]) {
+            struct Apply<'a>(Activation, &'a mut [f32]);
+            impl simd::Kernel for Apply<'_> {
+                type Out = ();
+                #[inline(always)]
+                fn run<S: Simd>(self, s: S) {
+                    Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
+                }
+            }
+            simd::Level::best().run(Apply(self, values));
+        }
+    }
 
     #[test]
     fn known_values_of_each_curve() {

@@ -23,12 +23,16 @@ impl Compute {
     /// The tensor engine's handle of the device, if it is not the processor.
     ///
     /// # Errors
-    /// Those of [`Device::open`].
+    /// Those of [`Device::check`]; [`Error::DeviceUnserved`](crate::Error::DeviceUnserved) for
+    /// eight-bit weights.
     pub(crate) fn opened(&self) -> Result<Option<candle_core::Device>> {
-        match self.device.is_cpu() {
-            true => Ok(None),
-            false => self.device.open().map(Some),
+        if self.device.is_cpu() {
+            return Ok(None);
         }
+        if self.precision == Precision::Q8 {
+            self.device.only_cpu("q8, eight-bit weights,")?;
+        }
+        self.device.open().map(Some)
     }
 }
 

@@ -1,28 +1,51 @@
-//! The layers that every model here is made of, at the machine's speed.
+//! The layers that every model here is made of, and what computes them.
 //!
-//! Owns the dense products and what goes with them: [`Linear`], [`Activation`],
-//! [`LayerNorm`] and [`RmsNorm`], attention between them, and how all of it is
-//! run ([`Compute`]). What a model is, its shapes and its weights' names, is for
-//! `clip`, `sentence` and `caption`. On the CPU the kernels below run over slices
-//! or the slices of [`candle_core::Tensor`]s; for another device `engine` has the
-//! layers in the tensor engine's operations.
+//! A model is written over a [`Backend`]: [`Cpu`] with the kernels below, over slices, at the
+//! machine's speed, or [`Gpu`] with the operations of the tensor engine. [`Loader`] loads
+//! layers from a checkpoint by name, and the layers that several models share are in
+//! `layers`. What a model is, its shapes and its weights' names, is for `clip`, `sentence` and
+//! `caption`.
 
 mod activation;
 pub(crate) mod attention;
+mod backend;
 mod compute;
-pub(crate) mod engine;
+mod cpu;
+mod gpu;
 mod kernel;
+mod kv_cache;
+mod layers;
 mod linear;
+mod loader;
 mod norm;
+mod patches;
 mod precision;
 mod scratch;
 mod simd;
 pub(crate) mod threads;
-mod values;
+mod workspace;
 
-pub use activation::Activation;
+pub(crate) use activation::Activation;
+pub(crate) use backend::{
+    Backend, Batch, Epilogue, KeysAndValues, RelativeBias, RowLists, Scope, Seen, Span,
+};
 pub use compute::Compute;
+pub(crate) use cpu::Cpu;
+#[cfg(test)]
+pub(crate) use gpu::devices;
+pub(crate) use gpu::{Gpu, halving, ran_out};
 pub(crate) use kernel::split::even;
-pub use linear::{Bytes, Epilogue, Linear};
-pub use norm::{LayerNorm, RmsNorm};
+pub(crate) use kv_cache::{Kv, KvCache};
+pub(crate) use layers::{PostNormLayer, PreNormLayers, PreNormSizes, Readout};
+pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
+pub(crate) use patches::Patches;
 pub use precision::Precision;
+pub(crate) use workspace::Workspace;
+
+use crate::{Error, Result};
+
+/// # Errors
+/// [`Error::Dim`] where `found` is not `expected`.
+fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(Error::Dim { what, expected, found }) }
+}

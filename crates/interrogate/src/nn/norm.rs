@@ -1,128 +1,45 @@
 //! Normalisation of rows: to mean 0 and variance 1, or to a root mean square
 //! of 1.
 
-use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::kernel::{Out, filled, split};
+use super::check;
+use super::kernel::{Out, split};
 use super::simd::{Kernel, Level, Simd};
-use super::values::{on_cpu, values};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Values that are worth a task of their own.
 const TASK: usize = 16 * 1024;
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` over each row
-/// (Ba, Kiros and Hinton, 2016). The variance is taken in a second pass about
-/// the mean, so that a large mean does not drown it.
-#[derive(Clone, Debug)]
-pub struct LayerNorm(Norm);
-
-/// `x / sqrt(mean square + eps) * weight` over each row (Zhang and Sennrich,
-/// 2019): T5's normalisation.
-#[derive(Clone, Debug)]
-pub struct RmsNorm(Norm);
-
-impl LayerNorm {
-    /// Keeps `weight` and `bias`, both `(dim)`.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where they differ in length, [`Error::Engine`] where they
-    /// are no float vectors.
-    pub fn new(weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Self> {
-        Norm::new(weight, Some(bias), eps).map(LayerNorm)
-    }
-
-    /// Normalises the rows of `x` `(.., dim)` in f32.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where a row is not `dim` values, [`Error::Engine`] where
-    /// the engine fails.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x)
-    }
-
-    /// The same over slices of `(rows, dim)`, without allocating.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where the slices differ in length or end within a row.
-    pub fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
-        self.0.apply(x, out)
-    }
-}
-
-impl RmsNorm {
-    /// Keeps `weight` `(dim)`.
-    ///
-    /// # Errors
-    /// [`Error::Engine`] where it is no float vector.
-    pub fn new(weight: &Tensor, eps: f64) -> Result<Self> {
-        Norm::new(weight, None, eps).map(RmsNorm)
-    }
-
-    /// Normalises the rows of `x` `(.., dim)` in f32.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where a row is not `dim` values, [`Error::Engine`] where
-    /// the engine fails.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x)
-    }
-
-    /// The same over slices of `(rows, dim)`, without allocating.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where the slices differ in length or end within a row.
-    pub fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
-        self.0.apply(x, out)
-    }
-}
-
-/// Both: with a bias the rows are centred, without one they are not.
-#[derive(Clone, Debug)]
-struct Norm {
+/// `(x - mean) / sqrt(variance + eps) * weight + bias` over each row (Ba, Kiros and Hinton,
+/// arXiv 1607.06450), the variance taken in a second pass about the mean, so that a large mean
+/// does not drown it. Without a bias rows are not centred: `x / sqrt(mean square + eps) *
+/// weight` (Zhang and Sennrich, arXiv 1910.07467).
+#[derive(Debug)]
+pub(crate) struct Norm {
     weight: Vec<f32>,
     bias: Option<Vec<f32>>,
     eps: f32,
-    /// The parameters where they came from, for other devices than the CPU.
-    tensors: (Tensor, Option<Tensor>),
 }
 
 impl Norm {
-    fn new(weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Result<Self> {
-        let keep = |t: &Tensor| -> candle_core::Result<(Tensor, Vec<f32>)> {
-            let t = t.to_dtype(DType::F32)?;
-            let values = t.to_vec1()?;
-            Ok((t, values))
-        };
-        let engine = || Error::engine("keep a normalisation's weight");
-        let (weight, weight_values) = keep(weight).map_err(engine())?;
-        let bias = bias.map(keep).transpose().map_err(engine())?;
-        let (bias, bias_values) = bias.unzip();
-        if let Some(bias) = &bias_values {
-            check("bias", weight_values.len(), bias.len())?;
+    /// Keeps `weight` and `bias`, both `(dim)`.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where they differ in length or are empty.
+    pub(crate) fn new(weight: Vec<f32>, bias: Option<Vec<f32>>, eps: f64) -> Result<Self> {
+        if let Some(bias) = &bias {
+            check("bias", weight.len(), bias.len())?;
         }
-        check("normalisation's weight", weight_values.len().max(1), weight_values.len())?;
-        let (eps, tensors) = (eps as f32, (weight, bias));
-        Ok(Norm { weight: weight_values, bias: bias_values, eps, tensors })
+        check("normalisation's weight", weight.len().max(1), weight.len())?;
+        Ok(Norm { weight, bias, eps: eps as f32 })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let dim = self.weight.len();
-        check("normalisation's input", dim, x.dims().last().copied().unwrap_or(0))?;
-        let y = if on_cpu(x) {
-            let normalize = |x: &[f32]| {
-                // SAFETY: `run` writes each value of each row.
-                unsafe { filled(x.len(), dim, |out| self.run(x, out)) }
-            };
-            values(x, normalize).and_then(|y| Tensor::from_vec(y, x.shape(), x.device()))
-        } else {
-            on_device(x, &self.tensors.0, self.tensors.1.as_ref(), f64::from(self.eps))
-        };
-        y.map_err(Error::engine("normalise rows"))
-    }
-
-    fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
+    /// Normalises the rows of `x` `(rows, dim)`, without allocating.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where the slices differ in length or end within a row.
+    pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
         check("normalisation's output", x.len(), out.len())?;
         let dim = self.weight.len();
         check("normalisation's input", x.len().next_multiple_of(dim), x.len())?;
@@ -139,23 +56,6 @@ impl Norm {
             Level::best().run(Normalize { norm: self, x, rows, out });
         });
     }
-}
-
-/// By the engine's own operations.
-pub(super) fn on_device(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    eps: f64,
-) -> candle_core::Result<Tensor> {
-    let mut x = x.to_dtype(DType::F32)?;
-    if bias.is_some() {
-        x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    }
-    let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
-    let y = x.broadcast_div(&(variance + eps)?.sqrt()?)?;
-    let y = y.broadcast_mul(weight)?;
-    bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
 }
 
 /// Some of the rows.
@@ -230,8 +130,4 @@ fn sum_filled<S: Simd>(s: S, x: &[f32], fill: f32, f: impl Fn(S::V) -> S::V) -> 
         sums[0] = s.add(sums[0], f(s.read_part(&x[whole..], fill)));
     }
     s.sum(s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3])))
-}
-
-fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
-    if found == expected { Ok(()) } else { Err(Error::Dim { what, expected, found }) }
 }

@@ -74,7 +74,12 @@ impl Config {
             file.extend(File::read(more, None)?);
         }
         if let Some(key) = KEYS.into_iter().find(|key| !file.has(key)) {
-            return Err(Error::ConfigKey { path: path.to_owned(), key: key.into(), problem: "no" });
+            return Err(Error::ConfigKey {
+                path: path.to_owned(),
+                key: key.into(),
+                problem: "no",
+                keys: &KEYS,
+            });
         }
         Ok(Config {
             file: path.to_owned(),
@@ -110,7 +115,12 @@ impl File {
         let mut entries = Vec::new();
         for (key, value) in values {
             let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
-                return Err(Error::ConfigKey { path: path.to_owned(), key, problem: "an unknown" });
+                return Err(Error::ConfigKey {
+                    path: path.to_owned(),
+                    key,
+                    problem: "an unknown",
+                    keys: &KEYS,
+                });
             };
             let start = if known == "dicts" { own } else { models.unwrap_or(own) };
             let entry = Entry { value, file: path.to_owned(), start: start.to_owned() };

@@ -25,11 +25,11 @@ pub use images::{images, stems};
 pub use task::Task;
 pub use zero_shot::{SCALE, ZERO_SHOT};
 
-use crate::caption::{self, Captioner, Generation};
+use crate::caption::{Captioner, Generation};
 use crate::encoder::TextEncoder;
 use crate::picture::{self, Budget, Picture, Pixels, Stage};
 use crate::prompt::{Prompt, Recipe, Template};
-use crate::{Device, Error, Interrogator, Result, limits};
+use crate::{Device, Error, Interrogator, Precision, Result, limits};
 use zero_shot::ZeroShot;
 
 /// What a run may be asked for beside the configuration file.
@@ -40,7 +40,7 @@ pub struct Settings {
     /// How captions are searched for.
     pub generation: Generation,
     /// How the captioner's weights are kept.
-    pub precision: caption::Precision,
+    pub precision: Precision,
     /// Where its models compute.
     pub device: Device,
     /// The form of a prompt.

@@ -9,7 +9,7 @@ use crate::index::Index;
 use crate::models::{ALIASES, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
-use crate::{Device, Error, Interrogator, Result};
+use crate::{Device, Error, Interrogator, Precision, Result};
 
 /// What the pipeline calls captioners, beside [`caption::NAMES`].
 const CAPTIONERS: [(&str, &str); 1] = [("blip227b", "Salesforce/blip2-opt-2.7b")];
@@ -108,7 +108,7 @@ impl Config {
     /// name that is none.
     pub fn captioner(
         &self,
-        precision: caption::Precision,
+        precision: Precision,
         device: Device,
         hub: &Options,
         progress: &mut dyn FnMut(Progress<'_>),

@@ -79,6 +79,9 @@ impl FromStr for Task {
     /// [`Error::TaskUnknown`]; its hint lists the names.
     fn from_str(name: &str) -> Result<Self> {
         let found = Task::ALL.into_iter().find(|task| task.name() == name);
-        found.ok_or_else(|| Error::TaskUnknown { name: name.to_owned() })
+        found.ok_or_else(|| Error::TaskUnknown {
+            name: name.to_owned(),
+            tasks: Task::ALL.map(Task::name).to_vec(),
+        })
     }
 }

@@ -145,7 +145,7 @@ fn a_name_that_is_no_models_is_told_with_those_that_are() {
     assert!(clip.contains("c.json: clip_model: expected a path, or one of ViT-B-16, "), "{clip}");
     assert!(clip.ends_with(", found ViT-B-33"), "{clip}");
     let blip = named(&json!({ "blip_model": "blip3" }));
-    let blip = blip.captioner(caption::Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();
+    let blip = blip.captioner(Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();
     let told = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
                 blip2-2.7b, blip2-flan-t5-xl, found blip3";
     assert_eq!(said(blip), told);

@@ -1,136 +1,190 @@
 //! The transformer: token ids in, means over each sequence's tokens out.
 //!
-//! Owns the order of the steps; the names and shapes of the checkpoint are `layer`'s.
-//! Knows nothing of texts. candle-transformers has this model too and tests hold
-//! ours to it; but it spends more time between the products than in them.
+//! BERT (Devlin et al., arXiv 1810.04805) without its pooler. Knows nothing of texts.
+//! candle-transformers has this model too and tests hold ours to it; but it spends more
+//! time between the products than in them.
 
+use std::fmt::Debug;
 use std::ops::Range;
 
-use candle_core::Tensor;
 use candle_transformers::models::bert::Config;
 
-use super::embedding::Embedding;
 use super::known;
-use super::layer::Layer;
-use crate::Result;
 use crate::encoder::Tokens;
-use crate::nn::attention::{Seen, chains};
-use crate::nn::{Activation, Compute, Epilogue, LayerNorm, Linear, Precision};
-use crate::weights::Weights;
+use crate::nn::{Activation, Backend, Compute, Kv, Loader, PostNormLayer, Scope, Span, Workspace};
+use crate::weights::{Values, Weights};
+use crate::{Error, Result};
 
-/// BERT (Devlin et al., arXiv 1810.04805) without its pooler, on the CPU.
-#[derive(Debug)]
-pub(super) struct Bert {
-    embedding: Embedding,
-    norm: LayerNorm,
-    layers: Vec<Layer<Linear, LayerNorm>>,
-}
-
-/// States (tokens, dim), and room for what a layer makes of them.
-#[derive(Debug, Default)]
-struct Room {
-    states: Vec<f32>,
-    queries: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    /// What attention gives.
-    contexts: Vec<f32>,
-    /// States between attention and the MLP, before their norm and after it.
-    sums: Vec<f32>,
-    attended: Vec<f32>,
-    /// The wide side of the MLP.
-    inner: Vec<f32>,
-}
-
-impl Bert {
-    /// Takes every weight that `config` asks for, and refuses any other but the
-    /// pooler's and the position numbers, which sentence embeddings do not use.
-    pub(super) fn new(weights: Weights, config: &Config, compute: &Compute) -> Result<Self> {
-        let embedding = Embedding::new(&weights, config)?;
-        let linear = |name: &str, shape| linear(&weights, name, shape, compute.precision);
-        let norm = |name: &str| norm(&weights, name, config);
-        let layer = |number| Layer::new(number, config, linear, norm);
-        let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
-        let norm = norm("embeddings.LayerNorm")?;
-        weights.finish(known)?;
-        Ok(Bert { embedding, norm, layers })
-    }
-
-    /// The means (sequences, dim) over the last states of each sequence that
-    /// `tokens` has in `rows`; zeros for one without a token. Sequences lie flat
-    /// behind one another, whatever their lengths.
+/// BERT on any backend.
+pub(super) trait Means: Debug + Send + Sync {
+    /// The means (sequences, dim) over the last states of each sequence; zeros for one
+    /// without a token.
     ///
     /// # Errors
-    /// [`crate::Error::TokenSequence`] for an id or a length beyond the checkpoint's.
-    pub(super) fn means(&self, tokens: &Tokens, rows: Range<usize>) -> Result<Vec<f32>> {
-        let dim = self.embedding.dim();
-        let mut room = Room::default();
-        let mut embedded = Vec::new();
-        // Of each token the span of its sequence.
-        let mut spans = Vec::new();
-        for row in rows.clone() {
-            let length = self.embedding.append(tokens, row, &mut embedded)?.len() / dim;
-            let start = spans.len() as u32;
-            spans.resize(spans.len() + length, start..start + length as u32);
+    /// [`Error::TokenSequence`] for an id or a length beyond the checkpoint's,
+    /// [`Error::DeviceMemory`], [`Error::Engine`].
+    fn means(&self, tokens: &Tokens) -> Result<Vec<f32>>;
+}
+
+/// BERT over one backend.
+#[derive(Debug)]
+pub(super) struct Bert<B: Backend> {
+    backend: B,
+    word_embeddings: B::Table,
+    /// With the first token type's embedding added.
+    position_embeddings: B::Table,
+    norm: B::Norm,
+    layers: Vec<PostNormLayer<B>>,
+    dim: usize,
+    vocabulary: usize,
+    positions: usize,
+    batch_tokens: usize,
+}
+
+impl<B: Backend> Bert<B> {
+    /// Takes every weight that `config` asks for, and refuses any other but those that
+    /// sentence embeddings do not use.
+    pub(super) fn load(
+        weights: Weights,
+        config: &Config,
+        compute: &Compute,
+        backend: B,
+    ) -> Result<Self> {
+        let loader = Loader::new(&weights, &backend);
+        let (dim, eps) = (config.hidden_size, config.layer_norm_eps);
+        let (inner, heads) = (config.intermediate_size, config.num_attention_heads);
+        let embeddings = |name: &str| format!("embeddings.{name}_embeddings.weight");
+        let positions = config.max_position_embeddings;
+        let mut places = loader.values(&embeddings("position"), &[positions, dim])?;
+        let types = loader.values(&embeddings("token_type"), &[config.type_vocab_size, dim])?;
+        for position in places.chunks_exact_mut(dim) {
+            position.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
         }
-        room.states.resize(embedded.len(), 0.0);
-        self.norm.apply(&embedded, &mut room.states)?;
-        for layer in &self.layers {
-            layer.forward(&mut room, dim, &spans)?;
+        let layer = |number: usize| {
+            let at = |part: &str| format!("encoder.layer.{number}.{part}");
+            Ok(PostNormLayer {
+                attention: loader.attention(&at("attention"), "self", [heads, dim, dim], eps)?,
+                crossattention: None,
+                activation: Activation::Gelu,
+                intermediate: loader.linear(&at("intermediate.dense"), [inner, dim])?,
+                output: loader.linear(&at("output.dense"), [dim, inner])?,
+                norm: loader.layer_norm(&at("output.LayerNorm"), dim, eps)?,
+            })
+        };
+        let bert = Bert {
+            word_embeddings: loader.table(&embeddings("word"), [config.vocab_size, dim])?,
+            position_embeddings: backend.table(Values::owned(&places), dim)?,
+            norm: loader.layer_norm("embeddings.LayerNorm", dim, eps)?,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            dim,
+            vocabulary: config.vocab_size,
+            positions,
+            batch_tokens: backend.batch_tokens(compute.batch_tokens),
+            backend: backend.clone(),
+        };
+        weights.finish(known)?;
+        Ok(bert)
+    }
+
+    fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
+        let refused = |expected, found| Err(Error::TokenSequence { row, expected, found });
+        if ids.len() > self.positions {
+            let expected = format!("at most {} tokens", self.positions);
+            return refused(expected, format!("{} tokens", ids.len()));
         }
-        let mut means = vec![0.0; rows.len() * dim];
-        let mut states = room.states.chunks_exact(dim);
-        for (row, mean) in rows.zip(means.chunks_exact_mut(dim)) {
-            let length = tokens.get(row).unwrap_or_default().len();
-            for state in states.by_ref().take(length) {
-                mean.iter_mut().zip(state).for_each(|(mean, v)| *mean += v);
-            }
-            mean.iter_mut().for_each(|mean| *mean /= length.max(1) as f32);
+        match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+            Some(id) => refused(format!("tokens below {}", self.vocabulary), id.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// The means of `sequences`, each of one token at least, which lie flat behind one
+    /// another.
+    fn forward(&self, work: &mut Workspace<B>, sequences: &[&[u32]]) -> Result<Vec<f32>> {
+        let backend = &self.backend;
+        let mut start = 0;
+        let spans = sequences.iter().map(|ids| {
+            let own = start..start + ids.len();
+            start = own.end;
+            Span { queries: own.clone(), rows: own }
+        });
+        let spans: Vec<Span> = spans.collect();
+        let ids = sequences.concat();
+        let places: Vec<u32> = sequences.iter().flat_map(|ids| 0..ids.len() as u32).collect();
+        let Workspace { rows, next, .. } = work;
+        backend.lookup(&self.word_embeddings, &ids, next)?;
+        backend.add_lookup(&self.position_embeddings, &places, next)?;
+        backend.normalize(&self.norm, next, rows)?;
+        let scope = backend.scope(Scope::Spans(&spans))?;
+        for (number, layer) in self.layers.iter().enumerate() {
+            layer.forward(backend, number, work, (&scope, &mut Kv::None), None)?;
+        }
+        let mut means = B::Rows::default();
+        backend.means(&work.rows, &scope, &mut means)?;
+        backend.download(means)
+    }
+}
+
+impl<B: Backend> Means for Bert<B> {
+    fn means(&self, tokens: &Tokens) -> Result<Vec<f32>> {
+        tokens.iter().enumerate().try_for_each(|(row, ids)| self.check(row, ids))?;
+        let length = |row: &usize| tokens.get(*row).map_or(0, <[u32]>::len);
+        let mut rows: Vec<usize> = (0..tokens.len()).filter(|row| length(row) > 0).collect();
+        // Sequences of like lengths together: a device fills them up to the longest.
+        rows.sort_by_key(length);
+        let lengths: Vec<usize> = rows.iter().map(length).collect();
+        let batches = batches(&lengths, self.batch_tokens);
+        let found =
+            self.backend.each("encoding sentences", batches.into_iter(), |work, batch| {
+                let ids = rows[batch].iter().map(|&row| tokens.get(row).unwrap_or_default());
+                self.forward(work, &ids.collect::<Vec<_>>())
+            })?;
+        let mut means = vec![0.0; tokens.len() * self.dim];
+        let found = found.iter().flat_map(|means| means.chunks_exact(self.dim));
+        for (row, mean) in rows.iter().zip(found) {
+            means[row * self.dim..][..self.dim].copy_from_slice(mean);
         }
         Ok(means)
     }
 }
 
-impl Layer<Linear, LayerNorm> {
-    fn forward(&self, room: &mut Room, dim: usize, spans: &[Range<u32>]) -> Result<()> {
-        let Room { states, queries, keys, values, contexts, sums, attended, inner } = room;
-        let n = spans.len();
-        for to in [&mut *queries, keys, values, contexts, sums, attended] {
-            to.resize(n * dim, 0.0);
+/// Ranges of sequences of such `lengths`, ascending, that filled up to their longest hold
+/// `budget` tokens at most, or one sequence that alone has more.
+fn batches(lengths: &[usize], budget: usize) -> Vec<Range<usize>> {
+    let mut batches = Vec::new();
+    let mut start = 0;
+    for (end, length) in lengths.iter().enumerate() {
+        if end > start && (end + 1 - start).saturating_mul(*length) > budget {
+            batches.push(start..end);
+            start = end;
         }
-        inner.resize(n * self.intermediate.outputs(), 0.0);
-        self.query.apply(states, n, queries, Epilogue::default())?;
-        self.key.apply(states, n, keys, Epilogue::default())?;
-        self.value.apply(states, n, values, Epilogue::default())?;
-        let seen = Seen { keys, values };
-        let span = |token: usize, rows: &mut Vec<u32>| rows.extend(spans[token].clone());
-        chains(self.heads, dim, queries, seen, span, contexts);
-        let plus = |residual| Epilogue { residual: Some(residual), ..Epilogue::default() };
-        self.attention_output.apply(contexts, n, sums, plus(states))?;
-        self.attention_norm.apply(sums, attended)?;
-        let gelu = Epilogue { activation: Activation::Gelu, residual: None };
-        self.intermediate.apply(attended, n, inner, gelu)?;
-        self.output.apply(inner, n, sums, plus(attended))?;
-        self.output_norm.apply(sums, states)
     }
+    if start < lengths.len() {
+        batches.push(start..lengths.len());
+    }
+    batches
 }
 
-/// The product with `{name}.weight` (out, in) and `{name}.bias`.
-fn linear(
-    weights: &Weights,
-    name: &str,
-    [outputs, inputs]: [usize; 2],
-    precision: Precision,
-) -> Result<Linear> {
-    let weight = weights.take(&format!("{name}.weight"), &[outputs, inputs])?;
-    let bias = weights.take(&format!("{name}.bias"), &[outputs])?;
-    Linear::new(&weight, Some(&bias), precision)
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// The layer norm of `{name}.weight` and `{name}.bias`.
-fn norm(weights: &Weights, name: &str, config: &Config) -> Result<LayerNorm> {
-    let take = |part: &str| -> Result<Tensor> {
-        weights.take(&format!("{name}.{part}"), &[config.hidden_size])
-    };
-    LayerNorm::new(&take("weight")?, &take("bias")?, config.layer_norm_eps)
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_sequence_is_in_one_batch_within_the_budget(
+            mut lengths in prop::collection::vec(1usize..12, 0..60),
+            budget in 1usize..40,
+        ) {
+            lengths.sort_unstable();
+            let mut covered = 0;
+            for batch in batches(&lengths, budget) {
+                prop_assert_eq!(batch.start, covered);
+                prop_assert!(batch.len() * lengths[batch.end - 1] <= budget || batch.len() == 1);
+                covered = batch.end;
+            }
+            prop_assert_eq!(covered, lengths.len());
+        }
+    }
 }

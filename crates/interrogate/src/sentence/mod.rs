@@ -7,25 +7,21 @@
 
 mod bert;
 mod config;
-mod embedding;
-mod engine;
-mod layer;
-mod named;
+#[cfg(test)]
+mod device_tests;
 #[cfg(test)]
 mod tests;
 mod wordpiece;
 
-use std::ops::Range;
 use std::path::Path;
 
 use candle_transformers::models::bert::Config;
 
 use crate::encoder::{Counter, Embeddings, TextEncoder, Tokens};
-use crate::nn::Compute;
-use crate::nn::threads::each;
+use crate::nn::{Compute, Cpu, Gpu};
 use crate::weights::Weights;
 use crate::{Result, input, limits};
-use bert::Bert;
+use bert::{Bert, Means};
 use wordpiece::WordPiece;
 
 /// Tokens that a text is cut to, special ones included, where no
@@ -41,17 +37,9 @@ const CONTEXT: usize = 256;
 /// and a row is the same within rounding.
 #[derive(Debug)]
 pub struct MiniLm {
-    tower: Tower,
+    bert: Box<dyn Means>,
     wordpiece: WordPiece,
     dim: usize,
-    batch_tokens: usize,
-}
-
-/// Where it computes.
-#[derive(Debug)]
-enum Tower {
-    Kernels(Bert),
-    Device(engine::Bert),
 }
 
 impl MiniLm {
@@ -72,7 +60,7 @@ impl MiniLm {
     /// The same, to be run as `compute` says.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), and of [`Device::open`](crate::Device::open).
+    /// Those of [`open`](Self::open), and of [`Device::check`](crate::Device::check).
     pub fn open_with(folder: &Path, compute: &Compute) -> Result<Self> {
         Self::open_on(folder, compute, compute.opened()?.as_ref())
     }
@@ -119,12 +107,14 @@ impl MiniLm {
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
         wordpiece.fits(config.vocab_size)?;
-        let tower = match device {
-            Some(device) => Tower::Device(engine::Bert::new(weights, config, compute, device)?),
-            None => Tower::Kernels(Bert::new(weights, config, compute)?),
+        let precision = compute.precision;
+        let bert: Box<dyn Means> = match device {
+            Some(device) => {
+                Box::new(Bert::load(weights, config, compute, Gpu::new(device, precision))?)
+            }
+            None => Box::new(Bert::load(weights, config, compute, Cpu::new(precision))?),
         };
-        let batch_tokens = compute.batch_tokens;
-        Ok(MiniLm { tower, wordpiece, dim: config.hidden_size, batch_tokens })
+        Ok(MiniLm { bert, wordpiece, dim: config.hidden_size })
     }
 }
 
@@ -142,15 +132,8 @@ impl TextEncoder for MiniLm {
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        let rows = match &self.tower {
-            Tower::Kernels(bert) => {
-                let batches: Vec<_> = batches(tokens, self.batch_tokens).collect();
-                each(batches.into_iter(), |batch| bert.means(tokens, batch))?.concat()
-            }
-            Tower::Device(bert) => bert.means(tokens)?,
-        };
         // The row of a sequence without a token is zero, and is refused here.
-        Embeddings::new(self.dim, rows)
+        Embeddings::new(self.dim, self.bert.means(tokens)?)
     }
 }
 
@@ -164,46 +147,4 @@ pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
 /// Weights that no mean over the tokens needs: the pooler's and the position numbers.
 fn known(name: &str) -> bool {
     name.starts_with("pooler.") || name.ends_with("position_ids")
-}
-
-/// The sequences in order, in ranges of at most `budget` tokens, or of one
-/// sequence that alone has more.
-fn batches(tokens: &Tokens, budget: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let mut total = 0;
-        let fits = (start..tokens.len()).take_while(|&row| {
-            total += tokens.get(row).unwrap_or_default().len();
-            total <= budget
-        });
-        let end = (start + fits.count().max(1)).min(tokens.len());
-        let batch = start..end;
-        start = end;
-        (!batch.is_empty()).then_some(batch)
-    })
-}
-
-#[cfg(test)]
-mod batch_tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn every_sequence_is_in_one_batch_within_the_budget(
-            lengths in prop::collection::vec(0usize..12, 0..60),
-            budget in 1usize..40,
-        ) {
-            let mut tokens = Tokens::new();
-            lengths.iter().for_each(|&length| tokens.push(&vec![1; length]));
-            let mut rows = Vec::new();
-            for batch in batches(&tokens, budget) {
-                let total: usize = lengths[batch.clone()].iter().sum();
-                prop_assert!(batch.len() == 1 || total <= budget);
-                rows.extend(batch);
-            }
-            prop_assert_eq!(rows, (0..lengths.len()).collect::<Vec<_>>());
-        }
-    }
 }

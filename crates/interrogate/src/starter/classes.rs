@@ -26,13 +26,8 @@ pub(super) struct Classes {
 impl Classes {
     /// Takes both tensors, and refuses any other.
     pub(super) fn new(weights: Weights, dim: usize) -> Result<Self> {
-        let take = |name, shape: &[usize]| -> Result<Vec<f32>> {
-            let tensor = weights.take(name, shape)?;
-            let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1());
-            values.map_err(crate::Error::engine("read the class embeddings"))
-        };
-        let embeddings = take("embeddings", &[CLASSES, dim])?;
-        let mean = take("mean", &[dim])?;
+        let embeddings = weights.values("embeddings", &[CLASSES, dim])?;
+        let mean = weights.values("mean", &[dim])?;
         weights.finish(|_| false)?;
         Ok(Classes { dim, embeddings, mean })
     }

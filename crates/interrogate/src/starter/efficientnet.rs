@@ -1,6 +1,6 @@
 //! EfficientNet-Lite0, the ImageNet-1k classifier: pixels in, 1,000 logits out.
 //!
-//! Owns the architecture. The batch norms are folded into the convolutions
+//! Owns the architecture; what a convolution is computed with is `convolve`'s. The batch norms are folded into the convolutions
 //! before them (`weights/convert.py`); names are the checkpoint's own.
 //!
 //! The network is EfficientNet-B0 (Tan and Le, arXiv 1905.11946, table 1) with
@@ -8,9 +8,9 @@
 
 use candle_core::{Result as Computed, Tensor};
 
-use super::depthwise::{bias, depthwise, same};
+use super::convolve::{Convolution, Convolve};
+use crate::Result;
 use crate::weights::Weights;
-use crate::{Error, Result};
 
 /// Height and width of the pixels.
 pub(super) const SIDE: usize = 224;
@@ -78,9 +78,10 @@ pub(super) fn shapes() -> Vec<Shape> {
     shapes
 }
 
-/// The classifier in f32 on the CPU.
+/// The classifier in f32.
 #[derive(Debug)]
 pub(super) struct EfficientNet {
+    convolve: Box<dyn Convolve>,
     stem: Convolution,
     blocks: Vec<Block>,
     head: Convolution,
@@ -96,20 +97,17 @@ struct Block {
     project: Convolution,
 }
 
-#[derive(Debug)]
-struct Convolution {
-    weight: Tensor,
-    bias: Tensor,
-}
-
 impl EfficientNet {
     /// Takes every weight, and refuses any other.
-    pub(super) fn new(weights: Weights) -> Result<Self> {
-        let stem = Convolution::take(&weights, "_conv_stem", &[STEM, 3, 3, 3])?;
+    pub(super) fn load(weights: Weights, convolve: Box<dyn Convolve>) -> Result<Self> {
+        let take = |name: &str, shape: &[usize]| -> Result<Convolution> {
+            let weight = weights.values(&format!("{name}.weight"), shape)?;
+            let bias = weights.values(&format!("{name}.bias"), &shape[..1])?;
+            convolve.load(weight, shape, bias)
+        };
         let block = |shape: Shape| -> Result<Block> {
             let Shape { kernel, input, inner, output, .. } = shape;
-            let take =
-                |part: &str, of: &[usize]| Convolution::take(&weights, &shape.name(part), of);
+            let take = |part: &str, of: &[usize]| take(&shape.name(part), of);
             let expand = shape.expands().then(|| take("_expand_conv", &[inner, input, 1, 1]));
             Ok(Block {
                 shape,
@@ -121,63 +119,44 @@ impl EfficientNet {
         let shapes = shapes();
         let last = shapes.last().map_or(STEM, |shape| shape.output);
         let blocks = shapes.into_iter().map(block).collect::<Result<_>>()?;
-        let head = Convolution::take(&weights, "_conv_head", &[HEAD, last, 1, 1])?;
-        let classifier = Convolution::take(&weights, "_fc", &[CLASSES, HEAD])?;
+        let stem = take("_conv_stem", &[STEM, 3, 3, 3])?;
+        let head = take("_conv_head", &[HEAD, last, 1, 1])?;
+        let classifier = take("_fc", &[CLASSES, HEAD])?;
         weights.finish(|_| false)?;
-        Ok(EfficientNet { stem, blocks, head, classifier })
+        Ok(EfficientNet { convolve, stem, blocks, head, classifier })
     }
 
-    /// The logits (1000) of `pixels` (3, 224, 224) in (x - 127) / 128.
+    /// The logits (1000) of each of `pictures`, (3, 224, 224) in (x - 127) / 128.
     ///
     /// # Errors
-    /// [`Error::Engine`] where the engine fails.
-    pub(super) fn logits(&self, pixels: Vec<f32>) -> Result<Vec<f32>> {
-        let run = || {
-            let x = Tensor::from_vec(pixels, (1, 3, SIDE, SIDE), &candle_core::Device::Cpu)?;
-            let mut x = self.stem.stem(&x)?;
+    /// [`Error::DeviceMemory`](crate::Error::DeviceMemory),
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
+        let logits = self.convolve.each(pictures, &|pictures| {
+            let convolve = self.convolve.as_ref();
+            let mut x = convolve.stem(&self.stem, &pictures)?;
             for block in &self.blocks {
-                x = block.forward(&x)?;
+                x = block.forward(convolve, &x)?;
             }
-            let x = self.head.pointwise(&x, true)?;
-            let x = x.mean((2, 3))?.reshape((1, HEAD, 1, 1))?;
-            self.classifier.pointwise(&x, false)?.flatten_all()?.to_vec1()
-        };
-        run().map_err(Error::engine("classify a picture"))
+            let x = convolve.pointwise(&self.head, &x, true)?;
+            convolve
+                .pointwise(&self.classifier, &convolve.mean(&x)?, false)?
+                .flatten_all()?
+                .to_vec1()
+        })?;
+        let logits = logits.concat();
+        Ok(logits.chunks_exact(CLASSES).map(<[f32]>::to_vec).collect())
     }
 }
 
 impl Block {
-    fn forward(&self, input: &Tensor) -> Computed<Tensor> {
+    fn forward(&self, convolve: &dyn Convolve, input: &Tensor) -> Computed<Tensor> {
         let x = match &self.expand {
-            Some(expand) => &expand.pointwise(input, true)?,
+            Some(expand) => &convolve.pointwise(expand, input, true)?,
             None => input,
         };
-        let x = depthwise(x, &self.filter.weight, &self.filter.bias, self.shape.stride)?;
-        let x = self.project.pointwise(&x, false)?;
+        let x = convolve.depthwise(&self.filter, x, self.shape.stride)?;
+        let x = convolve.pointwise(&self.project, &x, false)?;
         if self.shape.residual() { x + input } else { Ok(x) }
-    }
-}
-
-impl Convolution {
-    fn take(weights: &Weights, name: &str, shape: &[usize]) -> Result<Self> {
-        let weight = weights.take(&format!("{name}.weight"), shape)?;
-        let bias = weights.take(&format!("{name}.bias"), &shape[..1])?;
-        Ok(Convolution { weight, bias })
-    }
-
-    /// A 1 x 1 convolution: one product (out, in) x (in, height x width).
-    fn pointwise(&self, x: &Tensor, relu6: bool) -> Computed<Tensor> {
-        let (_, channels, height, width) = x.dims4()?;
-        let weight = self.weight.reshape(((), channels))?;
-        let y = weight.matmul(&x.reshape((channels, height * width))?)?;
-        bias(&y.reshape((1, (), height, width))?, &self.bias, relu6)
-    }
-
-    /// The first convolution: 3 x 3 over all channels, stride 2, SAME, ReLU6.
-    fn stem(&self, x: &Tensor) -> Computed<Tensor> {
-        let (before, outputs) = same(SIDE, 3, 2);
-        let behind = (outputs - 1) * 2 + 3 - SIDE - before;
-        let x = x.pad_with_zeros(2, before, behind)?.pad_with_zeros(3, before, behind)?;
-        bias(&x.conv2d(&self.weight, 0, 2, 1, 1)?, &self.bias, true)
     }
 }

@@ -1,11 +1,10 @@
 //! The starter's image side: a classifier's likeliest classes as a direction
 //! among sentence embeddings.
 
-use rayon::prelude::*;
-
 use super::classes::Classes;
+use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
 use super::efficientnet::{EfficientNet, SIDE};
-use super::{DIM, embedded, engine};
+use super::{DIM, embedded};
 use crate::encoder::{Features, ImageEncoder};
 use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
 use crate::{Error, Result};
@@ -15,27 +14,8 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct StarterImage {
     preprocess: Preprocess,
-    pub(super) classifier: Classifier,
+    pub(super) classifier: EfficientNet,
     classes: Classes,
-}
-
-/// The network, where it computes.
-#[derive(Debug)]
-pub(super) enum Classifier {
-    Cpu(EfficientNet),
-    Device(engine::EfficientNet),
-}
-
-impl Classifier {
-    /// The logits (1000) of each of `pictures` (3, 224, 224).
-    pub(super) fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
-        match self {
-            Classifier::Cpu(net) => {
-                pictures.par_iter().map(|pixels| net.logits(pixels.to_vec())).collect()
-            }
-            Classifier::Device(net) => net.logits(pictures),
-        }
-    }
 }
 
 impl StarterImage {
@@ -51,14 +31,13 @@ impl StarterImage {
             std: [128.0 / 255.0; 3],
             ..Preprocess::default()
         };
-        let weights = embedded::classifier()?;
-        let classifier = match device {
-            Some(device) => Classifier::Device(engine::EfficientNet::new(weights, device)?),
-            None => Classifier::Cpu(EfficientNet::new(weights)?),
+        let convolve: Box<dyn Convolve> = match device {
+            Some(device) => Box::new(ChannelsLast(device.clone())),
+            None => Box::new(ChannelsFirst),
         };
         Ok(StarterImage {
             preprocess,
-            classifier,
+            classifier: EfficientNet::load(embedded::classifier()?, convolve)?,
             classes: Classes::new(embedded::classes()?, DIM)?,
         })
     }

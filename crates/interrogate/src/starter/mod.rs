@@ -14,10 +14,11 @@
 //! arXiv 1312.5650). The weights are f16 and become f32 when a side is opened.
 
 mod classes;
-mod depthwise;
+mod convolve;
+#[cfg(test)]
+mod device_tests;
 mod efficientnet;
 mod embedded;
-mod engine;
 mod image;
 #[cfg(test)]
 mod tests;
@@ -79,7 +80,7 @@ impl Starter {
     ///
     /// # Errors
     /// Those of [`text_encoder`](Self::text_encoder), and of
-    /// [`Device::open`](crate::Device::open).
+    /// [`Device::check`](crate::Device::check).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<StarterText> {
         StarterText::open_on(compute, compute.opened()?.as_ref())
     }
@@ -104,7 +105,7 @@ impl Starter {
     ///
     /// # Errors
     /// Those of [`image_encoder`](Self::image_encoder), and of
-    /// [`Device::open`](crate::Device::open).
+    /// [`Device::check`](crate::Device::check).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<StarterImage> {
         StarterImage::open_on(compute.opened()?.as_ref())
     }

@@ -13,7 +13,7 @@ use crate::sentence::MiniLm;
 /// f16, to be run as `compute` says.
 ///
 /// # Errors
-/// Those of [`Device::open`](crate::Device::open); none else, while the embedded files
+/// Those of [`Device::check`](crate::Device::check); none else, while the embedded files
 /// are what they were built with.
 pub fn sentences(compute: &Compute) -> Result<MiniLm> {
     sentences_on(compute, compute.opened()?.as_ref())

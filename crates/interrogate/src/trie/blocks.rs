@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Trie, shared};
 use crate::encoder::Tokens;
+use crate::nn::Batch;
 
 /// Sequences in sorted order, cut into blocks whose tries have about as many
 /// nodes each and at most a budget, but for a sequence that alone is longer.
@@ -63,6 +64,17 @@ impl<'a> Blocks<'a> {
 pub(crate) struct Block<'a> {
     past: &'a [u32],
     sequences: &'a [(&'a [u32], usize)],
+}
+
+impl Batch for Block<'_> {
+    fn items(&self) -> usize {
+        self.sequences.len()
+    }
+
+    fn split(self, items: usize) -> [Self; 2] {
+        let (first, rest) = self.sequences.split_at(items);
+        [first, rest].map(|sequences| Block { sequences, ..self })
+    }
 }
 
 impl Block<'_> {

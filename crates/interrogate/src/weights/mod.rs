@@ -12,20 +12,27 @@ mod shard;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod values;
 mod view;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Tensor};
-
 use crate::{Error, Result};
-use safetensors::Dtype;
 use shard::Shard;
-pub(crate) use stored::Place;
 use stored::Stored;
+pub(crate) use values::{Bytes, Float, Values};
 pub(crate) use view::View;
+
+/// The files of weights in a folder, the first that is there; those of shards are told by
+/// the ending.
+const FILES: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
 
 /// The weights of one checkpoint.
 #[derive(Debug)]
@@ -80,6 +87,29 @@ impl Weights {
     /// [`Error::Mismatch`] where they are no whole safetensors file.
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
         Self::new(PathBuf::from(name), vec![Shard::embedded(name, bytes)?])
+    }
+
+    /// Opens the weights in `folder`, under the names that Hugging Face gives them: the
+    /// first that is there of one file and an index of shards, as safetensors and as
+    /// PyTorch's archives.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and [`open_sharded`](Self::open_sharded).
+    pub fn open_folder(folder: &Path) -> Result<Self> {
+        let there = FILES.into_iter().find(|name| folder.join(name).exists());
+        // Opening the first says that it is missing.
+        Self::open_any(&folder.join(there.unwrap_or(FILES[0])))
+    }
+
+    /// Opens a file of weights, or the index of several, which ends with `.json`.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and [`open_sharded`](Self::open_sharded).
+    pub(crate) fn open_any(path: &Path) -> Result<Self> {
+        match path.extension().is_some_and(|end| end == "json") {
+            true => Self::open_sharded(path),
+            false => Self::open(path),
+        }
     }
 
     fn new(path: PathBuf, shards: Vec<Shard>) -> Result<Self> {
@@ -149,16 +179,6 @@ impl Weights {
         }
     }
 
-    /// The type of the weight `name` and where its values lie, as they are stored, not
-    /// as they are seen. Its checksum, where the file has one, is compared.
-    ///
-    /// # Errors
-    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a checksum.
-    pub(crate) fn place(&self, name: &str) -> Result<(Dtype, Place)> {
-        let (shard, stored) = self.find(name)?;
-        shard.place(name, stored)
-    }
-
     /// The whole number that the weight `name` is, where it is one without
     /// dimensions.
     ///
@@ -188,26 +208,55 @@ impl Weights {
         self.surplus(self.names().filter(|n| !wanted.contains(n.as_str()) && !known(n)))
     }
 
-    /// The weight `name` of exactly `shape`, as f32 on the CPU. Copies it.
+    /// The values of the weight `name` of exactly `shape`, where they lie. Counts it as
+    /// taken.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], and [`Error::Mismatch`]
-    /// for a type that is not a float, and for bytes that are not those of an
-    /// archive's checksum.
-    pub fn take(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
+    /// is not a float, and for bytes that differ from an archive's checksum.
+    pub(crate) fn stored(&self, name: &str, shape: &[usize]) -> Result<Values> {
         self.expect_shape(name, shape)?;
         let view = self.views.get(name).map(|(view, _)| view);
         let source = view.map_or(name, |view| &view.source);
         let (shard, stored) = self.find(source)?;
-        let tensor = stored.load(shard.file(), source, view.and_then(|view| view.rows.as_ref()))?;
-        let tensor = match view.is_some_and(|view| view.transposed) {
-            true => tensor.t().and_then(|turned| turned.contiguous()),
-            false => Ok(tensor),
-        };
-        let tensor = tensor.and_then(|tensor| tensor.to_dtype(DType::F32));
-        let tensor = tensor.map_err(Error::engine("widen a weight"))?;
+        let mut values = shard.values(source, stored)?;
+        if let (Some(rows), [all, ..]) =
+            (view.and_then(|view| view.rows.as_ref()), &stored.shape[..])
+        {
+            let width = values.len() / all.max(&1);
+            values = values.part(rows.start * width..rows.end * width);
+        }
+        if let (true, &[rows, columns]) = (view.is_some_and(|view| view.transposed), shape) {
+            values = values.transposed([columns, rows]);
+        }
         self.left.borrow_mut().remove(name);
-        Ok(tensor)
+        Ok(values)
+    }
+
+    /// The values of the weight `name` of exactly `shape`, in f32 and row order. Counts it as
+    /// taken.
+    ///
+    /// # Errors
+    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
+    /// is not a float, and for bytes that differ from an archive's checksum.
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let values = self.stored(name, shape)?;
+        let wide = values.to_f32();
+        values.release();
+        Ok(wide)
+    }
+
+    /// Takes the weight `name`, where there is one, which must have the values of `table`:
+    /// another name for it.
+    ///
+    /// # Errors
+    /// Those of [`values`](Self::values), and [`Error::Mismatch`] for other values.
+    pub(crate) fn tied(&self, name: &str, shape: &[usize], table: &Values) -> Result<()> {
+        if !self.contains(name) || self.stored(name, shape)?.same(table) {
+            return Ok(());
+        }
+        let found = format!("other values in {name}");
+        Err(Error::mismatch(&self.path, "tied weights", "those of the embedding", found))
     }
 
     /// Says that no further weight will be taken. `known` tells the extras that

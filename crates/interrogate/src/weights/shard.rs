@@ -1,16 +1,17 @@
 //! One file of weights, and the index that lists several.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
 use super::archive;
 use super::header;
-use super::stored::{Place, Stored};
+use super::stored::Stored;
+use super::values::{Float, Place, Values};
 use crate::mmap::Mmap;
 use crate::{Error, Result, input, limits};
 
@@ -59,16 +60,26 @@ impl Shard {
         self.tensors.get(name)
     }
 
-    /// The type of the weight `name`, one of this file's, and where its values lie.
-    pub(super) fn place(&self, name: &str, stored: &Stored) -> Result<(Dtype, Place)> {
-        let place = match &self.bytes {
-            Bytes::Mapped(map) => stored.place(&self.path, map, name)?,
-            Bytes::Embedded(bytes) => {
-                let range = bytes.get(stored.range.clone()).unwrap_or_default();
-                Place::Owned(Arc::new(range.to_vec()))
+    /// The values of the weight `name`, one of this file's; their checksum, where the file
+    /// has one, is compared.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for a checksum, and for a type that is not a float.
+    pub(super) fn values(&self, name: &str, stored: &Stored) -> Result<Values> {
+        let float = Float::of(stored.dtype).ok_or_else(|| {
+            let found = format!("{} for {name}", stored.dtype);
+            Error::mismatch(&self.path, "type", "F16, BF16, F32 or F64", found)
+        })?;
+        let place = match (stored.packed(self.file(), name)?, &self.bytes) {
+            (Cow::Owned(bytes), _) => Place::Owned(Arc::new(bytes)),
+            (Cow::Borrowed(_), Bytes::Mapped(map)) => {
+                Place::Mapped(Arc::clone(map), stored.range.clone())
+            }
+            (Cow::Borrowed(_), Bytes::Embedded(bytes)) => {
+                Place::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
             }
         };
-        Ok((stored.dtype, place))
+        Ok(Values::new(place, float))
     }
 
     /// The path for messages, and the bytes that a [`Stored`] lies in.

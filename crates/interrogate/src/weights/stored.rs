@@ -5,12 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::safetensors::Load;
-use candle_core::{Device, Tensor};
 use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
-use crate::mmap::Mmap;
 use crate::{Error, Result};
 
 /// A weight where it lies. Whoever makes one has held `range` against the file's
@@ -28,15 +24,6 @@ pub(super) struct Stored {
     pub(super) sum: Option<Sum>,
 }
 
-/// Where the bytes of a weight lie, row behind row. Cloning copies none.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    /// At a range of a mapped file.
-    Mapped(Arc<Mmap>, Range<usize>),
-    /// Copied, where the file does not have them so.
-    Owned(Arc<Vec<u8>>),
-}
-
 /// The checksum of a part of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
@@ -48,43 +35,6 @@ pub(super) struct Sum {
 }
 
 impl Stored {
-    /// A copy of the weight `name`, or of some of its rows, in the file's own
-    /// float type.
-    pub(super) fn load(
-        &self,
-        file: (&Path, &[u8]),
-        name: &str,
-        rows: Option<&Range<usize>>,
-    ) -> Result<Tensor> {
-        let path = file.0;
-        if !matches!(self.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) {
-            let found = format!("{} for {name}", self.dtype);
-            return Err(Error::mismatch(path, "type", "F16, BF16, F32 or F64", found));
-        }
-        let data = self.packed(file, name)?;
-        let (data, shape) = match (rows, &self.shape[..]) {
-            (Some(rows), [all, inner @ ..]) => {
-                let width = data.len() / all.max(&1);
-                let part = data.get(rows.start * width..rows.end * width);
-                let part = part.ok_or_else(|| missing(path, name))?;
-                (part, [&[rows.len()], inner].concat())
-            }
-            _ => (&*data, self.shape.clone()),
-        };
-        TensorView::new(self.dtype, shape, data)
-            .map_err(|e| Error::mismatch(path, "tensor", "a readable one", e))?
-            .load(&Device::Cpu)
-            .map_err(Error::engine("read a weight"))
-    }
-
-    /// Where its values lie packed: in `map`, or gathered.
-    pub(super) fn place(&self, path: &Path, map: &Arc<Mmap>, name: &str) -> Result<Place> {
-        Ok(match self.packed((path, (**map).as_ref()), name)? {
-            Cow::Borrowed(_) => Place::Mapped(Arc::clone(map), self.range.clone()),
-            Cow::Owned(bytes) => Place::Owned(Arc::new(bytes)),
-        })
-    }
-
     /// The one whole number of a weight without dimensions; `None` where it is
     /// anything else.
     pub(super) fn whole(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
@@ -100,7 +50,11 @@ impl Stored {
     }
 
     /// The bytes of the values, row behind row, their checksum compared.
-    fn packed<'a>(&self, (path, bytes): (&Path, &'a [u8]), name: &str) -> Result<Cow<'a, [u8]>> {
+    pub(super) fn packed<'a>(
+        &self,
+        (path, bytes): (&Path, &'a [u8]),
+        name: &str,
+    ) -> Result<Cow<'a, [u8]>> {
         // Held against the length of the file when it was opened; a map whose
         // file was cut since would have raised SIGBUS, not changed its length.
         let part =

@@ -47,22 +47,21 @@ fn message<T>(result: Result<T>) -> String {
 #[test]
 fn a_weight_comes_as_f32_in_its_shape() {
     let weights = two();
-    let tensor = weights.take("a.weight", &[2, 3]).unwrap();
-    assert_eq!((tensor.dims(), tensor.dtype()), (&[2, 3][..], DType::F32));
+    assert_eq!(weights.values("a.weight", &[2, 3]).unwrap().len(), 6);
     assert_eq!(weights.shape("b"), Some(&[][..]));
     weights.finish(|name| name == "b").unwrap();
 }
 
 #[test]
 fn a_missing_weight_is_named() {
-    let said = message(two().take("c", &[2]));
+    let said = message(two().values("c", &[2]));
     assert_eq!(said, "model.safetensors: no weight named c");
     assert_eq!(message(two().check(&[("c".into(), vec![])], |_| true)), said);
 }
 
 #[test]
 fn a_weight_of_another_shape_is_named() {
-    let said = message(two().take("a.weight", &[3, 2]));
+    let said = message(two().values("a.weight", &[3, 2]));
     assert_eq!(said, "model.safetensors: a.weight: expected shape [3, 2], found [2, 3]");
     assert_eq!(message(two().check(&[("a.weight".into(), vec![3, 2])], |_| true)), said);
 }
@@ -70,7 +69,7 @@ fn a_weight_of_another_shape_is_named() {
 #[test]
 fn what_is_left_over_is_named() {
     let weights = two();
-    weights.take("b", &[]).unwrap();
+    weights.values("b", &[]).unwrap();
     let said = message(weights.finish(|_| false));
     assert_eq!(said, "model.safetensors: 1 weight more than the architecture has: a.weight");
     assert_eq!(message(two().check(&[("b".into(), vec![])], |_| false)), said);
@@ -79,7 +78,7 @@ fn what_is_left_over_is_named() {
 #[test]
 fn whole_numbers_are_no_weights() {
     let (_folder, path) = saved(&bytes(&[("a", Dtype::I64, &[2])]));
-    let said = message(Weights::open(&path).unwrap().take("a", &[2]));
+    let said = message(Weights::open(&path).unwrap().values("a", &[2]));
     assert_eq!(said, "model.safetensors: type: expected F16, BF16, F32 or F64, found I64 for a");
 }
 
@@ -110,8 +109,8 @@ fn sharded(files: &[(&str, Vec<u8>)], map: serde_json::Value) -> Result<Weights>
 fn shards_read_as_one_file() {
     let files = [("1.st", bytes(&TWO[..1])), ("2.st", bytes(&TWO[1..]))];
     let weights = sharded(&files, serde_json::json!({ "a.weight": "1.st", "b": "2.st" })).unwrap();
-    weights.take("a.weight", &[2, 3]).unwrap();
-    weights.take("b", &[]).unwrap();
+    weights.values("a.weight", &[2, 3]).unwrap();
+    weights.values("b", &[]).unwrap();
     assert_eq!(weights.files().count(), 2);
     weights.finish(|_| false).unwrap();
 }
@@ -162,7 +161,7 @@ proptest! {
         if let Ok(weights) = Weights::open(&path) {
             for name in ["a.weight", "b"] {
                 if let Some(shape) = weights.shape(name).map(<[usize]>::to_vec) {
-                    let _ = weights.take(name, &shape);
+                    let _ = weights.values(name, &shape);
                 }
             }
         }

@@ -9,65 +9,71 @@ mod decoder;
 
 use std::path::Path;
 
-use super::checkpoint::Checkpoint;
 use super::generate::{Decoder, Generation, Input, Prompt, check, generate};
-use super::states::States;
+use super::images;
+use super::state::State;
+use super::tokenizer::CaptionTokenizer;
 use super::vision::Vision;
-use super::words::Words;
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+use crate::nn::{Backend, Loader};
 use crate::picture::Preprocess;
+use crate::weights::Weights;
 use config::Config;
 use decoder::TextDecoder;
 
 /// A BLIP model.
 #[derive(Debug)]
-pub(super) struct Blip {
+pub(super) struct Blip<B: Backend> {
+    backend: B,
     preprocess: Preprocess,
-    words: Words,
-    vision: Vision,
-    decoder: TextDecoder,
+    tokenizer: CaptionTokenizer,
+    vision: Vision<B>,
+    pub(super) decoder: TextDecoder<B>,
     bos: u32,
 }
 
-impl Blip {
+impl<B: Backend> Blip<B> {
     /// # Errors
     /// Those of [`super::open`].
-    pub(super) fn open(folder: &Path, weights: Checkpoint) -> Result<Self> {
+    pub(super) fn open(folder: &Path, weights: Weights, backend: B) -> Result<Self> {
         let Config { vision, text } = Config::open(&folder.join("config.json"))?;
-        let preprocess = super::prepare::open(folder, vision.image_size)?;
-        let words = Words::open(folder, text.vocab_size)?;
-        let (bos, image_dim) = (text.bos_token_id, vision.hidden_size);
-        let vision = Vision::load(&weights, vision)?;
-        let decoder = TextDecoder::load(&weights, text, image_dim)?;
+        let preprocess = super::preprocess(folder, vision.image_size)?;
+        let tokenizer = CaptionTokenizer::open(folder, text.vocab_size)?;
+        let (bos, states) = (text.bos_token_id, [vision.positions(), vision.hidden_size]);
+        let loader = Loader::new(&weights, &backend);
+        let vision = Vision::load(&loader, &vision)?;
+        let decoder = TextDecoder::load(&loader, text, states)?;
         weights.finish(known)?;
-        Ok(Blip { preprocess, words, vision, decoder, bos })
+        Ok(Blip { backend, preprocess, tokenizer, vision, decoder, bos })
     }
 
-    /// The images of `pixels` (images, 3, height, width), (images * places, dim).
+    /// The states (images * states, width) of the images of `pixels` (images, 3, height,
+    /// width).
     ///
     /// # Errors
-    /// [`crate::Error::Dim`], [`crate::Error::Engine`].
-    pub(super) fn see(&self, pixels: &[f32]) -> Result<States> {
-        self.vision.forward(pixels)
+    /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn see(&self, pixels: &[f32]) -> Result<B::Rows> {
+        images::each(&self.backend, self.vision.patches(), pixels, |work, pixels| {
+            self.vision.forward(&self.backend, work, pixels)
+        })
     }
 
-    /// What each image's caption begins from: the tokens `text`.
+    /// What the captions of `images` images begin from: their state, and the tokens `text`
+    /// for each.
     ///
     /// # Errors
-    /// [`crate::Error::Engine`].
-    pub(super) fn prompts(&self, seen: &States, text: &[u32]) -> Result<Vec<Prompt>> {
-        let memories = self.decoder.memories(self.vision.places(), seen)?;
-        let prompt = |memory| Prompt {
-            inputs: text.iter().map(|&token| Input::Token(token)).collect(),
-            ids: text.to_vec(),
-            memory,
-        };
-        Ok(memories.into_iter().map(prompt).collect())
-    }
-
-    pub(super) fn decoder(&self) -> &dyn Decoder {
-        &self.decoder
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn begin(
+        &self,
+        images: usize,
+        seen: &B::Rows,
+        text: &[u32],
+    ) -> Result<(State<B>, Vec<Prompt>)> {
+        let inputs = text.iter().map(|&token| Input::Token(token)).collect();
+        let prompt = Prompt { inputs, ids: text.to_vec() };
+        Ok((self.decoder.begin(seen)?, vec![prompt; images]))
     }
 
     /// The tokens of a prompt: the tokenizer's first, [CLS], gives its place to
@@ -75,18 +81,18 @@ impl Blip {
     /// the caption, goes.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`].
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer).
     fn text(&self, prompt: &str) -> Result<Vec<u32>> {
         let tokens = match prompt {
             "" => Vec::new(),
-            prompt => self.words.encode(prompt)?,
+            prompt => self.tokenizer.encode(prompt)?,
         };
         let inner = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
         Ok([self.bos].into_iter().chain(inner.iter().copied()).collect())
     }
 }
 
-impl Captioner for Blip {
+impl<B: Backend> Captioner for Blip<B> {
     fn preprocess(&self) -> &Preprocess {
         &self.preprocess
     }
@@ -98,10 +104,14 @@ impl Captioner for Blip {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let text = self.text(&options.prompt)?;
-        check(self.decoder(), options, text.len())?;
-        let prompts = self.prompts(&self.see(pixels)?, &text)?;
-        let generated = generate(self.decoder(), prompts, options, watch)?;
-        super::captions(&self.words, generated)
+        check(self.decoder.limits(), options, text.len())?;
+        let images = images::count(self.vision.patches(), pixels)?;
+        if images == 0 {
+            return Ok(Vec::new());
+        }
+        let (state, prompts) = self.begin(images, &self.see(pixels)?, &text)?;
+        let generated = generate(&self.decoder, state, &prompts, options, watch)?;
+        super::captions(&self.tokenizer, generated)
     }
 }
 

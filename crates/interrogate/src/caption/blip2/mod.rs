@@ -1,133 +1,164 @@
 //! BLIP-2: an image tower, a Q-Former, and a large language model that reads
 //! what the Q-Former says (Li et al., arXiv 2301.12597).
 //!
-//! Owns how the parts are joined and what a caption begins from, wherever the
-//! parts compute: `modeling_blip_2.py` of transformers 5.23,
-//! `Blip2ForConditionalGeneration`.
+//! Owns how the parts are joined and what a caption begins from:
+//! `modeling_blip_2.py` of transformers 5.23, `Blip2ForConditionalGeneration`.
 
 mod config;
-pub(super) mod engine;
-mod eyes;
 mod opt;
 mod qformer;
 mod t5;
 
-use std::fmt::Debug;
 use std::path::Path;
 
-use super::checkpoint::Checkpoint;
-use super::generate::{Decoder, Generation, Input, Prompt, check, generate};
-use super::states::States;
-use super::words::Words;
+use super::generate::{Decoder, Generation, Input, Limits, Prompt, Step, check, generate};
+use super::images;
+use super::state::State;
+use super::tokenizer::CaptionTokenizer;
+use super::vision::Vision;
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+use crate::nn::{Backend, Epilogue, Loader};
 use crate::picture::Preprocess;
+use crate::weights::Weights;
 use config::{Config, Text};
-pub(super) use eyes::Eyes;
+use opt::Opt;
+use qformer::QFormer;
+use t5::T5;
 
-/// A BLIP-2 model, its parts wherever they compute.
+/// A BLIP-2 model.
 #[derive(Debug)]
-pub(super) struct Blip2<E> {
+pub(super) struct Blip2<B: Backend> {
+    backend: B,
     preprocess: Preprocess,
-    words: Words,
-    pub(super) eyes: E,
-    language: Box<dyn Language>,
+    tokenizer: CaptionTokenizer,
+    pub(super) vision: Vision<B>,
+    pub(super) qformer: QFormer<B>,
+    language_projection: B::Linear,
+    pub(super) language: Language<B>,
+    /// Queries of an image.
     queries: usize,
     image_token: Option<u32>,
     bos: u32,
 }
 
-/// What stands before the language model: image tower, Q-Former, projection.
-pub(super) trait See: Debug + Send + Sync {
-    /// The images of `pixels` (images, 3, height, width) as the language model
-    /// reads them, (images * queries, dim).
-    ///
-    /// # Errors
-    /// [`crate::Error::Dim`], [`crate::Error::Engine`].
-    fn see(&self, pixels: &[f32]) -> Result<States>;
+/// The language model.
+#[derive(Debug)]
+pub(super) enum Language<B: Backend> {
+    Opt(Box<Opt<B>>),
+    T5(Box<T5<B>>),
 }
 
-/// A language model as the rest of BLIP-2 knows it.
-pub(super) trait Language: Decoder + Debug + Send {
-    /// Positions that a caption begins with, where queries and text are `read`.
-    fn first(&self, read: usize) -> usize;
-
-    /// What captions begin from: `inputs` are the queries' rows and the text of
-    /// each image, as many for each, and `ids` the tokens that stand for them.
-    ///
-    /// # Errors
-    /// [`crate::Error::Engine`].
-    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, ids: &[u32]) -> Result<Vec<Prompt>>;
-}
-
-impl Blip2<Eyes> {
-    /// On the processor.
-    ///
+impl<B: Backend> Blip2<B> {
     /// # Errors
     /// Those of [`super::open`].
-    pub(super) fn open(folder: &Path, weights: Checkpoint) -> Result<Self> {
+    pub(super) fn open(folder: &Path, weights: Weights, backend: B) -> Result<Self> {
         let config = Config::open(&folder.join("config.json"))?;
-        Self::join(folder, weights, config, |weights, config| {
-            let (queries, dim) = (config.num_query_tokens, config.text.dim());
-            let eyes = Eyes::load(weights, config.vision, config.qformer, [queries, dim])?;
-            let language: Box<dyn Language> = match config.text {
-                Text::Opt(opt) => Box::new(opt::Opt::load(weights, opt)?),
-                Text::T5(t5) => Box::new(t5::T5::load(weights, t5)?),
-            };
-            Ok((eyes, language))
+        let preprocess = super::preprocess(folder, config.vision.image_size)?;
+        let tokenizer = CaptionTokenizer::open(folder, config.text.vocab())?;
+        let (queries, image_width) = (config.num_query_tokens, config.vision.hidden_size);
+        let projection = [config.text.dim(), config.qformer.hidden_size];
+        let (image_token, bos) = (config.image_token_index, config.text.bos());
+        let loader = Loader::new(&weights, &backend);
+        let vision = Vision::load(&loader, &config.vision)?;
+        let qformer = QFormer::load(&loader, &config.qformer, queries, image_width)?;
+        let language_projection = loader.linear("language_projection", projection)?;
+        let language = match config.text {
+            Text::Opt(opt) => Language::Opt(Opt::load(&loader, &opt)?.into()),
+            Text::T5(t5) => Language::T5(T5::load(&loader, t5)?.into()),
+        };
+        weights.finish(known)?;
+        Ok(Blip2 {
+            backend,
+            preprocess,
+            tokenizer,
+            vision,
+            qformer,
+            language_projection,
+            language,
+            queries,
+            image_token,
+            bos,
         })
     }
-}
 
-impl<E: See> Blip2<E> {
-    /// The parts that `load` takes of `weights`, which has no others.
-    fn join(
-        folder: &Path,
-        weights: Checkpoint,
-        config: Config,
-        load: impl FnOnce(&Checkpoint, Config) -> Result<(E, Box<dyn Language>)>,
-    ) -> Result<Self> {
-        let preprocess = super::prepare::open(folder, config.vision.image_size)?;
-        let words = Words::open(folder, config.text.vocab())?;
-        let (queries, image_token) = (config.num_query_tokens, config.image_token_index);
-        let bos = config.text.bos();
-        let (eyes, language) = load(&weights, config)?;
-        weights.finish(known)?;
-        Ok(Blip2 { preprocess, words, eyes, language, queries, image_token, bos })
+    /// The images of `pixels` (images, 3, height, width) as the language model reads them,
+    /// (images * queries, width).
+    ///
+    /// # Errors
+    /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn see(&self, pixels: &[f32]) -> Result<B::Rows> {
+        let (backend, patches) = (&self.backend, self.vision.patches());
+        images::each(backend, patches, pixels, |work, pixels| {
+            let states = self.vision.forward(backend, work, pixels)?;
+            self.qformer.forward(backend, work, pixels.len() / patches.pixels(), &states)?;
+            let mut seen = B::Rows::default();
+            backend.apply(&self.language_projection, &work.rows, Epilogue::none(), &mut seen)?;
+            Ok(seen)
+        })
     }
 
     /// The tokens of a prompt.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`], [`crate::Error::Vocabulary`].
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer),
+    /// [`Error::Vocabulary`](crate::Error::Vocabulary).
     fn text(&self, prompt: &str) -> Result<Vec<u32>> {
         match prompt {
             "" => Ok(vec![self.bos]),
-            prompt => self.words.encode(prompt),
+            prompt => self.tokenizer.encode(prompt),
         }
     }
 
-    /// What each image's caption begins from: its queries' rows, then the text.
+    /// What the captions of `images` images begin from: the rows that are `seen` of each,
+    /// then the tokens `text`.
     ///
     /// # Errors
-    /// [`crate::Error::Engine`].
-    pub(super) fn prompts(&self, seen: &States, text: &[u32]) -> Result<Vec<Prompt>> {
-        let inputs = |image: usize| -> Vec<Input<Vec<f32>>> {
-            let rows = (0..self.queries).map(|query| seen.row(image * self.queries + query));
-            let rows = rows.map(|row| Input::Embedding(row.to_vec()));
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn begin(
+        &self,
+        images: usize,
+        seen: B::Rows,
+        text: &[u32],
+    ) -> Result<(State<B>, Vec<Prompt>)> {
+        let inputs = |image: usize| -> Vec<Input> {
+            let rows = image * self.queries..(image + 1) * self.queries;
+            let rows = rows.map(|row| Input::Image(row as u32));
             rows.chain(text.iter().map(|&token| Input::Token(token))).collect()
         };
-        let placeholders = self.image_token.iter().flat_map(|&token| vec![token; self.queries]);
-        let ids: Vec<u32> = placeholders.chain(text.iter().copied()).collect();
-        self.language.begin((0..seen.len() / self.queries).map(inputs).collect(), &ids)
-    }
-
-    pub(super) fn decoder(&self) -> &dyn Decoder {
-        self.language.as_ref()
+        let inputs: Vec<_> = (0..images).map(inputs).collect();
+        let seen = (seen, images * self.queries);
+        match &self.language {
+            Language::Opt(opt) => {
+                let images = self.image_token.iter().flat_map(|&token| vec![token; self.queries]);
+                let ids: Vec<u32> = images.chain(text.iter().copied()).collect();
+                Ok(opt.begin(seen, inputs, &ids))
+            }
+            Language::T5(t5) => t5.begin(seen, &inputs),
+        }
     }
 }
 
-impl<E: See> Captioner for Blip2<E> {
+impl<B: Backend> Decoder for Language<B> {
+    type State = State<B>;
+
+    fn limits(&self) -> &Limits {
+        match self {
+            Language::Opt(opt) => opt.limits(),
+            Language::T5(t5) => t5.limits(),
+        }
+    }
+
+    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+        match self {
+            Language::Opt(opt) => opt.read(state, step),
+            Language::T5(t5) => t5.read(state, step),
+        }
+    }
+}
+
+impl<B: Backend> Captioner for Blip2<B> {
     fn preprocess(&self) -> &Preprocess {
         &self.preprocess
     }
@@ -139,11 +170,18 @@ impl<E: See> Captioner for Blip2<E> {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let text = self.text(&options.prompt)?;
-        let first = self.language.first(self.queries + text.len());
-        check(self.decoder(), options, first)?;
-        let prompts = self.prompts(&self.eyes.see(pixels)?, &text)?;
-        let generated = generate(self.decoder(), prompts, options, watch)?;
-        super::captions(&self.words, generated)
+        let first = match &self.language {
+            Language::Opt(_) => self.queries + text.len(),
+            Language::T5(_) => 1, // the encoder reads the rest
+        };
+        check(self.language.limits(), options, first)?;
+        let images = images::count(self.vision.patches(), pixels)?;
+        if images == 0 {
+            return Ok(Vec::new());
+        }
+        let (state, prompts) = self.begin(images, self.see(pixels)?, &text)?;
+        let generated = generate(&self.language, state, &prompts, options, watch)?;
+        super::captions(&self.tokenizer, generated)
     }
 }
 

@@ -5,127 +5,77 @@
 //! image: `modeling_blip_2.py` of transformers 5.23, `Blip2QFormerModel`, the
 //! part that has queries and no text.
 
-use super::super::attention::{self, Heads};
-use super::super::checkpoint::Checkpoint;
-use super::super::linear::Linear;
-use super::super::norm::LayerNorm;
-use super::super::states::States;
 use super::config::QFormer as Config;
 use crate::Result;
+use crate::nn::{Backend, Kv, Loader, PostNormLayer, Scope, Workspace};
 
 /// The Q-Former and its queries.
 #[derive(Debug)]
-pub(super) struct QFormer {
-    config: Config,
-    /// The queries behind their first norm, (queries, dim).
-    queries: States,
-    layers: Vec<Layer>,
+pub(in crate::caption) struct QFormer<B: Backend> {
+    /// The queries behind their first norm, (queries, width).
+    queries: B::Rows,
+    layers: Vec<PostNormLayer<B>>,
 }
 
-#[derive(Debug)]
-struct Layer {
-    attention: Attention,
-    crossattention: Option<Attention>,
-    intermediate: Linear,
-    output: Linear,
-    norm: LayerNorm,
-}
-
-#[derive(Debug)]
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    dense: Linear,
-    norm: LayerNorm,
-}
-
-impl QFormer {
-    /// Takes `query_tokens` and the weights under `qformer`, for image states of
-    /// `image_dim`.
+impl<B: Backend> QFormer<B> {
+    /// Takes `query_tokens` and the weights under `qformer`, for so many queries and image
+    /// states of `image_width`.
     ///
     /// # Errors
     /// Those of the weights.
     pub(super) fn load(
-        weights: &Checkpoint,
-        config: Config,
+        loader: &Loader<'_, B>,
+        config: &Config,
         queries: usize,
-        image_dim: usize,
+        image_width: usize,
     ) -> Result<Self> {
-        let (dim, eps) = (config.hidden_size, config.layer_norm_eps);
-        let tokens = States::new(dim, weights.values("query_tokens", &[1, queries, dim])?);
-        let queries = weights.layer_norm("qformer.layernorm", dim, eps)?.forward(&tokens);
-        let layers = (0..config.num_hidden_layers)
-            .map(|number| {
-                let at = |name: &str| format!("qformer.encoder.layer.{number}.{name}");
-                let attention = |name: &str, seen: usize| -> Result<Attention> {
-                    let at = |part: &str| at(&format!("{name}.{part}"));
-                    Ok(Attention {
-                        query: weights.linear(&at("attention.query"), dim, dim, true)?,
-                        key: weights.linear(&at("attention.key"), dim, seen, true)?,
-                        value: weights.linear(&at("attention.value"), dim, seen, true)?,
-                        dense: weights.linear(&at("output.dense"), dim, dim, true)?,
-                        norm: weights.layer_norm(&at("output.LayerNorm"), dim, eps)?,
-                    })
-                };
-                let crosses = number % config.cross_attention_frequency == 0;
-                let wide = config.intermediate_size;
-                Ok(Layer {
-                    attention: attention("attention", dim)?,
-                    crossattention: match crosses {
-                        true => Some(attention("crossattention", image_dim)?),
-                        false => None,
-                    },
-                    intermediate: weights.linear(
-                        &at("intermediate_query.dense"),
-                        wide,
-                        dim,
-                        true,
-                    )?,
-                    output: weights.linear(&at("output_query.dense"), dim, wide, true)?,
-                    norm: weights.layer_norm(&at("output_query.LayerNorm"), dim, eps)?,
-                })
+        let (width, eps) = (config.hidden_size, config.layer_norm_eps);
+        let (inner, heads) = (config.intermediate_size, config.num_attention_heads);
+        let tokens = loader.rows("query_tokens", &[1, queries, width])?;
+        let norm = loader.layer_norm("qformer.layernorm", width, eps)?;
+        let mut queries = B::Rows::default();
+        loader.backend.normalize(&norm, &tokens, &mut queries)?;
+        let layer = |number: usize| {
+            let at = |name: &str| format!("qformer.encoder.layer.{number}.{name}");
+            let attention = |name: &str, seen: usize| {
+                loader.attention(&at(name), "attention", [heads, width, seen], eps)
+            };
+            let crosses = number.is_multiple_of(config.cross_attention_frequency);
+            let crossattention = crosses.then(|| attention("crossattention", image_width));
+            Ok(PostNormLayer {
+                attention: attention("attention", width)?,
+                crossattention: crossattention.transpose()?,
+                activation: config.hidden_act,
+                intermediate: loader.linear(&at("intermediate_query.dense"), [inner, width])?,
+                output: loader.linear(&at("output_query.dense"), [width, inner])?,
+                norm: loader.layer_norm(&at("output_query.LayerNorm"), width, eps)?,
             })
-            .collect::<Result<_>>()?;
-        Ok(QFormer { config, queries, layers })
+        };
+        let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
+        Ok(QFormer { queries, layers })
     }
 
-    /// What the queries become over each image: (images * queries, dim) of image
-    /// states (images * places, image_dim).
+    /// What the queries become over each image: (images * queries, width) of image states
+    /// (images * states, image width), as the rows of `work`.
     ///
     /// # Errors
-    /// [`crate::Error::Engine`].
-    pub(super) fn forward(&self, images: usize, seen: &States) -> Result<States> {
-        let dim = self.config.hidden_size;
-        let heads = Heads::scaled(self.config.num_attention_heads, dim);
-        let mut states = States::new(dim, self.queries.values().repeat(images));
-        for layer in &self.layers {
-            states = layer.attention.forward(images, heads, &states, &states)?;
-            if let Some(crossattention) = &layer.crossattention {
-                states = crossattention.forward(images, heads, &states, seen)?;
-            }
-            let wide = layer.intermediate.forward_with(&states, self.config.hidden_act)?;
-            let mut out = layer.output.forward(&wide)?;
-            out.add(&states);
-            states = layer.norm.forward(&out);
-        }
-        Ok(states)
-    }
-}
-
-impl Attention {
-    fn forward(
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(in crate::caption) fn forward(
         &self,
+        backend: &B,
+        work: &mut Workspace<B>,
         images: usize,
-        heads: Heads,
-        states: &States,
-        seen: &States,
-    ) -> Result<States> {
-        let query = self.query.forward(states)?;
-        let (key, value) = (self.key.forward(seen)?, self.value.forward(seen)?);
-        let context = attention::whole(images, heads, [&query, &key, &value], None)?;
-        let mut out = self.dense.forward(&context)?;
-        out.add(states);
-        Ok(self.norm.forward(&out))
+        seen: &B::Rows,
+    ) -> Result<()> {
+        backend.repeat(&self.queries, images, &mut work.rows)?;
+        let scope = backend.scope(Scope::Groups(images))?;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let across = layer.crossattention.as_ref();
+            let across = across.map(|attention| attention.keys_and_values(backend, seen));
+            let across = across.transpose()?;
+            let across = across.as_ref().map(|across| (across, &scope));
+            layer.forward(backend, number, work, (&scope, &mut Kv::None), across)?;
+        }
+        Ok(())
     }
 }

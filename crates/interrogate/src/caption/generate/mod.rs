@@ -2,26 +2,27 @@
 //!
 //! Owns the loop over steps and what leaves it when. Between the loop and a
 //! model stands [`Decoder`], so that all of this is tested without weights.
-//! Each image has a [`Memory`] of its own and no padding: its rows go through
-//! the products beside those of other images, and only attention tells them
-//! apart. Greedy and beam search compute what transformers' `generate` defines
-//! (version 5.23, `generation/utils.py`: `_sample`, `_beam_search`).
+//! Nothing is padded: the rows of an image go through the products beside those of
+//! other images, and only attention tells them apart. All share one KV cache; a
+//! sequence is a list of its row numbers, so that beams share what they have in common,
+//! and a beam that splits in two or moves to another place copies no row. Greedy and
+//! beam search compute what transformers' `generate` defines (version 5.23,
+//! `generation/utils.py`: `_sample`, `_beam_search`).
 
 mod beam;
 mod greedy;
-mod memory;
 mod options;
 mod process;
 mod sample;
+mod step;
 #[cfg(test)]
 mod tests;
 
 pub use options::{EarlyStopping, Generation, Sampling};
 
-pub(crate) use memory::{Input, Memory, Prompt, Row, Step};
+pub(crate) use step::{Input, Prompt, Row, Step};
 
 use super::Progress;
-use super::states::States;
 use crate::nn::threads::inside;
 use crate::{Error, Result};
 
@@ -36,17 +37,17 @@ pub(crate) struct Limits {
     pub(crate) end: Vec<u32>,
 }
 
-/// A language model that reads a position at a time.
+/// A language model that reads some positions at a time.
 pub(crate) trait Decoder: Sync {
+    /// What is kept of a batch between its steps, its KV cache above all.
+    type State: Send;
+
     /// What its configuration says.
     fn limits(&self) -> &Limits;
 
-    /// The last hidden states of the rows, (rows, dim). Appends a row of keys
-    /// and values to the memory of each row's image, in the order of the rows.
-    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States>;
-
-    /// The scores of the next token, (rows, vocab).
-    fn logits(&self, hidden: &States) -> Result<States>;
+    /// Reads the positions of `step`, and gives the scores of the next token behind those
+    /// that are asked for, (scored, vocab).
+    fn read(&self, state: &mut Self::State, step: &Step) -> Result<Vec<f32>>;
 }
 
 /// A generated sequence.
@@ -56,8 +57,8 @@ pub(crate) struct Generated {
     pub(crate) score: Option<f32>,
 }
 
-/// A sequence that goes on: the token to be read next, and the rows of the
-/// image's memory that it follows, in order.
+/// A sequence that goes on: the token to be read next, and the rows of the KV cache that it
+/// follows, in order.
 #[derive(Clone, Debug, PartialEq)]
 struct Live {
     token: u32,
@@ -70,35 +71,35 @@ trait Search {
     fn live(&self) -> &[Live];
 
     /// Takes the scores of what follows each of them, (live, vocab), in their
-    /// order. `rows` are the rows that their tokens got in the memory.
+    /// order. `rows` are the rows of the KV cache that their tokens got.
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]);
 
     /// The best sequence.
     fn finish(self: Box<Self>) -> Generated;
 }
 
-/// Holds `options` against `decoder`, for prompts of at most `longest` inputs.
+/// Compares `options` with `limits`, for prompts of at most `longest` inputs.
 ///
 /// # Errors
 /// [`Error::Generation`] for the first option that is out of range.
-pub(crate) fn check(decoder: &dyn Decoder, options: &Generation, longest: usize) -> Result<()> {
-    let Limits { vocab, positions, end } = decoder.limits();
-    options.check(*vocab, end.len(), *positions, longest)
+pub(crate) fn check(limits: &Limits, options: &Generation, longest: usize) -> Result<()> {
+    options.check(limits.vocab, limits.end.len(), limits.positions, longest)
 }
 
-/// Generates a sequence for each prompt, in their order. `watch` is called
-/// after each step.
+/// Generates a sequence for each prompt, in their order, where `state` is of their batch.
+/// `watch` is called after each step.
 ///
 /// # Errors
 /// [`Error::Generation`], [`Error::Scores`], and those of the decoder.
-pub(crate) fn generate(
-    decoder: &dyn Decoder,
-    mut prompts: Vec<Prompt>,
+pub(crate) fn generate<D: Decoder>(
+    decoder: &D,
+    mut state: D::State,
+    prompts: &[Prompt],
     options: &Generation,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Generated>> {
     let longest = prompts.iter().map(|prompt| prompt.inputs.len()).max().unwrap_or(0);
-    check(decoder, options, longest)?;
+    check(decoder.limits(), options, longest)?;
     if prompts.is_empty() {
         return Ok(Vec::new());
     }
@@ -108,50 +109,39 @@ pub(crate) fn generate(
     let mut progress = Progress { images: 0, tokens: 0 };
 
     // The prompts, all positions of all images at once.
-    let mut memories: Vec<Memory> =
-        prompts.iter_mut().map(|prompt| std::mem::take(&mut prompt.memory)).collect();
-    let mut rows = Vec::new();
-    let mut last = Vec::with_capacity(prompts.len());
-    for (image, prompt) in prompts.iter().enumerate() {
-        for (place, input) in prompt.inputs.iter().enumerate() {
-            let chain = (0..place as u32).collect();
-            rows.push(Row { memory: image, input: input.borrow(), chain });
+    let mut step = Step { rows: Vec::new(), first: 0, scored: Vec::new() };
+    let mut open: Vec<(usize, Box<dyn Search>)> = Vec::with_capacity(prompts.len());
+    for (image, Prompt { inputs, ids }) in prompts.iter().enumerate() {
+        let start = step.rows.len() as u32;
+        for (place, &input) in (start..).zip(inputs) {
+            step.rows.push(Row { image, input, chain: (start..place).collect() });
         }
-        last.push(rows.len() - 1);
-    }
-    let mut logits = inside(|| {
-        let hidden = decoder.hidden(&mut memories, &rows)?.select(&last);
-        decoder.logits(&hidden).map(States::into_values)
-    })?;
-
-    let search = |(image, prompt): (usize, &Prompt)| -> (usize, Box<dyn Search>) {
-        let chain: Vec<u32> = (0..prompt.inputs.len() as u32 - 1).collect();
-        let ids = prompt.ids.clone();
-        let end = end.clone();
-        match options.num_beams {
+        let last = step.rows.len() as u32 - 1;
+        step.scored.push(last);
+        let (chain, ids, end) = ((start..last).collect(), ids.clone(), end.clone());
+        open.push(match options.num_beams {
             1 => (image, Box::new(greedy::Greedy::new(ids, chain, end, options, image))),
             _ => (image, Box::new(beam::Beam::new(ids, chain, end, options))),
-        }
-    };
-    let mut open: Vec<_> = prompts.iter().enumerate().map(search).collect();
-    let mut places: Vec<Vec<u32>> =
-        prompts.iter().map(|prompt| vec![prompt.inputs.len() as u32 - 1]).collect();
+        });
+    }
+    // The rows that each search is given scores for.
+    let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![row]).collect();
 
     loop {
+        let mut logits = inside(|| decoder.read(&mut state, &step))?;
         // Each search takes its part of the scores; what has ended leaves.
         let mut left = logits.as_mut_slice();
         let mut going = Vec::with_capacity(open.len());
-        for ((image, mut search), places) in open.into_iter().zip(&places) {
-            let (own, others) = left.split_at_mut(places.len() * vocab);
+        for ((image, mut search), rows) in open.into_iter().zip(&rows) {
+            let (own, others) = left.split_at_mut(rows.len() * vocab);
             left = others;
             if own.iter().any(|score| score.is_nan()) {
                 return Err(Error::Scores { image });
             }
-            search.advance(places, own);
+            search.advance(rows, own);
             progress.tokens += 1;
             if search.live().is_empty() {
                 done[image] = Some(search.finish());
-                memories[image] = Memory::default(); // its room is free
                 progress.images += 1;
             } else {
                 going.push((image, search));
@@ -164,26 +154,20 @@ pub(crate) fn generate(
         }
 
         // One more position of every sequence that goes on.
-        let mut rows = Vec::new();
+        let first = step.first + step.rows.len() as u32;
+        step = Step { rows: Vec::new(), first, scored: Vec::new() };
+        rows.clear();
         for (image, search) in &open {
+            let start = first + step.rows.len() as u32;
             let live = search.live().iter();
-            rows.extend(live.map(|live| Row {
-                memory: *image,
+            step.rows.extend(live.map(|live| Row {
+                image: *image,
                 input: Input::Token(live.token),
                 chain: live.chain.clone(),
             }));
+            rows.push((start..first + step.rows.len() as u32).collect());
         }
-        places = open
-            .iter()
-            .map(|(image, search)| {
-                let first = memories[*image].rows();
-                (first..first + search.live().len() as u32).collect()
-            })
-            .collect();
-        logits = inside(|| {
-            let hidden = decoder.hidden(&mut memories, &rows)?;
-            decoder.logits(&hidden).map(States::into_values)
-        })?;
+        step.scored = (0..step.rows.len() as u32).collect();
     }
     // Every search ended above, so that nothing is missing.
     Ok(done.into_iter().flatten().collect())

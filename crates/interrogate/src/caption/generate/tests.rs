@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 
-use super::super::attention::Cache;
 use super::*;
 
 /// Scores the next token by the last one alone, from a table (vocab, vocab).
@@ -19,26 +18,19 @@ impl Table {
 }
 
 impl Decoder for Table {
+    type State = ();
+
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
-        // A row of memory holds its token, so that a chain can be read back.
-        let step = Step::new(memories, rows);
-        let token = |row: &Row<'_>| match row.input {
-            Input::Token(token) => token as f32,
-            Input::Embedding(_) => 0.0,
-        };
-        let tokens = States::new(1, rows.iter().map(token).collect());
-        step.remember(memories, 0, tokens.rows(), tokens.rows());
-        Ok(tokens)
-    }
-
-    fn logits(&self, hidden: &States) -> Result<States> {
+    fn read(&self, _: &mut (), step: &Step) -> Result<Vec<f32>> {
         let vocab = self.limits.vocab;
-        let row = |token: &f32| &self.scores[*token as usize * vocab..][..vocab];
-        Ok(States::new(vocab, hidden.values().iter().flat_map(row).copied().collect()))
+        let row = |&scored: &u32| match step.rows[scored as usize].input {
+            Input::Token(token) => &self.scores[token as usize * vocab..][..vocab],
+            Input::Image(_) => &self.scores[..vocab],
+        };
+        Ok(step.scored.iter().flat_map(row).copied().collect())
     }
 }
 
@@ -62,7 +54,6 @@ fn prompt(tokens: &[u32]) -> Prompt {
     Prompt {
         inputs: tokens.iter().map(|&token| Input::Token(token)).collect(),
         ids: tokens.to_vec(),
-        memory: Memory::new(1, Vec::<Cache>::new()),
     }
 }
 
@@ -71,7 +62,7 @@ fn options(num_beams: usize) -> Generation {
 }
 
 fn run(table: &Table, options: &Generation) -> Generated {
-    generate(table, vec![prompt(&[0])], options, &mut |_| {}).unwrap().remove(0)
+    generate(table, (), &[prompt(&[0])], options, &mut |_| {}).unwrap().remove(0)
 }
 
 #[test]
@@ -117,15 +108,15 @@ fn images_leave_the_batch_as_they_finish() {
     for beams in [1, 2] {
         let mut seen = Vec::new();
         let watch = &mut |progress| seen.push(progress);
-        let together = generate(&fork(), prompts(), &options(beams), watch).unwrap();
-        let alone = |prompt| generate(&fork(), vec![prompt], &options(beams), &mut |_| {});
+        let together = generate(&fork(), (), &prompts(), &options(beams), watch).unwrap();
+        let alone = |prompt| generate(&fork(), (), &[prompt], &options(beams), &mut |_| {});
         let alone: Vec<_> = prompts().into_iter().map(|p| alone(p).unwrap().remove(0)).collect();
         assert_eq!(together, alone);
         assert_eq!(seen.last().unwrap().images, 3);
         assert!(seen.windows(2).all(|pair| pair[0].tokens < pair[1].tokens));
         assert!(seen.windows(2).any(|pair| pair[0].images < pair[1].images));
     }
-    assert_eq!(generate(&fork(), vec![], &options(1), &mut |_| {}).unwrap(), []);
+    assert_eq!(generate(&fork(), (), &[], &options(1), &mut |_| {}).unwrap(), []);
 }
 
 #[test]
@@ -133,8 +124,8 @@ fn scores_that_are_no_numbers_are_told_with_their_image() {
     let mut table = fork();
     table.scores[3 * 5] = f32::NAN; // what follows token 3
     for beams in [1, 2] {
-        let prompts = vec![prompt(&[2]), prompt(&[3])];
-        let error = generate(&table, prompts, &options(beams), &mut |_| {}).unwrap_err();
+        let prompts = [prompt(&[2]), prompt(&[3])];
+        let error = generate(&table, (), &prompts, &options(beams), &mut |_| {}).unwrap_err();
         let message = "the language model's scores for image 1 are not numbers";
         assert_eq!(error.to_string(), message);
     }
@@ -146,7 +137,7 @@ fn draws_are_the_same_for_a_seed() {
     let drawn = |seed| {
         let options = Generation { sampling: sampling(seed), ..options(1) };
         let prompts = vec![prompt(&[0]); 8];
-        generate(&fork(), prompts, &options, &mut |_| {}).unwrap()
+        generate(&fork(), (), &prompts, &options, &mut |_| {}).unwrap()
     };
     assert_eq!(drawn(1), drawn(1));
     assert_ne!(drawn(1), drawn(2));
@@ -158,51 +149,50 @@ fn batches_that_count_on_draw_what_one_batch_draws() {
     let drawn = |first, images| {
         let sampling = Some(Sampling { temperature: 1.0, top_p: 1.0, seed: 3, first });
         let options = Generation { sampling, ..options(1) };
-        generate(&fork(), vec![prompt(&[0]); images], &options, &mut |_| {}).unwrap()
+        generate(&fork(), (), &vec![prompt(&[0]); images], &options, &mut |_| {}).unwrap()
     };
     assert_eq!([drawn(0, 3), drawn(3, 5)].concat(), drawn(0, 8));
 }
 
-/// The rows of one call to [`Decoder::hidden`]: each one's image and chain.
-type Call = Vec<(usize, Vec<u32>)>;
-
-/// A table that keeps what it is asked.
-struct Asked {
+/// A table that keeps the steps that it is asked for.
+struct Recording {
     table: Table,
-    calls: Mutex<Vec<Call>>,
+    steps: Mutex<Vec<Step>>,
 }
 
-impl Decoder for Asked {
+impl Decoder for Recording {
+    type State = ();
+
     fn limits(&self) -> &Limits {
         self.table.limits()
     }
 
-    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
-        let call = rows.iter().map(|row| (row.memory, row.chain.clone())).collect();
-        self.calls.lock().unwrap().push(call);
-        self.table.hidden(memories, rows)
-    }
-
-    fn logits(&self, hidden: &States) -> Result<States> {
-        self.table.logits(hidden)
+    fn read(&self, state: &mut (), step: &Step) -> Result<Vec<f32>> {
+        self.steps.lock().unwrap().push(step.clone());
+        self.table.read(state, step)
     }
 }
 
-fn asked(table: Table, prompts: Vec<Prompt>, options: &Generation) -> Vec<Call> {
-    let asked = Asked { table, calls: Mutex::default() };
-    generate(&asked, prompts, options, &mut |_| {}).unwrap();
-    asked.calls.into_inner().unwrap()
+fn recorded(table: Table, prompts: &[Prompt], options: &Generation) -> Vec<Step> {
+    let recording = Recording { table, steps: Mutex::default() };
+    generate(&recording, (), prompts, options, &mut |_| {}).unwrap();
+    recording.steps.into_inner().unwrap()
 }
 
 #[test]
 fn a_finished_image_costs_no_row_more() {
     // From 2 the caption ends at once; from 0 and 3 it never does.
-    let prompts = vec![prompt(&[0]), prompt(&[0, 0, 2]), prompt(&[3])];
-    let calls = asked(fork(), prompts, &options(1));
-    let images = |call: &Call| call.iter().map(|(image, _)| *image).collect::<Vec<_>>();
-    assert_eq!(images(&calls[0]), [0, 1, 1, 1, 2], "the prompts, without padding");
-    assert_eq!(calls.len(), 6, "six tokens take the prompts' reading and five more");
-    assert!(calls[1..].iter().all(|call| images(call) == [0, 2]), "{calls:?}");
+    let prompts = [prompt(&[0]), prompt(&[0, 0, 2]), prompt(&[3])];
+    let steps = recorded(fork(), &prompts, &options(1));
+    let images = |step: &Step| step.rows.iter().map(|row| row.image).collect::<Vec<_>>();
+    assert_eq!(images(&steps[0]), [0, 1, 1, 1, 2], "the prompts, without padding");
+    assert_eq!(steps[0].scored, [0, 3, 4]);
+    assert_eq!(steps.len(), 6, "six tokens take the prompts' reading and five more");
+    assert!(steps[1..].iter().all(|step| images(step) == [0, 2]), "{steps:?}");
+    // The rows of the second image's prompt are 1 to 3; it attends to no other.
+    assert_eq!(steps[0].rows[3].chain, [1, 2]);
+    assert_eq!((steps[1].first, steps[2].first), (5, 7));
+    assert_eq!(steps[2].rows[1].chain, [4, 6]);
 }
 
 #[test]
@@ -215,12 +205,13 @@ fn beams_read_what_they_share_from_the_same_rows() {
         [NEVER, NEVER, NEVER, 0.0, NEVER],
         [0.0; 5],
     ];
-    let calls = asked(Table::new(split.concat(), 4, 64), vec![prompt(&[0, 0])], &options(2));
-    let chains = |call: usize| calls[call].iter().map(|(_, chain)| chain.as_slice());
+    let table = Table::new(split.concat(), 4, 64);
+    let steps = recorded(table, &[prompt(&[0, 0])], &options(2));
+    let chains = |step: usize| steps[step].rows.iter().map(|row| row.chain.as_slice());
     // Rows 0 and 1 are the prompt's; row 2 is the token 1, row 3 a beam that
     // falls behind.
     assert!(chains(1).eq([&[0, 1][..]; 2]));
-    assert!(chains(2).eq([&[0, 1, 2][..]; 2]), "{:?}", calls[2]);
-    assert!(chains(3).eq([&[0, 1, 2, 4][..], &[0, 1, 2, 5]]), "{:?}", calls[3]);
-    assert!(calls[1..].iter().all(|call| call.len() == 2), "a row a beam, and no copies");
+    assert!(chains(2).eq([&[0, 1, 2][..]; 2]), "{:?}", steps[2]);
+    assert!(chains(3).eq([&[0, 1, 2, 4][..], &[0, 1, 2, 5]]), "{:?}", steps[3]);
+    assert!(steps[1..].iter().all(|step| step.rows.len() == 2), "a row a beam, and no copies");
 }

@@ -35,24 +35,28 @@ fn t5_keys_override_what_others_derive_as_in_transformers() {
                 };
             }
         });
-        let weights = Checkpoint::open(folder.path(), Precision::F32).unwrap();
-        let model = Blip2::open(folder.path(), weights).unwrap();
-        let seen = model.eyes.see(&golden.values("pixels")).unwrap();
-        let prompts = model.prompts(&seen, &[1]).unwrap();
-        for (image, prompt) in prompts.iter().enumerate() {
-            let mut memories = [prompt.memory.clone()];
-            let input = prompt.inputs[0].borrow();
-            let row = super::generate::Row { memory: 0, input, chain: Vec::new() };
-            let hidden = model.decoder().hidden(&mut memories, &[row]).unwrap();
-            let found = model.decoder().logits(&hidden).unwrap();
-            near(&case.name, found.values(), &case.first[image], 2e-4);
-        }
+        let weights = Weights::open_folder(folder.path()).unwrap();
+        let model = Blip2::open(folder.path(), weights, cpu()).unwrap();
+        let pixels = golden.values("pixels");
+        let images = golden.arrays["pixels"].dim(0).unwrap();
+        let begin = || model.begin(images, model.see(&pixels).unwrap(), &[1]).unwrap();
+        let (mut state, prompts) = begin();
+        let row = |(image, prompt): (usize, &Prompt)| Row {
+            image,
+            input: prompt.inputs[0],
+            chain: Vec::new(),
+        };
+        let rows: Vec<Row> = prompts.iter().enumerate().map(row).collect();
+        let step = Step { rows, first: 0, scored: (0..images as u32).collect() };
+        let found = model.language.read(&mut state, &step).unwrap();
+        near(&case.name, &found, &case.first.concat(), 2e-4);
         let options = Generation {
             max_new_tokens: golden.wanted.lengths.max_new_tokens,
             min_new_tokens: golden.wanted.lengths.min_new_tokens,
             ..Generation::default()
         };
-        let found = generate(model.decoder(), prompts, &options, &mut |_| {}).unwrap();
+        let (state, prompts) = begin();
+        let found = generate(&model.language, state, &prompts, &options, &mut |_| {}).unwrap();
         let found: Vec<Vec<u32>> = found.into_iter().map(|caption| caption.tokens).collect();
         assert_eq!(found, case.ids, "{}", case.name);
     }
@@ -114,8 +118,9 @@ fn the_epsilon_of_a_captioner_is_the_files() {
         edit(&folder.path().join("config.json"), |json| {
             json["vision_config"]["layer_norm_eps"] = json!(eps);
         });
-        let weights = Checkpoint::open(folder.path(), Precision::F32).unwrap();
-        Blip::open(folder.path(), weights).unwrap().see(&pixels).unwrap().values().to_vec()
+        let weights = Weights::open_folder(folder.path()).unwrap();
+        let seen = Blip::open(folder.path(), weights, cpu()).unwrap().see(&pixels).unwrap();
+        cpu().download(seen).unwrap()
     };
     assert_ne!(scores(1e-5), scores(1e-2));
 }

@@ -18,14 +18,20 @@ fn half_weights_change_no_caption() {
     }
 }
 
+/// The image tower's states, and what the language model reads of them.
+fn seen(name: &str, precision: Precision) -> [Vec<f32>; 2] {
+    let backend = Cpu::lean(precision);
+    let (model, pixels) = (blip2(name, backend.clone()), Golden::of(name).values("pixels"));
+    let tower = model.vision.forward(&backend, &mut Workspace::default(), &pixels);
+    [tower, model.see(&pixels)].map(|rows| backend.download(rows.unwrap()).unwrap())
+}
+
 /// Eight bits of mantissa: the features stay near, and everything runs.
 #[test]
 fn bf16_weights_stay_near() {
-    let pixels = Golden::of("blip2-opt").values("pixels");
-    let seen = |precision| blip2("blip2-opt", precision).eyes.tower(&pixels).unwrap();
-    let (whole, half) = (seen(Precision::F32), seen(Precision::Bf16));
-    near("vision", half.values(), whole.values(), 0.25);
-    assert_ne!(half, whole);
+    let [whole, half] = [Precision::F32, Precision::Bf16].map(|p| seen("blip2-opt", p));
+    near("vision", &half[0], &whole[0], 0.25);
+    assert_ne!(half[0], whole[0]);
 }
 
 /// Eight bits, of weights and of what meets them: the features stay near, and
@@ -34,16 +40,11 @@ fn bf16_weights_stay_near() {
 fn eight_bits_stay_near() {
     for name in ["blip2-opt", "blip2-t5"] {
         let pixels = Golden::of(name).values("pixels");
-        let seen = |precision| {
-            let model = blip2(name, precision);
-            [model.eyes.tower(&pixels).unwrap(), model.eyes.see(&pixels).unwrap()]
-        };
-        let (whole, eight) = (seen(Precision::F32), seen(Precision::Q8));
-        let far = |whole: &States, eight: &States| {
+        let [whole, eight] = [Precision::F32, Precision::Q8].map(|p| seen(name, p));
+        let far = |whole: &[f32], eight: &[f32]| {
             let square = |v: f32| f64::from(v * v);
-            let pairs = whole.values().iter().zip(eight.values());
-            let wrong: f64 = pairs.map(|(a, b)| square(a - b)).sum();
-            (wrong / whole.values().iter().map(|&v| square(v)).sum::<f64>()).sqrt()
+            let wrong: f64 = whole.iter().zip(eight).map(|(a, b)| square(a - b)).sum();
+            (wrong / whole.iter().map(|&v| square(v)).sum::<f64>()).sqrt()
         };
         let found = [far(&whole[0], &eight[0]), far(&whole[1], &eight[1])];
         assert!(found.iter().all(|&far| far > 0.0 && far < 0.1), "{name}: {found:?}");
@@ -61,7 +62,7 @@ fn eight_bits_stay_near() {
 #[test]
 fn the_memory_that_is_asked_for_follows_the_precision() {
     for name in ["blip2-opt", "blip2-t5", "blip"] {
-        let bytes = |precision| weights(name, precision).bytes() as f64;
+        let bytes = |precision| memory::needed(&weights(name), precision) as f64;
         let whole = bytes(Precision::F32);
         let files = std::fs::read_dir(fixture(name)).unwrap().map(|entry| entry.unwrap());
         let stored = files.filter(|file| {
@@ -76,8 +77,8 @@ fn the_memory_that_is_asked_for_follows_the_precision() {
         }
     }
     // Rows of 24 and 32 values fill their blocks badly; those of real models do not.
-    let eight = weights("blip2-opt", Precision::Q8).bytes();
-    assert!(eight < weights("blip2-opt", Precision::F32).bytes());
+    let needed = |precision| memory::needed(&weights("blip2-opt"), precision);
+    assert!(needed(Precision::Q8) < needed(Precision::F32));
 }
 
 /// Before a weight is read, and before the tokenizer is: there is none here.
@@ -88,7 +89,7 @@ fn memory_that_is_too_small_is_told_before_loading() {
         std::fs::copy(fixture("blip").join(file), folder.path().join(file)).unwrap();
     }
     for precision in [Precision::F32, Precision::F16, Precision::Bf16, Precision::Q8] {
-        let needed = weights("blip", precision).bytes();
+        let needed = memory::needed(&weights("blip"), precision);
         let open = |free| open_within(folder.path(), precision, free).err().unwrap();
         let error = open(Some(needed - 1));
         match &error {

@@ -216,11 +216,11 @@ fn weights_are_taken_strictly() {
     let folder = copy("blip2-opt");
     let config = folder.path().join("config.json");
     edit(&config, |json| json["text_config"]["num_hidden_layers"] = 1.into());
-    assert!(refused(&folder).0.starts_with("FOLDER: 16 weights more than the architecture has: language_model.model.decoder.layers.1.fc1.bias"));
+    assert!(refused(&folder).0.starts_with("model.safetensors.index.json: 16 weights more than the architecture has: language_model.model.decoder.layers.1.fc1.bias"));
     edit(&config, |json| json["text_config"]["num_hidden_layers"] = 3.into());
     assert_eq!(
         refused(&folder).0,
-        "FOLDER: no weight named language_model.model.decoder.layers.2.self_attn_layer_norm.weight"
+        "model.safetensors.index.json: no weight named language_model.model.decoder.layers.2.self_attn_layer_norm.weight"
     );
     let folder = copy("blip");
     let size = |json: &mut serde_json::Value| json["size"] = 384.into();

@@ -12,7 +12,7 @@ use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 use serde::Deserialize;
 
 use super::transfer::{Client, Remote, sync_folder};
-use super::{Options, Progress};
+use super::{Offline, Options, Progress};
 use crate::{Error, Result, input, limits};
 
 const CONFIG: &str = "config.json";
@@ -135,7 +135,11 @@ fn fetch_of(
     }
     if let Some(why) = options.offline {
         let revision = revision.map_or_else(String::new, |revision| format!("@{revision}"));
-        return Err(Error::HubOffline { repo: format!("{repo}{revision}"), why });
+        let variable = match why {
+            Offline::Variable(name) => Some(name),
+            Offline::Recorded => None,
+        };
+        return Err(Error::HubOffline { repo: format!("{repo}{revision}"), variable });
     }
     let client = Client::new(options)?;
     for (snapshot, format) in tries() {

@@ -2,18 +2,20 @@
 
 use rayon::prelude::*;
 
+use super::super::backend::RelativeBias;
 use super::super::simd::{Kernel, Level, Simd, exp};
-use super::{Heads, Seen};
+use super::{Heads, KvRows};
 
 /// A task's room for the rows of a list and for their scores.
 type Room = (Vec<u32>, Vec<f32>);
 
-/// Queries of one task.
+/// Queries of one task at most.
 const TASK: usize = 32;
 
 /// Writes to `out` (n, width) the attention of each of `queries` (n, width) over
 /// the rows of `seen` that `chain` lists for it: called with the query's number
-/// and an empty list to fill, in the order in which sums are taken.
+/// and an empty list to fill, in the order in which sums are taken. `bias` is added to the
+/// scaled products, for a query that stands at the end of its list.
 ///
 /// Cost: two passes over the rows of each list, on all threads.
 ///
@@ -22,21 +24,24 @@ const TASK: usize = 32;
 /// slices are no whole rows: bugs of the caller's.
 pub(crate) fn chains(
     heads: Heads,
-    width: usize,
     queries: &[f32],
-    seen: Seen<'_>,
+    seen: KvRows<'_>,
     chain: impl Fn(usize, &mut Vec<u32>) + Sync,
+    bias: Option<&RelativeBias>,
     out: &mut [f32],
 ) {
-    assert!(queries.len() == out.len() && seen.keys.len() == seen.values.len());
+    let width = seen.keys.width;
+    assert!(queries.len() == out.len() && seen.keys.own.len() == seen.values.own.len());
     assert!(width > 0 && width.is_multiple_of(heads.count) && out.len().is_multiple_of(width));
-    let tasks = out.par_chunks_mut(TASK * width).zip(queries.par_chunks(TASK * width));
+    let share = (out.len() / width).div_ceil(rayon::current_num_threads());
+    let size = share.clamp(1, TASK);
+    let tasks = out.par_chunks_mut(size * width).zip(queries.par_chunks(size * width));
     tasks.enumerate().for_each_init(Room::default, |(rows, scores), (task, (out, queries))| {
         let pairs = out.chunks_exact_mut(width).zip(queries.chunks_exact(width));
-        for (number, (out, query)) in (task * TASK..).zip(pairs) {
+        for (number, (out, query)) in (task * size..).zip(pairs) {
             rows.clear();
             chain(number, rows);
-            Level::best().run(Chain { heads, query, seen, rows, scores, out });
+            Level::best().run(Chain { heads, query, seen, rows, bias, scores, out });
         }
     });
 }
@@ -45,8 +50,9 @@ pub(crate) fn chains(
 struct Chain<'a> {
     heads: Heads,
     query: &'a [f32],
-    seen: Seen<'a>,
+    seen: KvRows<'a>,
     rows: &'a [u32],
+    bias: Option<&'a RelativeBias>,
     /// Room for a score of each head and row.
     scores: &'a mut Vec<f32>,
     out: &'a mut [f32],
@@ -56,39 +62,42 @@ impl Kernel for Chain<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Chain { heads, query, seen, rows, scores, out } = self;
-        let (width, head) = (query.len(), query.len() / heads.count);
-        let row = |of: &'_ [f32], number: u32| {
-            let start = number as usize * width;
-            start..start + of[start..][..width].len()
-        };
+        let Chain { heads, query, seen, rows, bias, scores, out } = self;
+        let head = query.len() / heads.count;
         // A head's scores fill whole vectors, behind them what e^x takes to 0.
         let stride = rows.len().next_multiple_of(S::LANES);
         scores.clear();
         scores.resize(heads.count * stride, f32::NEG_INFINITY);
         for (place, &number) in rows.iter().enumerate() {
-            let key = &seen.keys[row(seen.keys, number)];
+            let key = seen.keys.get(number);
             let pairs = query.chunks_exact(head).zip(key.chunks_exact(head));
             for (scores, (query, key)) in scores.chunks_exact_mut(stride).zip(pairs) {
                 scores[place] = dot(s, query, key) * heads.scale;
             }
         }
-        let heads = scores.chunks_exact_mut(stride).zip(out.chunks_exact_mut(head));
-        for (at, (scores, out)) in heads.enumerate() {
-            softmax(s, scores);
-            let value = |number| &seen.values[row(seen.values, number)][at * head..][..head];
-            let pairs = || rows.iter().zip(&*scores).map(|(&number, &w)| (value(number), w));
-            let whole = head - head % S::LANES;
-            for from in (0..whole).step_by(S::LANES) {
-                let add =
-                    |sum, (value, w): (&[f32], f32)| s.fma(s.splat(w), s.read(&value[from..]), sum);
-                s.write(&mut out[from..], pairs().fold(s.splat(0.0), add));
+        for (at, scores) in scores.chunks_exact_mut(stride).enumerate() {
+            if let (Some(bias), Some(last)) = (bias, rows.len().checked_sub(1)) {
+                scores.iter_mut().zip(&bias.of(at, last)[..=last]).for_each(|(s, b)| *s += b);
             }
-            if whole < head {
-                let add = |sum, (value, w): (&[f32], f32)| {
-                    s.fma(s.splat(w), s.read_part(&value[whole..], 0.0), sum)
-                };
-                s.write_part(&mut out[whole..], pairs().fold(s.splat(0.0), add));
+            softmax(s, scores);
+        }
+        // Row by row, as they lie: the rows of a width of 4 KiB share the lines of a cache.
+        out.fill(0.0);
+        let whole = head - head % S::LANES;
+        for (place, &number) in rows.iter().enumerate() {
+            let value = seen.values.get(number);
+            let pairs = out.chunks_exact_mut(head).zip(value.chunks_exact(head));
+            for ((out, value), scores) in pairs.zip(scores.chunks_exact(stride)) {
+                let weight = s.splat(scores[place]);
+                for from in (0..whole).step_by(S::LANES) {
+                    let sum = s.fma(weight, s.read(&value[from..]), s.read(&out[from..]));
+                    s.write(&mut out[from..], sum);
+                }
+                if whole < head {
+                    let (value, out) = (&value[whole..], &mut out[whole..]);
+                    let sum = s.fma(weight, s.read_part(value, 0.0), s.read_part(out, 0.0));
+                    s.write_part(out, sum);
+                }
             }
         }
     }

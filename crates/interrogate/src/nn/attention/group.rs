@@ -6,15 +6,17 @@
 
 use rayon::prelude::*;
 
+use super::super::backend::RelativeBias;
 use super::super::kernel::{Ahead, Operands, Out, STEPS, STRIDE, split, tile};
 use super::super::scratch::Scratch;
 use super::super::simd::{Kernel, Level, Simd, TILE_VECTORS};
+use super::Heads;
 use super::chain::softmax;
-use super::{Heads, Seen};
 
-/// Writes to `out` the attention of `queries` over `seen`: both are cut into
+/// Writes to `out` the attention of `queries` over `keys` and `values`: all are cut into
 /// `count` groups of equally many rows of `width` values, and the queries of a
-/// group attend to all of that group's rows.
+/// group attend to all of that group's rows. `bias` is added to the scaled products, for a
+/// query that stands at its place in its group.
 ///
 /// # Panics
 /// Where the slices are no such groups, or a group has no row to attend to.
@@ -23,16 +25,17 @@ pub(crate) fn groups(
     width: usize,
     count: usize,
     queries: &[f32],
-    seen: Seen<'_>,
+    [keys, values]: [&[f32]; 2],
+    bias: Option<&RelativeBias>,
     out: &mut [f32],
 ) {
     if count == 0 {
         return;
     }
-    let (n, m) = (queries.len() / width / count, seen.keys.len() / width / count);
+    let (n, m) = (queries.len() / width / count, keys.len() / width / count);
     assert!(width.is_multiple_of(heads.count) && m > 0);
     assert!(queries.len() == count * n * width && out.len() == queries.len());
-    assert!(seen.keys.len() == count * m * width && seen.values.len() == seen.keys.len());
+    assert!(keys.len() == count * m * width && values.len() == keys.len());
     let head = width / heads.count;
     let out = Out::new(out, width);
     (0..count * heads.count).into_par_iter().for_each(|task| {
@@ -40,9 +43,10 @@ pub(crate) fn groups(
         let part = |all, rows| Columns { all, width, row: group * rows, rows, column, head };
         Level::best().run(Head {
             scale: heads.scale,
+            bias: bias.map(|bias| (bias, task % heads.count)),
             queries: part(queries, n),
-            keys: part(seen.keys, m),
-            values: part(seen.values, m),
+            keys: part(keys, m),
+            values: part(values, m),
             out,
         });
     });
@@ -73,6 +77,8 @@ impl<'a> Columns<'a> {
 /// One head of one group.
 struct Head<'a> {
     scale: f32,
+    /// The bias, and the number of the head.
+    bias: Option<(&'a RelativeBias, usize)>,
     queries: Columns<'a>,
     keys: Columns<'a>,
     values: Columns<'a>,
@@ -83,7 +89,7 @@ impl Kernel for Head<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Head { scale, queries, keys, values, out } = self;
+        let Head { scale, bias, queries, keys, values, out } = self;
         let (n, m, head) = (queries.rows, keys.rows, queries.head);
         let panel = TILE_VECTORS * S::LANES;
         let (keys_wide, head_wide) = (m.next_multiple_of(panel), head.next_multiple_of(panel));
@@ -126,6 +132,9 @@ impl Kernel for Head<'_> {
                 row.copy_from_slice(&scores[blocks(block)..][..row.len()]);
             }
             row[m..].fill(f32::NEG_INFINITY);
+            if let Some((bias, head)) = bias {
+                row[..m].iter_mut().zip(bias.of(head, number)).for_each(|(s, b)| *s += b);
+            }
             softmax(s, &mut row);
             for (block, row) in row[..m].chunks(STEPS).enumerate() {
                 scores[blocks(block)..][..row.len()].copy_from_slice(row);

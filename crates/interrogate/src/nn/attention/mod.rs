@@ -20,6 +20,8 @@ mod tests;
 pub(crate) use chain::chains;
 pub(crate) use group::groups;
 
+use super::cpu::{PAGE, Pages};
+
 /// How a row is cut into heads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Heads {
@@ -37,10 +39,48 @@ impl Heads {
     }
 }
 
-/// Keys and values, a row each for everything that can be attended to: both
-/// (rows, width).
+/// Keys and values, a row each for everything that can be attended to: those of a KV cache,
+/// numbered first, then those of now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen<'a> {
-    pub(crate) keys: &'a [f32],
-    pub(crate) values: &'a [f32],
+pub(crate) struct KvRows<'a> {
+    keys: Rows<'a>,
+    values: Rows<'a>,
+}
+
+/// Rows of a KV cache, then others that lie behind one another.
+#[derive(Clone, Copy, Debug)]
+struct Rows<'a> {
+    width: usize,
+    pages: &'a [Vec<f32>],
+    past: usize,
+    own: &'a [f32],
+}
+
+impl<'a> KvRows<'a> {
+    /// The rows of `past`, then those of `own`: keys and values, of `width` each.
+    pub(crate) fn new(width: usize, past: Option<[&'a Pages; 2]>, own: [&'a [f32]; 2]) -> Self {
+        let rows = |part: usize| Rows {
+            width,
+            pages: past.map_or(&[], |past| past[part].pages()),
+            past: past.map_or(0, |past| past[part].rows()),
+            own: own[part],
+        };
+        KvRows { keys: rows(0), values: rows(1) }
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.keys.past + self.keys.own.len() / self.keys.width.max(1)
+    }
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn get(&self, number: u32) -> &'a [f32] {
+        let number = number as usize;
+        match number.checked_sub(self.past) {
+            Some(own) => &self.own[own * self.width..][..self.width],
+            None => &self.pages[number / PAGE][number % PAGE * self.width..][..self.width],
+        }
+    }
 }

@@ -8,21 +8,20 @@ fn rows(count: usize, width: usize, seed: usize) -> Vec<f32> {
 }
 
 /// One query over the rows `chain`, by the definition.
-fn plain(heads: Heads, query: &[f32], seen: Seen<'_>, chain: &[u32]) -> Vec<f64> {
+fn plain(heads: Heads, query: &[f32], [keys, values]: [&[f32]; 2], chain: &[u32]) -> Vec<f64> {
     let (width, head) = (query.len(), query.len() / heads.count);
     let mut out = vec![0.0; width];
     for at in (0..width).step_by(head) {
         let part = |of: &[f32], row: u32, i: usize| f64::from(of[row as usize * width + at + i]);
         let score = |&row: &u32| {
-            let dot: f64 =
-                (0..head).map(|i| f64::from(query[at + i]) * part(seen.keys, row, i)).sum();
+            let dot: f64 = (0..head).map(|i| f64::from(query[at + i]) * part(keys, row, i)).sum();
             (dot * f64::from(heads.scale)).exp()
         };
         let scores: Vec<f64> = chain.iter().map(score).collect();
         let total: f64 = scores.iter().sum();
         for i in 0..head {
             let sum: f64 =
-                chain.iter().zip(&scores).map(|(&row, w)| w * part(seen.values, row, i)).sum();
+                chain.iter().zip(&scores).map(|(&row, w)| w * part(values, row, i)).sum();
             out[at + i] = sum / total;
         }
     }
@@ -52,9 +51,9 @@ fn groups_agree_with_the_definition() {
     for (n, m, width, count) in SHAPES {
         let heads = Heads::scaled(count, width);
         let (q, k, v) = (rows(2 * n, width, 1), rows(2 * m, width, 2), rows(2 * m, width, 3));
-        let seen = Seen { keys: &k, values: &v };
+        let seen = [&k[..], &v[..]];
         let mut out = vec![f32::NAN; q.len()];
-        groups(heads, width, 2, &q, seen, &mut out);
+        groups(heads, width, 2, &q, seen, None, &mut out);
         for (row, (query, out)) in q.chunks(width).zip(out.chunks(width)).enumerate() {
             let first = (row / n * m) as u32;
             let chain: Vec<u32> = (first..first + m as u32).collect();
@@ -68,11 +67,12 @@ fn chains_agree_with_the_definition() {
     for (n, m, width, count) in SHAPES {
         let heads = Heads::scaled(count, width);
         let (q, k, v) = (rows(n, width, 4), rows(m, width, 5), rows(m, width, 6));
-        let seen = Seen { keys: &k, values: &v };
+        let seen = [&k[..], &v[..]];
         // Query i attends to every (i + 1)-th row, from the last to the first.
         let chain = |i: usize| (0..m as u32).rev().step_by(i % 7 + 1).collect::<Vec<_>>();
         let mut out = vec![f32::NAN; q.len()];
-        chains(heads, width, &q, seen, |i, rows| rows.extend(chain(i)), &mut out);
+        let own = KvRows::new(width, None, seen);
+        chains(heads, &q, own, |i, rows| rows.extend(chain(i)), None, &mut out);
         for (i, (query, out)) in q.chunks(width).zip(out.chunks(width)).enumerate() {
             close(out, &plain(heads, query, seen, &chain(i)), &format!("{n} {m} {width}"));
         }
@@ -83,21 +83,22 @@ fn chains_agree_with_the_definition() {
 fn a_row_has_the_same_bits_whatever_stands_beside_it() {
     let (width, heads) = (48, Heads::scaled(3, 48));
     let (q, k, v) = (rows(70, width, 1), rows(40, width, 2), rows(40, width, 3));
-    let seen = Seen { keys: &k, values: &v };
+    let seen = [&k[..], &v[..]];
     let all = |i: usize, rows: &mut Vec<u32>| rows.extend(0..=(i % 40) as u32);
     let mut together = vec![0.0; q.len()];
-    chains(heads, width, &q, seen, all, &mut together);
+    let own = KvRows::new(width, None, seen);
+    chains(heads, &q, own, all, None, &mut together);
     for (i, (query, expected)) in q.chunks(width).zip(together.chunks(width)).enumerate() {
         let mut alone = vec![0.0; width];
-        chains(heads, width, query, seen, |_, rows| all(i, rows), &mut alone);
+        chains(heads, query, own, |_, rows| all(i, rows), None, &mut alone);
         assert_eq!(alone, expected);
     }
     let (k, v) = (rows(70, width, 4), rows(70, width, 5));
-    groups(heads, width, 2, &q, Seen { keys: &k, values: &v }, &mut together);
+    groups(heads, width, 2, &q, [&k, &v], None, &mut together);
     for half in [0..35 * width, 35 * width..70 * width] {
-        let seen = Seen { keys: &k[half.clone()], values: &v[half.clone()] };
+        let seen = [&k[half.clone()], &v[half.clone()]];
         let mut alone = vec![0.0; 35 * width];
-        groups(heads, width, 1, &q[half.clone()], seen, &mut alone);
+        groups(heads, width, 1, &q[half.clone()], seen, None, &mut alone);
         assert_eq!(alone, together[half]);
     }
 }
@@ -105,16 +106,17 @@ fn a_row_has_the_same_bits_whatever_stands_beside_it() {
 #[test]
 fn scores_far_apart_and_far_out_stay_finite() {
     let (q, k, v) = (vec![1e4; 16], rows(3, 16, 1), rows(3, 16, 2));
-    let seen = Seen { keys: &k, values: &v };
+    let seen = [&k[..], &v[..]];
     let (mut chain, mut group) = (vec![0.0; 16], vec![0.0; 16]);
-    chains(Heads::scaled(1, 16), 16, &q, seen, |_, rows| rows.extend(0..3), &mut chain);
-    groups(Heads::scaled(1, 16), 16, 1, &q, seen, &mut group);
+    let own = KvRows::new(16, None, seen);
+    chains(Heads::scaled(1, 16), &q, own, |_, rows| rows.extend(0..3), None, &mut chain);
+    groups(Heads::scaled(1, 16), 16, 1, &q, seen, None, &mut group);
     assert!(chain.iter().chain(&group).all(|v| v.is_finite()));
 }
 
 #[test]
 fn nothing_asked_is_nothing_done() {
-    let seen = Seen { keys: &[], values: &[] };
-    groups(Heads::scaled(1, 8), 8, 0, &[], seen, &mut []);
-    chains(Heads::scaled(1, 8), 8, &[], seen, |_, _| (), &mut []);
+    groups(Heads::scaled(1, 8), 8, 0, &[], [&[], &[]], None, &mut []);
+    let seen = KvRows::new(8, None, [&[], &[]]);
+    chains(Heads::scaled(1, 8), &[], seen, |_, _| (), None, &mut []);
 }

@@ -20,7 +20,7 @@ mod tile;
 mod tiles;
 mod weight;
 
-pub(crate) use out::{Out, filled};
+pub(crate) use out::Out;
 pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};

@@ -1,11 +1,8 @@
 //! One output written by many threads.
 
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 
 /// A matrix of f32 in row order, shared by threads that write disjoint parts.
-///
-/// It may be uninitialised: the kernels write every value before they read it.
 #[derive(Clone, Copy)]
 pub(crate) struct Out<'a> {
     values: *mut f32,
@@ -25,12 +22,6 @@ impl<'a> Out<'a> {
     /// Shares `values`, rows of `stride`.
     pub(crate) fn new(values: &'a mut [f32], stride: usize) -> Self {
         Out { values: values.as_mut_ptr(), len: values.len(), stride, exclusive: PhantomData }
-    }
-
-    /// The same over memory that nothing was written to yet.
-    pub(crate) fn uninit(values: &'a mut [MaybeUninit<f32>], stride: usize) -> Self {
-        let (len, values) = (values.len(), values.as_mut_ptr().cast());
-        Out { values, len, stride, exclusive: PhantomData }
     }
 
     /// Where the value of `row` and `column` stands, with `len` more in reach.
@@ -58,16 +49,4 @@ impl<'a> Out<'a> {
         // SAFETY: `at` keeps it inside; the rest is the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.at(row, column, len), len) }
     }
-}
-
-/// A vector of `len` values that `fill` writes, without zeroing it first.
-///
-/// # Safety
-/// `fill` must write every value.
-pub(crate) unsafe fn filled(len: usize, stride: usize, fill: impl FnOnce(Out<'_>)) -> Vec<f32> {
-    let mut values = Vec::with_capacity(len);
-    fill(Out::uninit(&mut values.spare_capacity_mut()[..len], stride));
-    // SAFETY: `len` is within the capacity, and `fill` wrote all of it.
-    unsafe { values.set_len(len) };
-    values
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -11,6 +10,7 @@ use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::super::simd::{Kernel, Level, Simd};
 use super::{Out, split};
+use crate::weights::Bytes;
 
 /// Values along `k` that are summed in the lanes before these are added up: a
 /// block of four widened rows and a few of the input share the first cache.
@@ -28,23 +28,14 @@ const LEAST: usize = 16;
 /// How a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
-    F32,
     F16,
     Bf16,
 }
 
 impl Element {
     /// Bytes of a value.
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Element::F32 => 4,
-            Element::F16 | Element::Bf16 => 2,
-        }
-    }
+    pub(crate) const SIZE: usize = 2;
 }
-
-/// Bytes that somebody keeps alive: a map of a file, or a buffer.
-pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// A weight `(n, k)` in row order, of any alignment, little endian.
 #[derive(Clone)]
@@ -67,7 +58,7 @@ impl Rows {
         element: Element,
         (n, k): (usize, usize),
     ) -> Option<Self> {
-        let size = n.checked_mul(k)?.checked_mul(element.size())?;
+        let size = n.checked_mul(k)?.checked_mul(Element::SIZE)?;
         (*bytes).as_ref().get(start..start.checked_add(size)?)?;
         Some(Rows { level, bytes, start, element, n, k })
     }
@@ -89,7 +80,7 @@ impl Rows {
     /// Where `x` or `out` is shorter than that, or the bytes shrank.
     pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         assert!(x.len() >= m * self.k && out.stride == self.n);
-        let size = self.n * self.k * self.element.size();
+        let size = self.n * self.k * Element::SIZE;
         let weight = &(*self.bytes).as_ref()[self.start..self.start + size];
         let blocks = split::even(m, INPUTS).len();
         let shares = split::ranges(self.n, LEAST, blocks);
@@ -98,7 +89,6 @@ impl Rows {
             let outputs = split::part(self.n, shares, task % shares);
             let dots = Dots { weight, k: self.k, x, rows, outputs, out, fused };
             match self.element {
-                Element::F32 => self.level.run(dots.with(F32)),
                 Element::F16 => self.level.run(dots.with(F16)),
                 Element::Bf16 => self.level.run(dots.with(Bf16)),
             }

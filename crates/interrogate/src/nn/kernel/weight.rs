@@ -2,7 +2,6 @@
 
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
-use super::out::filled;
 use super::{Out, Panels, Part, Q8, Rows, Tiles};
 
 /// A weight `(n, k)`, ready to be multiplied.
@@ -67,13 +66,6 @@ impl Weight {
             Some(parts) => Tiles::products(&parts, x, m),
             None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
         }
-    }
-
-    /// The same into a vector of its own.
-    pub(crate) fn product_vec(&self, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
-        let n = self.n();
-        // SAFETY: the products write each value of `(m, n)`.
-        unsafe { filled(m * n, n, |out| self.product_to(x, m, out, fused)) }
     }
 
     fn product_to(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {

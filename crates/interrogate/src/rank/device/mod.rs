@@ -28,7 +28,6 @@
 mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod keys;
-mod memory;
 mod place;
 mod proof;
 mod tensors;
@@ -40,14 +39,12 @@ use std::fmt::Debug;
 use half::f16;
 use rayon::prelude::*;
 
-pub(crate) use memory::halving;
 pub use place::Place;
-#[cfg(test)]
-pub(crate) use tests::devices;
 
 use super::{Hit, Order, Rows};
 use crate::encoder::Features;
-use crate::{Error, Result};
+use crate::nn::{even, halving};
+use crate::{Device, Error, Result};
 use proof::Found;
 use tensors::Tensors;
 
@@ -124,9 +121,18 @@ impl Resident {
     /// memory ends before. The others will be streamed.
     ///
     /// # Errors
-    /// [`Error::Engine`] where the device fails otherwise, [`Error::Dim`] where there
-    /// are 2^32 rows or more.
-    pub fn new(device: &candle_core::Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
+    /// Those of [`Device::check`]; [`Error::Engine`] where the device fails otherwise,
+    /// [`Error::Dim`] where there are 2^32 rows or more.
+    pub fn new(device: Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
+        Self::on_engine(&device.open()?, rows, bytes)
+    }
+
+    /// The same on the tensor engine's handle of a device.
+    pub(super) fn on_engine(
+        device: &candle_core::Device,
+        rows: &Rows<'_>,
+        bytes: u64,
+    ) -> Result<Self> {
         let row = (rows.dim() * size_of::<f16>()) as u64;
         let fit = usize::try_from(bytes / row.max(1)).unwrap_or(usize::MAX);
         let most = u32::MAX as usize - 1;
@@ -182,9 +188,10 @@ impl Resident {
                 let sign = order.sign();
                 queries[*number].as_slice().iter().map(|value| sign * value).collect()
             };
-            let found = halving("a ranking", open.len(), batch, |part| {
+            let found = halving("a ranking", even(open.len(), batch), |part| {
                 let queries: Vec<Vec<f32>> = open[part].iter().map(signed).collect();
-                self.best(rows, &queries, asked.min(self.len))
+                let best = self.best(rows, &queries, asked.min(self.len));
+                best.map_err(Error::engine("compute on the device"))
             })?;
             let proved = |(number, found): (usize, Found)| {
                 (number, proof::hits(rows, &queries[number], k, order, &found))

@@ -19,7 +19,7 @@ impl Place {
     /// Opens `device`; copies nothing yet.
     ///
     /// # Errors
-    /// Those of [`Device::open`].
+    /// Those of [`Device::check`].
     pub fn new(device: Device) -> Result<Self> {
         let engine = device.open()?;
         Ok(Place { device, engine, resident: Arc::default() })
@@ -62,7 +62,7 @@ impl Place {
                 Some(resident) => resident.clone(),
                 None => {
                     let bytes = free(&self.engine).map_or(u64::MAX, |free| free / 4 * 3);
-                    place.insert(Arc::new(Resident::new(&self.engine, rows, bytes)?)).clone()
+                    place.insert(Arc::new(Resident::on_engine(&self.engine, rows, bytes)?)).clone()
                 }
             }
         };

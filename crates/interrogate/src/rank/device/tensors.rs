@@ -13,8 +13,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use half::f16;
 
 use super::super::Rows;
-use super::memory::ran_out;
 use super::proof::{Found, Others};
+use crate::nn::ran_out;
 
 /// Rows of a piece, and values of any sort.
 const PIECE: usize = 8192;

@@ -7,20 +7,9 @@ use proptest::prelude::*;
 
 use super::super::tests::shapes::{Shape, noise, row};
 use super::*;
+use crate::nn::devices;
 
 mod kernels;
-
-/// The devices of this machine that this build can use.
-pub(crate) fn devices() -> Vec<Device> {
-    let mut devices = vec![Device::Cpu];
-    match crate::Device::Cuda(0).open() {
-        Ok(device) => devices.push(device),
-        // A test's output is where a reader learns what was not run.
-        #[allow(clippy::print_stderr)]
-        Err(error) => eprintln!("skipped on cuda:0: {error}"),
-    }
-    devices
-}
 
 fn features(dim: usize, seed: u64) -> Features {
     Features::new((0..dim).map(|d| noise(seed, d as u64)).collect()).unwrap()
@@ -40,7 +29,7 @@ fn compare(rows: &Rows<'_>, queries: &[Features], ks: &[usize]) {
     for device in devices() {
         let all = (rows.len() * rows.dim() * 2) as u64;
         for bytes in [u64::MAX, all / 2, 0] {
-            let resident = Resident::new(&device, rows, bytes).unwrap();
+            let resident = Resident::on_engine(&device, rows, bytes).unwrap();
             if bytes == 0 {
                 assert_eq!(resident.resident(), 0);
             }
@@ -98,7 +87,7 @@ fn every_k_of_a_small_table() {
 fn one_row_many_times_ties_by_number() {
     let all = values(Shape::Random, 8, 1, 0).repeat(30_000);
     let rows = Rows::new(8, vec![&all]).unwrap();
-    let resident = Resident::new(&Device::Cpu, &rows, u64::MAX).unwrap();
+    let resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();
     let hits = &resident.top_k(&rows, &[features(8, 2)], 5, Order::Best).unwrap()[0];
     assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
@@ -115,7 +104,7 @@ fn damaged_rows_rank_last() {
 fn other_rows_and_other_queries_are_refused() {
     let all = values(Shape::Random, 4, 6, 1);
     let rows = Rows::new(4, vec![&all]).unwrap();
-    let resident = Resident::new(&Device::Cpu, &rows, u64::MAX).unwrap();
+    let resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();
     let error = resident.top_k(&rows, &[features(3, 0)], 1, Order::Best).unwrap_err();
     assert_eq!(error.to_string(), "a query has 3 values a row, expected 4");
     let fewer = Rows::new(4, vec![&all[4..]]).unwrap();

@@ -185,7 +185,7 @@ impl Config {
         let (what, kind) =
             ("qformer_config.position_embedding_type", &self.qformer.position_embedding_type);
         sizes::only(path, what, kind.as_ref(), "absolute".to_owned())?;
-        let seen = queries.max(self.vision.places());
+        let seen = queries.max(self.vision.positions());
         sizes::scores(path, "num_query_tokens", heads, [queries, seen])?;
         if let Text::T5(t5) = &self.text {
             sizes::scores(path, "num_query_tokens", t5.num_heads, [queries; 2])?;

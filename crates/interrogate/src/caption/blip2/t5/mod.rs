@@ -3,180 +3,118 @@
 //!
 //! `modeling_t5.py` of transformers 5.23 (Raffel et al., arXiv 1910.10683).
 //! Positions are told by a bias on attention that grows coarser with distance;
-//! products of queries and keys are not scaled. The weights are `stack`'s, the
+//! products of queries and keys are not scaled. The blocks are `stack`'s, the
 //! distances `buckets`'.
 
 mod buckets;
 mod stack;
 
-use candle_core::{Device, Tensor};
-
-use super::super::attention::{self, Cache, Heads};
-use super::super::checkpoint::Checkpoint;
-use super::super::generate::{Decoder, Input, Limits, Memory, Prompt, Row, Step};
-use super::super::linear::Linear;
-use super::super::states::States;
-use super::super::stored::Stored;
-use super::Language;
+use super::super::generate::{Decoder, Input, Limits, Prompt, Step};
+use super::super::state::State;
 use super::config::T5 as Config;
-use crate::{Error, Result};
+use crate::Result;
+use crate::nn::{Backend, Epilogue, Kv, Loader, RelativeBias, Scope, Workspace};
 use buckets::{bucket_back, bucket_both};
 use stack::Stack;
 
 /// Encoder, decoder and head.
 #[derive(Debug)]
-pub(super) struct T5 {
+pub(in crate::caption) struct T5<B: Backend> {
+    backend: B,
     config: Config,
     limits: Limits,
-    /// (vocab, dim).
-    shared: Stored,
-    encoder: Stack,
-    decoder: Stack,
-    head: Linear,
+    shared: B::Table,
+    encoder: Stack<B>,
+    decoder: Stack<B>,
+    lm_head: B::Linear,
 }
 
-impl T5 {
+impl<B: Backend> T5<B> {
     /// Takes the weights under `language_model`.
     ///
     /// # Errors
     /// Those of the weights.
-    pub(super) fn load(weights: &Checkpoint, config: Config) -> Result<Self> {
-        let (vocab, dim) = (config.vocab_size, config.d_model);
-        let shared = weights.stored("language_model.shared.weight", &[vocab, dim])?;
+    pub(super) fn load(loader: &Loader<'_, B>, config: Config) -> Result<Self> {
+        let vocabulary = [config.vocab_size, config.d_model];
+        let shared = loader.weights.stored("language_model.shared.weight", &vocabulary)?;
         // Some files repeat the table for each half, and the head if it is tied.
         for half in ["encoder", "decoder"] {
             let name = format!("language_model.{half}.embed_tokens.weight");
-            weights.tied(&name, &[vocab, dim], &shared)?;
+            loader.weights.tied(&name, &vocabulary, &shared)?;
         }
-        let encoder = Stack::load(weights, &config, "encoder", config.num_layers)?;
-        let decoder = Stack::load(weights, &config, "decoder", config.decoder_layers())?;
-        let head = match weights.contains("language_model.lm_head.weight") {
-            true => weights.linear("language_model.lm_head", vocab, dim, false)?,
-            false => weights.linear_of(shared.clone(), dim, None)?,
+        let lm_head = match loader.weights.contains("language_model.lm_head.weight") {
+            true => loader.linear_no_bias("language_model.lm_head", vocabulary)?,
+            false => loader.tied_linear(&shared, vocabulary, None)?,
         };
-        Ok(T5 { limits: config.limits(), config, shared, encoder, decoder, head })
+        Ok(T5 {
+            backend: loader.backend.clone(),
+            limits: config.limits(),
+            encoder: Stack::load(loader, &config, "encoder", config.num_layers)?,
+            decoder: Stack::load(loader, &config, "decoder", config.decoder_layers())?,
+            shared: loader.backend.table(shared, config.d_model)?,
+            lm_head,
+            config,
+        })
     }
 
-    fn heads(&self) -> Heads {
-        Heads { count: self.config.num_heads, scale: 1.0 }
-    }
-
-    /// The rows of `inputs`, (inputs, dim).
-    fn embed<'e>(&self, inputs: impl ExactSizeIterator<Item = Input<&'e [f32]>>) -> States {
-        let dim = self.config.d_model;
-        let mut states = States::zeros(inputs.len(), dim);
-        for (input, out) in inputs.zip(states.values_mut().chunks_exact_mut(dim)) {
-            match input {
-                Input::Token(token) => self.shared.widen(token as usize * dim, out),
-                Input::Embedding(values) => out.copy_from_slice(values),
-            }
-        }
-        states
-    }
-
-    /// The memories of `images` images that the encoder reads, all `inputs`
-    /// (images * places) one behind the other.
+    /// What captions begin from: one token, where the encoder reads `inputs`, as many for
+    /// each image; `embeddings` are the images', `count` rows.
     ///
     /// # Errors
-    /// [`Error::Engine`].
-    fn memories(&self, images: usize, inputs: Vec<Input<&[f32]>>) -> Result<Vec<Memory>> {
-        if images == 0 || inputs.is_empty() {
-            return Ok(Vec::new()); // no image has places to be cut into
-        }
-        let places = inputs.len() / images;
-        let mut states = self.embed(inputs.into_iter());
-        let bias =
-            self.encoder_bias(places).map_err(Error::engine("place the encoder's states"))?;
-        for block in &self.encoder.blocks {
-            let normed = block.attention.norm.forward(&states);
-            let [q, k, v] = block.attention.project(&normed, &normed)?;
-            let seen = attention::whole(images, self.heads(), [&q, &k, &v], Some(&bias))?;
-            states.add(&block.attention.o.forward(&seen)?);
-            block.feed_forward(&self.config, &mut states)?;
-        }
-        let states = self.encoder.norm.forward(&states);
-
-        // The decoder's keys and values of them, once for all steps.
-        let mut across: Vec<Vec<Cache>> = vec![Vec::new(); images];
-        for block in &self.decoder.blocks {
-            let Some(attention) = &block.across else { continue };
-            let (key, value) = (attention.k.forward(&states)?, attention.v.forward(&states)?);
-            let part = places * key.dim();
-            let parts = key.values().chunks_exact(part).zip(value.values().chunks_exact(part));
-            for (across, (key, value)) in across.iter_mut().zip(parts) {
-                across.push(Cache::new(key.to_vec(), value.to_vec()));
-            }
-        }
-        let layers = self.decoder.blocks.len();
-        Ok(across.into_iter().map(|across| Memory::new(layers, across)).collect())
-    }
-
-    /// (heads, places, places).
-    fn encoder_bias(&self, places: usize) -> candle_core::Result<Tensor> {
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub(super) fn begin(
+        &self,
+        (embeddings, count): (B::Rows, usize),
+        inputs: &[Vec<Input>],
+    ) -> Result<(State<B>, Vec<Prompt>)> {
+        let (backend, images) = (&self.backend, inputs.len());
+        let places = inputs.first().map_or(0, Vec::len);
+        let mut reading = State::of_embeddings(embeddings, count);
+        reading.embed(backend, &self.shared, inputs.iter().flatten().copied())?;
         let heads = self.config.num_heads;
-        let mut bias = Vec::with_capacity(heads * places * places);
-        for head in 0..heads {
-            for query in 0..places {
-                let value = |key: usize| {
-                    let bucket = bucket_both(&self.config, key as isize - query as isize);
-                    self.encoder.bias[bucket * heads + head]
-                };
-                bias.extend((0..places).map(value));
-            }
-        }
-        Tensor::from_vec(bias, (heads, places, places), &Device::Cpu)
-    }
-}
-
-impl Language for T5 {
-    /// One token: the encoder reads the rest.
-    fn first(&self, _: usize) -> usize {
-        1
-    }
-
-    fn begin(&self, inputs: Vec<Vec<Input<Vec<f32>>>>, _: &[u32]) -> Result<Vec<Prompt>> {
-        let all = inputs.iter().flatten().map(Input::borrow).collect();
+        let bias = RelativeBias::new(heads, places, places, |head, offset| {
+            self.encoder.bias[bucket_both(&self.config, offset) * heads + head]
+        });
+        let scope = backend.scope(Scope::Groups(images))?;
+        let State { work, .. } = &mut reading;
+        self.encoder.forward(backend, work, (&scope, Kv::None, &bias), None)?;
+        // The decoder's keys and values of them, once for all steps.
+        let attentions = self.decoder.blocks.iter().filter_map(|block| block.across.as_ref());
+        let across = attentions.map(|attention| attention.keys_and_values(backend, &work.rows));
+        let state = State::of_keys(across.collect::<Result<_>>()?, places);
         let start = self.config.start();
-        let prompt =
-            |memory| Prompt { inputs: vec![Input::Token(start)], ids: vec![start], memory };
-        Ok(self.memories(inputs.len(), all)?.into_iter().map(prompt).collect())
+        let prompt = Prompt { inputs: vec![Input::Token(start)], ids: vec![start] };
+        Ok((state, vec![prompt; images]))
     }
 }
 
-impl Decoder for T5 {
+impl<B: Backend> Decoder for T5<B> {
+    type State = State<B>;
+
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn hidden(&self, memories: &mut [Memory], rows: &[Row<'_>]) -> Result<States> {
-        let step = Step::new(memories, rows);
-        let mut states = self.embed(rows.iter().map(|row| row.input.clone()));
-        let count = self.config.num_heads;
-        let bias = |head: usize, place: usize, position: usize| {
-            self.decoder.bias[bucket_back(&self.config, position - place) * count + head]
-        };
-        for (number, block) in self.decoder.blocks.iter().enumerate() {
-            let normed = block.attention.norm.forward(&states);
-            let [q, k, v] = block.attention.project(&normed, &normed)?;
-            step.remember(memories, number, k.rows(), v.rows());
-            let seen = step.attend(memories, number, self.heads(), &q, bias);
-            states.add(&block.attention.o.forward(&seen)?);
-            if let Some(across) = &block.across {
-                let query = across.q.forward(&across.norm.forward(&states))?;
-                let seen = step.attend_across(memories, number, self.heads(), &query);
-                states.add(&across.o.forward(&seen)?);
-            }
-            block.feed_forward(&self.config, &mut states)?;
-        }
-        let mut states = self.decoder.norm.forward(&states);
+    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+        let backend = &self.backend;
+        state.embed(backend, &self.shared, step.inputs())?;
+        let State { cache, work, across, states, .. } = state;
+        let (lists, heads) = (step.lists(), self.config.num_heads);
+        let scope = backend.scope(Scope::Lists(&lists))?;
+        let images = backend.scope(Scope::Spans(&step.images(*states)))?;
+        let bias = RelativeBias::new(heads, lists.longest(), 0, |head, offset| {
+            self.decoder.bias[bucket_back(&self.config, offset.unsigned_abs()) * heads + head]
+        });
+        cache.begin(step.rows.len());
+        let attention = (&scope, Kv::Append(cache), &bias);
+        self.decoder.forward(backend, work, attention, Some((&across[..], &images)))?;
+        let Workspace { rows, next, .. } = work;
+        backend.select(rows, &backend.ids(&step.scored)?, next)?;
         if self.config.scaled() {
-            let scale = 1.0 / (self.config.d_model as f32).sqrt();
-            states.values_mut().iter_mut().for_each(|v| *v *= scale);
+            backend.scale(1.0 / (self.config.d_model as f32).sqrt(), next)?;
         }
-        Ok(states)
-    }
-
-    fn logits(&self, hidden: &States) -> Result<States> {
-        self.head.forward(hidden)
+        let mut scores = B::Rows::default();
+        backend.apply(&self.lm_head, next, Epilogue::none(), &mut scores)?;
+        backend.download(scores)
     }
 }

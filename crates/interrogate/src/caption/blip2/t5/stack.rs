@@ -1,131 +1,160 @@
-//! A half of T5: its blocks, their weights by the checkpoint's names, and the
-//! parts of a block that both halves run alike.
+//! A half of T5: its blocks, their weights by the checkpoint's names, and how rows go
+//! through them.
 
 use super::super::config::T5 as Config;
 use crate::Result;
-use crate::caption::checkpoint::Checkpoint;
-use crate::caption::linear::Linear;
-use crate::caption::norm::RmsNorm;
-use crate::caption::states::States;
+use crate::nn::attention::Heads;
+use crate::nn::{
+    Activation, Backend, Epilogue, KeysAndValues, Kv, Loader, RelativeBias, Seen, Workspace,
+};
 
 /// One of the two halves.
 #[derive(Debug)]
-pub(super) struct Stack {
+pub(super) struct Stack<B: Backend> {
     /// (buckets, heads).
     pub(super) bias: Vec<f32>,
-    pub(super) blocks: Vec<Block>,
-    pub(super) norm: RmsNorm,
+    pub(super) blocks: Vec<Block<B>>,
+    pub(super) norm: B::Norm,
+    heads: Heads,
+    activation: Activation,
 }
 
 /// Attention and a feed-forward layer, each behind its norm.
 #[derive(Debug)]
-pub(super) struct Block {
-    pub(super) attention: Attention,
+pub(super) struct Block<B: Backend> {
+    attention: Attention<B>,
     /// To the encoder's states, in the decoder.
-    pub(super) across: Option<Attention>,
-    pub(super) wi: Linear,
-    pub(super) gate: Option<Linear>,
-    pub(super) wo: Linear,
-    pub(super) norm: RmsNorm,
+    pub(super) across: Option<Attention<B>>,
+    wi: B::Linear,
+    gate: Option<B::Linear>,
+    wo: B::Linear,
+    norm: B::Norm,
 }
 
 /// One attention's products, and the norm before it.
 #[derive(Debug)]
-pub(super) struct Attention {
-    pub(super) q: Linear,
-    pub(super) k: Linear,
-    pub(super) v: Linear,
-    pub(super) o: Linear,
-    pub(super) norm: RmsNorm,
+pub(super) struct Attention<B: Backend> {
+    q: B::Linear,
+    k: B::Linear,
+    v: B::Linear,
+    o: B::Linear,
+    norm: B::Norm,
 }
 
-impl Stack {
+impl<B: Backend> Stack<B> {
     /// Takes the weights of `half`, encoder or decoder, of so many `blocks`.
     ///
     /// # Errors
     /// Those of the weights.
     pub(super) fn load(
-        weights: &Checkpoint,
+        loader: &Loader<'_, B>,
         config: &Config,
         half: &str,
         blocks: usize,
     ) -> Result<Self> {
-        let (dim, eps) = (config.d_model, config.layer_norm_epsilon);
+        let (width, eps) = (config.d_model, config.layer_norm_epsilon);
         let inner = config.num_heads * config.d_kv;
+        let (gated, activation) = config.feed_forward();
         let at = |name: &str| format!("language_model.{half}.{name}");
-        let table = [config.relative_attention_num_buckets, config.num_heads];
+        let buckets = [config.relative_attention_num_buckets, config.num_heads];
         let bias = at("block.0.layer.0.SelfAttention.relative_attention_bias.weight");
-        let bias = match blocks {
-            0 => Vec::new(),
-            _ => weights.values(&bias, &table)?,
-        };
-        let blocks = (0..blocks)
-            .map(|number| {
-                let at =
-                    |layer: usize, name: &str| at(&format!("block.{number}.layer.{layer}.{name}"));
-                let attention = |layer: usize, name: &str| -> Result<Attention> {
-                    let square = |part: &str, outputs, inputs| {
-                        weights.linear(
-                            &at(layer, &format!("{name}.{part}")),
-                            outputs,
-                            inputs,
-                            false,
-                        )
-                    };
-                    Ok(Attention {
-                        q: square("q", inner, dim)?,
-                        k: square("k", inner, dim)?,
-                        v: square("v", inner, dim)?,
-                        o: square("o", dim, inner)?,
-                        norm: weights.rms_norm(&at(layer, "layer_norm"), dim, eps)?,
-                    })
+        let bias = if blocks > 0 { loader.values(&bias, &buckets)? } else { Vec::new() };
+        let block = |number: usize| {
+            let at = |layer: usize, name: &str| at(&format!("block.{number}.layer.{layer}.{name}"));
+            let attention = |layer: usize, name: &str| -> Result<Attention<B>> {
+                let linear = |part: &str, shape| {
+                    loader.linear_no_bias(&at(layer, &format!("{name}.{part}")), shape)
                 };
-                let across = match half {
-                    "decoder" => Some(attention(1, "EncDecAttention")?),
-                    _ => None,
-                };
-                let last = 1 + usize::from(across.is_some());
-                let (gated, _) = config.feed_forward();
-                let wide = |name: &str| {
-                    let name = at(last, &format!("DenseReluDense.{name}"));
-                    weights.linear(&name, config.d_ff, dim, false)
-                };
-                Ok(Block {
-                    attention: attention(0, "SelfAttention")?,
-                    across,
-                    wi: wide(if gated { "wi_0" } else { "wi" })?,
-                    gate: if gated { Some(wide("wi_1")?) } else { None },
-                    wo: weights.linear(&at(last, "DenseReluDense.wo"), dim, config.d_ff, false)?,
-                    norm: weights.rms_norm(&at(last, "layer_norm"), dim, eps)?,
+                Ok(Attention {
+                    q: linear("q", [inner, width])?,
+                    k: linear("k", [inner, width])?,
+                    v: linear("v", [inner, width])?,
+                    o: linear("o", [width, inner])?,
+                    norm: loader.rms_norm(&at(layer, "layer_norm"), width, eps)?,
                 })
+            };
+            let across = (half == "decoder").then(|| attention(1, "EncDecAttention"));
+            let across = across.transpose()?;
+            let last = 1 + usize::from(across.is_some());
+            let dense = |name: &str, shape| {
+                loader.linear_no_bias(&at(last, &format!("DenseReluDense.{name}")), shape)
+            };
+            let gate = gated.then(|| dense("wi_1", [config.d_ff, width]));
+            Ok(Block {
+                attention: attention(0, "SelfAttention")?,
+                across,
+                wi: dense(if gated { "wi_0" } else { "wi" }, [config.d_ff, width])?,
+                gate: gate.transpose()?,
+                wo: dense("wo", [width, config.d_ff])?,
+                norm: loader.rms_norm(&at(last, "layer_norm"), width, eps)?,
             })
-            .collect::<Result<_>>()?;
-        let norm = weights.rms_norm(&at("final_layer_norm"), dim, eps)?;
-        Ok(Stack { bias, blocks, norm })
+        };
+        Ok(Stack {
+            bias,
+            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            norm: loader.rms_norm(&at("final_layer_norm"), width, eps)?,
+            // T5 does not scale: its weights are initialised for that.
+            heads: Heads { count: config.num_heads, scale: 1.0 },
+            activation,
+        })
     }
-}
 
-impl Attention {
-    /// Queries of `states`, keys and values of `seen`.
-    pub(super) fn project(&self, states: &States, seen: &States) -> Result<[States; 3]> {
-        Ok([self.q.forward(states)?, self.k.forward(seen)?, self.v.forward(seen)?])
-    }
-}
-
-impl Block {
-    /// Adds the feed-forward layer to `states`.
+    /// Takes the rows of `work` through all blocks and the last norm, in place, each
+    /// attending to what `scope` says; in the decoder also to the keys and values `across`
+    /// of each block that `across.1` says.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
-    pub(super) fn feed_forward(&self, config: &Config, states: &mut States) -> Result<()> {
-        let (_, activation) = config.feed_forward();
-        let normed = self.norm.forward(states);
-        let mut wide = self.wi.forward_with(&normed, activation)?;
-        if let Some(gate) = &self.gate {
-            let gate = gate.forward(&normed)?;
-            wide.values_mut().iter_mut().zip(gate.values()).for_each(|(w, g)| *w *= g);
+    pub(super) fn forward(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        (scope, mut kv, bias): (&B::Scope, Kv<'_, B>, &RelativeBias),
+        across: Option<(&[KeysAndValues<B>], &B::Scope)>,
+    ) -> Result<()> {
+        for (number, block) in self.blocks.iter().enumerate() {
+            let Workspace { rows, normed, queries, keys, values, context, next, inner } = work;
+            let Attention { q, k, v, o, norm } = &block.attention;
+            backend.normalize(norm, rows, normed)?;
+            let products = &mut [(q, &mut *queries), (k, &mut *keys), (v, &mut *values)];
+            backend.apply_each(products, normed)?;
+            let seen = kv.seen(backend, number, keys, values)?;
+            backend.attend(self.heads, queries, seen, scope, Some(bias), context)?;
+            backend.apply(o, context, Epilogue::plus(rows), next)?;
+            std::mem::swap(rows, next);
+            if let (Some(attention), Some((across, scope))) = (&block.across, across) {
+                let [keys, values] = &across[number];
+                backend.normalize(&attention.norm, rows, normed)?;
+                backend.apply(&attention.q, normed, Epilogue::none(), queries)?;
+                let seen = Seen::own(keys, values);
+                backend.attend(self.heads, queries, seen, scope, None, context)?;
+                backend.apply(&attention.o, context, Epilogue::plus(rows), next)?;
+                std::mem::swap(rows, next);
+            }
+            backend.normalize(&block.norm, rows, normed)?;
+            backend.apply(&block.wi, normed, Epilogue::activation(self.activation), inner)?;
+            if let Some(gate) = &block.gate {
+                backend.apply(gate, normed, Epilogue::none(), next)?;
+                backend.multiply(next, inner)?;
+            }
+            backend.apply(&block.wo, inner, Epilogue::plus(rows), next)?;
+            std::mem::swap(rows, next);
         }
-        states.add(&self.wo.forward(&wide)?);
+        backend.normalize(&self.norm, &work.rows, &mut work.next)?;
+        std::mem::swap(&mut work.rows, &mut work.next);
         Ok(())
+    }
+}
+
+impl<B: Backend> Attention<B> {
+    /// The keys and values of `states`, a row each.
+    pub(super) fn keys_and_values(
+        &self,
+        backend: &B,
+        states: &B::Rows,
+    ) -> Result<KeysAndValues<B>> {
+        let [mut keys, mut values] = [B::Rows::default(), B::Rows::default()];
+        backend.apply_each(&mut [(&self.k, &mut keys), (&self.v, &mut values)], states)?;
+        Ok([keys, values])
     }
 }

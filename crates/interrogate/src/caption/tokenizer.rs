@@ -1,0 +1,73 @@
+//! The tokenizer of a captioner's language model.
+
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use crate::tokenization::{self, guarded};
+use crate::{Error, Result, input, limits};
+
+/// Rows that a language model's vocabulary may have beyond its tokenizer's: it
+/// is padded up to a round number.
+const PADDING: usize = 256;
+
+/// The tokenizer of a language model.
+#[derive(Debug)]
+pub(super) struct CaptionTokenizer {
+    path: std::path::PathBuf,
+    tokenizer: Tokenizer,
+    vocab: usize,
+}
+
+impl CaptionTokenizer {
+    /// Reads `tokenizer.json` of `folder` for a language model of `vocab` tokens.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Tokenizer`], [`Error::Vocabulary`] where it has tokens that the
+    /// model lacks, or far fewer than the model.
+    pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
+        let path = folder.join("tokenizer.json");
+        let refused = |source| Error::Tokenizer { path: path.clone(), source };
+        let text = input::read(&path, limits::SMALL_FILE)?;
+        let mut tokenizer = tokenization::read(&text).map_err(refused)?;
+        // A file may ask for both, to any length.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(refused)?;
+        let highest = tokenizer.get_vocab(true).into_values().max();
+        let found = highest.map_or(0, |id| id as usize + 1);
+        if found > vocab || found + PADDING < vocab {
+            return Err(Error::Vocabulary { path, expected: vocab, found });
+        }
+        Ok(CaptionTokenizer { path, tokenizer, vocab })
+    }
+
+    /// The tokens of `text` with the special tokens that the tokenizer puts
+    /// around it, each below the vocabulary's size.
+    ///
+    /// # Errors
+    /// Those of [`tokenization::encode`];
+    /// [`Error::Vocabulary`] where it puts tokens around it that the model lacks:
+    /// those need not be in its own vocabulary.
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let ids = tokenization::encode(&self.path, &self.tokenizer, text)?;
+        let found = ids.iter().max().map_or(0, |&id| id as usize + 1);
+        if found > self.vocab {
+            return Err(Error::Vocabulary { path: self.path.clone(), expected: self.vocab, found });
+        }
+        Ok(ids)
+    }
+
+    /// The words of `tokens`, special tokens left out, and one newline at the
+    /// end taken off.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where the tokenizer refuses the tokens.
+    pub(super) fn decode(&self, tokens: &[u32]) -> Result<String> {
+        let mut text = guarded(|| self.tokenizer.decode(tokens, true))
+            .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(text)
+    }
+}

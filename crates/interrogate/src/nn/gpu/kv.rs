@@ -1,0 +1,61 @@
+//! Keys and values of one layer on a device.
+
+use candle_core::{DType, Result, Tensor};
+
+/// Rows that there is room for at first.
+const FIRST: usize = 64;
+
+/// Keys and values, (room, width) each, of which the first `rows` are written. Rows are
+/// written once; the room is doubled where it ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KvTensors {
+    room: Option<[Tensor; 2]>,
+    rows: usize,
+}
+
+impl KvTensors {
+    /// Appends keys and values, (count, width) each.
+    pub(super) fn append(&mut self, more: [&Tensor; 2]) -> Result<()> {
+        let (count, width) = more[0].dims2()?;
+        let needed = self.rows + count;
+        let had = self.room.as_ref().map_or(Ok(0), |room| room[0].dim(0))?;
+        if had < needed {
+            let rows = needed.max(2 * had).max(FIRST);
+            let zeros = || Tensor::zeros((rows, width), DType::F32, more[0].device());
+            let grown = [zeros()?, zeros()?];
+            if let Some(room) = self.room.take().filter(|_| self.rows > 0) {
+                for (grown, room) in grown.iter().zip(&room) {
+                    grown.slice_set(&room.narrow(0, 0, self.rows)?.contiguous()?, 0, 0)?;
+                }
+            }
+            self.room = Some(grown);
+        }
+        if count > 0 {
+            for (room, more) in self.room.iter().flatten().zip(more) {
+                room.slice_set(&more.contiguous()?, 0, self.rows)?;
+            }
+        }
+        self.rows = needed;
+        Ok(())
+    }
+
+    /// Forgets all but the first `rows`.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.rows = self.rows.min(rows);
+    }
+}
+
+/// Keys and values of a cache, then those of now.
+pub(super) fn seen(past: Option<&KvTensors>, own: Option<[&Tensor; 2]>) -> Result<[Tensor; 2]> {
+    let past = past.and_then(|past| Some((past.room.as_ref()?, past.rows)));
+    match (past, own) {
+        // What is behind the last row is numbered by no list.
+        (Some((room, _)), None) => Ok(room.clone()),
+        (Some((room, rows)), Some(own)) if rows > 0 => {
+            let join = |part: usize| Tensor::cat(&[&room[part].narrow(0, 0, rows)?, own[part]], 0);
+            Ok([join(0)?, join(1)?])
+        }
+        (_, Some([keys, values])) => Ok([keys.clone(), values.clone()]),
+        (None, None) => candle_core::bail!("there are no keys to attend to"),
+    }
+}

@@ -1,0 +1,7 @@
+//! The transformer layers that several models share.
+
+mod post_norm;
+mod pre_norm;
+
+pub(crate) use post_norm::{Attention, PostNormLayer};
+pub(crate) use pre_norm::{PreNormLayer, PreNormLayers, PreNormSizes, Readout};

@@ -1,0 +1,92 @@
+//! The layer that normalises behind each part, BERT's: MiniLM, the Q-Former and BLIP's
+//! decoder have it, the last two with attention to an image.
+
+use super::super::attention::Heads;
+use super::super::backend::{Backend, Epilogue, KeysAndValues, Seen};
+use super::super::{Activation, Kv, Workspace};
+use crate::Result;
+
+/// Attention with the product and the norm behind it.
+#[derive(Debug)]
+pub(crate) struct Attention<B: Backend> {
+    pub(crate) heads: Heads,
+    pub(crate) query: B::Linear,
+    pub(crate) key: B::Linear,
+    pub(crate) value: B::Linear,
+    pub(crate) dense: B::Linear,
+    pub(crate) norm: B::Norm,
+}
+
+/// `norm(x + attention(x))`, the same across an image's states, then
+/// `norm(x + output(activation(intermediate(x))))`.
+#[derive(Debug)]
+pub(crate) struct PostNormLayer<B: Backend> {
+    pub(crate) attention: Attention<B>,
+    /// To an image's states.
+    pub(crate) crossattention: Option<Attention<B>>,
+    pub(crate) activation: Activation,
+    pub(crate) intermediate: B::Linear,
+    pub(crate) output: B::Linear,
+    pub(crate) norm: B::Norm,
+}
+
+impl<B: Backend> PostNormLayer<B> {
+    /// Takes the rows of `work` through layer `number`, in place, each attending to what
+    /// `scope` says; with cross-attention also to the keys and values `across` that
+    /// `across_scope` says.
+    pub(crate) fn forward(
+        &self,
+        backend: &B,
+        number: usize,
+        work: &mut Workspace<B>,
+        (scope, kv): (&B::Scope, &mut Kv<'_, B>),
+        across: Option<(&KeysAndValues<B>, &B::Scope)>,
+    ) -> Result<()> {
+        let Workspace { rows, queries, keys, values, .. } = work;
+        let Attention { query, key, value, .. } = &self.attention;
+        let products = &mut [(query, queries), (key, &mut *keys), (value, &mut *values)];
+        backend.apply_each(products, rows)?;
+        // The keys and values are lent to attention while the rest of `work` is written.
+        let (keys, values) = (std::mem::take(keys), std::mem::take(values));
+        let seen = kv.seen(backend, number, &keys, &values)?;
+        self.attention.join(backend, work, seen, scope)?;
+        (work.keys, work.values) = (keys, values);
+        if let (Some(attention), Some(([keys, values], scope))) = (&self.crossattention, across) {
+            let Workspace { rows, queries, .. } = work;
+            backend.apply(&attention.query, rows, Epilogue::none(), queries)?;
+            attention.join(backend, work, Seen::own(keys, values), scope)?;
+        }
+        let Workspace { rows, next, inner, .. } = work;
+        backend.apply(&self.intermediate, rows, Epilogue::activation(self.activation), inner)?;
+        backend.apply(&self.output, inner, Epilogue::plus(rows), next)?;
+        backend.normalize(&self.norm, next, rows)
+    }
+}
+
+impl<B: Backend> Attention<B> {
+    /// The keys and values of `states`, a row each.
+    pub(crate) fn keys_and_values(
+        &self,
+        backend: &B,
+        states: &B::Rows,
+    ) -> Result<KeysAndValues<B>> {
+        let [mut keys, mut values] = [B::Rows::default(), B::Rows::default()];
+        let products = &mut [(&self.key, &mut keys), (&self.value, &mut values)];
+        backend.apply_each(products, states)?;
+        Ok([keys, values])
+    }
+
+    /// Attends with the queries of `work` and brings the result into its rows.
+    fn join(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        seen: Seen<'_, B>,
+        scope: &B::Scope,
+    ) -> Result<()> {
+        let Workspace { rows, queries, context, next, .. } = work;
+        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        backend.apply(&self.dense, context, Epilogue::plus(rows), next)?;
+        backend.normalize(&self.norm, next, rows)
+    }
+}

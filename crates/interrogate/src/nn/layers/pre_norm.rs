@@ -1,0 +1,147 @@
+//! The layer that normalises before attention and before the MLP: CLIP's towers, the
+//! image tower of BLIP and BLIP-2, and OPT have it.
+
+use super::super::attention::Heads;
+use super::super::backend::{Backend, Epilogue, RowLists, Scope};
+use super::super::{Activation, Kv, KvCache, Workspace};
+use crate::Result;
+
+/// `x + attention(norm1(x))`, then `x + fc2(activation(fc1(norm2(x))))`.
+#[derive(Debug)]
+pub(crate) struct PreNormLayer<B: Backend> {
+    pub(crate) norm1: B::Norm,
+    pub(crate) query: B::Linear,
+    pub(crate) key: B::Linear,
+    pub(crate) value: B::Linear,
+    pub(crate) out: B::Linear,
+    pub(crate) norm2: B::Norm,
+    pub(crate) fc1: B::Linear,
+    pub(crate) fc2: B::Linear,
+}
+
+/// The layers of a model, and what is the same for all of them.
+#[derive(Debug)]
+pub(crate) struct PreNormLayers<B: Backend> {
+    pub(crate) layers: Vec<PreNormLayer<B>>,
+    pub(crate) heads: Heads,
+    pub(crate) activation: Activation,
+}
+
+/// The sizes of such layers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PreNormSizes {
+    pub(crate) width: usize,
+    pub(crate) inner: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) eps: f64,
+    pub(crate) activation: Activation,
+}
+
+/// The rows that a model is read at: in its last layer no other goes on behind its keys and
+/// values.
+#[derive(Debug)]
+pub(crate) struct Readout<B: Backend> {
+    ids: B::Ids,
+    /// The scope of these rows alone.
+    scope: B::Scope,
+}
+
+impl<B: Backend> Readout<B> {
+    /// The rows numbered `ids`, one of each of so many groups.
+    pub(crate) fn groups(backend: &B, groups: usize, ids: &[u32]) -> Result<Self> {
+        Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Groups(groups))? })
+    }
+
+    /// The rows numbered `ids`, of those that `lists` are for.
+    pub(crate) fn lists(backend: &B, lists: &RowLists, ids: &[u32]) -> Result<Self> {
+        let lists = lists.select(ids);
+        Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Lists(&lists))? })
+    }
+}
+
+impl<B: Backend> PreNormLayers<B> {
+    /// Layers of `sizes`, each as `layer(number)` loads it.
+    pub(crate) fn new(
+        sizes: &PreNormSizes,
+        layer: impl Fn(usize) -> Result<PreNormLayer<B>>,
+    ) -> Result<Self> {
+        Ok(PreNormLayers {
+            layers: (0..sizes.layers).map(layer).collect::<Result<_>>()?,
+            heads: Heads::scaled(sizes.heads, sizes.width),
+            activation: sizes.activation,
+        })
+    }
+
+    /// Takes the rows of `work` through all layers, in place, to those of `readout`, or to
+    /// all.
+    pub(crate) fn forward(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        scope: &B::Scope,
+        kv: &mut Kv<'_, B>,
+        readout: Option<&Readout<B>>,
+    ) -> Result<()> {
+        for number in 0..self.layers.len() {
+            let last = number + 1 == self.layers.len();
+            self.layer(backend, number, work, scope, kv, readout.filter(|_| last))?;
+        }
+        Ok(())
+    }
+
+    /// Appends to `cache` the keys and values of the rows of `work`: nothing is read out, so
+    /// that the last layer ends with them.
+    pub(crate) fn extend(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        scope: &B::Scope,
+        cache: &mut KvCache<B>,
+    ) -> Result<()> {
+        let Some((last, before)) = self.layers.split_last() else { return Ok(()) };
+        for number in 0..before.len() {
+            self.layer(backend, number, work, scope, &mut Kv::Append(cache), None)?;
+        }
+        let Workspace { rows, normed, keys, values, .. } = work;
+        backend.normalize(&last.norm1, rows, normed)?;
+        backend.apply_each(&mut [(&last.key, keys), (&last.value, values)], normed)?;
+        cache.append(backend, before.len(), keys, values)?;
+        Ok(())
+    }
+
+    fn layer(
+        &self,
+        backend: &B,
+        number: usize,
+        work: &mut Workspace<B>,
+        scope: &B::Scope,
+        kv: &mut Kv<'_, B>,
+        readout: Option<&Readout<B>>,
+    ) -> Result<()> {
+        let PreNormLayer { norm1, query, key, value, out, norm2, fc1, fc2 } = &self.layers[number];
+        let Workspace { rows, normed, queries, keys, values, context, next, inner } = work;
+        backend.normalize(norm1, rows, normed)?;
+        let scope = match readout {
+            None => {
+                let products = &mut [(key, &mut *keys), (value, &mut *values), (query, queries)];
+                backend.apply_each(products, normed)?;
+                scope
+            }
+            Some(readout) => {
+                backend.apply_each(&mut [(key, &mut *keys), (value, &mut *values)], normed)?;
+                backend.select(normed, &readout.ids, next)?;
+                backend.apply(query, next, Epilogue::none(), queries)?;
+                backend.select(rows, &readout.ids, next)?;
+                std::mem::swap(rows, next);
+                &readout.scope
+            }
+        };
+        let seen = kv.seen(backend, number, keys, values)?;
+        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        backend.apply(out, context, Epilogue::plus(rows), next)?;
+        backend.normalize(norm2, next, normed)?;
+        backend.apply(fc1, normed, Epilogue::activation(self.activation), inner)?;
+        backend.apply(fc2, inner, Epilogue::plus(next), rows)
+    }
+}

@@ -1,0 +1,194 @@
+//! The layers of a checkpoint, loaded by the names that PyTorch gives their parts.
+
+use super::attention::Heads;
+use super::backend::Backend;
+use super::layers::{Attention, PreNormLayer, PreNormSizes};
+use crate::Result;
+use crate::weights::{Values, Weights};
+
+/// Loads weights by name and shape onto a backend.
+///
+/// # Errors
+/// Those of [`Weights::values`], and [`Error::Engine`](crate::Error::Engine) where a device
+/// fails.
+#[derive(Debug)]
+pub(crate) struct Loader<'a, B: Backend> {
+    pub(crate) weights: &'a Weights,
+    pub(crate) backend: &'a B,
+}
+
+impl<'a, B: Backend> Loader<'a, B> {
+    pub(crate) fn new(weights: &'a Weights, backend: &'a B) -> Self {
+        Loader { weights, backend }
+    }
+
+    /// The product with `{name}.weight` (out, in) and `{name}.bias`.
+    pub(crate) fn linear(&self, name: &str, shape: [usize; 2]) -> Result<B::Linear> {
+        self.linear_if(name, shape, true)
+    }
+
+    /// The product with `{name}.weight` (out, in), without a bias.
+    pub(crate) fn linear_no_bias(&self, name: &str, shape: [usize; 2]) -> Result<B::Linear> {
+        self.linear_if(name, shape, false)
+    }
+
+    /// The product with `{name}.weight` (out, in), and `{name}.bias` if there is one.
+    pub(crate) fn linear_if(&self, name: &str, shape: [usize; 2], bias: bool) -> Result<B::Linear> {
+        let weight = self.weights.stored(&format!("{name}.weight"), &shape)?;
+        let bias = bias.then(|| self.values(&format!("{name}.bias"), &shape[..1]));
+        self.backend.linear(&weight, shape, bias.transpose()?)
+    }
+
+    /// The convolution with `{name}.weight` (out, channels, side, side), whose kernels do not
+    /// overlap, as a product with rows of [`patches`](super::patches), and `{name}.bias` if
+    /// there is one.
+    pub(crate) fn patch_embedding(
+        &self,
+        name: &str,
+        [out, channels, side]: [usize; 3],
+        bias: bool,
+    ) -> Result<B::Linear> {
+        let weight =
+            self.weights.stored(&format!("{name}.weight"), &[out, channels, side, side])?;
+        let bias = bias.then(|| self.values(&format!("{name}.bias"), &[out])).transpose()?;
+        self.backend.linear(&weight, [out, channels * side * side], bias)
+    }
+
+    /// The layer norm of `{name}.weight` and `{name}.bias`.
+    pub(crate) fn layer_norm(&self, name: &str, width: usize, eps: f64) -> Result<B::Norm> {
+        let weight = self.values(&format!("{name}.weight"), &[width])?;
+        let bias = self.values(&format!("{name}.bias"), &[width])?;
+        self.backend.norm(weight, Some(bias), eps)
+    }
+
+    /// The root-mean-square norm of `{name}.weight`.
+    pub(crate) fn rms_norm(&self, name: &str, width: usize, eps: f64) -> Result<B::Norm> {
+        self.backend.norm(self.values(&format!("{name}.weight"), &[width])?, None, eps)
+    }
+
+    /// The table `name` (rows, width).
+    pub(crate) fn table(&self, name: &str, [rows, width]: [usize; 2]) -> Result<B::Table> {
+        self.backend.table(self.weights.stored(name, &[rows, width])?, width)
+    }
+
+    /// The rows `name`, whose last dimension is their width.
+    pub(crate) fn rows(&self, name: &str, shape: &[usize]) -> Result<B::Rows> {
+        let width = shape.last().copied().unwrap_or(1);
+        self.backend.upload(self.values(name, shape)?, width)
+    }
+
+    /// The values of the weight `name`.
+    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.weights.values(name, shape)
+    }
+
+    /// A layer whose parts are called what `at` makes of `names`.
+    pub(crate) fn pre_norm(
+        &self,
+        sizes: &PreNormSizes,
+        names: &PreNormNames,
+        at: impl Fn(&str) -> String,
+        biases: Biases,
+    ) -> Result<PreNormLayer<B>> {
+        let (width, inner, bias) = (sizes.width, sizes.inner, biases.rest);
+        let norm1 = self.layer_norm(&at(names.norm1), width, sizes.eps)?;
+        let [query, key, value] = match names.attention {
+            Projections::Apart(names) => {
+                let projection =
+                    |name| self.linear_if(&at(name), [width, width], biases.projections);
+                let [query, key, value] = names.map(projection);
+                [query?, key?, value?]
+            }
+            Projections::Joined(name) => self.thirds(&at(name), width, biases.projections)?,
+        };
+        Ok(PreNormLayer {
+            norm1,
+            query,
+            key,
+            value,
+            out: self.linear_if(&at(names.out), [width, width], bias)?,
+            norm2: self.layer_norm(&at(names.norm2), width, sizes.eps)?,
+            fc1: self.linear_if(&at(names.fc1), [inner, width], bias)?,
+            fc2: self.linear_if(&at(names.fc2), [width, inner], bias)?,
+        })
+    }
+
+    /// The three products of `{name}.weight` (3 * width, width), one behind the other.
+    fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
+        let weight = self.weights.stored(&format!("{name}.weight"), &[3 * width, width])?;
+        let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
+        let part = |number: usize| {
+            let weight = weight.part(number * width * width..(number + 1) * width * width);
+            let bias = bias.as_ref().map(|bias| bias[number * width..][..width].to_vec());
+            self.backend.linear(&weight, [width, width], bias)
+        };
+        Ok([part(0)?, part(1)?, part(2)?])
+    }
+
+    /// Attention of rows of `width` over rows of `seen`, under the names of BERT's parts:
+    /// `{name}.{inner}.query` and so on, `{name}.output.dense`, `{name}.output.LayerNorm`.
+    pub(crate) fn attention(
+        &self,
+        name: &str,
+        inner: &str,
+        [heads, width, seen]: [usize; 3],
+        eps: f64,
+    ) -> Result<Attention<B>> {
+        let projection =
+            |part: &str, inputs| self.linear(&format!("{name}.{inner}.{part}"), [width, inputs]);
+        Ok(Attention {
+            heads: Heads::scaled(heads, width),
+            query: projection("query", width)?,
+            key: projection("key", seen)?,
+            value: projection("value", seen)?,
+            dense: self.linear(&format!("{name}.output.dense"), [width, width])?,
+            norm: self.layer_norm(&format!("{name}.output.LayerNorm"), width, eps)?,
+        })
+    }
+
+    /// The product with values that were taken already: a tied head.
+    pub(crate) fn tied_linear(
+        &self,
+        weight: &Values,
+        shape: [usize; 2],
+        bias: Option<Vec<f32>>,
+    ) -> Result<B::Linear> {
+        self.backend.linear(weight, shape, bias)
+    }
+}
+
+/// What the parts of a [`PreNormLayer`] are called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PreNormNames {
+    pub(crate) norm1: &'static str,
+    pub(crate) attention: Projections,
+    pub(crate) out: &'static str,
+    pub(crate) norm2: &'static str,
+    pub(crate) fc1: &'static str,
+    pub(crate) fc2: &'static str,
+}
+
+/// How the projections to queries, keys and values are stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Projections {
+    /// A weight each.
+    Apart([&'static str; 3]),
+    /// In one weight, one behind the other.
+    Joined(&'static str),
+}
+
+/// Which products of a layer have a bias.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Biases {
+    /// Those to queries, keys and values.
+    pub(crate) projections: bool,
+    /// The others.
+    pub(crate) rest: bool,
+}
+
+impl Biases {
+    /// All, or none.
+    pub(crate) fn all(all: bool) -> Self {
+        Biases { projections: all, rest: all }
+    }
+}

@@ -1,0 +1,99 @@
+//! The encoder on a device against this library's kernels: one body for every device,
+//! the engine's own processor always among them.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+
+use super::tests::{config, folder, tokenizer, weights};
+use super::{MiniLm, TextEncoder};
+use crate::Error;
+use crate::encoder::Tokens;
+use crate::nn::{Compute, Precision, devices};
+
+/// How far a value of a unit row may be from the kernels'.
+const BOUND: f32 = 2e-5;
+
+fn open(compute: &Compute, device: Option<&Device>) -> MiniLm {
+    let folder = folder(&config(), &tokenizer(), &weights());
+    MiniLm::open_on(folder.path(), compute, device).unwrap()
+}
+
+/// Texts of all lengths from none to beyond the cut.
+fn texts() -> Vec<String> {
+    let words = ["cat", "a photo of", "cats, 8", "blue", "\u{2603} cats"];
+    let text = |number: usize| {
+        let words = (0..number * number % 90).map(|i| words[(i * 7 + number) % words.len()]);
+        words.collect::<Vec<_>>().join(" ")
+    };
+    (0..120).map(text).chain(["cat ".repeat(300), String::new()]).collect()
+}
+
+#[test]
+fn texts_are_where_the_kernels_put_them() {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let expected = open(&Compute::default(), None).encode(&texts).unwrap();
+    for device in devices() {
+        // All beside each other, some, and each alone.
+        for batch_tokens in [1 << 20, 64, 1] {
+            let compute = Compute { batch_tokens, ..Compute::default() };
+            let found = open(&compute, Some(&device)).encode(&texts).unwrap();
+            assert_eq!(found.len(), texts.len());
+            for (row, (found, expected)) in found.rows().zip(expected.rows()).enumerate() {
+                let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+                let apart = apart.fold(0.0, f32::max);
+                assert!(apart < BOUND, "{device:?} {batch_tokens} {row}: {apart}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_and_the_wrong_are_as_on_the_processor() {
+    for device in devices() {
+        let ours = open(&Compute::default(), Some(&device));
+        assert!(ours.encode(&[]).unwrap().is_empty());
+        for (ids, expected) in [
+            (&[2, 99][..], "token sequence 1: expected tokens below 12, found 99"),
+            (&[2; 300], "token sequence 1: expected at most 260 tokens, found 300 tokens"),
+            (&[], "row 1 of the embeddings is zero or not finite"),
+        ] {
+            let mut tokens = Tokens::new();
+            tokens.push(&[2, 5, 3]);
+            tokens.push(ids);
+            assert_eq!(ours.embed(&tokens).unwrap_err().to_string(), expected);
+        }
+    }
+}
+
+#[test]
+fn halves_are_near() {
+    let texts = ["a cat", "a photo of a blue cat", "8, 8, 8"];
+    let expected = open(&Compute::default(), None).encode(&texts).unwrap();
+    for device in devices() {
+        for precision in [Precision::F16, Precision::Bf16] {
+            let compute = Compute { precision, ..Compute::default() };
+            let found = open(&compute, Some(&device)).encode(&texts).unwrap();
+            for (a, b) in found.rows().zip(expected.rows()) {
+                let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+                assert!(cosine >= 0.999, "{device:?} {precision:?}: {cosine}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_are_taken_strictly() {
+    let refused = |weights: &HashMap<String, Tensor>| {
+        let folder = folder(&config(), &tokenizer(), weights);
+        let opened = MiniLm::open_on(folder.path(), &Compute::default(), Some(&Device::Cpu));
+        opened.unwrap_err()
+    };
+    let mut broken = weights();
+    let one = broken.remove("encoder.layer.1.output.dense.bias").unwrap();
+    assert!(matches!(refused(&broken), Error::WeightMissing { .. }));
+    broken.insert("encoder.layer.1.output.dense.bias".into(), one.clone());
+    broken.insert("lm_head.bias".into(), one);
+    assert!(matches!(refused(&broken), Error::WeightSurplus { .. }));
+}

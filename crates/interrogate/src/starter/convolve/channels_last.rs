@@ -1,0 +1,101 @@
+//! A device: maps are (pictures, height, width, channels).
+//!
+//! A 1 x 1 convolution is then a product of rows, and a depthwise one a sum over its taps, each
+//! the pictures moved by a pixel times a value a channel. The engine's own grouped convolution
+//! is one launch a channel.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::super::efficientnet::SIDE;
+use super::{Classify, Convolution, Convolve, padded, same};
+use crate::nn::{even, halving};
+use crate::{Error, Result as Checked};
+
+/// Pictures that go through at once, where memory is for them: the widest layer's
+/// states are 4.8 MB a picture, and some of them stand beside each other.
+const BATCH: usize = 64;
+
+/// A device.
+#[derive(Debug)]
+pub(in crate::starter) struct ChannelsLast(pub(in crate::starter) Device);
+
+impl Convolve for ChannelsLast {
+    /// A depthwise kernel (channels, 1, k, k) becomes (k * k, channels), a pointwise one
+    /// (in, out).
+    fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Checked<Convolution> {
+        let load = || -> Result<Convolution> {
+            let weight = Tensor::from_vec(weight, shape, &Device::Cpu)?;
+            let weight = match shape {
+                [_, _, 3, 3] if shape[1] > 1 => weight,
+                _ => weight.flatten_from(1)?.t()?.contiguous()?,
+            };
+            Ok(Convolution {
+                weight: weight.to_device(&self.0)?,
+                bias: Tensor::new(bias, &self.0)?,
+            })
+        };
+        load().map_err(Error::engine("copy values to the device"))
+    }
+
+    fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Checked<Vec<Vec<f32>>> {
+        halving("classifying pictures", even(pictures.len(), BATCH), |part| {
+            let (count, pixels) = (part.len(), pictures[part].concat());
+            let pixels = Tensor::from_vec(pixels, (count, 3, SIDE, SIDE), &self.0);
+            pixels.and_then(classify).map_err(Error::engine("classify pictures"))
+        })
+    }
+
+    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> Result<Tensor> {
+        let x = padded(pictures)?.conv2d(&kernel.weight, 0, 2, 1, 1)?;
+        relu6(&x.permute((0, 2, 3, 1))?.contiguous()?.broadcast_add(&kernel.bias)?)
+    }
+
+    fn pointwise(&self, kernel: &Convolution, x: &Tensor, clamped: bool) -> Result<Tensor> {
+        let (count, height, width, channels) = x.dims4()?;
+        let rows = x.reshape((count * height * width, channels))?;
+        let y = rows.matmul(&kernel.weight)?.broadcast_add(&kernel.bias)?;
+        let y = y.reshape((count, height, width, ()))?;
+        if clamped { relu6(&y) } else { Ok(y) }
+    }
+
+    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> Result<Tensor> {
+        let (count, height, width, channels) = x.dims4()?;
+        let side = kernel.weight.dim(0)?.isqrt();
+        let (rows, columns) = (same(height, side, stride).1, same(width, side, stride).1);
+        // So far that every tap finds its outputs times the stride of pixels.
+        let padded = |x: &Tensor, dim, size, outputs| {
+            let before = same(size, side, stride).0;
+            x.pad_with_zeros(dim, before, outputs * stride + side - 1 - size - before)
+        };
+        let x = padded(&padded(x, 1, height, rows)?, 2, width, columns)?;
+        let mut sums = kernel.bias.broadcast_as((count, rows, columns, channels))?.contiguous()?;
+        for row in 0..side {
+            let x = strided(&x, 1, row, rows, stride)?;
+            for column in 0..side {
+                let x = strided(&x, 2, column, columns, stride)?;
+                let tap = kernel.weight.get(row * side + column)?;
+                sums = (sums + x.broadcast_mul(&tap)?)?;
+            }
+        }
+        relu6(&sums)
+    }
+
+    fn mean(&self, x: &Tensor) -> Result<Tensor> {
+        x.flatten(1, 2)?.mean(1)?.unsqueeze(1)?.unsqueeze(1)
+    }
+}
+
+fn relu6(x: &Tensor) -> Result<Tensor> {
+    x.clamp(0f32, 6f32)
+}
+
+/// Every `stride`-th of `x` along `dim`, so many from `first` on.
+fn strided(x: &Tensor, dim: usize, first: usize, count: usize, stride: usize) -> Result<Tensor> {
+    let x = x.narrow(dim, first, count * stride)?;
+    if stride == 1 {
+        return Ok(x);
+    }
+    let mut shape = x.dims().to_vec();
+    shape.splice(dim..=dim, [count, stride]);
+    x.contiguous()?.reshape(shape)?.narrow(dim + 1, 0, 1)?.squeeze(dim + 1)
+}

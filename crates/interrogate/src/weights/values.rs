@@ -1,0 +1,231 @@
+//! The values of one weight where they lie, in the type that the file has.
+//!
+//! Owns how each stored type becomes f32. Values that the file holds in row order are
+//! not copied: they are widened as they are read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use rayon::prelude::*;
+use safetensors::Dtype;
+
+use crate::mmap::Mmap;
+
+/// Bytes that their users keep alive: a map of a file, or a buffer.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The type of a stored value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Float {
+    F64,
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Float {
+    /// `None` for types that are not floats.
+    pub(super) fn of(dtype: Dtype) -> Option<Self> {
+        match dtype {
+            Dtype::F64 => Some(Float::F64),
+            Dtype::F32 => Some(Float::F32),
+            Dtype::F16 => Some(Float::F16),
+            Dtype::BF16 => Some(Float::Bf16),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a value.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Float::F64 => 8,
+            Float::F32 => 4,
+            Float::F16 | Float::Bf16 => 2,
+        }
+    }
+}
+
+/// The bytes of a weight in row order. Cloning copies none.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// A range of a mapped file.
+    Mapped(Arc<Mmap>, Range<usize>),
+    /// Compiled into the program.
+    Embedded(&'static [u8]),
+    /// A copy, where the file has them in another order or type.
+    Owned(Arc<Vec<u8>>),
+}
+
+/// The values of a weight, little-endian, in row order. Cloning copies none.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    place: Place,
+    float: Float,
+}
+
+impl Values {
+    pub(super) fn new(place: Place, float: Float) -> Self {
+        Values { place, float }
+    }
+
+    /// A copy of `values`.
+    pub(crate) fn owned(values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Values { place: Place::Owned(Arc::new(bytes)), float: Float::F32 }
+    }
+
+    /// Their type in the file.
+    #[cfg(test)]
+    fn float(&self) -> Float {
+        self.float
+    }
+
+    /// Number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len() / self.float.size()
+    }
+
+    /// Whether the values are the same, bit by bit, and of the same type.
+    pub(crate) fn same(&self, other: &Values) -> bool {
+        self.float == other.float && self.bytes() == other.bytes()
+    }
+
+    /// What holds the bytes, kept alive, and where the first value begins in it.
+    pub(crate) fn place(&self) -> (Bytes, usize) {
+        match &self.place {
+            Place::Mapped(file, range) => (Arc::clone(file) as Bytes, range.start),
+            Place::Embedded(bytes) => (Arc::new(*bytes), 0),
+            Place::Owned(bytes) => (Arc::clone(bytes) as Bytes, 0),
+        }
+    }
+
+    /// The values numbered `range`. Copies none.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let size = self.float.size();
+        let bytes = range.start * size..range.end * size;
+        let place = match &self.place {
+            Place::Mapped(file, all) => {
+                Place::Mapped(Arc::clone(file), all.start + bytes.start..all.start + bytes.end)
+            }
+            Place::Embedded(all) => Place::Embedded(&all[bytes]),
+            Place::Owned(all) => Place::Owned(Arc::new(all[bytes].to_vec())),
+        };
+        Values { place, float: self.float }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.place {
+            // The range was compared with the file's length when it was opened.
+            Place::Mapped(file, range) => &(**file).as_ref()[range.clone()],
+            Place::Embedded(bytes) => bytes,
+            Place::Owned(bytes) => bytes,
+        }
+    }
+
+    /// All values as f32, widened on all threads.
+    pub(crate) fn to_f32(&self) -> Vec<f32> {
+        const PART: usize = 1 << 16;
+        let mut values = vec![0.0; self.len()];
+        let parts = values.par_chunks_mut(PART).enumerate();
+        parts.for_each(|(number, part)| self.widen(number * PART, part));
+        values
+    }
+
+    /// Lets go of the file's pages, where values that were read have been copied.
+    pub(crate) fn release(&self) {
+        if let Place::Mapped(file, range) = &self.place {
+            file.release(range.clone());
+        }
+    }
+
+    /// Writes to `out` the values from number `from` on, as f32.
+    pub(crate) fn widen(&self, from: usize, out: &mut [f32]) {
+        let size = self.float.size();
+        let bytes = &self.bytes()[from * size..][..out.len() * size];
+        match self.float {
+            Float::F64 => {
+                let (values, _) = bytes.as_chunks::<8>();
+                out.iter_mut().zip(values).for_each(|(o, b)| *o = f64::from_le_bytes(*b) as f32);
+            }
+            Float::F32 => {
+                let (values, _) = bytes.as_chunks::<4>();
+                out.iter_mut().zip(values).for_each(|(o, b)| *o = f32::from_le_bytes(*b));
+            }
+            Float::Bf16 => {
+                let (values, _) = bytes.as_chunks::<2>();
+                let wide = |b: [u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16);
+                out.iter_mut().zip(values).for_each(|(o, b)| *o = wide(*b));
+            }
+            Float::F16 => {
+                // Through a buffer of aligned f16, which the machine widens eight
+                // or sixteen at a time.
+                let mut buffer = [f16::ZERO; 256];
+                for (out, bytes) in out.chunks_mut(256).zip(bytes.chunks(512)) {
+                    let (values, _) = bytes.as_chunks::<2>();
+                    let buffer = &mut buffer[..out.len()];
+                    buffer.iter_mut().zip(values).for_each(|(h, b)| *h = f16::from_le_bytes(*b));
+                    buffer.convert_to_f32_slice(out);
+                }
+            }
+        }
+    }
+
+    /// The same values as `float`: copied and rounded, unless that is their type.
+    pub(crate) fn into_float(self, float: Float) -> Self {
+        if self.float == float {
+            return self;
+        }
+        let wide = self.to_f32();
+        let bytes: Vec<u8> = match float {
+            Float::F64 => wide.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect(),
+            Float::F32 => wide.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Float::F16 => wide.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
+            Float::Bf16 => wide.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
+        };
+        self.release();
+        Values { place: Place::Owned(Arc::new(bytes)), float }
+    }
+
+    /// The matrix `(rows, columns)` of these values with rows and columns exchanged, in f32.
+    pub(super) fn transposed(&self, [rows, columns]: [usize; 2]) -> Self {
+        let wide = self.to_f32();
+        let at = |i: usize| wide[i % rows * columns + i / rows];
+        Values::owned(&(0..rows * columns).map(at).collect::<Vec<f32>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_becomes_the_f32_that_it_is() {
+        let all: Vec<f32> = (0..=u16::MAX).map(|b| f16::from_bits(b).to_f32()).collect();
+        let halves = Values::owned(&all).into_float(Float::F16);
+        assert_eq!(halves.len(), 65_536);
+        let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        assert!(halves.to_f32().iter().zip(&all).all(|(&a, &b)| same(a, b)));
+        let all: Vec<f32> = (0..=u16::MAX).map(|b| bf16::from_bits(b).to_f32()).collect();
+        let halves = Values::owned(&all).into_float(Float::Bf16).to_f32();
+        assert!(halves.iter().zip(&all).all(|(&a, &b)| same(a, b)));
+    }
+
+    #[test]
+    fn parts_are_widened_from_any_value_on() {
+        for float in [Float::F64, Float::F32, Float::F16, Float::Bf16] {
+            let values = Values::owned(&[1.0, -2.0, 0.5, 4.0]).into_float(float);
+            let mut part = [0.0; 2];
+            values.widen(1, &mut part);
+            assert_eq!((part, values.float()), ([-2.0, 0.5], float));
+            assert_eq!(values.part(2..4).to_f32(), [0.5, 4.0]);
+        }
+    }
+
+    #[test]
+    fn rows_and_columns_are_exchanged() {
+        let values = Values::owned(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(values.transposed([2, 3]).to_f32(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+}
