@@ -13,6 +13,7 @@
 mod allocator;
 mod assault;
 mod captions;
+mod circles;
 #[path = "../index/fake.rs"]
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::repository;
 
 /// The Rust files below `folder`, from the repository on.
-fn rust(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn rust(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![repository().join(folder)];
     while let Some(path) = left.pop() {
@@ -29,7 +29,7 @@ fn name(path: &Path) -> String {
 }
 
 /// The lines of code of a file: without comments, and without its unit tests.
-fn code(path: &Path) -> Vec<String> {
+pub(crate) fn code(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let tests = |pair: &[&str]| {
@@ -40,7 +40,7 @@ fn code(path: &Path) -> Vec<String> {
 }
 
 /// Files of unit tests alone.
-fn is_test(path: &Path) -> bool {
+pub(crate) fn is_test(path: &Path) -> bool {
     let named = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
     named || path.components().any(|part| part.as_os_str() == "tests")
 }
