@@ -80,6 +80,7 @@ mod sizes;
 pub mod starter;
 mod tokenization;
 mod trie;
+#[doc(hidden)] // for the tests and fuzz targets of this repository
 pub mod weights;
 
 pub use device::Device;

@@ -163,7 +163,7 @@ pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Bo
     }
 }
 
-/// The same where so many bytes of memory are free, or it is not known.
+/// The same with `available` bytes of free memory; `None` skips the check.
 fn open_within(
     folder: &Path,
     precision: Precision,

@@ -62,7 +62,7 @@ impl ClipVision {
     }
 
     /// The features of pixels that are preprocessed already: images (3, height,
-    /// width) one behind the other, channel by channel.
+    /// width) in sequence, channel by channel.
     ///
     /// # Errors
     /// [`Error::Dim`] where `pixels` is no whole number of images,

@@ -6,7 +6,7 @@ use crate::Result;
 /// For each layer the keys and values of some tokens, a row each: `2 * layers * width * 4`
 /// bytes a token. Rows are written once; a sequence is a list of their numbers, so that
 /// sequences share the rows of what they have in common.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct KvCache<B: Backend> {
     layers: Vec<B::KvLayer>,
     rows: usize,
@@ -19,7 +19,7 @@ impl<B: Backend> Default for KvCache<B> {
 }
 
 impl<B: Backend> KvCache<B> {
-    /// Says that `count` rows follow in each layer.
+    /// Announces `count` more rows, which each layer appends next.
     pub(crate) fn begin(&mut self, count: usize) {
         self.rows += count;
     }
@@ -57,7 +57,7 @@ impl<B: Backend> KvCache<B> {
 /// What a layer does with a KV cache.
 #[derive(Debug)]
 pub(crate) enum Kv<'a, B: Backend> {
-    /// There is none.
+    /// No cache.
     None,
     /// Attends to its rows.
     Read(&'a KvCache<B>),

@@ -113,7 +113,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         })
     }
 
-    /// The three products of `{name}.weight` (3 * width, width), one behind the other.
+    /// The three products stored in `{name}.weight` (3 * width, width).
     fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
         let weight = self.weights.stored(&format!("{name}.weight"), &[3 * width, width])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
@@ -173,7 +173,7 @@ pub(crate) struct PreNormNames {
 pub(crate) enum Projections {
     /// A weight each.
     Apart([&'static str; 3]),
-    /// In one weight, one behind the other.
+    /// Stacked in one weight.
     Joined(&'static str),
 }
 

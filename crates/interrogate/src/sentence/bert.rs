@@ -42,8 +42,8 @@ pub(super) struct Bert<B: Backend> {
 }
 
 impl<B: Backend> Bert<B> {
-    /// Takes every weight that `config` asks for, and refuses any other but those that
-    /// sentence embeddings do not use.
+    /// Loads every weight that `config` implies. Other weights are refused, except the
+    /// pooler's and the position numbers.
     pub(super) fn load(
         weights: Weights,
         config: &Config,

@@ -43,7 +43,7 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// A [`Scope`], laid out for the backend.
     type Scope: Debug + Send + Sync;
     /// Keys and values of one layer.
-    type KvLayer: Clone + Debug + Default + Send + Sync;
+    type KvLayer: Debug + Default + Send + Sync;
 
     // ---- weights
 

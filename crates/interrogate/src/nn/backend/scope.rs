@@ -5,13 +5,13 @@ use std::ops::Range;
 /// Which rows each query attends to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scope<'a> {
-    /// Queries and rows are cut into so many groups of equal length each; the queries of a
-    /// group attend to all of its rows. An image's patches do.
+    /// Queries and rows form this number of groups of equal length; the queries of a group
+    /// attend to all of its rows, as the patches of an image do.
     Groups(usize),
-    /// Each query has a list of rows. The nodes of a trie have their ancestors.
+    /// Each query has a list of rows, as the nodes of a trie have their ancestors.
     Lists(&'a RowLists),
-    /// Queries and rows are cut into spans of any lengths; the queries of a span attend to
-    /// all of its rows. Sequences that lie flat behind one another do.
+    /// Queries and rows form spans of any lengths; the queries of a span attend to all of
+    /// its rows, as the tokens of a sentence do.
     Spans(&'a [Span]),
 }
 

@@ -25,10 +25,10 @@ pub(crate) use scope::CpuScope;
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     precision: Precision,
-    /// Whether memory counts more than time: half weights then stay in the mapped file where
-    /// laying them out would be quicker, and workspaces are freed behind each call.
+    /// Save memory at the cost of time: leave half-precision weights in the mapped file even
+    /// where packing them would be faster, and free workspaces after each call.
     lean: bool,
-    /// Workspaces that nobody uses now.
+    /// Unused workspaces, kept for the next call.
     free: Arc<Mutex<Vec<Workspace<Cpu>>>>,
 }
 

@@ -1,7 +1,7 @@
 //! Matrices of the processor, and a KV cache's rows.
 
 /// Rows of one width, row behind row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct HostRows {
     pub(super) width: usize,
     pub(super) values: Vec<f32>,
@@ -34,7 +34,7 @@ impl HostRows {
 pub(crate) const PAGE: usize = 64;
 
 /// Rows that are appended and never moved.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Pages {
     /// [`PAGE`] rows each but the last.
     pages: Vec<Vec<f32>>,
@@ -77,7 +77,7 @@ impl Pages {
 }
 
 /// Keys and values of one layer.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct KvPages {
     pub(super) keys: Pages,
     pub(super) values: Pages,

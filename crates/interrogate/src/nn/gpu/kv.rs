@@ -2,14 +2,15 @@
 
 use candle_core::{DType, Result, Tensor};
 
-/// Rows that there is room for at first.
+/// Initial capacity in rows.
 const FIRST: usize = 64;
 
-/// Keys and values, (room, width) each, of which the first `rows` are written. Rows are
-/// written once; the room is doubled where it ends.
-#[derive(Clone, Debug, Default)]
+/// Keys and values, (capacity, width) each, of which the first `rows` are written. Rows are
+/// written once; the capacity doubles when it is reached. Not `Clone`: tensors that are cloned
+/// share their memory, and rows are written in place.
+#[derive(Debug, Default)]
 pub(crate) struct KvTensors {
-    room: Option<[Tensor; 2]>,
+    buffers: Option<[Tensor; 2]>,
     rows: usize,
 }
 
@@ -18,21 +19,21 @@ impl KvTensors {
     pub(super) fn append(&mut self, more: [&Tensor; 2]) -> Result<()> {
         let (count, width) = more[0].dims2()?;
         let needed = self.rows + count;
-        let had = self.room.as_ref().map_or(Ok(0), |room| room[0].dim(0))?;
+        let had = self.buffers.as_ref().map_or(Ok(0), |buffers| buffers[0].dim(0))?;
         if had < needed {
             let rows = needed.max(2 * had).max(FIRST);
             let zeros = || Tensor::zeros((rows, width), DType::F32, more[0].device());
             let grown = [zeros()?, zeros()?];
-            if let Some(room) = self.room.take().filter(|_| self.rows > 0) {
-                for (grown, room) in grown.iter().zip(&room) {
-                    grown.slice_set(&room.narrow(0, 0, self.rows)?.contiguous()?, 0, 0)?;
+            if let Some(old) = self.buffers.take().filter(|_| self.rows > 0) {
+                for (grown, old) in grown.iter().zip(&old) {
+                    grown.slice_set(&old.narrow(0, 0, self.rows)?.contiguous()?, 0, 0)?;
                 }
             }
-            self.room = Some(grown);
+            self.buffers = Some(grown);
         }
         if count > 0 {
-            for (room, more) in self.room.iter().flatten().zip(more) {
-                room.slice_set(&more.contiguous()?, 0, self.rows)?;
+            for (buffer, more) in self.buffers.iter().flatten().zip(more) {
+                buffer.slice_set(&more.contiguous()?, 0, self.rows)?;
             }
         }
         self.rows = needed;
@@ -47,12 +48,13 @@ impl KvTensors {
 
 /// Keys and values of a cache, then those of now.
 pub(super) fn seen(past: Option<&KvTensors>, own: Option<[&Tensor; 2]>) -> Result<[Tensor; 2]> {
-    let past = past.and_then(|past| Some((past.room.as_ref()?, past.rows)));
+    let past = past.and_then(|past| Some((past.buffers.as_ref()?, past.rows)));
     match (past, own) {
-        // What is behind the last row is numbered by no list.
-        (Some((room, _)), None) => Ok(room.clone()),
-        (Some((room, rows)), Some(own)) if rows > 0 => {
-            let join = |part: usize| Tensor::cat(&[&room[part].narrow(0, 0, rows)?, own[part]], 0);
+        // No list refers to rows beyond the last one.
+        (Some((buffers, _)), None) => Ok(buffers.clone()),
+        (Some((buffers, rows)), Some(own)) if rows > 0 => {
+            let join =
+                |part: usize| Tensor::cat(&[&buffers[part].narrow(0, 0, rows)?, own[part]], 0);
             Ok([join(0)?, join(1)?])
         }
         (_, Some([keys, values])) => Ok([keys.clone(), values.clone()]),

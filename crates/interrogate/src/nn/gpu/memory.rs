@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use crate::nn::backend::Batch;
 use crate::{Error, Result};
 
-/// The results of `work` for `batches`, in order. Where the device is out of memory the batch
-/// is halved and tried again; those that follow are no larger.
+/// The results of `work` for `batches`, in order. When the device runs out of memory the batch
+/// is halved and tried again; later batches are limited to the size that fitted.
 ///
 /// # Errors
 /// [`Error::DeviceMemory`] at `action` where a batch of one does not fit, else those of

@@ -85,8 +85,8 @@ impl DeviceRows {
         self.0.as_ref().ok_or(Error::Dim { what: "rows on the device", expected: 1, found: 0 })
     }
 
-    /// Computes the rows anew. What they were is let go of first, so that both never stand
-    /// side by side.
+    /// Replaces the rows. Frees the old ones first, so that both are never in memory
+    /// together.
     fn set(
         &mut self,
         action: &'static str,

@@ -8,7 +8,7 @@ use super::super::backend::{RowLists, Scope, Span};
 #[derive(Clone, Debug)]
 pub(crate) enum GpuScope {
     Groups(usize),
-    /// So many groups that are the first rows.
+    /// Groups that cover the first `rows` only.
     FirstGroups {
         count: usize,
         rows: usize,
@@ -17,7 +17,7 @@ pub(crate) enum GpuScope {
     Spans(Spans),
 }
 
-/// Lists of one length, and what takes the rows that only fill a list out of its sums.
+/// Lists padded to one length, and the mask that excludes the padding.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
     /// (queries, longest) in u32.
@@ -29,11 +29,11 @@ pub(crate) struct Lists {
     pub(super) lengths: Vec<usize>,
 }
 
-/// Spans filled up to one length of queries and one of rows.
+/// Spans padded to one number of queries and one of rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Spans {
     pub(super) count: usize,
-    /// (count * longest) in u32: the queries of each span, then any.
+    /// (count * longest) in u32: the queries of each span, then padding.
     pub(super) queries: Tensor,
     /// The same of its rows.
     pub(super) rows: Tensor,
@@ -41,7 +41,7 @@ pub(crate) struct Spans {
     pub(super) mask: Tensor,
     /// (count, longest, 1): 1 over the length, or 0 behind the end.
     pub(super) shares: Tensor,
-    /// (queries) in u32: where each query is among the filled ones.
+    /// (queries) in u32: the place of each query among the padded ones.
     pub(super) back: Tensor,
 }
 
@@ -123,8 +123,8 @@ impl Spans {
     }
 }
 
-/// The number of rows of `spans` that are groups: of one length, one behind the other from the
-/// first row on.
+/// The number of rows that `spans` cover if they are groups: adjacent, of equal length, from
+/// row 0 on.
 fn groups(spans: &[Span]) -> Option<usize> {
     let first = spans.first()?;
     let (queries, rows) = (first.queries.len(), first.rows.len());

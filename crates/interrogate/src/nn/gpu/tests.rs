@@ -189,7 +189,7 @@ fn attention_agrees() {
     }
 }
 
-/// Each operation on rows, one behind the other.
+/// Every operation that rearranges rows, in sequence.
 struct Rearranged;
 
 impl Compute for Rearranged {

@@ -38,8 +38,8 @@ pub(crate) struct PreNormSizes {
     pub(crate) activation: Activation,
 }
 
-/// The rows that a model is read at: in its last layer no other goes on behind its keys and
-/// values.
+/// The rows that a model's output is read from. The last layer computes only these beyond its
+/// keys and values.
 #[derive(Debug)]
 pub(crate) struct Readout<B: Backend> {
     ids: B::Ids,
@@ -48,12 +48,12 @@ pub(crate) struct Readout<B: Backend> {
 }
 
 impl<B: Backend> Readout<B> {
-    /// The rows numbered `ids`, one of each of so many groups.
+    /// Rows `ids`, one from each of `groups` groups.
     pub(crate) fn groups(backend: &B, groups: usize, ids: &[u32]) -> Result<Self> {
         Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Groups(groups))? })
     }
 
-    /// The rows numbered `ids`, of those that `lists` are for.
+    /// Rows `ids` of those that `lists` describe.
     pub(crate) fn lists(backend: &B, lists: &RowLists, ids: &[u32]) -> Result<Self> {
         let lists = lists.select(ids);
         Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Lists(&lists))? })

@@ -89,7 +89,7 @@ fn relu6(x: &Tensor) -> Result<Tensor> {
     x.clamp(0f32, 6f32)
 }
 
-/// Every `stride`-th of `x` along `dim`, so many from `first` on.
+/// `count` slices of `x` along `dim`, every `stride`-th from `first` on.
 fn strided(x: &Tensor, dim: usize, first: usize, count: usize, stride: usize) -> Result<Tensor> {
     let x = x.narrow(dim, first, count * stride)?;
     if stride == 1 {
