@@ -159,7 +159,12 @@ pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Bo
     match (Compute { precision, device, ..Compute::default() }).opened()? {
         None => open(folder, precision),
         // What is free of the processor's memory does not bound a device's.
-        Some(device) => load(folder, Weights::open_folder(folder)?, Gpu::new(&device, precision)),
+        Some(device) => load(
+            folder,
+            model_type(folder)?,
+            Weights::open_folder(folder)?,
+            Gpu::new(&device, precision),
+        ),
     }
 }
 
@@ -169,15 +174,20 @@ fn open_within(
     precision: Precision,
     available: Option<u64>,
 ) -> Result<Box<dyn Captioner>> {
-    model_type(folder)?;
+    let model = model_type(folder)?;
     let weights = Weights::open_folder(folder)?;
     memory::check(folder, memory::needed(&weights, precision), available)?;
-    load(folder, weights, Cpu::lean(precision))
+    load(folder, model, weights, Cpu::lean(precision))
 }
 
-/// The captioner of `folder` over `backend`.
-fn load<B: Backend>(folder: &Path, weights: Weights, backend: B) -> Result<Box<dyn Captioner>> {
-    match model_type(folder)? {
+/// The captioner in `folder`, a `model`, over `backend`.
+fn load<B: Backend>(
+    folder: &Path,
+    model: Model,
+    weights: Weights,
+    backend: B,
+) -> Result<Box<dyn Captioner>> {
+    match model {
         Model::Blip => Ok(Box::new(blip::Blip::open(folder, weights, backend)?)),
         Model::Blip2 => Ok(Box::new(blip2::Blip2::open(folder, weights, backend)?)),
     }

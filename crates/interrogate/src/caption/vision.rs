@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::nn::{
-    Activation, Backend, Biases, Epilogue, Kv, Loader, Patches, PreNormLayers, PreNormNames,
+    Activation, Backend, Biases, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, PreNormNames,
     PreNormSizes, Projections, Scope, Workspace,
 };
 use crate::{Result, limits, sizes};
@@ -91,14 +91,9 @@ impl Config {
 /// The tower.
 #[derive(Debug)]
 pub(super) struct Vision<B: Backend> {
-    patch_embedding: B::Linear,
-    /// (1, width)
-    class_embedding: B::Rows,
-    /// (1 + patches, width)
-    position_embedding: B::Rows,
+    embeddings: PatchEmbedding<B>,
     layers: PreNormLayers<B>,
     post_layernorm: B::Norm,
-    patches: Patches,
 }
 
 const NAMES: PreNormNames = PreNormNames {
@@ -133,22 +128,25 @@ impl<B: Backend> Vision<B> {
             loader.pre_norm(&sizes, &NAMES, at, Biases { projections: config.qkv_bias, rest: true })
         });
         Ok(Vision {
-            patch_embedding: loader.patch_embedding(
-                &at("embeddings.patch_embedding"),
-                patch_embedding,
-                true,
-            )?,
-            class_embedding: loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
-            position_embedding: loader.rows(&at("embeddings.position_embedding"), &positions)?,
+            embeddings: PatchEmbedding {
+                patches,
+                patch_embedding: loader.patch_embedding(
+                    &at("embeddings.patch_embedding"),
+                    patch_embedding,
+                    true,
+                )?,
+                class_embedding: loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
+                position_embedding: loader
+                    .rows(&at("embeddings.position_embedding"), &positions)?,
+            },
             layers: layers?,
             post_layernorm: loader.layer_norm(&at("post_layernorm"), width, sizes.eps)?,
-            patches,
         })
     }
 
     /// How an image is cut into patches.
     pub(super) fn patches(&self) -> &Patches {
-        &self.patches
+        &self.embeddings.patches
     }
 
     /// The states (images * positions, width) of whole images' pixels (images, 3, height,
@@ -162,12 +160,7 @@ impl<B: Backend> Vision<B> {
         work: &mut Workspace<B>,
         pixels: &[f32],
     ) -> Result<B::Rows> {
-        let images = pixels.len() / self.patches.pixels();
-        let Workspace { rows, next, .. } = work;
-        let unfolded = backend.upload(self.patches.rows(pixels), self.patches.width())?;
-        backend.apply(&self.patch_embedding, &unfolded, Epilogue::none(), next)?;
-        backend.prepend(&self.class_embedding, images, next, rows)?;
-        backend.add_to_groups(&self.position_embedding, rows)?;
+        let images = self.embeddings.forward(backend, work, pixels)?;
         let scope = backend.scope(Scope::Groups(images))?;
         self.layers.forward(backend, work, &scope, &mut Kv::None, None)?;
         let mut states = B::Rows::default();

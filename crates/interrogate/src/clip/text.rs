@@ -13,7 +13,7 @@ use super::chain::Chain;
 use super::config::Config;
 use super::layers;
 use super::tokenizer::Tokenizer;
-use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
+use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens, check_vocabulary};
 use crate::nn::{
     Backend, Compute, Cpu, Epilogue, Gpu, Kv, KvCache, Loader, PreNormLayers, Readout, RowLists,
     Scope, Workspace,
@@ -76,13 +76,7 @@ impl ClipText {
     /// [`Error::TokenSequence`] where sequence `row` has an id beyond the
     /// vocabulary.
     pub(super) fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
-        match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
-            None => Ok(()),
-            Some(id) => {
-                let expected = format!("tokens below {}", self.vocabulary);
-                Err(Error::TokenSequence { row, expected, found: id.to_string() })
-            }
-        }
+        check_vocabulary(row, ids, self.vocabulary)
     }
 
     /// The sequences of `tokens`, each cut behind its first end-of-text.
@@ -217,11 +211,10 @@ impl<B: Backend> TextTower<B> {
         }
         // `after` makes nodes of all that the path has not.
         let trie = Trie::after(&ids[..shared], [ids]);
-        path.cache.begin(trie.ids().len());
         path.tokens.extend_from_slice(trie.ids());
         let extended = backend.with_workspace(|work| {
             self.embed_nodes(work, &trie)?;
-            let scope = backend.scope(Scope::Lists(&lists(&trie)))?;
+            let scope = backend.scope(Scope::Lists(lists(&trie)))?;
             self.layers.extend(backend, work, &scope, &mut path.cache)
         });
         if extended.is_err() {
@@ -245,8 +238,8 @@ impl<B: Backend> TextTower<B> {
     ) -> Result<Vec<f32>> {
         let (backend, lists) = (&self.backend, lists(trie));
         self.embed_nodes(work, trie)?;
-        let scope = backend.scope(Scope::Lists(&lists))?;
         let ends = Readout::lists(backend, &lists, trie.ends())?;
+        let scope = backend.scope(Scope::Lists(lists))?;
         self.layers.forward(backend, work, &scope, &mut Kv::Read(cache), Some(&ends))?;
         let Workspace { rows, normed, .. } = work;
         backend.normalize(&self.final_layer_norm, rows, normed)?;

@@ -11,8 +11,8 @@ use super::config::{Config, VisionConfig};
 use super::layers;
 use crate::encoder::{Features, ImageEncoder};
 use crate::nn::{
-    Backend, Compute, Cpu, Epilogue, Gpu, Kv, Loader, Patches, PreNormLayers, Readout, Scope,
-    Workspace,
+    Backend, Compute, Cpu, Epilogue, Gpu, Kv, Loader, PatchEmbedding, Patches, PreNormLayers,
+    Readout, Scope, Workspace,
 };
 use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
@@ -99,16 +99,11 @@ impl ImageEncoder for ClipVision {
 #[derive(Debug)]
 struct VisionTower<B: Backend> {
     backend: B,
-    patch_embedding: B::Linear,
-    /// (1, width)
-    class_embedding: B::Rows,
-    /// (1 + patches, width)
-    position_embedding: B::Rows,
+    embeddings: PatchEmbedding<B>,
     pre_layrnorm: B::Norm, // the checkpoints' spelling
     layers: PreNormLayers<B>,
     post_layernorm: B::Norm,
     visual_projection: B::Linear,
-    patches: Patches,
     dim: usize,
     /// Images that go through at once.
     batch: usize,
@@ -125,19 +120,21 @@ impl<B: Backend> VisionTower<B> {
         let positions = [config.vision.positions(), width];
         let norm = |name: &str| loader.layer_norm(&at(name), width, sizes.eps);
         Ok(VisionTower {
-            patch_embedding: loader.patch_embedding(
-                &at("embeddings.patch_embedding"),
-                patch_embedding,
-                false,
-            )?,
-            class_embedding: backend.upload(class_embedding, width)?,
-            position_embedding: loader
-                .rows(&at("embeddings.position_embedding.weight"), &positions)?,
+            embeddings: PatchEmbedding {
+                patches,
+                patch_embedding: loader.patch_embedding(
+                    &at("embeddings.patch_embedding"),
+                    patch_embedding,
+                    false,
+                )?,
+                class_embedding: backend.upload(class_embedding, width)?,
+                position_embedding: loader
+                    .rows(&at("embeddings.position_embedding.weight"), &positions)?,
+            },
             pre_layrnorm: norm("pre_layrnorm")?,
             layers: layers::load(&loader, "vision_model.encoder", &sizes)?,
             post_layernorm: norm("post_layernorm")?,
             visual_projection: loader.linear_no_bias("visual_projection", [dim, width])?,
-            patches,
             dim,
             batch: (backend.batch_tokens(compute.batch_tokens) / config.vision.positions()).max(1),
             backend,
@@ -146,15 +143,12 @@ impl<B: Backend> VisionTower<B> {
 
     /// The rows (images, dim) of whole images.
     fn forward(&self, work: &mut Workspace<B>, pixels: &[f32]) -> Result<Vec<f32>> {
-        let (backend, patches) = (&self.backend, &self.patches);
-        let images = pixels.len() / patches.pixels();
-        let Workspace { rows, normed, next, .. } = work;
-        let unfolded = backend.upload(patches.rows(pixels), patches.width())?;
-        backend.apply(&self.patch_embedding, &unfolded, Epilogue::none(), next)?;
-        backend.prepend(&self.class_embedding, images, next, normed)?;
-        backend.add_to_groups(&self.position_embedding, normed)?;
-        backend.normalize(&self.pre_layrnorm, normed, rows)?;
-        let class = (0..images).map(|image| (image * (1 + patches.count())) as u32);
+        let backend = &self.backend;
+        let images = self.embeddings.forward(backend, work, pixels)?;
+        backend.normalize(&self.pre_layrnorm, &work.rows, &mut work.next)?;
+        std::mem::swap(&mut work.rows, &mut work.next);
+        let positions = 1 + self.embeddings.patches.count();
+        let class = (0..images).map(|image| (image * positions) as u32);
         let class = Readout::groups(backend, images, &class.collect::<Vec<_>>())?;
         let scope = backend.scope(Scope::Groups(images))?;
         self.layers.forward(backend, work, &scope, &mut Kv::None, Some(&class))?;
@@ -172,7 +166,7 @@ impl<B: Backend> Tower for VisionTower<B> {
     }
 
     fn features(&self, pixels: &[f32]) -> Result<Vec<Features>> {
-        let size = self.patches.pixels();
+        let size = self.embeddings.patches.pixels();
         let batches = self.backend.batches(pixels.len() / size, self.batch);
         let encoded = self.backend.each("encoding images", batches, |work, images| {
             self.forward(work, &pixels[images.start * size..images.end * size])

@@ -14,6 +14,7 @@ pub use continuations::Continuations;
 pub use counter::Counter;
 pub use rows::{Embeddings, Features};
 pub use tokens::Tokens;
+pub(crate) use tokens::check_vocabulary;
 
 use rayon::prelude::*;
 

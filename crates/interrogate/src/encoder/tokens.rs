@@ -1,5 +1,7 @@
 //! Token sequences of unequal length, stored flat.
 
+use crate::{Error, Result};
+
 /// Token sequences, one a text, without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
@@ -45,6 +47,18 @@ impl Tokens {
     /// The sequences, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         (0..self.len()).map(|row| self.get(row).unwrap_or_default())
+    }
+}
+
+/// # Errors
+/// [`Error::TokenSequence`] where sequence `row` has an id beyond a model's `vocabulary`.
+pub(crate) fn check_vocabulary(row: usize, ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        None => Ok(()),
+        Some(id) => {
+            let expected = format!("tokens below {vocabulary}");
+            Err(Error::TokenSequence { row, expected, found: id.to_string() })
+        }
     }
 }
 

@@ -9,32 +9,23 @@ use crate::Result;
 #[derive(Debug)]
 pub(crate) struct KvCache<B: Backend> {
     layers: Vec<B::KvLayer>,
-    rows: usize,
 }
 
 impl<B: Backend> Default for KvCache<B> {
     fn default() -> Self {
-        KvCache { layers: Vec::new(), rows: 0 }
+        KvCache { layers: Vec::new() }
     }
 }
 
 impl<B: Backend> KvCache<B> {
-    /// Announces `count` more rows, which each layer appends next.
-    pub(crate) fn begin(&mut self, count: usize) {
-        self.rows += count;
-    }
-
     /// Forgets all but the first `rows`.
     pub(crate) fn truncate(&mut self, backend: &B, rows: usize) {
-        if rows < self.rows {
-            self.layers.iter_mut().for_each(|layer| backend.truncate(layer, rows));
-            self.rows = rows;
-        }
+        self.layers.iter_mut().for_each(|layer| backend.truncate(layer, rows));
     }
 
-    /// Layer number `layer`, where it has rows.
+    /// Layer number `layer`, where it has rows or had some.
     pub(crate) fn layer(&self, layer: usize) -> Option<&B::KvLayer> {
-        self.layers.get(layer).filter(|_| self.rows > 0)
+        self.layers.get(layer)
     }
 
     /// Appends keys and values to layer number `layer`, and gives all that it has.

@@ -4,7 +4,7 @@ use super::attention::Heads;
 use super::backend::Backend;
 use super::layers::{Attention, PreNormLayer, PreNormSizes};
 use crate::Result;
-use crate::weights::{Values, Weights};
+use crate::weights::Weights;
 
 /// Loads weights by name and shape onto a backend.
 ///
@@ -144,16 +144,6 @@ impl<'a, B: Backend> Loader<'a, B> {
             dense: self.linear(&format!("{name}.output.dense"), [width, width])?,
             norm: self.layer_norm(&format!("{name}.output.LayerNorm"), width, eps)?,
         })
-    }
-
-    /// The product with values that were taken already: a tied head.
-    pub(crate) fn tied_linear(
-        &self,
-        weight: &Values,
-        shape: [usize; 2],
-        bias: Option<Vec<f32>>,
-    ) -> Result<B::Linear> {
-        self.backend.linear(weight, shape, bias)
     }
 }
 

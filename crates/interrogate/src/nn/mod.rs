@@ -36,7 +36,7 @@ pub(crate) use gpu::devices;
 pub(crate) use gpu::{Gpu, halving, ran_out};
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};
-pub(crate) use layers::{PostNormLayer, PreNormLayers, PreNormSizes, Readout};
+pub(crate) use layers::{PatchEmbedding, PostNormLayer, PreNormLayers, PreNormSizes, Readout};
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;

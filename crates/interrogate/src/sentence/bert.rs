@@ -10,7 +10,7 @@ use std::ops::Range;
 use candle_transformers::models::bert::Config;
 
 use super::known;
-use crate::encoder::Tokens;
+use crate::encoder::{Tokens, check_vocabulary};
 use crate::nn::{Activation, Backend, Compute, Kv, Loader, PostNormLayer, Scope, Span, Workspace};
 use crate::weights::{Values, Weights};
 use crate::{Error, Result};
@@ -87,15 +87,12 @@ impl<B: Backend> Bert<B> {
     }
 
     fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
-        let refused = |expected, found| Err(Error::TokenSequence { row, expected, found });
         if ids.len() > self.positions {
             let expected = format!("at most {} tokens", self.positions);
-            return refused(expected, format!("{} tokens", ids.len()));
+            let found = format!("{} tokens", ids.len());
+            return Err(Error::TokenSequence { row, expected, found });
         }
-        match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
-            Some(id) => refused(format!("tokens below {}", self.vocabulary), id.to_string()),
-            None => Ok(()),
-        }
+        check_vocabulary(row, ids, self.vocabulary)
     }
 
     /// The means of `sequences`, each of one token at least, which lie flat behind one
@@ -115,7 +112,7 @@ impl<B: Backend> Bert<B> {
         backend.lookup(&self.word_embeddings, &ids, next)?;
         backend.add_lookup(&self.position_embeddings, &places, next)?;
         backend.normalize(&self.norm, next, rows)?;
-        let scope = backend.scope(Scope::Spans(&spans))?;
+        let scope = backend.scope(Scope::Spans(spans))?;
         for (number, layer) in self.layers.iter().enumerate() {
             layer.forward(backend, number, work, (&scope, &mut Kv::None), None)?;
         }

@@ -71,7 +71,7 @@ impl<B: Backend> TextDecoder<B> {
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
             transform: loader.linear(&head("transform.dense"), [width, width])?,
             transform_norm: loader.layer_norm(&head("transform.LayerNorm"), width, eps)?,
-            decoder: loader.tied_linear(&words, vocabulary, Some(bias))?,
+            decoder: loader.backend.linear(&words, vocabulary, Some(bias))?,
             word_embeddings: loader.backend.table(words, width)?,
             config,
         })
@@ -104,9 +104,8 @@ impl<B: Backend> Decoder for TextDecoder<B> {
         backend.add_lookup(&self.position_embeddings, &step.positions(0), rows)?;
         backend.normalize(&self.norm, rows, next)?;
         std::mem::swap(rows, next);
-        let scope = backend.scope(Scope::Lists(&step.lists()))?;
-        let images = backend.scope(Scope::Spans(&step.images(*states)))?;
-        cache.begin(step.rows.len());
+        let scope = backend.scope(Scope::Lists(step.lists()))?;
+        let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let mut kv = Kv::Append(cache);
         for ((number, layer), across) in self.layers.iter().enumerate().zip(&*across) {
             layer.forward(backend, number, work, (&scope, &mut kv), Some((across, &images)))?;

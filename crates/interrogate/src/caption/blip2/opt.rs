@@ -68,7 +68,7 @@ impl<B: Backend> Opt<B> {
             embed_positions: loader.table(&at("embed_positions.weight"), positions)?,
             layers: layers?,
             final_layer_norm: loader.layer_norm(&at("final_layer_norm"), sizes.width, EPS)?,
-            lm_head: loader.tied_linear(&tokens, vocabulary, None)?,
+            lm_head: loader.backend.linear(&tokens, vocabulary, None)?,
             embed_tokens: loader.backend.table(tokens, sizes.width)?,
         })
     }
@@ -99,13 +99,12 @@ impl<B: Backend> Decoder for Opt<B> {
         let State { cache, work, .. } = state;
         backend.add_lookup(&self.embed_positions, &step.positions(OFFSET), &mut work.rows)?;
         let lists = step.lists();
-        let scope = backend.scope(Scope::Lists(&lists))?;
         let all = step.scored.len() == step.rows.len();
         let scored = match all {
             true => None,
             false => Some(Readout::lists(backend, &lists, &step.scored)?),
         };
-        cache.begin(step.rows.len());
+        let scope = backend.scope(Scope::Lists(lists))?;
         self.layers.forward(backend, work, &scope, &mut Kv::Append(cache), scored.as_ref())?;
         let Workspace { rows, normed, .. } = work;
         backend.normalize(&self.final_layer_norm, rows, normed)?;

@@ -74,7 +74,7 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     fn ids(&self, ids: &[u32]) -> Result<Self::Ids>;
 
     /// Lays out a scope.
-    fn scope(&self, scope: Scope<'_>) -> Result<Self::Scope>;
+    fn scope(&self, scope: Scope) -> Result<Self::Scope>;
 
     // ---- layers
 

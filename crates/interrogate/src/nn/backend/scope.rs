@@ -3,16 +3,16 @@
 use std::ops::Range;
 
 /// Which rows each query attends to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scope<'a> {
+#[derive(Debug)]
+pub(crate) enum Scope {
     /// Queries and rows form this number of groups of equal length; the queries of a group
     /// attend to all of its rows, as the patches of an image do.
     Groups(usize),
     /// Each query has a list of rows, as the nodes of a trie have their ancestors.
-    Lists(&'a RowLists),
+    Lists(RowLists),
     /// Queries and rows form spans of any lengths; the queries of a span attend to all of
     /// its rows, as the tokens of a sentence do.
-    Spans(&'a [Span]),
+    Spans(Vec<Span>),
 }
 
 /// A list of rows for each query, none of them empty, in the order in which sums are taken.

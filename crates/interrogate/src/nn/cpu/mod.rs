@@ -85,7 +85,7 @@ impl Backend for Cpu {
         Ok(ids.to_vec())
     }
 
-    fn scope(&self, scope: Scope<'_>) -> Result<CpuScope> {
+    fn scope(&self, scope: Scope) -> Result<CpuScope> {
         Ok(CpuScope::new(scope))
     }
 

@@ -13,14 +13,15 @@ pub(crate) enum CpuScope {
 }
 
 impl CpuScope {
-    pub(super) fn new(scope: Scope<'_>) -> Self {
+    pub(super) fn new(scope: Scope) -> Self {
         match scope {
             Scope::Groups(count) => CpuScope::Groups(count),
-            Scope::Lists(lists) => CpuScope::Lists(lists.clone()),
+            Scope::Lists(lists) => CpuScope::Lists(lists),
             Scope::Spans(spans) => {
                 let own = spans.iter().zip(0u32..);
                 let own = own.flat_map(|(span, number)| vec![number; span.queries.len()]);
-                CpuScope::Spans(spans.to_vec(), own.collect())
+                let own = own.collect();
+                CpuScope::Spans(spans, own)
             }
         }
     }

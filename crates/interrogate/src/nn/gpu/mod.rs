@@ -155,7 +155,7 @@ impl Backend for Gpu {
         Tensor::new(ids, &self.device).map_err(Error::engine("copy numbers to the device"))
     }
 
-    fn scope(&self, scope: Scope<'_>) -> Result<GpuScope> {
+    fn scope(&self, scope: Scope) -> Result<GpuScope> {
         GpuScope::new(scope, &self.device).map_err(Error::engine("copy numbers to the device"))
     }
 

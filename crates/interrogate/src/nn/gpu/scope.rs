@@ -46,13 +46,13 @@ pub(crate) struct Spans {
 }
 
 impl GpuScope {
-    pub(super) fn new(scope: Scope<'_>, device: &Device) -> Result<Self> {
+    pub(super) fn new(scope: Scope, device: &Device) -> Result<Self> {
         Ok(match scope {
             Scope::Groups(count) => GpuScope::Groups(count),
-            Scope::Lists(lists) => GpuScope::Lists(Lists::new(lists, device)?),
-            Scope::Spans(spans) => match groups(spans) {
+            Scope::Lists(lists) => GpuScope::Lists(Lists::new(&lists, device)?),
+            Scope::Spans(spans) => match groups(&spans) {
                 Some(rows) => GpuScope::FirstGroups { count: spans.len(), rows },
-                None => GpuScope::Spans(Spans::new(spans, device)?),
+                None => GpuScope::Spans(Spans::new(&spans, device)?),
             },
         })
     }

@@ -137,9 +137,9 @@ impl Compute for Attended {
         let even = [0..4, 4..8, 8..12].map(|own| span(own.clone(), own.start / 2..own.end / 2));
         let scope = match self.scope {
             Kind::Groups => Scope::Groups(3),
-            Kind::Lists => Scope::Lists(&lists),
-            Kind::Spans => Scope::Spans(&spans),
-            Kind::EvenSpans => Scope::Spans(&even),
+            Kind::Lists => Scope::Lists(lists),
+            Kind::Spans => Scope::Spans(spans.to_vec()),
+            Kind::EvenSpans => Scope::Spans(even.to_vec()),
         };
         let bias =
             RelativeBias::new(3, all, all, |head, offset| 0.1 * head as f32 + 0.05 * offset as f32);
@@ -148,7 +148,6 @@ impl Compute for Attended {
         for part in 0..self.past {
             let (keys, values) = (rows(backend, 1, width, part), rows(backend, 1, width, part + 9));
             cache.append(backend, 0, &keys, &values).unwrap();
-            cache.begin(1);
         }
         let queries = rows(backend, n, width, 4);
         let (keys, values) = (rows(backend, m, width, 5), rows(backend, m, width, 6));
@@ -225,14 +224,13 @@ impl Compute for Cached {
             let (keys, values) =
                 (rows(backend, count, width, seed), rows(backend, count, width, 3));
             cache.append(backend, 0, &keys, &values).unwrap();
-            cache.begin(count);
         };
         append(&mut cache, 100, 1);
         cache.truncate(backend, 70);
         append(&mut cache, 60, 2);
         cache.truncate(backend, 129);
         let lists = RowLists::new(1, |_, list| list.extend(0..129));
-        let scope = backend.scope(Scope::Lists(&lists)).unwrap();
+        let scope = backend.scope(Scope::Lists(lists)).unwrap();
         let seen = Seen { past: cache.layer(0), own: None };
         let mut out = B::Rows::default();
         let queries = rows(backend, 1, width, 5);

@@ -56,7 +56,7 @@ impl<B: Backend> Readout<B> {
     /// Rows `ids` of those that `lists` describe.
     pub(crate) fn lists(backend: &B, lists: &RowLists, ids: &[u32]) -> Result<Self> {
         let lists = lists.select(ids);
-        Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Lists(&lists))? })
+        Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Lists(lists))? })
     }
 }
 

@@ -44,7 +44,7 @@ impl<B: Backend> T5<B> {
         }
         let lm_head = match loader.weights.contains("language_model.lm_head.weight") {
             true => loader.linear_no_bias("language_model.lm_head", vocabulary)?,
-            false => loader.tied_linear(&shared, vocabulary, None)?,
+            false => loader.backend.linear(&shared, vocabulary, None)?,
         };
         Ok(T5 {
             backend: loader.backend.clone(),
@@ -100,12 +100,11 @@ impl<B: Backend> Decoder for T5<B> {
         state.embed(backend, &self.shared, step.inputs())?;
         let State { cache, work, across, states, .. } = state;
         let (lists, heads) = (step.lists(), self.config.num_heads);
-        let scope = backend.scope(Scope::Lists(&lists))?;
-        let images = backend.scope(Scope::Spans(&step.images(*states)))?;
+        let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let bias = RelativeBias::new(heads, lists.longest(), 0, |head, offset| {
             self.decoder.bias[bucket_back(&self.config, offset.unsigned_abs()) * heads + head]
         });
-        cache.begin(step.rows.len());
+        let scope = backend.scope(Scope::Lists(lists))?;
         let attention = (&scope, Kv::Append(cache), &bias);
         self.decoder.forward(backend, work, attention, Some((&across[..], &images)))?;
         let Workspace { rows, next, .. } = work;

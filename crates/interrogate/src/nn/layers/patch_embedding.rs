@@ -1,0 +1,36 @@
+//! What an image tower begins with: CLIP's, and that of BLIP and BLIP-2.
+
+use super::super::backend::{Backend, Epilogue};
+use super::super::{Patches, Workspace};
+use crate::Result;
+
+/// A row for the class and one for each patch, each with its position.
+#[derive(Debug)]
+pub(crate) struct PatchEmbedding<B: Backend> {
+    pub(crate) patches: Patches,
+    /// The convolution over patches, as a product.
+    pub(crate) patch_embedding: B::Linear,
+    /// (1, width)
+    pub(crate) class_embedding: B::Rows,
+    /// (1 + patches, width)
+    pub(crate) position_embedding: B::Rows,
+}
+
+impl<B: Backend> PatchEmbedding<B> {
+    /// Writes to the rows of `work` those of the images of `pixels` (images, channels,
+    /// height, width): (images * (1 + patches), width). Gives the number of images.
+    pub(crate) fn forward(
+        &self,
+        backend: &B,
+        work: &mut Workspace<B>,
+        pixels: &[f32],
+    ) -> Result<usize> {
+        let images = pixels.len() / self.patches.pixels();
+        let Workspace { rows, next, .. } = work;
+        let unfolded = backend.upload(self.patches.rows(pixels), self.patches.width())?;
+        backend.apply(&self.patch_embedding, &unfolded, Epilogue::none(), next)?;
+        backend.prepend(&self.class_embedding, images, next, rows)?;
+        backend.add_to_groups(&self.position_embedding, rows)?;
+        Ok(images)
+    }
+}
