@@ -13,8 +13,8 @@ const HUP: u32 = 1;
 const INT: u32 = 2;
 const TERM: u32 = 15;
 
-/// The signals that end a run, by their names for `kill`, with their exit codes.
-const ENDS: [(&str, i32); 3] = [("-INT", 130), ("-TERM", 143), ("-HUP", 129)];
+/// The signals that end a run, with their exit codes.
+const ENDS: [(u32, i32); 3] = [(INT, 130), (TERM, 143), (HUP, 129)];
 
 fn model() -> String {
     repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned()
@@ -27,15 +27,16 @@ fn is_in(set: &str, child: &Child, signal: u32) -> bool {
     u64::from_str_radix(line.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
 }
 
-/// Waits until the run has set its handlers.
-fn listens(child: &Child) {
-    while !is_in("SigCgt:", child, TERM) {
+/// Waits until the run handles `signal`: the handlers are set one after another.
+fn wait_for_handler(child: &Child, signal: u32) {
+    while !is_in("SigCgt:", child, signal) {
         sleep(Duration::from_millis(1));
     }
 }
 
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+fn send(child: &Child, signal: u32) {
+    let args = [format!("-{signal}"), child.id().to_string()];
+    assert!(Command::new("kill").args(args).status().unwrap().success());
 }
 
 /// Ends, and with a code of its own: a run that hangs hangs the test.
@@ -59,12 +60,12 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = shell.spawn().unwrap();
     // The shell catches no SIGTERM.
-    listens(&child);
+    wait_for_handler(&child, TERM);
     for ignored in [HUP, INT] {
         assert!(is_in("SigIgn:", &child, ignored) && !is_in("SigCgt:", &child, ignored));
     }
-    signal(&child, "-HUP");
-    signal(&child, "-INT");
+    send(&child, HUP);
+    send(&child, INT);
     child.stdin.take().unwrap().write_all(b"photos/cat.jpg\n").unwrap();
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -79,12 +80,12 @@ fn a_run_that_waits_for_standard_input_ends() {
         &["embed", "texts", "-"],
         &["embed", "prompts", "-"],
     ] {
-        for (name, code) in ENDS {
+        for (signal, code) in ENDS {
             let mut child = folder.command(command);
             let mut child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let stdin = child.stdin.take();
-            listens(&child);
-            signal(&child, name);
+            wait_for_handler(&child, signal);
+            send(&child, signal);
             ends_with(child, code);
             drop(stdin);
         }
@@ -105,13 +106,13 @@ fn many(folder: &Folder) {
 fn a_run_whose_reader_reads_no_more_ends() {
     let folder = Folder::new();
     many(&folder);
-    for (name, code) in ENDS {
+    for (signal, code) in ENDS {
         let mut command = folder.command(&["embed", "images", "many", "--model", &model()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         // It answers; the pipe holds 64 KiB, and the answers are more.
         stdout.read_exact(&mut [0]).unwrap();
-        signal(&child, name);
+        send(&child, signal);
         ends_with(child, code);
         drop(stdout);
     }
@@ -121,7 +122,7 @@ fn a_run_whose_reader_reads_no_more_ends() {
 fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
     let folder = Folder::new();
     many(&folder);
-    for (name, code) in ENDS {
+    for (signal, code) in ENDS {
         let args =
             ["embed", "images", "many", "--model", &model(), "-o", "out.jsonl", "--overwrite"];
         let args = [&args[..], &["--batch-size", "1"]].concat();
@@ -131,7 +132,7 @@ fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
         while fs::metadata(&out).map_or(0, |file| file.len()) == 0 {
             sleep(Duration::from_millis(1));
         }
-        signal(&child, name);
+        send(&child, signal);
         let said = ends_with(child, code);
         assert!(said.contains("interrupted: go on with\n"), "{said}");
         let rows = fs::read_to_string(&out).unwrap();
@@ -152,10 +153,10 @@ fn a_second_signal_ends_a_run_at_once() {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         stdout.read_exact(&mut [0]).unwrap();
-        signal(&child, "-INT");
+        send(&child, INT);
         // Whatever is said first shows that the signal was heard.
         child.stderr.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
-        signal(&child, "-TERM");
+        send(&child, TERM);
         child.wait().unwrap().code()
     };
     let mut codes = (0..50).map(|_| code_of_second()).inspect(|&code| {

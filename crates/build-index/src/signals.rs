@@ -155,19 +155,25 @@ fn await_first() -> io::Result<impl FnOnce() -> Option<i32>> {
     let again = Arc::new(AtomicBool::new(false));
     let (mut reader, writer) = io::pipe()?;
     for (signal, came) in &came {
-        // In this order: the first sets the flag by which the second ends the process,
-        // in the handler itself, whatever the threads are at.
-        flag::register_conditional_shutdown(*signal, SIGNALLED + signal, again.clone())?;
-        flag::register(*signal, again.clone())?;
+        // The handler runs these in this order. The first signal sets the flag by which
+        // the second ends the process in the handler itself, whatever its threads do.
+        // `came` is set first: a signal between two of these calls is not lost.
         flag::register(*signal, came.clone())?;
         low_level::pipe::register(*signal, writer.try_clone()?)?;
+        flag::register_conditional_shutdown(*signal, SIGNALLED + signal, again.clone())?;
+        flag::register(*signal, again.clone())?;
     }
     drop(writer);
-    Ok(move || {
-        // Without a signal to hear, the pipe ends at once.
-        reader.read_exact(&mut [0]).ok()?;
+    let first = move || {
         let first = came.iter().find(|(_, came)| came.load(Ordering::Relaxed));
         first.map(|(signal, _)| *signal)
+    };
+    Ok(move || {
+        first().or_else(|| {
+            // Where every signal is ignored, nothing holds the pipe and it ends at once.
+            reader.read_exact(&mut [0]).ok()?;
+            first()
+        })
     })
 }
 
@@ -178,9 +184,9 @@ fn await_first() -> io::Result<impl FnOnce() -> Option<i32>> {
         heard().into_iter().map(|signal| (signal, Arc::default())).collect();
     let again = Arc::new(AtomicBool::new(false));
     for (signal, came) in &came {
+        flag::register(*signal, came.clone())?;
         flag::register_conditional_shutdown(*signal, SIGNALLED + signal, again.clone())?;
         flag::register(*signal, again.clone())?;
-        flag::register(*signal, came.clone())?;
     }
     Ok(move || {
         loop {
