@@ -45,7 +45,7 @@
 //! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
 //! terminal.
 
-mod build;
+mod builder;
 mod cache;
 mod dictionary;
 pub mod durable;
@@ -64,7 +64,7 @@ pub mod talk;
 mod vocabulary;
 mod writer;
 
-pub use build::{Builder, Progress};
+pub use builder::{Builder, Progress};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
 pub use dictionary::{Dictionary, Finding, Flaw, Texts, open_all};
 pub use error::{Error, Result};
