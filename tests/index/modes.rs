@@ -12,7 +12,7 @@ use interrogate::encoder::Features;
 use interrogate::index::{AnyTable, Index, Merged, OwnTable};
 use interrogate::models::{Model, ModelSource, Options};
 use interrogate::picture::Picture;
-use interrogate::prompt::modes::Asking;
+use interrogate::prompt::modes::PromptOptions;
 use interrogate::prompt::{Deny, Mode, Prompt};
 use interrogate::rank::Order;
 use serde_json::Value;
@@ -47,7 +47,7 @@ impl Built {
         Built { model, index, _folder: folder }
     }
 
-    fn asked(&self, asking: Asking) -> Interrogation<'_> {
+    fn asked(&self, asking: PromptOptions) -> Interrogation<'_> {
         Interrogation::new(&self.index, &self.model, asking).unwrap()
     }
 }
@@ -79,7 +79,7 @@ fn every_mode_writes_what_the_reference_writes() {
     let captions: Vec<_> = golden.iter().map(|image| image["caption"].as_str()).collect();
     for (way, compat) in [("exact", false), ("compat", true)] {
         for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
-            let asked = built.asked(Asking { compat, ..Asking::new(mode) });
+            let asked = built.asked(PromptOptions { compat, ..PromptOptions::new(mode) });
             let found = prompts(&asked, &images, &captions);
             for (prompt, golden) in found.iter().zip(golden) {
                 let wanted = &golden[way][mode.name()];
@@ -161,7 +161,7 @@ fn compat_writes_what_clip_interrogator_writes() {
     let peer = Peer::new();
     let caption = peer.golden["caption"].as_str();
     for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
-        let asked = peer.built.asked(Asking { compat: true, ..Asking::new(mode) });
+        let asked = peer.built.asked(PromptOptions { compat: true, ..PromptOptions::new(mode) });
         let captions = vec![caption.filter(|_| mode != Mode::Negative); peer.images.len()];
         let found = prompts(&asked, &peer.images, &captions);
         for (prompt, (_, golden)) in found.iter().zip(peer.images()) {
@@ -182,7 +182,7 @@ fn no_exact_prompt_is_longer_than_the_model_reads() {
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
     for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
         for most in [77, 30] {
-            let asked = built.asked(Asking::new(mode)).within(most).between("art", "8k");
+            let asked = built.asked(PromptOptions::new(mode)).within(most).between("art", "8k");
             for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
                 assert!(counter.count(&prompt.text).unwrap() <= most, "{mode:?} {}", prompt.text);
                 assert!(prompt.text.starts_with("art") && prompt.text.ends_with("8k"));
@@ -197,7 +197,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
     let counter = built.model.counter().unwrap();
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
     for most in [77, 30, 12] {
-        let asking = Asking { max_flavors: 40, ..Asking::new(Mode::Seed) };
+        let asking = PromptOptions { max_flavors: 40, ..PromptOptions::new(Mode::Seed) };
         let asked = built.asked(asking).within(most).between("art", "8k");
         let template = "{caption}: {flavors} by {artist}, {medium}".parse().unwrap();
         let asked = asked.written_as(template).unwrap();
@@ -208,7 +208,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
             assert_eq!(interrogate::prompt::join(&prompt.parts), prompt.text);
         }
     }
-    let asked = built.asked(Asking::new(Mode::Seed)).within(5);
+    let asked = built.asked(PromptOptions::new(Mode::Seed)).within(5);
     let asked = asked.written_as("words that stay whatever comes".parse().unwrap()).unwrap();
     let said = asked.prompts(&images, &[], |_, _| ControlFlow::Continue(())).unwrap_err();
     assert!(said.to_string().ends_with("tokens, expected at most 5"), "{said}");
@@ -218,7 +218,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
 fn a_progress_that_breaks_interrupts_a_chain() {
     let (built, images) = (Built::new(), images());
     for mode in [Mode::Best, Mode::Negative] {
-        let asked = built.asked(Asking::new(mode));
+        let asked = built.asked(PromptOptions::new(mode));
         let mut steps = Vec::new();
         let result = asked.prompts(&images, &[], |image, step| {
             steps.push((image, step.step));
@@ -233,7 +233,7 @@ fn a_progress_that_breaks_interrupts_a_chain() {
 #[test]
 fn tables_are_taken_left_out_and_replaced() {
     let (built, images) = (Built::new(), images());
-    let seed = || built.asked(Asking::new(Mode::Seed));
+    let seed = || built.asked(PromptOptions::new(Mode::Seed));
     let tables = |asked: &Interrogation<'_>| -> Vec<String> {
         let found = prompts(asked, &images[..1], &[]);
         found[0].picks.iter().map(|pick| pick.table.to_owned()).collect()
@@ -265,7 +265,7 @@ fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
     let labels: Vec<String> = table.labels().map(|label| label.unwrap().to_owned()).collect();
     let encoder = built.model.text_encoder().unwrap();
     let own = OwnTable::encode("own", Some(9), labels, encoder.as_ref(), |_| {}).unwrap();
-    let asked = built.asked(Asking::new(Mode::Seed)).with(own);
+    let asked = built.asked(PromptOptions::new(Mode::Seed)).with(own);
     for (prompt, image) in prompts(&asked, &images, &[]).iter().zip(&images) {
         let (own, indexed) = (prompt.picked("own"), table.rank(image, 9).unwrap());
         let alike = own.iter().zip(&indexed).all(|(a, b)| (a.row, a.score) == (b.row, b.score));
@@ -276,11 +276,11 @@ fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
 #[test]
 fn what_is_denied_is_in_no_prompt_and_the_next_label_takes_its_place() {
     let (built, images) = (Built::new(), images());
-    let plain = built.asked(Asking::new(Mode::Fast));
+    let plain = built.asked(PromptOptions::new(Mode::Fast));
     let said = prompts(&plain, &images[..1], &[])[0].picks[0].matches.clone();
     let deny = said[..20].iter().map(|m| format!("/^{}$/\n", escaped(m.label)));
     let deny = Deny::parse(&deny.collect::<String>(), Path::new("deny.txt")).unwrap();
-    let asked = built.asked(Asking::new(Mode::Fast)).denying(deny);
+    let asked = built.asked(PromptOptions::new(Mode::Fast)).denying(deny);
     let found = &prompts(&asked, &images[..1], &[])[0].picks[0].matches;
     assert_eq!(found.len(), 32);
     assert_eq!(found[..12], said[20..]);

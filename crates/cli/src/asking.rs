@@ -4,12 +4,12 @@ use build_index::Dictionary;
 use interrogate::Interrogation;
 use interrogate::index::{Index, OwnTable};
 use interrogate::models::Model;
-use interrogate::prompt::modes::Asking;
+use interrogate::prompt::modes::PromptOptions;
 use interrogate::prompt::{Deny, Mode, Prompt, weighted};
 
 use crate::args::{self, OwnList};
 use crate::fault::Fault;
-use crate::talk::Talk;
+use crate::logger::Logger;
 
 /// What is asked of every image, and how its prompt is written.
 pub(crate) struct Asked<'a> {
@@ -23,7 +23,7 @@ impl<'a> Asked<'a> {
         args: &args::Prompt,
         model: &Model,
         index: &'a Index,
-        talk: &Talk,
+        logger: &Logger,
     ) -> Result<Self, Fault> {
         let (mode, control) = (mode(args.mode), &args.control);
         if control.template.is_some() && mode != Mode::Seed {
@@ -32,15 +32,15 @@ impl<'a> Asked<'a> {
                 hint: "leave out --template or --mode".to_owned(),
             });
         }
-        let asking = Asking {
+        let asking = PromptOptions {
             max_flavors: args.max_flavors.unwrap_or(mode.max_flavors()),
             min_flavors: args.min_flavors,
             min_score: args.min_score.or(model.min_score()),
             compat: control.compat,
-            ..Asking::new(mode)
+            ..PromptOptions::new(mode)
         };
         let mut interrogation = Interrogation::new(index, model, asking)?;
-        for table in lists(&control.list, model, talk)? {
+        for table in lists(&control.list, model, logger)? {
             interrogation = interrogation.with(table);
         }
         interrogation = interrogation.without(&control.without)?;
@@ -78,7 +78,7 @@ fn mode(typed: args::Mode) -> Mode {
 }
 
 /// The lists, encoded.
-fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>, Fault> {
+fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<OwnTable>, Fault> {
     if lists.is_empty() {
         return Ok(Vec::new());
     }
@@ -88,7 +88,7 @@ fn lists(lists: &[OwnList], model: &Model, talk: &Talk) -> Result<Vec<OwnTable>,
         let name = list.name.as_deref().unwrap_or(dictionary.table());
         let labels: Vec<String> = dictionary.labels().iter().map(str::to_owned).collect();
         let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");
-        let bar = talk.bar(labels.len() as u64, &template);
+        let bar = logger.bar(labels.len() as u64, &template);
         let done = |labels: usize| bar.set_position(labels as u64);
         let table = OwnTable::encode(name, dictionary.top(), labels, encoder.as_ref(), done);
         bar.finish_and_clear();

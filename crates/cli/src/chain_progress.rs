@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 use interrogate::prompt::Step;
 
 use crate::interrupt;
-use crate::talk::{Bar, Talk};
+use crate::logger::{Bar, Logger};
 
 /// Between two lines where no terminal shows a bar.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Shows the steps of a chain, and ends it where the run is asked to stop.
 pub(crate) struct ChainProgress<'a> {
-    talk: &'a Talk,
+    logger: &'a Logger,
     bar: RefCell<Option<Bar>>,
     said: RefCell<Instant>,
 }
 
 impl<'a> ChainProgress<'a> {
-    pub(crate) fn new(talk: &'a Talk) -> Self {
-        ChainProgress { talk, bar: RefCell::new(None), said: RefCell::new(Instant::now()) }
+    pub(crate) fn new(logger: &'a Logger) -> Self {
+        ChainProgress { logger, bar: RefCell::new(None), said: RefCell::new(Instant::now()) }
     }
 
     /// Shows `step`; breaks where the run is asked to stop.
@@ -30,15 +30,15 @@ impl<'a> ChainProgress<'a> {
             return ControlFlow::Break(());
         }
         let mut bar = self.bar.borrow_mut();
-        let new = || self.talk.bar(step.steps as u64, "{bar:20} {pos}/{len} phrases, {wide_msg}");
+        let new = || self.logger.bar(step.steps as u64, "{bar:20} {pos}/{len} phrases, {wide_msg}");
         let bar = bar.get_or_insert_with(new);
         bar.set_position(step.step as u64);
         bar.set_message(scored(&step));
         let mut said = self.said.borrow_mut();
-        if !self.talk.is_live() && said.elapsed() >= PAUSE {
+        if !self.logger.is_live() && said.elapsed() >= PAUSE {
             *said = Instant::now();
             let Step { step: done, steps, .. } = step;
-            self.talk.note(format_args!("{done}/{steps} phrases, {}", scored(&step)));
+            self.logger.note(format_args!("{done}/{steps} phrases, {}", scored(&step)));
         }
         ControlFlow::Continue(())
     }
@@ -55,7 +55,7 @@ impl<'a> ChainProgress<'a> {
 fn scored(step: &Step<'_>) -> String {
     let tried = format!("{}/{} tried", step.scored, step.candidates);
     match step.score.is_finite() {
-        true => format!("{tried}, {:.4} {}", step.score, crate::talk::on_one_line(step.prompt)),
+        true => format!("{tried}, {:.4} {}", step.score, crate::logger::on_one_line(step.prompt)),
         false => tried,
     }
 }

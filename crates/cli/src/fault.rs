@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use interrogate::caption::NAMES;
 
 use crate::interrupt;
+use crate::logger::Logger;
 use crate::rows;
 use crate::sink::Refused;
-use crate::talk::Talk;
 
 /// How a run that came to its end went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,14 +111,14 @@ pub(crate) enum Fault {
 impl Fault {
     /// Says what stopped the run and gives the exit code: a closed pipe is
     /// success, a build that was asked to end has its signal's, all else is 2.
-    pub(crate) fn report(&self, talk: &Talk) -> ExitCode {
+    pub(crate) fn report(&self, logger: &Logger) -> ExitCode {
         match self {
             Fault::Output(error) | Fault::Rows(rows::Error::Write { source: error, .. })
                 if error.kind() == io::ErrorKind::BrokenPipe =>
             {
                 return ExitCode::SUCCESS;
             }
-            _ => talk.error(self, self.hint()),
+            _ => logger.error(self, self.hint()),
         }
         match self {
             Fault::Build(build_index::Error::Stopped { .. }) if interrupt::asked() => {
@@ -167,8 +167,8 @@ mod tests {
         assert_eq!(code(0, 3), format!("{:?}", ExitCode::from(2)));
         let stopped = Outcome { interrupted: true, ..Outcome::default() };
         assert_eq!(format!("{:?}", stopped.code()), format!("{:?}", ExitCode::from(130)));
-        let talk = Talk::new(true);
+        let logger = Logger::new(true);
         let closed = Fault::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(format!("{:?}", closed.report(&talk)), format!("{:?}", ExitCode::from(0)));
+        assert_eq!(format!("{:?}", closed.report(&logger)), format!("{:?}", ExitCode::from(0)));
     }
 }

@@ -1,6 +1,6 @@
 //! `interrogate`: what does this image look like, in words?
 //!
-//! Thin: arguments in, library calls, lines out. Data goes to stdout, talk to
+//! Thin: arguments in, library calls, lines out. Data goes to stdout, logger to
 //! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done; 130
 //! stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, what was answered being written;
 //! 135 (Linux) where another program truncated a file that was mapped.
@@ -14,6 +14,7 @@ mod doctor;
 mod fault;
 mod files;
 mod interrupt;
+mod logger;
 mod opening;
 mod output;
 mod pass;
@@ -24,7 +25,6 @@ mod rows;
 mod sink;
 mod source;
 mod stream;
-mod talk;
 
 use std::process::ExitCode;
 
@@ -34,17 +34,17 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    talk::show_panics();
+    logger::show_panics();
     // Where no handler can be set, a signal does what it did: what was written stands.
     let _ = interrupt::listen(interrupt::say);
     build_index::sigbus::report();
-    let args = args::Args::try_parse().unwrap_or_else(|error| talk::misused(&error));
+    let args = args::Args::try_parse().unwrap_or_else(|error| logger::misused(&error));
     if args.no_mmap {
         interrogate::mmap::disable();
     }
-    let talk = talk::Talk::new(args.quiet);
-    match commands::run(args.command, &talk) {
+    let logger = logger::Logger::new(args.quiet);
+    match commands::run(args.command, &logger) {
         Ok(outcome) => outcome.code(),
-        Err(fault) => fault.report(&talk),
+        Err(fault) => fault.report(&logger),
     }
 }

@@ -17,7 +17,7 @@ use interrogate::models::{Model, ModelSource, Options, Progress};
 use crate::args::{ModelChoice, Source};
 use crate::fault::Fault;
 use crate::interrupt;
-use crate::talk::Talk;
+use crate::logger::Logger;
 
 /// Where indexes are looked for.
 pub(crate) const INDEXES: &str = "indexes";
@@ -26,18 +26,18 @@ pub(crate) const INDEXES: &str = "indexes";
 const DEFAULT_MODEL: &str = "starter";
 
 /// The model that was named, or the starter.
-pub(crate) fn model(choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
+pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, Fault> {
     let source: ModelSource = choice.model.as_deref().unwrap_or(DEFAULT_MODEL).parse()?;
-    computing(choice, talk, |options, progress| Model::open(source, options, progress))
+    computing(choice, logger, |options, progress| Model::open(source, options, progress))
 }
 
 /// The model that was named, or the one that `index` names, which is not downloaded.
-fn model_of(index: &Index, choice: &ModelChoice, talk: &Talk) -> Result<Model, Fault> {
+fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, Fault> {
     match &choice.model {
-        Some(_) => model(choice, talk),
+        Some(_) => model(choice, logger),
         None => {
             let id = &index.manifest().model().id;
-            computing(choice, talk, |options, _| Model::open_recorded(id, options))
+            computing(choice, logger, |options, _| Model::open_recorded(id, options))
         }
     }
 }
@@ -45,17 +45,17 @@ fn model_of(index: &Index, choice: &ModelChoice, talk: &Talk) -> Result<Model, F
 /// What `open` opens, to be run as `choice` says.
 fn computing(
     choice: &ModelChoice,
-    talk: &Talk,
+    logger: &Logger,
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
 ) -> Result<Model, Fault> {
     choice.device.check()?; // before anything is fetched
-    let model = fetching(talk, open)?.cleaning(choice.text_cleaning)?.computing(Compute {
+    let model = fetching(logger, open)?.cleaning(choice.text_cleaning)?.computing(Compute {
         precision: choice.precision,
         device: choice.device,
         ..Compute::default()
     });
     if let Some(notice) = model.notice() {
-        talk.note(notice);
+        logger.note(notice);
     }
     Ok(model)
 }
@@ -63,11 +63,11 @@ fn computing(
 /// Runs `fetch` with the hub and cache that the environment names, and shows how
 /// far its downloads have come.
 pub(crate) fn fetching<T, E>(
-    talk: &Talk,
+    logger: &Logger,
     fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> Result<T, E>,
 ) -> Result<T, E> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
-    let mut fetching = match (talk.is_quiet(), talk.is_live()) {
+    let mut fetching = match (logger.is_quiet(), logger.is_live()) {
         (true, _) => Fetching::quiet(),
         (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
         _ => Fetching::lines(Shown(io::stderr())),
@@ -78,7 +78,7 @@ pub(crate) fn fetching<T, E>(
 }
 
 /// The index and its model. Where none stands for the model, it is built first.
-pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, Index), Fault> {
+pub(crate) fn model_and_index(source: &Source, logger: &Logger) -> Result<(Model, Index), Fault> {
     let named = match (&source.index, &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
@@ -90,13 +90,13 @@ pub(crate) fn model_and_index(source: &Source, talk: &Talk) -> Result<(Model, In
     };
     match named {
         Some(index) => {
-            let model = model_of(&index, &source.model, talk)?;
+            let model = model_of(&index, &source.model, logger)?;
             Ok((model, index.on(source.model.device)?))
         }
         None => {
-            let model = model(&source.model, talk)?;
+            let model = model(&source.model, logger)?;
             let folder = Path::new(INDEXES).join(model.slug());
-            let index = index_of(&model, &source.dicts, &folder, talk)?;
+            let index = index_of(&model, &source.dicts, &folder, logger)?;
             Ok((model, index.on(source.model.device)?))
         }
     }
@@ -107,13 +107,13 @@ pub(crate) fn index_of(
     model: &Model,
     dicts: &Path,
     folder: &Path,
-    talk: &Talk,
+    logger: &Logger,
 ) -> Result<Index, Fault> {
     match Index::open(folder) {
         Err(
             interrogate::Error::IndexMissing { .. } | interrogate::Error::IndexUnfinished { .. },
         ) => {
-            build(model, dicts, folder, talk)?;
+            build(model, dicts, folder, logger)?;
             Ok(Index::open(folder)?)
         }
         opened => Ok(opened?),
@@ -162,15 +162,15 @@ fn which(several: &[PathBuf]) -> Fault {
     }
 }
 
-fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), Fault> {
+fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<(), Fault> {
     let dictionaries = open_all(&[dicts.to_owned()])?;
-    talk.note(format_args!(
+    logger.note(format_args!(
         "no index of {} yet: building {} from {}, once; interrupted, it goes on at the next run",
         model.id(),
         folder.display(),
         dicts.display()
     ));
-    let mut meter = match (talk.is_quiet(), talk.is_live()) {
+    let mut meter = match (logger.is_quiet(), logger.is_live()) {
         (true, _) => Meter::quiet(),
         (_, true) => Meter::bar(ProgressDrawTarget::stderr()),
         _ => Meter::lines(Shown(io::stderr())),
@@ -187,6 +187,6 @@ fn build(model: &Model, dicts: &Path, folder: &Path, talk: &Talk) -> Result<(), 
     });
     drop(in_hand);
     meter.finish();
-    talk.lines(report?);
+    logger.lines(report?);
     Ok(())
 }

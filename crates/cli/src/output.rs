@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write, stdout};
 use interrogate::index::Match;
 use serde::Serialize;
 
-use crate::talk::{in_columns, shown};
+use crate::logger::{in_columns, shown};
 
 /// Standard output, a line at a time.
 pub(crate) struct Output {

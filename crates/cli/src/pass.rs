@@ -12,11 +12,11 @@ use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
 use crate::interrupt;
+use crate::logger::Logger;
 use crate::progress::Progress;
 use crate::sink::{self, Answer, Answers, Refused, Sidecars, Standing, Target};
 use crate::source::{Name, Source};
 use crate::stream::{self, Looked};
-use crate::talk::Talk;
 
 /// Images decoded beyond the batch that comes next, so that the threads that
 /// decode never wait for the model to take one.
@@ -170,12 +170,12 @@ impl Pass {
     /// What cannot be written, and those of `answer`.
     pub(crate) fn each<A: Answer, P: Send, T>(
         self,
-        talk: &Talk,
+        logger: &Logger,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
         see: &mut See<'_, P, T>,
         answer: &mut Put<'_, P, T>,
     ) -> std::result::Result<Outcome, Fault> {
-        self.each_told::<A, P, T>(talk, look, see, answer, &mut |_, _| Ok(()))
+        self.each_told::<A, P, T>(logger, look, see, answer, &mut |_, _| Ok(()))
     }
 
     /// The same; `failed` hears of each image that failed, in its place.
@@ -184,7 +184,7 @@ impl Pass {
     /// Those of [`each`](Self::each), and those of `failed`.
     pub(crate) fn each_told<A: Answer, P: Send, T>(
         mut self,
-        talk: &Talk,
+        logger: &Logger,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
         see: &mut See<'_, P, T>,
         answer: &mut Put<'_, P, T>,
@@ -193,15 +193,15 @@ impl Pass {
         let sidecars = self.sidecars.take();
         interrupt::farewell(format!("interrupted: {}", self.how_to_go_on()));
         let _in_hand = interrupt::hold();
-        self.target.notes().into_iter().for_each(|note| talk.note(note));
+        self.target.notes().into_iter().for_each(|note| logger.note(note));
         let mut answers =
             Answers::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
-        let writer = self.target.start(&self.standing, sidecars.unwrap_or_default(), talk)?;
+        let writer = self.target.start(&self.standing, sidecars.unwrap_or_default(), logger)?;
         let mut outcome = Outcome { done: self.standing.done(), ..Outcome::default() };
         outcome.failed = self.standing.failed();
-        let mut progress = self.progress(talk);
+        let mut progress = self.progress(logger);
         let ended = self.batches(look, see, |came| {
-            let (done, lost) = in_order(came, talk, &mut answers, answer, failed)?;
+            let (done, lost) = in_order(came, logger, &mut answers, answer, failed)?;
             (outcome.done, outcome.failed) = (outcome.done + done, outcome.failed + lost);
             progress.step(done, lost);
             match writer.write(answers.take()) {
@@ -217,7 +217,7 @@ impl Pass {
                 // Their images were counted as answered before.
                 outcome.done = outcome.done.saturating_sub(sidecars.failed);
                 outcome.failed += sidecars.failed;
-                self.report(talk, &said, outcome, &sidecars);
+                self.report(logger, &said, outcome, &sidecars);
                 Ok(outcome)
             }
             // Why it stopped is the writer's to say.
@@ -235,41 +235,41 @@ impl Pass {
         !skipped && !self.standing.holds(&name.text)
     }
 
-    fn progress(&self, talk: &Talk) -> Progress {
+    fn progress(&self, logger: &Logger) -> Progress {
         let many = self.len().is_none_or(|images| images > self.at_once);
         // Lines that a person sees come are progress enough.
         let watched = many && (self.target.path.is_some() || !stdout().is_terminal());
-        Progress::new(talk, self.len(), self.standing.done() + self.standing.failed(), watched)
+        Progress::new(logger, self.len(), self.standing.done() + self.standing.failed(), watched)
     }
 
     /// Says what was done, and how to go on where it was not all.
-    fn report(&self, talk: &Talk, said: &str, outcome: Outcome, sidecars: &Sidecars) {
+    fn report(&self, logger: &Logger, said: &str, outcome: Outcome, sidecars: &Sidecars) {
         let Outcome { done, failed, interrupted } = outcome;
         if failed > 0 {
             let before = match self.standing.failed() {
                 0 => String::new(),
                 before => format!(", {before} of them before: --retry-failed tries them again"),
             };
-            talk.note(format_args!("{failed} of {} images failed{before}", done + failed));
+            logger.note(format_args!("{failed} of {} images failed{before}", done + failed));
         }
         if let Some(said) = sidecars.said() {
-            talk.note(said);
+            logger.note(said);
         }
         if let Some(path) = &self.target.path {
             let before = self.standing.done() + self.standing.failed();
             let before = if before > 0 { format!(", {before} before") } else { String::new() };
-            talk.note(format_args!("{}: {said}{before}", path.display()));
+            logger.note(format_args!("{}: {said}{before}", path.display()));
         }
-        self.tell_skipped(talk);
+        self.tell_skipped(logger);
         if interrupted {
-            talk.lines(format_args!("interrupted: {}", self.how_to_go_on()));
+            logger.lines(format_args!("interrupted: {}", self.how_to_go_on()));
         }
     }
 
     /// Says what of folders and archives was skipped.
-    pub(crate) fn tell_skipped(&self, talk: &Talk) {
+    pub(crate) fn tell_skipped(&self, logger: &Logger) {
         if let Some(skipped) = self.source.skipped() {
-            talk.note(skipped);
+            logger.note(skipped);
         }
     }
 
@@ -335,7 +335,7 @@ fn together<P, T>(items: &[Item<P>], see: &mut See<'_, P, T>) -> Vec<Result<T>> 
 /// Puts the answers of a batch in order, failures between them, and counts both.
 fn in_order<P, T>(
     came: Vec<Came<P, T>>,
-    talk: &Talk,
+    logger: &Logger,
     answers: &mut Answers,
     answer: &mut Put<'_, P, T>,
     failed: &mut Told<'_>,
@@ -353,7 +353,7 @@ fn in_order<P, T>(
                 lost += 1;
                 failed(&name, &error)?;
                 answers.put_failed(&name, &error)?;
-                talk.error(&error, error.hint());
+                logger.error(&error, error.hint());
             }
         }
     }

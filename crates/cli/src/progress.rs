@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use build_index::talk::seconds;
 
-use crate::talk::{Bar, Talk};
+use crate::logger::{Bar, Logger};
 
 /// Between two lines, where nobody watches a bar.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Counts what is answered, and shows it.
 pub(crate) struct Progress {
-    talk: Talk,
+    logger: Logger,
     bar: Bar,
     /// How many images there are, where that is known.
     total: Option<usize>,
@@ -26,19 +26,24 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of `total` images `skipped` are answered already. A bar is shown where
     /// `watched` and a person is looking, else a line now and then.
-    pub(crate) fn new(talk: &Talk, total: Option<usize>, skipped: usize, watched: bool) -> Self {
+    pub(crate) fn new(
+        logger: &Logger,
+        total: Option<usize>,
+        skipped: usize,
+        watched: bool,
+    ) -> Self {
         let template = match total {
             Some(_) => "{bar:40} {pos}/{len} images, {msg}",
             None => "{spinner} {pos} images, {msg}",
         };
         let left = total.map(|total| total.saturating_sub(skipped) as u64);
         let bar = match watched {
-            true => talk.bar(left.unwrap_or_default(), template),
+            true => logger.bar(left.unwrap_or_default(), template),
             false => Bar::hidden(),
         };
         let now = Instant::now();
         Progress {
-            talk: talk.clone(),
+            logger: logger.clone(),
             bar,
             total,
             skipped,
@@ -55,12 +60,12 @@ impl Progress {
         self.failed += failed;
         self.bar.set_position((self.done + self.failed) as u64);
         self.bar.set_message(self.pace(self.started.elapsed()));
-        if !self.talk.is_live() && self.said.elapsed() >= PAUSE {
+        if !self.logger.is_live() && self.said.elapsed() >= PAUSE {
             self.said = Instant::now();
             let all = self.total.map_or(String::new(), |total| format!("/{total}"));
             let so_far = self.skipped + self.done + self.failed;
             let pace = self.pace(self.started.elapsed());
-            self.talk.note(format_args!("{so_far}{all} images, {pace}"));
+            self.logger.note(format_args!("{so_far}{all} images, {pace}"));
         }
     }
 
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_was_answered_before_does_not_count_as_speed() {
-        let mut progress = Progress::new(&Talk::new(true), Some(100), 40, false);
+        let mut progress = Progress::new(&Logger::new(true), Some(100), 40, false);
         progress.step(18, 2);
         let pace = progress.pace(Duration::from_secs(10));
         assert_eq!(pace, "2.0 images/s, 20 s left, 2 failed");
@@ -109,7 +114,7 @@ mod tests {
 
     #[test]
     fn of_an_unknown_number_none_are_left() {
-        let mut progress = Progress::new(&Talk::new(true), None, 0, false);
+        let mut progress = Progress::new(&Logger::new(true), None, 0, false);
         progress.step(5, 0);
         assert_eq!(progress.pace(Duration::from_secs(10)), "0.5 images/s");
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::encoder::{Counter, Features, TextEncoder};
 use crate::index::{AnyTable, Index, Match, Merged, OwnTable};
 use crate::models::Model;
-use crate::prompt::modes::{Ask, Asking, Listed, Seen};
+use crate::prompt::modes::{Ask, Listed, PromptOptions, Seen};
 use crate::prompt::{
     Budget, ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step,
     Template,
@@ -21,7 +21,7 @@ const CHUNK_SIZE: usize = 2048;
 /// What is asked of every image: a mode, tables, and what a prompt keeps to.
 pub struct Interrogation<'a> {
     index: &'a Index,
-    asking: Asking,
+    options: PromptOptions,
     tables: Vec<Listed>,
     own: Vec<OwnTable>,
     deny: Option<Deny>,
@@ -36,14 +36,14 @@ pub struct Interrogation<'a> {
 }
 
 impl<'a> Interrogation<'a> {
-    /// Asks for prompts in `asking`'s mode from all tables of `index`, which is
+    /// Asks for prompts in the mode of `options` from all tables of `index`, which is
     /// `model`'s. Opens the model's tokenizer, and loads its text tower for those
     /// modes that score texts.
     ///
     /// # Errors
     /// Those of [`Model::counter`] and [`Model::text_encoder`].
-    pub fn new(index: &'a Index, model: &Model, asking: Asking) -> Result<Self> {
-        let scores = asking.mode.scores_texts();
+    pub fn new(index: &'a Index, model: &Model, options: PromptOptions) -> Result<Self> {
+        let scores = options.mode.scores_texts();
         let listed = |table: &crate::index::Table| Listed {
             name: table.name().to_owned(),
             top: table.top().map(|top| top as usize),
@@ -57,11 +57,11 @@ impl<'a> Interrogation<'a> {
             before: Vec::new(),
             after: Vec::new(),
             counter: model.counter()?,
-            bounded: !matches!(asking.mode, Mode::Seed | Mode::Caption),
+            bounded: !matches!(options.mode, Mode::Seed | Mode::Caption),
             max_tokens: None,
             template: None,
             encoder: scores.then(|| model.text_encoder()).transpose()?,
-            asking,
+            options,
         })
     }
 
@@ -129,7 +129,7 @@ impl<'a> Interrogation<'a> {
     /// # Errors
     /// [`Error::TemplateField`].
     pub fn written_as(self, template: Template) -> Result<Self> {
-        let recipe = template.recipe(self.tables(), self.asking.max_flavors)?;
+        let recipe = template.recipe(self.tables(), self.options.max_flavors)?;
         let asks = recipe.takes.iter().map(Ask::from).collect();
         Ok(Interrogation { template: Some((template, asks)), ..self })
     }
@@ -141,8 +141,8 @@ impl<'a> Interrogation<'a> {
     }
 
     /// What is asked for.
-    pub fn asking(&self) -> &Asking {
-        &self.asking
+    pub fn options(&self) -> &PromptOptions {
+        &self.options
     }
 
     /// One prompt an image, in order, each beginning with its caption where it has
@@ -185,7 +185,7 @@ impl<'a> Interrogation<'a> {
         let mut all: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
         let asks = match &self.template {
             Some((_, asks)) => asks.clone(),
-            None => self.asking.asks(&self.tables),
+            None => self.options.asks(&self.tables),
         };
         for ask in asks {
             let ask = Ask { count: ask.count.max(at_least), ..ask };
@@ -203,9 +203,9 @@ impl<'a> Interrogation<'a> {
 
     /// Leaves out a chain's 2,048 candidates but for the first.
     fn shorten(&self, picks: &mut [Pick<'_>]) {
-        let negative = self.asking.mode == Mode::Negative;
+        let negative = self.options.mode == Mode::Negative;
         for pick in picks.iter_mut().filter(|pick| negative || pick.table == LABELS) {
-            pick.matches.truncate(self.asking.max_flavors);
+            pick.matches.truncate(self.options.max_flavors);
         }
     }
 
@@ -221,12 +221,12 @@ impl<'a> Interrogation<'a> {
         let budget = self.bounded.then(|| Budget::new(&*self.counter, Some(most)));
         let mut scorer = self.encoder.as_deref().map(|encoder| {
             let scorer = ChainScorer::new(encoder, features);
-            match budget.filter(|_| !self.asking.compat) {
+            match budget.filter(|_| !self.options.compat) {
                 Some(budget) => scorer.within(budget.ahead_of(&self.after)),
                 None => scorer,
             }
         });
-        let written = self.asking.write(&mut Seen {
+        let written = self.options.write(&mut Seen {
             caption,
             picks: &picks,
             negative,
@@ -240,7 +240,7 @@ impl<'a> Interrogation<'a> {
         let mut prompt = Prompt::written(caption, picks, written);
         if let Some((template, _)) = &self.template {
             let around = [&self.before[..], &self.after];
-            let text = template.render_within(&prompt, self.asking.min_score, around, budget)?;
+            let text = template.render_within(&prompt, self.options.min_score, around, budget)?;
             prompt.parts = vec![Part::words(&text)];
             prompt.text = text;
         }
@@ -251,7 +251,7 @@ impl<'a> Interrogation<'a> {
         let tables = ask.tables.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
         let (merged, Ask { count, order, .. }) = (Merged::new(tables)?, ask);
         let keep = |label: &str| self.deny.as_ref().is_none_or(|deny| !deny.denies(label));
-        if self.asking.compat {
+        if self.options.compat {
             let mut ranked = merged.rank_by_quota(features, *count, *order, CHUNK_SIZE)?;
             ranked.iter_mut().for_each(|matches| matches.retain(|found| keep(found.label)));
             return Ok(ranked);
@@ -265,7 +265,7 @@ impl<'a> Interrogation<'a> {
     /// The labels of the table `negative`, where it is needed and there.
     fn negative(&self) -> Result<Vec<&str>> {
         let listed = self.tables.iter().any(|table| table.name == "negative");
-        if self.asking.mode != Mode::Negative || !listed {
+        if self.options.mode != Mode::Negative || !listed {
             return Ok(Vec::new());
         }
         let mut labels = self.table("negative")?.labels()?;

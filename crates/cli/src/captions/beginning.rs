@@ -9,8 +9,8 @@ use interrogate::{Error, Result};
 use super::Captions;
 use crate::args::Prompt;
 use crate::fault::Fault;
+use crate::logger::Logger;
 use crate::pass::Pass;
-use crate::talk::Talk;
 
 /// What is said of a first pass that was stopped.
 const STOPPED: &str = "interrupted while captions were made, which --two-pass holds in memory alone: the same command \
@@ -31,23 +31,23 @@ pub(crate) enum Beginning {
 impl Beginning {
     /// What was asked for; in two passes, this is the first. `None` where that
     /// was interrupted.
-    pub(crate) fn open(args: &Prompt, pass: &Pass, talk: &Talk) -> Result<Option<Self>, Fault> {
+    pub(crate) fn open(args: &Prompt, pass: &Pass, logger: &Logger) -> Result<Option<Self>, Fault> {
         let Some(name) = &args.caption_model else {
             return Ok(Some(Beginning::Typed(args.caption.clone())));
         };
-        let captions = Captions::open(name, &args.search, args.source.model.device, talk)?;
+        let captions = Captions::open(name, &args.search, args.source.model.device, logger)?;
         match args.two_pass {
-            true => Self::kept(&captions, pass, talk),
+            true => Self::kept(&captions, pass, logger),
             false => Ok(Some(Beginning::Made(captions.into()))),
         }
     }
 
-    fn kept(captions: &Captions, pass: &Pass, talk: &Talk) -> Result<Option<Self>, Fault> {
+    fn kept(captions: &Captions, pass: &Pass, logger: &Logger) -> Result<Option<Self>, Fault> {
         let template = match pass.len() {
             Some(_) => "{bar:40} {pos}/{len} captions, {eta} left",
             None => "{spinner} {pos} captions",
         };
-        let bar = talk.bar(pass.len().unwrap_or_default() as u64, template);
+        let bar = logger.bar(pass.len().unwrap_or_default() as u64, template);
         let mut kept = HashMap::new();
         let preprocess = captions.preprocess();
         let whole = pass.batches(
@@ -66,9 +66,9 @@ impl Beginning {
             },
         )?;
         bar.finish_and_clear();
-        captions.finish(talk);
+        captions.finish(logger);
         if !whole {
-            talk.note(STOPPED);
+            logger.note(STOPPED);
         }
         Ok(whole.then(|| Beginning::Kept(RefCell::new(kept))))
     }
@@ -97,9 +97,9 @@ impl Beginning {
     }
 
     /// Says how fast the captions came, where they came as images were looked at.
-    pub(crate) fn finish(&self, talk: &Talk) {
+    pub(crate) fn finish(&self, logger: &Logger) {
         if let Beginning::Made(captions) = self {
-            captions.finish(talk);
+            captions.finish(logger);
         }
     }
 }

@@ -12,8 +12,8 @@ use interrogate::picture::{Pixels, Preprocess};
 
 use crate::args::{EarlyStopping, Search};
 use crate::fault::Fault;
+use crate::logger::Logger;
 use crate::opening;
-use crate::talk::Talk;
 pub(crate) use beginning::Beginning;
 use pace::Pace;
 
@@ -31,7 +31,7 @@ impl Captions {
         name: &str,
         search: &Search,
         device: Device,
-        talk: &Talk,
+        logger: &Logger,
     ) -> Result<Self, Fault> {
         device.check()?; // before anything is fetched
         let known = NAMES.iter().find(|(known, _)| *known == name);
@@ -39,15 +39,17 @@ impl Captions {
         let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
         let folder = match source {
             ModelSource::Folder(folder) => folder,
-            ModelSource::Hub { repo, revision } => opening::fetching(talk, |options, progress| {
-                hub::fetch(&repo, revision.as_deref(), options, progress)
-            })?,
+            ModelSource::Hub { repo, revision } => {
+                opening::fetching(logger, |options, progress| {
+                    hub::fetch(&repo, revision.as_deref(), options, progress)
+                })?
+            }
             ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
         let captions = Captions {
             model: caption::open_on(&folder, search.caption_precision, device)?,
             options: options(search),
-            pace: RefCell::new(Pace::new(talk)),
+            pace: RefCell::new(Pace::new(logger)),
         };
         captions.together(0, &[])?;
         Ok(captions)
@@ -85,8 +87,8 @@ impl Captions {
     }
 
     /// Says how many there were and how fast they came.
-    pub(crate) fn finish(&self, talk: &Talk) {
-        self.pace.borrow().finish(talk);
+    pub(crate) fn finish(&self, logger: &Logger) {
+        self.pace.borrow().finish(logger);
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use interrogate::caption::Progress;
 
-use crate::talk::{Bar, Talk};
+use crate::logger::{Bar, Logger};
 
 /// Counts over all batches, and the line that a person sees meanwhile.
 pub(super) struct Pace {
-    talk: Talk,
+    logger: Logger,
     done: Progress,
     spent: Duration,
     batch: Option<Batch>,
@@ -23,15 +23,15 @@ struct Batch {
 const NONE: Progress = Progress { images: 0, tokens: 0 };
 
 impl Pace {
-    pub(super) fn new(talk: &Talk) -> Self {
-        Pace { talk: talk.clone(), done: NONE, spent: Duration::ZERO, batch: None }
+    pub(super) fn new(logger: &Logger) -> Self {
+        Pace { logger: logger.clone(), done: NONE, spent: Duration::ZERO, batch: None }
     }
 
     /// A batch of so many `images` begins.
     pub(super) fn start(&mut self, images: usize) {
         let bar = match images {
             0 => Bar::hidden(),
-            _ => self.talk.bar(images as u64, "{pos}/{len} of these captions, {msg}"),
+            _ => self.logger.bar(images as u64, "{pos}/{len} of these captions, {msg}"),
         };
         self.batch = Some(Batch { started: Instant::now(), now: NONE, bar });
     }
@@ -56,12 +56,12 @@ impl Pace {
     }
 
     /// Says what there was, where there was anything.
-    pub(super) fn finish(&self, talk: &Talk) {
+    pub(super) fn finish(&self, logger: &Logger) {
         let Progress { images, tokens } = self.done;
         if images > 0 {
             let seconds = self.spent.as_secs_f64();
             let rates = rates(self.done, self.spent);
-            talk.note(format_args!(
+            logger.note(format_args!(
                 "captions: {images} images, {tokens} tokens in {seconds:.1} s: {rates}"
             ));
         }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn batches_add_up() {
-        let mut pace = Pace::new(&Talk::new(true));
+        let mut pace = Pace::new(&Logger::new(true));
         for tokens in [4, 6] {
             pace.start(2);
             pace.step(Progress { images: 1, tokens: 3 });

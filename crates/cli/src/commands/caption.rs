@@ -6,9 +6,9 @@ use crate::args::{self, Form};
 use crate::captions::Captions;
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::logger::{self, Logger};
 use crate::pass::{Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::{self, Talk};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ impl Answer for Row<'_> {
     fn text(&self, alone: bool) -> String {
         match alone {
             true => self.caption.to_owned(),
-            false => format!("{}: {}", talk::on_one_line(self.image), self.caption),
+            false => format!("{}: {}", logger::on_one_line(self.image), self.caption),
         }
     }
 
@@ -43,14 +43,14 @@ impl Answer for Row<'_> {
 }
 
 /// Gives a caption for each image.
-pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, Fault> {
     let files = Files::default().model(Some(&args.caption_model));
     let sidecars = Some(&args.sidecars);
     let pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
-    let captions = Captions::open(&args.caption_model, &args.search, args.device, talk)?;
+    let captions = Captions::open(&args.caption_model, &args.search, args.device, logger)?;
     let preprocess = captions.preprocess();
     let outcome = pass.each::<Row<'_>, _, _>(
-        talk,
+        logger,
         &|picture| preprocess.prepare(picture),
         &mut |items| {
             let pixels = items.iter().map(|item| (item.number, &item.looked));
@@ -64,6 +64,6 @@ pub(crate) fn run(args: &args::Caption, talk: &Talk) -> Result<Outcome, Fault> {
             Ok(())
         },
     )?;
-    captions.finish(talk);
+    captions.finish(logger);
     Ok(outcome)
 }

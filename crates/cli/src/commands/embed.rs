@@ -11,11 +11,11 @@ use super::prompts;
 use crate::args::{Embed, Form, Format};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::logger::{self, Logger};
 use crate::opening;
 use crate::output::Output;
 use crate::pass::{self, Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::{self, Talk};
 
 /// Texts that are embedded together.
 pub(super) const BATCH: usize = 256;
@@ -41,7 +41,7 @@ impl Answer for Row<'_> {
 
     /// The name, then the values, apart by tabs.
     fn text(&self, _alone: bool) -> String {
-        let mut line = talk::on_one_line(self.image.or(self.text).unwrap_or_default());
+        let mut line = logger::on_one_line(self.image.or(self.text).unwrap_or_default());
         self.features.iter().for_each(|value| line += &format!("\t{value}"));
         line
     }
@@ -52,14 +52,14 @@ impl Answer for Row<'_> {
 }
 
 /// Gives a row of values for each image or text.
-pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, Fault> {
     match args {
         Embed::Images { images, model, output } => {
             let files = Files::default().model(model.model.as_deref());
             let pass = Pass::open::<Row<'_>>(images, output, None, Form::Jsonl, files)?;
-            let tower = opening::model(model, talk)?.image_encoder()?;
+            let tower = opening::model(model, logger)?.image_encoder()?;
             pass.each::<Row<'_>, _, _>(
-                talk,
+                logger,
                 &|picture| tower.prepare(picture),
                 &mut pass::features(tower.as_ref()),
                 &mut |seen, answers| {
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             )
         }
         Embed::Texts { texts, model, format } => {
-            let tower = opening::model(model, talk)?.text_encoder()?;
+            let tower = opening::model(model, logger)?.text_encoder()?;
             let texts = typed(texts)?;
             let mut output = Output::new();
             for batch in texts.chunks(BATCH) {
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Embed, talk: &Talk) -> Result<Outcome, Fault> {
             }
             Ok(Outcome { done: texts.len(), ..Outcome::default() })
         }
-        Embed::Prompts(args) => prompts::run(args, talk),
+        Embed::Prompts(args) => prompts::run(args, logger),
         Embed::Average(args) => prompts::average(args),
     }
 }

@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
+use crate::logger::{self, Logger};
 use crate::opening;
 use crate::output::Output;
 use crate::source::Skipped;
-use crate::talk::{self, Talk};
 
 /// One answer as a JSON object.
 #[derive(Default, Serialize)]
@@ -44,7 +44,7 @@ struct Failed<'a> {
 }
 
 /// Prints the task's answer for each image, batch by batch.
-pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Fault> {
     let task: Task = args.model.parse()?;
     args.device.check()?; // before anything is fetched
     let settings = Settings {
@@ -64,12 +64,12 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
     let beside = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
     let index = |model: &Model| {
         let folder = args.index.clone().unwrap_or_else(|| beside.join(model.slug()));
-        Ok::<_, Fault>(opening::index_of(model, &config.dicts, &folder, talk)?.on(args.device)?)
+        Ok::<_, Fault>(opening::index_of(model, &config.dicts, &folder, logger)?.on(args.device)?)
     };
-    let pipeline = opening::fetching(talk, |options, progress| {
+    let pipeline = opening::fetching(logger, |options, progress| {
         Pipeline::open(task, &config, &settings, options, index, progress)
     })?;
-    pipeline.notice().into_iter().for_each(|notice| talk.note(notice));
+    pipeline.notice().into_iter().for_each(|notice| logger.note(notice));
     let format = args.format.or(Format::Text);
     let mut output = Output::new();
     let mut outcome = Outcome::default();
@@ -83,13 +83,13 @@ pub(crate) fn run(args: &args::Execute, talk: &Talk) -> Result<Outcome, Fault> {
         print(&mut output, format, &executed)?;
         for (path, error) in &executed.failed {
             if format == Format::Jsonl {
-                let (image, error) = (&*path.to_string_lossy(), &*talk::with_causes(error));
+                let (image, error) = (&*path.to_string_lossy(), &*logger::with_causes(error));
                 output.json(&Failed { image, error })?;
             }
-            talk.error(error, error.hint());
+            logger.error(error, error.hint());
         }
     }
-    skipped.said().into_iter().for_each(|said| talk.note(said));
+    skipped.said().into_iter().for_each(|said| logger.note(said));
     Ok(outcome)
 }
 
@@ -132,7 +132,7 @@ fn row<'a>(id: &'a str, answers: &'a Answers, at: usize) -> Row<'a> {
 
 /// As text: the id and its prompt, its values, its scores or its size.
 fn line(row: &Row<'_>) -> String {
-    let id = &talk::on_one_line(row.id);
+    let id = &logger::on_one_line(row.id);
     if let Some(values) = row.embedding {
         return values.iter().fold(id.clone(), |line, value| line + &format!("\t{value}"));
     }

@@ -9,10 +9,10 @@ use interrogate::Error;
 
 use crate::args::{Args, Man};
 use crate::fault::{Fault, Outcome};
-use crate::talk::Talk;
+use crate::logger::Logger;
 
 /// Prints the program's page, or writes one for each command into a folder.
-pub(crate) fn run(args: &Man, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, Fault> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
         clap_mangen::Man::new(Args::command()).render(&mut page)?;
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Man, talk: &Talk) -> Result<Outcome, Fault> {
     let mut command = Args::command().disable_help_subcommand(true);
     command.build();
     write(&command, folder)?;
-    talk.note(format_args!("pages are in {}", folder.display()));
+    logger.note(format_args!("pages are in {}", folder.display()));
     Ok(Outcome::default())
 }
 
@@ -55,7 +55,7 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink(&mine, ours.path().join("interrogate-rank.1")).unwrap();
         let args = Man { out: Some(ours.path().to_owned()) };
-        run(&args, &Talk::new(true)).unwrap();
+        run(&args, &Logger::new(true)).unwrap();
         assert_eq!(std::fs::read(&mine).unwrap(), b"precious");
         std::fs::remove_file(&mine).unwrap();
         clap_mangen::generate_to(Args::command(), theirs.path()).unwrap();

@@ -16,26 +16,26 @@ mod verify;
 
 use crate::args::{self, Command, Form};
 use crate::fault::{Fault, Outcome};
+use crate::logger::Logger;
 use crate::sink::Refused;
-use crate::talk::Talk;
 
 /// Runs the command that was typed.
-pub(crate) fn run(command: Command, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, Fault> {
     match command {
-        Command::Prompt(args) => prompt::run(&args, talk),
+        Command::Prompt(args) => prompt::run(&args, logger),
         Command::Rank(args) => match &args.query {
-            Some(query) => query::run(&args, query, talk),
-            None => rank::run(&args, talk),
+            Some(query) => query::run(&args, query, logger),
+            None => rank::run(&args, logger),
         },
-        Command::Similarity(args) => similarity::run(&args, talk),
-        Command::Caption(args) => caption::run(&args, talk),
-        Command::Embed(args) => embed::run(&args, talk),
-        Command::Execute(args) => execute::run(&args, talk),
-        Command::Verify(args) => verify::run(&args, talk),
+        Command::Similarity(args) => similarity::run(&args, logger),
+        Command::Caption(args) => caption::run(&args, logger),
+        Command::Embed(args) => embed::run(&args, logger),
+        Command::Execute(args) => execute::run(&args, logger),
+        Command::Verify(args) => verify::run(&args, logger),
         Command::Info(args) => info::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => completions::run(shell),
-        Command::Man(args) => man::run(&args, talk),
+        Command::Man(args) => man::run(&args, logger),
     }
 }
 

@@ -18,12 +18,12 @@ use crate::chain_progress::ChainProgress;
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
 use crate::interrupt;
+use crate::logger::{self, Logger};
 use crate::opening;
 use crate::output::{Found, Output};
 use crate::pass::{self, Item, Pass};
 use crate::report::{self, Heading, Report, Sheet, Thumbnail};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::{self, Talk};
 
 /// Labels of each table that a report shows, where the prompt takes fewer.
 const SHOWN: usize = 5;
@@ -72,7 +72,7 @@ impl Answer for Row<'_> {
     fn text(&self, alone: bool) -> String {
         match alone {
             true => self.prompt.to_owned(),
-            false => format!("{}: {}", talk::on_one_line(self.image), self.prompt),
+            false => format!("{}: {}", logger::on_one_line(self.image), self.prompt),
         }
     }
 
@@ -86,24 +86,24 @@ impl Answer for Row<'_> {
 type Looked = (Pixels, Option<Pixels>, Option<Thumbnail>);
 
 /// Gives a prompt for each image, or one for all of them.
-pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, Fault> {
     args.report.as_deref().map(report::place).transpose()?;
     let (files, sidecars) = (files(args), Some(&args.sidecars));
     let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // not told after a first pass of hours
     }
-    let Some(beginning) = Beginning::open(args, &pass, talk)? else {
+    let Some(beginning) = Beginning::open(args, &pass, logger)? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
-    let (model, index) = opening::model_and_index(&args.source, talk)?;
+    let (model, index) = opening::model_and_index(&args.source, logger)?;
     pass.asks(&index)?;
     let interrogator = Interrogator::new(&model, index)?;
-    let asked = Asked::open(args, &model, interrogator.index(), talk)?;
+    let asked = Asked::open(args, &model, interrogator.index(), logger)?;
     if args.average {
-        return average(args, pass, &interrogator, &asked, talk);
+        return average(args, pass, &interrogator, &asked, logger);
     }
-    let mode = asked.interrogation.asking().mode;
+    let mode = asked.interrogation.options().mode;
     let sheet = match &args.report {
         Some(path) => Some(begin(path, &model, interrogator.index(), mode)?),
         None => None,
@@ -122,9 +122,9 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
     };
     // A chain takes seconds: each is answered as it comes.
     let pass = if mode.scores_texts() { pass.by(1) } else { pass };
-    let chain = ChainProgress::new(talk);
+    let chain = ChainProgress::new(logger);
     let outcome = pass.each_told::<Row<'_>, _, _>(
-        talk,
+        logger,
         &look,
         &mut see,
         &mut |seen, answers| {
@@ -140,7 +140,7 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
                 let name = &seen.name;
                 answers.put(name, &row(&name.text, text, mode, prompt))?;
                 if text.is_empty() {
-                    talk.note(empty(&name.text, &asked));
+                    logger.note(empty(&name.text, &asked));
                 }
             }
             if let Some(sheet) = &sheet {
@@ -157,11 +157,11 @@ pub(crate) fn run(args: &args::Prompt, talk: &Talk) -> Result<Outcome, Fault> {
             None => Ok(()),
         },
     )?;
-    beginning.finish(talk);
+    beginning.finish(logger);
     if let (Some(sheet), Some(path)) = (sheet, &args.report) {
         let _page = interrupt::saving();
         sheet.finish()?;
-        talk.note(format_args!("report: {}", path.display()));
+        logger.note(format_args!("report: {}", path.display()));
     }
     Ok(outcome)
 }
@@ -187,7 +187,7 @@ fn average(
     pass: Pass,
     interrogator: &Interrogator,
     asked: &Asked<'_>,
-    talk: &Talk,
+    logger: &Logger,
 ) -> Result<Outcome, Fault> {
     super::lines_alone(&args.output)?;
     let (tower, mut outcome) = (interrogator.tower(), Outcome::default());
@@ -199,19 +199,19 @@ fn average(
                     Ok((_, features)) => all.push(features),
                     Err(error) => {
                         outcome.failed += 1;
-                        talk.error(&error, error.hint());
+                        logger.error(&error, error.hint());
                     }
                 }
             }
             Ok(())
         })?;
-    pass.tell_skipped(talk);
+    pass.tell_skipped(logger);
     outcome.done = all.len();
     if !whole || all.is_empty() {
         return Ok(Outcome { interrupted: !whole, ..outcome });
     }
     let mean = Features::mean(&all)?;
-    let chain = ChainProgress::new(talk);
+    let chain = ChainProgress::new(logger);
     let captions = [args.caption.as_deref()];
     let prompts = asked.interrogation.prompts(&[mean], &captions, |_, step| chain.step(step));
     chain.end();
@@ -222,13 +222,13 @@ fn average(
     let name = format!("average of {} images", all.len());
     for prompt in &prompts {
         let text = asked.text(prompt);
-        let row = row(&name, &text, asked.interrogation.asking().mode, prompt);
+        let row = row(&name, &text, asked.interrogation.options().mode, prompt);
         match args.output.format.unwrap_or(Form::Text) {
             Form::Jsonl => Output::new().json(&row)?,
             _ => Output::new().line(&text)?,
         }
         if text.is_empty() {
-            talk.note(empty(&name, asked));
+            logger.note(empty(&name, asked));
         }
     }
     Ok(outcome)
@@ -236,7 +236,7 @@ fn average(
 
 /// Why there is no prompt.
 fn empty(name: &str, asked: &Asked<'_>) -> String {
-    let least = asked.interrogation.asking().min_score;
+    let least = asked.interrogation.options().min_score;
     match least {
         Some(least) => {
             format!("{name}: no label reaches {least}; --min-score 0 shows what there is")

@@ -14,18 +14,18 @@ use interrogate::sentence::MiniLm;
 use crate::args::{EmbedAverage, EmbedPrompts, RowFormat};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::logger::Logger;
 use crate::opening;
 use crate::prompt_file;
 use crate::rows::{self, Error, Prompt, npy};
-use crate::talk::Talk;
 
 /// Prompts that are embedded together.
 const BATCH: usize = 256;
 
 /// Writes the embedding of each prompt.
-pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, Fault> {
     let format = args.format();
-    let (prompts, failed, file) = read(args, talk)?;
+    let (prompts, failed, file) = read(args, logger)?;
     if let Some(output) = &args.output {
         let files = Files::default().model(Some(&args.embedding_model));
         apart(files, output, file.as_slice())?;
@@ -38,12 +38,13 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
     }
     args.device.check()?; // before anything is fetched
     let compute = Compute { device: args.device, ..Compute::default() };
-    let encoder = opening::fetching(talk, |options, progress| {
+    let encoder = opening::fetching(logger, |options, progress| {
         MiniLm::named(&args.embedding_model, &compute, options, progress)
     })?;
     let shape = (prompts.len(), encoder.dim());
     let mut sink = rows::open(format, args.output.as_deref(), shape)?;
-    let bar = talk.bar(prompts.len() as u64, "{bar:40} {pos}/{len} prompts, {per_sec}, {eta} left");
+    let bar =
+        logger.bar(prompts.len() as u64, "{bar:40} {pos}/{len} prompts, {per_sec}, {eta} left");
     for batch in prompts.chunks(BATCH) {
         let texts: Vec<&str> = batch.iter().map(|prompt| prompt.text.as_str()).collect();
         for (prompt, values) in batch.iter().zip(encoder.encode(&texts)?.rows()) {
@@ -58,7 +59,10 @@ pub(crate) fn run(args: &EmbedPrompts, talk: &Talk) -> Result<Outcome, Fault> {
 
 /// The prompts that were named, how many records tell of a failed image, and the
 /// file that they are from, where there is one.
-fn read(args: &EmbedPrompts, talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
+fn read(
+    args: &EmbedPrompts,
+    logger: &Logger,
+) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
     let (text, file) = match &args.prompts[..] {
         [only] if only == "-" => {
             (Text::new(Path::new("standard input"), stdin().lock(), limits::LIST), None)
@@ -78,11 +82,11 @@ fn read(args: &EmbedPrompts, talk: &Talk) -> Result<(Vec<Prompt>, usize, Option<
     let name = text.path().display().to_string();
     let found = prompt_file::read(text, args.input_format.format()).map_err(Error::Prompts)?;
     for (line, error) in &found.failed {
-        talk.note(format_args!("{}: left out: {error}", line.display()));
+        logger.note(format_args!("{}: left out: {error}", line.display()));
     }
     if found.blank > 0 {
         let s = if found.blank == 1 { "" } else { "s" };
-        talk.note(format_args!("{name}: {} blank line{s} left out", found.blank));
+        logger.note(format_args!("{name}: {} blank line{s} left out", found.blank));
     }
     let numbered = found.records.into_iter().enumerate();
     let prompts = numbered.map(|(row, record)| named(row, record.image, record.prompt));

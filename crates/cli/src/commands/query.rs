@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
+use crate::logger::Logger;
 use crate::opening;
 use crate::output::{Found, Output};
-use crate::talk::Talk;
 
 /// The answer as a JSON object.
 #[derive(Serialize)]
@@ -22,13 +22,13 @@ struct Row<'a> {
 }
 
 /// Prints the best labels of the sum.
-pub(crate) fn run(args: &args::Rank, typed: &str, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Outcome, Fault> {
     let query: Query = typed.parse()?;
     super::lines_alone(&args.output)?;
     // Before a model is opened for nothing.
     let pictures: Vec<Picture> =
         query.images().map(|path| args.images.decoding.open(path)).collect::<Result<_, _>>()?;
-    let (model, index) = opening::model_and_index(&args.source, talk)?;
+    let (model, index) = opening::model_and_index(&args.source, logger)?;
     let interrogator = Interrogator::new(&model, index)?;
     let texts = match query.texts().next() {
         Some(_) => Some(model.text_encoder()?),

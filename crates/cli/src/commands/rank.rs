@@ -7,11 +7,11 @@ use serde::Serialize;
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::logger::{self, Logger};
 use crate::opening;
 use crate::output::Found;
 use crate::pass::{self, Pass};
 use crate::sink::{Answer, Column, Kind};
-use crate::talk::{self, Talk};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -39,8 +39,8 @@ impl Answer for Row<'_> {
         let found = self
             .matches
             .iter()
-            .map(|m| format!("\n  {:7.4}  {}", m.score, talk::on_one_line(m.label)));
-        talk::on_one_line(self.image) + &found.collect::<String>()
+            .map(|m| format!("\n  {:7.4}  {}", m.score, logger::on_one_line(m.label)));
+        logger::on_one_line(self.image) + &found.collect::<String>()
     }
 
     fn sidecar(&self) -> String {
@@ -49,10 +49,10 @@ impl Answer for Row<'_> {
 }
 
 /// Gives the best labels of each image.
-pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, Fault> {
     let files = Files::default().source(&args.source);
     let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
-    let (model, index) = opening::model_and_index(&args.source, talk)?;
+    let (model, index) = opening::model_and_index(&args.source, logger)?;
     pass.asks(&index)?;
     let interrogator = Interrogator::new(&model, index)?;
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &args::Rank, talk: &Talk) -> Result<Outcome, Fault> {
     let tower = interrogator.tower();
     let several = names.len() > 1;
     pass.each::<Row<'_>, _, _>(
-        talk,
+        logger,
         &|picture| tower.prepare(picture),
         &mut pass::features(tower),
         &mut |seen, answers| {

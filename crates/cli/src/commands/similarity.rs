@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::embed;
 use crate::args::{self, Format};
 use crate::fault::{Fault, Outcome};
+use crate::logger::Logger;
 use crate::opening;
 use crate::output::Output;
-use crate::talk::Talk;
 
 /// One text as a JSON object.
 #[derive(Serialize)]
@@ -20,10 +20,10 @@ struct Row<'a> {
 
 /// Prints the cosine of each text and the image, the nearest first; of equal ones the
 /// one typed first.
-pub(crate) fn run(args: &args::Similarity, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Similarity, logger: &Logger) -> Result<Outcome, Fault> {
     let picture = args.decoding.open(&args.image)?;
     let texts = embed::typed(&args.texts)?;
-    let model = opening::model(&args.model, talk)?;
+    let model = opening::model(&args.model, logger)?;
     let features = model.image_encoder()?.encode(std::slice::from_ref(&picture))?;
     let encoder = model.text_encoder()?;
     let mut scores: Vec<(&str, f32)> = Vec::with_capacity(texts.len());

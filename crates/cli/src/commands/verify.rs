@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::args::{Format, Look};
 use crate::fault::{Fault, Outcome};
+use crate::logger::Logger;
 use crate::opening;
 use crate::output::Output;
-use crate::talk::Talk;
 
 /// The answer as a JSON object.
 #[derive(Serialize)]
@@ -18,9 +18,9 @@ struct Row<'a> {
 }
 
 /// Reads all of the index; an error names the first file that is not whole.
-pub(crate) fn run(args: &Look, talk: &Talk) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Look, logger: &Logger) -> Result<Outcome, Fault> {
     let index = opening::index(args.index.as_deref())?;
-    let bar = talk.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
+    let bar = logger.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
     let whole = index.verify(|read| bar.set_position(read.bytes));
     bar.finish_and_clear();
     whole?;

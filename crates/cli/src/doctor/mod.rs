@@ -58,7 +58,7 @@ impl Finding {
         error: &dyn std::error::Error,
         hint: Option<String>,
     ) -> Self {
-        let detail = crate::talk::with_causes(error);
+        let detail = crate::logger::with_causes(error);
         Finding { state: State::Broken, hint, ..Finding::ready(kind, name, detail) }
     }
 }

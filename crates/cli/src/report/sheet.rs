@@ -7,7 +7,7 @@ use interrogate::prompt::Pick;
 
 use super::{Answer, Card, Report, Thumbnail};
 use crate::fault::Fault;
-use crate::talk;
+use crate::logger;
 
 /// A report that is told of one image after the other, how it fared and what is said
 /// of it.
@@ -39,7 +39,7 @@ impl Sheet {
 
     /// Writes the card of an image of which nothing can be said.
     pub(crate) fn failed(&self, image: &str, error: &Error) -> Result<(), Fault> {
-        let error = talk::with_causes(error);
+        let error = logger::with_causes(error);
         self.report.borrow_mut().add(&Card { image, thumbnail: None, said: Err(&error) })
     }
 

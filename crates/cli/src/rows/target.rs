@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use build_index::durable::Draft;
 
 use super::Error;
-use crate::talk;
+use crate::logger;
 
 /// Standard output, or a file beside the one that was named.
 pub(super) enum Target {
@@ -16,7 +16,7 @@ pub(super) enum Target {
 
 impl Target {
     pub(super) fn stdout() -> Self {
-        Target::Stdout(BufWriter::new(talk::stdout()))
+        Target::Stdout(BufWriter::new(logger::stdout()))
     }
 
     /// A draft in the folder of `path`.

@@ -8,7 +8,7 @@ use interrogate::Error;
 
 use super::{Content, Sink};
 use crate::fault::Fault;
-use crate::talk;
+use crate::logger;
 
 /// Bytes gathered before they are written, at most; the rows of a batch go at
 /// its end whatever they are.
@@ -24,7 +24,7 @@ pub(super) struct Lines {
 impl Lines {
     /// To standard output.
     pub(super) fn stdout() -> Self {
-        Lines { out: BufWriter::with_capacity(GATHERED, talk::stdout()), file: None }
+        Lines { out: BufWriter::with_capacity(GATHERED, logger::stdout()), file: None }
     }
 
     /// To `file`, which stands at `path` and is open at the place where the next

@@ -19,7 +19,7 @@ use interrogate::index::{Digest, Index};
 use super::Refused;
 use crate::args::Args;
 use crate::fault::Fault;
-use crate::talk::with_causes;
+use crate::logger::with_causes;
 
 /// Options by their names, each as it was typed or by default.
 type Options = BTreeMap<String, String>;

@@ -8,8 +8,8 @@ use super::answer::{self, Answer, Cell, Column};
 use super::{Content, Row};
 use crate::args::Form;
 use crate::fault::Fault;
+use crate::logger;
 use crate::source::Name;
-use crate::talk;
 
 /// Makes rows of one form out of answers, in order.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Answers {
     pub(crate) fn put<A: Answer>(&mut self, name: &Name, answer: &A) -> Result<(), Fault> {
         let content = match self.form {
             Form::Text => {
-                Content::Line((talk::shown(&answer.text(self.alone)) + "\n").into_bytes())
+                Content::Line((logger::shown(&answer.text(self.alone)) + "\n").into_bytes())
             }
             Form::Jsonl => Content::Line(json(answer)?),
             Form::Csv => {
@@ -70,7 +70,7 @@ impl Answers {
         name: &Name,
         error: &interrogate::Error,
     ) -> Result<(), Fault> {
-        let content = failed(self.form, self.columns, &name.text, talk::with_causes(error))?;
+        let content = failed(self.form, self.columns, &name.text, logger::with_causes(error))?;
         self.rows.push(Row { content, sidecar: None });
         Ok(())
     }

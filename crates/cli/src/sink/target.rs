@@ -16,7 +16,7 @@ use super::writer::Table;
 use super::{Refused, Sidecars, Sink, Standing, Writer, render, standing};
 use crate::args::{Form, Output};
 use crate::fault::Fault;
-use crate::talk::Talk;
+use crate::logger::Logger;
 
 /// Where answers go; nothing is written yet.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Target {
         &mut self,
         standing: &Standing,
         sidecars: Sidecars,
-        talk: &Talk,
+        logger: &Logger,
     ) -> Result<Writer, Fault> {
         self.record.keep();
         let table = Table { form: self.form, columns: self.columns.len() };
@@ -139,7 +139,7 @@ impl Target {
                 Box::new(lines)
             }
         };
-        Ok(Writer::start(sink, table, sidecars, talk.clone()))
+        Ok(Writer::start(sink, table, sidecars, logger.clone()))
     }
 
     /// The file to be written, as it stands; Parquet's is a draft.

@@ -11,8 +11,8 @@ use super::{Row, Sidecars, Sink, render};
 use crate::args::Form;
 use crate::fault::Fault;
 use crate::interrupt;
+use crate::logger::{self, Logger};
 use crate::source;
-use crate::talk::{self, Talk};
 
 /// Batches that wait to be written, at most.
 const WAITING: usize = 2;
@@ -39,9 +39,14 @@ enum Batch {
 }
 
 impl Writer {
-    pub(super) fn start(sink: Box<dyn Sink>, table: Table, sidecars: Sidecars, talk: Talk) -> Self {
+    pub(super) fn start(
+        sink: Box<dyn Sink>,
+        table: Table,
+        sidecars: Sidecars,
+        logger: Logger,
+    ) -> Self {
         let (batches, received) = sync_channel(WAITING);
-        let thread = thread::spawn(move || write(sink, table, sidecars, &talk, &received));
+        let thread = thread::spawn(move || write(sink, table, sidecars, &logger, &received));
         Writer { batches, thread }
     }
 
@@ -69,7 +74,7 @@ fn write(
     mut sink: Box<dyn Sink>,
     table: Table,
     mut sidecars: Sidecars,
-    talk: &Talk,
+    logger: &Logger,
     batches: &Receiver<Batch>,
 ) -> Result<Sidecars, Fault> {
     for batch in batches {
@@ -86,10 +91,10 @@ fn write(
                 if ends_the_run(&fault) {
                     return Err(fault);
                 }
-                let (image, error) = (source::text(&image), talk::with_causes(&fault));
+                let (image, error) = (source::text(&image), logger::with_causes(&fault));
                 content = render::failed(table.form, table.columns, &image, error)?;
                 sidecars.failed += 1;
-                talk.error(&fault, fault.hint());
+                logger.error(&fault, fault.hint());
             }
             sink.write(content)?;
         }

@@ -4,19 +4,19 @@ use std::collections::HashSet;
 
 use super::super::part::{Part, join};
 use super::super::{Chain, Pick, Scorer};
-use super::{Ask, Asking, Listed, Mode, Seen, Written, classic, fast, written};
+use super::{Ask, Listed, Mode, PromptOptions, Seen, Written, classic, fast, written};
 use crate::index::Match;
 use crate::rank::Order;
 use crate::{Error, Result};
 
 /// Those of classic, then the candidates of the chain, whose first are fast's.
-pub(super) fn asks(tables: &[Listed], asking: &Asking) -> Vec<Ask> {
+pub(super) fn asks(tables: &[Listed], asking: &PromptOptions) -> Vec<Ask> {
     let mut asks = classic::asks(tables, asking.max_flavors);
     asks.push(Ask::merged(tables, asking.candidates.max(asking.max_flavors)));
     asks
 }
 
-pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written> {
+pub(super) fn write(asking: &PromptOptions, seen: &mut Seen<'_, '_>) -> Result<Written> {
     let picks = seen.picks;
     let (merged, tables) = match picks.split_last() {
         Some((merged, tables)) => (std::slice::from_ref(merged), tables),
@@ -49,7 +49,7 @@ pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written>
 }
 
 /// Grows from the caption; where there is none, from the best label that fits.
-fn chain(asking: &Asking, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Result<Written> {
+fn chain(asking: &PromptOptions, seen: &mut Seen<'_, '_>, merged: &[Pick<'_>]) -> Result<Written> {
     let mut matches: Vec<_> = merged.iter().flat_map(|pick| &pick.matches).collect();
     matches.truncate(asking.candidates);
     // A label that two tables have is one phrase, as in clip-interrogator's set.

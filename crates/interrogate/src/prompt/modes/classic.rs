@@ -2,7 +2,7 @@
 
 use super::super::Pick;
 use super::super::part::Part;
-use super::{Ask, Asking, Listed};
+use super::{Ask, Listed, PromptOptions};
 
 /// Where a table stands in the form, and how many labels it gives. What the form
 /// does not know stands before the flavors.
@@ -30,7 +30,11 @@ pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
 
 /// The medium is left out where the caption begins with it, and the artist follows
 /// it without a comma.
-pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) -> Vec<Part> {
+pub(super) fn parts(
+    asking: &PromptOptions,
+    caption: Option<&str>,
+    picks: &[Pick<'_>],
+) -> Vec<Part> {
     let mut parts = asking.caption(caption);
     for pick in picks {
         let mut labels = labels(asking, pick);
@@ -51,7 +55,7 @@ pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) 
 }
 
 /// The labels of `pick` that score enough.
-pub(super) fn labels(asking: &Asking, pick: &Pick<'_>) -> Vec<Part> {
+pub(super) fn labels(asking: &PromptOptions, pick: &Pick<'_>) -> Vec<Part> {
     let said = |score: f32| asking.min_score.is_none_or(|least| score >= least);
     let matches = pick.matches.iter().filter(|found| said(found.score));
     matches.map(|found| Part::label(found.label, found.score)).collect()

@@ -2,9 +2,13 @@
 
 use super::super::Pick;
 use super::super::part::Part;
-use super::{Asking, classic};
+use super::{PromptOptions, classic};
 
-pub(super) fn parts(asking: &Asking, caption: Option<&str>, picks: &[Pick<'_>]) -> Vec<Part> {
+pub(super) fn parts(
+    asking: &PromptOptions,
+    caption: Option<&str>,
+    picks: &[Pick<'_>],
+) -> Vec<Part> {
     let labels = picks.iter().flat_map(|pick| classic::labels(asking, pick));
     asking.caption(caption).into_iter().chain(labels.take(asking.max_flavors)).collect()
 }

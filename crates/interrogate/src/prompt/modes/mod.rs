@@ -1,11 +1,11 @@
 //! Ways to a prompt: the plain form, and clip-interrogator's.
 //!
-//! A [`Mode`] says which rankings it wants ([`Asking::asks`]) and writes one
-//! image's prompt from them ([`Asking::write`]). Between the two stand the tables,
+//! A [`Mode`] says which rankings it wants ([`PromptOptions::asks`]) and writes one
+//! image's prompt from them ([`PromptOptions::write`]). Between the two stand the tables,
 //! which are somebody else's, so that many images go through them together and all
 //! of this is tested without weights. The formulas are those of clip-interrogator
 //! 0.6.0 (`interrogate_classic`, `interrogate_fast`, `interrogate`,
-//! `interrogate_negative`); [`Asking::compat`] copies even its errors.
+//! `interrogate_negative`); [`PromptOptions::compat`] copies even its errors.
 
 mod ask;
 mod best;
@@ -77,7 +77,7 @@ impl Mode {
 
 /// What is asked for, the same for every image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asking {
+pub struct PromptOptions {
     /// The way to the prompt.
     pub mode: Mode,
     /// Flavors at most, phrases of a chain included.
@@ -96,11 +96,11 @@ pub struct Asking {
     pub compat: bool,
 }
 
-impl Asking {
+impl PromptOptions {
     /// `mode` as it is unless told otherwise: 8 phrases of a chain at least, of
     /// 2,048 candidates.
     pub fn new(mode: Mode) -> Self {
-        Asking {
+        PromptOptions {
             mode,
             max_flavors: mode.max_flavors(),
             min_flavors: 8,
@@ -191,7 +191,7 @@ pub struct Written {
 
 impl Seen<'_, '_> {
     /// `parts` between what stands around them, within the budget.
-    fn fitted(&self, parts: Vec<Part>, asking: &Asking) -> Result<Written> {
+    fn fitted(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Written> {
         match self.budget {
             None => Ok(self.whole(&parts)),
             Some(budget) if !asking.compat => {
@@ -215,7 +215,7 @@ impl Seen<'_, '_> {
 
     /// The [`fitted`](Self::fitted) `parts` without what stands behind them, for a
     /// chain to grow from; as they are in the mode that errs as clip-interrogator does.
-    fn start(&self, parts: Vec<Part>, asking: &Asking) -> Result<Vec<Part>> {
+    fn start(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Vec<Part>> {
         let mut parts = match asking.compat {
             true => self.whole(&parts).parts,
             false => self.fitted(parts, asking)?.parts,
@@ -226,7 +226,7 @@ impl Seen<'_, '_> {
 
     /// `parts`, which begin with what every prompt begins with and which a chain has
     /// grown, with what stands behind.
-    fn grown(&self, parts: &[Part], asking: &Asking) -> Result<Written> {
+    fn grown(&self, parts: &[Part], asking: &PromptOptions) -> Result<Written> {
         let own = parts.get(self.before.len()..).unwrap_or_default();
         if asking.compat { Ok(self.whole(own)) } else { self.fitted(own.to_vec(), asking) }
     }

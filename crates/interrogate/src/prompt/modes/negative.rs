@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::super::chain::{highest, scored};
 use super::super::part::{Part, join};
 use super::super::{Chain, Step};
-use super::{Ask, Asking, Listed, Seen, Written};
+use super::{Ask, Listed, PromptOptions, Seen, Written};
 use crate::rank::Order;
 use crate::{Error, Result};
 
@@ -21,7 +21,7 @@ pub(super) fn ask(tables: &[Listed], candidates: usize) -> Ask {
 
 /// A chain of those and of the table `negative`, from the one that fits the image
 /// least.
-pub(super) fn write(asking: &Asking, seen: &mut Seen<'_, '_>) -> Result<Written> {
+pub(super) fn write(asking: &PromptOptions, seen: &mut Seen<'_, '_>) -> Result<Written> {
     let mut known = HashSet::new();
     let ranked = seen.picks.iter().flat_map(|pick| pick.matches.iter().map(|found| found.label));
     let mut phrases: Vec<&str> = ranked.chain(seen.negative.iter().copied()).collect();

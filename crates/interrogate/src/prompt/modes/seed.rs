@@ -2,7 +2,7 @@
 
 use super::super::Recipe;
 use super::super::part::Part;
-use super::{Ask, Asking, Listed, Seen, classic};
+use super::{Ask, Listed, PromptOptions, Seen, classic};
 
 /// The form's tables, and those that were named or say themselves how many labels
 /// they give: [`Recipe::seed`] has the order.
@@ -15,7 +15,7 @@ pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
     takes.into_iter().map(|take| Ask::best(&take.table, take.count)).collect()
 }
 
-pub(super) fn parts(asking: &Asking, seen: &Seen<'_, '_>) -> Vec<Part> {
+pub(super) fn parts(asking: &PromptOptions, seen: &Seen<'_, '_>) -> Vec<Part> {
     let labels = seen.picks.iter().flat_map(|pick| classic::labels(asking, pick));
     asking.caption(seen.caption).into_iter().chain(labels).collect()
 }

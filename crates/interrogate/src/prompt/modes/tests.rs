@@ -15,7 +15,7 @@ fn tables(names: &[&str]) -> Vec<Listed> {
 const ALL: [&str; 6] = ["artists", "flavors", "mediums", "movements", "negative", "trendings"];
 
 fn asked(mode: Mode, tables: &[Listed]) -> Vec<(String, usize)> {
-    let asks = Asking::new(mode).asks(tables);
+    let asks = PromptOptions::new(mode).asks(tables);
     asks.into_iter().map(|ask| (ask.tables.join("+"), ask.count)).collect()
 }
 
@@ -74,11 +74,11 @@ struct Given<'s> {
     worths: &'static [(&'static str, f32)],
 }
 
-fn write(asking: &Asking, given: Given<'_>) -> Written {
+fn write(asking: &PromptOptions, given: Given<'_>) -> Written {
     tried(asking, given).unwrap()
 }
 
-fn tried(asking: &Asking, given: Given<'_>) -> Result<Written> {
+fn tried(asking: &PromptOptions, given: Given<'_>) -> Result<Written> {
     let part = |text: &str| if text.is_empty() { vec![] } else { vec![Part::words(text)] };
     let [before, after] = given.around.map(part);
     let budget = given.tokens.map(|most| Budget::new(&Words, Some(most)));
@@ -110,7 +110,7 @@ fn each_mode_asks_for_its_tables() {
     assert_eq!(asked(Mode::Fast, &all), [(merged.clone(), 32)]);
     assert_eq!(asked(Mode::Best, &all), classic(32).chain([(merged, 2048)]).collect::<Vec<_>>());
     assert_eq!(asked(Mode::Negative, &all), [("flavors".to_owned(), 2048)]);
-    assert_eq!(Asking::new(Mode::Negative).asks(&all)[0].order, Order::Worst);
+    assert_eq!(PromptOptions::new(Mode::Negative).asks(&all)[0].order, Order::Worst);
     assert!(asked(Mode::Caption, &all).is_empty());
 }
 
@@ -140,11 +140,11 @@ fn classic_puts_the_artist_behind_the_medium() {
     ];
     let text = |caption| {
         let given = Given { caption: Some(caption), picks: &picks, ..Given::default() };
-        write(&Asking::new(Mode::Classic), given).text
+        write(&PromptOptions::new(Mode::Classic), given).text
     };
     assert_eq!(text("a cat"), "a cat, a photo by Monet, behance, cubism, fur, mat");
     assert_eq!(text("a photo of a cat"), "a photo of a cat by Monet, behance, cubism, fur, mat");
-    let asking = Asking { min_score: Some(0.35), ..Asking::new(Mode::Classic) };
+    let asking = PromptOptions { min_score: Some(0.35), ..PromptOptions::new(Mode::Classic) };
     let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
     assert_eq!(write(&asking, given).text, "a cat, a photo, fur, mat");
 }
@@ -154,7 +154,7 @@ const LABELS: [(&str, f32); 3] = [("fur", 0.5), ("mat", 0.4), ("rug", 0.3)];
 #[test]
 fn best_is_what_scores_best_as_a_whole() {
     let picks = [pick("flavors", &LABELS[..2]), pick("labels", &LABELS)];
-    let asking = Asking { min_flavors: 1, ..Asking::new(Mode::Best) };
+    let asking = PromptOptions { min_flavors: 1, ..PromptOptions::new(Mode::Best) };
     let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
     // Alone the chain sees that the third label is the best.
     let worths = &[("a cat", 1.0), ("rug", 3.0), ("mat", 1.0), ("fur", 1.0)];
@@ -172,7 +172,7 @@ fn a_chain_takes_a_label_that_two_tables_have_once() {
     let picks = [pick("labels", &[("concept art", 0.5), ("concept art", 0.5), ("mat", 0.4)])];
     let worths = &[("a cat", 1.0), ("concept art", 9.0), ("mat", -20.0)];
     for compat in [false, true] {
-        let asking = Asking { compat, min_flavors: 1, ..Asking::new(Mode::Best) };
+        let asking = PromptOptions { compat, min_flavors: 1, ..PromptOptions::new(Mode::Best) };
         let given = Given { picks: &picks, worths, ..Given::default() };
         let best = write(&asking, Given { caption: Some("a cat"), ..given });
         assert_eq!((best.text.as_str(), best.score), ("a cat, concept art", Some(5.0)));
@@ -184,7 +184,7 @@ fn a_chain_takes_a_label_that_two_tables_have_once() {
 fn without_a_caption_a_chain_begins_with_the_best_label() {
     let picks = [pick("labels", &LABELS)];
     let worths = &[("fur", 1.0), ("rug", 4.0), ("mat", -1.0)];
-    let asking = Asking { min_flavors: 0, max_flavors: 1, ..Asking::new(Mode::Best) };
+    let asking = PromptOptions { min_flavors: 0, max_flavors: 1, ..PromptOptions::new(Mode::Best) };
     let best = write(&asking, Given { picks: &picks, worths, ..Given::default() });
     assert_eq!((best.text.as_str(), best.score), ("fur, rug", Some(2.5)));
     let none = write(&asking, Given::default());
@@ -194,23 +194,23 @@ fn without_a_caption_a_chain_begins_with_the_best_label() {
 #[test]
 fn negative_begins_with_what_fits_least_and_takes_each_phrase_once() {
     let picks = [pick("flavors", &LABELS)];
-    let asking = Asking { min_flavors: 0, ..Asking::new(Mode::Negative) };
+    let asking = PromptOptions { min_flavors: 0, ..PromptOptions::new(Mode::Negative) };
     let worths = &[("fur", 1.0), ("mat", -1.0), ("rug", 2.0), ("blurry", -2.0)];
     let negative = &["blurry", "mat"];
     let given = Given { picks: &picks, negative, worths, ..Given::default() };
     let found = write(&asking, given);
     assert_eq!((found.text.as_str(), found.score), ("blurry", Some(-2.0)));
     // The wrong sign makes each step look like progress.
-    let compat = Asking { compat: true, min_flavors: 2, ..asking.clone() };
+    let compat = PromptOptions { compat: true, min_flavors: 2, ..asking.clone() };
     assert_eq!(write(&compat, given).text, "blurry, mat");
-    let long = Asking { min_flavors: 2, ..asking };
+    let long = PromptOptions { min_flavors: 2, ..asking };
     assert_eq!(write(&long, Given { worths: &[], ..given }).text, "fur");
 }
 
 #[test]
 fn what_stands_around_stays_and_the_budget_holds() {
     let picks = [pick("labels", &LABELS)];
-    let asking = Asking::new(Mode::Fast);
+    let asking = PromptOptions::new(Mode::Fast);
     let given = Given {
         caption: Some("a cat, asleep"),
         picks: &picks,
@@ -222,7 +222,7 @@ fn what_stands_around_stays_and_the_budget_holds() {
     assert_eq!(short(12), "style, a cat, asleep, fur, 4k");
     assert_eq!(short(11), "style, a cat, asleep, 4k");
     assert_eq!(short(7), "style, a, 4k");
-    let loose = Asking { compat: true, ..asking };
+    let loose = PromptOptions { compat: true, ..asking };
     let cut = write(&loose, Given { tokens: Some(8), ..given });
     assert_eq!((cut.text.as_str(), cut.parts.len()), ("style, a cat, asleep", 3));
 }
@@ -232,7 +232,7 @@ fn compat_keeps_the_empty_pieces_of_a_caption() {
     let picks = [pick("labels", &LABELS)];
     let given = Given { caption: Some("one, , two, "), picks: &picks, ..Given::default() };
     for (compat, expected) in [(false, "one, two, fur"), (true, "one, , two, , fur")] {
-        let asking = Asking { compat, max_flavors: 1, ..Asking::new(Mode::Fast) };
+        let asking = PromptOptions { compat, max_flavors: 1, ..PromptOptions::new(Mode::Fast) };
         assert_eq!(write(&asking, given).text, expected);
         assert_eq!(write(&asking, Given { tokens: Some(20), ..given }).text, expected);
     }
@@ -251,7 +251,11 @@ fn a_mode_that_scores_needs_a_scorer() {
             scorer: None,
             progress: &mut |_| ControlFlow::Continue(()),
         };
-        assert_eq!(Asking::new(mode).write(&mut seen).is_err(), mode.scores_texts(), "{mode:?}");
+        assert_eq!(
+            PromptOptions::new(mode).write(&mut seen).is_err(),
+            mode.scores_texts(),
+            "{mode:?}"
+        );
     }
 }
 
@@ -264,7 +268,7 @@ fn without_a_caption_the_first_label_of_a_chain_keeps_to_the_budget() {
     let matches =
         matches.map(|(row, (label, score))| Match { table: "labels", label, score, row }).collect();
     let picks = [Pick { table: "labels", matches }];
-    let asking = Asking { min_flavors: 1, max_flavors: 2, ..Asking::new(Mode::Best) };
+    let asking = PromptOptions { min_flavors: 1, max_flavors: 2, ..PromptOptions::new(Mode::Best) };
     let given = Given { picks: &picks, tokens: Some(8), ..Given::default() };
     assert_eq!(write(&asking, given).text, "a long label of words a");
     let best = write(&asking, Given { worths: &[("short one", 1.0)], ..given });
@@ -285,7 +289,7 @@ fn a_progress_that_breaks_interrupts_modes_with_chains() {
             scorer: Some(&mut Worths(&[], None)),
             progress: &mut |_| ControlFlow::Break(()),
         };
-        let result = Asking::new(mode).write(&mut seen);
+        let result = PromptOptions::new(mode).write(&mut seen);
         assert_eq!(matches!(result, Err(Error::Interrupted)), mode.scores_texts(), "{mode:?}");
     }
 }
@@ -329,7 +333,7 @@ proptest! {
                 tokens: Some(tokens),
                 ..Given::default()
             };
-            let asking = Asking { min_flavors, max_flavors, ..Asking::new(mode) };
+            let asking = PromptOptions { min_flavors, max_flavors, ..PromptOptions::new(mode) };
             let written = match tried(&asking, given) {
                 Ok(written) => written,
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! Talk: what is said on stderr, so that stdout holds data alone.
+//! Logger: what is said on stderr, so that stdout holds data alone.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
@@ -9,16 +9,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Where notes and errors go.
 #[derive(Clone, Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Logger {
     quiet: bool,
     /// All bars, one below the other; lines are written above them.
     bars: MultiProgress,
 }
 
-impl Talk {
+impl Logger {
     /// `quiet` leaves the errors.
     pub(crate) fn new(quiet: bool) -> Self {
-        Talk { quiet, bars: MultiProgress::new() }
+        Logger { quiet, bars: MultiProgress::new() }
     }
 
     /// Whether notes are wanted.
