@@ -132,7 +132,7 @@ mod tests {
                     Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
                 }
             }
-            simd::Level::best().run(Apply(self, values));
+            simd::Isa::best().run(Apply(self, values));
         }
     }
 

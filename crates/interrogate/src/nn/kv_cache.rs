@@ -1,6 +1,6 @@
 //! Keys and values that later tokens attend to.
 
-use super::backend::{Backend, Seen};
+use super::backend::{Backend, KvView};
 use crate::Result;
 
 /// For each layer the keys and values of some tokens, a row each: `2 * layers * width * 4`
@@ -58,18 +58,18 @@ pub(crate) enum Kv<'a, B: Backend> {
 
 impl<B: Backend> Kv<'_, B> {
     /// What layer number `layer` attends to, whose own keys and values are these.
-    pub(crate) fn seen<'s>(
+    pub(crate) fn view<'s>(
         &'s mut self,
         backend: &B,
         layer: usize,
         keys: &'s B::Rows,
         values: &'s B::Rows,
-    ) -> Result<Seen<'s, B>> {
+    ) -> Result<KvView<'s, B>> {
         Ok(match self {
-            Kv::None => Seen::own(keys, values),
-            Kv::Read(cache) => Seen { past: cache.layer(layer), own: Some([keys, values]) },
+            Kv::None => KvView::uncached(keys, values),
+            Kv::Read(cache) => KvView { cached: cache.layer(layer), current: Some([keys, values]) },
             Kv::Append(cache) => {
-                Seen { past: Some(cache.append(backend, layer, keys, values)?), own: None }
+                KvView { cached: Some(cache.append(backend, layer, keys, values)?), current: None }
             }
         })
     }

@@ -4,7 +4,7 @@ use super::activation::{Activation, Fused};
 use super::check;
 use super::kernel::{Element, Out, Panels, Q8, Rows, Tiles, Weight};
 use super::precision::Precision;
-use super::simd::{Amx, Level};
+use super::simd::{Amx, Isa};
 use crate::weights::{Float, Values};
 use crate::{Error, Result};
 
@@ -49,29 +49,29 @@ impl Linear {
         }
         let rows = |float, element| -> Result<Rows> {
             let (bytes, start) = stored.clone().into_float(float).place();
-            let rows = Rows::new(Level::best(), bytes, start, element, (n, k));
+            let rows = Rows::new(Isa::best(), bytes, start, element, (n, k));
             rows.ok_or(Error::Dim { what: "mapped weight", expected: n * k, found: 0 })
         };
-        let panels = |level| Weight::Panels(Panels::pack(level, &stored.to_f32(), n, k));
-        let (weight, copied) = match (precision, Amx::get(), Level::pairs()) {
+        let panels = |isa| Weight::Panels(Panels::pack(isa, &stored.to_f32(), n, k));
+        let (weight, copied) = match (precision, Amx::get(), Isa::bf16_pairs()) {
             (Precision::F16, ..) => (Weight::Rows(rows(Float::F16, Element::F16)?), false),
             (Precision::Bf16, ..) if mapped => {
                 (Weight::Rows(rows(Float::Bf16, Element::Bf16)?), false)
             }
             (Precision::F32, Some(amx), _) => {
-                (Weight::Tiles(Tiles::whole(amx, &stored.to_f32(), n, k)), true)
+                (Weight::Tiles(Tiles::f32(amx, &stored.to_f32(), n, k)), true)
             }
-            (Precision::F32, None, _) => (panels(Level::best()), true),
+            (Precision::F32, None, _) => (panels(Isa::best()), true),
             (Precision::Bf16, Some(amx), _) => {
-                (Weight::Tiles(Tiles::rounded(amx, &stored.to_f32(), n, k)), true)
+                (Weight::Tiles(Tiles::bf16(amx, &stored.to_f32(), n, k)), true)
             }
-            (Precision::Bf16, None, Some(level)) => (panels(level), true),
+            (Precision::Bf16, None, Some(isa)) => (panels(isa), true),
             (Precision::Bf16, None, None) => {
                 (Weight::RowsOfRounded(rows(Float::Bf16, Element::Bf16)?), false)
             }
             (Precision::Q8, ..) => {
                 let fill = |row: usize, out: &mut [f32]| stored.widen(row * k, out);
-                (Weight::Q8(Q8::pack(Level::bytes(), (n, k), fill)), true)
+                (Weight::Q8(Q8::pack(Isa::int8(), (n, k), fill)), true)
             }
         };
         if copied {

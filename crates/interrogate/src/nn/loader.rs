@@ -1,6 +1,6 @@
 //! The layers of a checkpoint, loaded by the names that PyTorch gives their parts.
 
-use super::attention::Heads;
+use super::Heads;
 use super::backend::Backend;
 use super::layers::{Attention, PreNormLayer, PreNormSizes};
 use crate::Result;
@@ -125,13 +125,13 @@ impl<'a, B: Backend> Loader<'a, B> {
         Ok([part(0)?, part(1)?, part(2)?])
     }
 
-    /// Attention of rows of `width` over rows of `seen`, under the names of BERT's parts:
+    /// Attention of rows of `width` over rows of `kv_width`, under the names of BERT's parts:
     /// `{name}.{inner}.query` and so on, `{name}.output.dense`, `{name}.output.LayerNorm`.
     pub(crate) fn attention(
         &self,
         name: &str,
         inner: &str,
-        [heads, width, seen]: [usize; 3],
+        [heads, width, kv_width]: [usize; 3],
         eps: f64,
     ) -> Result<Attention<B>> {
         let projection =
@@ -139,8 +139,8 @@ impl<'a, B: Backend> Loader<'a, B> {
         Ok(Attention {
             heads: Heads::scaled(heads, width),
             query: projection("query", width)?,
-            key: projection("key", seen)?,
-            value: projection("value", seen)?,
+            key: projection("key", kv_width)?,
+            value: projection("value", kv_width)?,
             dense: self.linear(&format!("{name}.output.dense"), [width, width])?,
             norm: self.layer_norm(&format!("{name}.output.LayerNorm"), width, eps)?,
         })

@@ -7,40 +7,43 @@
 //! `caption`.
 
 mod activation;
-pub(crate) mod attention;
+mod attention;
 mod backend;
 mod compute;
 mod cpu;
 mod gpu;
+mod heads;
 mod kernel;
 mod kv_cache;
+mod kv_pages;
 mod layers;
 mod linear;
 mod loader;
 mod norm;
 mod patches;
 mod precision;
+mod relative_bias;
 mod scratch;
 mod simd;
 pub(crate) mod threads;
-mod workspace;
 
 pub(crate) use activation::Activation;
 pub(crate) use backend::{
-    Backend, Batch, Epilogue, KeysAndValues, RelativeBias, RowLists, Scope, Seen, Span,
+    Backend, Batch, Epilogue, KeysAndValues, KvView, RowLists, Scope, Span, Workspace,
 };
 pub use compute::Compute;
 pub(crate) use cpu::Cpu;
 #[cfg(test)]
 pub(crate) use gpu::devices;
 pub(crate) use gpu::{Gpu, halving, ran_out};
+pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};
 pub(crate) use layers::{PatchEmbedding, PostNormLayer, PreNormLayers, PreNormSizes, Readout};
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;
-pub(crate) use workspace::Workspace;
+pub(crate) use relative_bias::RelativeBias;
 
 use crate::{Error, Result};
 

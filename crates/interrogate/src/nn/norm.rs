@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::check;
 use super::kernel::{Out, split};
-use super::simd::{Kernel, Level, Simd};
+use super::simd::{Isa, Kernel, Simd};
 use crate::Result;
 
 /// Values that are worth a task of their own.
@@ -53,7 +53,7 @@ impl Norm {
         let parts = rows.div_ceil((TASK / dim).max(1));
         (0..parts).into_par_iter().for_each(|i| {
             let rows = split::part(rows, parts, i);
-            Level::best().run(Normalize { norm: self, x, rows, out });
+            Isa::best().run(Normalize { norm: self, x, rows, out });
         });
     }
 }
@@ -86,14 +86,14 @@ impl Kernel for Normalize<'_> {
             // The lanes behind the end of a part hold the center: they add 0.
             let variance = sum_filled(s, x, center, square) / dim as f32;
             let scale = s.splat(1.0 / (variance + eps).sqrt());
-            let put = |x: S::V, w: S::V, b: Option<S::V>| {
+            let affine = |x: S::V, w: S::V, b: Option<S::V>| {
                 let y = s.mul(s.sub(x, c), scale);
                 b.map_or_else(|| s.mul(y, w), |b| s.fma(y, w, b))
             };
             let whole = dim - dim % S::LANES;
             for at in (0..whole).step_by(S::LANES) {
                 let b = bias.as_ref().map(|b| s.read(&b[at..]));
-                let y = put(s.read(&x[at..]), s.read(&weight[at..]), b);
+                let y = affine(s.read(&x[at..]), s.read(&weight[at..]), b);
                 let to = self.out.at(row, at, S::LANES);
                 // SAFETY: LANES values of this task's own row, checked by `at`.
                 unsafe { s.store(to, y) };
@@ -101,7 +101,7 @@ impl Kernel for Normalize<'_> {
             if whole < dim {
                 let b = bias.as_ref().map(|b| s.read_part(&b[whole..], 0.0));
                 let x = s.read_part(&x[whole..], 0.0);
-                let y = put(x, s.read_part(&weight[whole..], 0.0), b);
+                let y = affine(x, s.read_part(&weight[whole..], 0.0), b);
                 let mut lanes = [0.0; 16];
                 s.write(&mut lanes, y);
                 let to = self.out.at(row, whole, dim - whole);

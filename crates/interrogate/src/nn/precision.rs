@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::simd::{Amx, Level};
+use super::simd::{Amx, Isa};
 use crate::Error;
 
 /// How weights are kept and multiplied.
@@ -55,11 +55,11 @@ impl Precision {
     /// The part of this processor that an encoder's products run on: `amx`, `avx512bf16`,
     /// `avx512`, `avx2` or `portable`.
     pub fn kernel(self) -> &'static str {
-        match (self, Amx::get(), Level::pairs()) {
+        match (self, Amx::get(), Isa::bf16_pairs()) {
             (Precision::F32 | Precision::Bf16, Some(_), _) => "amx",
-            (Precision::Bf16, None, Some(level)) => level.name(),
-            (Precision::Q8, ..) => Level::bytes().name(),
-            _ => Level::best().name(),
+            (Precision::Bf16, None, Some(isa)) => isa.name(),
+            (Precision::Q8, ..) => Isa::int8().name(),
+            _ => Isa::best().name(),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Scratch(Aligned);
 
 impl Scratch {
     /// `len` values, whatever the last user left there.
-    pub(crate) fn take(len: usize) -> Self {
+    pub(crate) fn with_len(len: usize) -> Self {
         let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
         let lines = len.div_ceil(16);
         if buffer.lines.len() < lines {
@@ -101,13 +101,13 @@ mod tests {
     #[test]
     fn buffers_come_back_and_never_twice_at_once() {
         let first = {
-            let mut a = Scratch::take(100);
+            let mut a = Scratch::with_len(100);
             a.fill(1.0);
             a.as_ptr()
         };
-        let mut again = Scratch::take(90);
+        let mut again = Scratch::with_len(90);
         assert_eq!((again.as_ptr(), again.len()), (first, 90));
-        let mut other = Scratch::take(90);
+        let mut other = Scratch::with_len(90);
         again.fill(2.0);
         other.fill(3.0);
         assert!(again.iter().all(|&v| v == 2.0) && other.iter().all(|&v| v == 3.0));
@@ -117,7 +117,7 @@ mod tests {
     fn every_buffer_begins_on_a_cache_line() {
         for len in [0, 1, 16, 17, 1000] {
             assert_eq!(Aligned::zeros(len).as_ptr() as usize % 64, 0);
-            assert_eq!((Aligned::zeros(len).len(), Scratch::take(len).len()), (len, len));
+            assert_eq!((Aligned::zeros(len).len(), Scratch::with_len(len).len()), (len, len));
             assert!(Aligned::zeros(len).iter().all(|&v| v == 0.0));
         }
     }

@@ -79,14 +79,14 @@ mod tests {
 
     #[test]
     fn the_first_failure_is_told_and_ends_the_rest() {
-        let seen = Mutex::new(0);
+        let calls = Mutex::new(0);
         let work = |n: usize| {
-            *lock(&seen) += 1;
+            *lock(&calls) += 1;
             if n == 7 || n == 9 { Err(refused(n)) } else { Ok(n) }
         };
         let error = each(0..1_000_000, work).unwrap_err();
         assert_eq!(error.to_string(), refused(7).to_string());
-        assert!(*lock(&seen) < 1_000_000);
+        assert!(*lock(&calls) < 1_000_000);
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use rayon::prelude::*;
 
-use super::super::backend::RelativeBias;
-use super::super::simd::{Kernel, Level, Simd, exp};
+use super::super::RelativeBias;
+use super::super::simd::{Isa, Kernel, Simd, exp};
 use super::{Heads, KvRows};
 
-/// A task's room for the rows of a list and for their scores.
-type Room = (Vec<u32>, Vec<f32>);
+/// A task's buffers: the rows of a list, and their scores.
+type Buffers = (Vec<u32>, Vec<f32>);
 
 /// Queries of one task at most.
 const TASK: usize = 32;
 
 /// Writes to `out` (n, width) the attention of each of `queries` (n, width) over
-/// the rows of `seen` that `chain` lists for it: called with the query's number
+/// the rows of `kv` that `chain` lists for it: called with the query's number
 /// and an empty list to fill, in the order in which sums are taken. `bias` is added to the
 /// scaled products, for a query that stands at the end of its list.
 ///
@@ -25,23 +25,23 @@ const TASK: usize = 32;
 pub(crate) fn chains(
     heads: Heads,
     queries: &[f32],
-    seen: KvRows<'_>,
+    kv: KvRows<'_>,
     chain: impl Fn(usize, &mut Vec<u32>) + Sync,
     bias: Option<&RelativeBias>,
     out: &mut [f32],
 ) {
-    let width = seen.keys.width;
-    assert!(queries.len() == out.len() && seen.keys.own.len() == seen.values.own.len());
+    let width = kv.keys.width;
+    assert!(queries.len() == out.len() && kv.keys.current.len() == kv.values.current.len());
     assert!(width > 0 && width.is_multiple_of(heads.count) && out.len().is_multiple_of(width));
     let share = (out.len() / width).div_ceil(rayon::current_num_threads());
     let size = share.clamp(1, TASK);
     let tasks = out.par_chunks_mut(size * width).zip(queries.par_chunks(size * width));
-    tasks.enumerate().for_each_init(Room::default, |(rows, scores), (task, (out, queries))| {
+    tasks.enumerate().for_each_init(Buffers::default, |(rows, scores), (task, (out, queries))| {
         let pairs = out.chunks_exact_mut(width).zip(queries.chunks_exact(width));
         for (number, (out, query)) in (task * size..).zip(pairs) {
             rows.clear();
             chain(number, rows);
-            Level::best().run(Chain { heads, query, seen, rows, bias, scores, out });
+            Isa::best().run(Chain { heads, query, kv, rows, bias, scores, out });
         }
     });
 }
@@ -50,7 +50,7 @@ pub(crate) fn chains(
 struct Chain<'a> {
     heads: Heads,
     query: &'a [f32],
-    seen: KvRows<'a>,
+    kv: KvRows<'a>,
     rows: &'a [u32],
     bias: Option<&'a RelativeBias>,
     /// Room for a score of each head and row.
@@ -62,14 +62,14 @@ impl Kernel for Chain<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Chain { heads, query, seen, rows, bias, scores, out } = self;
+        let Chain { heads, query, kv, rows, bias, scores, out } = self;
         let head = query.len() / heads.count;
         // A head's scores fill whole vectors, behind them what e^x takes to 0.
         let stride = rows.len().next_multiple_of(S::LANES);
         scores.clear();
         scores.resize(heads.count * stride, f32::NEG_INFINITY);
         for (place, &number) in rows.iter().enumerate() {
-            let key = seen.keys.get(number);
+            let key = kv.keys.get(number);
             let pairs = query.chunks_exact(head).zip(key.chunks_exact(head));
             for (scores, (query, key)) in scores.chunks_exact_mut(stride).zip(pairs) {
                 scores[place] = dot(s, query, key) * heads.scale;
@@ -85,7 +85,7 @@ impl Kernel for Chain<'_> {
         out.fill(0.0);
         let whole = head - head % S::LANES;
         for (place, &number) in rows.iter().enumerate() {
-            let value = seen.values.get(number);
+            let value = kv.values.get(number);
             let pairs = out.chunks_exact_mut(head).zip(value.chunks_exact(head));
             for ((out, value), scores) in pairs.zip(scores.chunks_exact(stride)) {
                 let weight = s.splat(scores[place]);

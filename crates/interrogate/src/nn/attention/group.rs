@@ -6,10 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::super::backend::RelativeBias;
-use super::super::kernel::{Ahead, Operands, Out, STEPS, STRIDE, split, tile};
+use super::super::RelativeBias;
+use super::super::kernel::{Operands, Out, Prefetch, STEPS, STRIDE, split, tile};
 use super::super::scratch::Scratch;
-use super::super::simd::{Kernel, Level, Simd, TILE_VECTORS};
+use super::super::simd::{Isa, Kernel, Simd, TILE_VECTORS};
 use super::Heads;
 use super::chain::softmax;
 
@@ -41,7 +41,7 @@ pub(crate) fn groups(
     (0..count * heads.count).into_par_iter().for_each(|task| {
         let (group, column) = (task / heads.count, task % heads.count * head);
         let part = |all, rows| Columns { all, width, row: group * rows, rows, column, head };
-        Level::best().run(Head {
+        Isa::best().run(Head {
             scale: heads.scale,
             bias: bias.map(|bias| (bias, task % heads.count)),
             queries: part(queries, n),
@@ -95,14 +95,14 @@ impl Kernel for Head<'_> {
         let (keys_wide, head_wide) = (m.next_multiple_of(panel), head.next_multiple_of(panel));
 
         // Keys as panels: for each value of a head, `panel` keys side by side.
-        let mut packed_keys = Scratch::take(keys_wide * head);
+        let mut packed_keys = Scratch::with_len(keys_wide * head);
         packed_keys.fill(0.0);
         for (number, key) in keys.iter().enumerate() {
             let at = number / panel * panel * head + number % panel;
             key.iter().enumerate().for_each(|(step, &v)| packed_keys[at + step * panel] = v);
         }
         // Values as panels: for each key, `panel` values of the head.
-        let mut packed_values = Scratch::take(head_wide * m);
+        let mut packed_values = Scratch::with_len(head_wide * m);
         packed_values.fill(0.0);
         for (step, value) in values.iter().enumerate() {
             for (p, value) in value.chunks(panel).enumerate() {
@@ -110,7 +110,7 @@ impl Kernel for Head<'_> {
             }
         }
         // Queries in blocks of steps, as a tile reads them, scaled.
-        let mut packed_queries = Scratch::take(head.div_ceil(STEPS) * n * STRIDE);
+        let mut packed_queries = Scratch::with_len(head.div_ceil(STEPS) * n * STRIDE);
         for (row, query) in queries.iter().enumerate() {
             for (block, query) in query.chunks(STEPS).enumerate() {
                 let to = &mut packed_queries[(block * n + row) * STRIDE..][..query.len()];
@@ -119,7 +119,7 @@ impl Kernel for Head<'_> {
         }
         // Scores in blocks of keys, as a tile reads them: STEPS is a multiple of
         // every panel, so that none lies in two blocks.
-        let mut scores = Scratch::take(keys_wide.div_ceil(STEPS) * n * STRIDE);
+        let mut scores = Scratch::with_len(keys_wide.div_ceil(STEPS) * n * STRIDE);
         for (p, keys) in packed_keys.chunks_exact(panel * head).enumerate() {
             let (block, column) = (p * panel / STEPS, p * panel % STEPS);
             let to = &mut scores[block * n * STRIDE..][..n * STRIDE];
@@ -140,7 +140,7 @@ impl Kernel for Head<'_> {
                 scores[blocks(block)..][..row.len()].copy_from_slice(row);
             }
         }
-        let mut sums = Scratch::take(n * head_wide);
+        let mut sums = Scratch::with_len(n * head_wide);
         for (p, values) in packed_values.chunks_exact(panel * m).enumerate() {
             multiply(s, n, &scores, values, Out::new(&mut sums[..], head_wide), p * panel);
         }
@@ -170,7 +170,7 @@ fn multiply<S: Simd>(s: S, n: usize, a: &[f32], weights: &[f32], out: Out<'_>, c
                 panel: 0,
                 out: out.at(part.start, column, panel),
                 stride: out.stride,
-                ahead: Ahead::none(weights.as_ptr()),
+                prefetch: Prefetch::none(weights.as_ptr()),
             };
             // SAFETY: `a` has part.len() more rows of STRIDE, of which `steps` <=
             // STEPS values are read; `weights` is `steps` steps of one panel; the

@@ -20,24 +20,8 @@ mod tests;
 pub(crate) use chain::chains;
 pub(crate) use group::groups;
 
-use super::cpu::{PAGE, Pages};
-
-/// How a row is cut into heads.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Heads {
-    /// Number of heads; it divides the width of a row.
-    pub(crate) count: usize,
-    /// What a dot product is multiplied by.
-    pub(crate) scale: f32,
-}
-
-impl Heads {
-    /// Heads of rows of `width` values, scaled by one over the root of a head's
-    /// width.
-    pub(crate) fn scaled(count: usize, width: usize) -> Self {
-        Heads { count, scale: 1.0 / ((width / count.max(1)) as f32).sqrt() }
-    }
-}
+use super::Heads;
+use super::kv_pages::{PAGE, Pages};
 
 /// Keys and values, a row each for everything that can be attended to: those of a KV cache,
 /// numbered first, then those of now.
@@ -52,25 +36,29 @@ pub(crate) struct KvRows<'a> {
 struct Rows<'a> {
     width: usize,
     pages: &'a [Vec<f32>],
-    past: usize,
-    own: &'a [f32],
+    cached: usize,
+    current: &'a [f32],
 }
 
 impl<'a> KvRows<'a> {
     /// The rows of `past`, then those of `own`: keys and values, of `width` each.
-    pub(crate) fn new(width: usize, past: Option<[&'a Pages; 2]>, own: [&'a [f32]; 2]) -> Self {
+    pub(crate) fn new(
+        width: usize,
+        cached: Option<[&'a Pages; 2]>,
+        current: [&'a [f32]; 2],
+    ) -> Self {
         let rows = |part: usize| Rows {
             width,
-            pages: past.map_or(&[], |past| past[part].pages()),
-            past: past.map_or(0, |past| past[part].rows()),
-            own: own[part],
+            pages: cached.map_or(&[], |pages| pages[part].pages()),
+            cached: cached.map_or(0, |pages| pages[part].rows()),
+            current: current[part],
         };
         KvRows { keys: rows(0), values: rows(1) }
     }
 
     /// Number of rows.
     pub(crate) fn rows(&self) -> usize {
-        self.keys.past + self.keys.own.len() / self.keys.width.max(1)
+        self.keys.cached + self.keys.current.len() / self.keys.width.max(1)
     }
 }
 
@@ -78,8 +66,8 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     fn get(&self, number: u32) -> &'a [f32] {
         let number = number as usize;
-        match number.checked_sub(self.past) {
-            Some(own) => &self.own[own * self.width..][..self.width],
+        match number.checked_sub(self.cached) {
+            Some(row) => &self.current[row * self.width..][..self.width],
             None => &self.pages[number / PAGE][number % PAGE * self.width..][..self.width],
         }
     }

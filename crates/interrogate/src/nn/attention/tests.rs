@@ -51,13 +51,13 @@ fn groups_agree_with_the_definition() {
     for (n, m, width, count) in SHAPES {
         let heads = Heads::scaled(count, width);
         let (q, k, v) = (rows(2 * n, width, 1), rows(2 * m, width, 2), rows(2 * m, width, 3));
-        let seen = [&k[..], &v[..]];
+        let kv = [&k[..], &v[..]];
         let mut out = vec![f32::NAN; q.len()];
-        groups(heads, width, 2, &q, seen, None, &mut out);
+        groups(heads, width, 2, &q, kv, None, &mut out);
         for (row, (query, out)) in q.chunks(width).zip(out.chunks(width)).enumerate() {
             let first = (row / n * m) as u32;
             let chain: Vec<u32> = (first..first + m as u32).collect();
-            close(out, &plain(heads, query, seen, &chain), &format!("{n} {m} {width}"));
+            close(out, &plain(heads, query, kv, &chain), &format!("{n} {m} {width}"));
         }
     }
 }
@@ -67,14 +67,14 @@ fn chains_agree_with_the_definition() {
     for (n, m, width, count) in SHAPES {
         let heads = Heads::scaled(count, width);
         let (q, k, v) = (rows(n, width, 4), rows(m, width, 5), rows(m, width, 6));
-        let seen = [&k[..], &v[..]];
+        let kv = [&k[..], &v[..]];
         // Query i attends to every (i + 1)-th row, from the last to the first.
         let chain = |i: usize| (0..m as u32).rev().step_by(i % 7 + 1).collect::<Vec<_>>();
         let mut out = vec![f32::NAN; q.len()];
-        let own = KvRows::new(width, None, seen);
-        chains(heads, &q, own, |i, rows| rows.extend(chain(i)), None, &mut out);
+        let kv_rows = KvRows::new(width, None, kv);
+        chains(heads, &q, kv_rows, |i, rows| rows.extend(chain(i)), None, &mut out);
         for (i, (query, out)) in q.chunks(width).zip(out.chunks(width)).enumerate() {
-            close(out, &plain(heads, query, seen, &chain(i)), &format!("{n} {m} {width}"));
+            close(out, &plain(heads, query, kv, &chain(i)), &format!("{n} {m} {width}"));
         }
     }
 }
@@ -83,22 +83,22 @@ fn chains_agree_with_the_definition() {
 fn a_row_has_the_same_bits_whatever_stands_beside_it() {
     let (width, heads) = (48, Heads::scaled(3, 48));
     let (q, k, v) = (rows(70, width, 1), rows(40, width, 2), rows(40, width, 3));
-    let seen = [&k[..], &v[..]];
+    let kv = [&k[..], &v[..]];
     let all = |i: usize, rows: &mut Vec<u32>| rows.extend(0..=(i % 40) as u32);
     let mut together = vec![0.0; q.len()];
-    let own = KvRows::new(width, None, seen);
-    chains(heads, &q, own, all, None, &mut together);
+    let kv_rows = KvRows::new(width, None, kv);
+    chains(heads, &q, kv_rows, all, None, &mut together);
     for (i, (query, expected)) in q.chunks(width).zip(together.chunks(width)).enumerate() {
         let mut alone = vec![0.0; width];
-        chains(heads, query, own, |_, rows| all(i, rows), None, &mut alone);
+        chains(heads, query, kv_rows, |_, rows| all(i, rows), None, &mut alone);
         assert_eq!(alone, expected);
     }
     let (k, v) = (rows(70, width, 4), rows(70, width, 5));
     groups(heads, width, 2, &q, [&k, &v], None, &mut together);
     for half in [0..35 * width, 35 * width..70 * width] {
-        let seen = [&k[half.clone()], &v[half.clone()]];
+        let kv = [&k[half.clone()], &v[half.clone()]];
         let mut alone = vec![0.0; 35 * width];
-        groups(heads, width, 1, &q[half.clone()], seen, None, &mut alone);
+        groups(heads, width, 1, &q[half.clone()], kv, None, &mut alone);
         assert_eq!(alone, together[half]);
     }
 }
@@ -106,17 +106,17 @@ fn a_row_has_the_same_bits_whatever_stands_beside_it() {
 #[test]
 fn scores_far_apart_and_far_out_stay_finite() {
     let (q, k, v) = (vec![1e4; 16], rows(3, 16, 1), rows(3, 16, 2));
-    let seen = [&k[..], &v[..]];
+    let kv = [&k[..], &v[..]];
     let (mut chain, mut group) = (vec![0.0; 16], vec![0.0; 16]);
-    let own = KvRows::new(16, None, seen);
-    chains(Heads::scaled(1, 16), &q, own, |_, rows| rows.extend(0..3), None, &mut chain);
-    groups(Heads::scaled(1, 16), 16, 1, &q, seen, None, &mut group);
+    let kv_rows = KvRows::new(16, None, kv);
+    chains(Heads::scaled(1, 16), &q, kv_rows, |_, rows| rows.extend(0..3), None, &mut chain);
+    groups(Heads::scaled(1, 16), 16, 1, &q, kv, None, &mut group);
     assert!(chain.iter().chain(&group).all(|v| v.is_finite()));
 }
 
 #[test]
 fn nothing_asked_is_nothing_done() {
     groups(Heads::scaled(1, 8), 8, 0, &[], [&[], &[]], None, &mut []);
-    let seen = KvRows::new(8, None, [&[], &[]]);
-    chains(Heads::scaled(1, 8), &[], seen, |_, _| (), None, &mut []);
+    let kv = KvRows::new(8, None, [&[], &[]]);
+    chains(Heads::scaled(1, 8), &[], kv, |_, _| (), None, &mut []);
 }

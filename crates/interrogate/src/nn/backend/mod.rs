@@ -10,17 +10,18 @@
 
 mod batch;
 mod scope;
+mod workspace;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::attention::Heads;
-use super::{Activation, Workspace};
+use super::{Activation, Heads, RelativeBias};
 use crate::Result;
 use crate::weights::Values;
 
 pub(crate) use batch::Batch;
-pub(crate) use scope::{RelativeBias, RowLists, Scope, Span};
+pub(crate) use scope::{RowLists, Scope, Span};
+pub(crate) use workspace::Workspace;
 
 /// Operations over matrices of f32, rows lying flat.
 ///
@@ -97,14 +98,14 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// Normalises each row.
     fn normalize(&self, norm: &Self::Norm, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
 
-    /// Scaled dot-product attention of each of `queries` over the rows of `seen` that `scope`
+    /// Scaled dot-product attention of each of `queries` over the rows of `kv` that `scope`
     /// names for it, with `bias` added to the scaled products
     /// (Vaswani et al., arXiv 1706.03762, section 3.2.1).
     fn attend(
         &self,
         heads: Heads,
         queries: &Self::Rows,
-        seen: Seen<'_, Self>,
+        kv: KvView<'_, Self>,
         scope: &Self::Scope,
         bias: Option<&RelativeBias>,
         out: &mut Self::Rows,
@@ -228,16 +229,16 @@ pub(crate) type KeysAndValues<B> = [<B as Backend>::Rows; 2];
 /// Keys and values that can be attended to: rows that were computed before, numbered first,
 /// then those of now.
 #[derive(Debug)]
-pub(crate) struct Seen<'a, B: Backend> {
+pub(crate) struct KvView<'a, B: Backend> {
     /// What a KV cache has.
-    pub(crate) past: Option<&'a B::KvLayer>,
+    pub(crate) cached: Option<&'a B::KvLayer>,
     /// Keys and values of now, a row each.
-    pub(crate) own: Option<[&'a B::Rows; 2]>,
+    pub(crate) current: Option<[&'a B::Rows; 2]>,
 }
 
-impl<'a, B: Backend> Seen<'a, B> {
+impl<'a, B: Backend> KvView<'a, B> {
     /// Keys and values of now alone.
-    pub(crate) fn own(keys: &'a B::Rows, values: &'a B::Rows) -> Self {
-        Seen { past: None, own: Some([keys, values]) }
+    pub(crate) fn uncached(keys: &'a B::Rows, values: &'a B::Rows) -> Self {
+        KvView { cached: None, current: Some([keys, values]) }
     }
 }

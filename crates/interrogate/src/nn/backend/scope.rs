@@ -65,38 +65,6 @@ pub(crate) struct Span {
     pub(crate) rows: Range<usize>,
 }
 
-/// What is added to a scaled product for the distance between a query and a row, by head:
-/// T5's relative position bias (Raffel et al., arXiv 1910.10683, section 2.1).
-///
-/// A query stands at its place within its group, or at the end of its list.
-#[derive(Clone, Debug)]
-pub(crate) struct RelativeBias {
-    /// (heads, offsets), offsets from `-before` on.
-    values: Vec<f32>,
-    offsets: usize,
-    before: usize,
-}
-
-impl RelativeBias {
-    /// `value(head, offset)` for rows from `before` places before a query to `after` places
-    /// behind it.
-    pub(crate) fn new(
-        heads: usize,
-        before: usize,
-        after: usize,
-        value: impl Fn(usize, isize) -> f32,
-    ) -> Self {
-        let offsets = before + after + 1;
-        let value = |i: usize| value(i / offsets, (i % offsets) as isize - before as isize);
-        RelativeBias { values: (0..heads * offsets).map(value).collect(), offsets, before }
-    }
-
-    /// The values of `head` for rows at places 0 and on, where the query stands at `place`.
-    pub(crate) fn of(&self, head: usize, place: usize) -> &[f32] {
-        &self.values[head * self.offsets..][..self.offsets][self.before - place..]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,12 +77,5 @@ mod tests {
         let some = lists.select(&[2, 0, 0]);
         assert_eq!([some.get(0), some.get(1), some.get(2)], [&[0, 1, 2][..], &[0], &[0]]);
         assert_eq!(RowLists::default().longest(), 0);
-    }
-
-    #[test]
-    fn a_bias_depends_on_head_and_distance() {
-        let bias = RelativeBias::new(2, 2, 1, |head, offset| (10 * head) as f32 + offset as f32);
-        assert_eq!(bias.of(0, 0)[..2], [0.0, 1.0]);
-        assert_eq!(bias.of(1, 2)[..3], [8.0, 9.0, 10.0]);
     }
 }

@@ -9,16 +9,17 @@ mod scope;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attention::{Heads, KvRows, chains, groups};
-use super::backend::{Backend, Batch, Epilogue, RelativeBias, Scope, Seen};
+use super::attention::{KvRows, chains, groups};
+use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
 use super::kernel::split::even;
+use super::kv_pages::KvPages;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::precision::Precision;
-use super::{Workspace, check, linear, threads};
+use super::{Heads, RelativeBias, check, linear, threads};
 use crate::Result;
 use crate::weights::Values;
-pub(crate) use rows::{HostRows, KvPages, PAGE, Pages};
+pub(crate) use rows::HostRows;
 pub(crate) use scope::CpuScope;
 
 /// The processor.
@@ -116,26 +117,26 @@ impl Backend for Cpu {
         &self,
         heads: Heads,
         queries: &HostRows,
-        seen: Seen<'_, Self>,
+        kv: KvView<'_, Self>,
         scope: &CpuScope,
         bias: Option<&RelativeBias>,
         out: &mut HostRows,
     ) -> Result<()> {
         let width = queries.width;
         let (n, out) = (queries.len(), out.shaped(queries.len(), width));
-        let (keys, values) = match seen.own {
+        let (keys, values) = match kv.current {
             Some([keys, values]) => (&keys.values[..], &values.values[..]),
             None => (&[][..], &[][..]),
         };
-        if let (CpuScope::Groups(count), None) = (scope, seen.past) {
+        if let (CpuScope::Groups(count), None) = (scope, kv.cached) {
             let queries = &queries.values;
             groups(heads, width, *count, queries, [keys, values], bias, out);
             return Ok(());
         }
-        let past = seen.past.map(|past| [&past.keys, &past.values]);
-        let seen = KvRows::new(width, past, [keys, values]);
-        let list = scope.lists(n, seen.rows())?;
-        chains(heads, &queries.values, seen, list, bias, out);
+        let cached = kv.cached.map(|layer| [&layer.keys, &layer.values]);
+        let kv = KvRows::new(width, cached, [keys, values]);
+        let list = scope.lists(n, kv.rows())?;
+        chains(heads, &queries.values, kv, list, bias, out);
         Ok(())
     }
 

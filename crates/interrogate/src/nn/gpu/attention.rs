@@ -2,8 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::attention::Heads;
-use super::super::backend::RelativeBias;
+use super::super::{Heads, RelativeBias};
 use super::scope::{GpuScope, Lists, Spans};
 
 /// Values of gathered keys that are in memory together: 256 MiB.

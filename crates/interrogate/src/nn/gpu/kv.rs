@@ -46,15 +46,18 @@ impl KvTensors {
     }
 }
 
-/// Keys and values of a cache, then those of now.
-pub(super) fn seen(past: Option<&KvTensors>, own: Option<[&Tensor; 2]>) -> Result<[Tensor; 2]> {
-    let past = past.and_then(|past| Some((past.buffers.as_ref()?, past.rows)));
-    match (past, own) {
+/// Keys and values of a cache, then those of the current call.
+pub(super) fn concat(
+    cached: Option<&KvTensors>,
+    current: Option<[&Tensor; 2]>,
+) -> Result<[Tensor; 2]> {
+    let cached = cached.and_then(|layer| Some((layer.buffers.as_ref()?, layer.rows)));
+    match (cached, current) {
         // No list refers to rows beyond the last one.
         (Some((buffers, _)), None) => Ok(buffers.clone()),
-        (Some((buffers, rows)), Some(own)) if rows > 0 => {
+        (Some((buffers, rows)), Some(current)) if rows > 0 => {
             let join =
-                |part: usize| Tensor::cat(&[&buffers[part].narrow(0, 0, rows)?, own[part]], 0);
+                |part: usize| Tensor::cat(&[&buffers[part].narrow(0, 0, rows)?, current[part]], 0);
             Ok([join(0)?, join(1)?])
         }
         (_, Some([keys, values])) => Ok([keys.clone(), values.clone()]),

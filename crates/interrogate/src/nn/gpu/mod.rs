@@ -16,9 +16,8 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::attention::Heads;
-use super::backend::{Backend, Batch, Epilogue, RelativeBias, Scope, Seen};
-use super::{Activation, Precision, Workspace, even};
+use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
+use super::{Activation, Heads, Precision, RelativeBias, even};
 use crate::weights::Values;
 use crate::{Error, Result};
 pub(crate) use kv::KvTensors;
@@ -210,18 +209,18 @@ impl Backend for Gpu {
         &self,
         heads: Heads,
         queries: &DeviceRows,
-        Seen { past, own }: Seen<'_, Self>,
+        KvView { cached, current }: KvView<'_, Self>,
         scope: &GpuScope,
         bias: Option<&RelativeBias>,
         out: &mut DeviceRows,
     ) -> Result<()> {
         let queries = queries.get()?;
-        let own = match own {
+        let current = match current {
             Some([keys, values]) => Some([keys.get()?, values.get()?]),
             None => None,
         };
         out.set("attend", || {
-            let [keys, values] = kv::seen(past, own)?;
+            let [keys, values] = kv::concat(cached, current)?;
             attention::attend(heads, [queries, &keys, &values], scope, bias)
         })
     }

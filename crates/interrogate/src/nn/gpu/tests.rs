@@ -154,14 +154,14 @@ impl Compute for Attended {
         let mut out = B::Rows::default();
         let scope = backend.scope(scope).unwrap();
         let mut kv = Kv::Read(&cache);
-        let seen = kv.seen(backend, 0, &keys, &values).unwrap();
-        backend.attend(heads, &queries, seen, &scope, bias, &mut out).unwrap();
+        let view = kv.view(backend, 0, &keys, &values).unwrap();
+        backend.attend(heads, &queries, view, &scope, bias, &mut out).unwrap();
         let mut found = backend.download(std::mem::take(&mut out)).unwrap();
         // The same where the rows are appended first.
         let mut kv = Kv::Append(&mut cache);
-        let seen = kv.seen(backend, 0, &keys, &values).unwrap();
+        let view = kv.view(backend, 0, &keys, &values).unwrap();
         if let Kind::Lists = self.scope {
-            backend.attend(heads, &queries, seen, &scope, bias, &mut out).unwrap();
+            backend.attend(heads, &queries, view, &scope, bias, &mut out).unwrap();
             close(&backend.download(std::mem::take(&mut out)).unwrap(), &found, 1e-6, "appended");
         }
         if let Kind::Spans | Kind::EvenSpans = self.scope {
@@ -231,10 +231,10 @@ impl Compute for Cached {
         cache.truncate(backend, 129);
         let lists = RowLists::new(1, |_, list| list.extend(0..129));
         let scope = backend.scope(Scope::Lists(lists)).unwrap();
-        let seen = Seen { past: cache.layer(0), own: None };
+        let view = KvView { cached: cache.layer(0), current: None };
         let mut out = B::Rows::default();
         let queries = rows(backend, 1, width, 5);
-        backend.attend(heads, &queries, seen, &scope, None, &mut out).unwrap();
+        backend.attend(heads, &queries, view, &scope, None, &mut out).unwrap();
         backend.download(std::mem::take(&mut out)).unwrap()
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use out::Out;
 pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
-pub(crate) use tile::{Ahead, Operands, STEPS, STRIDE, tile};
+pub(crate) use tile::{Operands, Prefetch, STEPS, STRIDE, tile};
 pub(crate) use tiles::{Part, Tiles};
 pub(crate) use weight::Weight;
 

@@ -4,26 +4,26 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
-use super::super::simd::{Kernel, Level, MAX_ROWS, Simd};
+use super::super::simd::{Isa, Kernel, MAX_ROWS, Simd};
 use super::Out;
 use super::split;
-use super::tile::{self, Ahead, LINE, Operands, STEPS, STRIDE, tile};
+use super::tile::{self, LINE, Operands, Prefetch, STEPS, STRIDE, tile};
 
 /// Input rows that a task packs at once, at most: of [`STEPS`] values each they take
 /// a small part of the second level of cache.
 const ROWS: usize = 6 * MAX_ROWS;
 
 /// Panels that are a task's least share.
-const LEAST: usize = 4;
+const MIN_PANELS: usize = 4;
 
-/// A weight `(n, k)` as panels of [`Level::panel`] outputs.
+/// A weight `(n, k)` as panels of [`Isa::panel`] outputs.
 ///
 /// A panel holds, for each step along `k`, its outputs' values one beside the
 /// other; the last panel is filled up with zeros. A step is one f32, or, on a
 /// level of pairs, two bf16 in its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Panels {
-    level: Level,
+    isa: Isa,
     n: usize,
     k: usize,
     /// Steps along `k`.
@@ -33,11 +33,11 @@ pub(crate) struct Panels {
 
 impl Panels {
     /// Lays out `weight`, `n` rows of `k` values, for `level`.
-    pub(crate) fn pack(level: Level, weight: &[f32], n: usize, k: usize) -> Self {
+    pub(crate) fn pack(isa: Isa, weight: &[f32], n: usize, k: usize) -> Self {
         assert_eq!(weight.len(), n * k);
-        let pairs = Some(level) == Level::pairs();
+        let pairs = Some(isa) == Isa::bf16_pairs();
         let steps = if pairs { k.div_ceil(2) } else { k };
-        let width = level.panel();
+        let width = isa.panel();
         let mut values = Aligned::zeros(n.div_ceil(width) * width * steps);
         values.par_chunks_mut((width * steps).max(1)).enumerate().for_each(|(p, panel)| {
             for (c, row) in weight.chunks_exact(k.max(1)).skip(p * width).take(width).enumerate() {
@@ -47,7 +47,7 @@ impl Panels {
                 }
             }
         });
-        Panels { level, n, k, steps, values }
+        Panels { isa, n, k, steps, values }
     }
 
     /// Outputs.
@@ -69,17 +69,17 @@ impl Panels {
         if m == 0 || self.n == 0 {
             return;
         }
-        let panels = self.n.div_ceil(self.level.panel());
+        let panels = self.n.div_ceil(self.isa.panel());
         let blocks = row_blocks(m);
         if blocks == 1 {
             // Few rows: they are packed once, and the panels are shared out.
-            let mut packed = Scratch::take(self.packed(m));
-            self.level.run(Pack { weight: self, x, rows: m, to: &mut packed });
-            let shares = split::ranges(panels, LEAST, 1);
+            let mut packed = Scratch::with_len(self.packed(m));
+            self.isa.run(Pack { weight: self, x, rows: m, to: &mut packed });
+            let shares = split::ranges(panels, MIN_PANELS, 1);
             (0..shares).into_par_iter().for_each(|i| {
                 let panels = split::part(panels, shares, i);
                 let packed = &packed;
-                self.level.run(Multiply {
+                self.isa.run(Multiply {
                     weight: self,
                     packed,
                     row: 0,
@@ -93,16 +93,16 @@ impl Panels {
         }
         // Many rows: a task packs its own, and takes all panels if there are
         // tasks enough for every thread.
-        let shares = split::ranges(panels, 4 * LEAST, blocks);
+        let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
         (0..blocks * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, blocks, task / shares);
             let panels = split::part(panels, shares, task % shares);
-            let mut packed = Scratch::take(self.packed(rows.len()));
+            let mut packed = Scratch::with_len(self.packed(rows.len()));
             let x = &x[rows.start * self.k..rows.end * self.k];
-            self.level.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
+            self.isa.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
             let (row, rows) = (rows.start, rows.len());
             let packed = &packed;
-            self.level.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
+            self.isa.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
         });
     }
 
@@ -182,9 +182,9 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Multiply { weight, packed, row, rows, panels, out, fused } = self;
-        let Panels { n, k: _, steps, ref values, level } = *weight;
+        let Panels { n, k: _, steps, ref values, isa } = *weight;
         let width = super::super::simd::TILE_VECTORS * S::LANES;
-        assert_eq!(width, level.panel());
+        assert_eq!(width, isa.panel());
         let panel = steps * width;
         let last = split::even(steps, STEPS).len().saturating_sub(1);
         for (b, block) in split::even(steps, STEPS).enumerate() {
@@ -193,14 +193,14 @@ impl Kernel for Multiply<'_> {
             while p < panels.end {
                 // A panel alone, or a few abreast for few rows; only the last
                 // panel of all may be narrower than its width.
-                let several = tile::abreast::<S>(rows);
-                let wide = several > 1 && p + several <= panels.end && (p + several) * width <= n;
-                let taken = if wide { several } else { 1 };
+                let abreast = tile::panels_abreast::<S>(rows);
+                let wide = abreast > 1 && p + abreast <= panels.end && (p + abreast) * width <= n;
+                let count = if wide { abreast } else { 1 };
                 let column = p * width;
-                let columns = (taken * width).min(n - column);
+                let columns = (count * width).min(n - column);
                 // The next panel's part of this block, two lines a step, by the first
                 // two tiles.
-                let next = (p + taken) * panel + block.start * width;
+                let next = (p + count) * panel + block.start * width;
                 for (t, part) in split::even(rows, S::ROWS).enumerate() {
                     let first = row + part.start;
                     // A narrow panel's tile goes through a buffer of full width.
@@ -214,7 +214,7 @@ impl Kernel for Multiply<'_> {
                             to[..columns].copy_from_slice(from);
                         }
                     }
-                    let weights = &values[p * panel..(p + taken) * panel];
+                    let weights = &values[p * panel..(p + count) * panel];
                     let a = &packed[part.start * STRIDE..part.end * STRIDE];
                     assert!(block.len() <= STEPS && part.len() <= MAX_ROWS);
                     // The rows' ends are checked by `at`.
@@ -232,15 +232,15 @@ impl Kernel for Multiply<'_> {
                         panel,
                         out: to,
                         stride,
-                        ahead: match t {
-                            0 | 1 => Ahead::lines(
+                        prefetch: match t {
+                            0 | 1 => Prefetch::lines(
                                 values.as_ptr().wrapping_add(next + t * block.len() * LINE),
                             ),
-                            _ => Ahead::none(weights.as_ptr()),
+                            _ => Prefetch::none(weights.as_ptr()),
                         },
                     };
                     // SAFETY: `a` has part.len() rows of STRIDE >= block.len();
-                    // `weights` has `taken` panels, each with the block's steps
+                    // `weights` has `count` panels, each with the block's steps
                     // from its start on; the output rows were checked, or are the
                     // buffer's MAX_ROWS of at most 32; they were written at block
                     // 0, which is the fresh one.
@@ -263,7 +263,7 @@ impl Kernel for Multiply<'_> {
                         }
                     }
                 }
-                p += taken;
+                p += count;
             }
         }
     }

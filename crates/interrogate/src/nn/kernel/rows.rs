@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
-use super::super::simd::{Kernel, Level, Simd};
+use super::super::simd::{Isa, Kernel, Simd};
 use super::{Out, split};
 use crate::weights::Bytes;
 
@@ -23,7 +23,7 @@ const OUTPUTS: usize = 4;
 const INPUTS: usize = 96;
 
 /// Outputs that are a task's least share.
-const LEAST: usize = 16;
+const MIN_OUTPUTS: usize = 16;
 
 /// How a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Element {
 /// A weight `(n, k)` in row order, of any alignment, little endian.
 #[derive(Clone)]
 pub(crate) struct Rows {
-    level: Level,
+    isa: Isa,
     bytes: Bytes,
     start: usize,
     element: Element,
@@ -52,7 +52,7 @@ impl Rows {
     /// The `n` rows of `k` values that begin at byte `start`; `None` where they
     /// end beyond `bytes`.
     pub(crate) fn new(
-        level: Level,
+        isa: Isa,
         bytes: Bytes,
         start: usize,
         element: Element,
@@ -60,7 +60,7 @@ impl Rows {
     ) -> Option<Self> {
         let size = n.checked_mul(k)?.checked_mul(Element::SIZE)?;
         (*bytes).as_ref().get(start..start.checked_add(size)?)?;
-        Some(Rows { level, bytes, start, element, n, k })
+        Some(Rows { isa, bytes, start, element, n, k })
     }
 
     /// Outputs.
@@ -83,14 +83,14 @@ impl Rows {
         let size = self.n * self.k * Element::SIZE;
         let weight = &(*self.bytes).as_ref()[self.start..self.start + size];
         let blocks = split::even(m, INPUTS).len();
-        let shares = split::ranges(self.n, LEAST, blocks);
+        let shares = split::ranges(self.n, MIN_OUTPUTS, blocks);
         (0..blocks * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, blocks, task / shares);
             let outputs = split::part(self.n, shares, task % shares);
             let dots = Dots { weight, k: self.k, x, rows, outputs, out, fused };
             match self.element {
-                Element::F16 => self.level.run(dots.with(F16)),
-                Element::Bf16 => self.level.run(dots.with(Bf16)),
+                Element::F16 => self.isa.run(dots.with(F16)),
+                Element::Bf16 => self.isa.run(dots.with(Bf16)),
             }
         });
     }
@@ -154,7 +154,7 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
         let Dots { weight, k, x, rows, outputs, out, fused } = self.0;
         // Several blocks of input rows meet the same weights: widen them once.
         let several = W::SIZE != 4 && rows.len() > S::DOT_ROWS;
-        let mut widened = several.then(|| Scratch::take(OUTPUTS * BLOCK));
+        let mut widened = several.then(|| Scratch::with_len(OUTPUTS * BLOCK));
         for group in (outputs.start..outputs.end).step_by(OUTPUTS) {
             let group = group..outputs.end.min(group + OUTPUTS);
             for from in (0..k).step_by(BLOCK) {
@@ -172,13 +172,14 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
                 for part in split::even(rows.len(), S::DOT_ROWS) {
                     let first = rows.start + part.start;
                     let (x, column, fresh) = (&x[first * k + from..], group.start, from == 0);
-                    let ahead = OUTPUTS * k * W::SIZE;
-                    let place = Place { x, stride: k, row: first, column, out, ahead, fresh };
+                    let prefetch = OUTPUTS * k * W::SIZE;
+                    let target =
+                        DotBlock { x, stride: k, row: first, column, out, prefetch, fresh };
                     match &widened {
-                        None => dots::<S, W>(s, row, group.len(), part.len(), place),
+                        None => dots::<S, W>(s, row, group.len(), part.len(), target),
                         Some(widened) => {
                             let row = |j: usize| bytes(&widened[j * BLOCK..j * BLOCK + len]);
-                            dots::<S, F32>(s, row, group.len(), part.len(), place);
+                            dots::<S, F32>(s, row, group.len(), part.len(), target);
                         }
                     }
                 }
@@ -226,7 +227,7 @@ fn load_part<S: Simd, W: Stored>(s: S, from: &[u8]) -> S::V {
 
 /// Where a block of dot products reads its inputs and leaves its sums.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct DotBlock<'a> {
     /// The input, from the first row's first value on.
     x: &'a [f32],
     /// Values from one input row to the next.
@@ -236,7 +237,7 @@ struct Place<'a> {
     column: usize,
     out: Out<'a>,
     /// Bytes from a weight to the same one of the outputs computed next.
-    ahead: usize,
+    prefetch: usize,
     /// Whether the sums are set; else they are added to what stands there.
     fresh: bool,
 }
@@ -248,18 +249,18 @@ fn dots<'w, S: Simd, W: Stored>(
     row: impl Fn(usize) -> &'w [u8],
     len: usize,
     count: usize,
-    place: Place<'_>,
+    target: DotBlock<'_>,
 ) {
     macro_rules! choose {
         ($($m:literal)*) => {
             match count {
                 $($m if $m <= S::DOT_ROWS => {
                     if len == OUTPUTS {
-                        return block::<S, W, $m, OUTPUTS>(s, std::array::from_fn(&row), place);
+                        return block::<S, W, $m, OUTPUTS>(s, std::array::from_fn(&row), target);
                     }
                     for j in 0..len {
-                        let place = Place { column: place.column + j, ..place };
-                        block::<S, W, $m, 1>(s, [row(j)], place);
+                        let target = DotBlock { column: target.column + j, ..target };
+                        block::<S, W, $m, 1>(s, [row(j)], target);
                     }
                 })*
                 _ => unreachable!("a block of {count} rows"),
@@ -275,7 +276,7 @@ fn dots<'w, S: Simd, W: Stored>(
 fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
     s: S,
     rows: [&[u8]; J],
-    at: Place<'_>,
+    at: DotBlock<'_>,
 ) {
     let k = rows[0].len() / W::SIZE;
     assert!(rows.iter().all(|row| row.len() == k * W::SIZE));
@@ -287,10 +288,11 @@ fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
         // each of the M input rows, as asserted.
         let weights = rows.map(|row| unsafe { W::load(s, row.as_ptr().add(from * W::SIZE)) });
         if M == 1 && J == OUTPUTS {
-            // The same place of the next outputs: a row ends before the
+            // The same target of the next outputs: a row ends before the
             // processor's own foresight has warmed up.
-            rows.iter()
-                .for_each(|row| s.expect(row.as_ptr().wrapping_add(from * W::SIZE + at.ahead)));
+            rows.iter().for_each(|row| {
+                s.prefetch(row.as_ptr().wrapping_add(from * W::SIZE + at.prefetch))
+            });
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: as above.

@@ -28,7 +28,7 @@ pub(crate) struct Operands {
     /// Values from one output row to the next.
     pub(crate) stride: usize,
     /// What is needed next.
-    pub(crate) ahead: Ahead,
+    pub(crate) prefetch: Prefetch,
 }
 
 /// What a tile of several rows asks for while it multiplies: a line of cache a step. The weights of
@@ -36,21 +36,21 @@ pub(crate) struct Operands {
 /// they are waited for: products of 400 rows ran at 256 of 460 GFLOP/s, and at 325
 /// so; of 50 rows at 175, and at 280 so.
 #[derive(Clone, Copy)]
-pub(crate) struct Ahead {
+pub(crate) struct Prefetch {
     from: *const f32,
     step: usize,
 }
 
-impl Ahead {
+impl Prefetch {
     /// Lines from `from` on, one behind the other. It is a hint: nothing is read,
     /// wherever that is.
     pub(crate) fn lines(from: *const f32) -> Self {
-        Ahead { from, step: LINE }
+        Prefetch { from, step: LINE }
     }
 
     /// Nothing that is not there: the line at `near` again and again.
     pub(crate) fn none(near: *const f32) -> Self {
-        Ahead { from: near, step: 0 }
+        Prefetch { from: near, step: 0 }
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) const LINE: usize = 16;
 
 /// Values that weights are asked for before a single row needs them: it takes a line
 /// of each panel a step, and eight lines of each under way cover a wait for memory.
-const SOON: usize = 256;
+const PREFETCH_ONE_ROW: usize = 256;
 
 /// `out[i, c] (+)= sum over steps of a[i, step] * w[step, c]`, for `M` rows and
 /// `C` vectors of columns; the sum over the steps runs in their order, from
@@ -90,10 +90,10 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
             }
         }
     }
-    let (mut a, mut w, mut ahead) = (at.a, at.w, at.ahead.from);
+    let (mut a, mut w, mut next) = (at.a, at.w, at.prefetch.from);
     for _ in 0..steps {
         if M > 1 {
-            s.expect(ahead.cast());
+            s.prefetch(next.cast());
         }
         let mut weights = [s.splat(0.0); C];
         for (c, weights) in weights.iter_mut().enumerate() {
@@ -101,7 +101,7 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
             // SAFETY: this step of this panel, readable by the contract.
             *weights = unsafe { s.load(w.add(panel * at.panel + lane)) };
             if M == 1 {
-                s.expect(w.wrapping_add(panel * at.panel + lane + SOON).cast());
+                s.prefetch(w.wrapping_add(panel * at.panel + lane + PREFETCH_ONE_ROW).cast());
             }
         }
         for (i, row) in sums.iter_mut().enumerate() {
@@ -113,7 +113,7 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
         }
         // wrapping: behind the last step the pointers are not used again.
         (a, w) = (a.wrapping_add(1), w.wrapping_add(at.step));
-        ahead = ahead.wrapping_add(at.ahead.step);
+        next = next.wrapping_add(at.prefetch.step);
     }
     for (i, row) in sums.iter().enumerate() {
         for (c, &sum) in row.iter().enumerate() {
@@ -126,7 +126,7 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
 /// Panels that a block of `rows` takes side by side: few rows alone would not
 /// keep the multipliers busy.
 #[inline(always)]
-pub(crate) fn abreast<S: Simd>(rows: usize) -> usize {
+pub(crate) fn panels_abreast<S: Simd>(rows: usize) -> usize {
     match rows {
         1 => 4,
         2..=6 if rows * 2 <= S::ROWS => 2,
@@ -134,7 +134,7 @@ pub(crate) fn abreast<S: Simd>(rows: usize) -> usize {
     }
 }
 
-/// A [`block`] of `rows` rows and of one panel, or of [`abreast`] panels where
+/// A [`block`] of `rows` rows and of one panel, or of [`panels_abreast`] panels where
 /// `wide`.
 ///
 /// # Safety

@@ -61,7 +61,8 @@ impl Weight {
             _ => None,
         });
         let tiles: Option<Vec<Part<'_>>> = tiles.collect();
-        match tiles.filter(|parts| parts.windows(2).all(|pair| pair[0].weight.like(pair[1].weight)))
+        match tiles
+            .filter(|parts| parts.windows(2).all(|pair| pair[0].weight.same_layout(pair[1].weight)))
         {
             Some(parts) => Tiles::products(&parts, x, m),
             None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
@@ -76,7 +77,7 @@ impl Weight {
             Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {
                 let x = &x[..m * rows.k()];
-                let mut rounded = Scratch::take(x.len());
+                let mut rounded = Scratch::with_len(x.len());
                 for (to, &from) in rounded.iter_mut().zip(x) {
                     *to = half::bf16::from_f32(from).to_f32();
                 }

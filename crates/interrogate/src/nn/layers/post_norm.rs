@@ -1,9 +1,8 @@
 //! The layer that normalises behind each part, BERT's: MiniLM, the Q-Former and BLIP's
 //! decoder have it, the last two with attention to an image.
 
-use super::super::attention::Heads;
-use super::super::backend::{Backend, Epilogue, KeysAndValues, Seen};
-use super::super::{Activation, Kv, Workspace};
+use super::super::backend::{Backend, Epilogue, KeysAndValues, KvView};
+use super::super::{Activation, Heads, Kv, Workspace};
 use crate::Result;
 
 /// Attention with the product and the norm behind it.
@@ -48,13 +47,13 @@ impl<B: Backend> PostNormLayer<B> {
         backend.apply_each(products, rows)?;
         // The keys and values are lent to attention while the rest of `work` is written.
         let (keys, values) = (std::mem::take(keys), std::mem::take(values));
-        let seen = kv.seen(backend, number, &keys, &values)?;
-        self.attention.join(backend, work, seen, scope)?;
+        let view = kv.view(backend, number, &keys, &values)?;
+        self.attention.join(backend, work, view, scope)?;
         (work.keys, work.values) = (keys, values);
         if let (Some(attention), Some(([keys, values], scope))) = (&self.crossattention, across) {
             let Workspace { rows, queries, .. } = work;
             backend.apply(&attention.query, rows, Epilogue::none(), queries)?;
-            attention.join(backend, work, Seen::own(keys, values), scope)?;
+            attention.join(backend, work, KvView::uncached(keys, values), scope)?;
         }
         let Workspace { rows, next, inner, .. } = work;
         backend.apply(&self.intermediate, rows, Epilogue::activation(self.activation), inner)?;
@@ -81,11 +80,11 @@ impl<B: Backend> Attention<B> {
         &self,
         backend: &B,
         work: &mut Workspace<B>,
-        seen: Seen<'_, B>,
+        view: KvView<'_, B>,
         scope: &B::Scope,
     ) -> Result<()> {
         let Workspace { rows, queries, context, next, .. } = work;
-        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        backend.attend(self.heads, queries, view, scope, None, context)?;
         backend.apply(&self.dense, context, Epilogue::plus(rows), next)?;
         backend.normalize(&self.norm, next, rows)
     }

@@ -1,9 +1,8 @@
 //! The layer that normalises before attention and before the MLP: CLIP's towers, the
 //! image tower of BLIP and BLIP-2, and OPT have it.
 
-use super::super::attention::Heads;
 use super::super::backend::{Backend, Epilogue, RowLists, Scope};
-use super::super::{Activation, Kv, KvCache, Workspace};
+use super::super::{Activation, Heads, Kv, KvCache, Workspace};
 use crate::Result;
 
 /// `x + attention(norm1(x))`, then `x + fc2(activation(fc1(norm2(x))))`.
@@ -137,8 +136,8 @@ impl<B: Backend> PreNormLayers<B> {
                 &readout.scope
             }
         };
-        let seen = kv.seen(backend, number, keys, values)?;
-        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        let view = kv.view(backend, number, keys, values)?;
+        backend.attend(self.heads, queries, view, scope, None, context)?;
         backend.apply(out, context, Epilogue::plus(rows), next)?;
         backend.normalize(norm2, next, normed)?;
         backend.apply(fc1, normed, Epilogue::activation(self.activation), inner)?;

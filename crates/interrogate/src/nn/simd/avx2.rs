@@ -160,7 +160,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn expect(self, at: *const u8) {
+    fn prefetch(self, at: *const u8) {
         // A hint: an address that cannot be read is passed over.
         op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
     }

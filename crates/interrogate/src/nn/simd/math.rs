@@ -89,7 +89,7 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kernel, Level};
+    use super::super::{Isa, Kernel};
     use super::*;
 
     struct Each<'a, F>(&'a mut [f32], F);
@@ -129,11 +129,11 @@ mod tests {
 
     /// The greatest error of `f` relative to `truth`, over `from..=to`, where
     /// the truth is a normal number.
-    fn worst(f: impl Curve, truth: impl Fn(f64) -> f64, from: f32, to: f32, level: Level) -> f64 {
+    fn worst(f: impl Curve, truth: impl Fn(f64) -> f64, from: f32, to: f32, isa: Isa) -> f64 {
         let n = 1 << 16;
         let xs: Vec<f32> = (0..n).map(|i| from + (to - from) * i as f32 / (n - 1) as f32).collect();
         let mut ys = xs.clone();
-        level.run(Each(&mut ys, f));
+        isa.run(Each(&mut ys, f));
         let error = |(&x, &y): (&f32, &f32)| {
             let truth = truth(f64::from(x));
             let normal = truth.abs() > 1e-36;
@@ -169,13 +169,13 @@ mod tests {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
             x / (1.0 + (-2.0 * u).exp())
         };
-        for level in Level::all() {
+        for isa in Isa::all() {
             // Without a fused multiply-add the tails lose what rounding loses.
-            let slack = if level == Level::PORTABLE { 20.0 } else { 1.0 };
-            assert!(worst(Exp, f64::exp, -86.0, 88.0, level) < 1.5e-7 * slack);
-            assert!(worst(QuickGelu, quick, -6.0, 30.0, level) < 1e-6 * slack);
-            assert!(worst(Gelu, phi, -9.0, 9.0, level) < 5e-7 * slack, "{level:?}");
-            assert!(worst(GeluTanh, tanh, -3.0, 9.0, level) < 2e-6 * slack);
+            let slack = if isa == Isa::PORTABLE { 20.0 } else { 1.0 };
+            assert!(worst(Exp, f64::exp, -86.0, 88.0, isa) < 1.5e-7 * slack);
+            assert!(worst(QuickGelu, quick, -6.0, 30.0, isa) < 1e-6 * slack);
+            assert!(worst(Gelu, phi, -9.0, 9.0, isa) < 5e-7 * slack, "{isa:?}");
+            assert!(worst(GeluTanh, tanh, -3.0, 9.0, isa) < 2e-6 * slack);
         }
     }
 
@@ -183,16 +183,16 @@ mod tests {
     fn ends_of_the_range_give_limits_and_nan_stays() {
         let mut xs = [0.0; 16];
         xs[..6].copy_from_slice(&[f32::NEG_INFINITY, -1e30, -1e4, 1e4, f32::MAX, f32::NAN]);
-        for level in Level::all() {
+        for isa in Isa::all() {
             let mut y = xs;
-            level.run(Each(&mut y, Exp));
+            isa.run(Each(&mut y, Exp));
             assert_eq!(y[..3], [0.0; 3]);
             assert!(y[3] > 1e38 && y[3].is_finite() && y[5].is_nan() && y[6] == 1.0);
             macro_rules! check {
                 ($curve:expr) => {
                     let mut y = xs;
-                    level.run(Each(&mut y, $curve));
-                    assert!(y[1].abs() < 1e-6 && y[2].abs() < 1e-30, "{level:?} {y:?}");
+                    isa.run(Each(&mut y, $curve));
+                    assert!(y[1].abs() < 1e-6 && y[2].abs() < 1e-30, "{isa:?} {y:?}");
                     assert_eq!(y[3..5], xs[3..5]);
                     assert!(y[5].is_nan() && y[6] == 0.0);
                 };

@@ -53,7 +53,7 @@ pub(crate) struct TileBlock {
 }
 
 /// A vector unit. A value is the proof that the processor has it: it is made by
-/// [`Level::run`] alone, after the check.
+/// [`Isa::run`] alone, after the check.
 pub(crate) trait Simd: Copy + Send + Sync {
     /// A vector of [`LANES`](Self::LANES) f32 values.
     type V: Copy;
@@ -146,7 +146,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
     /// Says that the cache line at `at` will soon be read, wherever that is.
     #[inline(always)]
-    fn expect(self, at: *const u8) {
+    fn prefetch(self, at: *const u8) {
         let _ = at;
     }
 
@@ -212,7 +212,7 @@ pub(crate) trait Kernel {
 
 /// A vector unit that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level(Unit);
+pub(crate) struct Isa(Unit);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
@@ -225,68 +225,66 @@ enum Unit {
     Avx512Bf16,
 }
 
-impl Level {
+impl Isa {
     /// What every processor has.
     #[cfg(test)]
-    pub(crate) const PORTABLE: Level = Level(Unit::Portable);
+    pub(crate) const PORTABLE: Isa = Isa(Unit::Portable);
 
     /// The widest unit here for f32. The question is answered from a cache.
-    pub(crate) fn best() -> Level {
+    pub(crate) fn best() -> Isa {
         #[cfg(target_arch = "x86_64")]
         {
             if avx512::has() {
-                return Level(Unit::Avx512);
+                return Isa(Unit::Avx512);
             }
             if avx2::has() {
-                return Level(Unit::Avx2);
+                return Isa(Unit::Avx2);
             }
         }
-        Level(Unit::Portable)
+        Isa(Unit::Portable)
     }
 
     /// The unit whose [`Simd::dot`] takes pairs of bf16, where there is one.
-    pub(crate) fn pairs() -> Option<Level> {
+    pub(crate) fn bf16_pairs() -> Option<Isa> {
         #[cfg(target_arch = "x86_64")]
         if avx512::has_pairs() {
-            return Some(Level(Unit::Avx512Bf16));
+            return Some(Isa(Unit::Avx512Bf16));
         }
         None
     }
 
     /// The unit that is best at products of bytes; all give the same bits.
-    pub(crate) fn bytes() -> Level {
-        Level::pairs().unwrap_or(Level::best())
+    pub(crate) fn int8() -> Isa {
+        Isa::bf16_pairs().unwrap_or(Isa::best())
     }
 
     /// Every f32 unit of this processor, for tests that compare them.
     #[cfg(test)]
-    pub(crate) fn all() -> Vec<Level> {
+    pub(crate) fn all() -> Vec<Isa> {
         #[cfg(target_arch = "x86_64")]
-        let others = [
-            avx2::has().then_some(Level(Unit::Avx2)),
-            avx512::has().then_some(Level(Unit::Avx512)),
-        ];
+        let others =
+            [avx2::has().then_some(Isa(Unit::Avx2)), avx512::has().then_some(Isa(Unit::Avx512))];
         #[cfg(not(target_arch = "x86_64"))]
-        let others: [Option<Level>; 0] = [];
-        std::iter::once(Level::PORTABLE).chain(others.into_iter().flatten()).collect()
+        let others: [Option<Isa>; 0] = [];
+        std::iter::once(Isa::PORTABLE).chain(others.into_iter().flatten()).collect()
     }
 
     /// Runs `kernel` on this unit.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Out {
-        // The tokens' makers are unsafe because they claim the unit. A Level
+        // The tokens' makers are unsafe because they claim the unit. A Isa
         // other than Portable comes out of the functions above alone, which
         // asked the processor first.
         match self.0 {
             Unit::Portable => portable::Portable.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Level exists, so `avx2::has()` was true.
+            // SAFETY: this Isa exists, so `avx2::has()` was true.
             Unit::Avx2 => unsafe { avx2::Avx2::new() }.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Level exists, so `avx512::has()` was true.
+            // SAFETY: this Isa exists, so `avx512::has()` was true.
             Unit::Avx512 => unsafe { avx512::Avx512::<false>::new() }.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Level exists, so `avx512::has_pairs()` was true.
+            // SAFETY: this Isa exists, so `avx512::has_pairs()` was true.
             Unit::Avx512Bf16 => unsafe { avx512::Avx512::<true>::new() }.vectorize(kernel),
         }
     }

@@ -57,11 +57,11 @@ fn operations_are_those_of_plain_rust() {
     odd[..7].copy_from_slice(&[0.5, 1.5, -2.5, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-40]);
     let mut nan = b;
     nan[1] = f32::NAN;
-    for level in Level::all() {
-        level.run(Operations(&a, &b, &c));
-        level.run(Operations(&odd, &b, &c));
-        level.run(Operations(&nan, &a, &c));
-        level.run(Operations(&a, &nan, &c));
+    for isa in Isa::all() {
+        isa.run(Operations(&a, &b, &c));
+        isa.run(Operations(&odd, &b, &c));
+        isa.run(Operations(&nan, &a, &c));
+        isa.run(Operations(&a, &nan, &c));
     }
 }
 
@@ -87,9 +87,9 @@ impl Kernel for Widen<'_> {
 #[test]
 fn every_16_bit_value_is_widened_exactly() {
     let all: Vec<u16> = (0..=u16::MAX).collect();
-    for level in Level::all() {
+    for isa in Isa::all() {
         let (mut f, mut b) = (vec![0.0; all.len()], vec![0.0; all.len()]);
-        level.run(Widen(&all, &mut f, &mut b));
+        isa.run(Widen(&all, &mut f, &mut b));
         for (i, bits) in all.iter().enumerate() {
             let (ef, eb) = (half::f16::from_bits(*bits).to_f32(), f32::from_bits((i as u32) << 16));
             assert!(f[i].to_bits() == ef.to_bits() || f[i].is_nan() && ef.is_nan());
@@ -117,11 +117,11 @@ fn rounding_to_bf16_is_to_nearest_even_on_every_unit() {
     let values: Vec<f32> =
         (0..1 << 16).map(|i: u32| f32::from_bits(0x3f80_0000 + i * 0x7fff)).collect();
     let expected: Vec<u16> = values.iter().map(|&v| half::bf16::from_f32(v).to_bits()).collect();
-    for level in Level::all().into_iter().chain(Level::pairs()) {
+    for isa in Isa::all().into_iter().chain(Isa::bf16_pairs()) {
         let mut found = vec![0; values.len()];
-        level.run(Round(&values, &mut found));
+        isa.run(Round(&values, &mut found));
         for ((v, e), f) in values.iter().zip(&expected).zip(&found) {
-            assert!(e == f || v.is_nan() || v.is_subnormal(), "{level:?}: {v} -> {f:x}, not {e:x}");
+            assert!(e == f || v.is_nan() || v.is_subnormal(), "{isa:?}: {v} -> {f:x}, not {e:x}");
         }
     }
 }

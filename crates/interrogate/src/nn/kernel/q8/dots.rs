@@ -70,7 +70,7 @@ fn block<S: Simd, const M: usize>(
         let w = codes.map(|codes| codes[b].0.as_ptr());
         // The same block of the next outputs: rows end before the processor's
         // own foresight has warmed up.
-        w.into_iter().for_each(|w| s.expect(w.wrapping_add(OUTPUTS * blocks * BLOCK)));
+        w.into_iter().for_each(|w| s.prefetch(w.wrapping_add(OUTPUTS * blocks * BLOCK)));
         for (i, sums) in sums.iter_mut().enumerate() {
             let scale = scales.map(|scales| scales[b] * x_scales[i][b]);
             // SAFETY: a block of codes on either side.

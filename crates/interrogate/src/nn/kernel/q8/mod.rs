@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
-use super::super::simd::{BLOCK, Level};
+use super::super::simd::{BLOCK, Isa};
 use super::{Out, split};
 use dots::Dots;
 use round::{Round, Rounded};
@@ -32,7 +32,7 @@ use round::{Round, Rounded};
 const INPUTS: usize = 96;
 
 /// Outputs that are a task's least share.
-const LEAST: usize = 16;
+const MIN_OUTPUTS: usize = 16;
 
 /// Codes of a block on a cache line of their own.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ const ZERO: u8 = 128;
 /// with zeros.
 #[derive(Clone)]
 pub(crate) struct Q8 {
-    level: Level,
+    isa: Isa,
     /// (n, blocks).
     codes: Vec<Codes>,
     /// (n, blocks).
@@ -59,7 +59,7 @@ impl Q8 {
     /// Rounds a weight whose row `j` is what `fill(j, row)` writes, on all
     /// threads. A block with a value that is no number becomes NaN.
     pub(crate) fn pack(
-        level: Level,
+        isa: Isa,
         (n, k): (usize, usize),
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
@@ -68,17 +68,17 @@ impl Q8 {
         let mut scales = vec![0.0; n * blocks];
         let rows = codes.par_chunks_mut(blocks.max(1)).zip(scales.par_chunks_mut(blocks.max(1)));
         rows.enumerate().for_each(|(j, (codes, scales))| {
-            let mut row = Scratch::take(k);
+            let mut row = Scratch::with_len(k);
             fill(j, &mut row);
             let mut signed = [0i8; BLOCK];
             for ((values, codes), scale) in row.chunks(BLOCK).zip(codes).zip(scales) {
-                *scale = level.run(Round { values, codes: &mut signed });
+                *scale = isa.run(Round { values, codes: &mut signed });
                 for (code, signed) in codes.0.iter_mut().zip(signed) {
                     *code = signed.cast_unsigned() ^ ZERO;
                 }
             }
         });
-        Q8 { level, codes, scales, n, k }
+        Q8 { isa, codes, scales, n, k }
     }
 
     /// Outputs.
@@ -105,13 +105,13 @@ impl Q8 {
         if m == 0 || self.n == 0 {
             return;
         }
-        let rounded = Rounded::of(self.level, &x[..m * self.k], self.k);
+        let rounded = Rounded::of(self.isa, &x[..m * self.k], self.k);
         let parts = split::even(m, INPUTS).len();
-        let shares = split::ranges(self.n, LEAST, parts);
+        let shares = split::ranges(self.n, MIN_OUTPUTS, parts);
         (0..parts * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, parts, task / shares);
             let outputs = split::part(self.n, shares, task % shares);
-            self.level.run(Dots { weight: self, x: &rounded, rows, outputs, out, fused });
+            self.isa.run(Dots { weight: self, x: &rounded, rows, outputs, out, fused });
         });
     }
 }

@@ -1,6 +1,6 @@
 //! The memory that a model works in.
 
-use super::backend::Backend;
+use super::Backend;
 
 /// Rows on their way through the layers, and buffers for what each layer makes of them:
 /// grown by the first layer, used again by the others.
