@@ -15,7 +15,7 @@ use super::shard::Shard;
 use crate::encoder::Features;
 use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
-use crate::rank::device::Place;
+use crate::rank::device::DeviceRanker;
 use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
@@ -33,7 +33,7 @@ pub struct Table {
     labels: LabelFile,
     shards: Vec<Shard<Mmap>>,
     /// Where it is ranked, if not on the processor.
-    place: Option<Place>,
+    place: Option<DeviceRanker>,
 }
 
 impl Table {
@@ -162,11 +162,11 @@ impl Table {
         Merged::indexed([self]).rank_many(features, k, order)
     }
 
-    pub(super) fn put(&mut self, place: Option<Place>) {
+    pub(super) fn put(&mut self, place: Option<DeviceRanker>) {
         self.place = place;
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&DeviceRanker> {
         self.place.as_ref()
     }
 

@@ -16,8 +16,8 @@ pub(super) struct Candidate {
 /// Whether an upper bound reaches a limit. One that is not a number is unknown, and
 /// reaches any.
 #[inline(always)]
-pub(super) fn reaches(upper: f32, limit: f32) -> bool {
-    let short = upper < limit;
+pub(super) fn reaches(upper: f32, threshold: f32) -> bool {
+    let short = upper < threshold;
     !short
 }
 
@@ -33,25 +33,25 @@ pub(super) struct Candidates {
     list: Vec<Candidate>,
     threshold: f32,
     /// How many are gathered before the list is cut again.
-    room: usize,
+    capacity: usize,
 }
 
 /// The list is not cut before it has so many: a cut costs a pass over it.
-const ROOM: usize = 128;
+const MIN_CAPACITY: usize = 128;
 
-/// Beyond so many times `k` (and [`MOST`]) bounds do not tell the rows apart, and
+/// Beyond so many times `k` (and [`MAX_CANDIDATES`]) bounds do not tell the rows apart, and
 /// scores are taken, so that memory stays bounded: a table of one row a million
 /// times is the worst there is.
-const TIMES: usize = 16;
+const MAX_FACTOR: usize = 16;
 
-/// See [`TIMES`].
-const MOST: usize = 1 << 14;
+/// See [`MAX_FACTOR`].
+const MAX_CANDIDATES: usize = 1 << 14;
 
 impl Candidates {
     /// `k` is at least 1.
     pub(super) fn new(k: usize, order: Order) -> Self {
-        let room = (2 * k).max(ROOM);
-        Candidates { k, order, list: Vec::new(), threshold: f32::NEG_INFINITY, room }
+        let capacity = (2 * k).max(MIN_CAPACITY);
+        Candidates { k, order, list: Vec::new(), threshold: f32::NEG_INFINITY, capacity }
     }
 
     /// What a row's upper bound must reach to get in.
@@ -74,12 +74,12 @@ impl Candidates {
                 self.list.push(Candidate { row, lower, upper });
             }
         }
-        if self.list.len() >= self.room {
+        if self.list.len() >= self.capacity {
             self.cut();
-            if self.list.len() > MOST.max(TIMES.saturating_mul(self.k)) {
-                self.settle(scores);
+            if self.list.len() > MAX_CANDIDATES.max(MAX_FACTOR.saturating_mul(self.k)) {
+                self.rescore(scores);
             }
-            self.room = (2 * self.list.len()).max(ROOM);
+            self.capacity = (2 * self.list.len()).max(MIN_CAPACITY);
         }
     }
 
@@ -95,16 +95,16 @@ impl Candidates {
     }
 
     /// Takes the scores of all that is left, and keeps the first `k`.
-    fn settle(&mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) {
+    fn rescore(&mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) {
         let mut top = TopK::new(self.k, self.order);
         offer(&mut top, &self.list, scores);
         let sign = self.order.sign();
-        let settled = |Hit { row, score }: Hit| {
+        let candidate = |Hit { row, score }: Hit| {
             // One that is not a number ranks behind all: nothing need beat it.
             let bound = if score.is_nan() { f32::NEG_INFINITY } else { sign * score };
             Candidate { row, lower: bound, upper: bound }
         };
-        self.list = top.into_hits().into_iter().map(settled).collect();
+        self.list = top.into_hits().into_iter().map(candidate).collect();
         if let (true, Some(last)) = (self.list.len() == self.k, self.list.last()) {
             self.threshold = self.threshold.max(last.lower);
         }
@@ -125,9 +125,9 @@ impl Candidates {
         let sign = self.order.sign();
         // Of `k` rows the last one's score; without so many nothing is left out.
         let kth = top.clone().into_hits().get(self.k - 1).map_or(f32::NAN, |hit| sign * hit.score);
-        let doubt: Vec<Candidate> =
+        let undecided: Vec<Candidate> =
             rest.iter().copied().filter(|candidate| reaches(candidate.upper, kth)).collect();
-        offer(&mut top, &doubt, &scores);
+        offer(&mut top, &undecided, &scores);
         top.into_hits()
     }
 }

@@ -51,43 +51,17 @@ mod coarse;
 pub mod codes;
 pub mod device;
 mod dot;
+mod order;
 mod quota;
+mod ranking;
 mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod topk;
 
+pub use order::{Hit, Order};
 pub use rows::{Block, Rows};
-
-/// Which end of the ranking is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The highest scores, highest first.
-    #[default]
-    Best,
-    /// The lowest scores, lowest first.
-    Worst,
-}
-
-impl Order {
-    /// What makes the greater score the one that ranks earlier.
-    fn sign(self) -> f32 {
-        match self {
-            Order::Best => 1.0,
-            Order::Worst => -1.0,
-        }
-    }
-}
-
-/// One row of a ranking.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hit {
-    /// The row's number, counted over all blocks.
-    pub row: usize,
-    /// Its cosine with the query.
-    pub score: f32,
-}
 
 /// The first `k` of several rankings of different rows together.
 pub(crate) fn merged(rankings: impl IntoIterator<Item = Hit>, k: usize, order: Order) -> Vec<Hit> {

@@ -4,14 +4,8 @@ use std::ops::Range;
 
 use half::f16;
 
-use super::codes::{Codes, kernel};
-use super::{Hit, Order, coarse, scan};
-use crate::encoder::Features;
+use super::codes::Codes;
 use crate::{Error, Result};
-
-/// Of a ranking by codes more than one row in so many is asked for: then the rows
-/// themselves are as quick.
-const SHARE: usize = 8;
 
 /// A block of rows, with their codes where there are any.
 #[derive(Clone, Copy, Debug)]
@@ -108,25 +102,9 @@ impl<'a> Rows<'a> {
         Rows { dim: self.dim, ends: ends.collect(), blocks }
     }
 
-    /// The first `k` rows of each query's ranking, one list a query, in the
-    /// queries' order; all rows where `k` is beyond the last.
-    ///
-    /// A list is sorted by score, and rows of equal score by row number, the
-    /// lower first, in either [`Order`]. The work is shared among the threads of
-    /// the current rayon pool; a pass over the rows serves 64 queries.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where a query is not [`dim`](Self::dim) values wide.
-    pub fn top_k(&self, queries: &[Features], k: usize, order: Order) -> Result<Vec<Vec<Hit>>> {
-        if let Some(query) = queries.iter().find(|query| query.dim() != self.dim) {
-            return Err(Error::Dim { what: "a query", expected: self.dim, found: query.dim() });
-        }
-        let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
-        let few = k > 0 && k <= self.len() / SHARE;
-        if few && self.codes().count() == self.blocks.len() {
-            return Ok(coarse::top_k(kernel::Kernel::best(), self, &queries, k, order));
-        }
-        Ok(scan::top_k(self, &queries, k, order))
+    /// Whether every block has codes.
+    pub(super) fn has_codes(&self) -> bool {
+        self.blocks.iter().all(|block| block.codes.is_some())
     }
 
     /// The codes of those blocks that have them, in order.
@@ -228,14 +206,5 @@ mod tests {
         assert!(error.hint().unwrap().contains("build the index again"));
         let error = Rows::new(0, vec![&a]).unwrap_err().to_string();
         assert_eq!(error, "block 0 has 4 values, expected whole rows of 0");
-    }
-
-    #[test]
-    fn a_query_of_another_model_is_refused() {
-        let a = values(0..4);
-        let query = Features::new(vec![1.0; 3]).unwrap();
-        let error = Rows::new(2, vec![&a]).unwrap().top_k(&[query], 1, Order::Best).unwrap_err();
-        assert_eq!(error.to_string(), "a query has 3 values a row, expected 2");
-        assert!(error.hint().unwrap().contains("the model that the index was built with"));
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use half::f16;
 use rayon::prelude::*;
 
-use super::dot::{GROUP, Kernel, Pack, STREAM, Step};
+use super::dot::{GROUP, Kernel, PREFETCH_DISTANCE, Pack, Step};
 use super::topk::TopK;
 use super::{Hit, Order, Rows};
 
@@ -39,7 +39,7 @@ fn pass(kernel: Kernel, rows: &Rows, queries: &[&[f32]], k: usize, order: Order)
     let panel = Pack::new(rows.dim(), queries);
     let next = AtomicUsize::new(0);
     let threads = rayon::current_num_threads().min(rows.len().div_ceil(PIECE));
-    let stage_one = |_| {
+    let scan_pieces = |_| {
         let mut scorer = Scorer::new(kernel, rows.dim(), &panel);
         let mut tops = vec![TopK::new(k, order); panel.len()];
         loop {
@@ -60,7 +60,7 @@ fn pass(kernel: Kernel, rows: &Rows, queries: &[&[f32]], k: usize, order: Order)
         all
     };
     let empty = || vec![TopK::new(k, order); panel.len()];
-    let tops = (0..threads).into_par_iter().with_max_len(1).map(stage_one).reduce(empty, merge);
+    let tops = (0..threads).into_par_iter().with_max_len(1).map(scan_pieces).reduce(empty, merge);
     tops.into_par_iter().map(TopK::into_hits).collect()
 }
 
@@ -96,7 +96,7 @@ impl<'a> Scorer<'a> {
             // Each row is used once, so that nothing is gained by storing it widened.
             let (scores, mut groups) = (&mut self.scores[..self.len], self.panel.groups());
             let query = groups.next().unwrap_or_default();
-            return self.kernel.single(values, self.dim, (query, 0), STREAM, scores);
+            return self.kernel.single(values, self.dim, (query, 0), PREFETCH_DISTANCE, scores);
         }
         // Four rows at a time (8 KiB at dim 512, in the first-level cache) meet all
         // queries, which stream by from the second. Widening more rows at once

@@ -4,7 +4,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// The largest code.
-const MOST: f64 = 127.0;
+const MAX_CODE: f64 = 127.0;
 
 /// What a row's codes come with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,12 +12,12 @@ pub struct Coded {
     /// What the codes are multiplied by.
     pub scale: f32,
     /// How far the score of a query of length 1 may be from that of the codes.
-    pub slack: f32,
+    pub error_bound: f32,
 }
 
 /// The least spread: a dimension in which rows hardly differ must not make every
 /// step of a row wide that does.
-const LEAST: f64 = 1.0 / 16.0;
+const MIN_SPREAD: f64 = 1.0 / 16.0;
 
 /// Codes rows about their mean. The same rows give the same codes everywhere.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Coder {
         let deviations: Vec<f64> = sums.iter().map(deviation).collect();
         let most = deviations.iter().fold(0.0, |most: f64, &one| most.max(one));
         let known = most > 0.0 && sums.iter().flatten().all(|sum| sum.is_finite());
-        let share = |one: f64| if known { (one / most).sqrt().max(LEAST) as f32 } else { 1.0 };
+        let share = |one: f64| if known { (one / most).sqrt().max(MIN_SPREAD) as f32 } else { 1.0 };
         Coder::new(mean, deviations.into_iter().map(share).collect())
     }
 
@@ -79,18 +79,18 @@ impl Coder {
         let own = self.wide.iter().zip(&self.mean).map(|(&x, &m)| f64::from(x) - f64::from(m));
         let own = own.zip(&self.spread).map(|(r, &w)| r / f64::from(w));
         let most = own.clone().fold(0.0, |most: f64, r| most.max(r.abs()));
-        let scale = (most / MOST) as f32;
+        let scale = (most / MAX_CODE) as f32;
         // Zero where the row is the mean, or so near that f32 has no scale for it.
         let inverse = if scale > 0.0 { 1.0 / f64::from(scale) } else { 0.0 };
         for (code, r) in codes.iter_mut().zip(own) {
-            *code = (r * inverse).round_ties_even().clamp(-MOST, MOST) as i8;
+            *code = (r * inverse).round_ties_even().clamp(-MAX_CODE, MAX_CODE) as i8;
         }
-        Coded { scale, slack: self.bound(codes, scale) }
+        Coded { scale, error_bound: self.bound(codes, scale) }
     }
 
     /// The slack that these codes of `row` need. Another that is not less holds
     /// as well.
-    pub fn slack(&mut self, row: &[f16], codes: &[i8], scale: f32) -> f32 {
+    pub fn error_bound(&mut self, row: &[f16], codes: &[i8], scale: f32) -> f32 {
         row.convert_to_f32_slice(&mut self.wide);
         self.bound(codes, scale)
     }
@@ -126,22 +126,22 @@ mod tests {
         let mut coder = Coder::of(3, rows.iter().map(Vec::as_slice));
         assert_eq!(coder.mean(), [0.5, 0.5, 0.25]);
         // Deviations of 0.5, 0 and 0.25.
-        assert_eq!(coder.spread(), [1.0, LEAST as f32, 0.5f32.sqrt()]);
+        assert_eq!(coder.spread(), [1.0, MIN_SPREAD as f32, 0.5f32.sqrt()]);
         let mut codes = [0; 3];
         let coded = coder.code(&rows[0], &mut codes);
         assert_eq!((codes, coded.scale), ([127, 0, -90], 0.5 / 127.0));
         // -0.25 is 89.8 steps of the third: a fifth of one is lost, and the rounding of
         // three sums.
         let lost = (0.25 - 90.0 * 0.5f32.sqrt() * 0.5 / 127.0).abs();
-        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
-        assert_eq!(coder.slack(&rows[0], &codes, coded.scale), coded.slack);
+        assert!((lost..lost + 1e-6).contains(&coded.error_bound), "{coded:?}");
+        assert_eq!(coder.error_bound(&rows[0], &codes, coded.scale), coded.error_bound);
 
         let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
         let coded = even.code(&rows[0], &mut codes);
         assert_eq!((codes, coded.scale), ([127, 0, -64], 0.5 / 127.0));
         // -0.25 is 63.5 steps: half a step is lost.
         let lost = 0.5 * 0.5 / 127.0;
-        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
+        assert!((lost..lost + 1e-6).contains(&coded.error_bound), "{coded:?}");
     }
 
     #[test]
@@ -153,10 +153,10 @@ mod tests {
             (0..200).map(|r| halves(&Vec::from_iter((r * 32..r * 32 + 32).map(value)))).collect();
         let mut coder = Coder::of(32, rows.iter().map(Vec::as_slice));
         let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
-        let slack = |coder: &mut Coder| -> f32 {
-            rows.iter().map(|row| coder.code(row, &mut [0; 32]).slack).sum()
+        let total = |coder: &mut Coder| -> f32 {
+            rows.iter().map(|row| coder.code(row, &mut [0; 32]).error_bound).sum()
         };
-        let [by_spread, even] = [slack(&mut coder), slack(&mut even)];
+        let [by_spread, even] = [total(&mut coder), total(&mut even)];
         assert!(by_spread < 0.6 * even, "{by_spread} {even}");
     }
 
@@ -167,7 +167,7 @@ mod tests {
         let mut codes = [1; 2];
         let coded = coder.code(&row, &mut codes);
         assert_eq!((codes, coded.scale), ([0, 0], 0.0));
-        assert!(coded.slack > 0.0 && coded.slack < 1e-6);
+        assert!(coded.error_bound > 0.0 && coded.error_bound < 1e-6);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let mut coder = Coder::new(vec![0.0; 2], vec![1.0; 2]);
         for value in [f32::NAN, f32::INFINITY] {
             let coded = coder.code(&halves(&[value, 1.0]), &mut [0; 2]);
-            assert_eq!(coded.slack, f32::INFINITY);
+            assert_eq!(coded.error_bound, f32::INFINITY);
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Coding {
     mean: Vec<f32>,
     spread: Vec<f32>,
     scales: Vec<f32>,
-    slack: Vec<f32>,
+    error_bounds: Vec<f32>,
     codes: Vec<i8>,
 }
 
@@ -28,14 +28,14 @@ impl Coding {
             .map_init(|| coder.clone(), |coder, (row, codes)| coder.code(row, codes))
             .collect();
         let scales = coded.iter().map(|coded| coded.scale).collect();
-        let slack = coded.iter().map(|coded| coded.slack).collect();
+        let error_bounds = coded.iter().map(|coded| coded.error_bound).collect();
         let (mean, spread) = (coder.mean().to_vec(), coder.spread().to_vec());
-        Coding { mean, spread, scales, slack, codes }
+        Coding { mean, spread, scales, error_bounds, codes }
     }
 
     /// Where they lie.
     pub fn codes(&self) -> Codes<'_> {
-        let Coding { mean, spread, scales, slack, codes } = self;
-        Codes { mean, spread: Some(spread), scales, slack, codes }
+        let Coding { mean, spread, scales, error_bounds, codes } = self;
+        Codes { mean, spread: Some(spread), scales, error_bounds, codes }
     }
 }

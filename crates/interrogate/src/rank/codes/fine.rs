@@ -22,9 +22,9 @@ impl Fine {
 
     /// The bounds of a score without its base.
     #[inline(always)]
-    pub(in crate::rank) fn bounds(self, sum: i32, scale: f32, slack: f32) -> (f32, f32) {
+    pub(in crate::rank) fn bounds(self, sum: i32, scale: f32, error_bound: f32) -> (f32, f32) {
         let product = sum as f32 * self.step;
-        let slack = slack * self.length;
-        (scale * (product - self.error) - slack, scale * (product + self.error) + slack)
+        let error_bound = error_bound * self.length;
+        (scale * (product - self.error) - error_bound, scale * (product + self.error) + error_bound)
     }
 }

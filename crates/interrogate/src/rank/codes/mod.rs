@@ -57,7 +57,7 @@ pub struct Codes<'a> {
     mean: &'a [f32],
     spread: Option<&'a [f32]>,
     scales: &'a [f32],
-    slack: &'a [f32],
+    error_bounds: &'a [f32],
     codes: &'a [i8],
 }
 
@@ -73,13 +73,13 @@ impl<'a> Codes<'a> {
         mean: &'a [f32],
         spread: Option<&'a [f32]>,
         scales: &'a [f32],
-        slack: &'a [f32],
+        error_bounds: &'a [f32],
         codes: &'a [i8],
     ) -> Result<Self> {
         let (rows, dim) = (scales.len(), mean.len());
-        let all = Codes { mean, spread, scales, slack, codes };
+        let all = Codes { mean, spread, scales, error_bounds, codes };
         let spread = spread.is_none_or(|spread| spread.len() == dim);
-        if !spread || slack.len() != rows || Some(codes.len()) != rows.checked_mul(dim) {
+        if !spread || error_bounds.len() != rows || Some(codes.len()) != rows.checked_mul(dim) {
             return Err(all.unlike(rows, dim));
         }
         Ok(all)
@@ -87,9 +87,9 @@ impl<'a> Codes<'a> {
 
     /// These are not the codes of `rows` rows of `dim` values.
     pub(super) fn unlike(&self, rows: usize, dim: usize) -> Error {
-        let Codes { mean, spread, scales, slack, codes } = self;
+        let Codes { mean, spread, scales, error_bounds, codes } = self;
         let spread = spread.unwrap_or(mean);
-        let found = [codes.len(), scales.len(), slack.len(), mean.len(), spread.len()];
+        let found = [codes.len(), scales.len(), error_bounds.len(), mean.len(), spread.len()];
         Error::Codes { rows, dim, found }
     }
 
@@ -126,8 +126,8 @@ impl<'a> Codes<'a> {
 
     /// How far each row's score may be from that of its codes, for a query of
     /// length 1, (rows).
-    pub fn slack(&self) -> &'a [f32] {
-        self.slack
+    pub fn error_bounds(&self) -> &'a [f32] {
+        self.error_bounds
     }
 
     /// The codes, (rows, dim).
@@ -140,7 +140,7 @@ impl<'a> Codes<'a> {
         let dim = self.mean.len();
         Codes {
             scales: &self.scales[range.clone()],
-            slack: &self.slack[range.clone()],
+            error_bounds: &self.error_bounds[range.clone()],
             codes: &self.codes[range.start * dim..range.end * dim],
             ..*self
         }

@@ -2,16 +2,16 @@
 
 use half::f16;
 
-use super::proof::{Found, Others};
+use super::rescore::{CoarseTop, RestBound};
 
 /// The rows that keys name, with the true scores of `exact`, if they are those.
-pub(super) fn found(keys: &[u64], exact: Option<&[u64]>, others: Option<Others>) -> Found {
+pub(super) fn decode(keys: &[u64], exact: Option<&[u64]>, rest: Option<RestBound>) -> CoarseTop {
     let keys = exact.unwrap_or(keys).iter().copied().filter(|&key| key != 0);
     let (rows, scores): (Vec<u32>, Vec<f32>) =
         keys.map(|key| (u32::MAX - key as u32, score_of(key))).unzip();
     // Without a rescoring true scores come with keys that leave no others.
-    let scores = (exact.is_some() || others.is_none()).then_some(scores);
-    Found { rows, scores, others }
+    let scores = (exact.is_some() || rest.is_none()).then_some(scores);
+    CoarseTop { rows, scores, rest }
 }
 
 /// The score that a key was made of; the greatest and the least of all stand for what

@@ -28,8 +28,8 @@
 mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod keys;
-mod place;
-mod proof;
+mod ranker;
+mod rescore;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -39,25 +39,25 @@ use std::fmt::Debug;
 use half::f16;
 use rayon::prelude::*;
 
-pub use place::Place;
+pub use ranker::DeviceRanker;
 
 use super::{Hit, Order, Rows};
 use crate::encoder::Features;
 use crate::nn::{even, halving};
 use crate::{Device, Error, Result};
-use proof::Found;
+use rescore::CoarseTop;
 use tensors::Tensors;
 
 /// Rows that a query may bring back. Two lists of so many are still one sort of the
 /// engine's, which on CUDA takes rows of 8,192 at most.
-pub const MOST: usize = 4096;
+pub const MAX_REQUESTED: usize = 4096;
 
 /// How many times more a query is asked for that one answer left in doubt.
-const MORE: usize = 4;
+const GROWTH: usize = 4;
 
 /// Of a table more than one row in so many is in doubt: then the rows themselves are
 /// as quick.
-const SHARE: usize = 8;
+const MAX_DEVICE_SHARE: usize = 8;
 
 /// Queries in a batch: a piece's scores are 32 MiB.
 const BATCH: usize = 1024;
@@ -73,7 +73,7 @@ const LIST: usize = 32;
 const FEW: usize = 8;
 
 /// Rows that are asked for where `k` are wanted: up to 15 they fit a [`LIST`].
-fn asked(k: usize) -> usize {
+fn requested(k: usize) -> usize {
     k.saturating_add(k / 8 + 16)
 }
 
@@ -86,7 +86,7 @@ trait Kernels: Debug + Send + Sync {
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         tensors: &Tensors,
-    ) -> candle_core::Result<Vec<Found>>;
+    ) -> candle_core::Result<Vec<CoarseTop>>;
 }
 
 /// The kernels for rows of `dim`, where `device` runs any.
@@ -179,37 +179,41 @@ impl Resident {
         }
         let k = k.min(self.len);
         let mut answers = vec![Vec::new(); queries.len()];
-        let mut open: Vec<usize> = if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
-        let mut asked = asked(k);
+        let mut undecided: Vec<usize> =
+            if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
+        let mut m = requested(k);
         let mut first = true;
-        while !open.is_empty() && asked <= MOST && (first || asked <= self.len / SHARE) {
+        while !undecided.is_empty()
+            && m <= MAX_REQUESTED
+            && (first || m <= self.len / MAX_DEVICE_SHARE)
+        {
             let batch = if self.resident() < self.len { STREAMED_BATCH } else { BATCH };
             let signed = |number: &usize| -> Vec<f32> {
                 let sign = order.sign();
                 queries[*number].as_slice().iter().map(|value| sign * value).collect()
             };
-            let found = halving("a ranking", even(open.len(), batch), |part| {
-                let queries: Vec<Vec<f32>> = open[part].iter().map(signed).collect();
-                let best = self.best(rows, &queries, asked.min(self.len));
+            let found = halving("a ranking", even(undecided.len(), batch), |part| {
+                let queries: Vec<Vec<f32>> = undecided[part].iter().map(signed).collect();
+                let best = self.best(rows, &queries, m.min(self.len));
                 best.map_err(Error::engine("compute on the device"))
             })?;
-            let proved = |(number, found): (usize, Found)| {
-                (number, proof::hits(rows, &queries[number], k, order, &found))
+            let rescored = |(number, coarse): (usize, CoarseTop)| {
+                (number, rescore::hits(rows, &queries[number], k, order, &coarse))
             };
             let found = found.into_iter().flatten();
-            let pairs: Vec<_> = open.iter().copied().zip(found).collect();
-            let pairs: Vec<_> = pairs.into_par_iter().map(proved).collect();
-            open.clear();
+            let pairs: Vec<_> = undecided.iter().copied().zip(found).collect();
+            let pairs: Vec<_> = pairs.into_par_iter().map(rescored).collect();
+            undecided.clear();
             for (number, hits) in pairs {
                 match hits {
                     Some(hits) => answers[number] = hits,
-                    None => open.push(number),
+                    None => undecided.push(number),
                 }
             }
-            (asked, first) = (asked * MORE, false);
+            (m, first) = (m * GROWTH, false);
         }
-        let rest: Vec<Features> = open.iter().map(|&number| queries[number].clone()).collect();
-        for (number, hits) in open.iter().zip(rows.top_k(&rest, k, order)?) {
+        let rest: Vec<Features> = undecided.iter().map(|&number| queries[number].clone()).collect();
+        for (number, hits) in undecided.iter().zip(rows.top_k(&rest, k, order)?) {
             answers[*number] = hits;
         }
         Ok(answers)
@@ -222,7 +226,7 @@ impl Resident {
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         m: usize,
-    ) -> candle_core::Result<Vec<Found>> {
+    ) -> candle_core::Result<Vec<CoarseTop>> {
         match &self.fused {
             Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.engine),
             _ => self.engine.best(rows, queries, m),

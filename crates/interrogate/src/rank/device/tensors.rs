@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use half::f16;
 
 use super::super::Rows;
-use super::proof::{Found, Others};
+use super::rescore::{CoarseTop, RestBound};
 use crate::nn::ran_out;
 
 /// Rows of a piece, and values of any sort.
@@ -68,44 +68,44 @@ impl Tensors {
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         m: usize,
-    ) -> Result<Vec<Found>> {
+    ) -> Result<Vec<CoarseTop>> {
         let shape = (queries.len(), rows.dim());
         let batch = Tensor::from_vec(queries.concat(), shape, &self.device)?;
         let mut longest = Tensor::zeros(1, DType::F32, &self.device)?;
-        let mut waiting: Vec<Lists> = Vec::new();
-        let mut take = |first: usize, piece: &Tensor| -> Result<()> {
+        let mut pending: Vec<Lists> = Vec::new();
+        let mut scan = |first: usize, piece: &Tensor| -> Result<()> {
             let piece = piece.to_dtype(DType::F32)?;
             longest = longest.maximum(&piece.sqr()?.sum(1)?.max_keepdim(0)?)?;
-            waiting.push(Lists::of(&batch, &piece, first, m)?);
-            let width: usize = waiting.iter().map(Lists::len).sum();
+            pending.push(Lists::of(&batch, &piece, first, m)?);
+            let width: usize = pending.iter().map(Lists::len).sum();
             // One more might be too many for a sort.
             if width + m.min(PIECE) > PIECE {
-                let merged = Lists::merged(&waiting, m)?;
-                waiting.clear();
-                waiting.push(merged);
+                let merged = Lists::merged(&pending, m)?;
+                pending.clear();
+                pending.push(merged);
             }
             Ok(())
         };
         if let Some(values) = &self.values {
             for first in (0..self.resident).step_by(PIECE) {
-                take(first, &values.narrow(0, first, PIECE.min(self.resident - first))?)?;
+                scan(first, &values.narrow(0, first, PIECE.min(self.resident - first))?)?;
             }
         }
         for first in (self.resident..rows.len()).step_by(PIECE) {
             let piece = uploaded(&self.device, rows, first, PIECE.min(rows.len() - first))?;
-            take(first, &piece)?;
+            scan(first, &piece)?;
         }
-        let best = Lists::merged(&waiting, m)?;
+        let best = Lists::merged(&pending, m)?;
         let longest = longest.to_vec1::<f32>()?[0].sqrt();
         let (scores, rows) = (best.scores.to_vec2::<f32>()?, best.rows.to_vec2::<u32>()?);
-        let found = |((query, scores), rows): ((&Vec<f32>, Vec<f32>), Vec<u32>)| {
+        let top = |((query, scores), rows): ((&Vec<f32>, Vec<f32>), Vec<u32>)| {
             let length = query.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
             let bound = (query.len() + 8) as f64 * 2f64.powi(-23) * length * f64::from(longest);
             let last = scores.last().copied().unwrap_or(f32::NAN);
-            let others = Others { most: last, error: (bound as f32).next_up() };
-            Found { rows, scores: None, others: Some(others) }
+            let rest = RestBound { max_score: last, error: (bound as f32).next_up() };
+            CoarseTop { rows, scores: None, rest: Some(rest) }
         };
-        Ok(queries.iter().zip(scores).zip(rows).map(found).collect())
+        Ok(queries.iter().zip(scores).zip(rows).map(top).collect())
     }
 }
 

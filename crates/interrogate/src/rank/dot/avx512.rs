@@ -7,7 +7,7 @@ use std::array;
 use half::f16;
 
 use super::registers::avx512::{load, load_half, prefetch, store};
-use super::{GROUP, LANES, STREAM, Scores, Step, fold, padded};
+use super::{GROUP, LANES, PREFETCH_DISTANCE, Scores, Step, fold, padded};
 
 /// See [`super::Kernel::widen`].
 #[target_feature(enable = "avx512f")]
@@ -17,7 +17,7 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
         let (sixteens, rest) = row.as_chunks();
         let (whole, behind) = steps.split_at_mut(sixteens.len().min(steps.len()));
         for (step, sixteen) in whole.iter_mut().zip(sixteens) {
-            prefetch(sixteen, STREAM);
+            prefetch(sixteen, PREFETCH_DISTANCE);
             store(&mut step.0[v], load_half(sixteen));
         }
         behind.iter_mut().for_each(|step| step.0[v] = [0.0; LANES]);
@@ -53,14 +53,14 @@ pub(super) fn single(
     rows: &[f16],
     dim: usize,
     (query, lane): (&[Step], usize),
-    ahead: usize,
+    distance: usize,
     scores: &mut [f32],
 ) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let mut sum = _mm512_setzero_ps();
         for (sixteen, step) in sixteens.iter().zip(query) {
-            prefetch(sixteen, ahead);
+            prefetch(sixteen, distance);
             sum = _mm512_fmadd_ps(load_half(sixteen), load(&step.0[lane]), sum);
         }
         if let Some(step) = query.get(sixteens.len()) {

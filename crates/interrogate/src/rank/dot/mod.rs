@@ -47,7 +47,7 @@ pub(super) const GROUP: usize = 4;
 /// How far ahead of what is read the next values are asked for where rows come in
 /// one stream: of 2, 4, 8 and 16 KiB, 8 hid its latency best (Zen 5: 2.8 ms for
 /// 103 MB on one thread, and 3.1 without).
-pub(super) const STREAM: usize = 8 << 10;
+pub(super) const PREFETCH_DISTANCE: usize = 8 << 10;
 
 /// Sixteen values of each of four vectors: what a kernel loads between two
 /// steps along the dim. Aligned so that no load crosses a cache line.
@@ -141,17 +141,17 @@ impl Kernel {
 
     /// The scores of `rows`, each of `dim` values, with one vector of a group, one
     /// after the other into `scores`. What lies `ahead` bytes of what is read is
-    /// asked for meanwhile: [`STREAM`], or the way to the row that is read next.
+    /// asked for meanwhile: [`PREFETCH_DISTANCE`], or the way to the row that is read next.
     pub(super) fn single(
         &self,
         rows: &[f16],
         dim: usize,
         query: (&[Step], usize),
-        ahead: usize,
+        distance: usize,
         scores: &mut [f32],
     ) {
         // SAFETY: by the type's invariant the processor has the features.
-        unsafe { (self.single)(rows, dim, query, ahead, scores) }
+        unsafe { (self.single)(rows, dim, query, distance, scores) }
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) mod avx512 {
     /// wherever that is.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(in super::super) fn prefetch(lanes: &[f16; 16], ahead: usize) {
-        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(ahead).cast());
+    pub(in super::super) fn prefetch(lanes: &[f16; 16], distance: usize) {
+        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(distance).cast());
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) mod avx2 {
     /// As for AVX-512.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(in super::super) fn prefetch(lanes: &[f16; 16], ahead: usize) {
-        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(ahead).cast());
+    pub(in super::super) fn prefetch(lanes: &[f16; 16], distance: usize) {
+        _mm_prefetch::<_MM_HINT_T0>(lanes.as_ptr().wrapping_byte_add(distance).cast());
     }
 }

@@ -37,7 +37,7 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
         let pack = Pack::new(dim, &queries);
         for (q, wanted) in wanted.iter().enumerate() {
             let query = (pack.groups().nth(q / GROUP).unwrap(), q % GROUP);
-            kernel.single(rows, dim, query, STREAM, &mut single);
+            kernel.single(rows, dim, query, PREFETCH_DISTANCE, &mut single);
             let found: Vec<u32> = single.iter().copied().map(bits).collect();
             assert_eq!(&found, wanted, "{} single, dim {dim}", kernel.name());
         }

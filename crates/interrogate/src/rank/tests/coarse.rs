@@ -15,7 +15,7 @@ struct Table {
     mean: Vec<f32>,
     spread: Option<Vec<f32>>,
     scales: Vec<f32>,
-    slack: Vec<f32>,
+    error_bounds: Vec<f32>,
     codes: Vec<i8>,
 }
 
@@ -25,13 +25,13 @@ impl Table {
         let all = coding.codes();
         let (mean, codes) = (all.mean().to_vec(), all.codes().to_vec());
         let spread = all.spread().map(<[f32]>::to_vec);
-        let (scales, slack) = (all.scales().to_vec(), all.slack().to_vec());
-        Table { rows, mean, spread, scales, slack, codes }
+        let (scales, error_bounds) = (all.scales().to_vec(), all.error_bounds().to_vec());
+        Table { rows, mean, spread, scales, error_bounds, codes }
     }
 
     fn block(&self) -> Block<'_> {
-        let Table { rows, mean, spread, scales, slack, codes } = self;
-        let codes = Codes::new(mean, spread.as_deref(), scales, slack, codes).unwrap();
+        let Table { rows, mean, spread, scales, error_bounds, codes } = self;
+        let codes = Codes::new(mean, spread.as_deref(), scales, error_bounds, codes).unwrap();
         Block { rows, codes: Some(codes) }
     }
 }
@@ -127,14 +127,14 @@ fn damaged_rows_and_codes_rank_last_or_are_looked_at() {
     values[11 * 8] = f16::INFINITY;
     let mut table = Table::new(8, values);
     // The mean is no number either: nothing is known of any row.
-    assert!(table.slack.iter().all(|slack| slack.is_infinite()));
+    assert!(table.error_bounds.iter().all(|error_bounds| error_bounds.is_infinite()));
     compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
     let mut values = table.rows.clone();
     values[9 * 8] = f16::ONE;
     values[11 * 8] = f16::ONE;
     table = Table::new(8, values);
     table.rows[9 * 8] = f16::NAN;
-    (table.scales[9], table.slack[11]) = (f32::NAN, f32::INFINITY);
+    (table.scales[9], table.error_bounds[11]) = (f32::NAN, f32::INFINITY);
     compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
 }
 

@@ -9,8 +9,8 @@ use std::array;
 
 use super::super::Codes;
 use super::super::query::Query;
-use super::Reached;
-use super::panel::{Limits, Panel, Quads, SIXTEEN};
+use super::CoarseHit;
+use super::panel::{Panel, Quads, SIXTEEN, Thresholds};
 use super::registers::avx512::{load, load_lanes, load_quads, prefetch};
 
 /// See [`super::Kernel::fine`].
@@ -38,23 +38,23 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     }
 }
 
-/// See [`super::Kernel::reach`].
+/// See [`super::Kernel::coarse`].
 ///
 /// Rows and groups in such numbers that the sums and one quad of each group fill
 /// the 32 registers; a group's quads stream by from the first-level cache.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) fn reach(
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    match limits.len() {
+    match thresholds.len() {
         0 => {}
-        1 => by_tiles::<12, 1>(codes, panel, limits, reached),
-        2 => by_tiles::<12, 2>(codes, panel, limits, reached),
-        3 => by_tiles::<8, 3>(codes, panel, limits, reached),
-        _ => by_tiles::<6, 4>(codes, panel, limits, reached),
+        1 => by_tiles::<12, 1>(codes, panel, thresholds, hits),
+        2 => by_tiles::<12, 2>(codes, panel, thresholds, hits),
+        3 => by_tiles::<8, 3>(codes, panel, thresholds, hits),
+        _ => by_tiles::<6, 4>(codes, panel, thresholds, hits),
     }
 }
 
@@ -64,14 +64,15 @@ pub(super) fn reach(
 fn by_tiles<const R: usize, const G: usize>(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
     let dim = panel.dim;
-    let rows = codes.codes.chunks(R * dim).zip(codes.scales.chunks(R).zip(codes.slack.chunks(R)));
-    for (first, (codes, (scales, slack))) in (0..).step_by(R).zip(rows) {
-        let tile = Tile::<R>::new(dim, codes, scales, slack, panel);
-        for (at, limits) in (0..).step_by(G).zip(limits.chunks(G)) {
+    let rows =
+        codes.codes.chunks(R * dim).zip(codes.scales.chunks(R).zip(codes.error_bounds.chunks(R)));
+    for (first, (codes, (scales, error_bounds))) in (0..).step_by(R).zip(rows) {
+        let tile = Tile::<R>::new(dim, codes, scales, error_bounds, panel);
+        for (at, thresholds) in (0..).step_by(G).zip(thresholds.chunks(G)) {
             // Behind the last group stands the last group again, unread.
             let group = |g: usize| (at + g).min(panel.steps.len() - 1);
             let quads: [_; G] = array::from_fn(|g| panel.quads(group(g)));
@@ -79,7 +80,7 @@ fn by_tiles<const R: usize, const G: usize>(
             for (r, (sums, (&scale, &width))) in
                 sums.iter().zip(scales.iter().zip(&tile.widths)).enumerate()
             {
-                for (g, limits) in limits.iter().enumerate() {
+                for (g, thresholds) in thresholds.iter().enumerate() {
                     let product = _mm512_mul_ps(
                         _mm512_cvtepi32_ps(sums[g]),
                         load_lanes(&panel.steps[at + g]),
@@ -87,11 +88,11 @@ fn by_tiles<const R: usize, const G: usize>(
                     let upper =
                         _mm512_fmadd_ps(product, _mm512_set1_ps(scale), _mm512_set1_ps(width));
                     // Not less: what is not a number is unknown, and reaches.
-                    let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(limits));
+                    let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(thresholds));
                     let queries = reach & panel.valid(at + g);
                     if queries != 0 {
                         let (row, group) = (first + r as u32, (at + g) as u32);
-                        reached.push(Reached { row, group, queries });
+                        hits.push(CoarseHit { row, group, queries });
                     }
                 }
             }
@@ -111,17 +112,23 @@ struct Tile<'a, const R: usize> {
 impl<'a, const R: usize> Tile<'a, R> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn new(dim: usize, codes: &'a [i8], scales: &[f32], slack: &[f32], panel: &Panel) -> Self {
+    fn new(
+        dim: usize,
+        codes: &'a [i8],
+        scales: &[f32],
+        error_bounds: &[f32],
+        panel: &Panel,
+    ) -> Self {
         let last = scales.len() - 1;
         let mut tile = Tile {
             rows: array::from_fn(|r| &codes[r.min(last) * dim..][..dim]),
             added: [0; R],
             widths: [0.0; R],
         };
-        for (r, (&scale, &slack)) in scales.iter().zip(slack).enumerate() {
+        for (r, (&scale, &error_bound)) in scales.iter().zip(error_bounds).enumerate() {
             let (sum, squares) = sums(tile.rows[r]);
             tile.added[r] = 128 * sum;
-            tile.widths[r] = panel.width(scale, slack, squares);
+            tile.widths[r] = panel.width(scale, error_bound, squares);
         }
         tile
     }

@@ -7,9 +7,9 @@ use std::arch::x86_64::*;
 
 use super::super::Codes;
 use super::super::query::{LINE, Query};
-use super::Reached;
-use super::panel::{Limits, Panel};
-use super::portable::{fine_by, reach_by};
+use super::CoarseHit;
+use super::panel::{Panel, Thresholds};
+use super::portable::{coarse_by, fine_by};
 use super::registers::avx2::{load, prefetch};
 
 /// See [`super::Kernel::fine`].
@@ -18,15 +18,15 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     fine_by(|row, part| dot(row, part), rows, dim, query, sums);
 }
 
-/// See [`super::Kernel::reach`].
+/// See [`super::Kernel::coarse`].
 #[target_feature(enable = "avx2,avxvnni")]
-pub(super) fn reach(
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    reach_by(|row, part| dot(row, part), codes, panel, limits, reached);
+    coarse_by(|row, part| dot(row, part), codes, panel, thresholds, hits);
 }
 
 #[inline]

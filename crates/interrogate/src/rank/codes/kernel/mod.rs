@@ -25,14 +25,14 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod registers;
 
-pub(in crate::rank) use panel::{Limits, Panel, WIDTH};
+pub(in crate::rank) use panel::{Panel, Thresholds, WIDTH};
 
 use super::Codes;
 use super::query::Query;
 
 /// A row and those of a group of queries whose limits it reaches.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::rank) struct Reached {
+pub(in crate::rank) struct CoarseHit {
     /// The row's number among those asked about.
     pub(in crate::rank) row: u32,
     /// The group.
@@ -50,10 +50,11 @@ pub(in crate::rank) struct Reached {
 pub(in crate::rank) struct Kernel {
     name: &'static str,
     fine: unsafe fn(&[i8], usize, &Query, &mut [i32]),
-    reach: unsafe fn(Codes<'_>, &Panel, &[Limits], &mut Vec<Reached>),
+    coarse: unsafe fn(Codes<'_>, &Panel, &[Thresholds], &mut Vec<CoarseHit>),
 }
 
-const PORTABLE: Kernel = Kernel { name: "portable", fine: portable::fine, reach: portable::reach };
+const PORTABLE: Kernel =
+    Kernel { name: "portable", fine: portable::fine, coarse: portable::coarse };
 
 impl Kernel {
     /// What it is for: `avx512`, `avxvnni`, `avx2`, `dotprod` or `portable`.
@@ -71,17 +72,17 @@ impl Kernel {
     pub(in crate::rank) fn available() -> impl Iterator<Item = Kernel> {
         let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
         let avx512 =
-            avx512.then_some(Kernel { name: "avx512", fine: avx512::fine, reach: avx512::reach });
+            avx512.then_some(Kernel { name: "avx512", fine: avx512::fine, coarse: avx512::coarse });
         let avxvnni = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni");
         let avxvnni = avxvnni.then_some(Kernel {
             name: "avxvnni",
             fine: avxvnni::fine,
-            reach: avxvnni::reach,
+            coarse: avxvnni::coarse,
         });
         let avx2 = is_x86_feature_detected!("avx2").then_some(Kernel {
             name: "avx2",
             fine: portable::fine_avx2,
-            reach: portable::reach_avx2,
+            coarse: portable::coarse_avx2,
         });
         [avx512, avxvnni, avx2, Some(PORTABLE)].into_iter().flatten()
     }
@@ -92,7 +93,7 @@ impl Kernel {
         let dotprod = std::arch::is_aarch64_feature_detected!("dotprod").then_some(Kernel {
             name: "dotprod",
             fine: portable::fine_dotprod,
-            reach: portable::reach_dotprod,
+            coarse: portable::coarse_dotprod,
         });
         [dotprod, Some(PORTABLE)].into_iter().flatten()
     }
@@ -112,15 +113,15 @@ impl Kernel {
 
     /// Appends to `reached` the rows of `codes` that reach a limit, in no certain
     /// order; `limits` are one for each group of `panel`.
-    pub(in crate::rank) fn reach(
+    pub(in crate::rank) fn coarse(
         &self,
         codes: Codes<'_>,
         panel: &Panel,
-        limits: &[Limits],
-        reached: &mut Vec<Reached>,
+        thresholds: &[Thresholds],
+        hits: &mut Vec<CoarseHit>,
     ) {
         // SAFETY: by the type's invariant the processor has the features.
-        unsafe { (self.reach)(codes, panel, limits, reached) }
+        unsafe { (self.coarse)(codes, panel, thresholds, hits) }
     }
 }
 

@@ -9,7 +9,7 @@ pub(in crate::rank) const WIDTH: usize = 16;
 pub(super) const SIXTEEN: usize = LINE / 4;
 
 /// What a row's upper bound must reach, for each query of a group.
-pub(in crate::rank) type Limits = [f32; WIDTH];
+pub(in crate::rank) type Thresholds = [f32; WIDTH];
 
 /// Four values of each query of a group, as one register takes them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl Panel {
     /// A row's width: how far its score may be from its product. `squares` is the
     /// sum of its codes' squares.
     #[inline(always)]
-    pub(super) fn width(&self, scale: f32, slack: f32, squares: i32) -> f32 {
-        slack * self.length + scale * (squares as f32).sqrt() * self.error
+    pub(super) fn width(&self, scale: f32, error_bound: f32, squares: i32) -> f32 {
+        error_bound * self.length + scale * (squares as f32).sqrt() * self.error
     }
 }

@@ -6,49 +6,49 @@
 
 use super::super::Codes;
 use super::super::query::{LINE, Query};
-use super::Reached;
-use super::panel::{Limits, Panel, WIDTH};
+use super::CoarseHit;
+use super::panel::{Panel, Thresholds, WIDTH};
 
 /// See [`super::Kernel::fine`].
 pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     fine_by(dot, rows, dim, query, sums);
 }
 
-/// See [`super::Kernel::reach`].
-pub(super) fn reach(
+/// See [`super::Kernel::coarse`].
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    reach_by(dot, codes, panel, limits, reached);
+    coarse_by(dot, codes, panel, thresholds, hits);
 }
 
 /// The same for a processor of that extension: no more than the code above,
 /// compiled anew.
 macro_rules! compiled_for {
-    ($features:literal, $fine:ident, $reach:ident) => {
+    ($features:literal, $fine:ident, $coarse:ident) => {
         #[target_feature(enable = $features)]
         pub(super) fn $fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
             fine_by(dot, rows, dim, query, sums);
         }
 
         #[target_feature(enable = $features)]
-        pub(super) fn $reach(
+        pub(super) fn $coarse(
             codes: Codes<'_>,
             panel: &Panel,
-            limits: &[Limits],
-            reached: &mut Vec<Reached>,
+            thresholds: &[Thresholds],
+            hits: &mut Vec<CoarseHit>,
         ) {
-            reach_by(dot, codes, panel, limits, reached);
+            coarse_by(dot, codes, panel, thresholds, hits);
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-compiled_for!("avx2", fine_avx2, reach_avx2);
+compiled_for!("avx2", fine_avx2, coarse_avx2);
 #[cfg(target_arch = "aarch64")]
-compiled_for!("dotprod", fine_dotprod, reach_dotprod);
+compiled_for!("dotprod", fine_dotprod, coarse_dotprod);
 
 /// [`super::Kernel::fine`] by any product.
 #[inline(always)]
@@ -65,30 +65,32 @@ pub(super) fn fine_by(
     }
 }
 
-/// [`super::Kernel::reach`] by any product.
+/// [`super::Kernel::coarse`] by any product.
 #[inline(always)]
-pub(super) fn reach_by(
+pub(super) fn coarse_by(
     dot: impl Fn(&[i8], &[[i8; LINE]]) -> i32,
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
     let rows = codes.codes.chunks_exact(panel.dim);
-    for (row, (codes, (&scale, &slack))) in
-        (0..).zip(rows.zip(codes.scales.iter().zip(codes.slack)))
+    for (row, (codes, (&scale, &error_bound))) in
+        (0..).zip(rows.zip(codes.scales.iter().zip(codes.error_bounds)))
     {
-        let width = panel.width(scale, slack, squares(codes));
-        for (group, (limits, high)) in (0..).zip(limits.iter().zip(panel.high.chunks(WIDTH))) {
+        let width = panel.width(scale, error_bound, squares(codes));
+        for (group, (thresholds, high)) in
+            (0..).zip(thresholds.iter().zip(panel.high.chunks(WIDTH)))
+        {
             let mut queries = 0;
             for (lane, high) in high.iter().enumerate() {
                 let product = dot(codes, high) as f32 * panel.steps[group as usize][lane];
                 // What is not a number is unknown, and reaches.
-                let short = product * scale + width < limits[lane];
+                let short = product * scale + width < thresholds[lane];
                 queries |= u16::from(!short) << lane;
             }
             if queries != 0 {
-                reached.push(Reached { row, group, queries });
+                hits.push(CoarseHit { row, group, queries });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 /// How far ahead of what is read the next codes are asked for, as in
 /// [`crate::rank::dot`].
-const AHEAD: usize = 8 << 10;
+const PREFETCH_DISTANCE: usize = 8 << 10;
 
 pub(super) mod avx512 {
     use std::arch::x86_64::*;
@@ -35,7 +35,9 @@ pub(super) mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn prefetch(line: &[i8; 64]) {
-        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>(
+            line.as_ptr().wrapping_byte_add(super::PREFETCH_DISTANCE).cast(),
+        );
     }
 }
 
@@ -53,6 +55,8 @@ pub(super) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn prefetch(half: &[i8; 32]) {
-        _mm_prefetch::<_MM_HINT_T0>(half.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>(
+            half.as_ptr().wrapping_byte_add(super::PREFETCH_DISTANCE).cast(),
+        );
     }
 }

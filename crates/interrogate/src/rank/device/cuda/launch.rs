@@ -6,7 +6,7 @@ use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, LaunchConfig, PushKernelArg};
 use half::f16;
 
-use super::{Asked, FEW, Fused, LIST, LIST_BYTES};
+use super::{DeviceQueries, FEW, Fused, LIST, LIST_BYTES};
 
 /// Sizes of the kernels, as their source has them.
 const SCAN_WARPS: u32 = 4;
@@ -34,9 +34,9 @@ impl Fused {
 
     /// The best of a piece, whose first row has the number `first`, as lists from
     /// number `list` on.
-    pub(super) fn stage_one(
+    pub(super) fn coarse_scan(
         &self,
-        asked: &Asked,
+        batch: &DeviceQueries,
         piece: &CudaView<'_, f16>,
         first: usize,
         keys: &mut CudaSlice<u64>,
@@ -44,26 +44,26 @@ impl Fused {
         list: usize,
     ) -> Result<()> {
         let count = piece.len() / self.dim;
-        let (blocks, strip) = self.blocks(count, asked.count);
+        let (blocks, strip) = self.blocks(count, batch.count);
         if blocks == 0 {
             return Ok(());
         }
         let (n, first, dim) = (count as u32, first as u32, self.dim as u32);
-        let (queries, strip) = (asked.count as u32, strip as u32);
+        let (queries, strip) = (batch.count as u32, strip as u32);
         let (lists, list) = (lists as u32, list as u32);
-        let (function, config) = match &asked.halves {
+        let (function, config) = match &batch.halves {
             None => (
                 &self.scan,
                 LaunchConfig {
                     grid_dim: (blocks as u32, 1, 1),
                     block_dim: (32 * SCAN_WARPS, 1, 1),
-                    shared_mem_bytes: scan_bytes(self.dim, asked.count) as u32,
+                    shared_mem_bytes: scan_bytes(self.dim, batch.count) as u32,
                 },
             ),
             Some(_) => (
                 &self.tile,
                 LaunchConfig {
-                    grid_dim: (blocks as u32, asked.count.div_ceil(TILE_QUERIES) as u32, 1),
+                    grid_dim: (blocks as u32, batch.count.div_ceil(TILE_QUERIES) as u32, 1),
                     block_dim: (32 * TILE_WARPS, 1, 1),
                     shared_mem_bytes: tile_bytes(self.dim) as u32,
                 },
@@ -71,8 +71,8 @@ impl Fused {
         };
         let mut launch = self.stream.launch_builder(function);
         launch.arg(piece).arg(&n).arg(&first).arg(&dim);
-        match &asked.halves {
-            None => launch.arg(&asked.values),
+        match &batch.halves {
+            None => launch.arg(&batch.values),
             Some(halves) => launch.arg(halves),
         };
         launch.arg(&queries).arg(&strip).arg(keys).arg(&lists).arg(&list);
@@ -108,21 +108,21 @@ impl Fused {
     }
 
     /// Keys of true scores of the rows that `merged` names, sorted, on the host.
-    pub(super) fn rescored(
+    pub(super) fn rescore_lists(
         &self,
-        asked: &Asked,
+        batch: &DeviceQueries,
         values: &CudaSlice<f16>,
         merged: &CudaSlice<u64>,
     ) -> Result<Vec<u64>> {
         let dim = self.dim as u32;
-        let mut ranked = self.stream.alloc_zeros::<u64>(asked.count * LIST).w()?;
+        let mut ranked = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
         let config = LaunchConfig {
-            grid_dim: (asked.count as u32, 1, 1),
+            grid_dim: (batch.count as u32, 1, 1),
             block_dim: (2 * LIST as u32, 1, 1),
             shared_mem_bytes: (LIST_BYTES + 4 * self.dim) as u32,
         };
         let mut launch = self.stream.launch_builder(&self.rescore);
-        launch.arg(values).arg(&dim).arg(&asked.values).arg(merged).arg(&mut ranked);
+        launch.arg(values).arg(&dim).arg(&batch.values).arg(merged).arg(&mut ranked);
         // SAFETY: `rescore`'s arguments; the keys in `merged` name rows of `values`,
         // as all rows are resident, and a table that is has at least one, which an
         // empty key stands for.

@@ -36,8 +36,8 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::super::Rows;
-use super::keys::{bound, found, score_of};
-use super::proof::{Found, Others};
+use super::keys::{bound, decode, score_of};
+use super::rescore::{CoarseTop, RestBound};
 use super::tensors::Tensors;
 use super::{FEW, Kernels, LIST};
 use launch::{MERGE_WARPS, TILE_ROWS, scan_bytes, tile_bytes};
@@ -107,15 +107,20 @@ impl Fused {
 }
 
 impl Kernels for Fused {
-    fn best(&self, rows: &Rows<'_>, queries: &[Vec<f32>], tensors: &Tensors) -> Result<Vec<Found>> {
-        let asked = Asked::new(self, queries)?;
+    fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        tensors: &Tensors,
+    ) -> Result<Vec<CoarseTop>> {
+        let batch = DeviceQueries::new(self, queries)?;
         let piece = (STREAMED / (2 * self.dim)).max(TILE_ROWS);
         let streamed: Vec<usize> = (tensors.resident()..rows.len()).step_by(piece).collect();
-        let plan = |count: usize| self.blocks(count, asked.count);
+        let plan = |count: usize| self.blocks(count, batch.count);
         let pieces = streamed.iter().map(|&first| piece.min(rows.len() - first));
         let counts: Vec<usize> = std::iter::once(tensors.resident()).chain(pieces).collect();
         let lists: usize = counts.iter().map(|&count| plan(count).0).sum();
-        let mut keys = self.stream.alloc_zeros::<u64>(asked.count * lists.max(1) * LIST).w()?;
+        let mut keys = self.stream.alloc_zeros::<u64>(batch.count * lists.max(1) * LIST).w()?;
         let mut longest = self.stream.alloc_zeros::<u32>(1).w()?;
         let storage = tensors.values().map(|values| values.storage_and_layout().0);
         let values = match storage.as_deref() {
@@ -124,19 +129,19 @@ impl Kernels for Fused {
         };
         let mut list = 0;
         if let Some(values) = values {
-            self.stage_one(&asked, &values.slice(..), 0, &mut keys, lists, list)?;
+            self.coarse_scan(&batch, &values.slice(..), 0, &mut keys, lists, list)?;
             list += plan(tensors.resident()).0;
         }
-        self.stream_by(rows, &streamed, &counts[1..], |first, piece| {
-            self.stage_one(&asked, piece, first, &mut keys, lists, list)?;
+        self.stream_pieces(rows, &streamed, &counts[1..], |first, piece| {
+            self.coarse_scan(&batch, piece, first, &mut keys, lists, list)?;
             list += plan(piece.len() / self.dim).0;
-            if asked.halves.is_some() { self.measure(piece, &mut longest) } else { Ok(()) }
+            if batch.halves.is_some() { self.measure(piece, &mut longest) } else { Ok(()) }
         })?;
-        let mut merged = self.stream.alloc_zeros::<u64>(asked.count * LIST).w()?;
-        self.merge(&keys, lists, asked.count, &mut merged)?;
+        let mut merged = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
+        self.merge(&keys, lists, batch.count, &mut merged)?;
         let near = self.stream.clone_dtoh(&merged).w()?;
-        if asked.halves.is_none() {
-            return Ok(near.chunks(LIST).map(|keys| found(keys, None, None)).collect());
+        if batch.halves.is_none() {
+            return Ok(near.chunks(LIST).map(|keys| decode(keys, None, None)).collect());
         }
         let resident = match (values, self.resident_longest.get()) {
             (None, _) => 0,
@@ -152,23 +157,25 @@ impl Kernels for Fused {
         let longest = self.stream.clone_dtoh(&longest).w()?[0].max(resident);
         let longest = f64::from(f32::from_bits(longest)).sqrt() * (1.0 + 1e-4);
         let exact = match values {
-            Some(values) if streamed.is_empty() => Some(self.rescored(&asked, values, &merged)?),
+            Some(values) if streamed.is_empty() => {
+                Some(self.rescore_lists(&batch, values, &merged)?)
+            }
             _ => None,
         };
-        let found = |(number, near): (usize, &[u64])| {
-            let others = Others {
-                most: near.last().map_or(f32::NAN, |&key| score_of(key)),
+        let top = |(number, near): (usize, &[u64])| {
+            let rest = RestBound {
+                max_score: near.last().map_or(f32::NAN, |&key| score_of(key)),
                 error: (bound(&queries[number]) * longest) as f32,
             };
             let exact = exact.as_ref().map(|all| &all[number * LIST..][..LIST]);
-            found(near, exact, Some(others))
+            decode(near, exact, Some(rest))
         };
-        Ok(near.chunks(LIST).enumerate().map(found).collect())
+        Ok(near.chunks(LIST).enumerate().map(top).collect())
     }
 }
 
 /// Queries on the device.
-struct Asked {
+struct DeviceQueries {
     count: usize,
     /// (count, dim)
     values: CudaSlice<f32>,
@@ -176,7 +183,7 @@ struct Asked {
     halves: Option<CudaSlice<f16>>,
 }
 
-impl Asked {
+impl DeviceQueries {
     fn new(fused: &Fused, queries: &[Vec<f32>]) -> Result<Self> {
         let values = queries.concat();
         let halves = (queries.len() > FEW).then(|| {
@@ -184,7 +191,7 @@ impl Asked {
             halves.convert_from_f32_slice(&values);
             fused.device.clone_htod(&halves)
         });
-        Ok(Asked {
+        Ok(DeviceQueries {
             count: queries.len(),
             values: fused.device.clone_htod(&values)?,
             halves: halves.transpose()?,

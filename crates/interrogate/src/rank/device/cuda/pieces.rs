@@ -14,7 +14,7 @@ impl Fused {
     /// copied to the device. While one piece is computed the next is read from the
     /// map into page-locked memory and copied: two buffers on either side. The waits
     /// between the two streams are by events that cudarc keeps with each buffer.
-    pub(super) fn stream_by(
+    pub(super) fn stream_pieces(
         &self,
         rows: &Rows<'_>,
         firsts: &[usize],

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::slice::HalfFloatSliceExt;
 
-use super::super::keys::{bound, found, score_of};
-use super::super::proof::Others;
+use super::super::keys::{bound, decode, score_of};
+use super::super::rescore::RestBound;
 use super::*;
 use crate::rank::dot::{Kernel, Pack};
 
@@ -50,14 +50,14 @@ impl Kernels for Sorted {
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         tensors: &Tensors,
-    ) -> candle_core::Result<Vec<Found>> {
+    ) -> candle_core::Result<Vec<CoarseTop>> {
         self.0.fetch_add(queries.len(), Ordering::Relaxed);
         let length = |row| rows.row(row).unwrap().iter().map(|v| v.to_f64().powi(2)).sum::<f64>();
         let longest = (0..rows.len()).map(length).filter(|v| !v.is_nan()).fold(0.0, f64::max);
         let one = |query: &Vec<f32>| {
             let exact = |row| key(score(rows, query, row), row, false);
             if queries.len() <= FEW {
-                return found(&list((0..rows.len()).map(exact).collect()), None, None);
+                return decode(&list((0..rows.len()).map(exact).collect()), None, None);
             }
             // As the tensor cores have it: the query in f16, sums in another order.
             let mut halves = vec![f16::ZERO; query.len()];
@@ -69,11 +69,11 @@ impl Kernels for Sorted {
             };
             let near = list((0..rows.len()).map(near).collect());
             let error = (bound(query) * longest.sqrt()) as f32;
-            let others = Others { most: score_of(near[LIST - 1]), error };
-            let named = near.iter().filter(|&&key| key != 0);
-            let exact = named.map(|&key| exact((u32::MAX - key as u32) as usize)).collect();
+            let rest = RestBound { max_score: score_of(near[LIST - 1]), error };
+            let listed = near.iter().filter(|&&key| key != 0);
+            let exact = listed.map(|&key| exact((u32::MAX - key as u32) as usize)).collect();
             let exact = (tensors.resident() == rows.len()).then(|| list(exact));
-            found(&near, exact.as_deref(), Some(others))
+            decode(&near, exact.as_deref(), Some(rest))
         };
         Ok(queries.iter().map(one).collect())
     }
@@ -82,9 +82,9 @@ impl Kernels for Sorted {
 #[test]
 fn fifteen_is_the_most_that_a_list_serves() {
     for k in 0..100 {
-        assert_eq!(asked(k) <= LIST, k <= 15, "{k}");
+        assert_eq!(requested(k) <= LIST, k <= 15, "{k}");
     }
-    assert_eq!(asked(usize::MAX), usize::MAX);
+    assert_eq!(requested(usize::MAX), usize::MAX);
 }
 
 /// Either side of where the lists end, by few queries (true scores) and many (near

@@ -9,32 +9,32 @@ use crate::{Device, Result};
 
 /// A device that the rows of one table go to when they are first ranked, and stay on.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct DeviceRanker {
     device: Device,
     engine: candle_core::Device,
     resident: Arc<Mutex<Option<Arc<Resident>>>>,
 }
 
-impl Place {
+impl DeviceRanker {
     /// Opens `device`; copies nothing yet.
     ///
     /// # Errors
     /// Those of [`Device::check`].
     pub fn new(device: Device) -> Result<Self> {
         let engine = device.open()?;
-        Ok(Place { device, engine, resident: Arc::default() })
+        Ok(DeviceRanker { device, engine, resident: Arc::default() })
     }
 
     /// The engine's own device, for tests: its processor stands for a GPU.
     #[cfg(test)]
     pub(crate) fn of_engine(engine: candle_core::Device) -> Self {
-        Place { device: Device::Cuda(0), engine, resident: Arc::default() }
+        DeviceRanker { device: Device::Cuda(0), engine, resident: Arc::default() }
     }
 
     /// The same device for another table.
     #[must_use]
-    pub fn another(&self) -> Self {
-        Place { device: self.device, engine: self.engine.clone(), resident: Arc::default() }
+    pub fn for_other_table(&self) -> Self {
+        DeviceRanker { device: self.device, engine: self.engine.clone(), resident: Arc::default() }
     }
 
     /// Which device.
@@ -57,12 +57,12 @@ impl Place {
     ) -> Result<Vec<Vec<Hit>>> {
         let resident = {
             // A poisoned place holds a whole table or none.
-            let mut place = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*place {
+            let mut slot = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*slot {
                 Some(resident) => resident.clone(),
                 None => {
                     let bytes = free(&self.engine).map_or(u64::MAX, |free| free / 4 * 3);
-                    place.insert(Arc::new(Resident::on_engine(&self.engine, rows, bytes)?)).clone()
+                    slot.insert(Arc::new(Resident::on_engine(&self.engine, rows, bytes)?)).clone()
                 }
             }
         };

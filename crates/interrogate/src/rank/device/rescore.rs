@@ -7,21 +7,21 @@ use crate::encoder::Features;
 
 /// What came back for one query: rows, best first by the device's scores.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct CoarseTop {
     pub(super) rows: Vec<u32>,
     /// Their true scores, as if the highest were asked for, where the device took
     /// them.
     pub(super) scores: Option<Vec<f32>>,
     /// What the others may be; `None` where the device ranks by true scores itself.
-    pub(super) others: Option<Others>,
+    pub(super) rest: Option<RestBound>,
 }
 
 /// Rows that did not come back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Others {
+pub(super) struct RestBound {
     /// The greatest that the device's score of one can be, as if the highest were
     /// asked for.
-    pub(super) most: f32,
+    pub(super) max_score: f32,
     /// How far its scores may be from the true ones.
     pub(super) error: f32,
 }
@@ -33,14 +33,14 @@ pub(super) fn hits(
     query: &Features,
     k: usize,
     order: Order,
-    found: &Found,
+    coarse: &CoarseTop,
 ) -> Option<Vec<Hit>> {
     let mut top = TopK::new(k, order);
-    match &found.scores {
+    match &coarse.scores {
         Some(scores) => {
             // A zero has no sign in `dot`: its sums begin at the positive one.
             let signed = scores.iter().map(|score| order.sign() * score + 0.0);
-            found
+            coarse
                 .rows
                 .iter()
                 .zip(signed)
@@ -50,7 +50,7 @@ pub(super) fn hits(
             let (kernel, dim) = (dot::Kernel::best(), rows.dim());
             let pack = Pack::new(dim, &[query.as_slice()]);
             let group = pack.groups().next().unwrap_or_default();
-            for &row in &found.rows {
+            for &row in &coarse.rows {
                 let mut score = [f32::NAN];
                 kernel.single(rows.row(row as usize)?, dim, (group, 0), 0, &mut score);
                 top.offer(row as usize, &score);
@@ -58,13 +58,13 @@ pub(super) fn hits(
         }
     }
     let hits = top.into_hits();
-    match found.others {
-        Some(Others { most, error }) if found.rows.len() < rows.len() => {
+    match coarse.rest {
+        Some(RestBound { max_score, error }) if coarse.rows.len() < rows.len() => {
             let kth = hits.get(k.checked_sub(1)?)?;
             // Rounded up, so that equality is never taken for less.
-            let reach = (f64::from(most) + f64::from(error)) as f32;
+            let bound = (f64::from(max_score) + f64::from(error)) as f32;
             // A score or a bound that is not a number settles nothing.
-            (order.sign() * kth.score > reach.next_up()).then_some(hits)
+            (order.sign() * kth.score > bound.next_up()).then_some(hits)
         }
         _ => Some(hits),
     }
@@ -81,9 +81,9 @@ mod tests {
         let values = [0.5, 0.25, 0.75, 0.5, -1.0].map(f16::from_f32);
         let rows = Rows::new(1, vec![&values]).unwrap();
         let query = Features::new(vec![1.0]).unwrap();
-        let others = Some(Others { most: last, error });
-        let found = Found { rows: found.to_vec(), scores: None, others };
-        let hits = hits(&rows, &query, k, order, &found)?;
+        let rest = Some(RestBound { max_score: last, error });
+        let coarse = CoarseTop { rows: found.to_vec(), scores: None, rest };
+        let hits = hits(&rows, &query, k, order, &coarse)?;
         Some(hits.into_iter().map(|hit| hit.row).collect())
     }
 
@@ -113,9 +113,9 @@ mod tests {
         let values = [0.5, 0.25, 0.75].map(f16::from_f32);
         let rows = Rows::new(1, vec![&values]).unwrap();
         let query = Features::new(vec![1.0]).unwrap();
-        let ranked = |order, signed: [f32; 2], others| {
-            let found = Found { rows: vec![2, 0], scores: Some(signed.to_vec()), others };
-            hits(&rows, &query, 1, order, &found)
+        let ranked = |order, signed: [f32; 2], rest| {
+            let coarse = CoarseTop { rows: vec![2, 0], scores: Some(signed.to_vec()), rest };
+            hits(&rows, &query, 1, order, &coarse)
         };
         let best = Hit { row: 2, score: 0.75 };
         assert_eq!(ranked(Order::Best, [0.75, 0.5], None), Some(vec![best]));
@@ -123,7 +123,7 @@ mod tests {
             ranked(Order::Worst, [-0.75, -0.5], None),
             Some(vec![Hit { row: 0, score: 0.5 }])
         );
-        let near = Some(Others { most: 0.7, error: 0.1 });
+        let near = Some(RestBound { max_score: 0.7, error: 0.1 });
         assert_eq!(ranked(Order::Best, [0.75, 0.5], near), None);
     }
 

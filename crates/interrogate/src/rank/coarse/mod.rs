@@ -13,7 +13,7 @@
 //! pass: the high part of each query alone tells almost all rows apart from those
 //! few that need a closer look by both parts, and fewer still need the rows.
 
-mod asked;
+mod block_queries;
 mod worker;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ use super::codes::kernel;
 use super::dot::{self, GROUP, Pack};
 use super::scan::QUERIES;
 use super::{Hit, Order, Rows};
-use asked::Asked;
+use block_queries::BlockQueries;
 use worker::Worker;
 
 /// Rows that a thread takes at a time: their codes stay in the second-level cache.
@@ -39,10 +39,10 @@ const SCORED: usize = 64;
 
 /// While a row is read, the one so many behind it is asked for: they lie anywhere, so
 /// that memory is waited for otherwise.
-const AHEAD: usize = 4;
+const PREFETCH_ROWS: usize = 4;
 
 /// So many codings of a query and more are shared among threads.
-const SHARED: usize = 64;
+const MIN_PARALLEL: usize = 64;
 
 /// The first `k` rows of each of `queries`, all of the rows' dim; every block of
 /// `rows` has codes, and `k` is from 1 to their number.
@@ -53,24 +53,24 @@ pub(super) fn top_k(
     k: usize,
     order: Order,
 ) -> Vec<Vec<Hit>> {
-    let pass = |queries: &[&[f32]]| Pass::new(kernel, rows, queries, k, order).run();
-    queries.chunks(QUERIES).flat_map(pass).collect()
+    let scan = |queries: &[&[f32]]| CoarseScan::new(kernel, rows, queries, k, order).run();
+    queries.chunks(QUERIES).flat_map(scan).collect()
 }
 
 /// One pass over the codes.
-struct Pass<'a> {
+struct CoarseScan<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
     /// What every block is asked.
-    asked: Vec<Asked>,
+    blocks: Vec<BlockQueries>,
     pack: Pack,
     candidates: Vec<Mutex<Candidates>>,
     /// The bits of each list's threshold, for those who hold no lock.
     thresholds: Vec<AtomicU32>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> CoarseScan<'a> {
     fn new(
         kernel: kernel::Kernel,
         rows: &'a Rows<'a>,
@@ -79,18 +79,18 @@ impl<'a> Pass<'a> {
         order: Order,
     ) -> Self {
         let blocks: Vec<Codes> = rows.codes().collect();
-        let ask = |codes: &Codes| Asked::new(*codes, queries, order.sign());
-        let asked = match blocks.len() * queries.len() {
-            ..SHARED => blocks.iter().map(ask).collect(),
-            _ => blocks.par_iter().map(ask).collect(),
+        let block_queries = |codes: &Codes| BlockQueries::new(*codes, queries, order.sign());
+        let blocks = match blocks.len() * queries.len() {
+            ..MIN_PARALLEL => blocks.iter().map(block_queries).collect(),
+            _ => blocks.par_iter().map(block_queries).collect(),
         };
         let new = |_: &&[f32]| Mutex::new(Candidates::new(k, order));
         let unknown = || AtomicU32::new(f32::NEG_INFINITY.to_bits());
-        Pass {
+        CoarseScan {
             kernel,
             dot: dot::Kernel::best(),
             rows,
-            asked,
+            blocks,
             pack: Pack::new(rows.dim(), queries),
             candidates: queries.iter().map(new).collect(),
             thresholds: queries.iter().map(|_| unknown()).collect(),
@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
                 }
             }
         });
-        let Pass { candidates, pack, rows, dot, .. } = self;
+        let CoarseScan { candidates, pack, rows, dot, .. } = self;
         let finish = |(query, candidates): (usize, Mutex<Candidates>)| {
             let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
             candidates.into_hits(|candidates| {
@@ -141,14 +141,14 @@ impl<'a> Pass<'a> {
     }
 
     /// What an upper bound without the base must reach, rounded down.
-    fn limit(&self, query: usize, block: usize) -> f32 {
+    fn threshold(&self, query: usize, block: usize) -> f32 {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
-        ((f64::from(threshold) - self.asked[block].bases[query]) as f32).next_down()
+        ((f64::from(threshold) - self.blocks[block].bases[query]) as f32).next_down()
     }
 
     /// A candidate whose bounds lack the base, which is added and rounded outwards.
     fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
-        let base = self.asked[block].bases[query];
+        let base = self.blocks[block].bases[query];
         let add = |bound: f32| (f64::from(bound) + base) as f32;
         Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
     }
@@ -168,7 +168,7 @@ fn scores(
     let values = |candidate: &Candidate| rows.row(candidate.row).unwrap_or_default();
     let values: Vec<&[f16]> = candidates.iter().map(values).collect();
     for (at, (row, score)) in values.iter().zip(scores).enumerate() {
-        let next = values.get(at + AHEAD).unwrap_or(row);
+        let next = values.get(at + PREFETCH_ROWS).unwrap_or(row);
         let ahead = next.as_ptr().addr().wrapping_sub(row.as_ptr().addr());
         let score = std::slice::from_mut(score);
         dot.single(row, rows.dim(), (group, query % GROUP), ahead, score);

@@ -7,10 +7,10 @@ use super::super::codes::query::Query;
 
 /// From so many queries on, the high parts of all go through a piece first. Fewer
 /// cost less one by one.
-const MANY: usize = 5;
+const MIN_PANEL_QUERIES: usize = 5;
 
 /// The queries of a pass, coded for the rows of a block.
-pub(super) struct Asked {
+pub(super) struct BlockQueries {
     /// The product of the block's mean with each query, signed.
     pub(super) bases: Vec<f64>,
     pub(super) queries: Vec<Query>,
@@ -19,7 +19,7 @@ pub(super) struct Asked {
     pub(super) panel: Option<Panel>,
 }
 
-impl Asked {
+impl BlockQueries {
     /// `queries` of the block's dim, for the highest scores where `sign` is 1 and for
     /// the lowest where it is -1. Costs a few microseconds a query.
     pub(super) fn new(codes: Codes<'_>, queries: &[&[f32]], sign: f32) -> Self {
@@ -32,7 +32,7 @@ impl Asked {
         let queries: Vec<Query> =
             queries.iter().map(|query| Query::new(query, codes.spread())).collect();
         let fine = queries.iter().map(|query| Fine::new(query, dim, sign)).collect();
-        let panel = (queries.len() >= MANY).then(|| Panel::new(dim, &queries, sign));
-        Asked { bases, queries, fine, panel }
+        let panel = (queries.len() >= MIN_PANEL_QUERIES).then(|| Panel::new(dim, &queries, sign));
+        BlockQueries { bases, queries, fine, panel }
     }
 }
