@@ -1,6 +1,6 @@
 //! The order of a ranking, and its tie rule.
 
-/// Which end of the ranking is asked for.
+/// Which end of the ranking comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The highest scores, highest first.
@@ -11,7 +11,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// What makes the greater score the one that ranks earlier.
+    /// The factor that makes the greater score rank first.
     pub(super) fn sign(self) -> f32 {
         match self {
             Order::Best => 1.0,
@@ -20,25 +20,24 @@ impl Order {
     }
 }
 
-/// One row of a ranking.
+/// A match: one row of a ranking.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
-    /// The row's number, counted over all blocks.
+    /// The row number, counted over all blocks.
     pub row: usize,
-    /// Its cosine with the query.
+    /// The cosine of row and query.
     pub score: f32,
 }
 
-/// A row's place in a ranking: entries compare as their rows rank, the first
-/// being the least.
+/// A row in a ranking. Entries compare in ranking order: the first row is the least entry.
 ///
-/// That order is total and no two rows are equal in it, so "the first `k`" is
-/// one set, whichever way the rows are split and in whatever sequence they come.
+/// The order is total and no two rows are equal in it, so "the first `k`" is one set, however
+/// the rows are split among threads and in whatever order they arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
-    /// The score, such that a smaller key ranks earlier.
+    /// The score as an integer: the smaller key ranks first.
     pub(super) key: u32,
-    /// The tie rule: the lower row ranks earlier.
+    /// The tie rule: of equal scores the lower row ranks first.
     pub(super) row: usize,
 }
 
@@ -47,12 +46,11 @@ impl Entry {
     pub(super) const LAST: Entry = Entry { key: u32::MAX, row: usize::MAX };
 }
 
-/// An f32 as a key that orders as the scores do: both zeros are one key, and
-/// what is not a number gets the greatest.
+/// Converts a score to a key that orders as scores rank. Both zeros have one key, and NaN has
+/// the greatest.
 ///
-/// IEEE 754 floats of one sign order as their bits do; setting the sign bit of
-/// the positive ones and flipping all bits of the negative ones joins the two
-/// halves. No number is mapped to `u32::MAX`: that is the image of a NaN.
+/// IEEE 754 floats of one sign order as their bits do; setting the sign bit of the positive ones
+/// and flipping all bits of the negative ones joins the two halves. Only NaN maps to `u32::MAX`.
 pub(super) fn key(score: f32, order: Order) -> u32 {
     let bits = (score + 0.0).to_bits(); // -0 + 0 = +0
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
@@ -63,7 +61,7 @@ pub(super) fn key(score: f32, order: Order) -> u32 {
     }
 }
 
-/// The score that [`key`] was made of.
+/// Converts a key back to its score.
 pub(super) fn score(key: u32, order: Order) -> f32 {
     let ascending = match order {
         Order::Best => !key,
@@ -77,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_ranks_before_what_is_none() {
+    fn numbers_rank_before_nan() {
         let numbers = [f32::MIN, f32::NEG_INFINITY, f32::INFINITY, -f32::from_bits(1), 0.5];
         for order in [Order::Best, Order::Worst] {
             let nans = [f32::NAN, -f32::NAN, f32::from_bits(0x7fff_ffff), f32::from_bits(u32::MAX)];
@@ -88,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_comes_back_from_its_key() {
+    fn keys_convert_back_to_scores() {
         for order in [Order::Best, Order::Worst] {
             for s in [0.0, 1.0, -1.0, 1e-45, -1e-45, f32::MAX, f32::NEG_INFINITY] {
                 assert_eq!(score(key(s, order), order).to_bits(), s.to_bits());

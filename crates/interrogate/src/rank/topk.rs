@@ -1,15 +1,13 @@
-//! The first `k` of many scores: the order, the tie rule, and a bounded
-//! collector.
+//! A bounded collector of the first `k` rows. The order and the tie rule are in `order`.
 
 use super::order::{Entry, key, score};
 use super::{Hit, Order};
 
-/// Keeps the first `k` of the scores it is offered.
+/// Keeps the first `k` of the scores that it is offered.
 ///
-/// It gathers up to `2 k` entries and then throws the later half away, which
-/// costs a linear selection every `k` entries: constant time for each one that
-/// gets in. What ranks behind the `k`-th of the last selection stays out, and
-/// that is almost everything.
+/// It gathers up to `2 k` entries and then drops the later half, a linear selection every `k`
+/// entries: constant time per accepted entry. Entries after the `k`-th of the last selection,
+/// which are almost all, are rejected at once.
 #[derive(Clone, Debug)]
 pub(super) struct TopK {
     k: usize,
@@ -20,7 +18,7 @@ pub(super) struct TopK {
 }
 
 impl TopK {
-    /// Holds no memory until it is offered something.
+    /// Creates an empty collector. Allocates at the first offer.
     pub(super) fn new(k: usize, order: Order) -> Self {
         TopK { k, order, entries: Vec::new(), bound: Entry::LAST }
     }
@@ -28,9 +26,9 @@ impl TopK {
     /// Offers the scores of rows `first..first + scores.len()`.
     pub(super) fn offer(&mut self, first: usize, scores: &[f32]) {
         for (rows, scores) in (first..).step_by(16).zip(scores.chunks(16)) {
-            // Without a branch inside, so that it compiles to vector compares.
-            let near = |any, &score| any | (key(score, self.order) <= self.bound.key);
-            if scores.iter().fold(false, near) {
+            // No branch in the loop, so that it compiles to vector compares.
+            let any_in = |any, &score| any | (key(score, self.order) <= self.bound.key);
+            if scores.iter().fold(false, any_in) {
                 for (row, &score) in (rows..).zip(scores) {
                     self.push(Entry { key: key(score, self.order), row });
                 }
@@ -48,7 +46,7 @@ impl TopK {
         }
     }
 
-    /// Cuts to the first `k`, in no order.
+    /// Truncates to the first `k`, unsorted.
     fn select(&mut self) {
         if self.entries.len() > self.k {
             let (_, &mut bound, _) = self.entries.select_nth_unstable(self.k - 1);
@@ -57,12 +55,12 @@ impl TopK {
         }
     }
 
-    /// Takes over what `other`, of the same `k` and order, has kept.
+    /// Adds the entries of `other`, which has the same `k` and order.
     pub(super) fn merge(&mut self, other: TopK) {
         other.entries.into_iter().for_each(|entry| self.push(entry));
     }
 
-    /// The first `k` of all that was offered, in the ranking's order.
+    /// Returns the first `k` of all offers, in ranking order.
     pub(super) fn into_hits(mut self) -> Vec<Hit> {
         self.select();
         self.entries.sort_unstable();
@@ -92,21 +90,21 @@ mod tests {
     }
 
     #[test]
-    fn no_k_is_too_small_or_too_great() {
+    fn k_of_zero_and_beyond_the_rows() {
         assert!(first(0, Order::Best).is_empty());
         assert_eq!(first(usize::MAX, Order::Best).len(), SCORES.len());
     }
 
     #[test]
-    fn the_sequence_of_offers_does_not_matter() {
+    fn order_of_offers_does_not_matter() {
         let scores: Vec<f32> = (0..1000u32).map(|i| (i * 7919 % 61) as f32).collect();
-        let ahead = || (0..1000).step_by(50);
+        let starts = || (0..1000).step_by(50);
         let offer = |mut top: TopK, at: usize| {
             top.offer(at, &scores[at..at + 50]);
             top
         };
-        let one = ahead().fold(TopK::new(40, Order::Best), offer);
-        let two = ahead().rev().fold(TopK::new(40, Order::Best), offer);
+        let one = starts().fold(TopK::new(40, Order::Best), offer);
+        let two = starts().rev().fold(TopK::new(40, Order::Best), offer);
         let mut merged = (500..1000).step_by(50).fold(TopK::new(40, Order::Best), offer);
         merged.merge((0..500).step_by(50).fold(TopK::new(40, Order::Best), offer));
         let hits = one.into_hits();

@@ -1,27 +1,27 @@
-//! The queries as one block of rows meets them.
+//! Queries, quantized for one block of rows.
 
 use super::super::codes::Codes;
 use super::super::codes::fine::Fine;
 use super::super::codes::kernel::Panel;
 use super::super::codes::query::Query;
 
-/// From so many queries on, the high parts of all go through a piece first. Fewer
-/// cost less one by one.
+/// From this many queries on, the high parts of all scan a piece first; fewer queries are faster
+/// one by one.
 const MIN_PANEL_QUERIES: usize = 5;
 
-/// The queries of a pass, coded for the rows of a block.
+/// The queries of a pass, quantized for the rows of a block.
 pub(super) struct BlockQueries {
-    /// The product of the block's mean with each query, signed.
+    /// The product of each query with the block's mean, signed.
     pub(super) bases: Vec<f64>,
     pub(super) queries: Vec<Query>,
     pub(super) fine: Vec<Fine>,
-    /// Where they are many, their high parts side by side.
+    /// The high parts side by side, if there are [`MIN_PANEL_QUERIES`] or more.
     pub(super) panel: Option<Panel>,
 }
 
 impl BlockQueries {
-    /// `queries` of the block's dim, for the highest scores where `sign` is 1 and for
-    /// the lowest where it is -1. Costs a few microseconds a query.
+    /// Quantizes `queries` of the block's dim; `sign` is 1 for the highest scores and -1 for the
+    /// lowest. Costs a few microseconds per query.
     pub(super) fn new(codes: Codes<'_>, queries: &[&[f32]], sign: f32) -> Self {
         let dim = codes.dim();
         let base = |query: &&[f32]| {

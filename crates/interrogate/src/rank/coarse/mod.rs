@@ -1,17 +1,19 @@
-//! The exact ranking by codes: two stages.
+//! Exact top-k by a coarse scan over quantized codes, then rescoring.
 //!
-//! Stage one reads codes alone. Every thread takes pieces of the table, bounds the
-//! scores of their rows from both sides, and keeps in a list that all threads share
-//! those whose upper bound reaches the `k`-th best lower bound of all rows seen so
-//! far by any of them. Stage two takes the scores of what is left and keeps the
-//! first `k`. No row of the answer is missed: where the `k`-th best lower bound is
-//! `t`, so many rows have scores of `t` or more, and a row whose upper bound is less
-//! than `t` is behind each of these. Scores come from [`super::dot`] in either case,
-//! so that the answer is the full scan's to the last bit, ties included.
+//! **Coarse scan.** Reads codes alone. Every thread bounds the scores of its pieces of the table
+//! from both sides, and adds rows to a shared list whose upper bound reaches the threshold: the
+//! `k`-th best lower bound of all rows so far.
 //!
-//! One image costs what memory takes to deliver the codes. Many go through one
-//! pass: the high part of each query alone tells almost all rows apart from those
-//! few that need a closer look by both parts, and fewer still need the rows.
+//! **Rescore.** Computes the scores of the listed rows from their f16 values and keeps the first
+//! `k`.
+//!
+//! **Why it is exact.** If the `k`-th best lower bound is `t`, then `k` rows score `t` or more,
+//! and a row whose upper bound is below `t` ranks after all of them. Scores come from
+//! [`super::dot`], as in the full scan, so that the answer has its bits, ties included.
+//!
+//! One query costs the time to read the codes. Up to 64 queries share a pass: the high part of
+//! each query alone decides almost all rows, both parts decide most of the others, and few are
+//! rescored.
 
 mod block_queries;
 mod worker;
@@ -31,21 +33,21 @@ use super::{Hit, Order, Rows};
 use block_queries::BlockQueries;
 use worker::Worker;
 
-/// Rows that a thread takes at a time: their codes stay in the second-level cache.
+/// Rows of a thread's unit of work: their codes stay in the second-level cache.
 const PIECE: usize = 256;
 
-/// Candidates whose scores a thread takes at a time.
+/// Candidates of a rescoring task.
 const SCORED: usize = 64;
 
-/// While a row is read, the one so many behind it is asked for: they lie anywhere, so
-/// that memory is waited for otherwise.
+/// Prefetch distance while rescoring, in candidates: their rows are scattered, so that every one
+/// would wait for memory.
 const PREFETCH_ROWS: usize = 4;
 
-/// So many codings of a query and more are shared among threads.
+/// From this many (block, query) pairs on, queries are quantized on all threads.
 const MIN_PARALLEL: usize = 64;
 
-/// The first `k` rows of each of `queries`, all of the rows' dim; every block of
-/// `rows` has codes, and `k` is from 1 to their number.
+/// Returns the first `k` rows of each of `queries`, all of the rows' dim. Every block of `rows`
+/// has codes, and `k` is between 1 and the number of rows.
 pub(super) fn top_k(
     kernel: kernel::Kernel,
     rows: &Rows,
@@ -57,16 +59,16 @@ pub(super) fn top_k(
     queries.chunks(QUERIES).flat_map(scan).collect()
 }
 
-/// One pass over the codes.
+/// One pass over the codes, for up to [`QUERIES`] queries.
 struct CoarseScan<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
-    /// What every block is asked.
+    /// The queries, quantized for each block.
     blocks: Vec<BlockQueries>,
     pack: Pack,
     candidates: Vec<Mutex<Candidates>>,
-    /// The bits of each list's threshold, for those who hold no lock.
+    /// The bits of each list's threshold, readable without its lock.
     thresholds: Vec<AtomicU32>,
 }
 
@@ -126,7 +128,7 @@ impl<'a> CoarseScan<'a> {
         candidates.into_par_iter().enumerate().map(finish).collect()
     }
 
-    /// Takes `found` into the list of `query`.
+    /// Adds `found` to the list of `query`.
     fn add(&self, query: usize, found: &[Candidate]) {
         if !found.is_empty() {
             let list = &self.candidates[query];
@@ -140,22 +142,28 @@ impl<'a> CoarseScan<'a> {
         }
     }
 
-    /// What an upper bound without the base must reach, rounded down.
+    /// The threshold for upper bounds without the base, rounded down.
     fn threshold(&self, query: usize, block: usize) -> f32 {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
         ((f64::from(threshold) - self.blocks[block].bases[query]) as f32).next_down()
     }
 
-    /// A candidate whose bounds lack the base, which is added and rounded outwards.
-    fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
+    /// Adds the base to bounds without it, rounded outwards.
+    fn candidate(
+        &self,
+        query: usize,
+        block: usize,
+        row: usize,
+        lower: f32,
+        upper: f32,
+    ) -> Candidate {
         let base = self.blocks[block].bases[query];
         let add = |bound: f32| (f64::from(bound) + base) as f32;
         Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
     }
 }
 
-/// The scores of `candidates` with a query of `pack`: the bits that every other way
-/// gives.
+/// Writes the scores of `candidates` for a query of `pack`, with the bits of every other path.
 fn scores(
     dot: dot::Kernel,
     rows: &Rows,

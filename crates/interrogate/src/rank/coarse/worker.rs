@@ -1,4 +1,4 @@
-//! A thread's part of stage one.
+//! A thread of the coarse scan.
 
 use super::super::candidates::{Candidate, reaches};
 use super::super::codes::Codes;
@@ -6,7 +6,7 @@ use super::super::codes::kernel::{CoarseHit, Panel, Thresholds, WIDTH};
 use super::block_queries::BlockQueries;
 use super::{CoarseScan, PIECE};
 
-/// A thread's own buffers.
+/// The buffers of one thread.
 pub(super) struct Worker<'a> {
     scan: &'a CoarseScan<'a>,
     sums: Vec<i32>,
@@ -27,8 +27,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes in a piece of block number `block`; `first` is the number of its first
-    /// row.
+    /// Scans a piece of block number `block`; `first` is the number of its first row.
     pub(super) fn piece(&mut self, first: usize, block: usize, codes: Codes<'_>) {
         let queries = &self.scan.blocks[block];
         match &queries.panel {
@@ -37,7 +36,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Query by query over both parts.
+    /// Scans query by query, with both parts of each.
     fn each(&mut self, first: usize, block: usize, codes: Codes<'_>, of_block: &BlockQueries) {
         let scan = self.scan;
         for (number, query) in of_block.queries.iter().enumerate() {
@@ -50,7 +49,7 @@ impl<'a> Worker<'a> {
                 (0..).step_by(16).zip(sixteens.zip(codes.error_bounds().chunks(16)))
             {
                 let rows = sums.iter().zip(scales.iter().zip(error_bounds));
-                // Without a branch inside, so that it compiles to vector compares.
+                // No branch in the loop, so that it compiles to vector compares.
                 let reaches_any = |any, (&sum, (&scale, &error_bound)): (&i32, (&f32, &f32))| {
                     any | reaches(fine.bounds(sum, scale, error_bound).1, threshold)
                 };
@@ -58,7 +57,7 @@ impl<'a> Worker<'a> {
                     for (row, (&sum, (&scale, &error_bound))) in (first + at..).zip(rows) {
                         let (lower, upper) = fine.bounds(sum, scale, error_bound);
                         if reaches(upper, threshold) {
-                            found.push(scan.based(number, block, row, lower, upper));
+                            found.push(scan.candidate(number, block, row, lower, upper));
                         }
                     }
                 }
@@ -68,7 +67,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// All queries by their high parts, and what reaches its limit by both.
+    /// Scans the high parts of all queries, then both parts for the rows that reach a threshold.
     fn many(
         &mut self,
         first: usize,
@@ -95,7 +94,13 @@ impl<'a> Worker<'a> {
                 scan.kernel.fine(of_row, dim, &of_block.queries[number], &mut sum);
                 let (lower, upper) = of_block.fine[number].bounds(sum[0], scale, error_bound);
                 if reaches(upper, self.thresholds[group as usize][lane]) {
-                    self.found[number].push(scan.based(number, block, first + row, lower, upper));
+                    self.found[number].push(scan.candidate(
+                        number,
+                        block,
+                        first + row,
+                        lower,
+                        upper,
+                    ));
                 }
             }
         }
