@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::{Coded, Coder, Codes};
 
-/// The codes of rows that were coded together, about their own mean and by their
-/// own spread: what a shard holds beside them.
+/// The codes of a block of rows, quantized about their mean and by their spread. A shard stores
+/// them beside the rows.
 #[derive(Clone, Debug)]
 pub struct Coding {
     mean: Vec<f32>,
@@ -17,8 +17,8 @@ pub struct Coding {
 }
 
 impl Coding {
-    /// Codes `rows`, whole rows of `dim` values, at least one value each, on all
-    /// threads. The same rows give the same codes everywhere. Memory: a byte a value.
+    /// Quantizes `rows` (rows, `dim`), with `dim` at least 1, on all threads. The same rows give
+    /// the same codes on every machine. Memory: a byte per value.
     pub fn of(dim: usize, rows: &[f16]) -> Self {
         let coder = Coder::of(dim, rows.chunks_exact(dim));
         let mut codes = vec![0; rows.len()];
@@ -33,7 +33,7 @@ impl Coding {
         Coding { mean, spread, scales, error_bounds, codes }
     }
 
-    /// Where they lie.
+    /// Borrows the codes.
     pub fn codes(&self) -> Codes<'_> {
         let Coding { mean, spread, scales, error_bounds, codes } = self;
         Codes { mean, spread: Some(spread), scales, error_bounds, codes }

@@ -1,4 +1,4 @@
-//! Where a table's rows go at its first ranking.
+//! A device for the rankings of one table.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,8 @@ use crate::encoder::Features;
 use crate::rank::{Hit, Order, Rows};
 use crate::{Device, Result};
 
-/// A device that the rows of one table go to when they are first ranked, and stay on.
+/// Ranks one table on a device. The first ranking copies the rows, which then stay there; clones
+/// share them.
 #[derive(Clone, Debug)]
 pub struct DeviceRanker {
     device: Device,
@@ -16,38 +17,37 @@ pub struct DeviceRanker {
 }
 
 impl DeviceRanker {
-    /// Opens `device`; copies nothing yet.
+    /// Opens `device`. Copies nothing yet.
     ///
     /// # Errors
-    /// Those of [`Device::check`].
+    /// As of [`Device::check`].
     pub fn new(device: Device) -> Result<Self> {
         let engine = device.open()?;
         Ok(DeviceRanker { device, engine, resident: Arc::default() })
     }
 
-    /// The engine's own device, for tests: its processor stands for a GPU.
+    /// A ranker on a device of the engine, for tests without a GPU.
     #[cfg(test)]
     pub(crate) fn of_engine(engine: candle_core::Device) -> Self {
         DeviceRanker { device: Device::Cuda(0), engine, resident: Arc::default() }
     }
 
-    /// The same device for another table.
+    /// Returns a ranker on the same device for another table.
     #[must_use]
     pub fn for_other_table(&self) -> Self {
         DeviceRanker { device: self.device, engine: self.engine.clone(), resident: Arc::default() }
     }
 
-    /// Which device.
+    /// The device.
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// What [`Rows::top_k`] gives. `rows` are the table's own, the same each time;
-    /// three quarters of the memory that is free at the first ranking hold as many of
-    /// them as they can.
+    /// Returns the same as [`Rows::top_k`]. `rows` must be the same table at every call. The
+    /// first ranking copies as many rows as fit in three quarters of the device's free memory.
     ///
     /// # Errors
-    /// Those of [`Resident`]'s.
+    /// As of [`Resident::new`] and [`Resident::top_k`].
     pub fn top_k(
         &self,
         rows: &Rows<'_>,
@@ -56,7 +56,7 @@ impl DeviceRanker {
         order: Order,
     ) -> Result<Vec<Vec<Hit>>> {
         let resident = {
-            // A poisoned place holds a whole table or none.
+            // Ignore lock poisoning: the slot has a whole table or none.
             let mut slot = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
             match &*slot {
                 Some(resident) => resident.clone(),
@@ -70,7 +70,7 @@ impl DeviceRanker {
     }
 }
 
-/// Bytes that the device has free, where its driver tells.
+/// The free memory of the device in bytes, if its driver reports it.
 #[cfg(feature = "cuda")]
 fn free(device: &candle_core::Device) -> Option<u64> {
     let device = device.as_cuda_device().ok()?;
@@ -78,7 +78,7 @@ fn free(device: &candle_core::Device) -> Option<u64> {
     Some(free as u64)
 }
 
-/// Bytes that the device has free, where its driver tells.
+/// The free memory of the device in bytes, if its driver reports it.
 #[cfg(not(feature = "cuda"))]
 fn free(_: &candle_core::Device) -> Option<u64> {
     None

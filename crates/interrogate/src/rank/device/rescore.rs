@@ -1,33 +1,31 @@
-//! Stage two: true scores, and whether they settle the ranking.
+//! Rescoring: true scores, and whether they decide the ranking.
 
 use super::super::dot::{self, Pack};
 use super::super::topk::TopK;
 use super::super::{Hit, Order, Rows};
 use crate::encoder::Features;
 
-/// What came back for one query: rows, best first by the device's scores.
+/// The result of the coarse scan for one query: rows, best first by the device's scores.
 #[derive(Clone, Debug)]
 pub(super) struct CoarseTop {
     pub(super) rows: Vec<u32>,
-    /// Their true scores, as if the highest were asked for, where the device took
-    /// them.
+    /// True scores of these rows, if the device computed them; negated for [`Order::Worst`].
     pub(super) scores: Option<Vec<f32>>,
-    /// What the others may be; `None` where the device ranks by true scores itself.
+    /// A bound for the other rows; `None` if the device ranked by true scores.
     pub(super) rest: Option<RestBound>,
 }
 
-/// Rows that did not come back.
+/// A bound for the scores of all rows that the coarse scan did not return.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RestBound {
-    /// The greatest that the device's score of one can be, as if the highest were
-    /// asked for.
+    /// The greatest score of one on the device; of negated scores for [`Order::Worst`].
     pub(super) max_score: f32,
-    /// How far its scores may be from the true ones.
+    /// The error bound of the device's scores.
     pub(super) error: f32,
 }
 
-/// The first `k` of `rows`, by the true scores of those found; `None` where a row
-/// that did not come back might be among them.
+/// Returns the first `k` of `rows` by true scores; `None` if a row that the coarse scan did not
+/// return might be among them.
 pub(super) fn hits(
     rows: &Rows<'_>,
     query: &Features,
@@ -38,7 +36,7 @@ pub(super) fn hits(
     let mut top = TopK::new(k, order);
     match &coarse.scores {
         Some(scores) => {
-            // A zero has no sign in `dot`: its sums begin at the positive one.
+            // Scores of zero are positive in `dot`, whose sums start at +0.
             let signed = scores.iter().map(|score| order.sign() * score + 0.0);
             coarse
                 .rows
@@ -61,9 +59,9 @@ pub(super) fn hits(
     match coarse.rest {
         Some(RestBound { max_score, error }) if coarse.rows.len() < rows.len() => {
             let kth = hits.get(k.checked_sub(1)?)?;
-            // Rounded up, so that equality is never taken for less.
+            // Rounded up, so that equality counts as undecided.
             let bound = (f64::from(max_score) + f64::from(error)) as f32;
-            // A score or a bound that is not a number settles nothing.
+            // With a NaN score or bound the query is undecided.
             (order.sign() * kth.score > bound.next_up()).then_some(hits)
         }
         _ => Some(hits),
@@ -76,8 +74,8 @@ mod tests {
 
     use super::*;
 
-    /// Rows of one value each, scored by the query (1).
-    fn settled(found: &[u32], last: f32, error: f32, k: usize, order: Order) -> Option<Vec<usize>> {
+    /// Rows of one value each, for the query (1).
+    fn decided(found: &[u32], last: f32, error: f32, k: usize, order: Order) -> Option<Vec<usize>> {
         let values = [0.5, 0.25, 0.75, 0.5, -1.0].map(f16::from_f32);
         let rows = Rows::new(1, vec![&values]).unwrap();
         let query = Features::new(vec![1.0]).unwrap();
@@ -88,28 +86,28 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_lead_settles_it() {
-        assert_eq!(settled(&[2, 3, 0, 1], 0.25, 0.01, 2, Order::Best), Some(vec![2, 0]));
-        assert_eq!(settled(&[4, 1], -0.25, 0.01, 1, Order::Worst), Some(vec![4]));
+    fn clear_lead_is_decided() {
+        assert_eq!(decided(&[2, 3, 0, 1], 0.25, 0.01, 2, Order::Best), Some(vec![2, 0]));
+        assert_eq!(decided(&[4, 1], -0.25, 0.01, 1, Order::Worst), Some(vec![4]));
     }
 
     #[test]
-    fn a_tie_that_might_be_does_not() {
-        // A third row of 0.5 may have stayed out, with a lower number.
-        assert_eq!(settled(&[2, 3], 0.5, 0.0, 2, Order::Best), None);
-        assert_eq!(settled(&[2, 3, 0], 0.495, 0.01, 2, Order::Best), None);
-        assert_eq!(settled(&[2, 3, 0], f32::NAN, 0.01, 2, Order::Best), None);
-        assert_eq!(settled(&[2, 3, 0], 0.25, f32::INFINITY, 2, Order::Best), None);
+    fn possible_tie_is_undecided() {
+        // A third row of 0.5 with a lower number may be missing.
+        assert_eq!(decided(&[2, 3], 0.5, 0.0, 2, Order::Best), None);
+        assert_eq!(decided(&[2, 3, 0], 0.495, 0.01, 2, Order::Best), None);
+        assert_eq!(decided(&[2, 3, 0], f32::NAN, 0.01, 2, Order::Best), None);
+        assert_eq!(decided(&[2, 3, 0], 0.25, f32::INFINITY, 2, Order::Best), None);
     }
 
     #[test]
-    fn all_rows_leave_no_doubt() {
-        let all = settled(&[4, 3, 2, 1, 0], 9.0, 9.0, 5, Order::Best);
+    fn returning_all_rows_is_decided() {
+        let all = decided(&[4, 3, 2, 1, 0], 9.0, 9.0, 5, Order::Best);
         assert_eq!(all, Some(vec![2, 0, 3, 1, 4]));
     }
 
     #[test]
-    fn scores_that_the_device_took_are_taken_as_they_are() {
+    fn true_scores_of_the_device_are_used() {
         let values = [0.5, 0.25, 0.75].map(f16::from_f32);
         let rows = Rows::new(1, vec![&values]).unwrap();
         let query = Features::new(vec![1.0]).unwrap();
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_than_k_are_no_answer() {
-        assert_eq!(settled(&[2], -1.0, 0.0, 2, Order::Best), None);
+    fn fewer_rows_than_k_are_undecided() {
+        assert_eq!(decided(&[2], -1.0, 0.0, 2, Order::Best), None);
     }
 }

@@ -1,5 +1,5 @@
-//! The kernel for processors with AVX2, FMA and F16C: two registers a pair of
-//! row and query, four pairs in flight.
+//! The kernel for processors with AVX2, FMA and F16C: two registers per pair of row and query,
+//! four pairs in flight.
 
 use std::arch::x86_64::*;
 
@@ -26,8 +26,8 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
     }
 }
 
-/// See [`super::Kernel::dots`]. Two rows and two queries at a time, for there
-/// are sixteen registers.
+/// See [`super::Kernel::dots`]. Two rows and two queries at a time, as there are sixteen
+/// registers.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
     let mut scores = [[0.0; GROUP]; GROUP];

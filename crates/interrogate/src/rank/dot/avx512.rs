@@ -1,5 +1,5 @@
-//! The kernel for processors with AVX-512: one register a pair of row and
-//! query, sixteen pairs in flight.
+//! The kernel for processors with AVX-512: one register per pair of row and query, sixteen pairs
+//! in flight.
 
 use std::arch::x86_64::*;
 use std::array;
@@ -45,9 +45,8 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
 
 /// See [`super::Kernel::single`].
 ///
-/// One row at a time, though its additions wait for one another: the processor
-/// runs ahead into the next rows by itself, and memory is read in one stream,
-/// which matters more.
+/// One row at a time, although its additions depend on each other: the processor overlaps rows
+/// by out-of-order execution, and reading memory in one stream matters more.
 #[target_feature(enable = "avx512f")]
 pub(super) fn single(
     rows: &[f16],
@@ -72,9 +71,8 @@ pub(super) fn single(
     }
 }
 
-/// [`fold`] for sixteen registers at once: row `r` and query `q` are in
-/// `sums[r][q]`. Each line halves the registers, joining two of them with the
-/// same additions that `fold` makes.
+/// [`fold`] for sixteen registers at once: row `r` and query `q` are in `sums[r][q]`. Each step
+/// halves the number of registers, joining two with the additions of `fold`.
 #[target_feature(enable = "avx512f")]
 fn fold_16(sums: &[[__m512; GROUP]; GROUP]) -> Scores {
     let quarters = sums.map(|[a, b, c, d]| {

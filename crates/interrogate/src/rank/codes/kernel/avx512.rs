@@ -1,8 +1,8 @@
 //! The kernel for processors with AVX-512 VNNI: registers of 64 codes.
 //!
-//! `vpdpbusd` multiplies unsigned bytes with signed ones. In `fine` the codes are the
-//! unsigned side, with 128 added (their sign bit flipped); in `reach` the queries
-//! are, which a panel holds that way. What 128 adds comes off again.
+//! `vpdpbusd` multiplies unsigned bytes by signed ones. In `fine` the codes are the unsigned
+//! side, with 128 added (by flipping their sign bit); in `coarse` the queries are, and a panel
+//! holds them that way. The contribution of the 128 is subtracted.
 
 use std::arch::x86_64::*;
 use std::array;
@@ -40,8 +40,8 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
 
 /// See [`super::Kernel::coarse`].
 ///
-/// Rows and groups in such numbers that the sums and one quad of each group fill
-/// the 32 registers; a group's quads stream by from the first-level cache.
+/// Chooses rows and groups per tile so that the sums and one quad of each group fill the 32
+/// registers; the quads of a group stream from the first-level cache.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) fn coarse(
     codes: Codes<'_>,
@@ -58,7 +58,7 @@ pub(super) fn coarse(
     }
 }
 
-/// `R` rows at a time with `G` groups; where there are more groups, all rows again.
+/// Scans `R` rows at a time with `G` groups; with more groups, the rows again.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn by_tiles<const R: usize, const G: usize>(
@@ -73,7 +73,7 @@ fn by_tiles<const R: usize, const G: usize>(
     for (first, (codes, (scales, error_bounds))) in (0..).step_by(R).zip(rows) {
         let tile = Tile::<R>::new(dim, codes, scales, error_bounds, panel);
         for (at, thresholds) in (0..).step_by(G).zip(thresholds.chunks(G)) {
-            // Behind the last group stands the last group again, unread.
+            // After the last group comes the last group again, whose sums are unused.
             let group = |g: usize| (at + g).min(panel.steps.len() - 1);
             let quads: [_; G] = array::from_fn(|g| panel.quads(group(g)));
             let sums = tile.products(quads);
@@ -87,7 +87,7 @@ fn by_tiles<const R: usize, const G: usize>(
                     );
                     let upper =
                         _mm512_fmadd_ps(product, _mm512_set1_ps(scale), _mm512_set1_ps(width));
-                    // Not less: what is not a number is unknown, and reaches.
+                    // Not less, so that a NaN bound, which is unknown, reaches.
                     let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(thresholds));
                     let queries = reach & panel.valid(at + g);
                     if queries != 0 {
@@ -100,11 +100,11 @@ fn by_tiles<const R: usize, const G: usize>(
     }
 }
 
-/// Some rows of codes, with what does not depend on the query.
+/// Rows of codes, with what does not depend on the query.
 struct Tile<'a, const R: usize> {
-    /// Where there are fewer rows, the last one again.
+    /// Padded with the last row.
     rows: [&'a [i8]; R],
-    /// What the queries' 128 add, to be taken off.
+    /// The contribution of the queries' 128, to be subtracted.
     added: [i32; R],
     widths: [f32; R],
 }
@@ -153,10 +153,10 @@ impl<'a, const R: usize> Tile<'a, R> {
     }
 }
 
-/// A line of codes, four by four.
+/// A line of codes as groups of four.
 #[inline(always)]
 fn fours(line: &[i8; 64]) -> &[[i8; 4]; SIXTEEN] {
-    // 64 is sixteen times 4: there is nothing behind, and there always are so many.
+    // 64 is sixteen times 4, so there is no remainder and always a first chunk.
     line.as_chunks().0.first_chunk().unwrap_or(&[[0; 4]; SIXTEEN])
 }
 
@@ -190,14 +190,14 @@ fn sums(row: &[i8]) -> (i32, i32) {
     for line in lines.iter().chain((!rest.is_empty()).then_some(&padded(rest))) {
         prefetch(line);
         let codes = load(line);
-        let size = _mm512_abs_epi8(codes); // no code is -128, whose size has a sign
+        let size = _mm512_abs_epi8(codes); // no code is -128, whose absolute value overflows
         sum = _mm512_dpbusd_epi32(sum, ones, codes);
         squares = _mm512_dpbusd_epi32(squares, size, size);
     }
     (_mm512_reduce_add_epi32(sum), _mm512_reduce_add_epi32(squares))
 }
 
-/// The codes behind the last whole line of a row, and zeros behind them.
+/// The codes after the last whole line of a row, padded with zeros.
 fn padded(rest: &[i8]) -> [i8; 64] {
     let mut line = [0; 64];
     line[..rest.len()].copy_from_slice(rest);

@@ -1,7 +1,7 @@
 //! The kernel for processors with AVX-VNNI: registers of 32 codes.
 //!
-//! `vpdpbusd` multiplies unsigned bytes with signed ones: codes go in with 128 added
-//! (their sign bit flipped), and 128 times the sum of the query comes off.
+//! `vpdpbusd` multiplies unsigned bytes by signed ones. 128 is added to the codes (by flipping
+//! their sign bit), and 128 times the sum of the query is subtracted.
 
 use std::arch::x86_64::*;
 
@@ -44,7 +44,7 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
         codes[..rest.len()].copy_from_slice(rest);
         sum = add_product(sum, load(&codes), load(part));
     }
-    // Halves, quarters, pairs, one.
+    // Adds halves, then quarters, then pairs.
     let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
     let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
     _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
@@ -55,6 +55,6 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
 fn add_product(sum: __m256i, codes: __m256i, part: __m256i) -> __m256i {
     let sign = _mm256_set1_epi8(i8::MIN);
     let sum = _mm256_dpbusd_avx_epi32(sum, _mm256_xor_si256(codes, sign), part);
-    // 128 times what the part adds up to: unsigned 128 with the part, taken off.
+    // Subtracts 128 times the sum of the part.
     _mm256_sub_epi32(sum, _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), sign, part))
 }

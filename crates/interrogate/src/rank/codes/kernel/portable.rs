@@ -1,8 +1,7 @@
 //! The kernel for every processor.
 //!
-//! One loop, which the compiler turns into vectors: `pmaddwd` on any x86-64,
-//! wider under AVX2, and `sdot` on aarch64 with the dot product extension (that
-//! one has not been run).
+//! One loop, which the compiler vectorizes: `pmaddwd` on any x86-64, wider with AVX2, and `sdot`
+//! on aarch64 with the dot product extension (not run on such a machine yet).
 
 use super::super::Codes;
 use super::super::query::{LINE, Query};
@@ -24,8 +23,7 @@ pub(super) fn coarse(
     coarse_by(dot, codes, panel, thresholds, hits);
 }
 
-/// The same for a processor of that extension: no more than the code above,
-/// compiled anew.
+/// Compiles the functions above for a processor extension.
 macro_rules! compiled_for {
     ($features:literal, $fine:ident, $coarse:ident) => {
         #[target_feature(enable = $features)]
@@ -50,7 +48,7 @@ compiled_for!("avx2", fine_avx2, coarse_avx2);
 #[cfg(target_arch = "aarch64")]
 compiled_for!("dotprod", fine_dotprod, coarse_dotprod);
 
-/// [`super::Kernel::fine`] by any product.
+/// [`super::Kernel::fine`] with `dot` as the product.
 #[inline(always)]
 pub(super) fn fine_by(
     dot: impl Fn(&[i8], &[[i8; LINE]]) -> i32,
@@ -65,7 +63,7 @@ pub(super) fn fine_by(
     }
 }
 
-/// [`super::Kernel::coarse`] by any product.
+/// [`super::Kernel::coarse`] with `dot` as the product.
 #[inline(always)]
 pub(super) fn coarse_by(
     dot: impl Fn(&[i8], &[[i8; LINE]]) -> i32,
@@ -85,7 +83,7 @@ pub(super) fn coarse_by(
             let mut queries = 0;
             for (lane, high) in high.iter().enumerate() {
                 let product = dot(codes, high) as f32 * panel.steps[group as usize][lane];
-                // What is not a number is unknown, and reaches.
+                // A NaN bound is unknown, and reaches.
                 let short = product * scale + width < thresholds[lane];
                 queries |= u16::from(!short) << lane;
             }
@@ -102,7 +100,7 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
     row.iter().zip(part.as_flattened()).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
-/// The sum of the squares of a row's codes.
+/// The sum of a row's squared codes.
 #[inline(always)]
 pub(super) fn squares(row: &[i8]) -> i32 {
     row.iter().map(|&code| i32::from(code) * i32::from(code)).sum()

@@ -1,7 +1,6 @@
-//! Lines of codes into registers: all of the x86 kernels' unsafe code.
+//! Loads of codes into registers: all unsafe code of the x86 kernels.
 
-/// How far ahead of what is read the next codes are asked for, as in
-/// [`crate::rank::dot`].
+/// Prefetch distance in bytes, as in [`crate::rank::dot`].
 const PREFETCH_DISTANCE: usize = 8 << 10;
 
 pub(super) mod avx512 {
@@ -12,26 +11,26 @@ pub(super) mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load(line: &[i8; 64]) -> __m512i {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load_quads(quads: &Quads) -> __m512i {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_si512(quads.0.as_ptr().cast()) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load_lanes(lanes: &[f32; 16]) -> __m512 {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
     }
 
-    /// Asks for what lies ahead of `line`; a hint that cannot fault, wherever that
-    /// is.
+    /// Prefetches the codes [`PREFETCH_DISTANCE`](super::PREFETCH_DISTANCE) bytes after `line`.
+    /// It is a hint, which cannot fault at any address.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn prefetch(line: &[i8; 64]) {
@@ -47,11 +46,11 @@ pub(super) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn load(half: &[i8; 32]) -> __m256i {
-        // SAFETY: 32 readable bytes; no alignment is asked for.
+        // SAFETY: 32 readable bytes; the load is unaligned.
         unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
     }
 
-    /// As for AVX-512.
+    /// Prefetches as [`avx512::prefetch`](super::avx512::prefetch) does.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn prefetch(half: &[i8; 32]) {

@@ -1,4 +1,4 @@
-//! Kernels against the definition written out.
+//! Kernels against a direct implementation of the definition.
 
 use super::*;
 use crate::rank::codes::query::LINE;
@@ -17,7 +17,7 @@ fn product(row: &[i8], part: &[[i8; LINE]]) -> i64 {
 }
 
 #[test]
-fn every_kernel_finds_the_same_sums() {
+fn every_kernel_computes_the_same_sums() {
     for dim in [1, 3, 4, 31, 64, 65, 127, 512, 770] {
         let rows: Vec<i8> = (0..5 * dim).map(value).collect();
         let query = query(dim, 5);
@@ -33,7 +33,7 @@ fn every_kernel_finds_the_same_sums() {
     }
 }
 
-/// The extremes of sums: all codes and all values at their largest.
+/// All codes and all values at their largest.
 #[test]
 fn the_largest_sums_fit() {
     for dim in [512, 1280, crate::index::format::MAX_DIM] {
@@ -51,7 +51,7 @@ fn the_largest_sums_fit() {
 }
 
 #[test]
-fn every_kernel_reaches_the_same_limits() {
+fn every_kernel_finds_the_same_coarse_hits() {
     for (dim, rows, count) in [(6, 13, 1), (64, 12, 16), (70, 25, 33), (515, 7, 50), (512, 9, 64)] {
         let values: Vec<i8> = (0..rows * dim).map(value).collect();
         let mean = vec![0.0; dim];
@@ -62,7 +62,7 @@ fn every_kernel_reaches_the_same_limits() {
         let queries: Vec<Query> = (0..count).map(|seed| query(dim, seed)).collect();
         for sign in [1.0, -1.0] {
             let panel = Panel::new(dim, &queries, sign);
-            // Half way up the bounds, far from any of them by more than they round.
+            // Halfway up the bounds, and far enough from any of them for rounding not to matter.
             let thresholds = vec![[0.05; WIDTH]; count.div_ceil(WIDTH)];
             let mut expected = Vec::new();
             for row in 0..rows {

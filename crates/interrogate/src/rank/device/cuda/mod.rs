@@ -1,22 +1,22 @@
-//! Stage one by kernels of this library's own, on CUDA.
+//! The coarse scan by this library's kernels, on CUDA.
 //!
-//! `kernels.cu` fuses the product with the choice of the best, so that no matrix of
-//! scores is written and read again. Up to [`FEW`] queries are scored truly, as
-//! [`dot`](super::super::dot) defines it, while the rows stream through; more go
-//! through the tensor cores as f16, and what they bring back is scored truly on the
-//! device where the rows are resident.
+//! `kernels.cu` fuses the product with the selection of the best rows, so that no matrix of
+//! scores is written and read again. Up to [`FEW`] queries are scored exactly, as
+//! [`dot`](super::super::dot) defines it, while the rows stream through. More queries run on the
+//! tensor cores in f16; the rows that they return are rescored on the device if all rows are
+//! resident.
 //!
-//! # The bound
-//! A query `q` rounded to f16 is `h`; products of f16 are exact in f32, and the tensor
-//! cores add them up in an order of their own, where an addition may cut off what a
-//! rounded one keeps. So a score is off by at most
+//! # The error bound
+//! A query `q` rounded to f16 is `h`. Products of f16 are exact in f32, and the tensor cores sum
+//! them in an order of their own, where an addition may truncate instead of rounding. So a score
+//! is off by at most
 //!
 //! ```text
 //! |q - h| |x|  +  (dim + 8) 2^-21 |q| |x|
 //! ```
 //!
-//! with the longest row for `x`: the first by Cauchy and Schwarz, the second eight
-//! times what rounded additions lose.
+//! with the longest row for `x`: the first term by Cauchy and Schwarz, the second eight times
+//! the error of rounded additions.
 //!
 //! None of this has run on a GPU yet: docs/GPU.md says what was checked without one.
 
@@ -42,18 +42,18 @@ use super::tensors::Tensors;
 use super::{FEW, Kernels, LIST};
 use launch::{MERGE_WARPS, TILE_ROWS, scan_bytes, tile_bytes};
 
-/// A list in shared memory, with what waits to get in.
+/// Bytes of a list in shared memory, with its queue.
 const LIST_BYTES: usize = 2 * LIST * 8;
 
-/// Bytes of rows in a piece that streams by.
+/// Bytes of a streamed piece.
 const STREAMED: usize = 64 << 20;
 
-/// The kernels on one device, for rows of one width.
+/// The kernels on one device, for rows of one dim.
 #[derive(Debug)]
 pub(super) struct Fused {
     device: CudaDevice,
     stream: Arc<CudaStream>,
-    /// For copies beside what is computed.
+    /// A second stream, for copies during computation.
     copies: Arc<CudaStream>,
     dim: usize,
     processors: usize,
@@ -62,15 +62,14 @@ pub(super) struct Fused {
     merge: CudaFunction,
     rescore: CudaFunction,
     longest: CudaFunction,
-    /// Bits of the greatest square of a resident row's length.
+    /// The bits of the greatest squared length of a resident row.
     resident_longest: OnceLock<u32>,
 }
 
 impl Fused {
-    /// Compiles the kernels for `device`, once in a process for each generation of
-    /// GPUs. `None` where they do not run: on another kind of device, for rows that
-    /// are no multiple of 16 bytes, or so wide that a tile of queries does not fit
-    /// the shared memory of a block.
+    /// Compiles the kernels for `device`, once per process and GPU generation. Returns `None` if
+    /// they do not run there: on another kind of device, for rows that are not a multiple of 16
+    /// bytes, or so long that a tile of queries exceeds the shared memory of a block.
     pub(super) fn new(device: &Device, dim: usize) -> Result<Option<Self>> {
         let Device::Cuda(device) = device else { return Ok(None) };
         let stream = device.cuda_stream();
@@ -139,9 +138,9 @@ impl Kernels for Fused {
         })?;
         let mut merged = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
         self.merge(&keys, lists, batch.count, &mut merged)?;
-        let near = self.stream.clone_dtoh(&merged).w()?;
+        let coarse = self.stream.clone_dtoh(&merged).w()?;
         if batch.halves.is_none() {
-            return Ok(near.chunks(LIST).map(|keys| decode(keys, None, None)).collect());
+            return Ok(coarse.chunks(LIST).map(|keys| decode(keys, None, None)).collect());
         }
         let resident = match (values, self.resident_longest.get()) {
             (None, _) => 0,
@@ -153,7 +152,7 @@ impl Kernels for Fused {
                 *self.resident_longest.get_or_init(|| bits)
             }
         };
-        // Squares are positive: their bits order as they do.
+        // Squares are positive, so their bits order as their values.
         let longest = self.stream.clone_dtoh(&longest).w()?[0].max(resident);
         let longest = f64::from(f32::from_bits(longest)).sqrt() * (1.0 + 1e-4);
         let exact = match values {
@@ -162,24 +161,24 @@ impl Kernels for Fused {
             }
             _ => None,
         };
-        let top = |(number, near): (usize, &[u64])| {
+        let top = |(number, keys): (usize, &[u64])| {
             let rest = RestBound {
-                max_score: near.last().map_or(f32::NAN, |&key| score_of(key)),
+                max_score: keys.last().map_or(f32::NAN, |&key| score_of(key)),
                 error: (bound(&queries[number]) * longest) as f32,
             };
             let exact = exact.as_ref().map(|all| &all[number * LIST..][..LIST]);
-            decode(near, exact, Some(rest))
+            decode(keys, exact, Some(rest))
         };
-        Ok(near.chunks(LIST).enumerate().map(top).collect())
+        Ok(coarse.chunks(LIST).enumerate().map(top).collect())
     }
 }
 
-/// Queries on the device.
+/// A batch of queries on the device.
 struct DeviceQueries {
     count: usize,
     /// (count, dim)
     values: CudaSlice<f32>,
-    /// The same in f16, where the tensor cores take them.
+    /// The same in f16, if the tensor cores score them.
     halves: Option<CudaSlice<f16>>,
 }
 
