@@ -71,7 +71,7 @@ struct alignas(16) Eight {
 // A list in shared memory: LIST sorted keys, and a queue of keys to be merged.
 struct List {
     u64 best[LIST];
-    u64 wait[LIST];
+    u64 queue[LIST];
 };
 
 // Orders as scores do; both zeros have one key. NaN is the least key, or the greatest if the
@@ -102,29 +102,29 @@ DEVICE void sort(u64 *keys, u32 lane) {
 // Empties a list, by one warp.
 DEVICE void clear(List *list, u32 lane) {
     list->best[lane] = 0;
-    list->wait[lane] = 0;
+    list->queue[lane] = 0;
     warp_barrier();
 }
 
-// Merges the queue of `waiting` keys into the list, by one warp.
-DEVICE void settle(List *list, u32 waiting, u32 lane) {
-    if (lane >= waiting) list->wait[lane] = 0;
+// Merges the queue of `queued` keys into the list, by one warp.
+DEVICE void merge_queue(List *list, u32 queued, u32 lane) {
+    if (lane >= queued) list->queue[lane] = 0;
     warp_barrier();
     sort(list->best, lane);
 }
 
-// Offers one key of each lane to a list, by one warp; 0 for none. `waiting` is the same in all
+// Offers one key of each lane to a list, by one warp; 0 for none. `queued` is the same in all
 // lanes.
-DEVICE void offer(List *list, u32 *waiting, u64 key, u32 lane) {
+DEVICE void offer(List *list, u32 *queued, u64 key, u32 lane) {
     u32 in = votes(key > list->best[LIST - 1]);
     if (in == 0) return;
-    if (*waiting + ones(in) > LIST) {
-        settle(list, *waiting, lane);
-        *waiting = 0;
+    if (*queued + ones(in) > LIST) {
+        merge_queue(list, *queued, lane);
+        *queued = 0;
         in = votes(key > list->best[LIST - 1]);
     }
-    if (in >> lane & 1) list->wait[*waiting + ones(in & ((1u << lane) - 1))] = key;
-    *waiting += ones(in);
+    if (in >> lane & 1) list->queue[*queued + ones(in & ((1u << lane) - 1))] = key;
+    *queued += ones(in);
     warp_barrier();
 }
 
@@ -155,15 +155,15 @@ DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, floa
 // SCAN_WARPS * count lists, then the queries.
 KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u32 count,
             u32 strip, u64 *keys, u32 lists, u32 list) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    List *own = (List *)room + warp * count;
-    float *values = (float *)((List *)room + SCAN_WARPS * count);
+    List *own = (List *)shared + warp * count;
+    float *values = (float *)((List *)shared + SCAN_WARPS * count);
     for (u32 at = threadIdx.x; at < count * dim; at += blockDim.x) values[at] = queries[at];
-    u32 waiting[SCAN_QUERIES];
+    u32 queued[SCAN_QUERIES];
     for (u32 q = 0; q < count; q++) {
         clear(own + q, lane);
-        waiting[q] = 0;
+        queued[q] = 0;
     }
     block_barrier();
     const u32 begin = blockIdx.x * strip;
@@ -171,22 +171,22 @@ KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u3
     // Sixteen rows per warp, two lanes per row.
     for (u32 base = begin + 16 * warp; base < end; base += 16 * SCAN_WARPS) {
         const u32 row = base + lane / 2, half = lane % 2;
-        const u16 *of_row = rows + (u64)(row < end ? row : begin) * dim;
+        const u16 *row_values = rows + (u64)(row < end ? row : begin) * dim;
         for (u32 q = 0; q < count; q++) {
             float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-            row_sums(of_row, values + q * dim, dim, half, sums);
+            row_sums(row_values, values + q * dim, dim, half, sums);
             const float score = folded(sums);
             const bool there = row < end && half == 0;
-            offer(own + q, &waiting[q], there ? key(score, first + row, false) : 0, lane);
+            offer(own + q, &queued[q], there ? key(score, first + row, false) : 0, lane);
         }
     }
-    for (u32 q = 0; q < count; q++) settle(own + q, waiting[q], lane);
+    for (u32 q = 0; q < count; q++) merge_queue(own + q, queued[q], lane);
     block_barrier();
     for (u32 q = warp; q < count; q += SCAN_WARPS) {
-        List *all = (List *)room + q;
+        List *all = (List *)shared + q;
         u32 more = 0;
         for (u32 w = 1; w < SCAN_WARPS; w++) offer(all, &more, all[w * count].best[lane], lane);
-        settle(all, more, lane);
+        merge_queue(all, more, lane);
         keys[((u64)q * lists + list + blockIdx.x) * LIST + lane] = all->best[lane];
     }
 }
@@ -218,17 +218,17 @@ DEVICE void fetch_rows(u16 *to, const u16 *rows, u32 n, u32 row, u32 dim, u32 at
 // stages of rows, the queries.
 KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 count,
             u32 strip, u64 *keys, u32 lists, u32 list) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const u32 wide = (dim + STEP - 1) / STEP * STEP + PAD;
-    List *best = (List *)room;
-    u32 *waiting = (u32 *)(best + TILE_QUERIES);
-    u16 *stages = (u16 *)(waiting + TILE_QUERIES);
+    List *best = (List *)shared;
+    u32 *queued = (u32 *)(best + TILE_QUERIES);
+    u16 *stages = (u16 *)(queued + TILE_QUERIES);
     u16 *panel = stages + 2 * TILE_ROWS * (STEP + PAD);
     const u32 first_query = blockIdx.y * TILE_QUERIES;
     for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
         clear(best + q, lane);
-        if (lane == 0) waiting[q] = 0;
+        if (lane == 0) queued[q] = 0;
         for (u32 at = lane; at < wide; at += 32) {
             const bool there = first_query + q < count && at < dim;
             panel[q * wide + at] = there ? queries[(u64)(first_query + q) * dim + at] : 0;
@@ -287,9 +287,9 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
                 const u64 own = row < end ? key(sums[m][t][c], first + row, true) : 0;
                 bool done = own <= best[q].best[LIST - 1];
                 if (!done) {
-                    const u32 place = counted(&waiting[q]);
+                    const u32 place = counted(&queued[q]);
                     if (place < LIST) {
-                        best[q].wait[place] = own;
+                        best[q].queue[place] = own;
                         done = true;
                     }
                 }
@@ -297,18 +297,18 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
             }
             const bool more = any_of_block(left != 0);
             for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
-                const u32 found = waiting[q] < LIST ? waiting[q] : LIST;
+                const u32 found = queued[q] < LIST ? queued[q] : LIST;
                 warp_barrier();
                 if (found <= LIST / 2) continue;
-                settle(best + q, found, lane);
-                if (lane == 0) waiting[q] = 0;
+                merge_queue(best + q, found, lane);
+                if (lane == 0) queued[q] = 0;
             }
             block_barrier();
             if (!more) break;
         }
     }
     for (u32 q = warp; q < TILE_QUERIES && first_query + q < count; q += TILE_WARPS) {
-        settle(best + q, waiting[q] < LIST ? waiting[q] : LIST, lane);
+        merge_queue(best + q, queued[q] < LIST ? queued[q] : LIST, lane);
         u64 *to = keys + ((u64)(first_query + q) * lists + list + blockIdx.x) * LIST;
         to[lane] = best[q].best[lane];
     }
@@ -319,33 +319,33 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
 // Merges each query's `lists` lists: (count, lists, LIST) to (count, LIST). One block per query.
 // Shared memory: MERGE_WARPS lists.
 KERNEL merge(const u64 *keys, u32 lists, u64 *merged) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    List *all = (List *)room, *own = all + warp;
+    List *all = (List *)shared, *own = all + warp;
     const u64 *from = keys + (u64)blockIdx.x * lists * LIST;
-    u32 waiting = 0;
+    u32 queued = 0;
     clear(own, lane);
     u64 next = warp < lists ? from[warp * LIST + lane] : 0; // loaded one list ahead
     for (u32 l = warp; l < lists; l += MERGE_WARPS) {
         const u64 key = next;
         if (l + MERGE_WARPS < lists) next = from[(u64)(l + MERGE_WARPS) * LIST + lane];
-        offer(own, &waiting, key, lane);
+        offer(own, &queued, key, lane);
     }
-    settle(own, waiting, lane);
+    merge_queue(own, queued, lane);
     block_barrier();
     if (warp != 0) return;
-    waiting = 0;
-    for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &waiting, all[w].best[lane], lane);
-    settle(own, waiting, lane);
+    queued = 0;
+    for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &queued, all[w].best[lane], lane);
+    merge_queue(own, queued, lane);
     merged[blockIdx.x * LIST + lane] = own->best[lane];
 }
 
 // True scores of the rows in `found` (count, LIST), sorted again: a block of 64 threads per
 // query, two lanes per row. Rows are numbered from 0. Shared memory: one list, the query.
 KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found, u64 *ranked) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32;
-    List *list = (List *)room;
+    List *list = (List *)shared;
     float *query = (float *)(list + 1);
     for (u32 at = threadIdx.x; at < dim; at += blockDim.x) query[at] = queries[(u64)blockIdx.x * dim + at];
     block_barrier();
@@ -357,7 +357,7 @@ KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found,
     const float score = folded(sums);
     if (half == 0) {
         list->best[place] = near == 0 ? 0 : key(score, row, false);
-        list->wait[place] = 0;
+        list->queue[place] = 0;
     }
     block_barrier();
     if (threadIdx.x >= 32) return;
