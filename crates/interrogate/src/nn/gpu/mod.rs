@@ -194,7 +194,7 @@ impl Backend for Gpu {
     fn normalize(&self, norm: &DeviceNorm, x: &DeviceRows, out: &mut DeviceRows) -> Result<()> {
         let DeviceNorm { weight, bias, eps } = norm;
         let x = x.get()?;
-        out.set("normalise rows", || {
+        out.set("normalize rows", || {
             let x = match bias {
                 Some(_) => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
                 None => x.clone(),
@@ -219,7 +219,7 @@ impl Backend for Gpu {
             Some([keys, values]) => Some([keys.get()?, values.get()?]),
             None => None,
         };
-        out.set("attend", || {
+        out.set("compute attention", || {
             let [keys, values] = kv::concat(cached, current)?;
             attention::attend(heads, [queries, &keys, &values], scope, bias)
         })
@@ -288,12 +288,12 @@ impl Backend for Gpu {
 
     fn means(&self, x: &DeviceRows, scope: &GpuScope, out: &mut DeviceRows) -> Result<()> {
         let x = x.get()?;
-        out.set("take means of rows", || scope.means(x))
+        out.set("average rows", || scope.means(x))
     }
 
     fn append(&self, layer: &mut KvTensors, keys: &DeviceRows, values: &DeviceRows) -> Result<()> {
         let appended = layer.append([keys.get()?, values.get()?]);
-        appended.map_err(Error::engine("keep keys and values"))
+        appended.map_err(Error::engine("append to the KV cache"))
     }
 
     fn truncate(&self, layer: &mut KvTensors, rows: usize) {
