@@ -1,17 +1,16 @@
 //! How rows are split into attention heads.
 
-/// How a row is cut into heads.
+/// How rows are split into attention heads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Heads {
-    /// Number of heads; it divides the width of a row.
+    /// Number of heads; divides the width of a row.
     pub(crate) count: usize,
-    /// What a dot product is multiplied by.
+    /// The factor of the dot products.
     pub(crate) scale: f32,
 }
 
 impl Heads {
-    /// Heads of rows of `width` values, scaled by one over the root of a head's
-    /// width.
+    /// Heads of rows of `width` values, with the scale `1 / sqrt(width / count)`.
     pub(crate) fn scaled(count: usize, width: usize) -> Self {
         Heads { count, scale: 1.0 / ((width / count.max(1)) as f32).sqrt() }
     }

@@ -1,13 +1,13 @@
-//! The CPU's memory for a KV cache.
+//! The CPU's storage of a KV cache: pages of rows that never move.
 
-/// Rows of a page: enough that one page serves a prompt, few enough that a last page half
-/// filled costs little.
+/// Rows per page: enough that one page holds a prompt, few enough that a half-filled last page
+/// costs little.
 pub(crate) const PAGE: usize = 64;
 
-/// Rows that are appended and never moved.
+/// Rows in pages. Appending never moves a row.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
-    /// [`PAGE`] rows each but the last.
+    /// [`PAGE`] rows each, except for the last.
     pages: Vec<Vec<f32>>,
     rows: usize,
 }
@@ -22,7 +22,7 @@ impl Pages {
         &self.pages
     }
 
-    /// Appends the rows of `width` that `values` are.
+    /// Appends `values` as rows of `width`.
     pub(crate) fn append(&mut self, values: &[f32], width: usize) {
         for row in values.chunks_exact(width) {
             if self.rows.is_multiple_of(PAGE) {
@@ -33,7 +33,7 @@ impl Pages {
         }
     }
 
-    /// Forgets all but the first `rows`.
+    /// Removes all but the first `rows` rows.
     pub(crate) fn truncate(&mut self, rows: usize) {
         if rows >= self.rows {
             return;
@@ -47,7 +47,7 @@ impl Pages {
     }
 }
 
-/// Keys and values of one layer.
+/// The keys and values of one layer.
 #[derive(Debug, Default)]
 pub(crate) struct KvPages {
     pub(crate) keys: Pages,

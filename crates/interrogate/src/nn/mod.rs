@@ -1,10 +1,10 @@
-//! The layers that every model here is made of, and what computes them.
+//! Neural network layers, and the backends that compute them.
 //!
-//! A model is written over a [`Backend`]: [`Cpu`] with the kernels below, over slices, at the
-//! machine's speed, or [`Gpu`] with the operations of the tensor engine. [`Loader`] loads
-//! layers from a checkpoint by name, and the layers that several models share are in
-//! `layers`. What a model is, its shapes and its weights' names, is for `clip`, `sentence` and
-//! `caption`.
+//! A model is written once, over a [`Backend`]: [`Cpu`] with the kernels below over slices, or
+//! [`Gpu`] with candle's tensors. [`Loader`] loads layers from a checkpoint by name, `layers`
+//! has the layers that several models share, and [`KvCache`] keeps the keys and values that
+//! later tokens attend to. The models themselves, their shapes and the names of their weights,
+//! are in `clip`, `sentence` and `caption`.
 
 mod activation;
 mod attention;
@@ -47,8 +47,10 @@ pub(crate) use relative_bias::RelativeBias;
 
 use crate::{Error, Result};
 
+/// Checks that two sizes agree.
+///
 /// # Errors
-/// [`Error::Dim`] where `found` is not `expected`.
+/// [`Error::Dim`] if `found` is not `expected`.
 fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if found == expected { Ok(()) } else { Err(Error::Dim { what, expected, found }) }
 }

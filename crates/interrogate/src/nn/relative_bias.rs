@@ -1,9 +1,9 @@
-//! Attention biases by distance, as T5 has them.
+//! The relative position bias of T5.
 
-/// What is added to a scaled product for the distance between a query and a row, by head:
-/// T5's relative position bias (Raffel et al., arXiv 1910.10683, section 2.1).
+/// A bias added to scaled dot products, by head and by the distance between query and row: T5's
+/// relative position bias (Raffel et al., arXiv 1910.10683, section 2.1).
 ///
-/// A query stands at its place within its group, or at the end of its list.
+/// A query's position is that within its group, or the end of its list.
 #[derive(Clone, Debug)]
 pub(crate) struct RelativeBias {
     /// (heads, offsets), offsets from `-before` on.
@@ -13,8 +13,8 @@ pub(crate) struct RelativeBias {
 }
 
 impl RelativeBias {
-    /// `value(head, offset)` for rows from `before` places before a query to `after` places
-    /// behind it.
+    /// Tabulates `value(head, offset)` for rows from `before` positions before a query to
+    /// `after` positions after it.
     pub(crate) fn new(
         heads: usize,
         before: usize,
@@ -26,9 +26,9 @@ impl RelativeBias {
         RelativeBias { values: (0..heads * offsets).map(value).collect(), offsets, before }
     }
 
-    /// The values of `head` for rows at places 0 and on, where the query stands at `place`.
-    pub(crate) fn of(&self, head: usize, place: usize) -> &[f32] {
-        &self.values[head * self.offsets..][..self.offsets][self.before - place..]
+    /// The values of `head` for rows at positions 0 and up, for a query at `position`.
+    pub(crate) fn of(&self, head: usize, position: usize) -> &[f32] {
+        &self.values[head * self.offsets..][..self.offsets][self.before - position..]
     }
 }
 

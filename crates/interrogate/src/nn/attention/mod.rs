@@ -1,37 +1,34 @@
-//! Attention: who looks at whom, and the weighted sums that follow.
+//! Scaled dot-product attention on the CPU (Vaswani et al., arXiv 1706.03762, section 3.2.1),
+//! over rows of heads side by side.
 //!
-//! Two forms of scaled dot-product attention (Vaswani et al., arXiv 1706.03762,
-//! section 3.2.1), over rows of heads side by side. In [`chains`] every query
-//! has a list of its own of the rows that it attends to: sequences of any
-//! lengths lie flat behind one another without padding, and the branches of a
-//! trie share their ancestors' rows. In [`groups`] all queries of a group look
-//! at all of its keys, as an image's patches do. The products before and after
-//! are for the models.
+//! In [`attend_lists`] each query has its own list of rows: sequences of any lengths are stored
+//! without padding, and the branches of a trie share their ancestors' rows. In [`attend_groups`]
+//! all queries of a group attend to all of its keys, as the patches of an image do. The
+//! projections before and after are in the models.
 //!
-//! Both keep the promise of the dense products: a row of the output depends on
-//! its query and on the rows that it attends to, in their order, and on nothing
-//! else, bit for bit.
+//! An output row depends on its query and on the rows that it attends to, in their order, and on
+//! nothing else, bit for bit.
 
-mod chain;
-mod group;
+mod groups;
+mod lists;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chain::chains;
-pub(crate) use group::groups;
+pub(crate) use groups::attend_groups;
+pub(crate) use lists::attend_lists;
 
 use super::Heads;
 use super::kv_pages::{PAGE, Pages};
 
-/// Keys and values, a row each for everything that can be attended to: those of a KV cache,
-/// numbered first, then those of now.
+/// Keys and values, one row per token: the rows of a KV cache, numbered first, then those of the
+/// current call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KvRows<'a> {
     keys: Rows<'a>,
     values: Rows<'a>,
 }
 
-/// Rows of a KV cache, then others that lie behind one another.
+/// Rows of a KV cache, then contiguous rows of the current call.
 #[derive(Clone, Copy, Debug)]
 struct Rows<'a> {
     width: usize,
@@ -41,7 +38,7 @@ struct Rows<'a> {
 }
 
 impl<'a> KvRows<'a> {
-    /// The rows of `past`, then those of `own`: keys and values, of `width` each.
+    /// Joins the rows of `cached` and those of `current`: keys and values, of `width` each.
     pub(crate) fn new(
         width: usize,
         cached: Option<[&'a Pages; 2]>,

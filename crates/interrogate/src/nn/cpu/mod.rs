@@ -1,7 +1,7 @@
-//! The processor: matrices are slices, products and attention this library's kernels.
+//! The CPU backend: slices, and this library's kernels.
 //!
-//! A row of a result depends on its own row of the input alone, bit for bit: it is the same
-//! in any batch and on any number of threads.
+//! A result row depends on its own input row alone, bit for bit: it is the same in any batch and
+//! with any number of threads.
 
 mod rows;
 mod scope;
@@ -9,7 +9,7 @@ mod scope;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attention::{KvRows, chains, groups};
+use super::attention::{KvRows, attend_groups, attend_lists};
 use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
 use super::kernel::split::even;
 use super::kv_pages::KvPages;
@@ -22,18 +22,18 @@ use crate::weights::Values;
 pub(crate) use rows::HostRows;
 pub(crate) use scope::CpuScope;
 
-/// The processor.
+/// The CPU backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     precision: Precision,
-    /// Save memory at the cost of time: leave half-precision weights in the mapped file even
-    /// where packing them would be faster, and free workspaces after each call.
+    /// Saves memory at the cost of time: leaves 16-bit weights in the mapped file even where
+    /// packing them would be faster, and frees workspaces after each call.
     lean: bool,
     /// Unused workspaces, kept for the next call.
     free: Arc<Mutex<Vec<Workspace<Cpu>>>>,
 }
 
-/// A table of the processor: rows are widened as they are read.
+/// A table in a file or in memory, whose rows are widened to f32 on lookup.
 #[derive(Debug)]
 pub(crate) struct HostTable {
     values: Values,
@@ -41,13 +41,13 @@ pub(crate) struct HostTable {
 }
 
 impl Cpu {
-    /// The processor, with weights kept in `precision`.
+    /// Creates the backend, with weights in `precision`.
     pub(crate) fn new(precision: Precision) -> Self {
         Cpu { precision, lean: false, free: Arc::default() }
     }
 
-    /// The same for a model of gigabytes: it takes no more than its file and the states of
-    /// one call.
+    /// Creates the backend for a model of gigabytes, which takes no more memory than its file
+    /// and the states of one call.
     pub(crate) fn lean(precision: Precision) -> Self {
         Cpu { lean: true, ..Cpu::new(precision) }
     }
@@ -130,13 +130,13 @@ impl Backend for Cpu {
         };
         if let (CpuScope::Groups(count), None) = (scope, kv.cached) {
             let queries = &queries.values;
-            groups(heads, width, *count, queries, [keys, values], bias, out);
+            attend_groups(heads, width, *count, queries, [keys, values], bias, out);
             return Ok(());
         }
         let cached = kv.cached.map(|layer| [&layer.keys, &layer.values]);
         let kv = KvRows::new(width, cached, [keys, values]);
         let list = scope.lists(n, kv.rows())?;
-        chains(heads, &queries.values, kv, list, bias, out);
+        attend_lists(heads, &queries.values, kv, list, bias, out);
         Ok(())
     }
 
@@ -256,7 +256,7 @@ impl Backend for Cpu {
         &self,
         work: impl FnOnce(&mut Workspace<Self>) -> Result<T> + Send,
     ) -> Result<T> {
-        threads::inside(|| self.lend(work))
+        threads::in_pool(|| self.reuse_workspace(work))
     }
 
     fn each<I, T>(
@@ -270,14 +270,14 @@ impl Backend for Cpu {
         I::Item: Batch + Clone + Send,
         T: Send,
     {
-        threads::each(batches, |batch| self.lend(|workspace| work(workspace, batch)))
+        threads::each(batches, |batch| self.reuse_workspace(|workspace| work(workspace, batch)))
     }
 }
 
 impl Cpu {
-    /// Calls `work` with a workspace that outlives the call, so that a model that encodes
+    /// Calls `work` with a workspace that is kept for later calls, so that a model that encodes
     /// batch after batch allocates nothing after the first.
-    fn lend<T>(&self, work: impl FnOnce(&mut Workspace<Self>) -> T) -> T {
+    fn reuse_workspace<T>(&self, work: impl FnOnce(&mut Workspace<Self>) -> T) -> T {
         // Ignore lock poisoning: a workspace has no state to break.
         let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut workspace = free().pop().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Matrices of the CPU backend.
 
-/// Rows of one width, row behind row.
+/// A matrix (rows, width), row-major.
 #[derive(Debug, Default)]
 pub(crate) struct HostRows {
     pub(super) width: usize,
@@ -13,17 +13,17 @@ impl HostRows {
         self.values.len() / self.width.max(1)
     }
 
-    /// Makes it `rows` of `width`, whatever they hold.
+    /// Resizes to `rows` of `width`, with unspecified contents.
     pub(super) fn shaped(&mut self, rows: usize, width: usize) -> &mut [f32] {
         self.width = width;
         match self.values.capacity() {
-            0 => self.values = vec![0.0; rows * width], // the system has zeros at hand
+            0 => self.values = vec![0.0; rows * width], // zeroed by the system
             _ => self.values.resize(rows * width, 0.0),
         }
         &mut self.values
     }
 
-    /// The row `number`.
+    /// Row number `number`.
     pub(super) fn row(&self, number: usize) -> &[f32] {
         &self.values[number * self.width..][..self.width]
     }
