@@ -1,4 +1,4 @@
-//! Every layout and unit against f64, over odd shapes.
+//! Every layout and instruction set against f64, with odd shapes.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::super::activation::{Activation, Fused};
 use super::super::simd::{Amx, Isa};
 use super::*;
 
-/// Numbers without pattern (splitmix64), uniform in -1..1.
+/// Pseudorandom numbers (splitmix64), uniform in -1..1.
 pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
@@ -18,7 +18,7 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// `x w^T` in f64, and the sum of the terms' sizes, which bounds the rounding.
+/// `x w^T` in f64, and the sum of the terms' magnitudes, which bounds the rounding error.
 fn reference(x: &[f32], w: &[f32], k: usize) -> Vec<(f64, f64)> {
     let terms = |a: &[f32], b: &[f32]| {
         let terms = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b));
@@ -76,7 +76,7 @@ fn rounded(values: &[f32], element: Element) -> Vec<f32> {
 }
 
 #[test]
-fn panels_give_the_product_on_every_unit() {
+fn panels_compute_the_product_on_every_isa() {
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
         let expected = reference(&x, &w, k);
@@ -89,7 +89,7 @@ fn panels_give_the_product_on_every_unit() {
 }
 
 #[test]
-fn panels_of_pairs_give_the_product_of_bf16_values() {
+fn panels_of_pairs_compute_the_product_of_bf16_values() {
     let Some(isa) = Isa::bf16_pairs() else { return };
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
@@ -107,11 +107,11 @@ fn by_tiles(tiles: &Tiles, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
 }
 
 #[test]
-fn tiles_of_three_pieces_give_the_product_of_f32_values() {
+fn tiles_of_three_pieces_compute_the_product_of_f32_values() {
     let Some(amx) = Amx::get() else { return };
     let larger = [(33, 1700, 65), (200, 800, 33), (400, 96, 100)];
     for (m, k, n) in SHAPES.into_iter().chain(larger) {
-        // Values of all sizes: nine orders of magnitude on either side.
+        // Values over nine orders of magnitude on either side.
         let spread = |values: Vec<f32>| -> Vec<f32> {
             values.iter().enumerate().map(|(i, v)| v * 10f32.powi((i % 19) as i32 - 9)).collect()
         };
@@ -122,7 +122,7 @@ fn tiles_of_three_pieces_give_the_product_of_f32_values() {
 }
 
 #[test]
-fn tiles_are_as_near_to_the_true_product_as_panels() {
+fn tiles_are_more_accurate_than_panels() {
     let Some(amx) = Amx::get() else { return };
     let (m, k, n) = (40, 2048, 64);
     let (x, w) = (noise(1, m * k), noise(2, n * k));
@@ -137,7 +137,7 @@ fn tiles_are_as_near_to_the_true_product_as_panels() {
 }
 
 #[test]
-fn tiles_of_one_piece_give_the_product_of_bf16_values() {
+fn tiles_of_one_piece_compute_the_product_of_bf16_values() {
     let Some(amx) = Amx::get() else { return };
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
@@ -148,7 +148,7 @@ fn tiles_of_one_piece_give_the_product_of_bf16_values() {
 }
 
 #[test]
-fn products_of_one_input_are_those_of_each_weight() {
+fn products_of_several_weights_equal_those_of_each() {
     let (k, sizes) = (70, [40, 7, 100]);
     for m in [1, 20, 300] {
         let x = noise(1, m * k);
@@ -179,7 +179,7 @@ fn products_of_one_input_are_those_of_each_weight() {
 }
 
 #[test]
-fn what_is_no_number_stays_none_in_tiles() {
+fn non_finite_inputs_give_nan_in_tiles() {
     let Some(amx) = Amx::get() else { return };
     for wrong in [f32::NAN, f32::from_bits(0x7fff_ffff), f32::INFINITY, f32::MAX] {
         let (mut x, w) = (noise(1, 3 * 40), noise(2, 5 * 40));
@@ -191,7 +191,7 @@ fn what_is_no_number_stays_none_in_tiles() {
 }
 
 #[test]
-fn rows_give_the_product_of_the_stored_values_on_every_unit() {
+fn rows_compute_the_product_of_the_stored_values_on_every_isa() {
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(3, m * k), noise(4, n * k));
         for element in [Element::F16, Element::Bf16] {
@@ -207,7 +207,7 @@ fn rows_give_the_product_of_the_stored_values_on_every_unit() {
 }
 
 #[test]
-fn a_row_is_the_same_bits_alone_and_among_others() {
+fn rows_have_the_same_bits_alone_and_in_a_batch() {
     let (m, k, n) = (150, 1100, 70);
     let (x, w) = (noise(5, m * k), noise(6, n * k));
     let bias = noise(7, n);
@@ -247,7 +247,7 @@ fn a_row_is_the_same_bits_alone_and_among_others() {
 }
 
 #[test]
-fn bias_activation_and_residual_come_in_that_order() {
+fn bias_activation_and_residual_apply_in_that_order() {
     for (m, k, n) in [(1, 20, 40), (5, 20, 33), (140, 20, 70)] {
         let (x, w, bias, residual) =
             (noise(1, m * k), noise(2, n * k), noise(3, n), noise(4, m * n));
@@ -278,7 +278,7 @@ fn bias_activation_and_residual_come_in_that_order() {
 }
 
 #[test]
-fn rows_may_begin_at_any_byte_and_must_end_inside() {
+fn rows_may_start_at_any_byte_and_must_end_in_bounds() {
     let (k, n) = (19, 5);
     let (x, w) = (noise(8, k), noise(9, n * k));
     let mut bytes = vec![0xff; 3];

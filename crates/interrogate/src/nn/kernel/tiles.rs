@@ -1,4 +1,4 @@
-//! Weights packed out for a unit that multiplies tiles.
+//! Weights packed for AMX.
 
 use std::ops::Range;
 
@@ -12,29 +12,27 @@ use super::{Out, split};
 /// Outputs in a panel: two tiles.
 const PANEL: usize = 2 * TILE;
 
-/// Rows that go through a block at once: two tiles.
+/// Rows of a block: two tiles.
 const PAIR: usize = 2 * TILE;
 
-/// Pairs of input rows that a task lays out at once, at most. The weights of a panel
-/// are read once for them, and the pieces of a [`CHUNK`] of their inputs (1 MiB) stay
-/// in the second level of cache.
+/// The most pairs of tile rows that a task packs at once. The weights of a panel are read once
+/// for them, and the pieces of a [`CHUNK`] of their inputs (1 MiB) stay in the second-level
+/// cache.
 const PAIRS: usize = 7;
 
-/// Steps of [`DEPTH`] inputs that go through at once, at most: their weights in a
-/// panel (147 KiB) stay in the second level while all rows meet them.
+/// The most steps of [`DEPTH`] inputs per chunk: their weights in a panel (147 KiB) stay in the
+/// second-level cache for all rows.
 const CHUNK: usize = 24;
 
-/// Panels that are a task's least share.
+/// The fewest panels per task.
 const MIN_PANELS: usize = 2;
 
-/// A weight `(n, k)` as panels of tiles: one bf16 a value, or, for the products of
-/// f32, the f32 that it is, which is split into three on the way. Keeping the pieces
-/// would take half again as much memory; eight images at once were 6 % faster so, one
-/// image and whole dictionaries were not.
+/// A weight `(n, k)` as panels of tiles: one bf16 per value, or f32 values that are split into
+/// three bf16 pieces on the fly. Storing the pieces would take 1.5 times the memory; it made a
+/// batch of eight images 6 % faster, and one image and whole dictionaries not.
 ///
-/// A panel holds, for each step along `k`, two tiles; a tile holds, for each pair of
-/// inputs, sixteen outputs' two values one beside the other. What is missing at the
-/// ends is filled up with zeros.
+/// A panel holds, for each step along `k`, two tiles; a tile holds, for each pair of inputs, the
+/// two values of each of sixteen outputs. The ends are padded with zeros.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiles {
     amx: Amx,
@@ -47,13 +45,13 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// Lays out `weight`, `n` rows of `k` values, for products of f32.
+    /// Packs `weight`, `n` rows of `k` values, for products of f32.
     pub(crate) fn f32(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
         let write = |tile: &mut [f32], at: usize, value: f32| tile[at] = value;
         Self::pack(amx, 3, (weight, n, k), write)
     }
 
-    /// The same rounded to bf16, nearest even.
+    /// Packs `weight` rounded to bf16, to nearest even.
     pub(crate) fn bf16(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
         let write = |tile: &mut [f32], at: usize, value: f32| {
             let (bits, half) = (u32::from(half::bf16::from_f32(value).to_bits()), at % 2 * 16);
@@ -63,7 +61,7 @@ impl Tiles {
         Self::pack(amx, 1, (weight, n, k), write)
     }
 
-    /// `write` writes a value to its place in a tile, which is zero before.
+    /// Packs `weight`. `write` stores a value at its position in a tile, which is zero before.
     fn pack(
         amx: Amx,
         pieces: usize,
@@ -100,7 +98,7 @@ impl Tiles {
         self.k
     }
 
-    /// Whether an input that is packed out for the one is for the other as well.
+    /// Whether both need inputs packed in the same way.
     pub(crate) fn same_layout(&self, other: &Tiles) -> bool {
         (self.k, self.pieces) == (other.k, other.pieces)
     }
@@ -110,12 +108,12 @@ impl Tiles {
         self.n.div_ceil(PANEL)
     }
 
-    /// The products of `x` (m, k) that `parts` say, all of weights that were packed out
-    /// alike: the input is packed out once for all of them.
+    /// Computes the products of `x` (m, k) with `parts`, whose weights have the same layout: the
+    /// input is packed once for all of them.
     ///
     /// # Panics
-    /// Where `x` or an output is shorter than its shape, or the weights differ in
-    /// their inputs or pieces.
+    /// If `x` or an output is shorter than its shape, or the weights differ in their inputs or
+    /// pieces.
     pub(crate) fn products(parts: &[Part<'_>], x: &[f32], m: usize) {
         let Some(Part { weight: first, .. }) = parts.first() else { return };
         for Part { weight, out, .. } in parts {
@@ -128,7 +126,7 @@ impl Tiles {
     }
 }
 
-/// Values in the place of f32 that a step of a panel takes.
+/// The length of a step of a panel, in f32 values.
 const fn step_len(pieces: usize) -> usize {
     match pieces {
         3 => 2 * PAIRED,
@@ -136,7 +134,7 @@ const fn step_len(pieces: usize) -> usize {
     }
 }
 
-/// A weight, and where its product goes.
+/// A weight, and the output of its product.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) weight: &'a Tiles,
@@ -155,7 +153,7 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
     let pairs = m.div_ceil(PAIR);
     let blocks = row_blocks(pairs);
     if blocks == 1 {
-        // Few rows: they are packed out once, and the panels are shared out.
+        // Few rows: they are packed once, and the panels are split among tasks.
         let tile = steps * PIECES * TILE_LEN;
         let mut packed = Scratch::with_len(m.div_ceil(TILE) * tile);
         let rows = packed.par_chunks_mut(tile).zip(x[..m * k].par_chunks(TILE * k));
@@ -167,8 +165,8 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
         });
         return;
     }
-    // Many rows: a task lays out its own, and takes all panels if there are tasks
-    // enough for every thread.
+    // Many rows: a task packs its own, and computes all panels if there are enough tasks for
+    // every thread.
     let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
     (0..blocks * shares).into_par_iter().for_each(|task| {
         let pairs = split::part(pairs, blocks, task / shares);
@@ -178,8 +176,8 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
     });
 }
 
-/// In how many blocks to cut so many pairs of input rows: a whole number for each
-/// thread.
+/// The number of blocks to split the pairs of tile rows into: a multiple of the number of
+/// threads.
 fn row_blocks(pairs: usize) -> usize {
     match pairs.div_ceil(PAIRS) {
         0 | 1 => 1,
@@ -195,7 +193,7 @@ struct Multiply<'a, const PIECES: usize> {
     /// All input rows.
     x: &'a [f32],
     rows: Range<usize>,
-    /// Of the parts' panels, one part's behind the other's.
+    /// The panels, numbered through all parts.
     panels: Range<usize>,
 }
 
@@ -215,7 +213,7 @@ impl<const PIECES: usize> Kernel for Multiply<'_, PIECES> {
     }
 }
 
-/// The same where all input rows are packed out already.
+/// Multiplies as [`Multiply`] with all input rows packed already.
 struct Packed<'a, const PIECES: usize> {
     of: Multiply<'a, PIECES>,
     packed: &'a [f32],
@@ -232,12 +230,12 @@ impl<const PIECES: usize> Kernel for Packed<'_, PIECES> {
     }
 }
 
-/// A block of sums: [`PAIR`] rows of [`PANEL`].
+/// A block of sums, (PAIR, PANEL).
 #[repr(align(64))]
 struct Sums([f32; PAIR * PANEL]);
 
 impl<const PIECES: usize> Multiply<'_, PIECES> {
-    /// The steps `chunk`, where `packed` holds the steps `there` of the rows.
+    /// Multiplies the steps `chunk`; `packed` holds the steps `packed_steps` of the rows.
     #[inline(always)]
     fn chunk<S: Simd>(
         &self,
@@ -257,7 +255,7 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
         }
     }
 
-    /// The same for one panel. Sums go from chunk to chunk by way of the output.
+    /// Does the same for one panel. The output holds the sums between chunks.
     #[inline(always)]
     fn panel<S: Simd>(
         &self,
@@ -287,8 +285,8 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
         };
         let tile = packed_steps.len() * step;
         let pairs = self.rows.len().div_ceil(PAIR);
-        // Each pair asks for its share of the next panel, in KiB a step: for more than
-        // that there is no memory to spare.
+        // Each pair prefetches its share of the next panel, in KiB per step. Memory bandwidth
+        // allows no more than that.
         let kib = (step_len(PIECES) / TILE_LEN + pairs / 2) / pairs;
         let column = number * PANEL;
         let columns = PANEL.min(n - column);
@@ -300,8 +298,8 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
             let inputs = &inputs[(chunk.start - packed_steps.start) * step..];
             if !first {
                 for i in 0..count {
-                    // SAFETY: written at an earlier chunk; this task alone has these
-                    // rows and columns.
+                    // SAFETY: initialized at an earlier chunk; only this task has these rows and
+                    // columns.
                     let from = unsafe { out.part(row + i, column, columns) };
                     sums.0[i * PANEL..][..columns].copy_from_slice(from);
                 }
@@ -320,9 +318,9 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
                     .as_ptr()
                     .wrapping_add(steps * step_len(PIECES) + pair * kib * chunk.len() * TILE_LEN),
             };
-            // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` behind,
-            // of two, as just asserted; `weights` those of the panel, 2 PIECES tiles a step; the sums are a
-            // block of their own.
+            // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` values later, of
+            // two, as just asserted; `weights` those of the panel, 2 PIECES tiles per step; the
+            // sums are a local block.
             unsafe { config.multiply::<PIECES>(two, kib, at) };
             for (i, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {
                 let sums = &mut sums[..columns];
@@ -330,7 +328,7 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
                     fused.finish(s, sums, column, (row + i) * n + column);
                 }
                 let to = out.at(row + i, column, columns);
-                // SAFETY: `columns` values of this task's own, checked by `at`.
+                // SAFETY: `columns` values that only this task has, checked by `at`.
                 unsafe { to.copy_from_nonoverlapping(sums.as_ptr(), columns) };
             }
         }

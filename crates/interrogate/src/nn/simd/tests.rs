@@ -1,4 +1,4 @@
-//! Every unit of the processor against plain Rust, lane by lane.
+//! Every instruction set of the processor against scalar Rust, lane by lane.
 
 use super::*;
 
@@ -49,7 +49,7 @@ impl Kernel for Operations<'_> {
 }
 
 #[test]
-fn operations_are_those_of_plain_rust() {
+fn operations_match_scalar_rust() {
     let a: [f32; 16] = std::array::from_fn(|i| (i as f32 - 7.5) * 1.3);
     let b: [f32; 16] = std::array::from_fn(|i| (i as f32 * 0.7).sin() + 0.01);
     let c: [f32; 16] = std::array::from_fn(|i| (i as f32).cos());
@@ -113,7 +113,7 @@ impl Kernel for Round<'_> {
 }
 
 #[test]
-fn rounding_to_bf16_is_to_nearest_even_on_every_unit() {
+fn rounding_to_bf16_is_to_nearest_even_on_every_isa() {
     let values: Vec<f32> =
         (0..1 << 16).map(|i: u32| f32::from_bits(0x3f80_0000 + i * 0x7fff)).collect();
     let expected: Vec<u16> = values.iter().map(|&v| half::bf16::from_f32(v).to_bits()).collect();

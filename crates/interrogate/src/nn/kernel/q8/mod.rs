@@ -1,15 +1,13 @@
-//! Weights of eight bits: 64 whole numbers and their scale, a block along the
-//! inner side.
+//! Weights of eight bits: blocks of 64 integers along `k`, with a scale each.
 //!
-//! The input is cut into the same blocks and rounded likewise, so that a block
-//! meets a block in whole numbers, which no order of additions changes. What is
-//! rounded after that is rounded alike everywhere: sixteen sums side by side,
-//! added up in halves. So a product has the same bits on every machine, in any
-//! batch, on any number of threads.
+//! The input is split into the same blocks and rounded in the same way, so that the product of
+//! two blocks is an exact integer. All later roundings are the same everywhere: sixteen sums
+//! side by side, folded in halves. So a product has the same bits on every machine, in any
+//! batch, with any number of threads.
 //!
-//! The scheme is ggml's q8_0 with blocks of 64, one cache line, and scales of
-//! f32: 8.5 bits a weight. A weight is off by at most its block's largest over
-//! 254, an input by the same.
+//! The scheme is ggml's q8_0 with blocks of 64, one cache line, and scales of f32: 8.5 bits per
+//! weight. The error of a weight is at most its block's largest over 254, and that of an input
+//! likewise.
 
 mod dots;
 mod round;
@@ -27,23 +25,22 @@ use super::{Out, split};
 use dots::Dots;
 use round::{Round, Rounded};
 
-/// Input rows that a task goes through for each of its outputs: 96 rows of
-/// 2,560 bytes stay in the second level of cache.
+/// Input rows per task, which all meet each of its outputs: 96 rows of 2,560 bytes stay in the
+/// second-level cache.
 const INPUTS: usize = 96;
 
-/// Outputs that are a task's least share.
+/// The fewest outputs per task.
 const MIN_OUTPUTS: usize = 16;
 
-/// Codes of a block on a cache line of their own.
+/// The codes of a block, on one cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Codes([u8; BLOCK]);
 
-/// What stands for a weight of zero: codes are shifted so that they are above 0.
+/// The code of a weight of zero: codes are shifted to be unsigned, and above 0.
 const ZERO: u8 = 128;
 
-/// A weight `(n, k)` in blocks of eight bits; the last of a row is filled up
-/// with zeros.
+/// A weight `(n, k)` in blocks of eight bits; the last block of a row is padded with zeros.
 #[derive(Clone)]
 pub(crate) struct Q8 {
     isa: Isa,
@@ -56,8 +53,8 @@ pub(crate) struct Q8 {
 }
 
 impl Q8 {
-    /// Rounds a weight whose row `j` is what `fill(j, row)` writes, on all
-    /// threads. A block with a value that is no number becomes NaN.
+    /// Rounds a weight whose row `j` is written by `fill(j, row)`, on all threads. A block with
+    /// NaN or infinity becomes NaN.
     pub(crate) fn pack(
         isa: Isa,
         (n, k): (usize, usize),
@@ -95,11 +92,11 @@ impl Q8 {
         self.k.div_ceil(BLOCK)
     }
 
-    /// `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once where `m`
-    /// is at most 96, else once for each 96 rows.
+    /// Computes `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once for each 96 rows
+    /// of `x`.
     ///
     /// # Panics
-    /// Where `x` or `out` is shorter than that.
+    /// If `x` or `out` is shorter than that.
     pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         assert!(x.len() >= m * self.k && out.stride == self.n);
         if m == 0 || self.n == 0 {

@@ -1,12 +1,11 @@
-//! Rounding to eight bits: a block, and the rows of an input.
+//! Rounding to eight bits: of a block, and of the rows of an input.
 
 use rayon::prelude::*;
 
 use super::super::super::scratch::Scratch;
 use super::super::super::simd::{BLOCK, Isa, Kernel, Simd};
 
-/// Rounds a block to whole numbers of -127 to 127, zeros behind it, and gives
-/// what they are to be multiplied by.
+/// Rounds a block to integers between -127 and 127, padded with zeros, and returns its scale.
 pub(super) struct Round<'a> {
     /// At most [`BLOCK`].
     pub(super) values: &'a [f32],
@@ -23,20 +22,20 @@ impl Kernel for Round<'_> {
         for part in values.chunks_exact(S::LANES) {
             let v = s.read(part);
             most = s.max(s.max(v, s.sub(s.splat(0.0), v)), most);
-            // Nothing for a number, NaN for infinity and for NaN.
+            // 0 for a finite value, NaN for infinity and NaN.
             not_finite = s.add(not_finite, s.sub(v, v));
         }
         let mut lanes = [0.0; 16];
         s.write(&mut lanes, most);
         let most = lanes.iter().copied().fold(0.0, f32::max);
         let (scale, inverse) = (most / 127.0, 127.0 / most);
-        // A block of zeros, or so small that the inverse overflows, is zero.
+        // A block of zeros, or one so small that the inverse overflows, is rounded to zero.
         let inverse = if inverse.is_finite() { inverse } else { 0.0 };
         for part in values.chunks_exact_mut(S::LANES) {
             let v = s.round(s.mul(s.read(part), s.splat(inverse)));
             s.write(part, v);
         }
-        // At most 127 but for rounding, which the cast's limit does not let by.
+        // At most 127 up to rounding, which the saturating cast limits.
         for (code, value) in self.codes.iter_mut().zip(values) {
             *code = (value as i8).max(-127);
         }
@@ -52,7 +51,7 @@ pub(super) struct Rounded {
     rows: usize,
 }
 
-/// f32 values in whose place a block's codes stand.
+/// f32 values that hold the codes of a block.
 const CODES_LEN: usize = BLOCK / 4;
 
 impl Rounded {
@@ -61,7 +60,7 @@ impl Rounded {
         let mut values = Scratch::with_len(rows * blocks * (CODES_LEN + 1));
         let (codes, scales) = values.split_at_mut(rows * blocks * CODES_LEN);
         let rounded = codes.par_chunks_mut(blocks * CODES_LEN).zip(scales.par_chunks_mut(blocks));
-        // A row is rounded in about a microsecond: a few make a task.
+        // Rounding a row takes about a microsecond, so several rows make a task.
         rounded.zip(x.par_chunks(k)).with_min_len(8).for_each(|((codes, scales), x)| {
             let blocks = x.chunks(BLOCK).zip(codes.chunks_exact_mut(CODES_LEN)).zip(scales);
             for ((values, to), scale) in blocks {

@@ -1,5 +1,5 @@
-//! Eight bits against f64 over what was rounded, and every unit against every
-//! other, bit for bit.
+//! Products in eight bits against f64 of the rounded values, and all instruction sets against
+//! each other, bit for bit.
 
 use super::super::super::activation::{Activation, Fused};
 use super::super::super::simd::Isa;
@@ -24,7 +24,7 @@ fn product(weight: &Q8, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
     out
 }
 
-/// The values of rows of `k`, rounded as the module says, in f64.
+/// The values of rows of `k`, rounded as the module documents, in f64.
 fn rounded(values: &[f32], k: usize) -> Vec<f64> {
     let block = |block: &[f32]| -> Vec<f64> {
         let most = block.iter().fold(0.0f32, |most, v| most.max(v.abs()));
@@ -54,24 +54,24 @@ fn products_are_those_of_the_rounded_values() {
 }
 
 #[test]
-fn rounding_costs_what_is_promised() {
+fn rounding_error_is_within_its_bound() {
     let (k, n) = (1000, 50);
     let (x, w) = (noise(1, k), noise(2, n * k));
     let found = product(&pack(Isa::int8(), &w, n, k), &x, 1, &Fused::default());
     for (found, w) in found.iter().zip(w.chunks(k)) {
         let exact: f64 = x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-        // Each factor is off by 1/254 of at most 1: so is each product by twice
-        // that and its square.
+        // Each factor is off by 1/254 of at most 1: so each product is off by twice that plus
+        // its square.
         let bound = k as f64 * (2.0 / 254.0 + 1.0 / (254.0 * 254.0));
         let wrong = (f64::from(*found) - exact).abs();
         assert!(wrong > 0.0 && wrong < bound, "{wrong}");
-        // Errors of either sign: in truth by the root of the number of terms.
+        // Errors have both signs, so the sum grows with the root of the number of terms.
         assert!(wrong < 5.0 * (k as f64).sqrt() * 2.0 / 254.0, "{wrong}");
     }
 }
 
 #[test]
-fn every_unit_and_every_batch_gives_the_same_bits() {
+fn every_isa_and_batch_gives_the_same_bits() {
     for (m, k, n) in SHAPES {
         let (x, w, bias) = (noise(3, m * k), noise(4, n * k), noise(5, n));
         let fused = Fused { bias: Some(&bias), activation: Activation::Relu, residual: None };
@@ -87,9 +87,9 @@ fn every_unit_and_every_batch_gives_the_same_bits() {
 }
 
 #[test]
-fn the_ends_of_the_range_do_not_overflow() {
-    // Sixty-four products of 127 times 127 of one sign: where pairs are added in
-    // sixteen bits first, the largest that they meet.
+fn ends_of_the_range_do_not_overflow() {
+    // Sixty-four products of 127 times 127 of one sign: the largest sums, also for kernels that
+    // add pairs in sixteen bits first.
     let (k, n) = (128, 4);
     for sign in [1.0, -1.0] {
         for isa in isas() {
@@ -101,7 +101,7 @@ fn the_ends_of_the_range_do_not_overflow() {
 }
 
 #[test]
-fn nothing_stays_nothing_and_what_is_no_number_shows() {
+fn zeros_stay_zero_and_non_finite_values_give_nan() {
     let (k, n) = (70, 2);
     for isa in isas() {
         let weight = pack(isa, &vec![0.0; n * k], n, k);
