@@ -29,11 +29,11 @@ pub(crate) enum Activation {
 }
 
 impl Activation {
-    /// The names that [`named`](Self::named) accepts, for messages.
+    /// The names that [`from_name`](Self::from_name) accepts, for messages.
     pub(crate) const NAMES: &str = "gelu, gelu_new, quick_gelu or relu";
 
     /// Returns the activation with this name in configuration files.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         let name = name.into_deserializer();
         Self::deserialize::<StrDeserializer<'_, ValueError>>(name).ok()
     }

@@ -35,7 +35,7 @@ pub use compute::Compute;
 pub(crate) use cpu::Cpu;
 #[cfg(test)]
 pub(crate) use gpu::devices;
-pub(crate) use gpu::{Gpu, halving, ran_out};
+pub(crate) use gpu::{Gpu, halving, is_out_of_memory};
 pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};

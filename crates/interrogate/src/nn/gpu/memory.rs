@@ -26,7 +26,7 @@ pub(crate) fn halving<P: Batch + Clone, T>(
             }
             match work(part.clone()) {
                 Ok(result) => results.push(result),
-                Err(Error::Engine { source, .. }) if ran_out(&source) => {
+                Err(Error::Engine { source, .. }) if is_out_of_memory(&source) => {
                     if part.items() <= 1 {
                         return Err(Error::DeviceMemory { action, batch: 1, source });
                     }
@@ -43,7 +43,7 @@ pub(crate) fn halving<P: Batch + Clone, T>(
 /// Whether the error means that the device is out of memory. The engine wraps its drivers'
 /// errors in several ways; all contain the name of the code: CUDA_ERROR_OUT_OF_MEMORY,
 /// CUBLAS_STATUS_ALLOC_FAILED.
-pub(crate) fn ran_out(error: &(impl Debug + ?Sized)) -> bool {
+pub(crate) fn is_out_of_memory(error: &(impl Debug + ?Sized)) -> bool {
     let text = format!("{error:?}").to_ascii_lowercase();
     ["out_of_memory", "out of memory", "alloc_failed"].iter().any(|words| text.contains(words))
 }

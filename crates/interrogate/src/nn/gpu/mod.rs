@@ -21,7 +21,7 @@ use super::{Activation, Heads, Precision, RelativeBias, even};
 use crate::weights::Values;
 use crate::{Error, Result};
 pub(crate) use kv::KvTensors;
-pub(crate) use memory::{halving, ran_out};
+pub(crate) use memory::{halving, is_out_of_memory};
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
 pub(crate) use tests::devices;

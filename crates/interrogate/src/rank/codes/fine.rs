@@ -2,8 +2,8 @@
 
 use super::query::Query;
 
-/// Computes score bounds by both parts of a query: `scale (step I ± error) ± error_bound
-/// length`.
+/// Computes the bounds `scale (step I ± error) ± error_bound length` of a score, by both parts
+/// of a query.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::rank) struct Fine {
     step: f32,

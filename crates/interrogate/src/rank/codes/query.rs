@@ -1,10 +1,15 @@
 //! A query in integers: two parts of eight bits, for fine and coarse products.
 //!
-//! `Q = round(wq / step)` has up to 15 bits and is split into `Q = 2^bits high + low`, both i8.
-//! The coarse product uses the high part alone. The fine product `Q.codes = 2^bits (high.codes)
-//! + (low.codes)` costs a second product and reduces the query's rounding error 2^bits times.
-//! `w` is the spread of the rows, so a query is quantized once per block, in about a
-//! microsecond.
+//! `Q = round(wq / step)` has up to 15 bits and is split into two i8 parts:
+//!
+//! ```text
+//! Q = 2^bits high + low
+//! Q.codes = 2^bits (high.codes) + (low.codes)
+//! ```
+//!
+//! The coarse product uses the high part alone. The fine product costs a second product and
+//! reduces the query's rounding error 2^bits times. `w` is the spread of the rows, so a query is
+//! quantized once per block, in about a microsecond.
 
 /// Parts are padded with zeros to a multiple of this length.
 pub(in crate::rank) const LINE: usize = 64;

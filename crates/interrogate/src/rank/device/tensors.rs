@@ -14,7 +14,7 @@ use half::f16;
 
 use super::super::Rows;
 use super::rescore::{CoarseTop, RestBound};
-use crate::nn::ran_out;
+use crate::nn::is_out_of_memory;
 
 /// Rows of a piece, and the most values of a sort.
 const PIECE: usize = 8192;
@@ -46,7 +46,7 @@ impl Tensors {
         loop {
             match copied(device, rows, fit) {
                 Ok(values) => return Ok(Tensors { device: device.clone(), values, resident: fit }),
-                Err(error) if ran_out(&error) && fit > 0 => fit /= 2,
+                Err(error) if is_out_of_memory(&error) && fit > 0 => fit /= 2,
                 Err(error) => return Err(error),
             }
         }
