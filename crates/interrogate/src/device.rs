@@ -1,8 +1,7 @@
-//! Where models and rankings compute.
+//! Devices to compute on: their names, and whether they can be used.
 //!
-//! Owns the names of devices and what is said where one is not to be had. What
-//! runs on one is for `rank` and the models. A device that was asked for is used
-//! or refused: nothing here falls back on another.
+//! What runs on a device is for `rank` and the models. A requested device is used or the call
+//! fails: nothing here falls back to another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,17 +11,26 @@ use crate::{Error, Result};
 
 /// A device to compute on.
 ///
+/// Parsed from `cpu`, `cuda` (the same as `cuda:0`), `cuda:N` or `metal`;
+/// [`Display`](fmt::Display) writes the same names. A value is only a name:
+/// [`check`](Self::check) says whether this build and this machine have the device.
+///
 /// ```
 /// use interrogate::Device;
 ///
 /// assert_eq!("cuda:1".parse::<Device>()?, Device::Cuda(1));
 /// assert_eq!(Device::Cuda(0).to_string(), "cuda:0");
 /// assert!("gpu".parse::<Device>().is_err());
+///
+/// // The CPU is always available.
+/// assert!(Device::default().is_cpu());
+/// Device::Cpu.check()?;
+/// assert_eq!(Device::built().next(), Some("cpu"));
 /// # Ok::<(), interrogate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Device {
-    /// The processor, by this library's own kernels.
+    /// The CPU, with this library's own kernels.
     #[default]
     Cpu,
     /// An NVIDIA GPU by its number, with the cargo feature `cuda`.
@@ -32,20 +40,20 @@ pub enum Device {
 }
 
 impl Device {
-    /// Those that this build knows how to use, by name; whether the machine has
-    /// them [`check`](Self::check) says.
+    /// Lists the kinds of devices that this build supports: `cpu`, and `cuda` and `metal` with
+    /// the features of these names. Whether the machine has one is for [`check`](Self::check).
     pub fn built() -> impl Iterator<Item = &'static str> {
         let gpus = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))];
         let gpus = gpus.into_iter().filter(|(_, built)| *built).map(|(name, _)| name);
         std::iter::once("cpu").chain(gpus)
     }
 
-    /// Whether it is the processor.
+    /// Whether this is the CPU.
     pub fn is_cpu(self) -> bool {
         self == Device::Cpu
     }
 
-    /// Refuses every device but the processor, for `what` computes there alone.
+    /// Returns an error for every device but the CPU; `what` runs only there.
     pub(crate) fn only_cpu(self, what: &'static str) -> Result<()> {
         if self.is_cpu() {
             Ok(())
@@ -54,24 +62,21 @@ impl Device {
         }
     }
 
-    /// Whether the device can be had. For a GPU this takes some tenths of a second and
-    /// starts its libraries.
+    /// Checks that the device can be used. For a GPU this starts its libraries and takes some
+    /// tenths of a second.
     ///
     /// # Errors
-    /// [`Error::DeviceLeftOut`] where the build has not its feature,
-    /// [`Error::DeviceAbsent`] where the machine has no such device or its driver
-    /// refuses.
+    /// [`Error::DeviceLeftOut`] if the build lacks the feature, [`Error::DeviceAbsent`] if the
+    /// machine has no such device or its driver fails.
     pub fn check(self) -> Result<()> {
         self.open().map(drop)
     }
 
-    /// The tensor engine's handle of it. For a GPU this takes some tenths of a
-    /// second and starts its libraries.
+    /// Opens the device in the tensor engine. For a GPU this starts its libraries and takes some
+    /// tenths of a second.
     ///
     /// # Errors
-    /// [`Error::DeviceLeftOut`] where the build has not its feature,
-    /// [`Error::DeviceAbsent`] where the machine has no such device or its driver
-    /// refuses.
+    /// As of [`check`](Self::check).
     pub(crate) fn open(self) -> Result<candle_core::Device> {
         match self {
             Device::Cpu => Ok(candle_core::Device::Cpu),
@@ -81,8 +86,8 @@ impl Device {
             Device::Metal if !cfg!(feature = "metal") => {
                 Err(Error::DeviceLeftOut { device: self.to_string(), feature: "metal" })
             }
-            // One stream for all threads: with the engine's default each thread has a
-            // stream of its own, and what one has begun another may not wait for.
+            // One stream for all threads: by the engine's default each thread has its own, and
+            // none would wait for what another started.
             Device::Cuda(number) => {
                 candle_core::Device::new_cuda_with_stream(number).map_err(self.absent())
             }
@@ -117,7 +122,7 @@ impl FromStr for Device {
                 "metal" => Ok(Device::Metal),
                 _ => Err(unknown()),
             },
-            // "+1" is a number to `parse`, and no device.
+            // `parse` accepts "+1", which is no device number.
             Some(("cuda", number)) if number.bytes().all(|b| b.is_ascii_digit()) => {
                 number.parse().map(Device::Cuda).map_err(|_| unknown())
             }
@@ -131,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
+    fn names_parse_back() {
         let all = [Device::Cpu, Device::Cuda(0), Device::Cuda(12), Device::Metal];
         for device in all {
             assert_eq!(device.to_string().parse::<Device>().unwrap(), device);
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_device_is_refused_with_those_that_are() {
+    fn unknown_device_lists_the_known_ones() {
         for name in
             ["", "gpu", "CUDA", "cuda:", "cuda:+1", "cuda:-1", "cuda:1:2", "cpu:0", "metal:1"]
         {
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_computes_on_the_processor_alone_says_so() {
+    fn cpu_only_part_rejects_other_devices() {
         Device::Cpu.only_cpu("a part").unwrap();
         let error = Device::Metal.only_cpu("a part").unwrap_err();
         let expected = "a part computes on the processor alone, and metal was asked for";
@@ -161,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_is_always_there() {
+    fn cpu_is_always_available() {
         assert!(matches!(Device::Cpu.open().unwrap(), candle_core::Device::Cpu));
         assert_eq!(Device::built().next(), Some("cpu"));
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
-    fn a_build_without_cuda_says_how_to_have_it() {
+    fn build_without_cuda_names_the_feature() {
         let error = Device::Cuda(1).open().unwrap_err();
         assert_eq!(error.to_string(), "cuda:1 was asked for and this build has no cuda");
         assert!(error.hint().unwrap().contains("--features cuda"), "{error:?}");
@@ -177,14 +182,14 @@ mod tests {
 
     #[cfg(not(feature = "metal"))]
     #[test]
-    fn a_build_without_metal_says_how_to_have_it() {
+    fn build_without_metal_names_the_feature() {
         let error = Device::Metal.open().unwrap_err();
         assert_eq!(error.to_string(), "metal was asked for and this build has no metal");
         assert!(error.hint().unwrap().contains("--features metal"), "{error:?}");
     }
 
     #[test]
-    fn a_machine_without_the_device_is_told_apart() {
+    fn machine_without_the_device_is_a_separate_error() {
         let source = candle_core::Error::Msg("no driver".into());
         let error = Device::Cuda(3).absent()(source);
         assert_eq!(error.to_string(), "this machine has no cuda:3, or its driver refuses it");

@@ -1,20 +1,19 @@
-//! Other libraries' code, run on what was read and held to errors.
+//! Turns panics of other libraries into errors.
 //!
-//! Decoders and tokenizers may panic on bytes that nobody thought of. What is known of
-//! them is looked at before; this is for the rest. A program built with `panic =
-//! "abort"` has none of it.
+//! Decoders and tokenizers may panic on unexpected bytes. Known cases are checked before they
+//! are called; this is for the rest. In a program built with `panic = "abort"` it has no effect.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `work`; where it panics, what `failed` makes is the error.
+/// Runs `work`; if it panics, returns `failed()` as the error.
 ///
 /// # Errors
-/// Those of `work`, and that one.
+/// Those of `work`, or `failed()`.
 pub(crate) fn guarded<T, E>(
     failed: impl FnOnce() -> E,
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    // What it was at is thrown away by callers, or was only read.
+    // Callers discard the state that `work` may have left half changed, or `work` only read it.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(failed()))
 }
 
@@ -23,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error() {
+    fn panic_becomes_an_error() {
         let failed = || "failed";
         assert_eq!(
             guarded(failed, || -> Result<(), &str> { panic!("as a library does") }),

@@ -1,12 +1,12 @@
-//! Files under fixed names, opened to be written: a link is never followed.
+//! Opens files with fixed names for writing, without following links.
 //!
-//! A lock, a journal and a partial download have names that anyone can guess, in
-//! folders that others may write to. A symbolic or hard link under such a name would
-//! turn a write into one to a file of the user's. [`open`] and [`open_existing`] are
-//! the only ways to open one. What is written is for the callers.
+//! A lock, a journal and a partial download have predictable names, in folders that others may
+//! write to. A symbolic or hard link with such a name would redirect a write to one of the
+//! user's files. [`open`] and [`open_existing`] are the only ways to open one. What is written
+//! is for the callers.
 //!
-//! What the file holds is not looked at here. The device is not compared with the
-//! folder's: overlay file systems give a file another number than its folder.
+//! The content of the file is not checked, nor whether it is on the folder's device: overlay
+//! file systems report another device number for a file than for its folder.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -15,23 +15,22 @@ use std::path::Path;
 use crate::input::not_a_file;
 use crate::{Error, Result};
 
-/// Opens the file at `path` to be read and written, and creates it where there is
-/// none. Nothing is truncated, and nothing is waited for.
+/// Opens the file at `path` for reading and writing, and creates it if it does not exist. Never
+/// truncates, and never blocks.
 ///
-/// On Windows, hard links are not told from files: the standard library does not
-/// count names there.
+/// On Windows, hard links are not detected: the standard library does not count them there.
 ///
 /// # Errors
-/// [`Error::Mismatch`] for a symbolic link, for a file that has another name as
-/// well (a hard link), and for what is no regular file; [`Error::Io`].
+/// [`Error::Mismatch`] for a symbolic link, a file with more than one hard link, or anything but
+/// a regular file; [`Error::Io`] if the file cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
     checked(path, true)
 }
 
-/// The same for a file that exists; `None` where there is none.
+/// Like [`open`] for an existing file; returns `None` if it does not exist.
 ///
 /// # Errors
-/// Those of [`open`].
+/// As of [`open`].
 pub fn open_existing(path: &Path) -> Result<Option<File>> {
     match checked(path, false) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
@@ -42,13 +41,13 @@ pub fn open_existing(path: &Path) -> Result<Option<File>> {
 fn checked(path: &Path, create: bool) -> Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(create).truncate(false);
-    // A pipe is opened at once instead of waited for, and then refused.
+    // Opens a pipe without blocking; it is rejected below.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
         libc::O_NOFOLLOW | libc::O_NONBLOCK,
     );
-    // FILE_FLAG_OPEN_REPARSE_POINT: the link itself, which is then refused.
+    // FILE_FLAG_OPEN_REPARSE_POINT: opens the link itself, which is rejected below.
     #[cfg(windows)]
     std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0020_0000);
     let file = match options.open(path) {
@@ -58,7 +57,7 @@ fn checked(path: &Path, create: bool) -> Result<File> {
             _ => return Err(Error::io("write", path)(error)),
         },
     };
-    // Asked of the open file, so that no other can have come between.
+    // Checks the open file, not the path, which could be replaced in between.
     let kind = file.metadata().map_err(Error::io("read", path))?;
     if !kind.is_file() {
         return Err(not_a_file(path, kind.file_type()));
@@ -66,9 +65,9 @@ fn checked(path: &Path, create: bool) -> Result<File> {
     #[cfg(unix)]
     {
         let links = std::os::unix::fs::MetadataExt::nlink(&kind);
-        // Without a name, it was removed just now: whoever did so begins another.
+        // 0 links: another process just removed the file, and will create a new one.
         if links > 1 {
-            return Err(Error::mismatch(path, "links", "a file of one name", links));
+            return Err(Error::mismatch(path, "links", 1, links));
         }
     }
     Ok(file)
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_created_once_and_never_truncated() {
+    fn file_is_created_and_never_truncated() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         assert!(open_existing(&path).unwrap().is_none());
@@ -93,7 +92,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_refused_and_what_they_lead_to_stays() {
+    fn links_are_an_error_and_their_targets_stay() {
         use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -103,20 +102,20 @@ mod tests {
         symlink(at("nowhere"), at("dangling")).unwrap();
         symlink("/dev/null", at("device")).unwrap();
         fs::create_dir(at("folder")).unwrap();
-        for (name, said) in [
-            ("hard", "links: expected a file of one name, found 2"),
+        for (name, message) in [
+            ("hard", "links: expected 1, found 2"),
             ("soft", "kind: expected a file, found a symbolic link"),
             ("dangling", "kind: expected a file, found a symbolic link"),
             ("device", "kind: expected a file, found a symbolic link"),
             ("folder", "kind: expected a file, found a folder"),
         ] {
-            let expected = format!("{}: {said}", at(name).display());
+            let expected = format!("{}: {message}", at(name).display());
             assert_eq!(open(&at(name)).unwrap_err().to_string(), expected);
             assert_eq!(open_existing(&at(name)).unwrap_err().to_string(), expected);
         }
         assert_eq!(fs::read(at("precious")).unwrap(), b"mine");
         assert!(!at("nowhere").exists());
-        // A link on the way is the user's own business.
+        // A linked folder on the path is allowed.
         symlink(folder.path(), at("way")).unwrap();
         open(&at("way").join("new")).unwrap();
         assert!(at("new").exists());

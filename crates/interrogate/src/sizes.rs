@@ -1,9 +1,7 @@
-//! Numbers that a configuration states, held to [`limits`](crate::limits) before
-//! anything follows from them.
+//! Validation of the sizes in model configurations, against [`limits`](crate::limits).
 //!
-//! Owns the comparisons and their errors; which keys there are is for the models. A
-//! size within its limit must still be the shape of a weight, which the readers of
-//! weights compare before they allocate.
+//! Owns the comparisons and their errors; the keys are for the models. A size within its limit
+//! must still match the shape of a weight, which the weight readers check before they allocate.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -12,10 +10,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{Error, Result, limits};
 
-/// Refuses a number that is zero or above `most`.
+/// Checks that a number is between 1 and `most`.
 ///
 /// # Errors
-/// [`Error::Mismatch`], as of all below.
+/// [`Error::Mismatch`], here and in all functions below.
 pub(crate) fn within(path: &Path, what: &'static str, value: usize, most: usize) -> Result<()> {
     match (1..=most).contains(&value) {
         true => Ok(()),
@@ -23,7 +21,7 @@ pub(crate) fn within(path: &Path, what: &'static str, value: usize, most: usize)
     }
 }
 
-/// Refuses heads that do not divide the width, patches that do not divide the side.
+/// Checks that `value` divides `whole`: heads the width, patches the side.
 pub(crate) fn divides(path: &Path, what: &'static str, value: usize, whole: usize) -> Result<()> {
     match value > 0 && whole.is_multiple_of(value) {
         true => Ok(()),
@@ -31,8 +29,8 @@ pub(crate) fn divides(path: &Path, what: &'static str, value: usize, whole: usiz
     }
 }
 
-/// Refuses an inner width beyond `times` the outer one: activations follow from it
-/// for every position, and a narrow model's weights would not warrant them.
+/// Checks that an inner width is at most `times` the outer one. Activations of every position
+/// take that width, and a narrow model's weights would not justify them.
 pub(crate) fn inner(
     path: &Path,
     what: &'static str,
@@ -42,8 +40,8 @@ pub(crate) fn inner(
     within(path, what, inner, width.saturating_mul(times))
 }
 
-/// Refuses an attention of `heads` whose scores between `queries` and `keys` are more
-/// than [`limits::ATTENTION_SCORES`].
+/// Checks that an attention of `heads` between `queries` and `keys` has at most
+/// [`limits::ATTENTION_SCORES`] scores.
 pub(crate) fn scores(
     path: &Path,
     what: &'static str,
@@ -59,7 +57,7 @@ pub(crate) fn scores(
     Err(Error::mismatch(path, what, expected, found))
 }
 
-/// Refuses an epsilon that is not above 0 and below 1.
+/// Checks that an epsilon is above 0 and below 1.
 pub(crate) fn epsilon(path: &Path, what: &'static str, eps: f64) -> Result<()> {
     match eps > 0.0 && eps < 1.0 {
         true => Ok(()),
@@ -67,7 +65,7 @@ pub(crate) fn epsilon(path: &Path, what: &'static str, eps: f64) -> Result<()> {
     }
 }
 
-/// Refuses a key that is there and does not say what is implemented.
+/// Checks that a key is missing or has the only supported value.
 pub(crate) fn only<T: PartialEq + Display>(
     path: &Path,
     what: &'static str,
@@ -80,38 +78,38 @@ pub(crate) fn only<T: PartialEq + Display>(
     }
 }
 
-/// A side of a square: `224`, or `[224, 224]` as transformers allows for images and
-/// patches.
+/// Deserializes the side of a square: `224`, or `[224, 224]` as transformers allows for images
+/// and patches.
 ///
 /// # Errors
-/// The deserializer's, and for two sides that differ.
+/// The deserializer's, and an error if the two sides differ.
 pub(crate) fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    Written::deserialize(deserializer)?.side()
+    SideValue::deserialize(deserializer)?.side()
 }
 
-/// The same of a key that may be left out or `null`.
+/// Like [`side`], for a key that may be missing or `null`.
 ///
 /// # Errors
-/// Those of [`side`].
+/// As of [`side`].
 pub(crate) fn optional_side<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<usize>, D::Error> {
-    Option::<Written>::deserialize(deserializer)?.map(Written::side).transpose()
+    Option::<SideValue>::deserialize(deserializer)?.map(SideValue::side).transpose()
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum SideValue {
     One(usize),
     Two([usize; 2]),
 }
 
-impl Written {
+impl SideValue {
     fn side<E: serde::de::Error>(self) -> Result<usize, E> {
         match self {
-            Written::One(side) => Ok(side),
-            Written::Two([height, width]) if height == width => Ok(height),
-            Written::Two([height, width]) => {
+            SideValue::One(side) => Ok(side),
+            SideValue::Two([height, width]) if height == width => Ok(height),
+            SideValue::Two([height, width]) => {
                 Err(E::custom(format_args!("expected a square, found {height} x {width}")))
             }
         }
@@ -122,23 +120,27 @@ impl Written {
 mod tests {
     use super::*;
 
-    fn said(result: Result<()>) -> String {
+    fn message(result: Result<()>) -> String {
         result.unwrap_err().to_string()
     }
 
     #[test]
-    fn a_number_beyond_its_limit_is_named() {
+    fn number_beyond_its_limit_is_an_error() {
         let path = Path::new("config.json");
         assert_eq!(
-            said(within(path, "layers", 0, 9)),
+            message(within(path, "layers", 0, 9)),
             "config.json: layers: expected 1 to 9, found 0"
         );
         assert!(within(path, "layers", 9, 9).is_ok() && within(path, "layers", 10, 9).is_err());
-        assert!(said(divides(path, "heads", 5, 32)).ends_with("expected a divisor of 32, found 5"));
+        assert!(
+            message(divides(path, "heads", 5, 32)).ends_with("expected a divisor of 32, found 5")
+        );
         assert!(divides(path, "heads", 0, 32).is_err());
-        assert!(said(inner(path, "inner", (129, 8), 16)).ends_with("expected 1 to 128, found 129"));
+        assert!(
+            message(inner(path, "inner", (129, 8), 16)).ends_with("expected 1 to 128, found 129")
+        );
         assert!(scores(path, "image_size", 16, [577, 577]).is_ok());
-        let found = said(scores(path, "image_size", 16, [usize::MAX, 9]));
+        let found = message(scores(path, "image_size", 16, [usize::MAX, 9]));
         assert!(found.contains("at most 16777216 attention scores"), "{found}");
         for eps in [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(epsilon(path, "layer_norm_eps", eps).is_err());
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_side_is_a_number_or_two_that_are_equal() {
+    fn side_is_a_number_or_two_equal_ones() {
         let read = |text: &str| side(&mut serde_json::Deserializer::from_str(text));
         assert_eq!((read("224").unwrap(), read("[14, 14]").unwrap()), (224, 14));
         assert!(read("[14, 15]").unwrap_err().to_string().contains("14 x 15"));

@@ -37,7 +37,7 @@ pub(crate) fn write_shard(
         &header[..],
         codes.mean().as_bytes(),
         codes.scales().as_bytes(),
-        codes.slack().as_bytes(),
+        codes.error_bounds().as_bytes(),
         codes.spread().unwrap_or_default().as_bytes(),
         rows.as_bytes(),
         codes.codes().as_bytes(),

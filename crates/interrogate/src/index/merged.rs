@@ -5,7 +5,7 @@ use half::f16;
 use super::own::OwnTable;
 use super::table::Table;
 use crate::encoder::Features;
-use crate::rank::device::Place;
+use crate::rank::device::DeviceRanker;
 use crate::rank::{self, Block, Hit, Order, Rows};
 use crate::{Error, Result};
 
@@ -94,7 +94,7 @@ impl<'a> AnyTable<'a> {
         }
     }
 
-    fn place(self) -> Option<&'a Place> {
+    fn place(self) -> Option<&'a DeviceRanker> {
         match self {
             AnyTable::Indexed(table) => table.place(),
             AnyTable::Own(table) => table.place(),

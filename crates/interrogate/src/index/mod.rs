@@ -32,7 +32,7 @@ pub use verify::Verified;
 
 use std::path::{Path, PathBuf};
 
-use crate::rank::device::Place;
+use crate::rank::device::DeviceRanker;
 use crate::{Device, Error, Result};
 
 /// An open index.
@@ -78,9 +78,9 @@ impl Index {
     /// # Errors
     /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
-        let place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        let place = (!device.is_cpu()).then(|| DeviceRanker::new(device)).transpose()?;
         for table in &mut self.tables {
-            table.put(place.as_ref().map(Place::another));
+            table.put(place.as_ref().map(DeviceRanker::for_other_table));
         }
         Ok(self)
     }

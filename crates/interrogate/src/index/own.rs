@@ -6,7 +6,7 @@ use half::slice::HalfFloatSliceExt;
 use crate::encoder::TextEncoder;
 use crate::rank::Block;
 use crate::rank::codes::Coding;
-use crate::rank::device::Place;
+use crate::rank::device::DeviceRanker;
 use crate::{Device, Result};
 
 /// Labels that are embedded together, between two calls of a progress.
@@ -22,7 +22,7 @@ pub struct OwnTable {
     dim: usize,
     rows: Vec<f16>,
     coding: Option<Coding>,
-    place: Option<Place>,
+    place: Option<DeviceRanker>,
 }
 
 impl OwnTable {
@@ -57,7 +57,7 @@ impl OwnTable {
     /// # Errors
     /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
-        self.place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        self.place = (!device.is_cpu()).then(|| DeviceRanker::new(device)).transpose()?;
         Ok(self)
     }
 
@@ -81,12 +81,12 @@ impl OwnTable {
         self.dim
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&DeviceRanker> {
         self.place.as_ref()
     }
 
     #[cfg(test)]
-    pub(super) fn put(&mut self, place: Place) {
+    pub(super) fn put(&mut self, place: DeviceRanker) {
         self.place = Some(place);
     }
 

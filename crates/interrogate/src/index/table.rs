@@ -15,7 +15,7 @@ use super::shard::Shard;
 use crate::encoder::Features;
 use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
-use crate::rank::device::Place;
+use crate::rank::device::DeviceRanker;
 use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
@@ -33,7 +33,7 @@ pub struct Table {
     labels: LabelFile,
     shards: Vec<Shard<Mmap>>,
     /// Where it is ranked, if not on the processor.
-    place: Option<Place>,
+    place: Option<DeviceRanker>,
 }
 
 impl Table {
@@ -162,11 +162,11 @@ impl Table {
         Merged::indexed([self]).rank_many(features, k, order)
     }
 
-    pub(super) fn put(&mut self, place: Option<Place>) {
+    pub(super) fn put(&mut self, place: Option<DeviceRanker>) {
         self.place = place;
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&DeviceRanker> {
         self.place.as_ref()
     }
 
@@ -185,7 +185,7 @@ impl Table {
 
 /// Maps a file that must have `bytes` bytes, and reads the first of them.
 fn map_file<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
-    let (map, start) = Mmap::open_reading(path, start).map_err(|error| match error {
+    let (map, start) = Mmap::open_with_start(path, start).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Error::damaged(path, "file", "the one that manifest.json names", "none")
         }

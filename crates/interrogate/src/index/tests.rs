@@ -25,7 +25,7 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
         for (number, table) in placed.tables.iter_mut().enumerate() {
             // All but the first, which stays on the processor.
             if number > 0 || plain.tables().len() == 1 {
-                table.put(Some(Place::of_engine(device.clone())));
+                table.put(Some(DeviceRanker::of_engine(device.clone())));
             }
         }
         for k in [0, 1, 5, usize::MAX] {
@@ -84,7 +84,7 @@ fn lists_on_a_device_rank_as_they_do_on_the_processor() {
     };
     for device in devices() {
         let mut placed = plain.clone();
-        placed.put(Place::of_engine(device));
+        placed.put(DeviceRanker::of_engine(device));
         assert_eq!(rank(&placed), rank(&plain));
     }
 }

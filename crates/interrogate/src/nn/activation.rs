@@ -1,4 +1,4 @@
-//! The non-linear step behind a product, and what else is fused to it.
+//! Activation functions, and the operations that are fused to a product.
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -6,18 +6,18 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::simd::{self, Simd};
 
-/// What a layer does to each value of its output.
+/// The activation function of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub(crate) enum Activation {
-    /// Nothing.
+    /// The identity.
     #[default]
     #[serde(rename = "linear")]
     None,
     /// `x sigmoid(1.702 x)`: OpenAI's CLIP.
     #[serde(rename = "quick_gelu")]
     QuickGelu,
-    /// `x/2 (1 + erf(x / sqrt 2))`: OpenCLIP, BERT, BLIP-2. Within 5e-7 of its
-    /// true value in both tails, which is better than f32's `1 + erf`.
+    /// `x/2 (1 + erf(x / sqrt 2))`: OpenCLIP, BERT, BLIP-2. Within 5e-7 of the true value in
+    /// both tails, which is more accurate than `1 + erf` in f32.
     #[serde(rename = "gelu")]
     Gelu,
     /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`: T5 v1.1.
@@ -29,11 +29,11 @@ pub(crate) enum Activation {
 }
 
 impl Activation {
-    /// The names that [`named`](Self::named) knows, for messages.
+    /// The names that [`from_name`](Self::from_name) accepts, for messages.
     pub(crate) const NAMES: &str = "gelu, gelu_new, quick_gelu or relu";
 
-    /// The activation that configuration files call `name`.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// Returns the activation with this name in configuration files.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         let name = name.into_deserializer();
         Self::deserialize::<StrDeserializer<'_, ValueError>>(name).ok()
     }
@@ -50,31 +50,31 @@ impl Activation {
     }
 }
 
-/// What follows a product while its tile is still in the cache:
+/// The operations fused to a product, applied while its tile is in the cache:
 /// `activation(product + bias) + residual`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Fused<'a> {
     /// `(out)`.
     pub(crate) bias: Option<&'a [f32]>,
     pub(crate) activation: Activation,
-    /// `(rows, out)`, as the product's output.
+    /// `(rows, out)`, like the product's output.
     pub(crate) residual: Option<&'a [f32]>,
 }
 
 impl Fused<'_> {
-    /// Whether there is nothing to do.
+    /// Whether there is nothing to apply.
     pub(crate) fn is_none(&self) -> bool {
         self.bias.is_none() && self.residual.is_none() && self.activation == Activation::None
     }
 
-    /// Finishes a part of one output row that begins at column `column`;
-    /// `start` is where that part begins in the whole output.
+    /// Applies the operations to a part of an output row. The part begins at column `column` of
+    /// its row and at value `start` of the output.
     #[inline(always)]
     pub(crate) fn finish<S: Simd>(&self, s: S, row: &mut [f32], column: usize, start: usize) {
         let n = row.len();
         let bias = self.bias.map(|bias| &bias[column..column + n]);
         let residual = self.residual.map(|residual| &residual[start..start + n]);
-        // The curve is chosen once a row, so that each loop below is one curve.
+        // One match per row, so that each loop below has one activation.
         match self.activation {
             Activation::None => finish(s, row, bias, residual, Activation::None),
             Activation::QuickGelu => finish(s, row, bias, residual, Activation::QuickGelu),
@@ -132,12 +132,12 @@ mod tests {
                     Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
                 }
             }
-            simd::Level::best().run(Apply(self, values));
+            simd::Isa::best().run(Apply(self, values));
         }
     }
 
     #[test]
-    fn known_values_of_each_curve() {
+    fn known_values_of_each_activation() {
         // torch 2.15, float64: F.gelu, F.gelu(approximate="tanh"), x*sigmoid(1.702x).
         let x = [-3.0, -1.0, -0.25, 0.0, 0.5, 2.0];
         let golden: [(Activation, [f32; 6]); 5] = [
@@ -160,14 +160,14 @@ mod tests {
             let mut found = x;
             activation.apply(&mut found);
             for (found, expected) in found.iter().zip(expected) {
-                let near = (found - expected).abs() <= 1e-6 * expected.abs();
-                assert!(near, "{activation:?}: {found}, not {expected}");
+                let close = (found - expected).abs() <= 1e-6 * expected.abs();
+                assert!(close, "{activation:?}: {found}, not {expected}");
             }
         }
     }
 
     #[test]
-    fn values_do_not_depend_on_where_they_stand() {
+    fn values_do_not_depend_on_their_position() {
         let x: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.37).collect();
         for activation in [Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh] {
             let mut all = x.clone();

@@ -1,29 +1,27 @@
-//! How a model is run.
+//! Options of a model's computation.
 
 use super::Precision;
 use crate::{Device, Result};
 
-/// How a model is run: what is asked of the arithmetic, and how much goes
-/// through at once.
+/// Options of a model's computation: precision, batch size and device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compute {
-    /// How weights are kept and multiplied.
+    /// The precision of weights and products.
     pub precision: Precision,
-    /// Tokens (nodes of a trie, or patches of images) that go through a model at
-    /// once, or a single text or image that alone has more. It bounds the memory
-    /// and changes no value. Large enough that the products run at full speed,
-    /// small enough that a layer's rows stay in the caches: 1,024 unless said
-    /// otherwise.
+    /// Tokens (nodes of a trie, or patches of images) per batch; a single text or image may have
+    /// more. It bounds memory and changes no value. It should be large enough for products to
+    /// run at full speed and small enough for a layer's rows to stay in the caches. Default:
+    /// 1,024.
     pub batch_tokens: usize,
-    /// Where. The processor unless said otherwise.
+    /// The device. Default: the CPU.
     pub device: Device,
 }
 
 impl Compute {
-    /// The tensor engine's handle of the device, if it is not the processor.
+    /// Opens the device in the tensor engine, unless it is the CPU.
     ///
     /// # Errors
-    /// Those of [`Device::check`]; [`Error::DeviceUnserved`](crate::Error::DeviceUnserved) for
+    /// As of [`Device::check`]; [`Error::DeviceUnserved`](crate::Error::DeviceUnserved) for
     /// eight-bit weights.
     pub(crate) fn opened(&self) -> Result<Option<candle_core::Device>> {
         if self.device.is_cpu() {

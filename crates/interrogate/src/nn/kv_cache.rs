@@ -1,11 +1,12 @@
-//! Keys and values that later tokens attend to.
+//! The KV cache: keys and values that later tokens attend to.
 
-use super::backend::{Backend, Seen};
+use super::backend::{Backend, KvView};
 use crate::Result;
 
-/// For each layer the keys and values of some tokens, a row each: `2 * layers * width * 4`
-/// bytes a token. Rows are written once; a sequence is a list of their numbers, so that
-/// sequences share the rows of what they have in common.
+/// The keys and values of tokens, by layer: `2 * layers * width * 4` bytes per token.
+///
+/// Rows are written once. A sequence is a list of row numbers, so sequences share the rows of
+/// their common prefix.
 #[derive(Debug)]
 pub(crate) struct KvCache<B: Backend> {
     layers: Vec<B::KvLayer>,
@@ -18,17 +19,17 @@ impl<B: Backend> Default for KvCache<B> {
 }
 
 impl<B: Backend> KvCache<B> {
-    /// Forgets all but the first `rows`.
+    /// Removes all but the first `rows` rows.
     pub(crate) fn truncate(&mut self, backend: &B, rows: usize) {
         self.layers.iter_mut().for_each(|layer| backend.truncate(layer, rows));
     }
 
-    /// Layer number `layer`, where it has rows or had some.
+    /// Returns layer number `layer`, or `None` if nothing was ever appended to it.
     pub(crate) fn layer(&self, layer: usize) -> Option<&B::KvLayer> {
         self.layers.get(layer)
     }
 
-    /// Appends keys and values to layer number `layer`, and gives all that it has.
+    /// Appends keys and values to layer number `layer`, and returns the layer.
     pub(crate) fn append(
         &mut self,
         backend: &B,
@@ -45,31 +46,32 @@ impl<B: Backend> KvCache<B> {
     }
 }
 
-/// What a layer does with a KV cache.
+/// How a layer uses a KV cache.
 #[derive(Debug)]
 pub(crate) enum Kv<'a, B: Backend> {
-    /// No cache.
+    /// Attends to the rows of the current call alone.
     None,
-    /// Attends to its rows.
+    /// Attends to the cached rows and to those of the current call.
     Read(&'a KvCache<B>),
-    /// Appends its own keys and values, then attends to all.
+    /// Appends the keys and values of the current call, then attends to all cached rows.
     Append(&'a mut KvCache<B>),
 }
 
 impl<B: Backend> Kv<'_, B> {
-    /// What layer number `layer` attends to, whose own keys and values are these.
-    pub(crate) fn seen<'s>(
+    /// Returns the keys and values that layer number `layer` attends to; `keys` and `values` are
+    /// those of the current call.
+    pub(crate) fn view<'s>(
         &'s mut self,
         backend: &B,
         layer: usize,
         keys: &'s B::Rows,
         values: &'s B::Rows,
-    ) -> Result<Seen<'s, B>> {
+    ) -> Result<KvView<'s, B>> {
         Ok(match self {
-            Kv::None => Seen::own(keys, values),
-            Kv::Read(cache) => Seen { past: cache.layer(layer), own: Some([keys, values]) },
+            Kv::None => KvView::uncached(keys, values),
+            Kv::Read(cache) => KvView { cached: cache.layer(layer), current: Some([keys, values]) },
             Kv::Append(cache) => {
-                Seen { past: Some(cache.append(backend, layer, keys, values)?), own: None }
+                KvView { cached: Some(cache.append(backend, layer, keys, values)?), current: None }
             }
         })
     }

@@ -1,41 +1,40 @@
-//! The fully connected layer on the processor: `y = x W^T + b`, and what is fused to it.
+//! The fully connected layer of the CPU backend: `y = x W^T + b`.
 
 use super::activation::{Activation, Fused};
 use super::check;
 use super::kernel::{Element, Out, Panels, Q8, Rows, Tiles, Weight};
 use super::precision::Precision;
-use super::simd::{Amx, Level};
+use super::simd::{Amx, Isa};
 use crate::weights::{Float, Values};
 use crate::{Error, Result};
 
-/// A weight of the checkpoint, `(out, in)`, with its bias.
+/// A weight of a checkpoint, `(out, in)`, with its bias.
 ///
-/// Products run on all threads. A row of the output depends on its own row of the input
-/// alone, bit for bit: it is the same in any batch.
+/// Products run on all threads. An output row depends on its own input row alone, bit for bit:
+/// it is the same in any batch.
 #[derive(Debug)]
 pub(crate) struct Linear {
     weight: Weight,
     bias: Option<Vec<f32>>,
 }
 
-/// What a layer does to its output before it leaves the cache:
-/// `activation(x W^T + b) + residual`.
+/// The operations fused to a product: `activation(x W^T + b) + residual`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Epilogue<'a> {
-    /// The non-linear step.
+    /// The activation function.
     pub(crate) activation: Activation,
     /// `(rows, out)`, added last.
     pub(crate) residual: Option<&'a [f32]>,
 }
 
 impl Linear {
-    /// Keeps the weight `stored` `(out, in)` in `precision`, and `bias` `(out)`. Reads each weight once,
-    /// or none where halves stay as the file has them: `mapped` leaves bf16 there as well,
-    /// and then rounds no input.
+    /// Packs the weight `stored` `(out, in)` for `precision`, with `bias` `(out)`. Reads each
+    /// weight once, or leaves weights of 16 bits in the file: for f16, and for bf16 if `mapped`,
+    /// which also rounds no input.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the weight is not of that shape or has no values, and where the
-    /// bias is not `out` values.
+    /// [`Error::Dim`] if the weight has another shape or no values, or if the bias does not have
+    /// `out` values.
     pub(crate) fn new(
         stored: &Values,
         [n, k]: [usize; 2],
@@ -49,29 +48,29 @@ impl Linear {
         }
         let rows = |float, element| -> Result<Rows> {
             let (bytes, start) = stored.clone().into_float(float).place();
-            let rows = Rows::new(Level::best(), bytes, start, element, (n, k));
+            let rows = Rows::new(Isa::best(), bytes, start, element, (n, k));
             rows.ok_or(Error::Dim { what: "mapped weight", expected: n * k, found: 0 })
         };
-        let panels = |level| Weight::Panels(Panels::pack(level, &stored.to_f32(), n, k));
-        let (weight, copied) = match (precision, Amx::get(), Level::pairs()) {
+        let panels = |isa| Weight::Panels(Panels::pack(isa, &stored.to_f32(), n, k));
+        let (weight, copied) = match (precision, Amx::get(), Isa::bf16_pairs()) {
             (Precision::F16, ..) => (Weight::Rows(rows(Float::F16, Element::F16)?), false),
             (Precision::Bf16, ..) if mapped => {
                 (Weight::Rows(rows(Float::Bf16, Element::Bf16)?), false)
             }
             (Precision::F32, Some(amx), _) => {
-                (Weight::Tiles(Tiles::whole(amx, &stored.to_f32(), n, k)), true)
+                (Weight::Tiles(Tiles::f32(amx, &stored.to_f32(), n, k)), true)
             }
-            (Precision::F32, None, _) => (panels(Level::best()), true),
+            (Precision::F32, None, _) => (panels(Isa::best()), true),
             (Precision::Bf16, Some(amx), _) => {
-                (Weight::Tiles(Tiles::rounded(amx, &stored.to_f32(), n, k)), true)
+                (Weight::Tiles(Tiles::bf16(amx, &stored.to_f32(), n, k)), true)
             }
-            (Precision::Bf16, None, Some(level)) => (panels(level), true),
+            (Precision::Bf16, None, Some(isa)) => (panels(isa), true),
             (Precision::Bf16, None, None) => {
                 (Weight::RowsOfRounded(rows(Float::Bf16, Element::Bf16)?), false)
             }
             (Precision::Q8, ..) => {
                 let fill = |row: usize, out: &mut [f32]| stored.widen(row * k, out);
-                (Weight::Q8(Q8::pack(Level::bytes(), (n, k), fill)), true)
+                (Weight::Q8(Q8::pack(Isa::int8(), (n, k), fill)), true)
             }
         };
         if copied {
@@ -80,21 +79,21 @@ impl Linear {
         Ok(Linear { weight, bias })
     }
 
-    /// Values of an input row.
+    /// Values in an input row.
     pub(crate) fn inputs(&self) -> usize {
         self.weight.k()
     }
 
-    /// Values of an output row.
+    /// Values in an output row.
     pub(crate) fn outputs(&self) -> usize {
         self.weight.n()
     }
 
-    /// `x W^T + b` of several layers over one input `x (m, in)`, each into its own
-    /// slice: what the input needs before it is multiplied is done once for all.
+    /// Computes `x W^T + b` of several layers for one input `x (m, in)`, each into its own
+    /// slice. The input is packed once for all layers.
     ///
     /// # Errors
-    /// [`Error::Dim`] where a slice is not as long as its shape.
+    /// [`Error::Dim`] if a slice does not have the length of its shape.
     pub(crate) fn apply_each(
         layers: &mut [(&Linear, &mut [f32])],
         x: &[f32],
@@ -114,11 +113,10 @@ impl Linear {
         Ok(())
     }
 
-    /// `out (m, out) = activation(x (m, in) W^T + b) + residual` over slices, without
-    /// allocating.
+    /// Computes `out (m, out) = activation(x (m, in) W^T + b) + residual`.
     ///
     /// # Errors
-    /// [`Error::Dim`] where a slice is not as long as its shape.
+    /// [`Error::Dim`] if a slice does not have the length of its shape.
     pub(crate) fn apply(
         &self,
         x: &[f32],

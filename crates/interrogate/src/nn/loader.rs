@@ -1,6 +1,6 @@
-//! The layers of a checkpoint, loaded by the names that PyTorch gives their parts.
+//! Loads layers of a checkpoint by the names that PyTorch gives their parts.
 
-use super::attention::Heads;
+use super::Heads;
 use super::backend::Backend;
 use super::layers::{Attention, PreNormLayer, PreNormSizes};
 use crate::Result;
@@ -9,8 +9,8 @@ use crate::weights::Weights;
 /// Loads weights by name and shape onto a backend.
 ///
 /// # Errors
-/// Those of [`Weights::values`], and [`Error::Engine`](crate::Error::Engine) where a device
-/// fails.
+/// All methods: as of [`Weights::values`], and [`Error::Engine`](crate::Error::Engine) if a
+/// device fails.
 #[derive(Debug)]
 pub(crate) struct Loader<'a, B: Backend> {
     pub(crate) weights: &'a Weights,
@@ -22,26 +22,26 @@ impl<'a, B: Backend> Loader<'a, B> {
         Loader { weights, backend }
     }
 
-    /// The product with `{name}.weight` (out, in) and `{name}.bias`.
+    /// Loads the product with `{name}.weight` (out, in) and `{name}.bias`.
     pub(crate) fn linear(&self, name: &str, shape: [usize; 2]) -> Result<B::Linear> {
         self.linear_if(name, shape, true)
     }
 
-    /// The product with `{name}.weight` (out, in), without a bias.
+    /// Loads the product with `{name}.weight` (out, in), without a bias.
     pub(crate) fn linear_no_bias(&self, name: &str, shape: [usize; 2]) -> Result<B::Linear> {
         self.linear_if(name, shape, false)
     }
 
-    /// The product with `{name}.weight` (out, in), and `{name}.bias` if there is one.
+    /// Loads the product with `{name}.weight` (out, in), and `{name}.bias` if `bias`.
     pub(crate) fn linear_if(&self, name: &str, shape: [usize; 2], bias: bool) -> Result<B::Linear> {
         let weight = self.weights.stored(&format!("{name}.weight"), &shape)?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &shape[..1]));
         self.backend.linear(&weight, shape, bias.transpose()?)
     }
 
-    /// The convolution with `{name}.weight` (out, channels, side, side), whose kernels do not
-    /// overlap, as a product with rows of [`patches`](super::patches), and `{name}.bias` if
-    /// there is one.
+    /// Loads the convolution with `{name}.weight` (out, channels, side, side), whose kernels do
+    /// not overlap, as a product with rows of [`patches`](super::patches), and `{name}.bias` if
+    /// `bias`.
     pub(crate) fn patch_embedding(
         &self,
         name: &str,
@@ -54,35 +54,35 @@ impl<'a, B: Backend> Loader<'a, B> {
         self.backend.linear(&weight, [out, channels * side * side], bias)
     }
 
-    /// The layer norm of `{name}.weight` and `{name}.bias`.
+    /// Loads the layer norm of `{name}.weight` and `{name}.bias`.
     pub(crate) fn layer_norm(&self, name: &str, width: usize, eps: f64) -> Result<B::Norm> {
         let weight = self.values(&format!("{name}.weight"), &[width])?;
         let bias = self.values(&format!("{name}.bias"), &[width])?;
         self.backend.norm(weight, Some(bias), eps)
     }
 
-    /// The root-mean-square norm of `{name}.weight`.
+    /// Loads the root-mean-square norm of `{name}.weight`.
     pub(crate) fn rms_norm(&self, name: &str, width: usize, eps: f64) -> Result<B::Norm> {
         self.backend.norm(self.values(&format!("{name}.weight"), &[width])?, None, eps)
     }
 
-    /// The table `name` (rows, width).
+    /// Loads the table `name` (rows, width).
     pub(crate) fn table(&self, name: &str, [rows, width]: [usize; 2]) -> Result<B::Table> {
         self.backend.table(self.weights.stored(name, &[rows, width])?, width)
     }
 
-    /// The rows `name`, whose last dimension is their width.
+    /// Loads the rows `name`, whose last dimension is their width.
     pub(crate) fn rows(&self, name: &str, shape: &[usize]) -> Result<B::Rows> {
         let width = shape.last().copied().unwrap_or(1);
         self.backend.upload(self.values(name, shape)?, width)
     }
 
-    /// The values of the weight `name`.
+    /// Loads the values of the weight `name`.
     pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.weights.values(name, shape)
     }
 
-    /// A layer whose parts are called what `at` makes of `names`.
+    /// Loads a layer whose parts have the names `at(names)`.
     pub(crate) fn pre_norm(
         &self,
         sizes: &PreNormSizes,
@@ -113,7 +113,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         })
     }
 
-    /// The three products stored in `{name}.weight` (3 * width, width).
+    /// Loads the three products stacked in `{name}.weight` (3 * width, width).
     fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
         let weight = self.weights.stored(&format!("{name}.weight"), &[3 * width, width])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
@@ -125,13 +125,13 @@ impl<'a, B: Backend> Loader<'a, B> {
         Ok([part(0)?, part(1)?, part(2)?])
     }
 
-    /// Attention of rows of `width` over rows of `seen`, under the names of BERT's parts:
+    /// Loads attention from rows of `width` to rows of `kv_width`, by the names of BERT:
     /// `{name}.{inner}.query` and so on, `{name}.output.dense`, `{name}.output.LayerNorm`.
     pub(crate) fn attention(
         &self,
         name: &str,
         inner: &str,
-        [heads, width, seen]: [usize; 3],
+        [heads, width, kv_width]: [usize; 3],
         eps: f64,
     ) -> Result<Attention<B>> {
         let projection =
@@ -139,15 +139,15 @@ impl<'a, B: Backend> Loader<'a, B> {
         Ok(Attention {
             heads: Heads::scaled(heads, width),
             query: projection("query", width)?,
-            key: projection("key", seen)?,
-            value: projection("value", seen)?,
+            key: projection("key", kv_width)?,
+            value: projection("value", kv_width)?,
             dense: self.linear(&format!("{name}.output.dense"), [width, width])?,
             norm: self.layer_norm(&format!("{name}.output.LayerNorm"), width, eps)?,
         })
     }
 }
 
-/// What the parts of a [`PreNormLayer`] are called.
+/// The names of the parts of a [`PreNormLayer`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PreNormNames {
     pub(crate) norm1: &'static str,
@@ -161,7 +161,7 @@ pub(crate) struct PreNormNames {
 /// How the projections to queries, keys and values are stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Projections {
-    /// A weight each.
+    /// In three weights.
     Apart([&'static str; 3]),
     /// Stacked in one weight.
     Joined(&'static str),
@@ -170,14 +170,14 @@ pub(crate) enum Projections {
 /// Which products of a layer have a bias.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Biases {
-    /// Those to queries, keys and values.
+    /// The projections to queries, keys and values.
     pub(crate) projections: bool,
-    /// The others.
+    /// All others.
     pub(crate) rest: bool,
 }
 
 impl Biases {
-    /// All, or none.
+    /// All products, or none.
     pub(crate) fn all(all: bool) -> Self {
         Biases { projections: all, rest: all }
     }

@@ -1,19 +1,18 @@
-//! Normalisation of rows: to mean 0 and variance 1, or to a root mean square
-//! of 1.
+//! Normalization of rows: layer norm and RMS norm.
 
 use rayon::prelude::*;
 
 use super::check;
 use super::kernel::{Out, split};
-use super::simd::{Kernel, Level, Simd};
+use super::simd::{Isa, Kernel, Simd};
 use crate::Result;
 
-/// Values that are worth a task of their own.
+/// Values per task.
 const TASK: usize = 16 * 1024;
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` over each row (Ba, Kiros and Hinton,
-/// arXiv 1607.06450), the variance taken in a second pass about the mean, so that a large mean
-/// does not drown it. Without a bias rows are not centred: `x / sqrt(mean square + eps) *
+/// Layer norm `(x - mean) / sqrt(variance + eps) * weight + bias` over each row (Ba, Kiros and
+/// Hinton, arXiv 1607.06450), with the variance computed in a second pass about the mean, so
+/// that a large mean does not cancel it. Without a bias, RMS norm `x / sqrt(mean square + eps) *
 /// weight` (Zhang and Sennrich, arXiv 1910.07467).
 #[derive(Debug)]
 pub(crate) struct Norm {
@@ -23,26 +22,26 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    /// Keeps `weight` and `bias`, both `(dim)`.
+    /// Creates a norm of `weight` and `bias`, both `(dim)`.
     ///
     /// # Errors
-    /// [`Error::Dim`] where they differ in length or are empty.
+    /// [`Error::Dim`] if they differ in length or are empty.
     pub(crate) fn new(weight: Vec<f32>, bias: Option<Vec<f32>>, eps: f64) -> Result<Self> {
         if let Some(bias) = &bias {
             check("bias", weight.len(), bias.len())?;
         }
-        check("normalisation's weight", weight.len().max(1), weight.len())?;
+        check("norm's weight", weight.len().max(1), weight.len())?;
         Ok(Norm { weight, bias, eps: eps as f32 })
     }
 
-    /// Normalises the rows of `x` `(rows, dim)`, without allocating.
+    /// Normalizes the rows of `x` `(rows, dim)`, without allocating.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the slices differ in length or end within a row.
+    /// [`Error::Dim`] if the slices differ in length or end within a row.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
-        check("normalisation's output", x.len(), out.len())?;
+        check("norm's output", x.len(), out.len())?;
         let dim = self.weight.len();
-        check("normalisation's input", x.len().next_multiple_of(dim), x.len())?;
+        check("norm's input", x.len().next_multiple_of(dim), x.len())?;
         self.run(x, Out::new(out, dim));
         Ok(())
     }
@@ -53,7 +52,7 @@ impl Norm {
         let parts = rows.div_ceil((TASK / dim).max(1));
         (0..parts).into_par_iter().for_each(|i| {
             let rows = split::part(rows, parts, i);
-            Level::best().run(Normalize { norm: self, x, rows, out });
+            Isa::best().run(Normalize { norm: self, x, rows, out });
         });
     }
 }
@@ -83,17 +82,17 @@ impl Kernel for Normalize<'_> {
                 let d = s.sub(v, c);
                 s.mul(d, d)
             };
-            // The lanes behind the end of a part hold the center: they add 0.
+            // Lanes past the end hold the center, which adds 0.
             let variance = sum_filled(s, x, center, square) / dim as f32;
             let scale = s.splat(1.0 / (variance + eps).sqrt());
-            let put = |x: S::V, w: S::V, b: Option<S::V>| {
+            let affine = |x: S::V, w: S::V, b: Option<S::V>| {
                 let y = s.mul(s.sub(x, c), scale);
                 b.map_or_else(|| s.mul(y, w), |b| s.fma(y, w, b))
             };
             let whole = dim - dim % S::LANES;
             for at in (0..whole).step_by(S::LANES) {
                 let b = bias.as_ref().map(|b| s.read(&b[at..]));
-                let y = put(s.read(&x[at..]), s.read(&weight[at..]), b);
+                let y = affine(s.read(&x[at..]), s.read(&weight[at..]), b);
                 let to = self.out.at(row, at, S::LANES);
                 // SAFETY: LANES values of this task's own row, checked by `at`.
                 unsafe { s.store(to, y) };
@@ -101,7 +100,7 @@ impl Kernel for Normalize<'_> {
             if whole < dim {
                 let b = bias.as_ref().map(|b| s.read_part(&b[whole..], 0.0));
                 let x = s.read_part(&x[whole..], 0.0);
-                let y = put(x, s.read_part(&weight[whole..], 0.0), b);
+                let y = affine(x, s.read_part(&weight[whole..], 0.0), b);
                 let mut lanes = [0.0; 16];
                 s.write(&mut lanes, y);
                 let to = self.out.at(row, whole, dim - whole);
@@ -112,13 +111,13 @@ impl Kernel for Normalize<'_> {
     }
 }
 
-/// The sum of `f` over the values, vector by vector in four turns.
+/// The sum of `f` over the values, in four vectors of partial sums.
 #[inline(always)]
 fn sum<S: Simd>(s: S, x: &[f32], f: impl Fn(S::V) -> S::V) -> f32 {
     sum_filled(s, x, 0.0, f)
 }
 
-/// The same with `fill` behind the last value, which `f` must take to 0.
+/// Like [`sum`], padded with `fill`, which `f` must map to 0.
 #[inline(always)]
 fn sum_filled<S: Simd>(s: S, x: &[f32], fill: f32, f: impl Fn(S::V) -> S::V) -> f32 {
     let mut sums = [s.splat(0.0); 4];

@@ -2,36 +2,36 @@
 
 use rayon::prelude::*;
 
-/// The shape of images that are cut into square patches.
+/// The shape of images that are split into square patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patches {
     pub(crate) channels: usize,
     /// Pixels along a side of the image.
     pub(crate) image: usize,
-    /// Pixels along a side of a patch; it divides the image's.
+    /// Pixels along a side of a patch; divides `image`.
     pub(crate) patch: usize,
 }
 
 impl Patches {
-    /// Values of an image.
+    /// Values per image.
     pub(crate) fn pixels(&self) -> usize {
         self.channels * self.image * self.image
     }
 
-    /// Patches of an image.
+    /// Patches per image.
     pub(crate) fn count(&self) -> usize {
         let grid = self.image / self.patch;
         grid * grid
     }
 
-    /// Values of a patch.
+    /// Values per patch.
     pub(crate) fn width(&self) -> usize {
         self.channels * self.patch * self.patch
     }
 
-    /// Images (channels, height, width) to one row (channels, patch, patch) a patch, from
-    /// left to right, from top to bottom: a convolution whose stride is its size is a product
-    /// with these. On all threads.
+    /// Unfolds images (channels, height, width) into one row (channels, patch, patch) per patch,
+    /// from left to right and top to bottom. A convolution whose stride is its size is a product
+    /// with these rows. Runs on all threads.
     pub(crate) fn rows(&self, pixels: &[f32]) -> Vec<f32> {
         let Patches { image: side, patch, .. } = *self;
         let (grid, count) = (side / patch, self.count());
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_patch_is_a_row_channel_by_channel() {
+    fn patch_becomes_a_row_channel_by_channel() {
         let patches = Patches { channels: 2, image: 4, patch: 2 };
         let pixels: Vec<f32> = (0u8..64).map(f32::from).collect();
         let rows = patches.rows(&pixels);

@@ -1,12 +1,12 @@
-//! How weights are kept and multiplied.
+//! The precision of weights and products.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::simd::{Amx, Level};
+use super::simd::{Amx, Isa};
 use crate::Error;
 
-/// How weights are kept and multiplied.
+/// The precision of weights and products.
 ///
 /// ```
 /// use interrogate::Precision;
@@ -17,32 +17,32 @@ use crate::Error;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// f32 throughout, four bytes a weight. The weights are laid out for the processor once,
-    /// at load. Where it has AMX each value is multiplied as the sum of three bf16, which is
-    /// nearer to the true product than f32's own fused steps are.
+    /// f32 throughout, 4 bytes per weight. Weights are packed for the processor once, at load.
+    /// With AMX each value is multiplied as the sum of three bf16 values, which is more accurate
+    /// than f32's own fused steps.
     #[default]
     F32,
-    /// f16 weights, two bytes each, left in the mapped file where it has them so. They are
-    /// widened tile by tile for f32 products: half the reading where a few rows meet a large
-    /// weight.
+    /// f16 weights, 2 bytes each, left in the mapped file if it has them in f16. They are
+    /// widened tile by tile for f32 products, which halves the reads where a few rows meet a
+    /// large weight.
     F16,
-    /// bf16 weights, two bytes each, sums in f32. Encoders round what meets them to bf16 and
-    /// multiply by AMX or AVX512-BF16 where the processor has it (two to three times the
-    /// speed of f32 on AMX; between half and twice on AVX512-BF16), else the weights are
-    /// widened on the way. Captioners leave them in the mapped file and round nothing.
+    /// bf16 weights, 2 bytes each, with sums in f32. Encoders round the inputs of products to
+    /// bf16 and use AMX or AVX512-BF16 if the processor has it (2 to 3 times the speed of f32
+    /// with AMX; 0.5 to 2 times with AVX512-BF16); otherwise the weights are widened on the fly.
+    /// Captioners leave them in the mapped file and round no inputs.
     Bf16,
-    /// Eight bits a weight and a scale for each 64, 8.5 bits in all, rounded from the file;
-    /// what goes into a product is rounded likewise. Norms, biases and embeddings stay as
-    /// they are. docs/CAPTIONS.md has the error. The processor alone has it.
+    /// 8 bits per weight and a scale per 64 weights, 8.5 bits in all, rounded from the file;
+    /// inputs of products are rounded likewise. Norms, biases and embeddings stay as they are.
+    /// docs/CAPTIONS.md states the error. CPU only.
     Q8,
 }
 
 impl Precision {
-    /// All of them, in the order in which they are listed to people.
+    /// All precisions, in display order.
     pub const ALL: [Precision; 4] =
         [Precision::F32, Precision::F16, Precision::Bf16, Precision::Q8];
 
-    /// Its name: `f32`, `f16`, `bf16` or `q8`.
+    /// The name: `f32`, `f16`, `bf16` or `q8`.
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -52,14 +52,14 @@ impl Precision {
         }
     }
 
-    /// The part of this processor that an encoder's products run on: `amx`, `avx512bf16`,
-    /// `avx512`, `avx2` or `portable`.
+    /// The instruction set that an encoder's products use on this processor: `amx`,
+    /// `avx512bf16`, `avx512`, `avx2` or `portable`.
     pub fn kernel(self) -> &'static str {
-        match (self, Amx::get(), Level::pairs()) {
+        match (self, Amx::get(), Isa::bf16_pairs()) {
             (Precision::F32 | Precision::Bf16, Some(_), _) => "amx",
-            (Precision::Bf16, None, Some(level)) => level.name(),
-            (Precision::Q8, ..) => Level::bytes().name(),
-            _ => Level::best().name(),
+            (Precision::Bf16, None, Some(isa)) => isa.name(),
+            (Precision::Q8, ..) => Isa::int8().name(),
+            _ => Isa::best().name(),
         }
     }
 }

@@ -1,27 +1,25 @@
-//! All threads at work, and none waiting for another longer than it must.
+//! Parallel work without idle threads.
 //!
-//! A product that is shared out to threads costs a signal to each and a wait for
-//! the last, twice that where the caller stands outside of the pool and has to
-//! be woken as well. So whoever calls many products enters the pool once
-//! ([`inside`]), and whoever has several pieces of work gives each thread whole
-//! pieces ([`each`]): what a piece shares out then meets threads that are busy,
-//! and stays where it is until one of them has nothing else to do.
+//! A parallel product costs a signal to each thread and a wait for the last one, and twice that
+//! if the caller is outside of the pool and must be woken. So code that computes many products
+//! enters the pool once ([`in_pool`]), and several independent items are processed one per
+//! thread ([`each`]): an item's own parallel work then finds the other threads busy, and stays
+//! on its thread until one of them is free.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Result;
 
-/// Calls `f` on a thread of the pool, so that what it shares out costs no way in.
-pub(crate) fn inside<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+/// Calls `f` on a thread of the pool, so that its parallel work need not enter it.
+pub(crate) fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     rayon::scope(|_| f())
 }
 
-/// The results of `work` for each of `items`, in their order. A thread takes one
-/// item after the other, the first that nobody has.
+/// Returns the results of `work` for each of `items`, in order. Every thread takes the next
+/// unprocessed item until none are left.
 ///
 /// # Errors
-/// That of the first item for which `work` fails; those behind it may be left
-/// out.
+/// That of the first item for which `work` fails; later items may be skipped.
 pub(crate) fn each<I, T>(items: I, work: impl Fn(I::Item) -> Result<T> + Sync) -> Result<Vec<T>>
 where
     I: ExactSizeIterator + Send,
@@ -31,7 +29,7 @@ where
     let threads = rayon::current_num_threads().min(items.len());
     let done = Mutex::new(Vec::with_capacity(items.len()));
     let items = Mutex::new(Some(items.enumerate()));
-    // A function of its own, so that the list is free again while an item is worked on.
+    // A separate closure, so that the lock is released while an item is processed.
     let next = || lock(&items).as_mut().and_then(Iterator::next);
     let run = || {
         while let Some((number, item)) = next() {
@@ -51,7 +49,7 @@ where
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// A list whose user panicked is a list all the same; the panic goes on by itself.
+/// Ignores lock poisoning: rayon propagates the panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -68,30 +66,30 @@ mod tests {
     }
 
     #[test]
-    fn results_stand_in_the_order_of_the_items_whatever_is_shared_out_within() {
+    fn results_are_in_order_with_nested_parallel_work() {
         let sum = |n: usize| Ok((0..n * 100).into_par_iter().sum::<usize>());
         let found = each(0..50, sum).unwrap();
         let wanted: Vec<usize> = (0..50).map(|n| (0..n * 100).sum()).collect();
         assert_eq!(found, wanted);
         assert!(each(0..0, sum).unwrap().is_empty());
-        assert_eq!(inside(|| each(0..50, sum)).unwrap(), wanted);
+        assert_eq!(in_pool(|| each(0..50, sum)).unwrap(), wanted);
     }
 
     #[test]
-    fn the_first_failure_is_told_and_ends_the_rest() {
-        let seen = Mutex::new(0);
+    fn first_failure_is_returned_and_stops_the_rest() {
+        let calls = Mutex::new(0);
         let work = |n: usize| {
-            *lock(&seen) += 1;
+            *lock(&calls) += 1;
             if n == 7 || n == 9 { Err(refused(n)) } else { Ok(n) }
         };
         let error = each(0..1_000_000, work).unwrap_err();
         assert_eq!(error.to_string(), refused(7).to_string());
-        assert!(*lock(&seen) < 1_000_000);
+        assert!(*lock(&calls) < 1_000_000);
     }
 
     #[test]
-    fn what_is_inside_runs_on_a_thread_of_the_pool() {
+    fn in_pool_runs_on_a_thread_of_the_pool() {
         assert!(rayon::current_thread_index().is_none());
-        assert!(inside(rayon::current_thread_index).is_some());
+        assert!(in_pool(rayon::current_thread_index).is_some());
     }
 }

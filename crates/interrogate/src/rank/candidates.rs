@@ -1,11 +1,10 @@
-//! What may be among the first `k`, as far as bounds of scores tell.
+//! Top-k candidates by score bounds.
 
 use super::topk::TopK;
 use super::{Hit, Order};
 
-/// A row whose score lies between two bounds. Bounds are of the score itself where
-/// the highest are asked for, and of its negative where the lowest are: a greater
-/// one ranks earlier.
+/// A row whose score lies between two bounds. For [`Order::Worst`] the bounds are of the negated
+/// score: the greater always ranks first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Candidate {
     pub(super) row: usize,
@@ -13,78 +12,77 @@ pub(super) struct Candidate {
     pub(super) upper: f32,
 }
 
-/// Whether an upper bound reaches a limit. One that is not a number is unknown, and
-/// reaches any.
+/// Whether an upper bound reaches a threshold. A NaN bound is unknown and reaches any.
 #[inline(always)]
-pub(super) fn reaches(upper: f32, limit: f32) -> bool {
-    let short = upper < limit;
+pub(super) fn reaches(upper: f32, threshold: f32) -> bool {
+    let short = upper < threshold;
     !short
 }
 
-/// Rows that may be among the first `k`, and what others must reach.
+/// Rows that may be among the first `k`, and the threshold for others.
 ///
-/// At least `k` rows have scores of `threshold` or more: so many of those seen had
-/// such a lower bound. A row whose upper bound is less is behind all of these, and
-/// never among the first `k`; one that equals it may be, for ties go by row.
+/// At least `k` rows score `threshold` or more: they have such lower bounds. A row whose upper
+/// bound is below it ranks after all of these and is never among the first `k`. A row whose
+/// upper bound equals it may be, because ties go by row.
 #[derive(Debug)]
 pub(super) struct Candidates {
     k: usize,
     order: Order,
     list: Vec<Candidate>,
     threshold: f32,
-    /// How many are gathered before the list is cut again.
-    room: usize,
+    /// List length at which it is pruned again.
+    capacity: usize,
 }
 
-/// The list is not cut before it has so many: a cut costs a pass over it.
-const ROOM: usize = 128;
+/// Minimum length at which the list is pruned: pruning costs a pass over it.
+const MIN_CAPACITY: usize = 128;
 
-/// Beyond so many times `k` (and [`MOST`]) bounds do not tell the rows apart, and
-/// scores are taken, so that memory stays bounded: a table of one row a million
-/// times is the worst there is.
-const TIMES: usize = 16;
+/// Above this many times `k` (and above [`MAX_CANDIDATES`]) bounds do not separate the rows, and
+/// they are rescored at once, so that memory stays bounded. A table of one row a million times
+/// is the worst case.
+const MAX_FACTOR: usize = 16;
 
-/// See [`TIMES`].
-const MOST: usize = 1 << 14;
+/// See [`MAX_FACTOR`].
+const MAX_CANDIDATES: usize = 1 << 14;
 
 impl Candidates {
-    /// `k` is at least 1.
+    /// Creates an empty list; `k` is at least 1.
     pub(super) fn new(k: usize, order: Order) -> Self {
-        let room = (2 * k).max(ROOM);
-        Candidates { k, order, list: Vec::new(), threshold: f32::NEG_INFINITY, room }
+        let capacity = (2 * k).max(MIN_CAPACITY);
+        Candidates { k, order, list: Vec::new(), threshold: f32::NEG_INFINITY, capacity }
     }
 
-    /// What a row's upper bound must reach to get in.
+    /// The threshold that a row's upper bound must reach.
     pub(super) fn threshold(&self) -> f32 {
         self.threshold
     }
 
-    /// Takes in rows, each once. `scores` gives the scores of rows, should bounds not
-    /// do.
+    /// Adds rows, each once. `scores` computes the scores of rows, for when bounds do not
+    /// separate them.
     pub(super) fn extend(
         &mut self,
         more: impl IntoIterator<Item = Candidate>,
         scores: impl Fn(&[Candidate]) -> Vec<f32>,
     ) {
         for Candidate { row, lower, upper } in more {
-            // What is not a number bounds nothing.
+            // A NaN bound is no bound.
             let lower = if lower.is_nan() { f32::NEG_INFINITY } else { lower };
             let upper = if upper.is_nan() { f32::INFINITY } else { upper };
             if upper >= self.threshold {
                 self.list.push(Candidate { row, lower, upper });
             }
         }
-        if self.list.len() >= self.room {
-            self.cut();
-            if self.list.len() > MOST.max(TIMES.saturating_mul(self.k)) {
-                self.settle(scores);
+        if self.list.len() >= self.capacity {
+            self.prune();
+            if self.list.len() > MAX_CANDIDATES.max(MAX_FACTOR.saturating_mul(self.k)) {
+                self.rescore(scores);
             }
-            self.room = (2 * self.list.len()).max(ROOM);
+            self.capacity = (2 * self.list.len()).max(MIN_CAPACITY);
         }
     }
 
-    /// Raises the threshold to the `k`-th lower bound and leaves out what is behind.
-    fn cut(&mut self) {
+    /// Raises the threshold to the `k`-th lower bound and drops the rows below it.
+    fn prune(&mut self) {
         if self.list.len() > self.k {
             let descending = |a: &Candidate, b: &Candidate| b.lower.total_cmp(&a.lower);
             let (_, kth, _) = self.list.select_nth_unstable_by(self.k - 1, descending);
@@ -94,27 +92,27 @@ impl Candidates {
         }
     }
 
-    /// Takes the scores of all that is left, and keeps the first `k`.
-    fn settle(&mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) {
+    /// Replaces bounds by scores, and keeps the first `k`.
+    fn rescore(&mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) {
         let mut top = TopK::new(self.k, self.order);
         offer(&mut top, &self.list, scores);
         let sign = self.order.sign();
-        let settled = |Hit { row, score }: Hit| {
-            // One that is not a number ranks behind all: nothing need beat it.
+        let candidate = |Hit { row, score }: Hit| {
+            // NaN ranks last: every row beats it.
             let bound = if score.is_nan() { f32::NEG_INFINITY } else { sign * score };
             Candidate { row, lower: bound, upper: bound }
         };
-        self.list = top.into_hits().into_iter().map(settled).collect();
+        self.list = top.into_hits().into_iter().map(candidate).collect();
         if let (true, Some(last)) = (self.list.len() == self.k, self.list.last()) {
             self.threshold = self.threshold.max(last.lower);
         }
     }
 
-    /// The rows that are left when all have been seen: the first `k` are among
-    /// them. In two steps: first those `k` with the greatest upper bounds, whose
-    /// scores, by `scores`, leave fewer of the others in doubt than bounds do.
+    /// Rescores the remaining candidates, which include the first `k`. The `k` rows with the
+    /// greatest upper bounds are rescored first: their scores decide more of the others than
+    /// bounds do.
     pub(super) fn into_hits(mut self, scores: impl Fn(&[Candidate]) -> Vec<f32>) -> Vec<Hit> {
-        self.cut();
+        self.prune();
         let mut top = TopK::new(self.k, self.order);
         if self.list.len() > self.k {
             let descending = |a: &Candidate, b: &Candidate| b.upper.total_cmp(&a.upper);
@@ -123,16 +121,16 @@ impl Candidates {
         let (first, rest) = self.list.split_at(self.k.min(self.list.len()));
         offer(&mut top, first, &scores);
         let sign = self.order.sign();
-        // Of `k` rows the last one's score; without so many nothing is left out.
+        // The `k`-th score; with fewer rows all are undecided.
         let kth = top.clone().into_hits().get(self.k - 1).map_or(f32::NAN, |hit| sign * hit.score);
-        let doubt: Vec<Candidate> =
+        let undecided: Vec<Candidate> =
             rest.iter().copied().filter(|candidate| reaches(candidate.upper, kth)).collect();
-        offer(&mut top, &doubt, &scores);
+        offer(&mut top, &undecided, &scores);
         top.into_hits()
     }
 }
 
-/// Offers `candidates` by their scores.
+/// Offers `candidates` with their scores.
 fn offer(top: &mut TopK, candidates: &[Candidate], scores: impl Fn(&[Candidate]) -> Vec<f32>) {
     for (candidate, score) in candidates.iter().zip(scores(candidates)) {
         top.offer(candidate.row, &[score]);

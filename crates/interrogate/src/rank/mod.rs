@@ -1,34 +1,35 @@
-//! Which rows of a table score highest, exactly.
+//! Exact top-k: the rows of a table that score highest for a query.
 //!
-//! This room owns the score (`dot`), the tie rule (`topk`), the two ways to a
-//! ranking (`coarse`, by the rows' [`codes`] first; `scan`, over the rows) and what
-//! a ranking is asked of ([`Rows`]). It does not own labels, files or models: it
-//! sees values that somebody else has mapped, and knows nothing of where they come
-//! from.
+//! This module owns the score (`dot`), the order with its tie rule (`order`), the two ways to a
+//! ranking (`coarse`: a coarse scan over [`codes`], then rescoring; `scan`: a full scan over the
+//! rows) and [`Rows`], which a caller ranks. It does not own labels, files or models: rows are
+//! values that somebody else mapped or allocated.
 //!
-//! # What a ranking promises
-//! - It is exact: the answer of [`Rows::top_k`] is the first `k` of a full sort.
-//! - Ties go to the lower row number, in both orders. f16 rows tie often, so
-//!   this is part of the result and not a detail of it.
-//! - A score depends on its row and its query alone. It has the same bits on
-//!   every processor, on any number of threads, and whichever rows and queries
-//!   it was computed beside (`dot` says why), so that a ranking is the same
-//!   everywhere.
-//! - A score that is not a number (a damaged row holds one) ranks behind every
-//!   number, in both orders.
+//! # Guarantees
+//! - Exact: [`Rows::top_k`] returns the first `k` of a full sort.
+//! - Tie rule: of equal scores the lower row number ranks first, in both orders. f16 rows tie
+//!   often, so this is part of the result.
+//! - Reproducible: a score depends on its row and its query alone. It has the same bits on every
+//!   processor, with any number of threads and in any batch (`dot` says why).
+//! - A NaN score, of a damaged row, ranks after every number, in both orders.
 //!
-//! # What it costs
-//! With codes (an index has them), a ranking of one image reads them once, a byte a
-//! value, and then those rows that the codes leave in doubt: some tens for the first
-//! three of 100,000, some thousands for the first 2,048. Up to 64 images go through
-//! one pass, where the cost is that of integer products: rows times images times
-//! dim.
+//! # Why a coarse scan is exact
+//! Quantized codes bound every score from both sides. If the `k`-th best lower bound is `t`,
+//! then `k` rows score at least `t`, and a row whose upper bound is below `t` cannot be among
+//! the first `k`. Only the other rows are rescored from their f16 values, so the answer has the
+//! bits of a full scan, ties included.
 //!
-//! Without codes, or where more than an eighth of all rows is asked for, the rows
-//! are read once for every 64 queries, 2 bytes a value, and nothing is copied.
+//! # Cost
+//! With codes (an index has them), ranking one image reads the codes once, 1 byte per value, and
+//! then the undecided rows: some tens for the first 3 of 100,000, some thousands for the first
+//! 2,048. Up to 64 images share one pass, whose cost is the integer products: rows times images
+//! times dim.
 //!
-//! Above the rows it holds candidates: at most the greater of `16 k` and 16,384 a
-//! query, and one piece more, of 16 bytes each.
+//! Without codes, or if `k` is more than 1/8 of the rows, the rows are read once per 64 queries,
+//! 2 bytes per value, and nothing is copied.
+//!
+//! Memory besides the rows: at most the greater of `16 k` and 16,384 candidates per query, plus
+//! one piece, of 16 bytes each.
 //!
 //! # Example
 //! ```
@@ -51,53 +52,27 @@ mod coarse;
 pub mod codes;
 pub mod device;
 mod dot;
+mod order;
 mod quota;
+mod ranking;
 mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod topk;
 
+pub use order::{Hit, Order};
 pub use rows::{Block, Rows};
 
-/// Which end of the ranking is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The highest scores, highest first.
-    #[default]
-    Best,
-    /// The lowest scores, lowest first.
-    Worst,
-}
-
-impl Order {
-    /// What makes the greater score the one that ranks earlier.
-    fn sign(self) -> f32 {
-        match self {
-            Order::Best => 1.0,
-            Order::Worst => -1.0,
-        }
-    }
-}
-
-/// One row of a ranking.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hit {
-    /// The row's number, counted over all blocks.
-    pub row: usize,
-    /// Its cosine with the query.
-    pub score: f32,
-}
-
-/// The first `k` of several rankings of different rows together.
+/// Returns the first `k` of several rankings of disjoint rows.
 pub(crate) fn merged(rankings: impl IntoIterator<Item = Hit>, k: usize, order: Order) -> Vec<Hit> {
     let mut top = topk::TopK::new(k, order);
     rankings.into_iter().for_each(|Hit { row, score }| top.offer(row, &[score]));
     top.into_hits()
 }
 
-/// Which code this processor runs: `avx512`, `avx2` or `portable`. They differ
-/// in speed alone.
+/// The kernel that this processor ranks with: `avx512`, `avx2` or `portable`. They differ in
+/// speed alone.
 pub fn kernel() -> &'static str {
     dot::Kernel::best().name()
 }

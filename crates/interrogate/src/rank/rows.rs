@@ -1,56 +1,79 @@
-//! The rows of a table, wherever they lie.
+//! The rows of a table, borrowed from where they are stored.
 
 use std::ops::Range;
 
 use half::f16;
 
-use super::codes::{Codes, kernel};
-use super::{Hit, Order, coarse, scan};
-use crate::encoder::Features;
+use super::codes::Codes;
 use crate::{Error, Result};
 
-/// Of a ranking by codes more than one row in so many is asked for: then the rows
-/// themselves are as quick.
-const SHARE: usize = 8;
-
-/// A block of rows, with their codes where there are any.
+/// A block of rows, and their codes if they have any.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
-    /// The rows (rows, dim).
+    /// The values (rows, dim).
     pub rows: &'a [f16],
-    /// Their codes.
+    /// The quantized codes of the same rows.
     pub codes: Option<Codes<'a>>,
 }
 
 /// Rows of a table, in blocks: the shards of one table, or of several merged.
 ///
-/// Rows are numbered from 0 through all blocks, in the order given. The values
-/// stay where they are, so this costs some hundred bytes a block.
+/// Rows are numbered from 0 through all blocks, in the given order. The values are borrowed and
+/// never copied: a block costs about a hundred bytes.
+///
+/// ```
+/// use half::f16;
+/// use interrogate::encoder::Features;
+/// use interrogate::rank::codes::Coding;
+/// use interrogate::rank::{Block, Order, Rows};
+///
+/// // Two blocks of rows of two values.
+/// let first = [[1.0, 0.0], [0.6, 0.8]].map(|row| row.map(f16::from_f32));
+/// let second = [[0.6, 0.8]].map(|row| row.map(f16::from_f32));
+/// let rows = Rows::new(2, vec![first.as_flattened(), second.as_flattened()])?;
+/// assert_eq!((rows.len(), rows.dim()), (3, 2));
+///
+/// // Rows 1 and 2 are equal: the lower number comes first, in both orders.
+/// let query = [Features::new(vec![0.6, 0.8])?];
+/// let numbers = |order| -> interrogate::Result<Vec<usize>> {
+///     Ok(rows.top_k(&query, 3, order)?[0].iter().map(|hit| hit.row).collect())
+/// };
+/// assert_eq!(numbers(Order::Best)?, [1, 2, 0]);
+/// assert_eq!(numbers(Order::Worst)?, [0, 1, 2]);
+///
+/// // With codes a ranking of many rows is faster, and the same.
+/// let coding = Coding::of(2, first.as_flattened());
+/// let block = Block { rows: first.as_flattened(), codes: Some(coding.codes()) };
+/// let coded = Rows::with_codes(2, vec![block])?;
+/// assert_eq!(coded.top_k(&query, 1, Order::Best)?[0][0].row, 1);
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rows<'a> {
     dim: usize,
     blocks: Vec<Block<'a>>,
-    /// How many rows there are up to the end of each block.
+    /// The number of rows up to the end of each block.
     ends: Vec<usize>,
 }
 
 impl<'a> Rows<'a> {
-    /// Blocks of rows of `dim` values without codes: see [`with_codes`](Self::with_codes).
+    /// Creates rows from blocks (rows, `dim`) without codes: see
+    /// [`with_codes`](Self::with_codes).
     ///
     /// # Errors
-    /// [`Error::Block`] where a block is no whole number of rows.
+    /// [`Error::Block`] if a block is not a whole number of rows.
     pub fn new(dim: usize, blocks: Vec<&'a [f16]>) -> Result<Self> {
         let bare = |rows| Block { rows, codes: None };
         Self::with_codes(dim, blocks.into_iter().map(bare).collect())
     }
 
-    /// Blocks of rows of `dim` values, numbered one behind the other. A block,
-    /// or the list of them, may be empty. Where every row has codes, rankings use
-    /// them and are faster; the answers are the same.
+    /// Creates rows from blocks (rows, `dim`), numbered through all blocks. A block, or the list
+    /// of blocks, may be empty. If every block has codes, rankings use them and are faster; the
+    /// results are the same.
     ///
     /// # Errors
-    /// [`Error::Block`] where a block is no whole number of rows, [`Error::Codes`]
-    /// where its codes are not those of so many rows.
+    /// [`Error::Block`] if a block is not a whole number of rows, [`Error::Codes`] if the codes
+    /// of a block do not have its shape.
     pub fn with_codes(dim: usize, blocks: Vec<Block<'a>>) -> Result<Self> {
         let mut len = 0;
         let mut ends = Vec::with_capacity(blocks.len());
@@ -73,7 +96,7 @@ impl<'a> Rows<'a> {
         self.dim
     }
 
-    /// Number of rows in all blocks together.
+    /// Number of rows in all blocks.
     pub fn len(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
@@ -83,7 +106,7 @@ impl<'a> Rows<'a> {
         self.len() == 0
     }
 
-    /// The `dim` values of row number `row`, or `None` beyond the last.
+    /// Returns the `dim` values of row number `row`, or `None` past the last row.
     ///
     /// Costs a binary search over the blocks.
     pub fn row(&self, row: usize) -> Option<&'a [f16]> {
@@ -93,8 +116,8 @@ impl<'a> Rows<'a> {
         self.spans(row..row + 1).next().map(|(_, values)| values)
     }
 
-    /// The rows of `range` alone, numbered from 0, where they lie. What of the range
-    /// is beyond the last row is left out.
+    /// Returns the rows of `range`, numbered from 0, without copying. A range that ends past the
+    /// last row is cut there.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Rows<'a> {
         let range = range.start.min(self.len())..range.end.min(self.len());
@@ -108,34 +131,18 @@ impl<'a> Rows<'a> {
         Rows { dim: self.dim, ends: ends.collect(), blocks }
     }
 
-    /// The first `k` rows of each query's ranking, one list a query, in the
-    /// queries' order; all rows where `k` is beyond the last.
-    ///
-    /// A list is sorted by score, and rows of equal score by row number, the
-    /// lower first, in either [`Order`]. The work is shared among the threads of
-    /// the current rayon pool; a pass over the rows serves 64 queries.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where a query is not [`dim`](Self::dim) values wide.
-    pub fn top_k(&self, queries: &[Features], k: usize, order: Order) -> Result<Vec<Vec<Hit>>> {
-        if let Some(query) = queries.iter().find(|query| query.dim() != self.dim) {
-            return Err(Error::Dim { what: "a query", expected: self.dim, found: query.dim() });
-        }
-        let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
-        let few = k > 0 && k <= self.len() / SHARE;
-        if few && self.codes().count() == self.blocks.len() {
-            return Ok(coarse::top_k(kernel::Kernel::best(), self, &queries, k, order));
-        }
-        Ok(scan::top_k(self, &queries, k, order))
+    /// Whether every block has codes.
+    pub(super) fn has_codes(&self) -> bool {
+        self.blocks.iter().all(|block| block.codes.is_some())
     }
 
-    /// The codes of those blocks that have them, in order.
+    /// The codes of the blocks that have them, in order.
     pub(super) fn codes(&self) -> impl Iterator<Item = Codes<'a>> {
         self.blocks.iter().filter_map(|block| block.codes)
     }
 
-    /// The rows of `range`, cut where a block ends: the number of each piece's
-    /// first row, and its values.
+    /// Splits `range` at the ends of blocks. Yields the number of each piece's first row, and
+    /// its values.
     pub(super) fn spans(
         &self,
         range: Range<usize>,
@@ -143,7 +150,7 @@ impl<'a> Rows<'a> {
         self.pieces(range).map(|piece| (piece.first, piece.rows))
     }
 
-    /// The rows of `range`, cut where a block ends.
+    /// Splits `range` at the ends of blocks.
     pub(super) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Piece<'a>> + '_ {
         let skipped = self.ends.partition_point(|&end| end <= range.start);
         let mut row = range.start;
@@ -162,7 +169,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Rows of one block.
+/// Consecutive rows of one block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece<'a> {
     /// The number of the first row.
@@ -192,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_ends_where_its_block_does() {
+    fn spans_end_at_block_ends() {
         let (a, b) = (values(0..4), values(4..10));
         let rows = Rows::new(2, vec![&a, &[], &b]).unwrap();
         let pieces = |range| rows.spans(range).filter(|(_, v)| !v.is_empty()).collect::<Vec<_>>();
@@ -202,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_numbered_anew() {
+    fn parts_are_numbered_from_zero() {
         let (a, b) = (values(0..4), values(4..10));
         let rows = Rows::new(2, vec![&a, &[], &b]).unwrap();
         let part = rows.part(1..4);
@@ -215,27 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn no_block_is_an_empty_table() {
+    fn no_blocks_make_an_empty_table() {
         let rows = Rows::new(3, vec![]).unwrap();
         assert!(rows.is_empty() && rows.row(0).is_none());
     }
 
     #[test]
-    fn half_a_row_is_refused() {
+    fn partial_row_is_an_error() {
         let (a, b) = (values(0..4), values(0..5));
         let error = Rows::new(2, vec![&a, &b]).unwrap_err();
         assert_eq!(error.to_string(), "block 1 has 5 values, expected whole rows of 2");
         assert!(error.hint().unwrap().contains("build the index again"));
         let error = Rows::new(0, vec![&a]).unwrap_err().to_string();
         assert_eq!(error, "block 0 has 4 values, expected whole rows of 0");
-    }
-
-    #[test]
-    fn a_query_of_another_model_is_refused() {
-        let a = values(0..4);
-        let query = Features::new(vec![1.0; 3]).unwrap();
-        let error = Rows::new(2, vec![&a]).unwrap().top_k(&[query], 1, Order::Best).unwrap_err();
-        assert_eq!(error.to_string(), "a query has 3 values a row, expected 2");
-        assert!(error.hint().unwrap().contains("the model that the index was built with"));
     }
 }

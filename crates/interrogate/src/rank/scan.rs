@@ -1,30 +1,29 @@
-//! The pass over the rows themselves, for tables without codes and for rankings
-//! that ask for a good part of a table (see [`super::coarse`] for the others).
+//! The full scan: scores every row. For tables without codes, and for rankings that return a
+//! large part of a table (see [`super::coarse`] for the others).
 //!
-//! Every thread takes pieces of the table, scores them, and keeps
-//! the first `k` of what it has seen in a collector of its own. The
-//! merge of those is the answer. A row among the first `k` of the table is among the
-//! first `k` of any part that holds it, so the merge misses none, and since no
-//! two rows are equal in the ranking, it does not matter which thread saw which.
+//! Every thread scores pieces of the table and keeps the first `k` of them in a collector of its
+//! own; the collectors are merged at the end. A row among the first `k` of the table is among
+//! the first `k` of any part that has it, so the merge misses none. No two rows are equal in the
+//! order, so it does not matter which thread scored which.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
 use rayon::prelude::*;
 
-use super::dot::{GROUP, Kernel, Pack, STREAM, Step};
+use super::dot::{GROUP, Kernel, PREFETCH_DISTANCE, Pack, Step};
 use super::topk::TopK;
 use super::{Hit, Order, Rows};
 
-/// Queries in one pass: their f32 values stay in the second-level cache (128 KiB
-/// at dim 512), and so does the memory that the collectors take stay bounded.
+/// Queries per pass: their f32 values stay in the second-level cache (128 KiB at dim 512), and
+/// the memory of the collectors stays bounded.
 pub(super) const QUERIES: usize = 64;
 
-/// Rows that a thread takes at a time: enough that taking them costs nothing,
-/// few enough that threads end together. A multiple of [`GROUP`].
+/// Rows of a thread's unit of work: enough that fetching a unit costs nothing, few enough that
+/// threads finish together. A multiple of [`GROUP`].
 const PIECE: usize = 128;
 
-/// The first `k` rows of each of `queries`, all of the rows' dim.
+/// Returns the first `k` rows of each of `queries`, all of the rows' dim.
 pub(super) fn top_k(rows: &Rows, queries: &[&[f32]], k: usize, order: Order) -> Vec<Vec<Hit>> {
     let k = k.min(rows.len());
     if k == 0 {
@@ -39,7 +38,7 @@ fn pass(kernel: Kernel, rows: &Rows, queries: &[&[f32]], k: usize, order: Order)
     let panel = Pack::new(rows.dim(), queries);
     let next = AtomicUsize::new(0);
     let threads = rayon::current_num_threads().min(rows.len().div_ceil(PIECE));
-    let stage_one = |_| {
+    let scan_pieces = |_| {
         let mut scorer = Scorer::new(kernel, rows.dim(), &panel);
         let mut tops = vec![TopK::new(k, order); panel.len()];
         loop {
@@ -60,20 +59,20 @@ fn pass(kernel: Kernel, rows: &Rows, queries: &[&[f32]], k: usize, order: Order)
         all
     };
     let empty = || vec![TopK::new(k, order); panel.len()];
-    let tops = (0..threads).into_par_iter().with_max_len(1).map(stage_one).reduce(empty, merge);
+    let tops = (0..threads).into_par_iter().with_max_len(1).map(scan_pieces).reduce(empty, merge);
     tops.into_par_iter().map(TopK::into_hits).collect()
 }
 
-/// Scores up to [`PIECE`] rows against a panel of queries; one for each thread.
+/// Scores up to [`PIECE`] rows for a panel of queries; one per thread.
 struct Scorer<'a> {
     kernel: Kernel,
     dim: usize,
     panel: &'a Pack,
     /// Four rows, widened to f32.
     rows: Vec<Step>,
-    /// `PIECE` scores for each query (rounded up to whole groups).
+    /// `PIECE` scores for each query, rounded up to whole groups.
     scores: Vec<f32>,
-    /// How many of each `PIECE` are of use.
+    /// How many of each `PIECE` are valid.
     len: usize,
 }
 
@@ -84,7 +83,7 @@ impl<'a> Scorer<'a> {
         Scorer { kernel, dim, panel, rows, scores, len: 0 }
     }
 
-    /// The scores of the rows last seen, query by query.
+    /// The scores of the last call's rows, query by query.
     fn scores(&self) -> impl Iterator<Item = &[f32]> {
         self.scores.chunks(PIECE).map(|scores| &scores[..self.len])
     }
@@ -93,14 +92,14 @@ impl<'a> Scorer<'a> {
     fn score(&mut self, values: &[f16]) {
         self.len = values.len() / self.dim;
         if self.panel.len() == 1 {
-            // Each row is used once, so that nothing is gained by storing it widened.
+            // Each row is used once, so widening it to memory would gain nothing.
             let (scores, mut groups) = (&mut self.scores[..self.len], self.panel.groups());
             let query = groups.next().unwrap_or_default();
-            return self.kernel.single(values, self.dim, (query, 0), STREAM, scores);
+            return self.kernel.single(values, self.dim, (query, 0), PREFETCH_DISTANCE, scores);
         }
-        // Four rows at a time (8 KiB at dim 512, in the first-level cache) meet all
-        // queries, which stream by from the second. Widening more rows at once
-        // was slower: 34 ms of processor time for 4 rows, 37 for 16, 40 for 32.
+        // Widens four rows at a time (8 KiB at dim 512, in the first-level cache) and scores
+        // them for all queries, which stream from the second. Processor time was 34 ms for 4
+        // rows at a time, 37 for 16 and 40 for 32.
         for (at, quad) in (0..).step_by(GROUP).zip(values.chunks(GROUP * self.dim)) {
             self.kernel.widen(quad, self.dim, &mut self.rows);
             let groups = self.panel.groups().zip(self.scores.chunks_mut(GROUP * PIECE));

@@ -1,55 +1,13 @@
-//! The first `k` of many scores: the order, the tie rule, and a bounded
-//! collector.
+//! A bounded collector of the first `k` rows. The order and the tie rule are in `order`.
 
+use super::order::{Entry, key, score};
 use super::{Hit, Order};
 
-/// A row's place in a ranking: entries compare as their rows rank, the first
-/// being the least.
+/// Keeps the first `k` of the scores that it is offered.
 ///
-/// That order is total and no two rows are equal in it, so "the first `k`" is
-/// one set, whichever way the rows are split and in whatever sequence they come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    /// The score, such that a smaller key ranks earlier.
-    key: u32,
-    /// The tie rule: the lower row ranks earlier.
-    row: usize,
-}
-
-/// Behind every row: what a collector holds nothing back for.
-const LAST: Entry = Entry { key: u32::MAX, row: usize::MAX };
-
-/// An f32 as a key that orders as the scores do: both zeros are one key, and
-/// what is not a number gets the greatest.
-///
-/// IEEE 754 floats of one sign order as their bits do; setting the sign bit of
-/// the positive ones and flipping all bits of the negative ones joins the two
-/// halves. No number is mapped to `u32::MAX`: that is the image of a NaN.
-fn key(score: f32, order: Order) -> u32 {
-    let bits = (score + 0.0).to_bits(); // -0 + 0 = +0
-    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-    match (score.is_nan(), order) {
-        (true, _) => u32::MAX,
-        (_, Order::Best) => !ascending,
-        (_, Order::Worst) => ascending,
-    }
-}
-
-/// The score that [`key`] was made of.
-fn score(key: u32, order: Order) -> f32 {
-    let ascending = match order {
-        Order::Best => !key,
-        Order::Worst => key,
-    };
-    f32::from_bits(if ascending >> 31 == 1 { ascending ^ 1 << 31 } else { !ascending })
-}
-
-/// Keeps the first `k` of the scores it is offered.
-///
-/// It gathers up to `2 k` entries and then throws the later half away, which
-/// costs a linear selection every `k` entries: constant time for each one that
-/// gets in. What ranks behind the `k`-th of the last selection stays out, and
-/// that is almost everything.
+/// It gathers up to `2 k` entries and then drops the later half, a linear selection every `k`
+/// entries: constant time per accepted entry. Entries after the `k`-th of the last selection,
+/// which are almost all, are rejected at once.
 #[derive(Clone, Debug)]
 pub(super) struct TopK {
     k: usize,
@@ -60,17 +18,17 @@ pub(super) struct TopK {
 }
 
 impl TopK {
-    /// Holds no memory until it is offered something.
+    /// Creates an empty collector. Allocates at the first offer.
     pub(super) fn new(k: usize, order: Order) -> Self {
-        TopK { k, order, entries: Vec::new(), bound: LAST }
+        TopK { k, order, entries: Vec::new(), bound: Entry::LAST }
     }
 
     /// Offers the scores of rows `first..first + scores.len()`.
     pub(super) fn offer(&mut self, first: usize, scores: &[f32]) {
         for (rows, scores) in (first..).step_by(16).zip(scores.chunks(16)) {
-            // Without a branch inside, so that it compiles to vector compares.
-            let near = |any, &score| any | (key(score, self.order) <= self.bound.key);
-            if scores.iter().fold(false, near) {
+            // No branch in the loop, so that it compiles to vector compares.
+            let any_in = |any, &score| any | (key(score, self.order) <= self.bound.key);
+            if scores.iter().fold(false, any_in) {
                 for (row, &score) in (rows..).zip(scores) {
                     self.push(Entry { key: key(score, self.order), row });
                 }
@@ -88,7 +46,7 @@ impl TopK {
         }
     }
 
-    /// Cuts to the first `k`, in no order.
+    /// Truncates to the first `k`, unsorted.
     fn select(&mut self) {
         if self.entries.len() > self.k {
             let (_, &mut bound, _) = self.entries.select_nth_unstable(self.k - 1);
@@ -97,12 +55,12 @@ impl TopK {
         }
     }
 
-    /// Takes over what `other`, of the same `k` and order, has kept.
+    /// Adds the entries of `other`, which has the same `k` and order.
     pub(super) fn merge(&mut self, other: TopK) {
         other.entries.into_iter().for_each(|entry| self.push(entry));
     }
 
-    /// The first `k` of all that was offered, in the ranking's order.
+    /// Returns the first `k` of all offers, in ranking order.
     pub(super) fn into_hits(mut self) -> Vec<Hit> {
         self.select();
         self.entries.sort_unstable();
@@ -132,42 +90,21 @@ mod tests {
     }
 
     #[test]
-    fn no_k_is_too_small_or_too_great() {
+    fn k_of_zero_and_beyond_the_rows() {
         assert!(first(0, Order::Best).is_empty());
         assert_eq!(first(usize::MAX, Order::Best).len(), SCORES.len());
     }
 
     #[test]
-    fn a_number_ranks_before_what_is_none() {
-        let numbers = [f32::MIN, f32::NEG_INFINITY, f32::INFINITY, -f32::from_bits(1), 0.5];
-        for order in [Order::Best, Order::Worst] {
-            let nans = [f32::NAN, -f32::NAN, f32::from_bits(0x7fff_ffff), f32::from_bits(u32::MAX)];
-            assert!(nans.iter().all(|&nan| key(nan, order) == u32::MAX));
-            assert!(numbers.iter().all(|&number| key(number, order) < u32::MAX));
-            assert!(score(u32::MAX, order).is_nan());
-        }
-    }
-
-    #[test]
-    fn a_score_comes_back_from_its_key() {
-        for order in [Order::Best, Order::Worst] {
-            for s in [0.0, 1.0, -1.0, 1e-45, -1e-45, f32::MAX, f32::NEG_INFINITY] {
-                assert_eq!(score(key(s, order), order).to_bits(), s.to_bits());
-            }
-            assert_eq!(score(key(-0.0, order), order).to_bits(), 0);
-        }
-    }
-
-    #[test]
-    fn the_sequence_of_offers_does_not_matter() {
+    fn order_of_offers_does_not_matter() {
         let scores: Vec<f32> = (0..1000u32).map(|i| (i * 7919 % 61) as f32).collect();
-        let ahead = || (0..1000).step_by(50);
+        let starts = || (0..1000).step_by(50);
         let offer = |mut top: TopK, at: usize| {
             top.offer(at, &scores[at..at + 50]);
             top
         };
-        let one = ahead().fold(TopK::new(40, Order::Best), offer);
-        let two = ahead().rev().fold(TopK::new(40, Order::Best), offer);
+        let one = starts().fold(TopK::new(40, Order::Best), offer);
+        let two = starts().rev().fold(TopK::new(40, Order::Best), offer);
         let mut merged = (500..1000).step_by(50).fold(TopK::new(40, Order::Best), offer);
         merged.merge((0..500).step_by(50).fold(TopK::new(40, Order::Best), offer));
         let hits = one.into_hits();

@@ -23,7 +23,7 @@ pub use options::{EarlyStopping, Generation, Sampling};
 pub(crate) use step::{Input, Prompt, Row, Step};
 
 use super::Progress;
-use crate::nn::threads::inside;
+use crate::nn::threads::in_pool;
 use crate::{Error, Result};
 
 /// What a language model's configuration says to a search.
@@ -128,7 +128,7 @@ pub(crate) fn generate<D: Decoder>(
     let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![row]).collect();
 
     loop {
-        let mut logits = inside(|| decoder.read(&mut state, &step))?;
+        let mut logits = in_pool(|| decoder.read(&mut state, &step))?;
         // Each search takes its part of the scores; what has ended leaves.
         let mut left = logits.as_mut_slice();
         let mut going = Vec::with_capacity(open.len());

@@ -60,14 +60,14 @@ fn prove(
     row: usize,
 ) -> Result<(), (String, String)> {
     let of_row = &codes.codes()[row * codes.dim()..][..codes.dim()];
-    let (scale, slack) = (codes.scales()[row], codes.slack()[row]);
+    let (scale, slack) = (codes.scales()[row], codes.error_bounds()[row]);
     if of_row.contains(&i8::MIN) {
         return Err(("codes from -127 to 127".to_owned(), i8::MIN.to_string()));
     }
     if !scale.is_finite() || scale < 0.0 {
         return Err(("a finite scale".to_owned(), scale.to_string()));
     }
-    let needed = coder.slack(values, of_row, scale);
+    let needed = coder.error_bound(values, of_row, scale);
     if slack >= needed { Ok(()) } else { Err((format!("a slack of {needed}"), slack.to_string())) }
 }
 

@@ -1,76 +1,61 @@
-//! Attention: who looks at whom, and the weighted sums that follow.
+//! Scaled dot-product attention on the CPU (Vaswani et al., arXiv 1706.03762, section 3.2.1),
+//! over rows of heads side by side.
 //!
-//! Two forms of scaled dot-product attention (Vaswani et al., arXiv 1706.03762,
-//! section 3.2.1), over rows of heads side by side. In [`chains`] every query
-//! has a list of its own of the rows that it attends to: sequences of any
-//! lengths lie flat behind one another without padding, and the branches of a
-//! trie share their ancestors' rows. In [`groups`] all queries of a group look
-//! at all of its keys, as an image's patches do. The products before and after
-//! are for the models.
+//! In [`attend_lists`] each query has its own list of rows: sequences of any lengths are stored
+//! without padding, and the branches of a trie share their ancestors' rows. In [`attend_groups`]
+//! all queries of a group attend to all of its keys, as the patches of an image do. The
+//! projections before and after are in the models.
 //!
-//! Both keep the promise of the dense products: a row of the output depends on
-//! its query and on the rows that it attends to, in their order, and on nothing
-//! else, bit for bit.
+//! An output row depends on its query and on the rows that it attends to, in their order, and on
+//! nothing else, bit for bit.
 
-mod chain;
-mod group;
+mod groups;
+mod lists;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chain::chains;
-pub(crate) use group::groups;
+pub(crate) use groups::attend_groups;
+pub(crate) use lists::attend_lists;
 
-use super::cpu::{PAGE, Pages};
+use super::Heads;
+use super::kv_pages::{PAGE, Pages};
 
-/// How a row is cut into heads.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Heads {
-    /// Number of heads; it divides the width of a row.
-    pub(crate) count: usize,
-    /// What a dot product is multiplied by.
-    pub(crate) scale: f32,
-}
-
-impl Heads {
-    /// Heads of rows of `width` values, scaled by one over the root of a head's
-    /// width.
-    pub(crate) fn scaled(count: usize, width: usize) -> Self {
-        Heads { count, scale: 1.0 / ((width / count.max(1)) as f32).sqrt() }
-    }
-}
-
-/// Keys and values, a row each for everything that can be attended to: those of a KV cache,
-/// numbered first, then those of now.
+/// Keys and values, one row per token: the rows of a KV cache, numbered first, then those of the
+/// current call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KvRows<'a> {
     keys: Rows<'a>,
     values: Rows<'a>,
 }
 
-/// Rows of a KV cache, then others that lie behind one another.
+/// Rows of a KV cache, then contiguous rows of the current call.
 #[derive(Clone, Copy, Debug)]
 struct Rows<'a> {
     width: usize,
     pages: &'a [Vec<f32>],
-    past: usize,
-    own: &'a [f32],
+    cached: usize,
+    current: &'a [f32],
 }
 
 impl<'a> KvRows<'a> {
-    /// The rows of `past`, then those of `own`: keys and values, of `width` each.
-    pub(crate) fn new(width: usize, past: Option<[&'a Pages; 2]>, own: [&'a [f32]; 2]) -> Self {
+    /// Joins the rows of `cached` and those of `current`: keys and values, of `width` each.
+    pub(crate) fn new(
+        width: usize,
+        cached: Option<[&'a Pages; 2]>,
+        current: [&'a [f32]; 2],
+    ) -> Self {
         let rows = |part: usize| Rows {
             width,
-            pages: past.map_or(&[], |past| past[part].pages()),
-            past: past.map_or(0, |past| past[part].rows()),
-            own: own[part],
+            pages: cached.map_or(&[], |pages| pages[part].pages()),
+            cached: cached.map_or(0, |pages| pages[part].rows()),
+            current: current[part],
         };
         KvRows { keys: rows(0), values: rows(1) }
     }
 
     /// Number of rows.
     pub(crate) fn rows(&self) -> usize {
-        self.keys.past + self.keys.own.len() / self.keys.width.max(1)
+        self.keys.cached + self.keys.current.len() / self.keys.width.max(1)
     }
 }
 
@@ -78,8 +63,8 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     fn get(&self, number: u32) -> &'a [f32] {
         let number = number as usize;
-        match number.checked_sub(self.past) {
-            Some(own) => &self.own[own * self.width..][..self.width],
+        match number.checked_sub(self.cached) {
+            Some(row) => &self.current[row * self.width..][..self.width],
             None => &self.pages[number / PAGE][number % PAGE * self.width..][..self.width],
         }
     }

@@ -1,13 +1,13 @@
-//! Work that can be cut in two where a device has too little memory for it.
+//! Batches that can be split if a device has too little memory.
 
 use std::ops::Range;
 
-/// Some items that go through a model together.
+/// Items that a model processes together.
 pub(crate) trait Batch: Sized {
     /// Number of items.
     fn items(&self) -> usize;
 
-    /// The first `items`, and the rest.
+    /// Splits off the first `items`; returns both parts.
     fn split(self, items: usize) -> [Self; 2];
 }
 

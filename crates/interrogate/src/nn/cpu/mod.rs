@@ -1,7 +1,7 @@
-//! The processor: matrices are slices, products and attention this library's kernels.
+//! The CPU backend: slices, and this library's kernels.
 //!
-//! A row of a result depends on its own row of the input alone, bit for bit: it is the same
-//! in any batch and on any number of threads.
+//! A result row depends on its own input row alone, bit for bit: it is the same in any batch and
+//! with any number of threads.
 
 mod rows;
 mod scope;
@@ -9,30 +9,31 @@ mod scope;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attention::{Heads, KvRows, chains, groups};
-use super::backend::{Backend, Batch, Epilogue, RelativeBias, Scope, Seen};
+use super::attention::{KvRows, attend_groups, attend_lists};
+use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
 use super::kernel::split::even;
+use super::kv_pages::KvPages;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::precision::Precision;
-use super::{Workspace, check, linear, threads};
+use super::{Heads, RelativeBias, check, linear, threads};
 use crate::Result;
 use crate::weights::Values;
-pub(crate) use rows::{HostRows, KvPages, PAGE, Pages};
+pub(crate) use rows::HostRows;
 pub(crate) use scope::CpuScope;
 
-/// The processor.
+/// The CPU backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     precision: Precision,
-    /// Save memory at the cost of time: leave half-precision weights in the mapped file even
-    /// where packing them would be faster, and free workspaces after each call.
+    /// Saves memory at the cost of time: leaves 16-bit weights in the mapped file even where
+    /// packing them would be faster, and frees workspaces after each call.
     lean: bool,
     /// Unused workspaces, kept for the next call.
     free: Arc<Mutex<Vec<Workspace<Cpu>>>>,
 }
 
-/// A table of the processor: rows are widened as they are read.
+/// A table in a file or in memory, whose rows are widened to f32 on lookup.
 #[derive(Debug)]
 pub(crate) struct HostTable {
     values: Values,
@@ -40,13 +41,13 @@ pub(crate) struct HostTable {
 }
 
 impl Cpu {
-    /// The processor, with weights kept in `precision`.
+    /// Creates the backend, with weights in `precision`.
     pub(crate) fn new(precision: Precision) -> Self {
         Cpu { precision, lean: false, free: Arc::default() }
     }
 
-    /// The same for a model of gigabytes: it takes no more than its file and the states of
-    /// one call.
+    /// Creates the backend for a model of gigabytes, which takes no more memory than its file
+    /// and the states of one call.
     pub(crate) fn lean(precision: Precision) -> Self {
         Cpu { lean: true, ..Cpu::new(precision) }
     }
@@ -116,26 +117,26 @@ impl Backend for Cpu {
         &self,
         heads: Heads,
         queries: &HostRows,
-        seen: Seen<'_, Self>,
+        kv: KvView<'_, Self>,
         scope: &CpuScope,
         bias: Option<&RelativeBias>,
         out: &mut HostRows,
     ) -> Result<()> {
         let width = queries.width;
         let (n, out) = (queries.len(), out.shaped(queries.len(), width));
-        let (keys, values) = match seen.own {
+        let (keys, values) = match kv.current {
             Some([keys, values]) => (&keys.values[..], &values.values[..]),
             None => (&[][..], &[][..]),
         };
-        if let (CpuScope::Groups(count), None) = (scope, seen.past) {
+        if let (CpuScope::Groups(count), None) = (scope, kv.cached) {
             let queries = &queries.values;
-            groups(heads, width, *count, queries, [keys, values], bias, out);
+            attend_groups(heads, width, *count, queries, [keys, values], bias, out);
             return Ok(());
         }
-        let past = seen.past.map(|past| [&past.keys, &past.values]);
-        let seen = KvRows::new(width, past, [keys, values]);
-        let list = scope.lists(n, seen.rows())?;
-        chains(heads, &queries.values, seen, list, bias, out);
+        let cached = kv.cached.map(|layer| [&layer.keys, &layer.values]);
+        let kv = KvRows::new(width, cached, [keys, values]);
+        let list = scope.lists(n, kv.rows())?;
+        attend_lists(heads, &queries.values, kv, list, bias, out);
         Ok(())
     }
 
@@ -255,7 +256,7 @@ impl Backend for Cpu {
         &self,
         work: impl FnOnce(&mut Workspace<Self>) -> Result<T> + Send,
     ) -> Result<T> {
-        threads::inside(|| self.lend(work))
+        threads::in_pool(|| self.reuse_workspace(work))
     }
 
     fn each<I, T>(
@@ -269,14 +270,14 @@ impl Backend for Cpu {
         I::Item: Batch + Clone + Send,
         T: Send,
     {
-        threads::each(batches, |batch| self.lend(|workspace| work(workspace, batch)))
+        threads::each(batches, |batch| self.reuse_workspace(|workspace| work(workspace, batch)))
     }
 }
 
 impl Cpu {
-    /// Calls `work` with a workspace that outlives the call, so that a model that encodes
+    /// Calls `work` with a workspace that is kept for later calls, so that a model that encodes
     /// batch after batch allocates nothing after the first.
-    fn lend<T>(&self, work: impl FnOnce(&mut Workspace<Self>) -> T) -> T {
+    fn reuse_workspace<T>(&self, work: impl FnOnce(&mut Workspace<Self>) -> T) -> T {
         // Ignore lock poisoning: a workspace has no state to break.
         let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut workspace = free().pop().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Matrices of the processor, and a KV cache's rows.
+//! Matrices of the CPU backend.
 
-/// Rows of one width, row behind row.
+/// A matrix (rows, width), row-major.
 #[derive(Debug, Default)]
 pub(crate) struct HostRows {
     pub(super) width: usize,
@@ -13,94 +13,18 @@ impl HostRows {
         self.values.len() / self.width.max(1)
     }
 
-    /// Makes it `rows` of `width`, whatever they hold.
+    /// Resizes to `rows` of `width`, with unspecified contents.
     pub(super) fn shaped(&mut self, rows: usize, width: usize) -> &mut [f32] {
         self.width = width;
         match self.values.capacity() {
-            0 => self.values = vec![0.0; rows * width], // the system has zeros at hand
+            0 => self.values = vec![0.0; rows * width], // zeroed by the system
             _ => self.values.resize(rows * width, 0.0),
         }
         &mut self.values
     }
 
-    /// The row `number`.
+    /// Row number `number`.
     pub(super) fn row(&self, number: usize) -> &[f32] {
         &self.values[number * self.width..][..self.width]
-    }
-}
-
-/// Rows of a page: enough that one page serves a prompt, few enough that a last page half
-/// filled costs little.
-pub(crate) const PAGE: usize = 64;
-
-/// Rows that are appended and never moved.
-#[derive(Debug, Default)]
-pub(crate) struct Pages {
-    /// [`PAGE`] rows each but the last.
-    pages: Vec<Vec<f32>>,
-    rows: usize,
-}
-
-impl Pages {
-    /// Number of rows.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(crate) fn pages(&self) -> &[Vec<f32>] {
-        &self.pages
-    }
-
-    /// Appends the rows of `width` that `values` are.
-    pub(super) fn append(&mut self, values: &[f32], width: usize) {
-        for row in values.chunks_exact(width) {
-            if self.rows.is_multiple_of(PAGE) {
-                self.pages.push(Vec::with_capacity(PAGE * width));
-            }
-            self.pages[self.rows / PAGE].extend_from_slice(row);
-            self.rows += 1;
-        }
-    }
-
-    /// Forgets all but the first `rows`.
-    pub(super) fn truncate(&mut self, rows: usize) {
-        if rows >= self.rows {
-            return;
-        }
-        let width = self.pages[0].len() / self.rows.min(PAGE);
-        self.pages.truncate(rows.div_ceil(PAGE));
-        if let (Some(last), rest @ 1..) = (self.pages.last_mut(), rows % PAGE) {
-            last.truncate(rest * width);
-        }
-        self.rows = rows;
-    }
-}
-
-/// Keys and values of one layer.
-#[derive(Debug, Default)]
-pub(crate) struct KvPages {
-    pub(super) keys: Pages,
-    pub(super) values: Pages,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_grow_and_are_truncated() {
-        let mut pages = Pages::default();
-        for row in 0..150u16 {
-            pages.append(&[f32::from(row), 0.5], 2);
-        }
-        let row = |pages: &Pages, row: usize| pages.pages()[row / PAGE][row % PAGE * 2];
-        assert_eq!((pages.rows(), row(&pages, 149)), (150, 149.0));
-        for rows in [200, 149, 128, 100, 64, 3, 0] {
-            pages.truncate(rows);
-            assert_eq!(pages.rows(), rows.min(150));
-            assert_eq!(pages.pages().iter().map(Vec::len).sum::<usize>(), 2 * pages.rows());
-        }
-        pages.append(&[7.0, 8.0], 2);
-        assert_eq!((pages.rows(), row(&pages, 0)), (1, 7.0));
     }
 }

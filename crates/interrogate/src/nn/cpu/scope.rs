@@ -1,14 +1,14 @@
-//! Which rows each row attends to, as the kernels read it.
+//! Scopes of the CPU backend.
 
 use super::super::backend::{RowLists, Scope, Span};
 use crate::{Error, Result};
 
-/// A [`Scope`] of the processor.
+/// A [`Scope`] prepared for the CPU.
 #[derive(Debug)]
 pub(crate) enum CpuScope {
     Groups(usize),
     Lists(RowLists),
-    /// The spans, and for each query the number of its own.
+    /// The spans, and the span number of each query.
     Spans(Vec<Span>, Vec<u32>),
 }
 
@@ -26,10 +26,11 @@ impl CpuScope {
         }
     }
 
-    /// A function that appends the rows that a query attends to, for `queries` over `rows`.
+    /// Returns a function that appends the rows that a query attends to, for `queries` over
+    /// `rows`.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the scope is for another number of queries.
+    /// [`Error::Dim`] if the scope has another number of queries.
     pub(super) fn lists(
         &self,
         queries: usize,
@@ -56,7 +57,7 @@ impl CpuScope {
         })
     }
 
-    /// The spans; none where it has other scopes.
+    /// The spans; none for other scopes.
     pub(super) fn spans(&self) -> &[Span] {
         if let CpuScope::Spans(spans, _) = self { spans } else { &[] }
     }

@@ -2,14 +2,13 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::attention::Heads;
-use super::super::backend::RelativeBias;
+use super::super::{Heads, RelativeBias};
 use super::scope::{GpuScope, Lists, Spans};
 
-/// Values of gathered keys that are in memory together: 256 MiB.
+/// The most values of gathered keys in memory at once: 256 MiB.
 const GATHERED: usize = 1 << 26;
 
-/// The attention of `queries` over `keys` and `values`, (rows, width) each.
+/// Returns the attention of `queries` to `keys` and `values`, (rows, width) each.
 pub(super) fn attend(
     heads: Heads,
     [queries, keys, values]: [&Tensor; 3],
@@ -36,8 +35,8 @@ pub(super) fn attend(
     }
 }
 
-/// All queries of a group over all of its rows; `mask`, which is added to the scores
-/// (groups, heads, queries, rows), may be of one group, head or query.
+/// Attention of all queries of a group to all of its rows. `mask` is added to the scores
+/// (groups, heads, queries, rows), to which it is broadcast.
 fn groups(
     heads: Heads,
     count: usize,
@@ -57,8 +56,8 @@ fn groups(
     weights.matmul(&split(values)?)?.transpose(1, 2)?.contiguous()?.reshape((rows, width))
 }
 
-/// Each query over a list of rows, as many queries at a time as memory is for. `bias` is
-/// (queries, longest, heads).
+/// Attention of each query to its list of rows, in batches of queries that bound the memory.
+/// `bias` is (queries, longest, heads).
 fn lists(
     heads: Heads,
     lists: &Lists,
@@ -92,7 +91,7 @@ fn lists(
     }
 }
 
-/// All queries of a span over all of its rows.
+/// Attention of all queries of a span to all of its rows.
 fn spans(heads: Heads, spans: &Spans, [queries, keys, values]: [&Tensor; 3]) -> Result<Tensor> {
     let queries = queries.index_select(&spans.queries, 0)?;
     let keys = keys.index_select(&spans.rows, 0)?;
@@ -101,7 +100,7 @@ fn spans(heads: Heads, spans: &Spans, [queries, keys, values]: [&Tensor; 3]) -> 
     filled.index_select(&spans.back, 0)
 }
 
-/// (1, heads, queries of a group, rows of a group)
+/// The bias of a group, (1, heads, queries of a group, rows of a group).
 fn group_bias(
     heads: Heads,
     count: usize,
@@ -116,7 +115,7 @@ fn group_bias(
     Tensor::from_vec(values, (1, heads.count, n, m), queries.device())
 }
 
-/// (queries, longest, heads), 0 behind a list's end.
+/// The bias of lists, (queries, longest, heads); 0 after a list's end.
 fn list_bias(heads: Heads, lists: &Lists, queries: &Tensor, bias: &RelativeBias) -> Result<Tensor> {
     let mut values = vec![0.0; lists.lengths.len() * lists.longest * heads.count];
     for (query, &length) in lists.lengths.iter().enumerate() {

@@ -1,13 +1,13 @@
-//! Keys and values of one layer on a device.
+//! The KV cache of one layer on a device.
 
 use candle_core::{DType, Result, Tensor};
 
 /// Initial capacity in rows.
-const FIRST: usize = 64;
+const INITIAL_CAPACITY: usize = 64;
 
 /// Keys and values, (capacity, width) each, of which the first `rows` are written. Rows are
-/// written once; the capacity doubles when it is reached. Not `Clone`: tensors that are cloned
-/// share their memory, and rows are written in place.
+/// written once; the capacity doubles when it is reached. Not `Clone`: clones of a tensor share
+/// its memory, and rows are written in place.
 #[derive(Debug, Default)]
 pub(crate) struct KvTensors {
     buffers: Option<[Tensor; 2]>,
@@ -19,9 +19,9 @@ impl KvTensors {
     pub(super) fn append(&mut self, more: [&Tensor; 2]) -> Result<()> {
         let (count, width) = more[0].dims2()?;
         let needed = self.rows + count;
-        let had = self.buffers.as_ref().map_or(Ok(0), |buffers| buffers[0].dim(0))?;
-        if had < needed {
-            let rows = needed.max(2 * had).max(FIRST);
+        let capacity = self.buffers.as_ref().map_or(Ok(0), |buffers| buffers[0].dim(0))?;
+        if capacity < needed {
+            let rows = needed.max(2 * capacity).max(INITIAL_CAPACITY);
             let zeros = || Tensor::zeros((rows, width), DType::F32, more[0].device());
             let grown = [zeros()?, zeros()?];
             if let Some(old) = self.buffers.take().filter(|_| self.rows > 0) {
@@ -40,21 +40,24 @@ impl KvTensors {
         Ok(())
     }
 
-    /// Forgets all but the first `rows`.
+    /// Removes all but the first `rows` rows.
     pub(super) fn truncate(&mut self, rows: usize) {
         self.rows = self.rows.min(rows);
     }
 }
 
-/// Keys and values of a cache, then those of now.
-pub(super) fn seen(past: Option<&KvTensors>, own: Option<[&Tensor; 2]>) -> Result<[Tensor; 2]> {
-    let past = past.and_then(|past| Some((past.buffers.as_ref()?, past.rows)));
-    match (past, own) {
+/// Returns the keys and values of a cache, then those of the current call.
+pub(super) fn concat(
+    cached: Option<&KvTensors>,
+    current: Option<[&Tensor; 2]>,
+) -> Result<[Tensor; 2]> {
+    let cached = cached.and_then(|layer| Some((layer.buffers.as_ref()?, layer.rows)));
+    match (cached, current) {
         // No list refers to rows beyond the last one.
         (Some((buffers, _)), None) => Ok(buffers.clone()),
-        (Some((buffers, rows)), Some(own)) if rows > 0 => {
+        (Some((buffers, rows)), Some(current)) if rows > 0 => {
             let join =
-                |part: usize| Tensor::cat(&[&buffers[part].narrow(0, 0, rows)?, own[part]], 0);
+                |part: usize| Tensor::cat(&[&buffers[part].narrow(0, 0, rows)?, current[part]], 0);
             Ok([join(0)?, join(1)?])
         }
         (_, Some([keys, values])) => Ok([keys.clone(), values.clone()]),

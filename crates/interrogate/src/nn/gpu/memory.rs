@@ -1,16 +1,15 @@
-//! A device that runs out of memory.
+//! Retries with smaller batches when a device runs out of memory.
 
 use std::fmt::Debug;
 
 use crate::nn::backend::Batch;
 use crate::{Error, Result};
 
-/// The results of `work` for `batches`, in order. When the device runs out of memory the batch
-/// is halved and tried again; later batches are limited to the size that fitted.
+/// Returns the results of `work` for `batches`, in order. When the device runs out of memory the
+/// batch is halved and tried again; later batches are limited to the size that fit.
 ///
 /// # Errors
-/// [`Error::DeviceMemory`] at `action` where a batch of one does not fit, else those of
-/// `work`.
+/// [`Error::DeviceMemory`] at `action` if a batch of one does not fit, else those of `work`.
 pub(crate) fn halving<P: Batch + Clone, T>(
     action: &'static str,
     batches: impl IntoIterator<Item = P>,
@@ -27,7 +26,7 @@ pub(crate) fn halving<P: Batch + Clone, T>(
             }
             match work(part.clone()) {
                 Ok(result) => results.push(result),
-                Err(Error::Engine { source, .. }) if ran_out(&source) => {
+                Err(Error::Engine { source, .. }) if is_out_of_memory(&source) => {
                     if part.items() <= 1 {
                         return Err(Error::DeviceMemory { action, batch: 1, source });
                     }
@@ -41,12 +40,12 @@ pub(crate) fn halving<P: Batch + Clone, T>(
     Ok(results)
 }
 
-/// Whether this is what a device says that has no memory left. The engine's errors
-/// are its drivers' by several ways, and the names of the codes are what is common:
-/// CUDA_ERROR_OUT_OF_MEMORY, CUBLAS_STATUS_ALLOC_FAILED.
-pub(crate) fn ran_out(error: &(impl Debug + ?Sized)) -> bool {
-    let said = format!("{error:?}").to_ascii_lowercase();
-    ["out_of_memory", "out of memory", "alloc_failed"].iter().any(|words| said.contains(words))
+/// Whether the error means that the device is out of memory. The engine wraps its drivers'
+/// errors in several ways; all contain the name of the code: CUDA_ERROR_OUT_OF_MEMORY,
+/// CUBLAS_STATUS_ALLOC_FAILED.
+pub(crate) fn is_out_of_memory(error: &(impl Debug + ?Sized)) -> bool {
+    let text = format!("{error:?}").to_ascii_lowercase();
+    ["out_of_memory", "out of memory", "alloc_failed"].iter().any(|words| text.contains(words))
 }
 
 #[cfg(test)]

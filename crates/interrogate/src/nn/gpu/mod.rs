@@ -1,9 +1,9 @@
-//! A device of the tensor engine: matrices are its tensors, operations its own.
+//! The GPU backend: candle's tensors and operations.
 //!
-//! Values stay on the device from layer to layer. They are the processor's within rounding:
-//! the engine adds up in an order of its own, so that a row's last bits may depend on what it
-//! is computed beside. All of it runs on the engine's own processor as well, and is tested
-//! there against this library's kernels.
+//! Values stay on the device from layer to layer. They equal the CPU's within rounding: the
+//! engine sums in an order of its own, so that a row's last bits may depend on its batch. All of
+//! it also runs on the engine's own CPU device, and is tested there against this library's
+//! kernels.
 
 mod attention;
 mod kv;
@@ -16,30 +16,28 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::attention::Heads;
-use super::backend::{Backend, Batch, Epilogue, RelativeBias, Scope, Seen};
-use super::{Activation, Precision, Workspace, even};
+use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
+use super::{Activation, Heads, Precision, RelativeBias, even};
 use crate::weights::Values;
 use crate::{Error, Result};
 pub(crate) use kv::KvTensors;
-pub(crate) use memory::{halving, ran_out};
+pub(crate) use memory::{halving, is_out_of_memory};
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
 pub(crate) use tests::devices;
 
-/// How many times more tokens go through at once than on the processor, which has caches to
-/// stay in.
-const MORE: usize = 16;
+/// How many times more tokens a batch has than on the CPU, where it should fit the caches.
+const TOKENS_FACTOR: usize = 16;
 
-/// A device of the tensor engine.
+/// The GPU backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Gpu {
     device: Device,
-    /// The type of weights; what is multiplied with them is rounded likewise.
+    /// The type of weights; inputs of products are rounded to it.
     dtype: DType,
 }
 
-/// A matrix on a device; empty before its first use.
+/// A matrix on a device; `None` before its first use.
 #[derive(Debug, Default)]
 pub(crate) struct DeviceRows(Option<Tensor>);
 
@@ -52,7 +50,7 @@ pub(crate) struct DeviceLinear {
     bias: Option<Tensor>,
 }
 
-/// The weights of a normalisation on a device.
+/// The weights of a norm on a device.
 #[derive(Debug)]
 pub(crate) struct DeviceNorm {
     weight: Tensor,
@@ -61,7 +59,7 @@ pub(crate) struct DeviceNorm {
 }
 
 impl Gpu {
-    /// The device, with weights kept in `precision`; those of eight bits in f32.
+    /// Creates the backend, with weights in `precision`; those of eight bits in f32.
     pub(crate) fn new(device: &Device, precision: Precision) -> Self {
         let dtype = match precision {
             Precision::F32 | Precision::Q8 => DType::F32,
@@ -73,7 +71,7 @@ impl Gpu {
 
     fn copy(&self, values: Vec<f32>, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let copy = || {
-            // Narrowed before it is copied.
+            // Converted on the host, so that fewer bytes are copied.
             Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(&self.device)
         };
         copy().map_err(Error::engine("copy values to the device"))
@@ -85,8 +83,7 @@ impl DeviceRows {
         self.0.as_ref().ok_or(Error::Dim { what: "rows on the device", expected: 1, found: 0 })
     }
 
-    /// Replaces the rows. Frees the old ones first, so that both are never in memory
-    /// together.
+    /// Replaces the rows. Frees the old ones first, so that both are never in memory at once.
     fn set(
         &mut self,
         action: &'static str,
@@ -97,7 +94,7 @@ impl DeviceRows {
         Ok(())
     }
 
-    /// Computes the rows from what they were.
+    /// Updates the rows in place.
     fn change(
         &mut self,
         action: &'static str,
@@ -124,10 +121,10 @@ impl Backend for Gpu {
         shape: [usize; 2],
         bias: Option<Vec<f32>>,
     ) -> Result<DeviceLinear> {
-        let kept = self.copy(weight.to_f32(), &shape, self.dtype)?;
+        let stored = self.copy(weight.to_f32(), &shape, self.dtype)?;
         weight.release();
         let bias = bias.map(|bias| self.copy(bias, &shape[..1], DType::F32)).transpose()?;
-        Ok(DeviceLinear { weight: kept, bias })
+        Ok(DeviceLinear { weight: stored, bias })
     }
 
     fn norm(&self, weight: Vec<f32>, bias: Option<Vec<f32>>, eps: f64) -> Result<DeviceNorm> {
@@ -195,7 +192,7 @@ impl Backend for Gpu {
     fn normalize(&self, norm: &DeviceNorm, x: &DeviceRows, out: &mut DeviceRows) -> Result<()> {
         let DeviceNorm { weight, bias, eps } = norm;
         let x = x.get()?;
-        out.set("normalise rows", || {
+        out.set("normalize rows", || {
             let x = match bias {
                 Some(_) => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
                 None => x.clone(),
@@ -210,18 +207,18 @@ impl Backend for Gpu {
         &self,
         heads: Heads,
         queries: &DeviceRows,
-        Seen { past, own }: Seen<'_, Self>,
+        KvView { cached, current }: KvView<'_, Self>,
         scope: &GpuScope,
         bias: Option<&RelativeBias>,
         out: &mut DeviceRows,
     ) -> Result<()> {
         let queries = queries.get()?;
-        let own = match own {
+        let current = match current {
             Some([keys, values]) => Some([keys.get()?, values.get()?]),
             None => None,
         };
-        out.set("attend", || {
-            let [keys, values] = kv::seen(past, own)?;
+        out.set("compute attention", || {
+            let [keys, values] = kv::concat(cached, current)?;
             attention::attend(heads, [queries, &keys, &values], scope, bias)
         })
     }
@@ -289,12 +286,12 @@ impl Backend for Gpu {
 
     fn means(&self, x: &DeviceRows, scope: &GpuScope, out: &mut DeviceRows) -> Result<()> {
         let x = x.get()?;
-        out.set("take means of rows", || scope.means(x))
+        out.set("average rows", || scope.means(x))
     }
 
     fn append(&self, layer: &mut KvTensors, keys: &DeviceRows, values: &DeviceRows) -> Result<()> {
         let appended = layer.append([keys.get()?, values.get()?]);
-        appended.map_err(Error::engine("keep keys and values"))
+        appended.map_err(Error::engine("append to the KV cache"))
     }
 
     fn truncate(&self, layer: &mut KvTensors, rows: usize) {
@@ -302,7 +299,7 @@ impl Backend for Gpu {
     }
 
     fn batch_tokens(&self, tokens: usize) -> usize {
-        tokens.saturating_mul(MORE)
+        tokens.saturating_mul(TOKENS_FACTOR)
     }
 
     fn batches(&self, items: usize, most: usize) -> std::vec::IntoIter<Range<usize>> {

@@ -1,14 +1,14 @@
-//! Which rows each row attends to, laid out for a device.
+//! Scopes of the GPU backend.
 
 use candle_core::{Device, Result, Tensor};
 
 use super::super::backend::{RowLists, Scope, Span};
 
-/// A [`Scope`] on a device.
+/// A [`Scope`] prepared for a device.
 #[derive(Clone, Debug)]
 pub(crate) enum GpuScope {
     Groups(usize),
-    /// Groups that cover the first `rows` only.
+    /// Groups that cover only the first `rows`.
     FirstGroups {
         count: usize,
         rows: usize,
@@ -17,31 +17,31 @@ pub(crate) enum GpuScope {
     Spans(Spans),
 }
 
-/// Lists padded to one length, and the mask that excludes the padding.
+/// Lists padded to equal length, and the mask that excludes the padding.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
     /// (queries, longest) in u32.
     pub(super) rows: Tensor,
-    /// (queries, longest, 1): 0, or minus infinity behind a list's end.
+    /// (queries, longest, 1): 0, or minus infinity after a list's end.
     pub(super) mask: Tensor,
     pub(super) longest: usize,
     /// The length of each list.
     pub(super) lengths: Vec<usize>,
 }
 
-/// Spans padded to one number of queries and one of rows.
+/// Spans padded to equal numbers of queries and rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Spans {
     pub(super) count: usize,
     /// (count * longest) in u32: the queries of each span, then padding.
     pub(super) queries: Tensor,
-    /// The same of its rows.
+    /// (count * longest) in u32: the rows of each span, then padding.
     pub(super) rows: Tensor,
-    /// (count, 1, 1, longest): 0, or minus infinity behind a span's end.
+    /// (count, 1, 1, longest): 0, or minus infinity after a span's end.
     pub(super) mask: Tensor,
-    /// (count, longest, 1): 1 over the length, or 0 behind the end.
+    /// (count, longest, 1): 1 over the length, or 0 after the end.
     pub(super) shares: Tensor,
-    /// (queries) in u32: the place of each query among the padded ones.
+    /// (queries) in u32: the position of each query among the padded ones.
     pub(super) back: Tensor,
 }
 
@@ -57,7 +57,7 @@ impl GpuScope {
         })
     }
 
-    /// The mean of the rows of each span of `x`; none for other scopes.
+    /// The mean row of each span of `x`; none for other scopes.
     pub(super) fn means(&self, x: &Tensor) -> Result<Tensor> {
         let width = x.dim(1)?;
         match self {
@@ -123,8 +123,8 @@ impl Spans {
     }
 }
 
-/// The number of rows that `spans` cover if they are groups: adjacent, of equal length, from
-/// row 0 on.
+/// The number of rows that `spans` cover if they are groups: adjacent, of equal length, starting
+/// at row 0.
 fn groups(spans: &[Span]) -> Option<usize> {
     let first = spans.first()?;
     let (queries, rows) = (first.queries.len(), first.rows.len());

@@ -1,4 +1,4 @@
-//! The device's operations against the processor's: one body for every device.
+//! The GPU backend against the CPU backend. One test body runs on every device.
 
 use super::*;
 use crate::nn::backend::{RowLists, Span};
@@ -10,14 +10,14 @@ pub(crate) fn devices() -> Vec<Device> {
     let mut devices = vec![Device::Cpu];
     match crate::Device::Cuda(0).open() {
         Ok(device) => devices.push(device),
-        // A test's output is where a reader learns what was not run.
+        // The test output should say what was skipped.
         #[allow(clippy::print_stderr)]
         Err(error) => eprintln!("skipped on cuda:0: {error}"),
     }
     devices
 }
 
-/// Values of a fixed, restless pattern.
+/// Values of a fixed pattern.
 fn values(count: usize, seed: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 37 + seed * 101) % 61) as f32 / 30.0 - 1.0).collect()
 }
@@ -30,7 +30,7 @@ fn close(found: &[f32], expected: &[f32], bound: f32, what: &str) {
     }
 }
 
-/// What `compute` gives on the processor, and that each device gives the same.
+/// Checks that each device computes the same as the CPU.
 fn same<C>(what: &str, bound: f32, compute: C)
 where
     C: Compute,
@@ -104,12 +104,12 @@ impl Compute for Normalized {
 }
 
 #[test]
-fn normalisations_agree() {
+fn norms_agree() {
     same("layer norm", 2e-6, Normalized { bias: true });
     same("rms norm", 2e-6, Normalized { bias: false });
 }
 
-/// Attention by each kind of scope, with and without what was computed before.
+/// Attention by each kind of scope, with and without cached rows.
 struct Attended {
     scope: Kind,
     bias: bool,
@@ -133,7 +133,7 @@ impl Compute for Attended {
         });
         let span = |queries, rows| Span { queries, rows };
         let spans = [span(0..5, 0..4), span(5..6, 7..12), span(6..12, 0..12)];
-        // Groups, of which no query attends to the last rows.
+        // Groups in which no query attends to the last rows.
         let even = [0..4, 4..8, 8..12].map(|own| span(own.clone(), own.start / 2..own.end / 2));
         let scope = match self.scope {
             Kind::Groups => Scope::Groups(3),
@@ -154,14 +154,14 @@ impl Compute for Attended {
         let mut out = B::Rows::default();
         let scope = backend.scope(scope).unwrap();
         let mut kv = Kv::Read(&cache);
-        let seen = kv.seen(backend, 0, &keys, &values).unwrap();
-        backend.attend(heads, &queries, seen, &scope, bias, &mut out).unwrap();
+        let view = kv.view(backend, 0, &keys, &values).unwrap();
+        backend.attend(heads, &queries, view, &scope, bias, &mut out).unwrap();
         let mut found = backend.download(std::mem::take(&mut out)).unwrap();
-        // The same where the rows are appended first.
+        // The same with the rows appended first.
         let mut kv = Kv::Append(&mut cache);
-        let seen = kv.seen(backend, 0, &keys, &values).unwrap();
+        let view = kv.view(backend, 0, &keys, &values).unwrap();
         if let Kind::Lists = self.scope {
-            backend.attend(heads, &queries, seen, &scope, bias, &mut out).unwrap();
+            backend.attend(heads, &queries, view, &scope, bias, &mut out).unwrap();
             close(&backend.download(std::mem::take(&mut out)).unwrap(), &found, 1e-6, "appended");
         }
         if let Kind::Spans | Kind::EvenSpans = self.scope {
@@ -188,7 +188,7 @@ fn attention_agrees() {
     }
 }
 
-/// Every operation that rearranges rows, in sequence.
+/// All operations that rearrange rows, in sequence.
 struct Rearranged;
 
 impl Compute for Rearranged {
@@ -209,11 +209,11 @@ impl Compute for Rearranged {
 }
 
 #[test]
-fn rows_are_rearranged_alike() {
+fn rearranged_rows_agree() {
     same("rows", 1e-6, Rearranged);
 }
 
-/// A cache that grows, is cut off and grows again.
+/// A cache that grows, is truncated and grows again.
 struct Cached;
 
 impl Compute for Cached {
@@ -231,10 +231,10 @@ impl Compute for Cached {
         cache.truncate(backend, 129);
         let lists = RowLists::new(1, |_, list| list.extend(0..129));
         let scope = backend.scope(Scope::Lists(lists)).unwrap();
-        let seen = Seen { past: cache.layer(0), own: None };
+        let view = KvView { cached: cache.layer(0), current: None };
         let mut out = B::Rows::default();
         let queries = rows(backend, 1, width, 5);
-        backend.attend(heads, &queries, seen, &scope, None, &mut out).unwrap();
+        backend.attend(heads, &queries, view, &scope, None, &mut out).unwrap();
         backend.download(std::mem::take(&mut out)).unwrap()
     }
 }

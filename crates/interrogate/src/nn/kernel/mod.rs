@@ -1,15 +1,12 @@
 //! Dense products over slices, on all threads.
 //!
-//! Four layouts of one weight `(out, in)`. [`Panels`] lays it out once, a strip
-//! of outputs together, and reaches the peak of the processor's vectors; [`Tiles`]
-//! lays it out for a unit that multiplies tiles, where there is one; [`Rows`]
-//! leaves it as the file has it, so that it may stay mapped, and reaches the
-//! memory's; [`Q8`] rounds it to eight bits. What a weight means, tensors and shapes are for
-//! [`super::Linear`].
+//! A weight `(out, in)` has one of four layouts. [`Panels`] packs it once, in strips of outputs,
+//! and reaches the peak of the processor's vector units. [`Tiles`] packs it for AMX. [`Rows`]
+//! leaves it as in the file, which may stay mapped, and reaches memory bandwidth. [`Q8`] rounds
+//! it to eight bits. [`super::Linear`] chooses the layout.
 //!
-//! All keep one promise: a row of the output depends on its own row of the
-//! input alone, bit for bit. Neither the number of rows, nor their neighbours,
-//! nor the number of threads changes the order in which a value is summed.
+//! In all of them an output row depends on its own input row alone, bit for bit: neither the
+//! number of rows, nor the other rows, nor the number of threads changes the order of a sum.
 
 mod out;
 mod panels;
@@ -24,7 +21,7 @@ pub(crate) use out::Out;
 pub(crate) use panels::Panels;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
-pub(crate) use tile::{Ahead, Operands, STEPS, STRIDE, tile};
+pub(crate) use tile::{Operands, Prefetch, STEPS, STRIDE, tile};
 pub(crate) use tiles::{Part, Tiles};
 pub(crate) use weight::Weight;
 

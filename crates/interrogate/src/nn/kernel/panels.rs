@@ -1,29 +1,29 @@
-//! Weights laid out once: strips of outputs, step by step.
+//! Weights packed in panels: strips of outputs, step by step.
 
 use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
-use super::super::simd::{Kernel, Level, MAX_ROWS, Simd};
+use super::super::simd::{Isa, Kernel, MAX_ROWS, Simd};
 use super::Out;
 use super::split;
-use super::tile::{self, Ahead, LINE, Operands, STEPS, STRIDE, tile};
+use super::tile::{self, LINE, Operands, Prefetch, STEPS, STRIDE, tile};
 
-/// Input rows that a task packs at once, at most: of [`STEPS`] values each they take
-/// a small part of the second level of cache.
+/// The most input rows that a task packs at once: [`STEPS`] values of each take a small part of
+/// the second-level cache.
 const ROWS: usize = 6 * MAX_ROWS;
 
-/// Panels that are a task's least share.
-const LEAST: usize = 4;
+/// The fewest panels per task.
+const MIN_PANELS: usize = 4;
 
-/// A weight `(n, k)` as panels of [`Level::panel`] outputs.
+/// A weight `(n, k)` as panels of [`Isa::panel`] outputs.
 ///
-/// A panel holds, for each step along `k`, its outputs' values one beside the
-/// other; the last panel is filled up with zeros. A step is one f32, or, on a
-/// level of pairs, two bf16 in its place.
+/// A panel holds, for each step along `k`, its outputs' values side by side; the last panel is
+/// padded with zeros. A step is one f32, or two bf16 values in its place for an instruction set
+/// of pairs.
 #[derive(Clone, Debug)]
 pub(crate) struct Panels {
-    level: Level,
+    isa: Isa,
     n: usize,
     k: usize,
     /// Steps along `k`.
@@ -32,12 +32,12 @@ pub(crate) struct Panels {
 }
 
 impl Panels {
-    /// Lays out `weight`, `n` rows of `k` values, for `level`.
-    pub(crate) fn pack(level: Level, weight: &[f32], n: usize, k: usize) -> Self {
+    /// Packs `weight`, `n` rows of `k` values, for `isa`.
+    pub(crate) fn pack(isa: Isa, weight: &[f32], n: usize, k: usize) -> Self {
         assert_eq!(weight.len(), n * k);
-        let pairs = Some(level) == Level::pairs();
+        let pairs = Some(isa) == Isa::bf16_pairs();
         let steps = if pairs { k.div_ceil(2) } else { k };
-        let width = level.panel();
+        let width = isa.panel();
         let mut values = Aligned::zeros(n.div_ceil(width) * width * steps);
         values.par_chunks_mut((width * steps).max(1)).enumerate().for_each(|(p, panel)| {
             for (c, row) in weight.chunks_exact(k.max(1)).skip(p * width).take(width).enumerate() {
@@ -47,7 +47,7 @@ impl Panels {
                 }
             }
         });
-        Panels { level, n, k, steps, values }
+        Panels { isa, n, k, steps, values }
     }
 
     /// Outputs.
@@ -60,26 +60,26 @@ impl Panels {
         self.k
     }
 
-    /// `out (m, n) = fused(x (m, k) weight^T)`.
+    /// Computes `out (m, n) = fused(x (m, k) weight^T)`.
     ///
     /// # Panics
-    /// Where `x` or `out` is shorter than that.
+    /// If `x` or `out` is shorter than that.
     pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         assert!(x.len() >= m * self.k && out.stride == self.n);
         if m == 0 || self.n == 0 {
             return;
         }
-        let panels = self.n.div_ceil(self.level.panel());
+        let panels = self.n.div_ceil(self.isa.panel());
         let blocks = row_blocks(m);
         if blocks == 1 {
-            // Few rows: they are packed once, and the panels are shared out.
-            let mut packed = Scratch::take(self.packed(m));
-            self.level.run(Pack { weight: self, x, rows: m, to: &mut packed });
-            let shares = split::ranges(panels, LEAST, 1);
+            // Few rows: they are packed once, and the panels are split among tasks.
+            let mut packed = Scratch::with_len(self.packed(m));
+            self.isa.run(Pack { weight: self, x, rows: m, to: &mut packed });
+            let shares = split::ranges(panels, MIN_PANELS, 1);
             (0..shares).into_par_iter().for_each(|i| {
                 let panels = split::part(panels, shares, i);
                 let packed = &packed;
-                self.level.run(Multiply {
+                self.isa.run(Multiply {
                     weight: self,
                     packed,
                     row: 0,
@@ -91,30 +91,30 @@ impl Panels {
             });
             return;
         }
-        // Many rows: a task packs its own, and takes all panels if there are
-        // tasks enough for every thread.
-        let shares = split::ranges(panels, 4 * LEAST, blocks);
+        // Many rows: a task packs its own, and computes all panels if there are enough tasks for
+        // every thread.
+        let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
         (0..blocks * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, blocks, task / shares);
             let panels = split::part(panels, shares, task % shares);
-            let mut packed = Scratch::take(self.packed(rows.len()));
+            let mut packed = Scratch::with_len(self.packed(rows.len()));
             let x = &x[rows.start * self.k..rows.end * self.k];
-            self.level.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
+            self.isa.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
             let (row, rows) = (rows.start, rows.len());
             let packed = &packed;
-            self.level.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
+            self.isa.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
         });
     }
 
-    /// Values that `rows` packed input rows take.
+    /// The length of `rows` packed input rows, in f32 values.
     fn packed(&self, rows: usize) -> usize {
         self.steps.div_ceil(STEPS) * rows * STRIDE
     }
 }
 
-/// In how many blocks to cut `m` input rows: a whole number for each thread, so that
-/// none waits for another that has one more (1,024 rows on two threads: 288 GFLOP/s
-/// in nine blocks, 340 in fourteen).
+/// The number of blocks to split `m` input rows into: a multiple of the number of threads, so
+/// that none waits for another that has one more (1,024 rows on two threads: 288 GFLOP/s in nine
+/// blocks, 340 in fourteen).
 fn row_blocks(m: usize) -> usize {
     match m.div_ceil(ROWS) {
         0 | 1 => 1,
@@ -128,8 +128,7 @@ fn pair(row: &[f32], step: usize) -> f32 {
     f32::from_bits(bits(2 * step) | bits(2 * step + 1) << 16)
 }
 
-/// Packs input rows: for each block of [`STEPS`] steps, all rows, each
-/// [`STRIDE`] long.
+/// Packs input rows: for each block of [`STEPS`] steps, all rows, each [`STRIDE`] long.
 struct Pack<'a> {
     weight: &'a Panels,
     x: &'a [f32],
@@ -151,8 +150,8 @@ impl Kernel for Pack<'_> {
                 let from = &row[2 * block.start..k.min(2 * block.end)];
                 let whole = from.len() - from.len() % S::LANES;
                 for at in (0..whole).step_by(S::LANES) {
-                    // SAFETY: `at + LANES` values are left of `from`; `to` takes
-                    // two of them in the place of one.
+                    // SAFETY: LANES values are left in `from` at `at`; `to` holds two of them in
+                    // the place of one f32.
                     unsafe {
                         let to = to.as_mut_ptr().cast::<u16>().add(at);
                         s.round_bf16(from.as_ptr().add(at), to);
@@ -165,11 +164,11 @@ impl Kernel for Pack<'_> {
     }
 }
 
-/// Multiplies packed rows with some of the panels.
+/// Multiplies packed rows by some of the panels.
 struct Multiply<'a> {
     weight: &'a Panels,
     packed: &'a [f32],
-    /// The first output row, and how many.
+    /// The first output row, and the number of rows.
     row: usize,
     rows: usize,
     panels: std::ops::Range<usize>,
@@ -182,42 +181,42 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Multiply { weight, packed, row, rows, panels, out, fused } = self;
-        let Panels { n, k: _, steps, ref values, level } = *weight;
+        let Panels { n, k: _, steps, ref values, isa } = *weight;
         let width = super::super::simd::TILE_VECTORS * S::LANES;
-        assert_eq!(width, level.panel());
+        assert_eq!(width, isa.panel());
         let panel = steps * width;
         let last = split::even(steps, STEPS).len().saturating_sub(1);
         for (b, block) in split::even(steps, STEPS).enumerate() {
             let packed = &packed[b * rows * STRIDE..(b + 1) * rows * STRIDE];
             let mut p = panels.start;
             while p < panels.end {
-                // A panel alone, or a few abreast for few rows; only the last
-                // panel of all may be narrower than its width.
-                let several = tile::abreast::<S>(rows);
-                let wide = several > 1 && p + several <= panels.end && (p + several) * width <= n;
-                let taken = if wide { several } else { 1 };
+                // One panel, or a few side by side for few rows. Only the last panel of all may
+                // be narrower than its width.
+                let abreast = tile::panels_abreast::<S>(rows);
+                let wide = abreast > 1 && p + abreast <= panels.end && (p + abreast) * width <= n;
+                let count = if wide { abreast } else { 1 };
                 let column = p * width;
-                let columns = (taken * width).min(n - column);
-                // The next panel's part of this block, two lines a step, by the first
-                // two tiles.
-                let next = (p + taken) * panel + block.start * width;
+                let columns = (count * width).min(n - column);
+                // The next panel's part of this block, prefetched by the first two tiles, two
+                // lines per step.
+                let next = (p + count) * panel + block.start * width;
                 for (t, part) in split::even(rows, S::ROWS).enumerate() {
                     let first = row + part.start;
-                    // A narrow panel's tile goes through a buffer of full width.
+                    // The tile of a narrow panel is computed in a buffer of full width.
                     let mut buffer = [0.0f32; MAX_ROWS * 32];
                     let narrow = columns < width;
                     if narrow && b > 0 {
                         for (i, to) in buffer.chunks_exact_mut(width).take(part.len()).enumerate() {
-                            // SAFETY: written at an earlier block; this task alone
-                            // has these rows and columns.
+                            // SAFETY: initialized at an earlier block; only this task has these
+                            // rows and columns.
                             let from = unsafe { out.part(first + i, column, columns) };
                             to[..columns].copy_from_slice(from);
                         }
                     }
-                    let weights = &values[p * panel..(p + taken) * panel];
+                    let weights = &values[p * panel..(p + count) * panel];
                     let a = &packed[part.start * STRIDE..part.end * STRIDE];
                     assert!(block.len() <= STEPS && part.len() <= MAX_ROWS);
-                    // The rows' ends are checked by `at`.
+                    // `at` checks the ends of the rows.
                     let (to, stride) = match narrow {
                         true => (buffer.as_mut_ptr(), width),
                         false => {
@@ -232,38 +231,37 @@ impl Kernel for Multiply<'_> {
                         panel,
                         out: to,
                         stride,
-                        ahead: match t {
-                            0 | 1 => Ahead::lines(
+                        prefetch: match t {
+                            0 | 1 => Prefetch::lines(
                                 values.as_ptr().wrapping_add(next + t * block.len() * LINE),
                             ),
-                            _ => Ahead::none(weights.as_ptr()),
+                            _ => Prefetch::none(weights.as_ptr()),
                         },
                     };
-                    // SAFETY: `a` has part.len() rows of STRIDE >= block.len();
-                    // `weights` has `taken` panels, each with the block's steps
-                    // from its start on; the output rows were checked, or are the
-                    // buffer's MAX_ROWS of at most 32; they were written at block
-                    // 0, which is the fresh one.
+                    // SAFETY: `a` has part.len() rows of STRIDE >= block.len(); `weights` has
+                    // `count` panels, each with the block's steps from its start on; the output
+                    // rows were checked, or are the buffer's MAX_ROWS of at most 32; block 0,
+                    // the fresh one, initialized them.
                     unsafe { tile(s, part.len(), wide, block.len(), at, b == 0) };
                     if narrow || b == last && !fused.is_none() {
                         for i in 0..part.len() {
                             if narrow {
                                 let from = &buffer[i * width..i * width + columns];
-                                // SAFETY: in the matrix, and this task's alone.
+                                // SAFETY: in bounds, and only this task has these values.
                                 unsafe {
                                     let to = out.at(first + i, column, columns);
                                     to.copy_from_nonoverlapping(from.as_ptr(), columns);
                                 }
                             }
                             if b == last {
-                                // SAFETY: just written; this task's alone.
+                                // SAFETY: just written; only this task has these values.
                                 let values = unsafe { out.part(first + i, column, columns) };
                                 fused.finish(s, values, column, (first + i) * n + column);
                             }
                         }
                     }
                 }
-                p += taken;
+                p += count;
             }
         }
     }

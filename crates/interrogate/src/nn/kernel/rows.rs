@@ -1,4 +1,4 @@
-//! Weights as the file has them, 16 bits or 32, widened on the way.
+//! Weights as stored in the file, in 16 bits, widened on the fly.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,24 +8,24 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
-use super::super::simd::{Kernel, Level, Simd};
+use super::super::simd::{Isa, Kernel, Simd};
 use super::{Out, split};
 use crate::weights::Bytes;
 
-/// Values along `k` that are summed in the lanes before these are added up: a
-/// block of four widened rows and a few of the input share the first cache.
+/// Values along `k` that are summed per lane before the lanes are added: a block of four widened
+/// rows and a few of the input fit the first-level cache.
 const BLOCK: usize = 1024;
 
 /// Outputs computed together.
 const OUTPUTS: usize = 4;
 
-/// Input rows that a task goes through for each of its outputs.
+/// Input rows per task, which all meet each of its outputs.
 const INPUTS: usize = 96;
 
-/// Outputs that are a task's least share.
-const LEAST: usize = 16;
+/// The fewest outputs per task.
+const MIN_OUTPUTS: usize = 16;
 
-/// How a value is stored.
+/// The type of the stored values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
     F16,
@@ -37,10 +37,10 @@ impl Element {
     pub(crate) const SIZE: usize = 2;
 }
 
-/// A weight `(n, k)` in row order, of any alignment, little endian.
+/// A row-major weight `(n, k)`, of any alignment, little endian.
 #[derive(Clone)]
 pub(crate) struct Rows {
-    level: Level,
+    isa: Isa,
     bytes: Bytes,
     start: usize,
     element: Element,
@@ -49,10 +49,10 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// The `n` rows of `k` values that begin at byte `start`; `None` where they
-    /// end beyond `bytes`.
+    /// Creates a weight of the `n` rows of `k` values at byte `start`; `None` if they end beyond
+    /// `bytes`.
     pub(crate) fn new(
-        level: Level,
+        isa: Isa,
         bytes: Bytes,
         start: usize,
         element: Element,
@@ -60,7 +60,7 @@ impl Rows {
     ) -> Option<Self> {
         let size = n.checked_mul(k)?.checked_mul(Element::SIZE)?;
         (*bytes).as_ref().get(start..start.checked_add(size)?)?;
-        Some(Rows { level, bytes, start, element, n, k })
+        Some(Rows { isa, bytes, start, element, n, k })
     }
 
     /// Outputs.
@@ -73,24 +73,24 @@ impl Rows {
         self.k
     }
 
-    /// `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once where
-    /// `m` is at most 96, else once for each 96 rows.
+    /// Computes `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once for each 96 rows
+    /// of `x`.
     ///
     /// # Panics
-    /// Where `x` or `out` is shorter than that, or the bytes shrank.
+    /// If `x` or `out` is shorter than that, or the bytes shrank.
     pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         assert!(x.len() >= m * self.k && out.stride == self.n);
         let size = self.n * self.k * Element::SIZE;
         let weight = &(*self.bytes).as_ref()[self.start..self.start + size];
         let blocks = split::even(m, INPUTS).len();
-        let shares = split::ranges(self.n, LEAST, blocks);
+        let shares = split::ranges(self.n, MIN_OUTPUTS, blocks);
         (0..blocks * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, blocks, task / shares);
             let outputs = split::part(self.n, shares, task % shares);
             let dots = Dots { weight, k: self.k, x, rows, outputs, out, fused };
             match self.element {
-                Element::F16 => self.level.run(dots.with(F16)),
-                Element::Bf16 => self.level.run(dots.with(Bf16)),
+                Element::F16 => self.isa.run(dots.with(F16)),
+                Element::Bf16 => self.isa.run(dots.with(Bf16)),
             }
         });
     }
@@ -102,7 +102,7 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// A stored type, for the kernel to be compiled for.
+/// A stored type, as a type parameter of the kernel.
 trait Stored: Copy + Send + Sync {
     const SIZE: usize;
     /// # Safety
@@ -118,7 +118,7 @@ macro_rules! stored {
             const SIZE: usize = $size;
             #[inline(always)]
             unsafe fn load<S: Simd>(s: S, from: *const u8) -> S::V {
-                // SAFETY: the contract is the same; the loads ask no alignment.
+                // SAFETY: the contract is the same; the loads are unaligned.
                 unsafe { s.$load(from.cast()) }
             }
         }
@@ -128,7 +128,7 @@ stored!(F32, 4, load);
 stored!(F16, 2, load_f16);
 stored!(Bf16, 2, load_bf16);
 
-/// Some rows of the input with some of the outputs.
+/// Products of some input rows with some outputs.
 struct Dots<'a> {
     weight: &'a [u8],
     k: usize,
@@ -152,9 +152,9 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Dots { weight, k, x, rows, outputs, out, fused } = self.0;
-        // Several blocks of input rows meet the same weights: widen them once.
+        // Several blocks of input rows use the same weights: widen these once.
         let several = W::SIZE != 4 && rows.len() > S::DOT_ROWS;
-        let mut widened = several.then(|| Scratch::take(OUTPUTS * BLOCK));
+        let mut widened = several.then(|| Scratch::with_len(OUTPUTS * BLOCK));
         for group in (outputs.start..outputs.end).step_by(OUTPUTS) {
             let group = group..outputs.end.min(group + OUTPUTS);
             for from in (0..k).step_by(BLOCK) {
@@ -172,13 +172,14 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
                 for part in split::even(rows.len(), S::DOT_ROWS) {
                     let first = rows.start + part.start;
                     let (x, column, fresh) = (&x[first * k + from..], group.start, from == 0);
-                    let ahead = OUTPUTS * k * W::SIZE;
-                    let place = Place { x, stride: k, row: first, column, out, ahead, fresh };
+                    let prefetch = OUTPUTS * k * W::SIZE;
+                    let target =
+                        DotBlock { x, stride: k, row: first, column, out, prefetch, fresh };
                     match &widened {
-                        None => dots::<S, W>(s, row, group.len(), part.len(), place),
+                        None => dots::<S, W>(s, row, group.len(), part.len(), target),
                         Some(widened) => {
                             let row = |j: usize| bytes(&widened[j * BLOCK..j * BLOCK + len]);
-                            dots::<S, F32>(s, row, group.len(), part.len(), place);
+                            dots::<S, F32>(s, row, group.len(), part.len(), target);
                         }
                     }
                 }
@@ -186,7 +187,7 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
         }
         if !fused.is_none() {
             for row in rows {
-                // SAFETY: written above, and this task's alone.
+                // SAFETY: written above, and only this task has these values.
                 let values = unsafe { out.part(row, outputs.start, outputs.len()) };
                 fused.finish(s, values, outputs.start, row * out.stride + outputs.start);
             }
@@ -196,11 +197,11 @@ impl<W: Stored> Kernel for DotsOf<'_, W> {
 
 /// The bytes of f32 values.
 fn bytes(values: &[f32]) -> &[u8] {
-    // SAFETY: f32 has no padding, and any address will do for bytes.
+    // SAFETY: f32 has no padding, and bytes need no alignment.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
-/// Widens the values of `from`.
+/// Widens the values of `from` into `to`.
 #[inline(always)]
 fn widen<S: Simd, W: Stored>(s: S, from: &[u8], to: &mut [f32]) {
     let whole = to.len() - to.len() % S::LANES;
@@ -215,7 +216,7 @@ fn widen<S: Simd, W: Stored>(s: S, from: &[u8], to: &mut [f32]) {
     }
 }
 
-/// A vector of the fewer than `LANES` values that `from` holds, zeros behind.
+/// Loads fewer than `LANES` values, padded with zeros.
 #[inline(always)]
 fn load_part<S: Simd, W: Stored>(s: S, from: &[u8]) -> S::V {
     let mut lanes = [0u8; 64];
@@ -224,9 +225,9 @@ fn load_part<S: Simd, W: Stored>(s: S, from: &[u8]) -> S::V {
     unsafe { W::load(s, lanes.as_ptr()) }
 }
 
-/// Where a block of dot products reads its inputs and leaves its sums.
+/// The operands of a block of dot products.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct DotBlock<'a> {
     /// The input, from the first row's first value on.
     x: &'a [f32],
     /// Values from one input row to the next.
@@ -235,31 +236,31 @@ struct Place<'a> {
     row: usize,
     column: usize,
     out: Out<'a>,
-    /// Bytes from a weight to the same one of the outputs computed next.
-    ahead: usize,
-    /// Whether the sums are set; else they are added to what stands there.
+    /// Prefetch distance in bytes: from a weight to the same one of the next outputs.
+    prefetch: usize,
+    /// Whether sums are stored, or else added to the values there.
     fresh: bool,
 }
 
-/// The dot products of `count` input rows with `len` weight rows.
+/// Computes the dot products of `count` input rows with `len` weight rows.
 #[inline(always)]
 fn dots<'w, S: Simd, W: Stored>(
     s: S,
     row: impl Fn(usize) -> &'w [u8],
     len: usize,
     count: usize,
-    place: Place<'_>,
+    target: DotBlock<'_>,
 ) {
     macro_rules! choose {
         ($($m:literal)*) => {
             match count {
                 $($m if $m <= S::DOT_ROWS => {
                     if len == OUTPUTS {
-                        return block::<S, W, $m, OUTPUTS>(s, std::array::from_fn(&row), place);
+                        return block::<S, W, $m, OUTPUTS>(s, std::array::from_fn(&row), target);
                     }
                     for j in 0..len {
-                        let place = Place { column: place.column + j, ..place };
-                        block::<S, W, $m, 1>(s, [row(j)], place);
+                        let target = DotBlock { column: target.column + j, ..target };
+                        block::<S, W, $m, 1>(s, [row(j)], target);
                     }
                 })*
                 _ => unreachable!("a block of {count} rows"),
@@ -269,13 +270,13 @@ fn dots<'w, S: Simd, W: Stored>(
     choose!(1 2 3 4 5 6);
 }
 
-/// `M` input rows with `J` weight rows, the sums of each in the lanes of a
+/// Computes `M` input rows with `J` weight rows. The sums of each stay in the lanes of a
 /// register until the end.
 #[inline(always)]
 fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
     s: S,
     rows: [&[u8]; J],
-    at: Place<'_>,
+    at: DotBlock<'_>,
 ) {
     let k = rows[0].len() / W::SIZE;
     assert!(rows.iter().all(|row| row.len() == k * W::SIZE));
@@ -283,14 +284,15 @@ fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
     let mut sums = [[s.splat(0.0); J]; M];
     let whole = k - k % S::LANES;
     for from in (0..whole).step_by(S::LANES) {
-        // SAFETY: LANES values are left in each weight row at `from`, and in
-        // each of the M input rows, as asserted.
+        // SAFETY: LANES values are left in each weight row at `from`, and in each of the M input
+        // rows, as asserted.
         let weights = rows.map(|row| unsafe { W::load(s, row.as_ptr().add(from * W::SIZE)) });
         if M == 1 && J == OUTPUTS {
-            // The same place of the next outputs: a row ends before the
-            // processor's own foresight has warmed up.
-            rows.iter()
-                .for_each(|row| s.expect(row.as_ptr().wrapping_add(from * W::SIZE + at.ahead)));
+            // The same position in the next outputs: rows end before the hardware prefetcher has
+            // warmed up.
+            rows.iter().for_each(|row| {
+                s.prefetch(row.as_ptr().wrapping_add(from * W::SIZE + at.prefetch))
+            });
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: as above.
@@ -313,8 +315,7 @@ fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
         let to = at.out.at(at.row + i, at.column, J);
         for (j, &sum) in sums.iter().enumerate() {
             let sum = s.sum(sum);
-            // SAFETY: inside by `at`, this task's alone, and written before
-            // unless fresh.
+            // SAFETY: in bounds by `at`, only this task's, and initialized unless fresh.
             unsafe { *to.add(j) = if at.fresh { sum } else { *to.add(j) + sum } };
         }
     }

@@ -1,22 +1,21 @@
-//! How work is cut: even parts, and a grid of tasks for all threads.
+//! Splitting of work: even parts, and a grid of tasks for all threads.
 
 use std::ops::Range;
 
-/// Cuts `0..n` into as few parts as have at most `most` each, and these as
-/// even as can be: a short last part would run at a fraction of the speed.
+/// Splits `0..n` into the fewest parts of at most `most` each, and these evenly: a short last
+/// part would run at a fraction of the speed.
 pub(crate) fn even(n: usize, most: usize) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
     let parts = n.div_ceil(most.max(1));
     (0..parts).map(move |i| i * n / parts..(i + 1) * n / parts)
 }
 
-/// Part `i` of `parts` of `0..n`.
+/// Part `i` of `parts` even parts of `0..n`.
 pub(crate) fn part(n: usize, parts: usize, i: usize) -> Range<usize> {
     i * n / parts..(i + 1) * n / parts
 }
 
-/// In how many ranges to cut `units` so that, with `others` ranges along the
-/// other side, each thread gets some four tasks and no task is less than
-/// `least` units.
+/// The number of ranges to split `units` into so that, with `others` ranges along the other
+/// side, each thread gets about four tasks and no task has fewer than `least` units.
 pub(crate) fn ranges(units: usize, least: usize, others: usize) -> usize {
     let wanted = (4 * rayon::current_num_threads()).div_ceil(others.max(1));
     wanted.min(units / least.max(1)).max(1)
@@ -42,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_job_is_one_task_and_a_large_one_feeds_every_thread() {
+    fn small_work_is_one_task_and_large_work_feeds_all_threads() {
         assert_eq!(ranges(3, 8, 1), 1);
         assert_eq!(ranges(1_000_000, 8, 1), 4 * rayon::current_num_threads());
         assert_eq!(ranges(1_000_000, 8, 1_000), 1);

@@ -1,12 +1,12 @@
-//! Every layout and unit against f64, over odd shapes.
+//! Every layout and instruction set against f64, with odd shapes.
 
 use std::sync::Arc;
 
 use super::super::activation::{Activation, Fused};
-use super::super::simd::{Amx, Level};
+use super::super::simd::{Amx, Isa};
 use super::*;
 
-/// Numbers without pattern (splitmix64), uniform in -1..1.
+/// Pseudorandom numbers (splitmix64), uniform in -1..1.
 pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
@@ -18,7 +18,7 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// `x w^T` in f64, and the sum of the terms' sizes, which bounds the rounding.
+/// `x w^T` in f64, and the sum of the terms' magnitudes, which bounds the rounding error.
 fn reference(x: &[f32], w: &[f32], k: usize) -> Vec<(f64, f64)> {
     let terms = |a: &[f32], b: &[f32]| {
         let terms = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b));
@@ -76,25 +76,25 @@ fn rounded(values: &[f32], element: Element) -> Vec<f32> {
 }
 
 #[test]
-fn panels_give_the_product_on_every_unit() {
+fn panels_compute_the_product_on_every_isa() {
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
         let expected = reference(&x, &w, k);
-        for level in Level::all() {
-            let panels = Panels::pack(level, &w, n, k);
+        for isa in Isa::all() {
+            let panels = Panels::pack(isa, &w, n, k);
             let found = product(&panels, &x, m, &Fused::default());
-            check(&found, &expected, 1e-6, &format!("{level:?} {m} {k} {n}"));
+            check(&found, &expected, 1e-6, &format!("{isa:?} {m} {k} {n}"));
         }
     }
 }
 
 #[test]
-fn panels_of_pairs_give_the_product_of_bf16_values() {
-    let Some(level) = Level::pairs() else { return };
+fn panels_of_pairs_compute_the_product_of_bf16_values() {
+    let Some(isa) = Isa::bf16_pairs() else { return };
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
         let expected = reference(&rounded(&x, Element::Bf16), &rounded(&w, Element::Bf16), k);
-        let found = product(&Panels::pack(level, &w, n, k), &x, m, &Fused::default());
+        let found = product(&Panels::pack(isa, &w, n, k), &x, m, &Fused::default());
         check(&found, &expected, 2e-6, &format!("{m} {k} {n}"));
     }
 }
@@ -107,22 +107,22 @@ fn by_tiles(tiles: &Tiles, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
 }
 
 #[test]
-fn tiles_of_three_pieces_give_the_product_of_f32_values() {
+fn tiles_of_three_pieces_compute_the_product_of_f32_values() {
     let Some(amx) = Amx::get() else { return };
     let larger = [(33, 1700, 65), (200, 800, 33), (400, 96, 100)];
     for (m, k, n) in SHAPES.into_iter().chain(larger) {
-        // Values of all sizes: nine orders of magnitude on either side.
+        // Values over nine orders of magnitude on either side.
         let spread = |values: Vec<f32>| -> Vec<f32> {
             values.iter().enumerate().map(|(i, v)| v * 10f32.powi((i % 19) as i32 - 9)).collect()
         };
         let (x, w) = (spread(noise(1, m * k)), spread(noise(2, n * k)));
-        let found = by_tiles(&Tiles::whole(amx, &w, n, k), &x, m, &Fused::default());
+        let found = by_tiles(&Tiles::f32(amx, &w, n, k), &x, m, &Fused::default());
         check(&found, &reference(&x, &w, k), 5e-7, &format!("{m} {k} {n}"));
     }
 }
 
 #[test]
-fn tiles_are_as_near_to_the_true_product_as_panels() {
+fn tiles_are_more_accurate_than_panels() {
     let Some(amx) = Amx::get() else { return };
     let (m, k, n) = (40, 2048, 64);
     let (x, w) = (noise(1, m * k), noise(2, n * k));
@@ -130,25 +130,25 @@ fn tiles_are_as_near_to_the_true_product_as_panels() {
     let error = |found: Vec<f32>| -> f64 {
         found.iter().zip(&expected).map(|(&v, &(sum, _))| (f64::from(v) - sum).powi(2)).sum()
     };
-    let tiles = error(by_tiles(&Tiles::whole(amx, &w, n, k), &x, m, &Fused::default()));
-    let panels = Panels::pack(Level::best(), &w, n, k);
+    let tiles = error(by_tiles(&Tiles::f32(amx, &w, n, k), &x, m, &Fused::default()));
+    let panels = Panels::pack(Isa::best(), &w, n, k);
     let panels = error(product(&panels, &x, m, &Fused::default()));
     assert!(tiles < panels, "{tiles:e} and {panels:e}");
 }
 
 #[test]
-fn tiles_of_one_piece_give_the_product_of_bf16_values() {
+fn tiles_of_one_piece_compute_the_product_of_bf16_values() {
     let Some(amx) = Amx::get() else { return };
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(1, m * k), noise(2, n * k));
         let expected = reference(&rounded(&x, Element::Bf16), &rounded(&w, Element::Bf16), k);
-        let found = by_tiles(&Tiles::rounded(amx, &w, n, k), &x, m, &Fused::default());
+        let found = by_tiles(&Tiles::bf16(amx, &w, n, k), &x, m, &Fused::default());
         check(&found, &expected, 2e-6, &format!("{m} {k} {n}"));
     }
 }
 
 #[test]
-fn products_of_one_input_are_those_of_each_weight() {
+fn products_of_several_weights_equal_those_of_each() {
     let (k, sizes) = (70, [40, 7, 100]);
     for m in [1, 20, 300] {
         let x = noise(1, m * k);
@@ -156,11 +156,11 @@ fn products_of_one_input_are_those_of_each_weight() {
         let panels = weights
             .iter()
             .zip(sizes)
-            .map(|(w, n)| Weight::Panels(Panels::pack(Level::best(), w, n, k)))
+            .map(|(w, n)| Weight::Panels(Panels::pack(Isa::best(), w, n, k)))
             .collect::<Vec<_>>();
         let tiles = |amx| {
             let weights = weights.iter().zip(sizes);
-            weights.map(|(w, n)| Weight::Tiles(Tiles::whole(amx, w, n, k))).collect::<Vec<_>>()
+            weights.map(|(w, n)| Weight::Tiles(Tiles::f32(amx, w, n, k))).collect::<Vec<_>>()
         };
         for weights in Amx::get().map(tiles).into_iter().chain([panels]) {
             let mut outs = sizes.map(|n| vec![f32::NAN; m * n]);
@@ -179,50 +179,50 @@ fn products_of_one_input_are_those_of_each_weight() {
 }
 
 #[test]
-fn what_is_no_number_stays_none_in_tiles() {
+fn non_finite_inputs_give_nan_in_tiles() {
     let Some(amx) = Amx::get() else { return };
     for wrong in [f32::NAN, f32::from_bits(0x7fff_ffff), f32::INFINITY, f32::MAX] {
         let (mut x, w) = (noise(1, 3 * 40), noise(2, 5 * 40));
         x[47] = wrong;
-        let found = by_tiles(&Tiles::whole(amx, &w, 5, 40), &x, 3, &Fused::default());
+        let found = by_tiles(&Tiles::f32(amx, &w, 5, 40), &x, 3, &Fused::default());
         assert!(found[..5].iter().chain(&found[10..]).all(|v| v.is_finite()), "{wrong}");
         assert!(found[5..10].iter().all(|v| v.is_nan()), "{wrong}: {:?}", &found[5..10]);
     }
 }
 
 #[test]
-fn rows_give_the_product_of_the_stored_values_on_every_unit() {
+fn rows_compute_the_product_of_the_stored_values_on_every_isa() {
     for (m, k, n) in SHAPES {
         let (x, w) = (noise(3, m * k), noise(4, n * k));
         for element in [Element::F16, Element::Bf16] {
             let expected = reference(&x, &rounded(&w, element), k);
-            for level in Level::all() {
-                let rows = Rows::new(level, stored(&w, element), 0, element, (n, k)).unwrap();
+            for isa in Isa::all() {
+                let rows = Rows::new(isa, stored(&w, element), 0, element, (n, k)).unwrap();
                 let mut found = vec![f32::NAN; m * n];
                 rows.product(&x, m, Out::new(&mut found, n), &Fused::default());
-                check(&found, &expected, 1e-6, &format!("{level:?} {element:?} {m} {k} {n}"));
+                check(&found, &expected, 1e-6, &format!("{isa:?} {element:?} {m} {k} {n}"));
             }
         }
     }
 }
 
 #[test]
-fn a_row_is_the_same_bits_alone_and_among_others() {
+fn rows_have_the_same_bits_alone_and_in_a_batch() {
     let (m, k, n) = (150, 1100, 70);
     let (x, w) = (noise(5, m * k), noise(6, n * k));
     let bias = noise(7, n);
     let fused = Fused { bias: Some(&bias), activation: Activation::QuickGelu, ..Fused::default() };
-    for level in Level::all().into_iter().chain(Level::pairs()) {
-        let panels = Panels::pack(level, &w, n, k);
+    for isa in Isa::all().into_iter().chain(Isa::bf16_pairs()) {
+        let panels = Panels::pack(isa, &w, n, k);
         let all = product(&panels, &x, m, &fused);
         for count in [1, 2, 3, 5, 8, 14, 40, 127] {
             let some = product(&panels, &x[10 * k..(10 + count) * k], count, &fused);
-            assert_eq!(some, all[10 * n..(10 + count) * n], "{level:?} {count}");
+            assert_eq!(some, all[10 * n..(10 + count) * n], "{isa:?} {count}");
         }
     }
     for tiles in Amx::get()
         .into_iter()
-        .flat_map(|amx| [Tiles::whole(amx, &w, n, k), Tiles::rounded(amx, &w, n, k)])
+        .flat_map(|amx| [Tiles::f32(amx, &w, n, k), Tiles::bf16(amx, &w, n, k)])
     {
         let x = noise(5, 450 * k);
         let all = by_tiles(&tiles, &x, 450, &fused);
@@ -231,8 +231,8 @@ fn a_row_is_the_same_bits_alone_and_among_others() {
             assert_eq!(some, all[10 * n..(10 + count) * n], "tiles {count}");
         }
     }
-    for level in Level::all() {
-        let rows = Rows::new(level, stored(&w, Element::F16), 0, Element::F16, (n, k)).unwrap();
+    for isa in Isa::all() {
+        let rows = Rows::new(isa, stored(&w, Element::F16), 0, Element::F16, (n, k)).unwrap();
         let product = |x: &[f32], m: usize| {
             let mut out = vec![f32::NAN; m * n];
             rows.product(x, m, Out::new(&mut out, n), &fused);
@@ -241,50 +241,50 @@ fn a_row_is_the_same_bits_alone_and_among_others() {
         let all = product(&x, m);
         for count in [1, 2, 3, 5, 7, 40, 97] {
             let some = product(&x[10 * k..(10 + count) * k], count);
-            assert_eq!(some, all[10 * n..(10 + count) * n], "{level:?} {count}");
+            assert_eq!(some, all[10 * n..(10 + count) * n], "{isa:?} {count}");
         }
     }
 }
 
 #[test]
-fn bias_activation_and_residual_come_in_that_order() {
+fn bias_activation_and_residual_apply_in_that_order() {
     for (m, k, n) in [(1, 20, 40), (5, 20, 33), (140, 20, 70)] {
         let (x, w, bias, residual) =
             (noise(1, m * k), noise(2, n * k), noise(3, n), noise(4, m * n));
         let fused =
             Fused { bias: Some(&bias), activation: Activation::Relu, residual: Some(&residual) };
         if let Some(amx) = Amx::get() {
-            let tiles = Tiles::whole(amx, &w, n, k);
+            let tiles = Tiles::f32(amx, &w, n, k);
             let plain = by_tiles(&tiles, &x, m, &Fused::default());
             let expected: Vec<f32> =
                 (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
             assert_eq!(by_tiles(&tiles, &x, m, &fused), expected);
         }
-        for level in Level::all() {
-            let panels = Panels::pack(level, &w, n, k);
+        for isa in Isa::all() {
+            let panels = Panels::pack(isa, &w, n, k);
             let plain = product(&panels, &x, m, &Fused::default());
             let expected: Vec<f32> =
                 (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
-            assert_eq!(product(&panels, &x, m, &fused), expected, "{level:?}");
-            let rows = Rows::new(level, stored(&w, Element::F16), 0, Element::F16, (n, k));
+            assert_eq!(product(&panels, &x, m, &fused), expected, "{isa:?}");
+            let rows = Rows::new(isa, stored(&w, Element::F16), 0, Element::F16, (n, k));
             let (rows, mut plain, mut found) = (rows.unwrap(), vec![0.0; m * n], vec![0.0; m * n]);
             rows.product(&x, m, Out::new(&mut plain, n), &Fused::default());
             rows.product(&x, m, Out::new(&mut found, n), &fused);
             let expected: Vec<f32> =
                 (0..m * n).map(|i| (plain[i] + bias[i % n]).max(0.0) + residual[i]).collect();
-            assert_eq!(found, expected, "{level:?}");
+            assert_eq!(found, expected, "{isa:?}");
         }
     }
 }
 
 #[test]
-fn rows_may_begin_at_any_byte_and_must_end_inside() {
+fn rows_may_start_at_any_byte_and_must_end_in_bounds() {
     let (k, n) = (19, 5);
     let (x, w) = (noise(8, k), noise(9, n * k));
     let mut bytes = vec![0xff; 3];
     bytes.extend_from_slice(&stored(&w, Element::F16));
     let bytes: Arc<Vec<u8>> = Arc::new(bytes);
-    let rows = |start, shape| Rows::new(Level::best(), bytes.clone(), start, Element::F16, shape);
+    let rows = |start, shape| Rows::new(Isa::best(), bytes.clone(), start, Element::F16, shape);
     let mut found = vec![0.0; n];
     rows(3, (n, k)).unwrap().product(&x, 1, Out::new(&mut found, n), &Fused::default());
     check(&found, &reference(&x, &rounded(&w, Element::F16), k), 1e-6, "unaligned");

@@ -1,23 +1,22 @@
-//! The innermost loop: a block of sums that stays in the registers.
+//! The innermost loop: a block of sums that stays in registers.
 
 use super::super::simd::{Simd, TILE_VECTORS};
 
-/// Steps of the inner side that a tile takes at most before its sums go back to
-/// memory: so many that a tile's inputs (15 KiB) and a panel of weights (32 KiB)
-/// share a first level of cache of 48.
+/// The most steps along `k` before a tile's sums go back to memory: a tile's inputs (15 KiB) and
+/// a panel of weights (32 KiB) fit a first-level cache of 48 KiB together.
 pub(crate) const STEPS: usize = 256;
 
-/// Values from one packed input row to the next: a constant, so that a row is a
-/// displacement in the instruction and not a register; and no power of two, so
-/// that rows do not fall on one set of the cache.
+/// Values from one packed input row to the next: a constant, so that a row is a displacement in
+/// the instruction and not a register; and not a power of two, so that rows do not map to one
+/// set of the cache.
 pub(crate) const STRIDE: usize = STEPS + 16;
 
-/// Where a tile's operands stand.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands {
-    /// The first input row; the next is [`STRIDE`] behind it.
+    /// The first input row; the next is [`STRIDE`] after it.
     pub(crate) a: *const f32,
-    /// The first panel of weights: a step's values, then the next step's.
+    /// The first panel of weights: the values of a step, then those of the next.
     pub(crate) w: *const f32,
     /// Values from a step to the next in a panel.
     pub(crate) step: usize,
@@ -27,48 +26,47 @@ pub(crate) struct Operands {
     pub(crate) out: *mut f32,
     /// Values from one output row to the next.
     pub(crate) stride: usize,
-    /// What is needed next.
-    pub(crate) ahead: Ahead,
+    /// What to prefetch.
+    pub(crate) prefetch: Prefetch,
 }
 
-/// What a tile of several rows asks for while it multiplies: a line of cache a step. The weights of
-/// the next panel come from memory or the third level, and without being asked for
-/// they are waited for: products of 400 rows ran at 256 of 460 GFLOP/s, and at 325
-/// so; of 50 rows at 175, and at 280 so.
+/// What a tile of several rows prefetches while it multiplies, one cache line per step: the
+/// weights of the next panel, which are in memory or in the third-level cache. Products of 400
+/// rows ran at 325 of 460 GFLOP/s with it, and at 256 without; products of 50 rows at 280, and
+/// at 175 without.
 #[derive(Clone, Copy)]
-pub(crate) struct Ahead {
+pub(crate) struct Prefetch {
     from: *const f32,
     step: usize,
 }
 
-impl Ahead {
-    /// Lines from `from` on, one behind the other. It is a hint: nothing is read,
-    /// wherever that is.
+impl Prefetch {
+    /// Prefetches consecutive lines from `from` on. It is a hint: any address is harmless.
     pub(crate) fn lines(from: *const f32) -> Self {
-        Ahead { from, step: LINE }
+        Prefetch { from, step: LINE }
     }
 
-    /// Nothing that is not there: the line at `near` again and again.
+    /// Prefetches nothing new: the line at `near` at every step.
     pub(crate) fn none(near: *const f32) -> Self {
-        Ahead { from: near, step: 0 }
+        Prefetch { from: near, step: 0 }
     }
 }
 
-/// Values in a line of cache.
+/// f32 values in a cache line.
 pub(crate) const LINE: usize = 16;
 
-/// Values that weights are asked for before a single row needs them: it takes a line
-/// of each panel a step, and eight lines of each under way cover a wait for memory.
-const SOON: usize = 256;
+/// Prefetch distance in values for a single row, which reads one line of each panel per step:
+/// eight lines of each in flight hide the latency of memory.
+const PREFETCH_ONE_ROW: usize = 256;
 
-/// `out[i, c] (+)= sum over steps of a[i, step] * w[step, c]`, for `M` rows and
-/// `C` vectors of columns; the sum over the steps runs in their order, from
-/// zero where `fresh`, else from what stands in `out`.
+/// `out[i, c] (+)= sum over steps of a[i, step] * w[step, c]`, for `M` rows and `C` vectors of
+/// columns. The sum runs in the order of the steps, from zero if `fresh`, else from the values
+/// in `out`.
 ///
 /// # Safety
-/// Readable: `M` input rows of `steps` values; `steps` steps of weights for
-/// each of the `C / TILE_VECTORS` panels. Writable, and written before unless
-/// `fresh`: `C * LANES` values of each of `M` output rows.
+/// Readable: `M` input rows of `steps` values; `steps` steps of weights for each of the `C /
+/// TILE_VECTORS` panels. Writable, and initialized unless `fresh`: `C * LANES` values of each of
+/// `M` output rows.
 #[inline(always)]
 unsafe fn block<S: Simd, const M: usize, const C: usize>(
     s: S,
@@ -85,15 +83,15 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
     if !fresh {
         for (i, row) in sums.iter_mut().enumerate() {
             for (c, sum) in row.iter_mut().enumerate() {
-                // SAFETY: written before, by the contract.
+                // SAFETY: initialized, by the contract.
                 *sum = unsafe { s.load(out(i, c)) };
             }
         }
     }
-    let (mut a, mut w, mut ahead) = (at.a, at.w, at.ahead.from);
+    let (mut a, mut w, mut next) = (at.a, at.w, at.prefetch.from);
     for _ in 0..steps {
         if M > 1 {
-            s.expect(ahead.cast());
+            s.prefetch(next.cast());
         }
         let mut weights = [s.splat(0.0); C];
         for (c, weights) in weights.iter_mut().enumerate() {
@@ -101,7 +99,7 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
             // SAFETY: this step of this panel, readable by the contract.
             *weights = unsafe { s.load(w.add(panel * at.panel + lane)) };
             if M == 1 {
-                s.expect(w.wrapping_add(panel * at.panel + lane + SOON).cast());
+                s.prefetch(w.wrapping_add(panel * at.panel + lane + PREFETCH_ONE_ROW).cast());
             }
         }
         for (i, row) in sums.iter_mut().enumerate() {
@@ -111,9 +109,10 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
                 *sum = s.dot(*sum, x, weights);
             }
         }
-        // wrapping: behind the last step the pointers are not used again.
+        // Wrapping, because after the last step the pointers are unused and may be out of
+        // bounds.
         (a, w) = (a.wrapping_add(1), w.wrapping_add(at.step));
-        ahead = ahead.wrapping_add(at.ahead.step);
+        next = next.wrapping_add(at.prefetch.step);
     }
     for (i, row) in sums.iter().enumerate() {
         for (c, &sum) in row.iter().enumerate() {
@@ -123,10 +122,10 @@ unsafe fn block<S: Simd, const M: usize, const C: usize>(
     }
 }
 
-/// Panels that a block of `rows` takes side by side: few rows alone would not
-/// keep the multipliers busy.
+/// Panels that a block of `rows` computes side by side: few rows alone would not keep the
+/// multipliers busy.
 #[inline(always)]
-pub(crate) fn abreast<S: Simd>(rows: usize) -> usize {
+pub(crate) fn panels_abreast<S: Simd>(rows: usize) -> usize {
     match rows {
         1 => 4,
         2..=6 if rows * 2 <= S::ROWS => 2,
@@ -134,8 +133,7 @@ pub(crate) fn abreast<S: Simd>(rows: usize) -> usize {
     }
 }
 
-/// A [`block`] of `rows` rows and of one panel, or of [`abreast`] panels where
-/// `wide`.
+/// A [`block`] of `rows` rows and one panel, or [`panels_abreast`] panels if `wide`.
 ///
 /// # Safety
 /// As for `block`, with `rows` in `1..=S::ROWS`.
@@ -151,9 +149,9 @@ pub(crate) unsafe fn tile<S: Simd>(
     macro_rules! choose {
         ($($m:literal),*; $($few:literal $c:literal),*) => {
             match (rows, wide) {
-                // SAFETY: the contract is the caller's; `rows` picks its own M.
+                // SAFETY: by the caller's contract; `rows` selects its own M.
                 $(($few, true) => unsafe { block::<S, $few, $c>(s, steps, at, fresh) },)*
-                // SAFETY: the same, one panel wide.
+                // SAFETY: as above, one panel wide.
                 $(($m, _) if $m <= S::ROWS => unsafe {
                     block::<S, $m, TILE_VECTORS>(s, steps, at, fresh)
                 },)*

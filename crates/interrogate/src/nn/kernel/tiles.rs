@@ -1,4 +1,4 @@
-//! Weights laid out for a unit that multiplies tiles.
+//! Weights packed for AMX.
 
 use std::ops::Range;
 
@@ -6,35 +6,33 @@ use rayon::prelude::*;
 
 use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
-use super::super::simd::{Amx, DEPTH, Kernel, Level, PAIRED, Simd, TILE, TILE_LEN, TileBlock};
+use super::super::simd::{Amx, DEPTH, Isa, Kernel, PAIRED, Simd, TILE, TILE_LEN, TileBlock};
 use super::{Out, split};
 
 /// Outputs in a panel: two tiles.
 const PANEL: usize = 2 * TILE;
 
-/// Rows that go through a block at once: two tiles.
+/// Rows of a block: two tiles.
 const PAIR: usize = 2 * TILE;
 
-/// Pairs of input rows that a task lays out at once, at most. The weights of a panel
-/// are read once for them, and the pieces of a [`CHUNK`] of their inputs (1 MiB) stay
-/// in the second level of cache.
+/// The most pairs of tile rows that a task packs at once. The weights of a panel are read once
+/// for them, and the pieces of a [`CHUNK`] of their inputs (1 MiB) stay in the second-level
+/// cache.
 const PAIRS: usize = 7;
 
-/// Steps of [`DEPTH`] inputs that go through at once, at most: their weights in a
-/// panel (147 KiB) stay in the second level while all rows meet them.
+/// The most steps of [`DEPTH`] inputs per chunk: their weights in a panel (147 KiB) stay in the
+/// second-level cache for all rows.
 const CHUNK: usize = 24;
 
-/// Panels that are a task's least share.
-const LEAST: usize = 2;
+/// The fewest panels per task.
+const MIN_PANELS: usize = 2;
 
-/// A weight `(n, k)` as panels of tiles: one bf16 a value, or, for the products of
-/// f32, the f32 that it is, which is split into three on the way. Keeping the pieces
-/// would take half again as much memory; eight images at once were 6 % faster so, one
-/// image and whole dictionaries were not.
+/// A weight `(n, k)` as panels of tiles: one bf16 per value, or f32 values that are split into
+/// three bf16 pieces on the fly. Storing the pieces would take 1.5 times the memory; it made a
+/// batch of eight images 6 % faster, and one image and whole dictionaries not.
 ///
-/// A panel holds, for each step along `k`, two tiles; a tile holds, for each pair of
-/// inputs, sixteen outputs' two values one beside the other. What is missing at the
-/// ends is filled up with zeros.
+/// A panel holds, for each step along `k`, two tiles; a tile holds, for each pair of inputs, the
+/// two values of each of sixteen outputs. The ends are padded with zeros.
 #[derive(Clone, Debug)]
 pub(crate) struct Tiles {
     amx: Amx,
@@ -47,32 +45,32 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// Lays out `weight`, `n` rows of `k` values, for products of f32.
-    pub(crate) fn whole(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
-        let put = |tile: &mut [f32], at: usize, value: f32| tile[at] = value;
-        Self::pack(amx, 3, (weight, n, k), put)
+    /// Packs `weight`, `n` rows of `k` values, for products of f32.
+    pub(crate) fn f32(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
+        let write = |tile: &mut [f32], at: usize, value: f32| tile[at] = value;
+        Self::pack(amx, 3, (weight, n, k), write)
     }
 
-    /// The same rounded to bf16, nearest even.
-    pub(crate) fn rounded(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
-        let put = |tile: &mut [f32], at: usize, value: f32| {
+    /// Packs `weight` rounded to bf16, to nearest even.
+    pub(crate) fn bf16(amx: Amx, weight: &[f32], n: usize, k: usize) -> Self {
+        let write = |tile: &mut [f32], at: usize, value: f32| {
             let (bits, half) = (u32::from(half::bf16::from_f32(value).to_bits()), at % 2 * 16);
             let pair = &mut tile[at / 2];
             *pair = f32::from_bits(pair.to_bits() | bits << half);
         };
-        Self::pack(amx, 1, (weight, n, k), put)
+        Self::pack(amx, 1, (weight, n, k), write)
     }
 
-    /// `put` writes a value to its place in a tile, which is zero before.
+    /// Packs `weight`. `write` stores a value at its position in a tile, which is zero before.
     fn pack(
         amx: Amx,
         pieces: usize,
         (weight, n, k): (&[f32], usize, usize),
-        put: impl Fn(&mut [f32], usize, f32) + Sync,
+        write: impl Fn(&mut [f32], usize, f32) + Sync,
     ) -> Self {
         assert_eq!(weight.len(), n * k);
         let steps = k.div_ceil(DEPTH);
-        let tile = kept(pieces) / 2;
+        let tile = step_len(pieces) / 2;
         let panel = steps * 2 * tile;
         let mut values = Aligned::zeros(n.div_ceil(PANEL) * panel);
         values.par_chunks_mut(panel.max(1)).enumerate().for_each(|(p, panel)| {
@@ -82,7 +80,7 @@ impl Tiles {
                 for (step, row) in row.chunks(DEPTH).enumerate() {
                     let to = &mut panel[(step * 2 + output / TILE) * tile..][..tile];
                     for (input, &value) in row.iter().enumerate() {
-                        put(to, input / 2 * DEPTH + output % TILE * 2 + input % 2, value);
+                        write(to, input / 2 * DEPTH + output % TILE * 2 + input % 2, value);
                     }
                 }
             }
@@ -100,8 +98,8 @@ impl Tiles {
         self.k
     }
 
-    /// Whether an input that is laid out for the one is for the other as well.
-    pub(crate) fn like(&self, other: &Tiles) -> bool {
+    /// Whether both need inputs packed in the same way.
+    pub(crate) fn same_layout(&self, other: &Tiles) -> bool {
         (self.k, self.pieces) == (other.k, other.pieces)
     }
 
@@ -110,16 +108,16 @@ impl Tiles {
         self.n.div_ceil(PANEL)
     }
 
-    /// The products of `x` (m, k) that `parts` say, all of weights that were laid out
-    /// alike: the input is laid out once for all of them.
+    /// Computes the products of `x` (m, k) with `parts`, whose weights have the same layout: the
+    /// input is packed once for all of them.
     ///
     /// # Panics
-    /// Where `x` or an output is shorter than its shape, or the weights differ in
-    /// their inputs or pieces.
+    /// If `x` or an output is shorter than its shape, or the weights differ in their inputs or
+    /// pieces.
     pub(crate) fn products(parts: &[Part<'_>], x: &[f32], m: usize) {
         let Some(Part { weight: first, .. }) = parts.first() else { return };
         for Part { weight, out, .. } in parts {
-            assert!(weight.like(first) && out.stride == weight.n);
+            assert!(weight.same_layout(first) && out.stride == weight.n);
         }
         match first.pieces {
             3 => share::<3>(parts, x, m),
@@ -128,15 +126,15 @@ impl Tiles {
     }
 }
 
-/// Values in the place of f32 that a step of a panel takes.
-const fn kept(pieces: usize) -> usize {
+/// The length of a step of a panel, in f32 values.
+const fn step_len(pieces: usize) -> usize {
     match pieces {
         3 => 2 * PAIRED,
         _ => 2 * TILE_LEN,
     }
 }
 
-/// A weight, and where its product goes.
+/// A weight, and the output of its product.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) weight: &'a Tiles,
@@ -155,31 +153,31 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
     let pairs = m.div_ceil(PAIR);
     let blocks = row_blocks(pairs);
     if blocks == 1 {
-        // Few rows: they are laid out once, and the panels are shared out.
+        // Few rows: they are packed once, and the panels are split among tasks.
         let tile = steps * PIECES * TILE_LEN;
-        let mut laid = Scratch::take(m.div_ceil(TILE) * tile);
-        let rows = laid.par_chunks_mut(tile).zip(x[..m * k].par_chunks(TILE * k));
-        rows.for_each(|(to, x)| amx.lay::<PIECES>(x, (x.len() / k, k), 0..steps, to));
-        let shares = split::ranges(panels, LEAST, 1);
+        let mut packed = Scratch::with_len(m.div_ceil(TILE) * tile);
+        let rows = packed.par_chunks_mut(tile).zip(x[..m * k].par_chunks(TILE * k));
+        rows.for_each(|(to, x)| amx.pack::<PIECES>(x, (x.len() / k, k), 0..steps, to));
+        let shares = split::ranges(panels, MIN_PANELS, 1);
         (0..shares).into_par_iter().for_each(|i| {
             let panels = split::part(panels, shares, i);
-            Level::best().run(Laid { of: Multiply { panels, ..whole.clone() }, laid: &laid });
+            Isa::best().run(Packed { of: Multiply { panels, ..whole.clone() }, packed: &packed });
         });
         return;
     }
-    // Many rows: a task lays out its own, and takes all panels if there are tasks
-    // enough for every thread.
-    let shares = split::ranges(panels, 4 * LEAST, blocks);
+    // Many rows: a task packs its own, and computes all panels if there are enough tasks for
+    // every thread.
+    let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
     (0..blocks * shares).into_par_iter().for_each(|task| {
         let pairs = split::part(pairs, blocks, task / shares);
         let rows = pairs.start * PAIR..m.min(pairs.end * PAIR);
         let panels = split::part(panels, shares, task % shares);
-        Level::best().run(Multiply { rows, panels, ..whole.clone() });
+        Isa::best().run(Multiply { rows, panels, ..whole.clone() });
     });
 }
 
-/// In how many blocks to cut so many pairs of input rows: a whole number for each
-/// thread.
+/// The number of blocks to split the pairs of tile rows into: a multiple of the number of
+/// threads.
 fn row_blocks(pairs: usize) -> usize {
     match pairs.div_ceil(PAIRS) {
         0 | 1 => 1,
@@ -195,7 +193,7 @@ struct Multiply<'a, const PIECES: usize> {
     /// All input rows.
     x: &'a [f32],
     rows: Range<usize>,
-    /// Of the parts' panels, one part's behind the other's.
+    /// The panels, numbered through all parts.
     panels: Range<usize>,
 }
 
@@ -207,51 +205,57 @@ impl<const PIECES: usize> Kernel for Multiply<'_, PIECES> {
         let rows = self.rows.len();
         let x = &self.x[self.rows.start * k..self.rows.end * k];
         let most = steps.min(CHUNK);
-        let mut laid = Scratch::take(rows.div_ceil(TILE) * most * PIECES * TILE_LEN);
+        let mut packed = Scratch::with_len(rows.div_ceil(TILE) * most * PIECES * TILE_LEN);
         for chunk in split::even(steps, CHUNK) {
-            amx.lay::<PIECES>(x, (rows, k), chunk.clone(), &mut laid);
-            self.chunk(s, chunk.clone(), &laid, chunk);
+            amx.pack::<PIECES>(x, (rows, k), chunk.clone(), &mut packed);
+            self.chunk(s, chunk.clone(), &packed, chunk);
         }
     }
 }
 
-/// The same where all input rows are laid out already.
-struct Laid<'a, const PIECES: usize> {
+/// Multiplies as [`Multiply`] with all input rows packed already.
+struct Packed<'a, const PIECES: usize> {
     of: Multiply<'a, PIECES>,
-    laid: &'a [f32],
+    packed: &'a [f32],
 }
 
-impl<const PIECES: usize> Kernel for Laid<'_, PIECES> {
+impl<const PIECES: usize> Kernel for Packed<'_, PIECES> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let steps = self.of.parts[0].weight.steps;
         for chunk in split::even(steps, CHUNK) {
-            self.of.chunk(s, chunk, self.laid, 0..steps);
+            self.of.chunk(s, chunk, self.packed, 0..steps);
         }
     }
 }
 
-/// A block of sums: [`PAIR`] rows of [`PANEL`].
+/// A block of sums, (PAIR, PANEL).
 #[repr(align(64))]
 struct Sums([f32; PAIR * PANEL]);
 
 impl<const PIECES: usize> Multiply<'_, PIECES> {
-    /// The steps `chunk`, where `laid` holds the steps `there` of the rows.
+    /// Multiplies the steps `chunk`; `packed` holds the steps `packed_steps` of the rows.
     #[inline(always)]
-    fn chunk<S: Simd>(&self, s: S, chunk: Range<usize>, laid: &[f32], there: Range<usize>) {
+    fn chunk<S: Simd>(
+        &self,
+        s: S,
+        chunk: Range<usize>,
+        packed: &[f32],
+        packed_steps: Range<usize>,
+    ) {
         let mut before = 0;
         for part in self.parts {
             let after = before + part.weight.panels();
             let panels = self.panels.start.max(before)..self.panels.end.min(after);
             for panel in panels {
-                self.panel(s, part, panel - before, chunk.clone(), laid, there.clone());
+                self.panel(s, part, panel - before, chunk.clone(), packed, packed_steps.clone());
             }
             before = after;
         }
     }
 
-    /// The same for one panel. Sums go from chunk to chunk by way of the output.
+    /// Does the same for one panel. The output holds the sums between chunks.
     #[inline(always)]
     fn panel<S: Simd>(
         &self,
@@ -259,43 +263,43 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
         part: &Part<'_>,
         number: usize,
         chunk: Range<usize>,
-        laid: &[f32],
-        there: Range<usize>,
+        packed: &[f32],
+        packed_steps: Range<usize>,
     ) {
         let &Part { weight, out, fused } = part;
         let Tiles { amx, n, steps, ref values, .. } = *weight;
-        let taken = amx.take();
+        let config = amx.configure();
         let mut sums = Sums([0.0; PAIR * PANEL]);
         let (first, last) = (chunk.start == 0, chunk.end == steps);
         let step = PIECES * TILE_LEN;
-        let panel = number * steps * kept(PIECES);
-        let stored = panel + chunk.start * kept(PIECES)..panel + chunk.end * kept(PIECES);
+        let panel = number * steps * step_len(PIECES);
+        let stored = panel + chunk.start * step_len(PIECES)..panel + chunk.end * step_len(PIECES);
         let stored = &values[stored];
-        let mut room;
+        let mut buffer;
         let weights = if PIECES == 3 {
-            room = Scratch::take(chunk.len() * 2 * step);
-            amx.split(stored, &mut room);
-            &room[..]
+            buffer = Scratch::with_len(chunk.len() * 2 * step);
+            amx.split(stored, &mut buffer);
+            &buffer[..]
         } else {
             stored
         };
-        let tile = there.len() * step;
+        let tile = packed_steps.len() * step;
         let pairs = self.rows.len().div_ceil(PAIR);
-        // Each pair asks for its share of the next panel, in KiB a step: for more than
-        // that there is no memory to spare.
-        let kib = (kept(PIECES) / TILE_LEN + pairs / 2) / pairs;
+        // Each pair prefetches its share of the next panel, in KiB per step. Memory bandwidth
+        // allows no more than that.
+        let kib = (step_len(PIECES) / TILE_LEN + pairs / 2) / pairs;
         let column = number * PANEL;
         let columns = PANEL.min(n - column);
         for pair in 0..pairs {
             let row = self.rows.start + pair * PAIR;
             let count = PAIR.min(self.rows.end - row);
             let two = count > TILE;
-            let inputs = &laid[pair * 2 * tile..][..(1 + usize::from(two)) * tile];
-            let inputs = &inputs[(chunk.start - there.start) * step..];
+            let inputs = &packed[pair * 2 * tile..][..(1 + usize::from(two)) * tile];
+            let inputs = &inputs[(chunk.start - packed_steps.start) * step..];
             if !first {
                 for i in 0..count {
-                    // SAFETY: written at an earlier chunk; this task alone has these
-                    // rows and columns.
+                    // SAFETY: initialized at an earlier chunk; only this task has these rows and
+                    // columns.
                     let from = unsafe { out.part(row + i, column, columns) };
                     sums.0[i * PANEL..][..columns].copy_from_slice(from);
                 }
@@ -312,19 +316,19 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
                 // In the next panel.
                 ahead: stored
                     .as_ptr()
-                    .wrapping_add(steps * kept(PIECES) + pair * kib * chunk.len() * TILE_LEN),
+                    .wrapping_add(steps * step_len(PIECES) + pair * kib * chunk.len() * TILE_LEN),
             };
-            // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` behind,
-            // of two, as just asserted; `weights` those of the panel, 2 PIECES tiles a step; the sums are a
-            // block of their own.
-            unsafe { taken.multiply::<PIECES>(two, kib, at) };
+            // SAFETY: `inputs` holds the chunk's steps of one tile or, `tile` values later, of
+            // two, as just asserted; `weights` those of the panel, 2 PIECES tiles per step; the
+            // sums are a local block.
+            unsafe { config.multiply::<PIECES>(two, kib, at) };
             for (i, sums) in sums.0.chunks_exact_mut(PANEL).take(count).enumerate() {
                 let sums = &mut sums[..columns];
                 if last {
                     fused.finish(s, sums, column, (row + i) * n + column);
                 }
                 let to = out.at(row + i, column, columns);
-                // SAFETY: `columns` values of this task's own, checked by `at`.
+                // SAFETY: `columns` values that only this task has, checked by `at`.
                 unsafe { to.copy_from_nonoverlapping(sums.as_ptr(), columns) };
             }
         }

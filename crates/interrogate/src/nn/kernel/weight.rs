@@ -4,19 +4,19 @@ use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::{Out, Panels, Part, Q8, Rows, Tiles};
 
-/// A weight `(n, k)`, ready to be multiplied.
+/// A weight `(n, k)`, ready for products.
 #[derive(Clone, Debug)]
 pub(crate) enum Weight {
-    /// Laid out in strips.
+    /// Packed in strips of outputs.
     Panels(Panels),
-    /// Laid out in tiles.
+    /// Packed in tiles, for AMX.
     Tiles(Tiles),
     /// As stored.
     Rows(Rows),
-    /// As stored, for an input that is rounded to bf16 first: what the panels
-    /// of pairs do, on a processor that has none.
+    /// As stored, with inputs rounded to bf16 first: the same product as panels of pairs, for
+    /// processors without AVX512-BF16.
     RowsOfRounded(Rows),
-    /// Rounded to eight bits, as the input is.
+    /// Rounded to eight bits, like the inputs.
     Q8(Q8),
 }
 
@@ -41,27 +41,28 @@ impl Weight {
         }
     }
 
-    /// `out (m, n) = fused(x (m, k) weight^T)`.
+    /// Computes `out (m, n) = fused(x (m, k) weight^T)`.
     ///
     /// # Panics
-    /// Where a slice is shorter than its shape.
+    /// If a slice is shorter than its shape.
     pub(crate) fn product(&self, x: &[f32], m: usize, out: &mut [f32], fused: &Fused<'_>) {
         let n = self.n();
         self.product_to(x, m, Out::new(&mut out[..m * n], n), fused);
     }
 
-    /// The products of one input by several weights of as many inputs. Where all are
-    /// laid out in tiles, the input is laid out once for them.
+    /// Computes the products of one input with several weights of as many inputs. If all are
+    /// tiles, the input is packed once for them.
     ///
     /// # Panics
-    /// Where a slice is shorter than its shape.
+    /// If a slice is shorter than its shape.
     pub(crate) fn products(of: &[(&Weight, Out<'_>, &Fused<'_>)], x: &[f32], m: usize) {
         let tiles = of.iter().map(|&(weight, out, fused)| match weight {
             Weight::Tiles(weight) => Some(Part { weight, out, fused }),
             _ => None,
         });
         let tiles: Option<Vec<Part<'_>>> = tiles.collect();
-        match tiles.filter(|parts| parts.windows(2).all(|pair| pair[0].weight.like(pair[1].weight)))
+        match tiles
+            .filter(|parts| parts.windows(2).all(|pair| pair[0].weight.same_layout(pair[1].weight)))
         {
             Some(parts) => Tiles::products(&parts, x, m),
             None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
@@ -76,7 +77,7 @@ impl Weight {
             Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {
                 let x = &x[..m * rows.k()];
-                let mut rounded = Scratch::take(x.len());
+                let mut rounded = Scratch::with_len(x.len());
                 for (to, &from) in rounded.iter_mut().zip(x) {
                     *to = half::bf16::from_f32(from).to_f32();
                 }

@@ -1,4 +1,4 @@
-//! The transformer layers that several models share.
+//! Transformer layers that several models share.
 
 mod patch_embedding;
 mod post_norm;

@@ -1,10 +1,10 @@
-//! What an image tower begins with: CLIP's, and that of BLIP and BLIP-2.
+//! The embedding of image patches: CLIP's, BLIP's and BLIP-2's.
 
 use super::super::backend::{Backend, Epilogue};
 use super::super::{Patches, Workspace};
 use crate::Result;
 
-/// A row for the class and one for each patch, each with its position.
+/// The class row and the patch rows of an image, with their position embeddings.
 #[derive(Debug)]
 pub(crate) struct PatchEmbedding<B: Backend> {
     pub(crate) patches: Patches,
@@ -17,8 +17,8 @@ pub(crate) struct PatchEmbedding<B: Backend> {
 }
 
 impl<B: Backend> PatchEmbedding<B> {
-    /// Writes to the rows of `work` those of the images of `pixels` (images, channels,
-    /// height, width): (images * (1 + patches), width). Gives the number of images.
+    /// Embeds the images of `pixels` (images, channels, height, width) into the rows of `work`,
+    /// (images * (1 + patches), width). Returns the number of images.
     pub(crate) fn forward(
         &self,
         backend: &B,

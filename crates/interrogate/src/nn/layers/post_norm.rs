@@ -1,12 +1,11 @@
-//! The layer that normalises behind each part, BERT's: MiniLM, the Q-Former and BLIP's
-//! decoder have it, the last two with attention to an image.
+//! The post-norm layer of BERT: MiniLM, the Q-Former and BLIP's decoder. The last two add
+//! cross-attention to an image.
 
-use super::super::attention::Heads;
-use super::super::backend::{Backend, Epilogue, KeysAndValues, Seen};
-use super::super::{Activation, Kv, Workspace};
+use super::super::backend::{Backend, Epilogue, KeysAndValues, KvView};
+use super::super::{Activation, Heads, Kv, Workspace};
 use crate::Result;
 
-/// Attention with the product and the norm behind it.
+/// Attention, with the product and the norm after it.
 #[derive(Debug)]
 pub(crate) struct Attention<B: Backend> {
     pub(crate) heads: Heads,
@@ -17,12 +16,12 @@ pub(crate) struct Attention<B: Backend> {
     pub(crate) norm: B::Norm,
 }
 
-/// `norm(x + attention(x))`, the same across an image's states, then
-/// `norm(x + output(activation(intermediate(x))))`.
+/// `norm(x + attention(x))`, the same with cross-attention, then `norm(x +
+/// output(activation(intermediate(x))))`.
 #[derive(Debug)]
 pub(crate) struct PostNormLayer<B: Backend> {
     pub(crate) attention: Attention<B>,
-    /// To an image's states.
+    /// Attention to an image's states.
     pub(crate) crossattention: Option<Attention<B>>,
     pub(crate) activation: Activation,
     pub(crate) intermediate: B::Linear,
@@ -31,9 +30,8 @@ pub(crate) struct PostNormLayer<B: Backend> {
 }
 
 impl<B: Backend> PostNormLayer<B> {
-    /// Takes the rows of `work` through layer `number`, in place, each attending to what
-    /// `scope` says; with cross-attention also to the keys and values `across` that
-    /// `across_scope` says.
+    /// Runs layer number `number` on the rows of `work`, in place. Rows attend to each other by
+    /// `scope`; cross-attention is to the keys and values of `across`, by its scope.
     pub(crate) fn forward(
         &self,
         backend: &B,
@@ -46,15 +44,15 @@ impl<B: Backend> PostNormLayer<B> {
         let Attention { query, key, value, .. } = &self.attention;
         let products = &mut [(query, queries), (key, &mut *keys), (value, &mut *values)];
         backend.apply_each(products, rows)?;
-        // The keys and values are lent to attention while the rest of `work` is written.
+        // Moved out of `work`, because attention reads them while the rest of `work` is written.
         let (keys, values) = (std::mem::take(keys), std::mem::take(values));
-        let seen = kv.seen(backend, number, &keys, &values)?;
-        self.attention.join(backend, work, seen, scope)?;
+        let view = kv.view(backend, number, &keys, &values)?;
+        self.attention.join(backend, work, view, scope)?;
         (work.keys, work.values) = (keys, values);
         if let (Some(attention), Some(([keys, values], scope))) = (&self.crossattention, across) {
             let Workspace { rows, queries, .. } = work;
             backend.apply(&attention.query, rows, Epilogue::none(), queries)?;
-            attention.join(backend, work, Seen::own(keys, values), scope)?;
+            attention.join(backend, work, KvView::uncached(keys, values), scope)?;
         }
         let Workspace { rows, next, inner, .. } = work;
         backend.apply(&self.intermediate, rows, Epilogue::activation(self.activation), inner)?;
@@ -64,7 +62,7 @@ impl<B: Backend> PostNormLayer<B> {
 }
 
 impl<B: Backend> Attention<B> {
-    /// The keys and values of `states`, a row each.
+    /// Computes the keys and values of `states`, one row each.
     pub(crate) fn keys_and_values(
         &self,
         backend: &B,
@@ -76,16 +74,16 @@ impl<B: Backend> Attention<B> {
         Ok([keys, values])
     }
 
-    /// Attends with the queries of `work` and brings the result into its rows.
+    /// Attends with the queries of `work`, and adds the result to its rows.
     fn join(
         &self,
         backend: &B,
         work: &mut Workspace<B>,
-        seen: Seen<'_, B>,
+        view: KvView<'_, B>,
         scope: &B::Scope,
     ) -> Result<()> {
         let Workspace { rows, queries, context, next, .. } = work;
-        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        backend.attend(self.heads, queries, view, scope, None, context)?;
         backend.apply(&self.dense, context, Epilogue::plus(rows), next)?;
         backend.normalize(&self.norm, next, rows)
     }

@@ -1,9 +1,7 @@
-//! The layer that normalises before attention and before the MLP: CLIP's towers, the
-//! image tower of BLIP and BLIP-2, and OPT have it.
+//! The pre-norm layer: CLIP's towers, the image tower of BLIP and BLIP-2, and OPT.
 
-use super::super::attention::Heads;
 use super::super::backend::{Backend, Epilogue, RowLists, Scope};
-use super::super::{Activation, Kv, KvCache, Workspace};
+use super::super::{Activation, Heads, Kv, KvCache, Workspace};
 use crate::Result;
 
 /// `x + attention(norm1(x))`, then `x + fc2(activation(fc1(norm2(x))))`.
@@ -19,7 +17,7 @@ pub(crate) struct PreNormLayer<B: Backend> {
     pub(crate) fc2: B::Linear,
 }
 
-/// The layers of a model, and what is the same for all of them.
+/// The layers of a model, and their common parameters.
 #[derive(Debug)]
 pub(crate) struct PreNormLayers<B: Backend> {
     pub(crate) layers: Vec<PreNormLayer<B>>,
@@ -27,7 +25,7 @@ pub(crate) struct PreNormLayers<B: Backend> {
     pub(crate) activation: Activation,
 }
 
-/// The sizes of such layers.
+/// The sizes of pre-norm layers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PreNormSizes {
     pub(crate) width: usize,
@@ -38,7 +36,7 @@ pub(crate) struct PreNormSizes {
     pub(crate) activation: Activation,
 }
 
-/// The rows that a model's output is read from. The last layer computes only these beyond its
+/// The rows that a model's output is read from. The last layer computes only these after its
 /// keys and values.
 #[derive(Debug)]
 pub(crate) struct Readout<B: Backend> {
@@ -48,12 +46,12 @@ pub(crate) struct Readout<B: Backend> {
 }
 
 impl<B: Backend> Readout<B> {
-    /// Rows `ids`, one from each of `groups` groups.
+    /// Reads rows `ids`, one from each of `groups` groups.
     pub(crate) fn groups(backend: &B, groups: usize, ids: &[u32]) -> Result<Self> {
         Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Groups(groups))? })
     }
 
-    /// Rows `ids` of those that `lists` describe.
+    /// Reads rows `ids`, which attend by `lists`.
     pub(crate) fn lists(backend: &B, lists: &RowLists, ids: &[u32]) -> Result<Self> {
         let lists = lists.select(ids);
         Ok(Readout { ids: backend.ids(ids)?, scope: backend.scope(Scope::Lists(lists))? })
@@ -61,7 +59,7 @@ impl<B: Backend> Readout<B> {
 }
 
 impl<B: Backend> PreNormLayers<B> {
-    /// Layers of `sizes`, each as `layer(number)` loads it.
+    /// Loads layers of `sizes` by `layer(number)`.
     pub(crate) fn new(
         sizes: &PreNormSizes,
         layer: impl Fn(usize) -> Result<PreNormLayer<B>>,
@@ -73,8 +71,8 @@ impl<B: Backend> PreNormLayers<B> {
         })
     }
 
-    /// Takes the rows of `work` through all layers, in place, to those of `readout`, or to
-    /// all.
+    /// Runs all layers on the rows of `work`, in place. Returns the rows of `readout` in them,
+    /// or all.
     pub(crate) fn forward(
         &self,
         backend: &B,
@@ -90,8 +88,8 @@ impl<B: Backend> PreNormLayers<B> {
         Ok(())
     }
 
-    /// Appends to `cache` the keys and values of the rows of `work`: nothing is read out, so
-    /// that the last layer ends with them.
+    /// Appends the keys and values of the rows of `work` to `cache`. No output is read, so the
+    /// last layer stops at its keys and values.
     pub(crate) fn extend(
         &self,
         backend: &B,
@@ -137,8 +135,8 @@ impl<B: Backend> PreNormLayers<B> {
                 &readout.scope
             }
         };
-        let seen = kv.seen(backend, number, keys, values)?;
-        backend.attend(self.heads, queries, seen, scope, None, context)?;
+        let view = kv.view(backend, number, keys, values)?;
+        backend.attend(self.heads, queries, view, scope, None, context)?;
         backend.apply(out, context, Epilogue::plus(rows), next)?;
         backend.normalize(norm2, next, normed)?;
         backend.apply(fc1, normed, Epilogue::activation(self.activation), inner)?;

@@ -1,10 +1,10 @@
-//! AVX2 with FMA and F16C: eight lanes, 16 registers.
+//! AVX2 with FMA and F16C: eight lanes, sixteen registers.
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
-/// The proof that the processor has AVX2, FMA and F16C.
+/// Proof that the processor has AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
@@ -28,11 +28,11 @@ fn vectorized<K: Kernel>(simd: Avx2, kernel: K) -> K::Out {
     kernel.run(simd)
 }
 
-/// An intrinsic, called in the presence of the token.
+/// An intrinsic, called where a token exists.
 macro_rules! op {
     ($e:expr) => {
-        // SAFETY: the processor has the instruction, as `self` proves; what it
-        // reads or writes through a pointer is the method's own contract.
+        // SAFETY: the processor has the instruction, as `self` proves; pointers are valid by the
+        // method's contract.
         unsafe { $e }
     };
 }
@@ -147,8 +147,7 @@ impl Simd for Avx2 {
             for (half, sum) in sums.iter_mut().enumerate() {
                 let x = _mm256_loadu_si256(x.add(half * 32).cast());
                 let w = _mm256_loadu_si256(w.add(half * 32).cast());
-                // |w| and x with w's sign: pairs of at most 2 * 127², which is
-                // below 2^15.
+                // |w|, and x with w's sign: pair sums of at most 2 * 127², which is below 2^15.
                 let w = _mm256_xor_si256(w, _mm256_set1_epi8(i8::MIN));
                 let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
                 let dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
@@ -160,8 +159,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn expect(self, at: *const u8) {
-        // A hint: an address that cannot be read is passed over.
+    fn prefetch(self, at: *const u8) {
+        // A hint: an invalid address is ignored.
         op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
     }
 }

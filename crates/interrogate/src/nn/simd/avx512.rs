@@ -1,13 +1,14 @@
-//! AVX-512: sixteen lanes, 32 registers; with `PAIRS`, the dot products of
-//! AVX512-BF16 over two bf16 values a lane, and those of AVX512-VNNI over four
-//! bytes: no processor has the first without the second.
+//! AVX-512: sixteen lanes, 32 registers.
+//!
+//! With `PAIRS`, the dot products of AVX512-BF16 over two bf16 values per lane, and those of
+//! AVX512-VNNI over four bytes: no processor has the first without the second.
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
-/// The proof that the processor has AVX-512 F, BW, DQ and VL, and, where
-/// `PAIRS`, AVX512-BF16 and AVX512-VNNI.
+/// Proof that the processor has AVX-512 F, BW, DQ and VL, and with `PAIRS` also AVX512-BF16 and
+/// AVX512-VNNI.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512<const PAIRS: bool>(());
 
@@ -42,11 +43,11 @@ fn pairs<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out
     kernel.run(simd)
 }
 
-/// An intrinsic, called in the presence of the token.
+/// An intrinsic, called where a token exists.
 macro_rules! op {
     ($e:expr) => {
-        // SAFETY: the processor has the instruction, as `self` proves; what it
-        // reads or writes through a pointer is the method's own contract.
+        // SAFETY: the processor has the instruction, as `self` proves; pointers are valid by the
+        // method's contract.
         unsafe { $e }
     };
 }
@@ -181,10 +182,10 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     ) -> [__m512; J] {
         op!({
             let x = _mm512_loadu_si512(x.cast());
-            // The weights' 128 too many, times x: taken off beforehand.
+            // Minus 128 times x, which corrects for the weights' offset.
             let shift = match PAIRS {
                 true => {
-                    let shift = _mm512_set1_epi8(i8::MIN); // 128 as a byte without sign
+                    let shift = _mm512_set1_epi8(i8::MIN); // 128 as an unsigned byte
                     let over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, x);
                     _mm512_sub_epi32(_mm512_setzero_si512(), over)
                 }
@@ -195,8 +196,8 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
                 let dots = match PAIRS {
                     true => _mm512_dpbusd_epi32(shift, w, x),
                     false => {
-                        // |w| and x with w's sign: pairs of at most 2 * 127²,
-                        // which is below 2^15.
+                        // |w|, and x with w's sign: pair sums of at most 2 * 127², which is
+                        // below 2^15.
                         let w = _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN));
                         let below = _mm512_movepi8_mask(w);
                         let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
@@ -212,8 +213,8 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     }
 
     #[inline(always)]
-    fn expect(self, at: *const u8) {
-        // A hint: an address that cannot be read is passed over.
+    fn prefetch(self, at: *const u8) {
+        // A hint: an invalid address is ignored.
         op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
     }
 }

@@ -1,17 +1,16 @@
-//! The exponential and the curves made of it, to a few units in the last place.
+//! The exponential and the activation functions, to a few units in the last place.
 //!
-//! Errors are against f64 over the whole f32 range, tested below on every unit
-//! of the processor: exp within 1.5e-7 of itself, the activations within 5e-7.
+//! Relative errors against f64 over the whole f32 range, as tested below with every instruction
+//! set: exp within 1.5e-7, the activations within 5e-7.
 
 use super::Simd;
 
-/// `e^x`; 0 below -87.3 (the true value is below the least normal f32), the
-/// greatest power within 2^127.5 above 88.3, NaN for NaN.
+/// `e^x`; 0 below -87.3 (where the true value is below the least normal f32), about 2^127.5
+/// above 88.3, NaN for NaN.
 ///
-/// `e^x = 2^n e^r` with `n` the nearest integer to `x / ln 2`: `|r| <= 0.3466`,
-/// where the Taylor polynomial of degree 7 is wrong by less than 6e-9. `ln 2`
-/// goes off in two parts (Cody and Waite), the first of which has 15 bits, so
-/// that its product with `n` is exact.
+/// `e^x = 2^n e^r`, with `n` the nearest integer to `x / ln 2`: `|r| <= 0.3466`, where the
+/// Taylor polynomial of degree 7 has an error of less than 6e-9. `ln 2` is subtracted in two
+/// parts (Cody and Waite); the first has 15 bits, so that its product with `n` is exact.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     let low = s.splat(-87.3);
@@ -33,7 +32,7 @@ fn gated<S: Simd>(s: S, x: S::V, cx: S::V) -> S::V {
     s.div(x, s.add(s.splat(1.0), e))
 }
 
-/// `x sigmoid(1.702 x)`, as OpenAI's CLIP has it.
+/// `x sigmoid(1.702 x)`, as in OpenAI's CLIP.
 #[inline(always)]
 pub(crate) fn quick_gelu<S: Simd>(s: S, x: S::V) -> S::V {
     gated(s, x, s.mul(x, s.splat(1.702)))
@@ -43,7 +42,7 @@ pub(crate) fn quick_gelu<S: Simd>(s: S, x: S::V) -> S::V {
 /// (Hendrycks and Gimpel, 2016; `gelu_new` in checkpoints).
 #[inline(always)]
 pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::V) -> S::V {
-    // Beyond |x| = 20 the curve is x or 0, and the cube stays finite below it.
+    // Beyond |x| = 20 the result is x or 0, and below it the cube stays finite.
     let c = s.min(s.splat(20.0), s.max(s.splat(-20.0), x));
     let cubic = s.fma(s.mul(c, c), s.splat(0.044_715), s.splat(1.0));
     gated(s, x, s.mul(s.mul(c, cubic), s.splat(1.595_769)))
@@ -51,11 +50,10 @@ pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// `x Phi(x)` with the normal distribution function, `x/2 (1 + erf(x/sqrt 2))`.
 ///
-/// With `a = |x|`, `Phi(-a) = e^(-a^2/2) R(a)`, where `R` is smooth and a
-/// polynomial in `t = 1/(1 + 0.35 a)` fits it within 2.7e-8 of itself for `a`
-/// up to 14 (the coefficients are a minimax fit of ours, by reweighted least
-/// squares in f64 against erfc of 40 digits). So both tails keep their relative
-/// precision, which `1 + erf` loses to cancellation.
+/// With `a = |x|`, `Phi(-a) = e^(-a^2/2) R(a)`, where `R` is smooth and is approximated by a
+/// polynomial in `t = 1/(1 + 0.35 a)` with a relative error within 2.7e-8 for `a` up to 14 (our
+/// own minimax fit of the coefficients, by reweighted least squares in f64 against erfc to 40
+/// digits). So both tails keep their relative precision, which `1 + erf` loses to cancellation.
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
     const R: [f32; 10] = [
@@ -71,14 +69,14 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
         -1.886_614_3e-6,
     ];
     let zero = s.splat(0.0);
-    // 14 is past where the tail ends in f32. The order of `min` lets NaN through.
+    // The tail ends before 14 in f32. The argument order of `min` propagates NaN.
     let a = s.min(s.splat(14.0), s.max(s.sub(zero, x), x));
     let t = s.div(s.splat(1.0), s.fma(a, s.splat(0.35), s.splat(1.0)));
     let mut r = s.splat(R[0]);
     for &c in &R[1..] {
         r = s.fma(r, t, s.splat(c));
     }
-    // e^(-a^2/2), with what the square's rounding lost put back to first order.
+    // e^(-a^2/2), with the rounding error of the square corrected to first order.
     let square = s.mul(a, a);
     let lost = s.fma(a, a, s.sub(zero, square));
     let e = exp(s, s.mul(square, s.splat(-0.5)));
@@ -89,12 +87,12 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kernel, Level};
+    use super::super::{Isa, Kernel};
     use super::*;
 
     struct Each<'a, F>(&'a mut [f32], F);
 
-    /// A curve over whole vectors, as a type, since closures cannot be generic.
+    /// A function of vectors, as a type, because closures cannot be generic.
     trait Curve: Copy {
         fn at<S: Simd>(self, s: S, x: S::V) -> S::V;
     }
@@ -127,13 +125,13 @@ mod tests {
     curve!(Gelu, gelu);
     curve!(GeluTanh, gelu_tanh);
 
-    /// The greatest error of `f` relative to `truth`, over `from..=to`, where
-    /// the truth is a normal number.
-    fn worst(f: impl Curve, truth: impl Fn(f64) -> f64, from: f32, to: f32, level: Level) -> f64 {
+    /// The greatest relative error of `f` over `from..=to`, where the true value is a normal
+    /// number.
+    fn worst(f: impl Curve, truth: impl Fn(f64) -> f64, from: f32, to: f32, isa: Isa) -> f64 {
         let n = 1 << 16;
         let xs: Vec<f32> = (0..n).map(|i| from + (to - from) * i as f32 / (n - 1) as f32).collect();
         let mut ys = xs.clone();
-        level.run(Each(&mut ys, f));
+        isa.run(Each(&mut ys, f));
         let error = |(&x, &y): (&f32, &f32)| {
             let truth = truth(f64::from(x));
             let normal = truth.abs() > 1e-36;
@@ -142,8 +140,8 @@ mod tests {
         xs.iter().zip(&ys).map(error).fold(0.0, f64::max)
     }
 
-    /// erfc in f64: the Taylor series of erf near 0, the continued fraction of
-    /// Laplace (Abramowitz and Stegun 7.1.5 and 7.1.14) beyond.
+    /// erfc in f64: the Taylor series of erf near 0, Laplace's continued fraction beyond
+    /// (Abramowitz and Stegun 7.1.5 and 7.1.14).
     fn erfc(z: f64) -> f64 {
         if z < 2.0 {
             let (mut term, mut sum) = (z, z);
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn curves_are_right_to_the_last_places_on_every_unit() {
+    fn functions_are_accurate_on_every_isa() {
         let quick = |x: f64| x / (1.0 + (-1.702_f32 as f64 * x).exp());
         let phi = |x: f64| {
             let tail = 0.5 * erfc(x.abs() / std::f64::consts::SQRT_2);
@@ -169,30 +167,30 @@ mod tests {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
             x / (1.0 + (-2.0 * u).exp())
         };
-        for level in Level::all() {
-            // Without a fused multiply-add the tails lose what rounding loses.
-            let slack = if level == Level::PORTABLE { 20.0 } else { 1.0 };
-            assert!(worst(Exp, f64::exp, -86.0, 88.0, level) < 1.5e-7 * slack);
-            assert!(worst(QuickGelu, quick, -6.0, 30.0, level) < 1e-6 * slack);
-            assert!(worst(Gelu, phi, -9.0, 9.0, level) < 5e-7 * slack, "{level:?}");
-            assert!(worst(GeluTanh, tanh, -3.0, 9.0, level) < 2e-6 * slack);
+        for isa in Isa::all() {
+            // Without a fused multiply-add, rounding errors grow in the tails.
+            let factor = if isa == Isa::PORTABLE { 20.0 } else { 1.0 };
+            assert!(worst(Exp, f64::exp, -86.0, 88.0, isa) < 1.5e-7 * factor);
+            assert!(worst(QuickGelu, quick, -6.0, 30.0, isa) < 1e-6 * factor);
+            assert!(worst(Gelu, phi, -9.0, 9.0, isa) < 5e-7 * factor, "{isa:?}");
+            assert!(worst(GeluTanh, tanh, -3.0, 9.0, isa) < 2e-6 * factor);
         }
     }
 
     #[test]
-    fn ends_of_the_range_give_limits_and_nan_stays() {
+    fn range_ends_saturate_and_nan_propagates() {
         let mut xs = [0.0; 16];
         xs[..6].copy_from_slice(&[f32::NEG_INFINITY, -1e30, -1e4, 1e4, f32::MAX, f32::NAN]);
-        for level in Level::all() {
+        for isa in Isa::all() {
             let mut y = xs;
-            level.run(Each(&mut y, Exp));
+            isa.run(Each(&mut y, Exp));
             assert_eq!(y[..3], [0.0; 3]);
             assert!(y[3] > 1e38 && y[3].is_finite() && y[5].is_nan() && y[6] == 1.0);
             macro_rules! check {
                 ($curve:expr) => {
                     let mut y = xs;
-                    level.run(Each(&mut y, $curve));
-                    assert!(y[1].abs() < 1e-6 && y[2].abs() < 1e-30, "{level:?} {y:?}");
+                    isa.run(Each(&mut y, $curve));
+                    assert!(y[1].abs() < 1e-6 && y[2].abs() < 1e-30, "{isa:?} {y:?}");
                     assert_eq!(y[3..5], xs[3..5]);
                     assert!(y[5].is_nan() && y[6] == 0.0);
                 };

@@ -1,4 +1,4 @@
-//! A processor without tiles: the same names, of which there is no value.
+//! Stubs for processors without AMX. No value of these types exists.
 
 use std::ops::Range;
 
@@ -9,23 +9,23 @@ pub(crate) const DEPTH: usize = 32;
 pub(crate) const TILE_LEN: usize = 256;
 pub(crate) const PAIRED: usize = 512;
 
-/// The proof that there is a unit: none.
+/// Never exists: see `amx/mod.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Amx {}
 
-/// The unit, configured: never.
-pub(crate) struct Taken(Amx);
+/// Never exists, as [`Amx`].
+pub(crate) struct TileConfig(Amx);
 
 impl Amx {
     pub(crate) fn get() -> Option<Amx> {
         None
     }
 
-    pub(crate) fn take(self) -> Taken {
-        Taken(self)
+    pub(crate) fn configure(self) -> TileConfig {
+        TileConfig(self)
     }
 
-    pub(crate) fn lay<const PIECES: usize>(
+    pub(crate) fn pack<const PIECES: usize>(
         self,
         _: &[f32],
         _: (usize, usize),
@@ -40,9 +40,9 @@ impl Amx {
     }
 }
 
-impl Taken {
+impl TileConfig {
     /// # Safety
-    /// Cannot be called.
+    /// Cannot be called: no value of the type exists.
     pub(crate) unsafe fn multiply<const PIECES: usize>(&self, _: bool, _: usize, _: TileBlock) {
         match self.0 {}
     }

@@ -1,6 +1,7 @@
-//! Arrays of eight, which the compiler turns into what the target has (two NEON
-//! or SSE registers). A multiply-add is fused where that is an instruction of
-//! the target and not a call.
+//! The portable instruction set: arrays of eight lanes.
+//!
+//! The compiler maps them to the target's vectors (two NEON or SSE registers). A multiply-add is
+//! fused if that is an instruction of the target and not a call.
 
 use super::{Kernel, Simd};
 
@@ -33,8 +34,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> Self::V {
-        // SAFETY: the contract is the trait's; an array has its item's alignment,
-        // and read_unaligned asks for none.
+        // SAFETY: by the trait's contract; `read_unaligned` needs no alignment.
         unsafe { from.cast::<Self::V>().read_unaligned() }
     }
     #[inline(always)]
@@ -87,8 +87,8 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn round(self, a: Self::V) -> Self::V {
-        // 1.5 * 2^23: adding it leaves no bits behind the point, rounded as the
-        // processor rounds, for |a| < 2^22; beyond, a is returned as it is.
+        // 1.5 * 2^23: adding it rounds |a| < 2^22 to an integer, by the processor's rounding;
+        // larger values are returned unchanged.
         const SHIFT: f32 = 12_582_912.0;
         each(|lane| match a[lane].abs() < 4_194_304.0 {
             true => (a[lane] + SHIFT) - SHIFT,
@@ -97,7 +97,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn pow2(self, n: Self::V) -> Self::V {
-        // A cast saturates, and the sum stays far from the i32 range's ends.
+        // A cast saturates, and the sum stays far from the ends of the i32 range.
         each(|lane| f32::from_bits(((n[lane] as i32).clamp(-126, 127) + 127).cast_unsigned() << 23))
     }
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Every unit of the processor against plain Rust, lane by lane.
+//! Every instruction set of the processor against scalar Rust, lane by lane.
 
 use super::*;
 
@@ -49,7 +49,7 @@ impl Kernel for Operations<'_> {
 }
 
 #[test]
-fn operations_are_those_of_plain_rust() {
+fn operations_match_scalar_rust() {
     let a: [f32; 16] = std::array::from_fn(|i| (i as f32 - 7.5) * 1.3);
     let b: [f32; 16] = std::array::from_fn(|i| (i as f32 * 0.7).sin() + 0.01);
     let c: [f32; 16] = std::array::from_fn(|i| (i as f32).cos());
@@ -57,11 +57,11 @@ fn operations_are_those_of_plain_rust() {
     odd[..7].copy_from_slice(&[0.5, 1.5, -2.5, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-40]);
     let mut nan = b;
     nan[1] = f32::NAN;
-    for level in Level::all() {
-        level.run(Operations(&a, &b, &c));
-        level.run(Operations(&odd, &b, &c));
-        level.run(Operations(&nan, &a, &c));
-        level.run(Operations(&a, &nan, &c));
+    for isa in Isa::all() {
+        isa.run(Operations(&a, &b, &c));
+        isa.run(Operations(&odd, &b, &c));
+        isa.run(Operations(&nan, &a, &c));
+        isa.run(Operations(&a, &nan, &c));
     }
 }
 
@@ -87,9 +87,9 @@ impl Kernel for Widen<'_> {
 #[test]
 fn every_16_bit_value_is_widened_exactly() {
     let all: Vec<u16> = (0..=u16::MAX).collect();
-    for level in Level::all() {
+    for isa in Isa::all() {
         let (mut f, mut b) = (vec![0.0; all.len()], vec![0.0; all.len()]);
-        level.run(Widen(&all, &mut f, &mut b));
+        isa.run(Widen(&all, &mut f, &mut b));
         for (i, bits) in all.iter().enumerate() {
             let (ef, eb) = (half::f16::from_bits(*bits).to_f32(), f32::from_bits((i as u32) << 16));
             assert!(f[i].to_bits() == ef.to_bits() || f[i].is_nan() && ef.is_nan());
@@ -113,15 +113,15 @@ impl Kernel for Round<'_> {
 }
 
 #[test]
-fn rounding_to_bf16_is_to_nearest_even_on_every_unit() {
+fn rounding_to_bf16_is_to_nearest_even_on_every_isa() {
     let values: Vec<f32> =
         (0..1 << 16).map(|i: u32| f32::from_bits(0x3f80_0000 + i * 0x7fff)).collect();
     let expected: Vec<u16> = values.iter().map(|&v| half::bf16::from_f32(v).to_bits()).collect();
-    for level in Level::all().into_iter().chain(Level::pairs()) {
+    for isa in Isa::all().into_iter().chain(Isa::bf16_pairs()) {
         let mut found = vec![0; values.len()];
-        level.run(Round(&values, &mut found));
+        isa.run(Round(&values, &mut found));
         for ((v, e), f) in values.iter().zip(&expected).zip(&found) {
-            assert!(e == f || v.is_nan() || v.is_subnormal(), "{level:?}: {v} -> {f:x}, not {e:x}");
+            assert!(e == f || v.is_nan() || v.is_subnormal(), "{isa:?}: {v} -> {f:x}, not {e:x}");
         }
     }
 }

@@ -1,25 +1,26 @@
-//! Rows into codes, and the proof of a row's slack.
+//! Quantization of rows, with a proof of each row's error bound.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// The largest code.
-const MOST: f64 = 127.0;
+const MAX_CODE: f64 = 127.0;
 
-/// What a row's codes come with.
+/// The scale and the error bound of a row's codes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coded {
-    /// What the codes are multiplied by.
+    /// The factor that codes are multiplied by.
     pub scale: f32,
-    /// How far the score of a query of length 1 may be from that of the codes.
-    pub slack: f32,
+    /// The greatest difference between the row's score and that of its codes, for a query of
+    /// length 1.
+    pub error_bound: f32,
 }
 
-/// The least spread: a dimension in which rows hardly differ must not make every
-/// step of a row wide that does.
-const LEAST: f64 = 1.0 / 16.0;
+/// The least spread. A dimension in which rows hardly differ must not widen all steps of a row
+/// that differs there.
+const MIN_SPREAD: f64 = 1.0 / 16.0;
 
-/// Codes rows about their mean. The same rows give the same codes everywhere.
+/// Quantizes rows about their mean. The same rows give the same codes on every machine.
 #[derive(Clone, Debug)]
 pub struct Coder {
     mean: Vec<f32>,
@@ -28,16 +29,16 @@ pub struct Coder {
 }
 
 impl Coder {
-    /// A coder for rows of this mean and spread, one as long as the other; what is
-    /// lacking of the spread is 1.
+    /// Creates a coder for rows of this mean and spread. A spread shorter than the mean is
+    /// padded with 1.
     pub fn new(mean: Vec<f32>, mut spread: Vec<f32>) -> Self {
         let wide = vec![0.0; mean.len()];
         spread.resize(mean.len(), 1.0);
         Coder { mean, spread, wide }
     }
 
-    /// A coder for `rows`, each of `dim` values: their mean and their spread are
-    /// summed in f64, one row after the other.
+    /// Creates a coder for `rows`, each of `dim` values. Mean and spread are summed in f64, row
+    /// after row.
     pub fn of<'a>(dim: usize, rows: impl IntoIterator<Item = &'a [f16]>) -> Self {
         let (mut sums, mut wide, mut count) = (vec![[0.0f64; 2]; dim], vec![0.0f32; dim], 0u64);
         for row in rows {
@@ -56,46 +57,44 @@ impl Coder {
         let deviations: Vec<f64> = sums.iter().map(deviation).collect();
         let most = deviations.iter().fold(0.0, |most: f64, &one| most.max(one));
         let known = most > 0.0 && sums.iter().flatten().all(|sum| sum.is_finite());
-        let share = |one: f64| if known { (one / most).sqrt().max(LEAST) as f32 } else { 1.0 };
+        let share = |one: f64| if known { (one / most).sqrt().max(MIN_SPREAD) as f32 } else { 1.0 };
         Coder::new(mean, deviations.into_iter().map(share).collect())
     }
 
-    /// What is taken off every row.
+    /// The mean, subtracted from every row.
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// What every row is divided by then.
+    /// The spread, which rows are divided by after that.
     pub fn spread(&self) -> &[f32] {
         &self.spread
     }
 
-    /// Codes `row` into `codes`, both of the mean's length.
+    /// Quantizes `row` into `codes`, both of the mean's length.
     ///
-    /// A row that is not finite gets an infinite slack: nothing is known of its
-    /// score.
+    /// A row with NaN or infinity gets an infinite error bound: its score is unknown.
     pub fn code(&mut self, row: &[f16], codes: &mut [i8]) -> Coded {
         row.convert_to_f32_slice(&mut self.wide);
         let own = self.wide.iter().zip(&self.mean).map(|(&x, &m)| f64::from(x) - f64::from(m));
         let own = own.zip(&self.spread).map(|(r, &w)| r / f64::from(w));
         let most = own.clone().fold(0.0, |most: f64, r| most.max(r.abs()));
-        let scale = (most / MOST) as f32;
-        // Zero where the row is the mean, or so near that f32 has no scale for it.
+        let scale = (most / MAX_CODE) as f32;
+        // Zero if the row is the mean, or so near that f32 has no scale for it.
         let inverse = if scale > 0.0 { 1.0 / f64::from(scale) } else { 0.0 };
         for (code, r) in codes.iter_mut().zip(own) {
-            *code = (r * inverse).round_ties_even().clamp(-MOST, MOST) as i8;
+            *code = (r * inverse).round_ties_even().clamp(-MAX_CODE, MAX_CODE) as i8;
         }
-        Coded { scale, slack: self.bound(codes, scale) }
+        Coded { scale, error_bound: self.bound(codes, scale) }
     }
 
-    /// The slack that these codes of `row` need. Another that is not less holds
-    /// as well.
-    pub fn slack(&mut self, row: &[f16], codes: &[i8], scale: f32) -> f32 {
+    /// Returns the error bound that these codes of `row` need. Any greater bound is valid too.
+    pub fn error_bound(&mut self, row: &[f16], codes: &[i8], scale: f32) -> f32 {
         row.convert_to_f32_slice(&mut self.wide);
         self.bound(codes, scale)
     }
 
-    /// The slack of the row in `wide`.
+    /// The error bound of the row in `wide`.
     fn bound(&self, codes: &[i8], scale: f32) -> f32 {
         let (scale, mut lost, mut length) = (f64::from(scale), 0.0f64, 0.0f64);
         let about = self.mean.iter().zip(&self.spread);
@@ -104,8 +103,8 @@ impl Coder {
             lost += error * error;
             length += f64::from(x) * f64::from(x);
         }
-        // Sixteen lanes of dim / 16 rounded sums, then four more (`dot`); two are
-        // to spare, and so is the millionth for the rounding of these sums here.
+        // `dot` rounds dim / 16 sums in each of sixteen lanes, then four more; two are to spare,
+        // and so is the millionth for the rounding of the sums here.
         let sums = (self.mean.len().div_ceil(16) + 6) as f64 * 2f64.powi(-24);
         let bound = (lost.sqrt() + sums * length.sqrt()) * (1.0 + 1e-6) + 1e-30;
         if bound.is_finite() { (bound as f32).next_up() } else { f32::INFINITY }
@@ -121,61 +120,61 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_a_step_of_what_the_row_has_of_its_own() {
+    fn codes_are_steps_from_the_mean() {
         let rows = [halves(&[1.0, 0.5, 0.0]), halves(&[0.0, 0.5, 0.5])];
         let mut coder = Coder::of(3, rows.iter().map(Vec::as_slice));
         assert_eq!(coder.mean(), [0.5, 0.5, 0.25]);
-        // Deviations of 0.5, 0 and 0.25.
-        assert_eq!(coder.spread(), [1.0, LEAST as f32, 0.5f32.sqrt()]);
+        // Standard deviations of 0.5, 0 and 0.25.
+        assert_eq!(coder.spread(), [1.0, MIN_SPREAD as f32, 0.5f32.sqrt()]);
         let mut codes = [0; 3];
         let coded = coder.code(&rows[0], &mut codes);
         assert_eq!((codes, coded.scale), ([127, 0, -90], 0.5 / 127.0));
-        // -0.25 is 89.8 steps of the third: a fifth of one is lost, and the rounding of
-        // three sums.
+        // -0.25 is 89.8 steps of the third dimension: a fifth of a step is lost, and the
+        // rounding of three sums.
         let lost = (0.25 - 90.0 * 0.5f32.sqrt() * 0.5 / 127.0).abs();
-        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
-        assert_eq!(coder.slack(&rows[0], &codes, coded.scale), coded.slack);
+        assert!((lost..lost + 1e-6).contains(&coded.error_bound), "{coded:?}");
+        assert_eq!(coder.error_bound(&rows[0], &codes, coded.scale), coded.error_bound);
 
         let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
         let coded = even.code(&rows[0], &mut codes);
         assert_eq!((codes, coded.scale), ([127, 0, -64], 0.5 / 127.0));
         // -0.25 is 63.5 steps: half a step is lost.
         let lost = 0.5 * 0.5 / 127.0;
-        assert!((lost..lost + 1e-6).contains(&coded.slack), "{coded:?}");
+        assert!((lost..lost + 1e-6).contains(&coded.error_bound), "{coded:?}");
     }
 
     #[test]
-    fn steps_are_as_wide_as_rows_differ() {
-        // Two dimensions in which rows differ by ten times as much as in the others.
+    fn spread_reduces_the_error_bound() {
+        // Rows differ ten times as much in two dimensions as in the others.
         let noise = |at: usize| (at * 7919 % 2001) as f32 / 1000.0 - 1.0;
         let value = |at: usize| if at % 32 < 2 { noise(at) } else { 0.1 * noise(at) };
         let rows: Vec<Vec<f16>> =
             (0..200).map(|r| halves(&Vec::from_iter((r * 32..r * 32 + 32).map(value)))).collect();
         let mut coder = Coder::of(32, rows.iter().map(Vec::as_slice));
         let mut even = Coder::new(coder.mean().to_vec(), Vec::new());
-        let slack = |coder: &mut Coder| -> f32 {
-            rows.iter().map(|row| coder.code(row, &mut [0; 32]).slack).sum()
+        let total = |coder: &mut Coder| -> f32 {
+            rows.iter().map(|row| coder.code(row, &mut [0; 32]).error_bound).sum()
         };
-        let [by_spread, even] = [slack(&mut coder), slack(&mut even)];
+        let [by_spread, even] = [total(&mut coder), total(&mut even)];
         assert!(by_spread < 0.6 * even, "{by_spread} {even}");
     }
 
     #[test]
-    fn a_row_that_is_the_mean_has_codes_of_zero() {
+    fn row_equal_to_the_mean_has_zero_codes() {
         let row = halves(&[0.6, 0.8]);
         let mut coder = Coder::of(2, [&row[..]]);
         let mut codes = [1; 2];
         let coded = coder.code(&row, &mut codes);
         assert_eq!((codes, coded.scale), ([0, 0], 0.0));
-        assert!(coded.slack > 0.0 && coded.slack < 1e-6);
+        assert!(coded.error_bound > 0.0 && coded.error_bound < 1e-6);
     }
 
     #[test]
-    fn nothing_is_known_of_a_row_that_is_not_finite() {
+    fn non_finite_row_has_an_infinite_error_bound() {
         let mut coder = Coder::new(vec![0.0; 2], vec![1.0; 2]);
         for value in [f32::NAN, f32::INFINITY] {
             let coded = coder.code(&halves(&[value, 1.0]), &mut [0; 2]);
-            assert_eq!(coded.slack, f32::INFINITY);
+            assert_eq!(coded.error_bound, f32::INFINITY);
         }
     }
 }

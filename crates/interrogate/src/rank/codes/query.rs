@@ -1,44 +1,47 @@
-//! A query in integers: fine, in two parts of eight bits, and coarse, in one.
+//! A query in integers: two parts of eight bits, for fine and coarse products.
 //!
-//! `Q = round(wq / step)` has up to 15 bits and is split into `Q = 2^bits high +
-//! low`, both i8. The fine product `Q.codes = 2^bits (high.codes) + (low.codes)` costs
-//! a second product of eight bits and takes the query's own rounding out of the
-//! bound: it is 2^bits times less than that of the high part alone. `w` is the
-//! spread of the rows that the query meets, so that it is coded for each block of
-//! them anew, which takes a microsecond.
+//! `Q = round(wq / step)` has up to 15 bits and is split into two i8 parts:
+//!
+//! ```text
+//! Q = 2^bits high + low
+//! Q.codes = 2^bits (high.codes) + (low.codes)
+//! ```
+//!
+//! The coarse product uses the high part alone. The fine product costs a second product and
+//! reduces the query's rounding error 2^bits times. `w` is the spread of the rows, so a query is
+//! quantized once per block, in about a microsecond.
 
-/// Bytes that lie behind a part up to a multiple of this are zero.
+/// Parts are padded with zeros to a multiple of this length.
 pub(in crate::rank) const LINE: usize = 64;
 
-/// A part of a query: 64 values a line, zeros behind the dim.
+/// A part of a query: 64 values per line, zeros after the dim.
 pub(in crate::rank) type Part = Vec<[i8; LINE]>;
 
-/// A query in integers, with how far it is from them.
+/// A query in integers, and its rounding errors.
 #[derive(Clone, Debug)]
 pub(in crate::rank) struct Query {
     pub(in crate::rank) high: Part,
     pub(in crate::rank) low: Part,
-    /// What the high part is multiplied by, as a power of two.
+    /// The high part is multiplied by 2 to this power.
     pub(in crate::rank) bits: u32,
-    /// What a row of 128 throughout adds to a sum, modulo 2^32: what comes off where
-    /// codes are multiplied with 128 added to each.
+    /// The product with a row of 128s, modulo 2^32: subtracted where 128 was added to each code.
     #[cfg_attr(
         not(target_arch = "x86_64"),
-        allow(dead_code, reason = "x86's kernels multiply so")
+        allow(dead_code, reason = "only the x86 kernels use it")
     )]
     pub(in crate::rank) added: i32,
-    /// `|q|`, and no less than `|wq|`, as no `w` is above 1.
+    /// `|q|`, which is at least `|wq|`, as every `w` is at most 1.
     pub(in crate::rank) length: f64,
-    /// `wq = step (2^bits high + low)` but for `error`.
+    /// `wq = step (2^bits high + low)` up to `error`.
     pub(in crate::rank) step: f64,
-    /// `|d|` of both parts together.
+    /// `|d|` with both parts.
     pub(in crate::rank) error: f64,
-    /// `|d|` of the high part alone.
+    /// `|d|` with the high part alone.
     pub(in crate::rank) coarse_error: f64,
 }
 
 impl Query {
-    /// Codes `query` for rows of this spread: as many values, or 1 for all.
+    /// Quantizes `query` for rows of this spread (dim); without one it is 1.
     pub(in crate::rank) fn new(query: &[f32], spread: Option<&[f32]>) -> Self {
         let bits = bits(query.len());
         let unit = f64::from(1u32 << bits);
@@ -67,24 +70,24 @@ impl Query {
         Query { high, low, bits, added, length, step, error, coarse_error }
     }
 
-    /// What the high part alone is multiplied by.
+    /// The factor of the coarse product.
     pub(in crate::rank) fn coarse_step(&self) -> f64 {
         self.step * f64::from(1u32 << self.bits)
     }
 }
 
-/// The nearest whole number, the even one of two, of a value that an i32 holds.
+/// Rounds to the nearest integer, ties to even, for values that an i32 holds.
 ///
-/// From 2^52 to 2^53 an f64 is a whole number, with its last bit worth 1: the sum is
-/// rounded as it should be, and its low bits are the number. (`round_ties_even` is a
-/// call of a function on processors that are not asked for.)
+/// Between 2^52 and 2^53 an f64 is an integer whose last bit has the value 1: the sum rounds as
+/// required, and its low bits are the result. (`round_ties_even` is a function call on a
+/// baseline x86-64.)
 fn nearest(value: f64) -> i32 {
     let bits = (value + 1.5 * 2f64.powi(52)).to_bits();
     (bits as u32).cast_signed()
 }
 
-/// Bits of the low part: at most eight, and so many that a product with codes, at
-/// most `127 * 127 * 2^bits * dim`, is an i32.
+/// Bits of the low part: at most eight, and few enough that a product with codes, at most `127 *
+/// 127 * 2^bits * dim`, fits an i32.
 fn bits(dim: usize) -> u32 {
     let most = (i32::MAX as usize / (127 * 127 * dim.max(1))).max(1);
     most.ilog2().min(8)
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_parts_together_are_the_query() {
+    fn both_parts_add_up_to_the_query() {
         let values: Vec<f32> = (0..100).map(|i| ((i * 37 % 101) as f32 - 50.0) / 300.0).collect();
         let query = Query::new(&values, None);
         assert_eq!((query.bits, query.high.len()), (8, 2));
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_coded_by_the_spread_of_the_rows() {
+    fn query_is_scaled_by_the_spread() {
         let values = [0.5f32, -0.25, 1.0];
         let query = Query::new(&values, Some(&[1.0, 1.0, 0.25]));
         assert_eq!(query.high[0][..3], [127, -63, 64]);
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_rounds_as_round_ties_even_does() {
+    fn nearest_rounds_ties_to_even() {
         for at in -4_000..4_000 {
             let value = f64::from(at) / 8.0;
             assert_eq!(f64::from(nearest(value)), value.round_ties_even(), "{value}");
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn no_product_of_any_width_leaves_an_i32() {
+    fn products_of_every_dim_fit_an_i32() {
         for dim in [1, 2, 512, 768, 1024, 1280, 2048, 65_536] {
             let most = 127.0 * 127.0 * 2f64.powi(bits(dim) as i32) * dim as f64;
             assert!(most < f64::from(i32::MAX), "{dim}");

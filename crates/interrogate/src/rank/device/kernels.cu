@@ -1,20 +1,20 @@
-// The ranking's kernels: products of queries with rows and the best rows of each,
-// fused, so that no score but those of the best leaves the chip.
+// The kernels of the ranking: products of queries with rows, fused with the selection of the
+// best rows, so that only the best scores leave the chip.
 //
-// One source for three compilers: NVRTC at run time (cuda/source.rs), nvcc in
-// .ci/cuda-check, and a C++ compiler for the emulation in tests/gpu, which defines
-// EMULATED and brings what the first block below takes from CUDA. Includes nothing.
+// One source for three compilers: NVRTC at run time (cuda/source.rs), nvcc in .ci/cuda-check,
+// and a C++ compiler for the emulation in tests/gpu, which defines EMULATED and the names of the
+// first block below. Includes nothing.
 //
-//   scan     few queries: true scores, bit for bit those of rank/dot. Bound by memory.
-//   tile     many queries: products of f16 on the tensor cores, sums in f32.
-//            Off by a bound that the host knows (keys.rs).
-//   merge    lists of one query, of all blocks, into one
-//   rescore  true scores of what tile and merge found
-//   longest  the greatest length of a row, for the bound
+// - scan: few queries: true scores, bit for bit those of rank/dot. Memory-bound.
+// - tile: many queries: products of f16 on the tensor cores, sums in f32. Off by at most a bound
+//   that the host computes (keys.rs).
+// - merge: merges the lists of all blocks, for each query
+// - rescore: true scores of the rows that tile and merge selected
+// - longest: the greatest length of a row, for the bound
 //
-// A list is 32 keys, greatest first. A key is a score that orders as an integer,
-// above the complement of the row's number: the greater key ranks earlier, and of
-// equal scores the lower row. 0 is no key.
+// A list is 32 keys, greatest first. A key is a score in the upper half, mapped so that it
+// orders as an integer, and the complement of the row number in the lower half: the greater key
+// ranks first, and of equal scores the lower row. 0 is no key.
 
 #ifndef EMULATED
 typedef unsigned short u16;
@@ -39,13 +39,13 @@ DEVICE bool any_of_block(bool it) { return __syncthreads_or(it); }
 DEVICE u32 counted(u32 *counter) { return atomicAdd(counter, 1u); }
 DEVICE void raise(u32 *greatest, u32 value) { atomicMax(greatest, value); }
 
-// 16 bytes from global to shared memory, in the background.
+// Copies 16 bytes from global to shared memory, asynchronously.
 DEVICE void fetch(void *to, const void *from) {
     const u32 address = (u32)__cvta_generic_to_shared(to);
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from));
 }
 DEVICE void fetches_end() { asm volatile("cp.async.commit_group;"); }
-// Waits for all groups of fetches, or for all but the last.
+// Waits for all groups of fetches, or for all but the last one.
 DEVICE void fetched() { asm volatile("cp.async.wait_group 0;"); }
 DEVICE void fetched_but_last() { asm volatile("cp.async.wait_group 1;"); }
 
@@ -66,16 +66,16 @@ struct alignas(16) Eight {
     u16 value[8];
 };
 
-#define LIST 32 // keys that are kept, and as many that wait
+#define LIST 32 // keys of a list, and of its queue
 
-// A list in shared memory: LIST keys in order, then those that wait to get in.
+// A list in shared memory: LIST sorted keys, and a queue of keys to be merged.
 struct List {
     u64 best[LIST];
-    u64 wait[LIST];
+    u64 queue[LIST];
 };
 
-// Orders as the scores do; both zeros are one. What is no number is the least, or,
-// where a score is but near the true one and must be looked at, the greatest.
+// Orders as scores do; both zeros have one key. NaN is the least key, or the greatest if the
+// score is approximate (`near`), so that the row is rescored.
 DEVICE u64 key(float score, u32 row, bool near) {
     const u32 plain = bits(score + 0.0f);
     const u32 ordered = plain >> 31 ? ~plain : plain | 0x80000000u;
@@ -102,34 +102,34 @@ DEVICE void sort(u64 *keys, u32 lane) {
 // Empties a list, by one warp.
 DEVICE void clear(List *list, u32 lane) {
     list->best[lane] = 0;
-    list->wait[lane] = 0;
+    list->queue[lane] = 0;
     warp_barrier();
 }
 
-// Takes in what waits, by one warp: `waiting` keys.
-DEVICE void settle(List *list, u32 waiting, u32 lane) {
-    if (lane >= waiting) list->wait[lane] = 0;
+// Merges the queue of `queued` keys into the list, by one warp.
+DEVICE void merge_queue(List *list, u32 queued, u32 lane) {
+    if (lane >= queued) list->queue[lane] = 0;
     warp_barrier();
     sort(list->best, lane);
 }
 
-// Offers a list a key of each lane, by one warp; 0 for none. `waiting` is the same in
-// all lanes.
-DEVICE void offer(List *list, u32 *waiting, u64 key, u32 lane) {
+// Offers one key of each lane to a list, by one warp; 0 for none. `queued` is the same in all
+// lanes.
+DEVICE void offer(List *list, u32 *queued, u64 key, u32 lane) {
     u32 in = votes(key > list->best[LIST - 1]);
     if (in == 0) return;
-    if (*waiting + ones(in) > LIST) {
-        settle(list, *waiting, lane);
-        *waiting = 0;
+    if (*queued + ones(in) > LIST) {
+        merge_queue(list, *queued, lane);
+        *queued = 0;
         in = votes(key > list->best[LIST - 1]);
     }
-    if (in >> lane & 1) list->wait[*waiting + ones(in & ((1u << lane) - 1))] = key;
-    *waiting += ones(in);
+    if (in >> lane & 1) list->queue[*queued + ones(in & ((1u << lane) - 1))] = key;
+    *queued += ones(in);
     warp_barrier();
 }
 
-// The sixteen sums of a score lie with two lanes, eight each; both get the score,
-// added in the order of rank/dot.
+// The sixteen sums of a score are in two lanes, eight each; returns the score to both, added in
+// the order of rank/dot.
 DEVICE float folded(const float sums[8]) {
     float eight[8], four[4];
     for (int i = 0; i < 8; i++) eight[i] = added(sums[i], swapped(sums[i], 1));
@@ -137,8 +137,8 @@ DEVICE float folded(const float sums[8]) {
     return added(added(four[0], four[2]), added(four[1], four[3]));
 }
 
-// Adds the products of one lane's half of a row with the query, which is in f32 and
-// zero up to `steps` times 16.
+// Adds the products of one lane's half of a row with the query, which is f32 and zero-padded to
+// a multiple of 16.
 DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, float sums[8]) {
     for (u32 at = 8 * half; at < dim; at += 16) {
         const Eight eight = *(const Eight *)(row + at);
@@ -149,45 +149,44 @@ DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, floa
 #define SCAN_QUERIES 8
 #define SCAN_WARPS 4
 
-// True scores of `count` queries (count, dim), at most SCAN_QUERIES, with `n` rows
-// (n, dim) numbered from `first`, where dim is a multiple of 8; a block takes `strip`
-// rows. Writes the best of each block's rows: lists (count, lists, LIST), this call's
-// from number `list` on.
-// Shared: SCAN_WARPS * count lists, then the queries.
+// True scores of `count` queries (count, dim), at most SCAN_QUERIES, with `n` rows (n, dim)
+// numbered from `first`; dim is a multiple of 8. A block scans `strip` rows and writes the best
+// of them: lists (count, lists, LIST), this call's from number `list` on. Shared memory:
+// SCAN_WARPS * count lists, then the queries.
 KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u32 count,
             u32 strip, u64 *keys, u32 lists, u32 list) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    List *own = (List *)room + warp * count;
-    float *values = (float *)((List *)room + SCAN_WARPS * count);
+    List *own = (List *)shared + warp * count;
+    float *values = (float *)((List *)shared + SCAN_WARPS * count);
     for (u32 at = threadIdx.x; at < count * dim; at += blockDim.x) values[at] = queries[at];
-    u32 waiting[SCAN_QUERIES];
+    u32 queued[SCAN_QUERIES];
     for (u32 q = 0; q < count; q++) {
         clear(own + q, lane);
-        waiting[q] = 0;
+        queued[q] = 0;
     }
     block_barrier();
     const u32 begin = blockIdx.x * strip;
     const u32 end = begin + strip < n ? begin + strip : n;
-    // Sixteen rows to a warp, two lanes to a row.
+    // Sixteen rows per warp, two lanes per row.
     for (u32 base = begin + 16 * warp; base < end; base += 16 * SCAN_WARPS) {
         const u32 row = base + lane / 2, half = lane % 2;
-        const u16 *of_row = rows + (u64)(row < end ? row : begin) * dim;
+        const u16 *row_values = rows + (u64)(row < end ? row : begin) * dim;
         for (u32 q = 0; q < count; q++) {
             float sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-            row_sums(of_row, values + q * dim, dim, half, sums);
+            row_sums(row_values, values + q * dim, dim, half, sums);
             const float score = folded(sums);
             const bool there = row < end && half == 0;
-            offer(own + q, &waiting[q], there ? key(score, first + row, false) : 0, lane);
+            offer(own + q, &queued[q], there ? key(score, first + row, false) : 0, lane);
         }
     }
-    for (u32 q = 0; q < count; q++) settle(own + q, waiting[q], lane);
+    for (u32 q = 0; q < count; q++) merge_queue(own + q, queued[q], lane);
     block_barrier();
     for (u32 q = warp; q < count; q += SCAN_WARPS) {
-        List *all = (List *)room + q;
+        List *all = (List *)shared + q;
         u32 more = 0;
         for (u32 w = 1; w < SCAN_WARPS; w++) offer(all, &more, all[w * count].best[lane], lane);
-        settle(all, more, lane);
+        merge_queue(all, more, lane);
         keys[((u64)q * lists + list + blockIdx.x) * LIST + lane] = all->best[lane];
     }
 }
@@ -195,10 +194,10 @@ KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u3
 #define TILE_QUERIES 64
 #define TILE_ROWS 128
 #define TILE_WARPS 8 // two along the queries, four along the rows: 32 x 32 each
-#define STEP 32      // values along dim between two barriers
-#define PAD 8        // so that the lanes of a warp read from different banks
+#define STEP 32      // values along dim per stage
+#define PAD 8        // padding that avoids bank conflicts in a warp
 
-// Fetches STEP values of TILE_ROWS rows into `to`; zeros for what is not there.
+// Fetches STEP values of TILE_ROWS rows into `to`; zeros past the end.
 DEVICE void fetch_rows(u16 *to, const u16 *rows, u32 n, u32 row, u32 dim, u32 at) {
     for (u32 i = threadIdx.x; i < TILE_ROWS * STEP / 8; i += blockDim.x) {
         const u32 r = i / (STEP / 8), column = i % (STEP / 8) * 8;
@@ -212,24 +211,24 @@ DEVICE void fetch_rows(u16 *to, const u16 *rows, u32 n, u32 row, u32 dim, u32 at
     fetches_end();
 }
 
-// Scores near the true ones of `count` queries (count, dim) in f16 with `n` rows
-// (n, dim) numbered from `first`, where dim is a multiple of 8; a block takes
-// TILE_QUERIES queries and `strip` rows, a multiple of TILE_ROWS. Writes its best:
-// lists (count, lists, LIST), this call's from number `list` on, one a block.
-// Shared: TILE_QUERIES lists, as many counters, two stages of rows, the queries.
+// Approximate scores of `count` queries (count, dim) in f16 with `n` rows (n, dim) numbered from
+// `first`; dim is a multiple of 8. A block takes TILE_QUERIES queries and `strip` rows, a
+// multiple of TILE_ROWS, and writes the best of them: lists (count, lists, LIST), this call's
+// from number `list` on, one per block. Shared memory: TILE_QUERIES lists, as many counters, two
+// stages of rows, the queries.
 KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 count,
             u32 strip, u64 *keys, u32 lists, u32 list) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const u32 wide = (dim + STEP - 1) / STEP * STEP + PAD;
-    List *best = (List *)room;
-    u32 *waiting = (u32 *)(best + TILE_QUERIES);
-    u16 *stages = (u16 *)(waiting + TILE_QUERIES);
+    List *best = (List *)shared;
+    u32 *queued = (u32 *)(best + TILE_QUERIES);
+    u16 *stages = (u16 *)(queued + TILE_QUERIES);
     u16 *panel = stages + 2 * TILE_ROWS * (STEP + PAD);
     const u32 first_query = blockIdx.y * TILE_QUERIES;
     for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
         clear(best + q, lane);
-        if (lane == 0) waiting[q] = 0;
+        if (lane == 0) queued[q] = 0;
         for (u32 at = lane; at < wide; at += 32) {
             const bool there = first_query + q < count && at < dim;
             panel[q * wide + at] = there ? queries[(u64)(first_query + q) * dim + at] : 0;
@@ -276,8 +275,8 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
             }
             block_barrier();
         }
-        // What beats a list's last gets in where there is room; the rest waits for
-        // the list to be sorted.
+        // Queues the keys that beat a list's last one; keys that find the queue full are tried
+        // again after the list was sorted.
         u32 left = 0xffffffffu;
         for (;;) {
             for (u32 i = 0; i < 32; i++) {
@@ -288,9 +287,9 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
                 const u64 own = row < end ? key(sums[m][t][c], first + row, true) : 0;
                 bool done = own <= best[q].best[LIST - 1];
                 if (!done) {
-                    const u32 place = counted(&waiting[q]);
+                    const u32 place = counted(&queued[q]);
                     if (place < LIST) {
-                        best[q].wait[place] = own;
+                        best[q].queue[place] = own;
                         done = true;
                     }
                 }
@@ -298,18 +297,18 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
             }
             const bool more = any_of_block(left != 0);
             for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
-                const u32 found = waiting[q] < LIST ? waiting[q] : LIST;
+                const u32 found = queued[q] < LIST ? queued[q] : LIST;
                 warp_barrier();
                 if (found <= LIST / 2) continue;
-                settle(best + q, found, lane);
-                if (lane == 0) waiting[q] = 0;
+                merge_queue(best + q, found, lane);
+                if (lane == 0) queued[q] = 0;
             }
             block_barrier();
             if (!more) break;
         }
     }
     for (u32 q = warp; q < TILE_QUERIES && first_query + q < count; q += TILE_WARPS) {
-        settle(best + q, waiting[q] < LIST ? waiting[q] : LIST, lane);
+        merge_queue(best + q, queued[q] < LIST ? queued[q] : LIST, lane);
         u64 *to = keys + ((u64)(first_query + q) * lists + list + blockIdx.x) * LIST;
         to[lane] = best[q].best[lane];
     }
@@ -317,36 +316,36 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
 
 #define MERGE_WARPS 8
 
-// One list of each query's `lists`: (count, lists, LIST) to (count, LIST). A block a
-// query. Shared: MERGE_WARPS lists.
+// Merges each query's `lists` lists: (count, lists, LIST) to (count, LIST). One block per query.
+// Shared memory: MERGE_WARPS lists.
 KERNEL merge(const u64 *keys, u32 lists, u64 *merged) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    List *all = (List *)room, *own = all + warp;
+    List *all = (List *)shared, *own = all + warp;
     const u64 *from = keys + (u64)blockIdx.x * lists * LIST;
-    u32 waiting = 0;
+    u32 queued = 0;
     clear(own, lane);
-    u64 next = warp < lists ? from[warp * LIST + lane] : 0; // asked for one list ahead
+    u64 next = warp < lists ? from[warp * LIST + lane] : 0; // loaded one list ahead
     for (u32 l = warp; l < lists; l += MERGE_WARPS) {
         const u64 key = next;
         if (l + MERGE_WARPS < lists) next = from[(u64)(l + MERGE_WARPS) * LIST + lane];
-        offer(own, &waiting, key, lane);
+        offer(own, &queued, key, lane);
     }
-    settle(own, waiting, lane);
+    merge_queue(own, queued, lane);
     block_barrier();
     if (warp != 0) return;
-    waiting = 0;
-    for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &waiting, all[w].best[lane], lane);
-    settle(own, waiting, lane);
+    queued = 0;
+    for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &queued, all[w].best[lane], lane);
+    merge_queue(own, queued, lane);
     merged[blockIdx.x * LIST + lane] = own->best[lane];
 }
 
-// True scores of the rows that `found` (count, LIST) names, sorted anew: a block of
-// 64 a query, two lanes a row. Rows are numbered from 0. Shared: one list, the query.
+// True scores of the rows in `found` (count, LIST), sorted again: a block of 64 threads per
+// query, two lanes per row. Rows are numbered from 0. Shared memory: one list, the query.
 KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found, u64 *ranked) {
-    SHARED(u64, room);
+    SHARED(u64, shared);
     const u32 lane = threadIdx.x % 32;
-    List *list = (List *)room;
+    List *list = (List *)shared;
     float *query = (float *)(list + 1);
     for (u32 at = threadIdx.x; at < dim; at += blockDim.x) query[at] = queries[(u64)blockIdx.x * dim + at];
     block_barrier();
@@ -358,7 +357,7 @@ KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found,
     const float score = folded(sums);
     if (half == 0) {
         list->best[place] = near == 0 ? 0 : key(score, row, false);
-        list->wait[place] = 0;
+        list->queue[place] = 0;
     }
     block_barrier();
     if (threadIdx.x >= 32) return;
@@ -366,8 +365,7 @@ KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found,
     ranked[blockIdx.x * LIST + lane] = list->best[lane];
 }
 
-// The greatest square of a row's length, as the bits of an f32, of rows that are
-// numbers: a warp a row.
+// The greatest squared length of a row without NaN, as the bits of an f32: a warp per row.
 KERNEL longest(const u16 *rows, u32 n, u32 dim, u32 *greatest) {
     const u32 lane = threadIdx.x % 32;
     const u32 warps = gridDim.x * (blockDim.x / 32);

@@ -1,21 +1,20 @@
-//! What the kernels' keys say.
+//! Decoding of the kernels' keys: a score and a row number in 64 bits.
 
 use half::f16;
 
-use super::proof::{Found, Others};
+use super::rescore::{CoarseTop, RestBound};
 
-/// The rows that keys name, with the true scores of `exact`, if they are those.
-pub(super) fn found(keys: &[u64], exact: Option<&[u64]>, others: Option<Others>) -> Found {
+/// Decodes the rows of `keys`, or the rows and true scores of `exact`.
+pub(super) fn decode(keys: &[u64], exact: Option<&[u64]>, rest: Option<RestBound>) -> CoarseTop {
     let keys = exact.unwrap_or(keys).iter().copied().filter(|&key| key != 0);
     let (rows, scores): (Vec<u32>, Vec<f32>) =
         keys.map(|key| (u32::MAX - key as u32, score_of(key))).unzip();
-    // Without a rescoring true scores come with keys that leave no others.
-    let scores = (exact.is_some() || others.is_none()).then_some(scores);
-    Found { rows, scores, others }
+    // Without a bound for the rest, the scores of `keys` are true.
+    let scores = (exact.is_some() || rest.is_none()).then_some(scores);
+    CoarseTop { rows, scores, rest }
 }
 
-/// The score that a key was made of; the greatest and the least of all stand for what
-/// is no number.
+/// The score in a key; the greatest and the least stand for NaN.
 pub(super) fn score_of(key: u64) -> f32 {
     match (key >> 32) as u32 {
         0 | u32::MAX => f32::NAN,
@@ -24,7 +23,7 @@ pub(super) fn score_of(key: u64) -> f32 {
     }
 }
 
-/// How far the tensor cores may be off for a row of length 1.
+/// The error bound of the tensor cores' scores, for a row of length 1.
 pub(super) fn bound(query: &[f32]) -> f64 {
     let square = |sum, value: f64| sum + value * value;
     let length = query.iter().map(|&v| f64::from(v)).fold(0.0, square).sqrt();
@@ -37,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scores_come_back_from_keys() {
+    fn keys_decode_to_scores() {
         for score in [0.25f32, -0.5, 0.0, f32::INFINITY, f32::NEG_INFINITY] {
             let bits = score.to_bits();
             let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };

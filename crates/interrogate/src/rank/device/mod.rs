@@ -1,35 +1,32 @@
-//! Rankings on a GPU, or on any device of the tensor engine: exact as those of the
-//! processor, by another way to the same two stages.
+//! Exact top-k on a GPU, or on any device of the tensor engine: the same result as on the CPU,
+//! by a coarse scan on the device and rescoring.
 //!
-//! # Two stages
-//! The rows lie on the device as f16, as they lie in the file; what does not fit its
-//! memory streams by, piece after piece, at every ranking. Stage one multiplies a
-//! piece with all queries, keeps the best of it for each query on the device, and
-//! merges those with what it has: only `m` rows a query come back, some more than the
-//! `k` that are asked for. Stage two scores those `m` as `rank::dot` defines a
-//! score, from the rows where the caller has them.
+//! # Coarse scan and rescore
+//! The rows are on the device as f16, as in the file; rows that do not fit its memory are
+//! streamed, piece by piece, at every ranking. The coarse scan multiplies a piece with all
+//! queries, keeps the best rows of it for each query on the device, and merges them with those
+//! of the other pieces: only `m` rows per query are copied back, somewhat more than `k`. These
+//! are rescored as `rank::dot` defines a score, from the caller's rows.
 //!
-//! # Why the answer is exact
-//! A device adds up in an order of its own, so that its scores are not the ranking's.
-//! But they are off by no more than a bound `e` (`tensors` and `cuda` say which for
-//! theirs). Every row that did not come back has, on the device, at most the score
-//! `s` of the last that did; so its true score is at most `s + e`. Where the `k`-th
-//! of the true scores is greater than that, no other row is among the first `k`, not
-//! by a tie either. Where it is not, the query is asked again with four times as many
-//! rows; and one that more than an eighth of the table, or more than [`MOST`] rows,
-//! leaves in doubt (a table of one row a million times is one) is ranked from the
-//! rows themselves, by the processor.
+//! # Why the result is exact
+//! A device sums in its own order, so its scores differ from the ranking's by up to an error
+//! bound `e` (see `tensors` and `cuda`). Every row that did not come back has, on the device, at
+//! most the score `s` of the last row that did; so its true score is at most `s + e`. If the
+//! `k`-th true score is greater than that, no other row is among the first `k`, not even by a
+//! tie. Otherwise the query is undecided and runs again with four times as many rows. A query
+//! that is undecided with more than 1/8 of the table or more than [`MAX_REQUESTED`] rows (a
+//! table of one row a million times, for example) is ranked on the CPU.
 //!
 //! # Memory
-//! Queries go through in batches. Where the device is out of memory the batch is
-//! halved and tried again, down to one query: then it is an error that says so.
+//! Queries run in batches. If the device runs out of memory, the batch is halved and tried
+//! again; if one query does not fit, that is an error.
 
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod keys;
-mod place;
-mod proof;
+mod ranker;
+mod rescore;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -39,57 +36,56 @@ use std::fmt::Debug;
 use half::f16;
 use rayon::prelude::*;
 
-pub use place::Place;
+pub use ranker::DeviceRanker;
 
 use super::{Hit, Order, Rows};
 use crate::encoder::Features;
 use crate::nn::{even, halving};
 use crate::{Device, Error, Result};
-use proof::Found;
+use rescore::CoarseTop;
 use tensors::Tensors;
 
-/// Rows that a query may bring back. Two lists of so many are still one sort of the
-/// engine's, which on CUDA takes rows of 8,192 at most.
-pub const MOST: usize = 4096;
+/// The most rows per query that the coarse scan returns. Two lists of this length are still one
+/// sort of the engine, which on CUDA sorts at most 8,192 values.
+pub const MAX_REQUESTED: usize = 4096;
 
-/// How many times more a query is asked for that one answer left in doubt.
-const MORE: usize = 4;
+/// How many times more rows an undecided query requests.
+const GROWTH: usize = 4;
 
-/// Of a table more than one row in so many is in doubt: then the rows themselves are
-/// as quick.
-const SHARE: usize = 8;
+/// Above 1/8 of the rows, a full scan on the CPU is as fast.
+const MAX_DEVICE_SHARE: usize = 8;
 
-/// Queries in a batch: a piece's scores are 32 MiB.
+/// Queries per batch: a piece's scores take 32 MiB.
 const BATCH: usize = 1024;
 
-/// The same where rows stream by, which costs more than room for scores.
+/// Queries per batch when rows are streamed, which costs more than memory for scores.
 const STREAMED_BATCH: usize = 8192;
 
-/// Rows that the fused kernels bring back for a query, as their source has it.
+/// Rows per query that the fused kernels return: LIST of their source.
 const LIST: usize = 32;
 
-/// Queries that they score truly: SCAN_QUERIES of the source.
+/// Queries that the fused kernels score exactly: SCAN_QUERIES of their source.
 #[cfg(any(test, feature = "cuda"))]
 const FEW: usize = 8;
 
-/// Rows that are asked for where `k` are wanted: up to 15 they fit a [`LIST`].
-fn asked(k: usize) -> usize {
+/// Rows that the coarse scan requests for `k`: up to `k` = 15 they fit a [`LIST`].
+fn requested(k: usize) -> usize {
     k.saturating_add(k / 8 + 16)
 }
 
-/// Kernels of this library's own for stage one, for rows of one width.
+/// This library's kernels for the coarse scan, for rows of one dim.
 trait Kernels: Debug + Send + Sync {
-    /// The [`LIST`] best rows of each of `queries`, at least one; the resident ones
-    /// are `tensors`'.
+    /// Returns the [`LIST`] best rows of each of `queries`, at least one query; `tensors` holds
+    /// the resident rows.
     fn best(
         &self,
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         tensors: &Tensors,
-    ) -> candle_core::Result<Vec<Found>>;
+    ) -> candle_core::Result<Vec<CoarseTop>>;
 }
 
-/// The kernels for rows of `dim`, where `device` runs any.
+/// The kernels for rows of `dim`, if `device` runs them.
 #[cfg(feature = "cuda")]
 fn kernels(
     device: &candle_core::Device,
@@ -98,16 +94,15 @@ fn kernels(
     Ok(cuda::Fused::new(device, dim)?.map(|fused| Box::new(fused) as Box<dyn Kernels>))
 }
 
-/// The kernels for rows of `dim`, where `device` runs any: none in this build.
+/// The kernels for rows of `dim`: none in this build.
 #[cfg(not(feature = "cuda"))]
 fn kernels(_: &candle_core::Device, _: usize) -> candle_core::Result<Option<Box<dyn Kernels>>> {
     Ok(None)
 }
 
-/// Rows of a table on a device.
+/// The rows of a table on a device.
 ///
-/// It borrows nothing: whoever ranks brings the rows again, from which scores are
-/// taken and what is not resident is streamed.
+/// It does not borrow the rows: every ranking gets them again, for rescoring and for streaming.
 #[derive(Debug)]
 pub struct Resident {
     dim: usize,
@@ -117,17 +112,17 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Copies as many of `rows` to `device` as `bytes` hold, and fewer where its
-    /// memory ends before. The others will be streamed.
+    /// Copies as many of `rows` to `device` as fit in `bytes`, and fewer if its memory ends
+    /// before. The others are streamed at every ranking.
     ///
     /// # Errors
-    /// Those of [`Device::check`]; [`Error::Engine`] where the device fails otherwise,
-    /// [`Error::Dim`] where there are 2^32 rows or more.
+    /// As of [`Device::check`]; [`Error::Engine`] if the device fails otherwise, [`Error::Dim`]
+    /// if there are 2^32 rows or more.
     pub fn new(device: Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
         Self::on_engine(&device.open()?, rows, bytes)
     }
 
-    /// The same on the tensor engine's handle of a device.
+    /// Like [`new`](Self::new), on an open device of the tensor engine.
     pub(super) fn on_engine(
         device: &candle_core::Device,
         rows: &Rows<'_>,
@@ -151,17 +146,17 @@ impl Resident {
         })
     }
 
-    /// How many rows are resident, the first of the table; the others stream.
+    /// The number of resident rows, the first of the table; the others are streamed.
     pub fn resident(&self) -> usize {
         self.engine.resident()
     }
 
-    /// What [`Rows::top_k`] gives, to the last bit. `rows` are those that this was
-    /// made of.
+    /// Returns the same as [`Rows::top_k`], bit for bit. `rows` must be the rows that this was
+    /// created from.
     ///
     /// # Errors
-    /// [`Error::Dim`] where a query or `rows` are of another width or number,
-    /// [`Error::DeviceMemory`] where not even one query fits, [`Error::Engine`].
+    /// [`Error::Dim`] if a query or `rows` have another shape, [`Error::DeviceMemory`] if not
+    /// even one query fits, [`Error::Engine`] if the device fails otherwise.
     pub fn top_k(
         &self,
         rows: &Rows<'_>,
@@ -169,60 +164,64 @@ impl Resident {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Hit>>> {
-        let unlike = |what, expected, found| Err(Error::Dim { what, expected, found });
+        let mismatch = |what, expected, found| Err(Error::Dim { what, expected, found });
         if (rows.dim(), rows.len()) != (self.dim, self.len) {
             let (expected, found) = (self.len * self.dim, rows.len() * rows.dim());
-            return unlike("a resident table", expected, found);
+            return mismatch("a resident table", expected, found);
         }
         if let Some(query) = queries.iter().find(|query| query.dim() != self.dim) {
-            return unlike("a query", self.dim, query.dim());
+            return mismatch("a query", self.dim, query.dim());
         }
         let k = k.min(self.len);
         let mut answers = vec![Vec::new(); queries.len()];
-        let mut open: Vec<usize> = if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
-        let mut asked = asked(k);
+        let mut undecided: Vec<usize> =
+            if k == 0 { Vec::new() } else { (0..queries.len()).collect() };
+        let mut m = requested(k);
         let mut first = true;
-        while !open.is_empty() && asked <= MOST && (first || asked <= self.len / SHARE) {
+        while !undecided.is_empty()
+            && m <= MAX_REQUESTED
+            && (first || m <= self.len / MAX_DEVICE_SHARE)
+        {
             let batch = if self.resident() < self.len { STREAMED_BATCH } else { BATCH };
             let signed = |number: &usize| -> Vec<f32> {
                 let sign = order.sign();
                 queries[*number].as_slice().iter().map(|value| sign * value).collect()
             };
-            let found = halving("a ranking", even(open.len(), batch), |part| {
-                let queries: Vec<Vec<f32>> = open[part].iter().map(signed).collect();
-                let best = self.best(rows, &queries, asked.min(self.len));
+            let found = halving("a ranking", even(undecided.len(), batch), |part| {
+                let queries: Vec<Vec<f32>> = undecided[part].iter().map(signed).collect();
+                let best = self.best(rows, &queries, m.min(self.len));
                 best.map_err(Error::engine("compute on the device"))
             })?;
-            let proved = |(number, found): (usize, Found)| {
-                (number, proof::hits(rows, &queries[number], k, order, &found))
+            let rescored = |(number, coarse): (usize, CoarseTop)| {
+                (number, rescore::hits(rows, &queries[number], k, order, &coarse))
             };
             let found = found.into_iter().flatten();
-            let pairs: Vec<_> = open.iter().copied().zip(found).collect();
-            let pairs: Vec<_> = pairs.into_par_iter().map(proved).collect();
-            open.clear();
+            let pairs: Vec<_> = undecided.iter().copied().zip(found).collect();
+            let pairs: Vec<_> = pairs.into_par_iter().map(rescored).collect();
+            undecided.clear();
             for (number, hits) in pairs {
                 match hits {
                     Some(hits) => answers[number] = hits,
-                    None => open.push(number),
+                    None => undecided.push(number),
                 }
             }
-            (asked, first) = (asked * MORE, false);
+            (m, first) = (m * GROWTH, false);
         }
-        let rest: Vec<Features> = open.iter().map(|&number| queries[number].clone()).collect();
-        for (number, hits) in open.iter().zip(rows.top_k(&rest, k, order)?) {
+        let rest: Vec<Features> = undecided.iter().map(|&number| queries[number].clone()).collect();
+        for (number, hits) in undecided.iter().zip(rows.top_k(&rest, k, order)?) {
             answers[*number] = hits;
         }
         Ok(answers)
     }
 
-    /// At least the `m` best rows of each query: by the kernels, where there are any
-    /// and a list of theirs holds as many, else in the engine's operations.
+    /// Returns at least the `m` best rows of each query: by the fused kernels if the device runs
+    /// them and `m` fits their lists, else by operations of the engine.
     fn best(
         &self,
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         m: usize,
-    ) -> candle_core::Result<Vec<Found>> {
+    ) -> candle_core::Result<Vec<CoarseTop>> {
         match &self.fused {
             Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.engine),
             _ => self.engine.best(rows, queries, m),

@@ -1,5 +1,5 @@
-//! Rankings on a device against the processor's: one body for every device, the
-//! engine's own processor always among them.
+//! Rankings on a device against the CPU's. One test body runs on every device, always including
+//! the engine's own CPU device.
 
 use candle_core::Device;
 use half::f16;
@@ -24,7 +24,7 @@ fn bits(ranked: &[Vec<Hit>]) -> Vec<Vec<(usize, u32)>> {
     ranked.iter().map(|hits| hits.iter().map(bits).collect()).collect()
 }
 
-/// All of the rows resident, half of them, and none: the same answers, to the bit.
+/// With all rows resident, half of them, and none: the same result, bit for bit.
 fn compare(rows: &Rows<'_>, queries: &[Features], ks: &[usize]) {
     for device in devices() {
         let all = (rows.len() * rows.dim() * 2) as u64;
@@ -48,7 +48,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_ranking_is_the_processors(
+    fn ranking_is_that_of_the_cpu(
         shape in prop::sample::select(Shape::ALL.to_vec()),
         dim in 1usize..100,
         blocks in prop::collection::vec(0usize..300, 1..4),
@@ -65,9 +65,9 @@ proptest! {
     }
 }
 
-/// Three pieces: lists are merged, and numbers go on.
+/// Three pieces: lists are merged, and row numbers continue.
 #[test]
-fn more_rows_than_a_sort_takes() {
+fn tables_beyond_one_sort() {
     for (shape, ks) in [(Shape::Anisotropic, &[1, 50, 3000][..]), (Shape::Random, &[3])] {
         let all = values(shape, 16, 20_000, 3);
         let rows = Rows::new(16, vec![&all[..16 * 9000], &all[16 * 9000..]]).unwrap();
@@ -82,7 +82,7 @@ fn every_k_of_a_small_table() {
     compare(&rows, &[features(12, 1)], &(0..=41).collect::<Vec<_>>());
 }
 
-/// Nothing tells them apart but their numbers, and more tie than may come back.
+/// Equal rows, more than may come back: only their numbers order them.
 #[test]
 fn one_row_many_times_ties_by_number() {
     let all = values(Shape::Random, 8, 1, 0).repeat(30_000);
@@ -101,7 +101,7 @@ fn damaged_rows_rank_last() {
 }
 
 #[test]
-fn other_rows_and_other_queries_are_refused() {
+fn other_rows_and_queries_are_an_error() {
     let all = values(Shape::Random, 4, 6, 1);
     let rows = Rows::new(4, vec![&all]).unwrap();
     let resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();

@@ -1,12 +1,12 @@
-//! The kernel for processors with AVX2, FMA and F16C: two registers a pair of
-//! row and query, four pairs in flight.
+//! The kernel for processors with AVX2, FMA and F16C: two registers per pair of row and query,
+//! four pairs in flight.
 
 use std::arch::x86_64::*;
 
 use half::f16;
 
 use super::registers::avx2::{Pair, load, load_half, prefetch, store};
-use super::{GROUP, LANES, STREAM, Scores, Step, fold, padded};
+use super::{GROUP, LANES, PREFETCH_DISTANCE, Scores, Step, fold, padded};
 
 /// See [`super::Kernel::widen`].
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -16,7 +16,7 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
         let (sixteens, rest) = row.as_chunks();
         let (whole, behind) = steps.split_at_mut(sixteens.len().min(steps.len()));
         for (step, sixteen) in whole.iter_mut().zip(sixteens) {
-            prefetch(sixteen, STREAM);
+            prefetch(sixteen, PREFETCH_DISTANCE);
             store(&mut step.0[v], load_half(sixteen));
         }
         behind.iter_mut().for_each(|step| step.0[v] = [0.0; LANES]);
@@ -26,8 +26,8 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
     }
 }
 
-/// See [`super::Kernel::dots`]. Two rows and two queries at a time, for there
-/// are sixteen registers.
+/// See [`super::Kernel::dots`]. Two rows and two queries at a time, as there are sixteen
+/// registers.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
     let mut scores = [[0.0; GROUP]; GROUP];
@@ -53,14 +53,14 @@ pub(super) fn single(
     rows: &[f16],
     dim: usize,
     (query, lane): (&[Step], usize),
-    ahead: usize,
+    distance: usize,
     scores: &mut [f32],
 ) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let mut sums = [_mm256_setzero_ps(); 2];
         for (sixteen, step) in sixteens.iter().zip(query) {
-            prefetch(sixteen, ahead);
+            prefetch(sixteen, distance);
             add_product(&mut sums, load_half(sixteen), load(&step.0[lane]));
         }
         if let Some(step) = query.get(sixteens.len()) {

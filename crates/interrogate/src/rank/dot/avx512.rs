@@ -1,5 +1,5 @@
-//! The kernel for processors with AVX-512: one register a pair of row and
-//! query, sixteen pairs in flight.
+//! The kernel for processors with AVX-512: one register per pair of row and query, sixteen pairs
+//! in flight.
 
 use std::arch::x86_64::*;
 use std::array;
@@ -7,7 +7,7 @@ use std::array;
 use half::f16;
 
 use super::registers::avx512::{load, load_half, prefetch, store};
-use super::{GROUP, LANES, STREAM, Scores, Step, fold, padded};
+use super::{GROUP, LANES, PREFETCH_DISTANCE, Scores, Step, fold, padded};
 
 /// See [`super::Kernel::widen`].
 #[target_feature(enable = "avx512f")]
@@ -17,7 +17,7 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
         let (sixteens, rest) = row.as_chunks();
         let (whole, behind) = steps.split_at_mut(sixteens.len().min(steps.len()));
         for (step, sixteen) in whole.iter_mut().zip(sixteens) {
-            prefetch(sixteen, STREAM);
+            prefetch(sixteen, PREFETCH_DISTANCE);
             store(&mut step.0[v], load_half(sixteen));
         }
         behind.iter_mut().for_each(|step| step.0[v] = [0.0; LANES]);
@@ -45,22 +45,21 @@ pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
 
 /// See [`super::Kernel::single`].
 ///
-/// One row at a time, though its additions wait for one another: the processor
-/// runs ahead into the next rows by itself, and memory is read in one stream,
-/// which matters more.
+/// One row at a time, although its additions depend on each other: the processor overlaps rows
+/// by out-of-order execution, and reading memory in one stream matters more.
 #[target_feature(enable = "avx512f")]
 pub(super) fn single(
     rows: &[f16],
     dim: usize,
     (query, lane): (&[Step], usize),
-    ahead: usize,
+    distance: usize,
     scores: &mut [f32],
 ) {
     for (row, score) in rows.chunks_exact(dim).zip(scores) {
         let (sixteens, rest) = row.as_chunks();
         let mut sum = _mm512_setzero_ps();
         for (sixteen, step) in sixteens.iter().zip(query) {
-            prefetch(sixteen, ahead);
+            prefetch(sixteen, distance);
             sum = _mm512_fmadd_ps(load_half(sixteen), load(&step.0[lane]), sum);
         }
         if let Some(step) = query.get(sixteens.len()) {
@@ -72,9 +71,8 @@ pub(super) fn single(
     }
 }
 
-/// [`fold`] for sixteen registers at once: row `r` and query `q` are in
-/// `sums[r][q]`. Each line halves the registers, joining two of them with the
-/// same additions that `fold` makes.
+/// [`fold`] for sixteen registers at once: row `r` and query `q` are in `sums[r][q]`. Each step
+/// halves the number of registers, joining two with the additions of `fold`.
 #[target_feature(enable = "avx512f")]
 fn fold_16(sums: &[[__m512; GROUP]; GROUP]) -> Scores {
     let quarters = sums.map(|[a, b, c, d]| {

@@ -1,10 +1,9 @@
-//! Vectors side by side, in the sequence in which a kernel reads them.
+//! Vectors interleaved in the order in which a kernel reads them.
 
 use super::{GROUP, LANES, Step};
 
-/// Queries in groups of four: for each group, step by step along the dim, the
-/// sixteen values of each. What is lacking in the last group, and behind the
-/// dim, is zero.
+/// Vectors in groups of four: for each group, step by step along the dim, sixteen values of
+/// each. Missing vectors, and values after the dim, are zero.
 #[derive(Clone, Debug)]
 pub(in crate::rank) struct Pack {
     len: usize,
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_vectors_lie_side_by_side_and_end_in_zeros() {
+    fn groups_of_four_are_interleaved_and_padded() {
         let vectors: Vec<Vec<f32>> =
             (0..5).map(|v| (0..17).map(|d| (100 * v + d) as f32).collect()).collect();
         let vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();

@@ -1,8 +1,8 @@
-//! The kernel for every processor, and on aarch64 the only one.
+//! The kernel for every processor; on aarch64 the only one.
 //!
-//! It is the definition written out. On aarch64 the loops over lanes compile to
-//! NEON, four registers a pair. An x86 without FMA (before 2013) calls the C
-//! library for each value, which is slow, and right: 60 ms where AVX2 takes 2.
+//! A direct implementation of the definition. On aarch64 the loops over lanes compile to NEON,
+//! four registers per pair. An x86 processor without FMA (before 2013) calls the C library for
+//! each value: correct, and slow (60 ms where AVX2 takes 2).
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -25,8 +25,8 @@ pub(super) fn widen(rows: &[f16], dim: usize, steps: &mut [Step]) {
     }
 }
 
-/// See [`super::Kernel::dots`]. Two rows and two queries at a time: sixteen NEON
-/// registers of sums, and as many for what is loaded.
+/// See [`super::Kernel::dots`]. Two rows and two queries at a time: sixteen NEON registers of
+/// sums, and as many of operands.
 pub(super) fn dots(rows: &[Step], queries: &[Step]) -> Scores {
     let mut scores = [[0.0; GROUP]; GROUP];
     for (q, r) in [(0, 0), (0, 2), (2, 0), (2, 2)] {

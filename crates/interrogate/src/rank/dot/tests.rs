@@ -1,10 +1,10 @@
-//! Every kernel that this processor runs against the definition, bit by bit.
+//! Every kernel of this processor against the definition, bit by bit.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The definition, a scalar at a time.
+/// The definition in scalar code.
 fn defined(row: &[f16], query: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     for (d, (value, query)) in row.iter().zip(query).enumerate() {
@@ -20,12 +20,12 @@ fn defined(row: &[f16], query: &[f32]) -> f32 {
     lanes[0]
 }
 
-/// Bits of a score, with one pattern for all that is not a number.
+/// The bits of a score, with one pattern for every NaN.
 fn bits(score: f32) -> u32 {
     if score.is_nan() { f32::NAN.to_bits() } else { score.to_bits() }
 }
 
-/// All rows against all queries, by the panel and one by one.
+/// All rows with all queries, by `dots` and by `single`.
 fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
     let wanted: Vec<Vec<u32>> = queries
         .iter()
@@ -37,7 +37,7 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
         let pack = Pack::new(dim, &queries);
         for (q, wanted) in wanted.iter().enumerate() {
             let query = (pack.groups().nth(q / GROUP).unwrap(), q % GROUP);
-            kernel.single(rows, dim, query, STREAM, &mut single);
+            kernel.single(rows, dim, query, PREFETCH_DISTANCE, &mut single);
             let found: Vec<u32> = single.iter().copied().map(bits).collect();
             assert_eq!(&found, wanted, "{} single, dim {dim}", kernel.name());
         }
@@ -57,14 +57,14 @@ fn check(dim: usize, rows: &[f16], queries: &[Vec<f32>]) {
 }
 
 #[test]
-fn the_portable_kernel_is_always_there() {
+fn portable_kernel_is_always_available() {
     assert_eq!(Kernel::available().last().unwrap().name(), "portable");
     assert_eq!(Kernel::best().name(), Kernel::available().next().unwrap().name());
 }
 
 #[test]
 fn lanes_fold_in_the_order_of_the_definition() {
-    // Lane 8 meets lane 0 before lane 1 does: the small one is lost first.
+    // Lane 8 is added to lane 0 before lane 1 is: the small value is lost first.
     let mut lanes = [0.0; LANES];
     (lanes[0], lanes[8], lanes[1]) = (1e8, 1.0, -1e8);
     assert_eq!(fold(&lanes), 0.0);
@@ -73,7 +73,7 @@ fn lanes_fold_in_the_order_of_the_definition() {
 }
 
 #[test]
-fn what_is_not_a_number_stays_with_its_row() {
+fn nan_stays_in_its_row() {
     let mut rows = vec![f16::ONE; 9 * 20];
     (rows[0], rows[21], rows[59], rows[60]) =
         (f16::NAN, f16::INFINITY, f16::NEG_INFINITY, f16::MAX);
@@ -84,8 +84,8 @@ fn what_is_not_a_number_stays_with_its_row() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Any dim around the multiples of 16, any number of rows and queries, and
-    /// every f16 but NaN: subnormals, infinities and both zeros among them.
+    /// Any dim around the multiples of 16, any number of rows and queries, and every f16 but
+    /// NaN: subnormals, infinities and both zeros included.
     #[test]
     fn every_kernel_gives_the_bits_of_the_definition(
         dim in 1usize..70,

@@ -1,4 +1,4 @@
-//! Rankings by codes against rankings by rows.
+//! Rankings by codes against rankings by full scan.
 
 use half::f16;
 use proptest::prelude::*;
@@ -9,13 +9,13 @@ use super::super::{coarse, scan};
 use super::shapes::{Shape, row};
 use super::*;
 
-/// What a block's codes borrow from.
+/// The owned data of a block.
 struct Table {
     rows: Vec<f16>,
     mean: Vec<f32>,
     spread: Option<Vec<f32>>,
     scales: Vec<f32>,
-    slack: Vec<f32>,
+    error_bounds: Vec<f32>,
     codes: Vec<i8>,
 }
 
@@ -25,13 +25,13 @@ impl Table {
         let all = coding.codes();
         let (mean, codes) = (all.mean().to_vec(), all.codes().to_vec());
         let spread = all.spread().map(<[f32]>::to_vec);
-        let (scales, slack) = (all.scales().to_vec(), all.slack().to_vec());
-        Table { rows, mean, spread, scales, slack, codes }
+        let (scales, error_bounds) = (all.scales().to_vec(), all.error_bounds().to_vec());
+        Table { rows, mean, spread, scales, error_bounds, codes }
     }
 
     fn block(&self) -> Block<'_> {
-        let Table { rows, mean, spread, scales, slack, codes } = self;
-        let codes = Codes::new(mean, spread.as_deref(), scales, slack, codes).unwrap();
+        let Table { rows, mean, spread, scales, error_bounds, codes } = self;
+        let codes = Codes::new(mean, spread.as_deref(), scales, error_bounds, codes).unwrap();
         Block { rows, codes: Some(codes) }
     }
 }
@@ -50,7 +50,7 @@ fn rows(dim: usize, tables: &[Table]) -> Rows<'_> {
     Rows::with_codes(dim, tables.iter().map(Table::block).collect()).unwrap()
 }
 
-/// Every kernel, from either end, against the pass over the rows.
+/// Every kernel, in both orders, against the full scan.
 fn compare(rows: &Rows, queries: &[Features], ks: &[usize]) {
     let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
     for order in [Order::Best, Order::Worst] {
@@ -73,22 +73,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_ranking_by_codes_is_the_ranking_by_rows(
+    fn ranking_by_codes_is_the_full_scan(
         shape in prop::sample::select(Shape::ALL.to_vec()),
         dim in 1usize..200,
         blocks in prop::collection::vec(0usize..300, 1..4),
-        // One by one, all at once, and more groups than a kernel takes together.
+        // Query by query, as a panel, and as more groups than a kernel takes at once.
         queries in prop::sample::select(vec![1usize, 3, 5, 16, 17, 40, 66]),
         seed in any::<u64>(),
     ) {
         let tables = tables(shape, dim, &blocks, seed);
         let rows = rows(dim, &tables);
         prop_assume!(!rows.is_empty());
-        // One of them lies in the table, as a text's own image would.
+        // One query is a row of the table.
         let own = rows.row(rows.len() / 2).unwrap().iter().map(|v| v.to_f32()).collect();
         let mut queries: Vec<Features> =
             (1..queries).map(|q| features(dim, !seed + q as u64)).collect();
-        // (A row of one value may be rounded to nothing, which is no image's.)
+        // A row of one value may round to zero, which is no valid query.
         queries.extend(Features::new(own).ok());
         prop_assume!(!queries.is_empty());
         let n = rows.len();
@@ -107,9 +107,9 @@ fn every_k_of_a_small_table() {
     }
 }
 
-/// So many that the list must be settled by scores on the way.
+/// So many equal rows that the list is rescored during the scan.
 #[test]
-fn one_row_many_times_takes_bounded_memory_and_ties_by_number() {
+fn one_row_many_times_ties_by_number() {
     let values = row(Shape::Random, 8, 1, 0).into_iter().map(f16::from_f32);
     let table = Table::new(8, values.collect::<Vec<_>>().repeat(40_000));
     let rows = rows(8, std::slice::from_ref(&table));
@@ -120,33 +120,33 @@ fn one_row_many_times_takes_bounded_memory_and_ties_by_number() {
 }
 
 #[test]
-fn damaged_rows_and_codes_rank_last_or_are_looked_at() {
+fn damaged_rows_and_codes_do_not_change_the_ranking() {
     let mut values: Vec<f16> =
         (0..64).flat_map(|r| row(Shape::Random, 8, 3, r)).map(f16::from_f32).collect();
     values[9 * 8] = f16::NAN;
     values[11 * 8] = f16::INFINITY;
     let mut table = Table::new(8, values);
-    // The mean is no number either: nothing is known of any row.
-    assert!(table.slack.iter().all(|slack| slack.is_infinite()));
+    // The mean is NaN too, so that every row is unknown.
+    assert!(table.error_bounds.iter().all(|error_bounds| error_bounds.is_infinite()));
     compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
     let mut values = table.rows.clone();
     values[9 * 8] = f16::ONE;
     values[11 * 8] = f16::ONE;
     table = Table::new(8, values);
     table.rows[9 * 8] = f16::NAN;
-    (table.scales[9], table.slack[11]) = (f32::NAN, f32::INFINITY);
+    (table.scales[9], table.error_bounds[11]) = (f32::NAN, f32::INFINITY);
     compare(&rows(8, std::slice::from_ref(&table)), &[features(8, 4)], &[1, 8, 64]);
 }
 
 #[test]
-fn the_widest_rows_there_are() {
+fn rows_of_the_greatest_dim() {
     let dim = crate::index::format::MAX_DIM;
     let tables = tables(Shape::Adversarial, dim, &[9], 5);
     compare(&rows(dim, &tables), &[features(dim, 1)], &[1, 2]);
 }
 
 #[test]
-fn codes_of_other_rows_are_refused() {
+fn codes_of_other_rows_are_an_error() {
     let tables = tables(Shape::Random, 4, &[3, 2], 1);
     let block = Block { rows: &tables[0].rows, codes: tables[1].block().codes };
     let error = Rows::with_codes(4, vec![block]).unwrap_err();

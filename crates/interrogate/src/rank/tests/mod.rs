@@ -10,8 +10,8 @@ use super::*;
 use crate::encoder::Features;
 use shapes::{Shape, noise, row};
 
-/// The first `k` of a full sort, with scores from `Rows` itself ranking one row
-/// alone: so that this also says that a score does not depend on its company.
+/// The first `k` of a full sort, by scores of `Rows` ranking each row alone: this also tests
+/// that a score does not depend on the batch.
 fn sorted(rows: &Rows, query: &Features, k: usize, order: Order) -> Vec<Hit> {
     let alone = |row: usize| {
         let one = Rows::new(rows.dim(), vec![rows.row(row).unwrap()]).unwrap();
@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_ranking_is_the_start_of_a_full_sort(
+    fn ranking_is_the_start_of_a_full_sort(
         shape in prop::sample::select(vec![Shape::Random, Shape::Duplicated, Shape::Anisotropic]),
         dim in 4usize..40,
         blocks in prop::collection::vec(0usize..180, 0..4),
@@ -60,7 +60,7 @@ proptest! {
 }
 
 #[test]
-fn a_score_is_the_cosine() {
+fn score_is_the_cosine() {
     let values: Vec<f16> =
         (0..50).flat_map(|r| row(Shape::Random, 100, 1, r)).map(f16::from_f32).collect();
     let rows = Rows::new(100, vec![&values]).unwrap();
@@ -73,7 +73,7 @@ fn a_score_is_the_cosine() {
 }
 
 #[test]
-fn more_queries_than_one_pass_takes_come_back_in_their_order() {
+fn queries_beyond_one_pass_keep_their_order() {
     let values: Vec<f16> =
         (0..300).flat_map(|r| row(Shape::Random, 8, 3, r)).map(f16::from_f32).collect();
     let rows = Rows::new(8, vec![&values]).unwrap();
@@ -86,7 +86,7 @@ fn more_queries_than_one_pass_takes_come_back_in_their_order() {
 }
 
 #[test]
-fn the_number_of_threads_does_not_show() {
+fn number_of_threads_does_not_change_results() {
     let values: Vec<f16> =
         (0..2000).flat_map(|r| row(Shape::Duplicated, 16, 4, r)).map(f16::from_f32).collect();
     let rows = Rows::new(16, vec![&values]).unwrap();
@@ -99,7 +99,7 @@ fn the_number_of_threads_does_not_show() {
 }
 
 #[test]
-fn a_damaged_row_ranks_last_in_both_orders() {
+fn nan_row_ranks_last_in_both_orders() {
     let values = [[1.0, 0.0], [f32::NAN, 0.0], [-1.0, 0.0]].map(|row| row.map(f16::from_f32));
     let rows = Rows::new(2, vec![values.as_flattened()]).unwrap();
     let query = [Features::new(vec![1.0, 0.0]).unwrap()];
@@ -111,7 +111,7 @@ fn a_damaged_row_ranks_last_in_both_orders() {
 }
 
 #[test]
-fn nothing_asked_is_nothing_answered() {
+fn empty_queries_rows_or_k_give_empty_results() {
     let rows = Rows::new(4, vec![]).unwrap();
     assert!(rows.top_k(&[], 3, Order::Best).unwrap().is_empty());
     assert_eq!(rows.top_k(&[features(4, 0)], 3, Order::Best).unwrap(), [[]]);

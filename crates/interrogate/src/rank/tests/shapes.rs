@@ -1,18 +1,18 @@
-//! Generated tables.
+//! Generated tables for tests.
 
-/// What a generated table looks like.
+/// The distribution of a generated table's rows.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::rank) enum Shape {
-    /// Rows in all directions.
+    /// Random directions.
     Random,
-    /// Few distinct values, most rows many times: ties everywhere.
+    /// Few distinct rows, most of them many times: ties everywhere.
     Duplicated,
-    /// As real embeddings: a shared mean of norm 0.7, three large dimensions.
+    /// Like real embeddings: a shared mean of norm 0.7, three large dimensions.
     Anisotropic,
-    /// The same, and each row near one of a few, as "8 k" and "8k" are.
+    /// Like `Anisotropic`, each row near one of a few, as "8 k" and "8k" are.
     Clustered,
-    /// Rows on which codes say least: one value fills the scale, all others are
-    /// about half a step of it.
+    /// The worst case for codes: one value fills the scale, all others are about half a step of
+    /// it.
     Adversarial,
 }
 
@@ -26,8 +26,8 @@ impl Shape {
     ];
 }
 
-/// A small generator of its own, so that a seed names a table for good: the
-/// 64-bit mix of Steele, Lea and Flood (SplitMix64), as a value in -1..1.
+/// A pseudorandom value in -1..1, with a fixed definition so that a seed names the same table
+/// forever: SplitMix64 (Steele, Lea and Flood).
 pub(in crate::rank) fn noise(seed: u64, at: u64) -> f32 {
     let mut z = seed.wrapping_add(at.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -52,7 +52,7 @@ pub(in crate::rank) fn row(shape: Shape, dim: usize, seed: u64, row: usize) -> V
             let large = |d: usize| if d < 3 { 10.0 } else { 1.0 };
             let mean = unit((0..dim).map(|d| noise(!seed, d as u64)).collect());
             let own = unit((0..dim).map(|d| at(d) * large(d)).collect());
-            // 0.7 of the mean and sqrt(1 - 0.7^2) of its own.
+            // 0.7 of the mean, and sqrt(1 - 0.7^2) of the row.
             unit(mean.iter().zip(own).map(|(mean, own)| 0.7 * mean + 0.714 * own).collect())
         }
         Shape::Clustered => {

@@ -93,7 +93,7 @@ impl T5 {
             Some(name) => ("text_config.dense_act_fn", name.as_str()),
             None => ("text_config.feed_forward_proj", derived),
         };
-        let activation = Activation::named(name).ok_or((key, name))?;
+        let activation = Activation::from_name(name).ok_or((key, name))?;
         Ok((self.is_gated_act.unwrap_or(gated), activation))
     }
 

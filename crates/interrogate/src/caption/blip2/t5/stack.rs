@@ -3,9 +3,9 @@
 
 use super::super::config::T5 as Config;
 use crate::Result;
-use crate::nn::attention::Heads;
+use crate::nn::Heads;
 use crate::nn::{
-    Activation, Backend, Epilogue, KeysAndValues, Kv, Loader, RelativeBias, Seen, Workspace,
+    Activation, Backend, Epilogue, KeysAndValues, Kv, KvView, Loader, RelativeBias, Workspace,
 };
 
 /// One of the two halves.
@@ -118,7 +118,7 @@ impl<B: Backend> Stack<B> {
             backend.normalize(norm, rows, normed)?;
             let products = &mut [(q, &mut *queries), (k, &mut *keys), (v, &mut *values)];
             backend.apply_each(products, normed)?;
-            let seen = kv.seen(backend, number, keys, values)?;
+            let seen = kv.view(backend, number, keys, values)?;
             backend.attend(self.heads, queries, seen, scope, Some(bias), context)?;
             backend.apply(o, context, Epilogue::plus(rows), next)?;
             std::mem::swap(rows, next);
@@ -126,7 +126,7 @@ impl<B: Backend> Stack<B> {
                 let [keys, values] = &across[number];
                 backend.normalize(&attention.norm, rows, normed)?;
                 backend.apply(&attention.q, normed, Epilogue::none(), queries)?;
-                let seen = Seen::own(keys, values);
+                let seen = KvView::uncached(keys, values);
                 backend.attend(self.heads, queries, seen, scope, None, context)?;
                 backend.apply(&attention.o, context, Epilogue::plus(rows), next)?;
                 std::mem::swap(rows, next);

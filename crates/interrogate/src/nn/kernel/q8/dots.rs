@@ -1,4 +1,4 @@
-//! Rounded rows of an input with rounded rows of a weight.
+//! Products of rounded input rows with rounded weight rows.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::{Codes, Q8, Rounded};
 /// Outputs computed together.
 const OUTPUTS: usize = 4;
 
-/// Some rows of the input with some of the outputs.
+/// Products of some input rows with some outputs.
 pub(super) struct Dots<'a> {
     pub(super) weight: &'a Q8,
     pub(super) x: &'a Rounded,
@@ -38,7 +38,7 @@ impl Kernel for Dots<'_> {
         }
         if !fused.is_none() {
             for row in rows {
-                // SAFETY: written above, and this task's alone.
+                // SAFETY: written above, and only this task has these values.
                 let values = unsafe { out.part(row, outputs.start, outputs.len()) };
                 fused.finish(s, values, outputs.start, row * out.stride + outputs.start);
             }
@@ -46,8 +46,8 @@ impl Kernel for Dots<'_> {
     }
 }
 
-/// `M` input rows from `row` on with `count` outputs from `first` on, at most
-/// [`OUTPUTS`]: fewer are filled up with the last, whose sums go nowhere.
+/// Computes `M` input rows from `row` on with `count` outputs from `first` on, at most
+/// [`OUTPUTS`]. Missing outputs are replaced by the last one, whose sums are discarded.
 #[inline(always)]
 fn block<S: Simd, const M: usize>(
     s: S,
@@ -68,25 +68,25 @@ fn block<S: Simd, const M: usize>(
     let mut sums = [[s.no_sums(); OUTPUTS]; M];
     for b in 0..blocks {
         let w = codes.map(|codes| codes[b].0.as_ptr());
-        // The same block of the next outputs: rows end before the processor's
-        // own foresight has warmed up.
-        w.into_iter().for_each(|w| s.expect(w.wrapping_add(OUTPUTS * blocks * BLOCK)));
+        // The same block of the next outputs: rows end before the hardware prefetcher has warmed
+        // up.
+        w.into_iter().for_each(|w| s.prefetch(w.wrapping_add(OUTPUTS * blocks * BLOCK)));
         for (i, sums) in sums.iter_mut().enumerate() {
             let scale = scales.map(|scales| scales[b] * x_scales[i][b]);
-            // SAFETY: a block of codes on either side.
+            // SAFETY: a block of codes is readable on both sides.
             *sums = unsafe { s.add_dots(x.codes(row + i, b), w, scale, *sums) };
         }
     }
     for (i, sums) in sums.into_iter().enumerate() {
         let to = out.at(row + i, first, count);
         for (j, sums) in sums.into_iter().take(count).enumerate() {
-            // SAFETY: inside by `at`, and this task's alone.
+            // SAFETY: in bounds by `at`, and only this task has these values.
             unsafe { *to.add(j) = fold(s.lanes(sums)) };
         }
     }
 }
 
-/// The sum of sixteen, in halves.
+/// The sum of sixteen lanes, folded in halves.
 #[inline(always)]
 fn fold(lanes: [f32; 16]) -> f32 {
     let eight: [f32; 8] = std::array::from_fn(|l| lanes[l] + lanes[l + 8]);

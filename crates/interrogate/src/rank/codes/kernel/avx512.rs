@@ -1,16 +1,16 @@
 //! The kernel for processors with AVX-512 VNNI: registers of 64 codes.
 //!
-//! `vpdpbusd` multiplies unsigned bytes with signed ones. In `fine` the codes are the
-//! unsigned side, with 128 added (their sign bit flipped); in `reach` the queries
-//! are, which a panel holds that way. What 128 adds comes off again.
+//! `vpdpbusd` multiplies unsigned bytes by signed ones. In `fine` the codes are the unsigned
+//! side, with 128 added (by flipping their sign bit); in `coarse` the queries are, and a panel
+//! holds them that way. The contribution of the 128 is subtracted.
 
 use std::arch::x86_64::*;
 use std::array;
 
 use super::super::Codes;
 use super::super::query::Query;
-use super::Reached;
-use super::panel::{Limits, Panel, Quads, SIXTEEN};
+use super::CoarseHit;
+use super::panel::{Panel, Quads, SIXTEEN, Thresholds};
 use super::registers::avx512::{load, load_lanes, load_quads, prefetch};
 
 /// See [`super::Kernel::fine`].
@@ -38,60 +38,61 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     }
 }
 
-/// See [`super::Kernel::reach`].
+/// See [`super::Kernel::coarse`].
 ///
-/// Rows and groups in such numbers that the sums and one quad of each group fill
-/// the 32 registers; a group's quads stream by from the first-level cache.
+/// Chooses rows and groups per tile so that the sums and one quad of each group fill the 32
+/// registers; the quads of a group stream from the first-level cache.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) fn reach(
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    match limits.len() {
+    match thresholds.len() {
         0 => {}
-        1 => by_tiles::<12, 1>(codes, panel, limits, reached),
-        2 => by_tiles::<12, 2>(codes, panel, limits, reached),
-        3 => by_tiles::<8, 3>(codes, panel, limits, reached),
-        _ => by_tiles::<6, 4>(codes, panel, limits, reached),
+        1 => by_tiles::<12, 1>(codes, panel, thresholds, hits),
+        2 => by_tiles::<12, 2>(codes, panel, thresholds, hits),
+        3 => by_tiles::<8, 3>(codes, panel, thresholds, hits),
+        _ => by_tiles::<6, 4>(codes, panel, thresholds, hits),
     }
 }
 
-/// `R` rows at a time with `G` groups; where there are more groups, all rows again.
+/// Scans `R` rows at a time with `G` groups; with more groups, the rows again.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn by_tiles<const R: usize, const G: usize>(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
     let dim = panel.dim;
-    let rows = codes.codes.chunks(R * dim).zip(codes.scales.chunks(R).zip(codes.slack.chunks(R)));
-    for (first, (codes, (scales, slack))) in (0..).step_by(R).zip(rows) {
-        let tile = Tile::<R>::new(dim, codes, scales, slack, panel);
-        for (at, limits) in (0..).step_by(G).zip(limits.chunks(G)) {
-            // Behind the last group stands the last group again, unread.
+    let rows =
+        codes.codes.chunks(R * dim).zip(codes.scales.chunks(R).zip(codes.error_bounds.chunks(R)));
+    for (first, (codes, (scales, error_bounds))) in (0..).step_by(R).zip(rows) {
+        let tile = Tile::<R>::new(dim, codes, scales, error_bounds, panel);
+        for (at, thresholds) in (0..).step_by(G).zip(thresholds.chunks(G)) {
+            // After the last group comes the last group again, whose sums are unused.
             let group = |g: usize| (at + g).min(panel.steps.len() - 1);
             let quads: [_; G] = array::from_fn(|g| panel.quads(group(g)));
             let sums = tile.products(quads);
             for (r, (sums, (&scale, &width))) in
                 sums.iter().zip(scales.iter().zip(&tile.widths)).enumerate()
             {
-                for (g, limits) in limits.iter().enumerate() {
+                for (g, thresholds) in thresholds.iter().enumerate() {
                     let product = _mm512_mul_ps(
                         _mm512_cvtepi32_ps(sums[g]),
                         load_lanes(&panel.steps[at + g]),
                     );
                     let upper =
                         _mm512_fmadd_ps(product, _mm512_set1_ps(scale), _mm512_set1_ps(width));
-                    // Not less: what is not a number is unknown, and reaches.
-                    let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(limits));
+                    // Not less, so that a NaN bound, which is unknown, reaches.
+                    let reach = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(upper, load_lanes(thresholds));
                     let queries = reach & panel.valid(at + g);
                     if queries != 0 {
                         let (row, group) = (first + r as u32, (at + g) as u32);
-                        reached.push(Reached { row, group, queries });
+                        hits.push(CoarseHit { row, group, queries });
                     }
                 }
             }
@@ -99,11 +100,11 @@ fn by_tiles<const R: usize, const G: usize>(
     }
 }
 
-/// Some rows of codes, with what does not depend on the query.
+/// Rows of codes, with what does not depend on the query.
 struct Tile<'a, const R: usize> {
-    /// Where there are fewer rows, the last one again.
+    /// Padded with the last row.
     rows: [&'a [i8]; R],
-    /// What the queries' 128 add, to be taken off.
+    /// The contribution of the queries' 128, to be subtracted.
     added: [i32; R],
     widths: [f32; R],
 }
@@ -111,17 +112,23 @@ struct Tile<'a, const R: usize> {
 impl<'a, const R: usize> Tile<'a, R> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn new(dim: usize, codes: &'a [i8], scales: &[f32], slack: &[f32], panel: &Panel) -> Self {
+    fn new(
+        dim: usize,
+        codes: &'a [i8],
+        scales: &[f32],
+        error_bounds: &[f32],
+        panel: &Panel,
+    ) -> Self {
         let last = scales.len() - 1;
         let mut tile = Tile {
             rows: array::from_fn(|r| &codes[r.min(last) * dim..][..dim]),
             added: [0; R],
             widths: [0.0; R],
         };
-        for (r, (&scale, &slack)) in scales.iter().zip(slack).enumerate() {
+        for (r, (&scale, &error_bound)) in scales.iter().zip(error_bounds).enumerate() {
             let (sum, squares) = sums(tile.rows[r]);
             tile.added[r] = 128 * sum;
-            tile.widths[r] = panel.width(scale, slack, squares);
+            tile.widths[r] = panel.width(scale, error_bound, squares);
         }
         tile
     }
@@ -146,10 +153,10 @@ impl<'a, const R: usize> Tile<'a, R> {
     }
 }
 
-/// A line of codes, four by four.
+/// A line of codes as groups of four.
 #[inline(always)]
 fn fours(line: &[i8; 64]) -> &[[i8; 4]; SIXTEEN] {
-    // 64 is sixteen times 4: there is nothing behind, and there always are so many.
+    // 64 is sixteen times 4, so there is no remainder and always a first chunk.
     line.as_chunks().0.first_chunk().unwrap_or(&[[0; 4]; SIXTEEN])
 }
 
@@ -183,14 +190,14 @@ fn sums(row: &[i8]) -> (i32, i32) {
     for line in lines.iter().chain((!rest.is_empty()).then_some(&padded(rest))) {
         prefetch(line);
         let codes = load(line);
-        let size = _mm512_abs_epi8(codes); // no code is -128, whose size has a sign
+        let size = _mm512_abs_epi8(codes); // no code is -128, whose absolute value overflows
         sum = _mm512_dpbusd_epi32(sum, ones, codes);
         squares = _mm512_dpbusd_epi32(squares, size, size);
     }
     (_mm512_reduce_add_epi32(sum), _mm512_reduce_add_epi32(squares))
 }
 
-/// The codes behind the last whole line of a row, and zeros behind them.
+/// The codes after the last whole line of a row, padded with zeros.
 fn padded(rest: &[i8]) -> [i8; 64] {
     let mut line = [0; 64];
     line[..rest.len()].copy_from_slice(rest);

@@ -1,15 +1,15 @@
 //! The kernel for processors with AVX-VNNI: registers of 32 codes.
 //!
-//! `vpdpbusd` multiplies unsigned bytes with signed ones: codes go in with 128 added
-//! (their sign bit flipped), and 128 times the sum of the query comes off.
+//! `vpdpbusd` multiplies unsigned bytes by signed ones. 128 is added to the codes (by flipping
+//! their sign bit), and 128 times the sum of the query is subtracted.
 
 use std::arch::x86_64::*;
 
 use super::super::Codes;
 use super::super::query::{LINE, Query};
-use super::Reached;
-use super::panel::{Limits, Panel};
-use super::portable::{fine_by, reach_by};
+use super::CoarseHit;
+use super::panel::{Panel, Thresholds};
+use super::portable::{coarse_by, fine_by};
 use super::registers::avx2::{load, prefetch};
 
 /// See [`super::Kernel::fine`].
@@ -18,15 +18,15 @@ pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     fine_by(|row, part| dot(row, part), rows, dim, query, sums);
 }
 
-/// See [`super::Kernel::reach`].
+/// See [`super::Kernel::coarse`].
 #[target_feature(enable = "avx2,avxvnni")]
-pub(super) fn reach(
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    reach_by(|row, part| dot(row, part), codes, panel, limits, reached);
+    coarse_by(|row, part| dot(row, part), codes, panel, thresholds, hits);
 }
 
 #[inline]
@@ -44,7 +44,7 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
         codes[..rest.len()].copy_from_slice(rest);
         sum = add_product(sum, load(&codes), load(part));
     }
-    // Halves, quarters, pairs, one.
+    // Adds halves, then quarters, then pairs.
     let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
     let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
     _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
@@ -55,6 +55,6 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
 fn add_product(sum: __m256i, codes: __m256i, part: __m256i) -> __m256i {
     let sign = _mm256_set1_epi8(i8::MIN);
     let sum = _mm256_dpbusd_avx_epi32(sum, _mm256_xor_si256(codes, sign), part);
-    // 128 times what the part adds up to: unsigned 128 with the part, taken off.
+    // Subtracts 128 times the sum of the part.
     _mm256_sub_epi32(sum, _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), sign, part))
 }

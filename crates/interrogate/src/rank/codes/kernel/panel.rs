@@ -1,47 +1,49 @@
-//! Many queries side by side, as a kernel meets them.
+//! The high parts of many queries, interleaved for a kernel.
 
 use super::super::query::{LINE, Query};
 
-/// Queries of a group.
+/// Queries in a group.
 pub(in crate::rank) const WIDTH: usize = 16;
 
-/// Quads to a line of 64 codes.
+/// Quads in a line of 64 codes.
 pub(super) const SIXTEEN: usize = LINE / 4;
 
-/// What a row's upper bound must reach, for each query of a group.
-pub(in crate::rank) type Limits = [f32; WIDTH];
+/// The threshold of each query of a group, for a row's upper bound.
+pub(in crate::rank) type Thresholds = [f32; WIDTH];
 
-/// Four values of each query of a group, as one register takes them.
+/// Four values of each query of a group: the contents of one register.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(super) struct Quads(pub(super) [[u8; 4]; WIDTH]);
 
 /// The high parts of queries, in groups.
 ///
-/// A row's upper bound for a query is `scale (step I) + width`, with `I` the product
-/// of codes and high part and `width = slack length + scale |codes| error`; the
-/// greatest length and error of all queries stand for each.
+/// A row's upper bound for a query is `scale (step I) + width`, with `I` the product of codes
+/// and high part and `width = error_bound length + scale |codes| error`. The greatest length and
+/// error of all queries are used for each.
 #[derive(Clone, Debug)]
 pub(in crate::rank) struct Panel {
     /// Number of queries.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only the x86 kernels use it")
+    )]
     pub(in crate::rank) len: usize,
     pub(in crate::rank) dim: usize,
-    /// High parts plus 128, quad by quad along the dim in whole lines, group by
-    /// group. Where a query is lacking, a value is zero; what stands behind the dim
-    /// meets codes of zero.
+    /// The high parts plus 128: quad by quad along the dim in whole lines, group by group.
+    /// Missing queries are zero; values after the dim meet codes of zero.
     quads: Vec<[Quads; SIXTEEN]>,
-    /// The same, row-wise and without the 128, for kernels that go query by query.
+    /// The high parts without the 128, one by one, for kernels that go query by query.
     pub(super) high: Vec<Vec<[i8; LINE]>>,
-    /// What is multiplied with a sum.
+    /// The factor of each query's product.
     pub(super) steps: Vec<[f32; WIDTH]>,
     pub(super) length: f32,
     pub(super) error: f32,
 }
 
 impl Panel {
-    /// Lays out `queries` of `dim` values, which ask for the highest scores where
-    /// `sign` is 1 and for the lowest where it is -1.
+    /// Lays out `queries` of `dim` values; `sign` is 1 for the highest scores and -1 for the
+    /// lowest.
     pub(in crate::rank) fn new(dim: usize, queries: &[Query], sign: f32) -> Self {
         let lines = dim.div_ceil(LINE);
         let groups = queries.len().div_ceil(WIDTH);
@@ -66,22 +68,28 @@ impl Panel {
             length = length.max(query.length);
             error = error.max(query.coarse_error);
         }
-        // A few roundings to f32 on the way to the bound, each of 2^-24 of a
-        // product that is no more than |codes| scale length, or of the width.
+        // A few roundings to f32 on the way to the bound: each 2^-24 of a product, which is at
+        // most |codes| scale length, or of the width.
         panel.length = (length * (1.0 + 2f64.powi(-20))) as f32;
         panel.error = (error * (1.0 + 2f64.powi(-20)) + length * 2f64.powi(-20)) as f32;
         panel
     }
 
-    /// The lines of `group`.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
+    /// The lines of group number `group`.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only the x86 kernels use it")
+    )]
     pub(super) fn quads(&self, group: usize) -> &[[Quads; SIXTEEN]] {
         let lines = self.dim.div_ceil(LINE);
         &self.quads[group * lines..][..lines]
     }
 
-    /// The queries of `group` that there are, a bit each.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "x86's kernels ask"))]
+    /// A bit for each query that group number `group` has.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only the x86 kernels use it")
+    )]
     pub(super) fn valid(&self, group: usize) -> u16 {
         match self.len - group * WIDTH {
             some @ 0..WIDTH => (1 << some) - 1,
@@ -89,10 +97,10 @@ impl Panel {
         }
     }
 
-    /// A row's width: how far its score may be from its product. `squares` is the
-    /// sum of its codes' squares.
+    /// The width of a row: how far its score may be from its product. `squares` is the sum of
+    /// its squared codes.
     #[inline(always)]
-    pub(super) fn width(&self, scale: f32, slack: f32, squares: i32) -> f32 {
-        slack * self.length + scale * (squares as f32).sqrt() * self.error
+    pub(super) fn width(&self, scale: f32, error_bound: f32, squares: i32) -> f32 {
+        error_bound * self.length + scale * (squares as f32).sqrt() * self.error
     }
 }

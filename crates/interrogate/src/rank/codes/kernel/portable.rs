@@ -1,56 +1,54 @@
 //! The kernel for every processor.
 //!
-//! One loop, which the compiler turns into vectors: `pmaddwd` on any x86-64,
-//! wider under AVX2, and `sdot` on aarch64 with the dot product extension (that
-//! one has not been run).
+//! One loop, which the compiler vectorizes: `pmaddwd` on any x86-64, wider with AVX2, and `sdot`
+//! on aarch64 with the dot product extension (not run on such a machine yet).
 
 use super::super::Codes;
 use super::super::query::{LINE, Query};
-use super::Reached;
-use super::panel::{Limits, Panel, WIDTH};
+use super::CoarseHit;
+use super::panel::{Panel, Thresholds, WIDTH};
 
 /// See [`super::Kernel::fine`].
 pub(super) fn fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
     fine_by(dot, rows, dim, query, sums);
 }
 
-/// See [`super::Kernel::reach`].
-pub(super) fn reach(
+/// See [`super::Kernel::coarse`].
+pub(super) fn coarse(
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
-    reach_by(dot, codes, panel, limits, reached);
+    coarse_by(dot, codes, panel, thresholds, hits);
 }
 
-/// The same for a processor of that extension: no more than the code above,
-/// compiled anew.
+/// Compiles the functions above for a processor extension.
 macro_rules! compiled_for {
-    ($features:literal, $fine:ident, $reach:ident) => {
+    ($features:literal, $fine:ident, $coarse:ident) => {
         #[target_feature(enable = $features)]
         pub(super) fn $fine(rows: &[i8], dim: usize, query: &Query, sums: &mut [i32]) {
             fine_by(dot, rows, dim, query, sums);
         }
 
         #[target_feature(enable = $features)]
-        pub(super) fn $reach(
+        pub(super) fn $coarse(
             codes: Codes<'_>,
             panel: &Panel,
-            limits: &[Limits],
-            reached: &mut Vec<Reached>,
+            thresholds: &[Thresholds],
+            hits: &mut Vec<CoarseHit>,
         ) {
-            reach_by(dot, codes, panel, limits, reached);
+            coarse_by(dot, codes, panel, thresholds, hits);
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-compiled_for!("avx2", fine_avx2, reach_avx2);
+compiled_for!("avx2", fine_avx2, coarse_avx2);
 #[cfg(target_arch = "aarch64")]
-compiled_for!("dotprod", fine_dotprod, reach_dotprod);
+compiled_for!("dotprod", fine_dotprod, coarse_dotprod);
 
-/// [`super::Kernel::fine`] by any product.
+/// [`super::Kernel::fine`] with `dot` as the product.
 #[inline(always)]
 pub(super) fn fine_by(
     dot: impl Fn(&[i8], &[[i8; LINE]]) -> i32,
@@ -65,30 +63,32 @@ pub(super) fn fine_by(
     }
 }
 
-/// [`super::Kernel::reach`] by any product.
+/// [`super::Kernel::coarse`] with `dot` as the product.
 #[inline(always)]
-pub(super) fn reach_by(
+pub(super) fn coarse_by(
     dot: impl Fn(&[i8], &[[i8; LINE]]) -> i32,
     codes: Codes<'_>,
     panel: &Panel,
-    limits: &[Limits],
-    reached: &mut Vec<Reached>,
+    thresholds: &[Thresholds],
+    hits: &mut Vec<CoarseHit>,
 ) {
     let rows = codes.codes.chunks_exact(panel.dim);
-    for (row, (codes, (&scale, &slack))) in
-        (0..).zip(rows.zip(codes.scales.iter().zip(codes.slack)))
+    for (row, (codes, (&scale, &error_bound))) in
+        (0..).zip(rows.zip(codes.scales.iter().zip(codes.error_bounds)))
     {
-        let width = panel.width(scale, slack, squares(codes));
-        for (group, (limits, high)) in (0..).zip(limits.iter().zip(panel.high.chunks(WIDTH))) {
+        let width = panel.width(scale, error_bound, squares(codes));
+        for (group, (thresholds, high)) in
+            (0..).zip(thresholds.iter().zip(panel.high.chunks(WIDTH)))
+        {
             let mut queries = 0;
             for (lane, high) in high.iter().enumerate() {
                 let product = dot(codes, high) as f32 * panel.steps[group as usize][lane];
-                // What is not a number is unknown, and reaches.
-                let short = product * scale + width < limits[lane];
+                // A NaN bound is unknown, and reaches.
+                let short = product * scale + width < thresholds[lane];
                 queries |= u16::from(!short) << lane;
             }
             if queries != 0 {
-                reached.push(Reached { row, group, queries });
+                hits.push(CoarseHit { row, group, queries });
             }
         }
     }
@@ -100,7 +100,7 @@ fn dot(row: &[i8], part: &[[i8; LINE]]) -> i32 {
     row.iter().zip(part.as_flattened()).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
-/// The sum of the squares of a row's codes.
+/// The sum of a row's squared codes.
 #[inline(always)]
 pub(super) fn squares(row: &[i8]) -> i32 {
     row.iter().map(|&code| i32::from(code) * i32::from(code)).sum()

@@ -1,8 +1,7 @@
-//! Lines of codes into registers: all of the x86 kernels' unsafe code.
+//! Loads of codes into registers: all unsafe code of the x86 kernels.
 
-/// How far ahead of what is read the next codes are asked for, as in
-/// [`crate::rank::dot`].
-const AHEAD: usize = 8 << 10;
+/// Prefetch distance in bytes, as in [`crate::rank::dot`].
+const PREFETCH_DISTANCE: usize = 8 << 10;
 
 pub(super) mod avx512 {
     use std::arch::x86_64::*;
@@ -12,30 +11,32 @@ pub(super) mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load(line: &[i8; 64]) -> __m512i {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_si512(line.as_ptr().cast()) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load_quads(quads: &Quads) -> __m512i {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_si512(quads.0.as_ptr().cast()) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn load_lanes(lanes: &[f32; 16]) -> __m512 {
-        // SAFETY: 64 readable bytes; no alignment is asked for.
+        // SAFETY: 64 readable bytes; the load is unaligned.
         unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
     }
 
-    /// Asks for what lies ahead of `line`; a hint that cannot fault, wherever that
-    /// is.
+    /// Prefetches the codes [`PREFETCH_DISTANCE`](super::PREFETCH_DISTANCE) bytes after `line`.
+    /// It is a hint, which cannot fault at any address.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(in super::super) fn prefetch(line: &[i8; 64]) {
-        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>(
+            line.as_ptr().wrapping_byte_add(super::PREFETCH_DISTANCE).cast(),
+        );
     }
 }
 
@@ -45,14 +46,16 @@ pub(super) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn load(half: &[i8; 32]) -> __m256i {
-        // SAFETY: 32 readable bytes; no alignment is asked for.
+        // SAFETY: 32 readable bytes; the load is unaligned.
         unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
     }
 
-    /// As for AVX-512.
+    /// Prefetches as [`avx512::prefetch`](super::avx512::prefetch) does.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn prefetch(half: &[i8; 32]) {
-        _mm_prefetch::<_MM_HINT_T0>(half.as_ptr().wrapping_byte_add(super::AHEAD).cast());
+        _mm_prefetch::<_MM_HINT_T0>(
+            half.as_ptr().wrapping_byte_add(super::PREFETCH_DISTANCE).cast(),
+        );
     }
 }

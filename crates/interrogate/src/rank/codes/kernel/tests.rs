@@ -1,4 +1,4 @@
-//! Kernels against the definition written out.
+//! Kernels against a direct implementation of the definition.
 
 use super::*;
 use crate::rank::codes::query::LINE;
@@ -17,7 +17,7 @@ fn product(row: &[i8], part: &[[i8; LINE]]) -> i64 {
 }
 
 #[test]
-fn every_kernel_finds_the_same_sums() {
+fn every_kernel_computes_the_same_sums() {
     for dim in [1, 3, 4, 31, 64, 65, 127, 512, 770] {
         let rows: Vec<i8> = (0..5 * dim).map(value).collect();
         let query = query(dim, 5);
@@ -33,7 +33,7 @@ fn every_kernel_finds_the_same_sums() {
     }
 }
 
-/// The extremes of sums: all codes and all values at their largest.
+/// All codes and all values at their largest.
 #[test]
 fn the_largest_sums_fit() {
     for dim in [512, 1280, crate::index::format::MAX_DIM] {
@@ -51,43 +51,43 @@ fn the_largest_sums_fit() {
 }
 
 #[test]
-fn every_kernel_reaches_the_same_limits() {
+fn every_kernel_finds_the_same_coarse_hits() {
     for (dim, rows, count) in [(6, 13, 1), (64, 12, 16), (70, 25, 33), (515, 7, 50), (512, 9, 64)] {
         let values: Vec<i8> = (0..rows * dim).map(value).collect();
         let mean = vec![0.0; dim];
         let scales: Vec<f32> = (0..rows).map(|r| 0.001 + r as f32 * 1e-5).collect();
-        let mut slack = vec![0.002; rows];
-        slack[3] = f32::INFINITY;
-        let codes = Codes::new(&mean, None, &scales, &slack, &values).unwrap();
+        let mut error_bounds = vec![0.002; rows];
+        error_bounds[3] = f32::INFINITY;
+        let codes = Codes::new(&mean, None, &scales, &error_bounds, &values).unwrap();
         let queries: Vec<Query> = (0..count).map(|seed| query(dim, seed)).collect();
         for sign in [1.0, -1.0] {
             let panel = Panel::new(dim, &queries, sign);
-            // Half way up the bounds, far from any of them by more than they round.
-            let limits = vec![[0.05; WIDTH]; count.div_ceil(WIDTH)];
+            // Halfway up the bounds, and far enough from any of them for rounding not to matter.
+            let thresholds = vec![[0.05; WIDTH]; count.div_ceil(WIDTH)];
             let mut expected = Vec::new();
             for row in 0..rows {
-                for group in 0..limits.len() {
+                for group in 0..thresholds.len() {
                     let reaches = |lane: &usize| {
                         let Some(query) = queries.get(group * WIDTH + lane) else { return false };
                         let of_row = &values[row * dim..][..dim];
                         let squares: i32 = of_row.iter().map(|&c| i32::from(c).pow(2)).sum();
-                        let width = panel.width(scales[row], slack[row], squares);
+                        let width = panel.width(scales[row], error_bounds[row], squares);
                         let sum = product(of_row, &query.high) as f64 * query.coarse_step();
                         sum * f64::from(sign * scales[row]) + f64::from(width) >= 0.05
                     };
                     let lanes = (0..WIDTH).filter(reaches).fold(0, |all, lane| all | 1 << lane);
                     if lanes != 0 {
                         let (row, group) = (row as u32, group as u32);
-                        expected.push(Reached { row, group, queries: lanes });
+                        expected.push(CoarseHit { row, group, queries: lanes });
                     }
                 }
             }
             assert!(!expected.is_empty());
             for kernel in Kernel::available() {
-                let mut reached = Vec::new();
-                kernel.reach(codes, &panel, &limits, &mut reached);
-                reached.sort_by_key(|r| (r.row, r.group));
-                assert_eq!(reached, expected, "{} {dim} {sign}", kernel.name());
+                let mut hits = Vec::new();
+                kernel.coarse(codes, &panel, &thresholds, &mut hits);
+                hits.sort_by_key(|r| (r.row, r.group));
+                assert_eq!(hits, expected, "{} {dim} {sign}", kernel.name());
             }
         }
     }

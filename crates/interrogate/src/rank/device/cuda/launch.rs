@@ -1,14 +1,13 @@
-//! Kernels, launched: their sizes and their arguments, which is where this room is
-//! unsafe.
+//! Launches of the kernels: grid sizes and arguments. All unsafe launches are here.
 
 use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, LaunchConfig, PushKernelArg};
 use half::f16;
 
-use super::{Asked, FEW, Fused, LIST, LIST_BYTES};
+use super::{DeviceQueries, FEW, Fused, LIST, LIST_BYTES};
 
-/// Sizes of the kernels, as their source has them.
+/// Sizes of the kernels, equal to those in their source.
 const SCAN_WARPS: u32 = 4;
 const TILE_QUERIES: usize = 64;
 pub(super) const TILE_ROWS: usize = 128;
@@ -18,7 +17,7 @@ const PAD: usize = 8;
 pub(super) const MERGE_WARPS: u32 = 8;
 
 impl Fused {
-    /// Blocks along `count` rows, and rows of each.
+    /// The number of blocks along `count` rows, and the rows of each.
     pub(super) fn blocks(&self, count: usize, queries: usize) -> (usize, usize) {
         if count == 0 {
             return (0, TILE_ROWS);
@@ -32,11 +31,11 @@ impl Fused {
         (count.div_ceil(strip), strip)
     }
 
-    /// The best of a piece, whose first row has the number `first`, as lists from
-    /// number `list` on.
-    pub(super) fn stage_one(
+    /// Writes the best rows of a piece as lists, from number `list` on; `first` is the row
+    /// number of the piece's first row.
+    pub(super) fn coarse_scan(
         &self,
-        asked: &Asked,
+        batch: &DeviceQueries,
         piece: &CudaView<'_, f16>,
         first: usize,
         keys: &mut CudaSlice<u64>,
@@ -44,26 +43,26 @@ impl Fused {
         list: usize,
     ) -> Result<()> {
         let count = piece.len() / self.dim;
-        let (blocks, strip) = self.blocks(count, asked.count);
+        let (blocks, strip) = self.blocks(count, batch.count);
         if blocks == 0 {
             return Ok(());
         }
         let (n, first, dim) = (count as u32, first as u32, self.dim as u32);
-        let (queries, strip) = (asked.count as u32, strip as u32);
+        let (queries, strip) = (batch.count as u32, strip as u32);
         let (lists, list) = (lists as u32, list as u32);
-        let (function, config) = match &asked.halves {
+        let (function, config) = match &batch.halves {
             None => (
                 &self.scan,
                 LaunchConfig {
                     grid_dim: (blocks as u32, 1, 1),
                     block_dim: (32 * SCAN_WARPS, 1, 1),
-                    shared_mem_bytes: scan_bytes(self.dim, asked.count) as u32,
+                    shared_mem_bytes: scan_bytes(self.dim, batch.count) as u32,
                 },
             ),
             Some(_) => (
                 &self.tile,
                 LaunchConfig {
-                    grid_dim: (blocks as u32, asked.count.div_ceil(TILE_QUERIES) as u32, 1),
+                    grid_dim: (blocks as u32, batch.count.div_ceil(TILE_QUERIES) as u32, 1),
                     block_dim: (32 * TILE_WARPS, 1, 1),
                     shared_mem_bytes: tile_bytes(self.dim) as u32,
                 },
@@ -71,17 +70,16 @@ impl Fused {
         };
         let mut launch = self.stream.launch_builder(function);
         launch.arg(piece).arg(&n).arg(&first).arg(&dim);
-        match &asked.halves {
-            None => launch.arg(&asked.values),
+        match &batch.halves {
+            None => launch.arg(&batch.values),
             Some(halves) => launch.arg(halves),
         };
         launch.arg(&queries).arg(&strip).arg(keys).arg(&lists).arg(&list);
-        // SAFETY: the arguments are those of `scan` and of `tile`, in their order and
-        // of their types. `piece` has n rows of dim values, and its memory is aligned
-        // to 16 bytes as each row is, dim being a multiple of 8; the queries are
-        // (queries, dim); `keys` holds `lists` lists for each, of which this call
-        // writes `blocks` from `list` on. The shared memory is what the kernel lays
-        // out, and was granted when it was loaded.
+        // SAFETY: the arguments are those of `scan` and of `tile`, in their order and of their
+        // types. `piece` has n rows of dim values and is aligned to 16 bytes, as each row is,
+        // because dim is a multiple of 8; the queries are (queries, dim); `keys` holds `lists`
+        // lists for each query, of which this call writes `blocks` from `list` on. The shared
+        // memory has the size that the kernel lays out, which was granted when it was loaded.
         unsafe { launch.launch(config) }.w()?;
         Ok(())
     }
@@ -101,36 +99,35 @@ impl Fused {
         };
         let mut launch = self.stream.launch_builder(&self.merge);
         launch.arg(keys).arg(&lists).arg(merged);
-        // SAFETY: `merge`'s arguments; keys are (queries, lists, LIST) and merged
-        // (queries, LIST), for a block a query.
+        // SAFETY: these are `merge`'s arguments; keys are (queries, lists, LIST) and merged
+        // (queries, LIST), with one block per query.
         unsafe { launch.launch(config) }.w()?;
         Ok(())
     }
 
-    /// Keys of true scores of the rows that `merged` names, sorted, on the host.
-    pub(super) fn rescored(
+    /// Returns the keys of the rows in `merged` with true scores, sorted.
+    pub(super) fn rescore_lists(
         &self,
-        asked: &Asked,
+        batch: &DeviceQueries,
         values: &CudaSlice<f16>,
         merged: &CudaSlice<u64>,
     ) -> Result<Vec<u64>> {
         let dim = self.dim as u32;
-        let mut ranked = self.stream.alloc_zeros::<u64>(asked.count * LIST).w()?;
+        let mut ranked = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
         let config = LaunchConfig {
-            grid_dim: (asked.count as u32, 1, 1),
+            grid_dim: (batch.count as u32, 1, 1),
             block_dim: (2 * LIST as u32, 1, 1),
             shared_mem_bytes: (LIST_BYTES + 4 * self.dim) as u32,
         };
         let mut launch = self.stream.launch_builder(&self.rescore);
-        launch.arg(values).arg(&dim).arg(&asked.values).arg(merged).arg(&mut ranked);
-        // SAFETY: `rescore`'s arguments; the keys in `merged` name rows of `values`,
-        // as all rows are resident, and a table that is has at least one, which an
-        // empty key stands for.
+        launch.arg(values).arg(&dim).arg(&batch.values).arg(merged).arg(&mut ranked);
+        // SAFETY: these are `rescore`'s arguments; the keys in `merged` name rows of `values`,
+        // as all rows are resident. An empty key stands for row 0, which exists.
         unsafe { launch.launch(config) }.w()?;
         self.stream.clone_dtoh(&ranked).w()
     }
 
-    /// Raises `longest` to the greatest square of a length in `piece`.
+    /// Raises `longest` to the greatest squared length of a row of `piece`.
     pub(super) fn measure(
         &self,
         piece: &CudaView<'_, f16>,
@@ -144,7 +141,7 @@ impl Fused {
         };
         let mut launch = self.stream.launch_builder(&self.longest);
         launch.arg(piece).arg(&n).arg(&dim).arg(longest);
-        // SAFETY: `longest`'s arguments; `piece` has n rows of dim values.
+        // SAFETY: these are `longest`'s arguments; `piece` has n rows of dim values.
         unsafe { launch.launch(config) }.w()?;
         Ok(())
     }
@@ -167,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_the_sources() {
+    fn sizes_match_the_source() {
         for line in [
             format!("#define LIST {LIST} "),
             format!("#define SCAN_QUERIES {FEW}\n"),

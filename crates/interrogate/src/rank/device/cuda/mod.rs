@@ -1,22 +1,22 @@
-//! Stage one by kernels of this library's own, on CUDA.
+//! The coarse scan by this library's kernels, on CUDA.
 //!
-//! `kernels.cu` fuses the product with the choice of the best, so that no matrix of
-//! scores is written and read again. Up to [`FEW`] queries are scored truly, as
-//! [`dot`](super::super::dot) defines it, while the rows stream through; more go
-//! through the tensor cores as f16, and what they bring back is scored truly on the
-//! device where the rows are resident.
+//! `kernels.cu` fuses the product with the selection of the best rows, so that no matrix of
+//! scores is written and read again. Up to [`FEW`] queries are scored exactly, as
+//! [`dot`](super::super::dot) defines it, while the rows stream through. More queries run on the
+//! tensor cores in f16; the rows that they return are rescored on the device if all rows are
+//! resident.
 //!
-//! # The bound
-//! A query `q` rounded to f16 is `h`; products of f16 are exact in f32, and the tensor
-//! cores add them up in an order of their own, where an addition may cut off what a
-//! rounded one keeps. So a score is off by at most
+//! # The error bound
+//! A query `q` rounded to f16 is `h`. Products of f16 are exact in f32, and the tensor cores sum
+//! them in an order of their own, where an addition may truncate instead of rounding. So a score
+//! is off by at most
 //!
 //! ```text
 //! |q - h| |x|  +  (dim + 8) 2^-21 |q| |x|
 //! ```
 //!
-//! with the longest row for `x`: the first by Cauchy and Schwarz, the second eight
-//! times what rounded additions lose.
+//! with the longest row for `x`: the first term by Cauchy and Schwarz, the second eight times
+//! the error of rounded additions.
 //!
 //! None of this has run on a GPU yet: docs/GPU.md says what was checked without one.
 
@@ -36,24 +36,24 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::super::Rows;
-use super::keys::{bound, found, score_of};
-use super::proof::{Found, Others};
+use super::keys::{bound, decode, score_of};
+use super::rescore::{CoarseTop, RestBound};
 use super::tensors::Tensors;
 use super::{FEW, Kernels, LIST};
 use launch::{MERGE_WARPS, TILE_ROWS, scan_bytes, tile_bytes};
 
-/// A list in shared memory, with what waits to get in.
+/// Bytes of a list in shared memory, with its queue.
 const LIST_BYTES: usize = 2 * LIST * 8;
 
-/// Bytes of rows in a piece that streams by.
+/// Bytes of a streamed piece.
 const STREAMED: usize = 64 << 20;
 
-/// The kernels on one device, for rows of one width.
+/// The kernels on one device, for rows of one dim.
 #[derive(Debug)]
 pub(super) struct Fused {
     device: CudaDevice,
     stream: Arc<CudaStream>,
-    /// For copies beside what is computed.
+    /// A second stream, for copies during computation.
     copies: Arc<CudaStream>,
     dim: usize,
     processors: usize,
@@ -62,15 +62,14 @@ pub(super) struct Fused {
     merge: CudaFunction,
     rescore: CudaFunction,
     longest: CudaFunction,
-    /// Bits of the greatest square of a resident row's length.
+    /// The bits of the greatest squared length of a resident row.
     resident_longest: OnceLock<u32>,
 }
 
 impl Fused {
-    /// Compiles the kernels for `device`, once in a process for each generation of
-    /// GPUs. `None` where they do not run: on another kind of device, for rows that
-    /// are no multiple of 16 bytes, or so wide that a tile of queries does not fit
-    /// the shared memory of a block.
+    /// Compiles the kernels for `device`, once per process and GPU generation. Returns `None` if
+    /// they do not run there: on another kind of device, for rows that are not a multiple of 16
+    /// bytes, or so long that a tile of queries exceeds the shared memory of a block.
     pub(super) fn new(device: &Device, dim: usize) -> Result<Option<Self>> {
         let Device::Cuda(device) = device else { return Ok(None) };
         let stream = device.cuda_stream();
@@ -107,15 +106,20 @@ impl Fused {
 }
 
 impl Kernels for Fused {
-    fn best(&self, rows: &Rows<'_>, queries: &[Vec<f32>], tensors: &Tensors) -> Result<Vec<Found>> {
-        let asked = Asked::new(self, queries)?;
+    fn best(
+        &self,
+        rows: &Rows<'_>,
+        queries: &[Vec<f32>],
+        tensors: &Tensors,
+    ) -> Result<Vec<CoarseTop>> {
+        let batch = DeviceQueries::new(self, queries)?;
         let piece = (STREAMED / (2 * self.dim)).max(TILE_ROWS);
         let streamed: Vec<usize> = (tensors.resident()..rows.len()).step_by(piece).collect();
-        let plan = |count: usize| self.blocks(count, asked.count);
+        let plan = |count: usize| self.blocks(count, batch.count);
         let pieces = streamed.iter().map(|&first| piece.min(rows.len() - first));
         let counts: Vec<usize> = std::iter::once(tensors.resident()).chain(pieces).collect();
         let lists: usize = counts.iter().map(|&count| plan(count).0).sum();
-        let mut keys = self.stream.alloc_zeros::<u64>(asked.count * lists.max(1) * LIST).w()?;
+        let mut keys = self.stream.alloc_zeros::<u64>(batch.count * lists.max(1) * LIST).w()?;
         let mut longest = self.stream.alloc_zeros::<u32>(1).w()?;
         let storage = tensors.values().map(|values| values.storage_and_layout().0);
         let values = match storage.as_deref() {
@@ -124,19 +128,19 @@ impl Kernels for Fused {
         };
         let mut list = 0;
         if let Some(values) = values {
-            self.stage_one(&asked, &values.slice(..), 0, &mut keys, lists, list)?;
+            self.coarse_scan(&batch, &values.slice(..), 0, &mut keys, lists, list)?;
             list += plan(tensors.resident()).0;
         }
-        self.stream_by(rows, &streamed, &counts[1..], |first, piece| {
-            self.stage_one(&asked, piece, first, &mut keys, lists, list)?;
+        self.stream_pieces(rows, &streamed, &counts[1..], |first, piece| {
+            self.coarse_scan(&batch, piece, first, &mut keys, lists, list)?;
             list += plan(piece.len() / self.dim).0;
-            if asked.halves.is_some() { self.measure(piece, &mut longest) } else { Ok(()) }
+            if batch.halves.is_some() { self.measure(piece, &mut longest) } else { Ok(()) }
         })?;
-        let mut merged = self.stream.alloc_zeros::<u64>(asked.count * LIST).w()?;
-        self.merge(&keys, lists, asked.count, &mut merged)?;
-        let near = self.stream.clone_dtoh(&merged).w()?;
-        if asked.halves.is_none() {
-            return Ok(near.chunks(LIST).map(|keys| found(keys, None, None)).collect());
+        let mut merged = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
+        self.merge(&keys, lists, batch.count, &mut merged)?;
+        let coarse = self.stream.clone_dtoh(&merged).w()?;
+        if batch.halves.is_none() {
+            return Ok(coarse.chunks(LIST).map(|keys| decode(keys, None, None)).collect());
         }
         let resident = match (values, self.resident_longest.get()) {
             (None, _) => 0,
@@ -148,35 +152,37 @@ impl Kernels for Fused {
                 *self.resident_longest.get_or_init(|| bits)
             }
         };
-        // Squares are positive: their bits order as they do.
+        // Squares are positive, so their bits order as their values.
         let longest = self.stream.clone_dtoh(&longest).w()?[0].max(resident);
         let longest = f64::from(f32::from_bits(longest)).sqrt() * (1.0 + 1e-4);
         let exact = match values {
-            Some(values) if streamed.is_empty() => Some(self.rescored(&asked, values, &merged)?),
+            Some(values) if streamed.is_empty() => {
+                Some(self.rescore_lists(&batch, values, &merged)?)
+            }
             _ => None,
         };
-        let found = |(number, near): (usize, &[u64])| {
-            let others = Others {
-                most: near.last().map_or(f32::NAN, |&key| score_of(key)),
+        let top = |(number, keys): (usize, &[u64])| {
+            let rest = RestBound {
+                max_score: keys.last().map_or(f32::NAN, |&key| score_of(key)),
                 error: (bound(&queries[number]) * longest) as f32,
             };
             let exact = exact.as_ref().map(|all| &all[number * LIST..][..LIST]);
-            found(near, exact, Some(others))
+            decode(keys, exact, Some(rest))
         };
-        Ok(near.chunks(LIST).enumerate().map(found).collect())
+        Ok(coarse.chunks(LIST).enumerate().map(top).collect())
     }
 }
 
-/// Queries on the device.
-struct Asked {
+/// A batch of queries on the device.
+struct DeviceQueries {
     count: usize,
     /// (count, dim)
     values: CudaSlice<f32>,
-    /// The same in f16, where the tensor cores take them.
+    /// The same in f16, if the tensor cores score them.
     halves: Option<CudaSlice<f16>>,
 }
 
-impl Asked {
+impl DeviceQueries {
     fn new(fused: &Fused, queries: &[Vec<f32>]) -> Result<Self> {
         let values = queries.concat();
         let halves = (queries.len() > FEW).then(|| {
@@ -184,7 +190,7 @@ impl Asked {
             halves.convert_from_f32_slice(&values);
             fused.device.clone_htod(&halves)
         });
-        Ok(Asked {
+        Ok(DeviceQueries {
             count: queries.len(),
             values: fused.device.clone_htod(&values)?,
             halves: halves.transpose()?,

@@ -1,4 +1,4 @@
-//! Rows that do not fit, through page-locked memory.
+//! Streaming of rows that do not fit the device, through page-locked memory.
 
 use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
@@ -10,16 +10,16 @@ use super::super::super::Rows;
 use super::Fused;
 
 impl Fused {
-    /// Calls `take` with the rows from each of `firsts` on, so many as `counts` says,
-    /// copied to the device. While one piece is computed the next is read from the
-    /// map into page-locked memory and copied: two buffers on either side. The waits
-    /// between the two streams are by events that cudarc keeps with each buffer.
-    pub(super) fn stream_by(
+    /// Calls `scan` with pieces of rows on the device, each starting at one of `firsts` and of
+    /// the length in `counts`. While one piece is computed, the next is read from the map into
+    /// page-locked memory and copied: two buffers on each side. cudarc synchronizes the two
+    /// streams by events that it keeps with each buffer.
+    pub(super) fn stream_pieces(
         &self,
         rows: &Rows<'_>,
         firsts: &[usize],
         counts: &[usize],
-        mut take: impl FnMut(usize, &CudaView<'_, f16>) -> Result<()>,
+        mut scan: impl FnMut(usize, &CudaView<'_, f16>) -> Result<()>,
     ) -> Result<()> {
         let most = counts.iter().copied().max().unwrap_or(0) * self.dim;
         if most == 0 {
@@ -27,7 +27,7 @@ impl Fused {
         }
         let mut buffers: Vec<(PinnedHostSlice<f16>, CudaSlice<f16>)> = Vec::new();
         for _ in 0..firsts.len().min(2) {
-            // SAFETY: each is written before it is read, piece by piece below.
+            // SAFETY: each buffer is written before it is read, piece by piece below.
             let pair = unsafe {
                 (self.stream.context().alloc_pinned(most).w()?, self.copies.alloc(most).w()?)
             };
@@ -46,9 +46,9 @@ impl Fused {
                 to = rest;
             }
             self.copies.memcpy_htod(host, device).w()?;
-            take(first, &device.slice(..count * self.dim))?;
+            scan(first, &device.slice(..count * self.dim))?;
         }
-        // The buffers must not go before what reads them.
+        // The buffers must outlive the kernels that read them.
         self.stream.synchronize().w()
     }
 }

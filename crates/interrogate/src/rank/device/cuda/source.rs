@@ -1,4 +1,4 @@
-//! The kernels' source, compiled for the device that is there.
+//! The kernels' source, compiled at run time for the device.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,11 +10,11 @@ use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_
 /// The source.
 pub(super) const SOURCE: &str = include_str!("../kernels.cu");
 
-/// The kernels, compiled for the device's generation.
+/// Returns the PTX of the kernels for the device's generation.
 pub(super) fn ptx(context: &CudaContext) -> Result<String> {
     static COMPILED: Mutex<Vec<((i32, i32), String)>> = Mutex::new(Vec::new());
     let generation = context.compute_capability().w()?;
-    // A poisoned list holds whole entries all the same.
+    // Ignore lock poisoning: the list has whole entries.
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, ptx)) = compiled.iter().find(|(known, _)| *known == generation) {
         return Ok(ptx.clone());
@@ -37,9 +37,9 @@ fn compile((major, minor): (i32, i32)) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// NVRTC needs no GPU: the source compiles for those that it is written for.
+    /// NVRTC needs no GPU: compiles the source for each supported generation.
     #[test]
-    fn the_kernels_compile() {
+    fn kernels_compile() {
         for generation in [(8, 0), (9, 0)] {
             let ptx = compile(generation).unwrap();
             for name in ["scan", "tile", "merge", "rescore", "longest"] {

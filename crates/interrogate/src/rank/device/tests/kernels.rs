@@ -1,22 +1,22 @@
-//! Where the fused kernels end and the engine's operations go on, by a stand-in for
-//! the kernels on the host: the lists are theirs, made by a plain sort. The kernels
-//! themselves are `tests/gpu`'s.
+//! The boundary between the fused kernels and the engine's operations, with a stub for the
+//! kernels on the host: its lists are computed by a plain sort. `tests/gpu` tests the kernels
+//! themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::slice::HalfFloatSliceExt;
 
-use super::super::keys::{bound, found, score_of};
-use super::super::proof::Others;
+use super::super::keys::{bound, decode, score_of};
+use super::super::rescore::RestBound;
 use super::*;
 use crate::rank::dot::{Kernel, Pack};
 
-/// Counts the queries that come by.
+/// A stub for the kernels that counts its queries.
 #[derive(Clone, Debug, Default)]
 struct Sorted(Arc<AtomicUsize>);
 
-/// What `kernels.cu` makes of a score.
+/// The key of a score, as in `kernels.cu`.
 fn key(score: f32, row: usize, near: bool) -> u64 {
     let bits = (score + 0.0).to_bits();
     let upper = match (score.is_nan(), near) {
@@ -28,7 +28,7 @@ fn key(score: f32, row: usize, near: bool) -> u64 {
     u64::from(upper) << 32 | u64::from(u32::MAX - row as u32)
 }
 
-/// The first of `keys`, greatest first, and zeros behind the last.
+/// The first of `keys`, greatest first, padded with zeros.
 fn list(mut keys: Vec<u64>) -> Vec<u64> {
     keys.sort_unstable_by(|a, b| b.cmp(a));
     keys.resize(LIST, 0);
@@ -50,16 +50,16 @@ impl Kernels for Sorted {
         rows: &Rows<'_>,
         queries: &[Vec<f32>],
         tensors: &Tensors,
-    ) -> candle_core::Result<Vec<Found>> {
+    ) -> candle_core::Result<Vec<CoarseTop>> {
         self.0.fetch_add(queries.len(), Ordering::Relaxed);
         let length = |row| rows.row(row).unwrap().iter().map(|v| v.to_f64().powi(2)).sum::<f64>();
         let longest = (0..rows.len()).map(length).filter(|v| !v.is_nan()).fold(0.0, f64::max);
         let one = |query: &Vec<f32>| {
             let exact = |row| key(score(rows, query, row), row, false);
             if queries.len() <= FEW {
-                return found(&list((0..rows.len()).map(exact).collect()), None, None);
+                return decode(&list((0..rows.len()).map(exact).collect()), None, None);
             }
-            // As the tensor cores have it: the query in f16, sums in another order.
+            // Like the tensor cores: the query in f16, sums in another order.
             let mut halves = vec![f16::ZERO; query.len()];
             halves.convert_from_f32_slice(query);
             let near = |row| {
@@ -69,28 +69,28 @@ impl Kernels for Sorted {
             };
             let near = list((0..rows.len()).map(near).collect());
             let error = (bound(query) * longest.sqrt()) as f32;
-            let others = Others { most: score_of(near[LIST - 1]), error };
-            let named = near.iter().filter(|&&key| key != 0);
-            let exact = named.map(|&key| exact((u32::MAX - key as u32) as usize)).collect();
+            let rest = RestBound { max_score: score_of(near[LIST - 1]), error };
+            let listed = near.iter().filter(|&&key| key != 0);
+            let exact = listed.map(|&key| exact((u32::MAX - key as u32) as usize)).collect();
             let exact = (tensors.resident() == rows.len()).then(|| list(exact));
-            found(&near, exact.as_deref(), Some(others))
+            decode(&near, exact.as_deref(), Some(rest))
         };
         Ok(queries.iter().map(one).collect())
     }
 }
 
 #[test]
-fn fifteen_is_the_most_that_a_list_serves() {
+fn lists_serve_k_up_to_15() {
     for k in 0..100 {
-        assert_eq!(asked(k) <= LIST, k <= 15, "{k}");
+        assert_eq!(requested(k) <= LIST, k <= 15, "{k}");
     }
-    assert_eq!(asked(usize::MAX), usize::MAX);
+    assert_eq!(requested(usize::MAX), usize::MAX);
 }
 
-/// Either side of where the lists end, by few queries (true scores) and many (near
-/// ones), resident and streamed: the processor's ranking, to the bit.
+/// `k` on both sides of a list's length, few queries (true scores) and many (approximate ones),
+/// resident and streamed: the CPU's ranking, bit for bit.
 #[test]
-fn the_answers_are_the_same_on_either_side() {
+fn results_are_equal_on_both_sides_of_the_list_length() {
     for (shape, count) in [(Shape::Random, 3), (Shape::Anisotropic, 11), (Shape::Duplicated, 9)] {
         let mut all = values(shape, 24, 1200, 7);
         all[24 * 100 + 5] = f16::NAN;
@@ -114,9 +114,9 @@ fn the_answers_are_the_same_on_either_side() {
     }
 }
 
-/// A table that a list holds is the kernels' whatever `k`.
+/// The kernels rank a table that fits a list, whatever `k` is.
 #[test]
-fn a_table_of_one_list_is_ranked_by_the_kernels() {
+fn table_of_one_list_is_ranked_by_the_kernels() {
     let mut all = values(Shape::Duplicated, 8, LIST, 2);
     all[8 * 3..8 * 5].fill(f16::ZERO); // scores of zero, which has two signs
     let rows = Rows::new(8, vec![&all]).unwrap();

@@ -1,12 +1,12 @@
-//! The memory that a model works in.
+//! The buffers of a model's forward pass.
 
-use super::backend::Backend;
+use super::Backend;
 
-/// Rows on their way through the layers, and buffers for what each layer makes of them:
-/// grown by the first layer, used again by the others.
+/// The hidden states of a batch, and buffers for the intermediate results of a layer. The first
+/// layer allocates them, the others reuse them.
 #[derive(Debug)]
 pub(crate) struct Workspace<B: Backend> {
-    /// The states (n, width).
+    /// The hidden states (n, width).
     pub(crate) rows: B::Rows,
     pub(crate) normed: B::Rows,
     pub(crate) queries: B::Rows,
@@ -14,9 +14,9 @@ pub(crate) struct Workspace<B: Backend> {
     pub(crate) values: B::Rows,
     /// The output of attention.
     pub(crate) context: B::Rows,
-    /// States between attention and the MLP.
+    /// The states between attention and the MLP.
     pub(crate) next: B::Rows,
-    /// The wide side of the MLP.
+    /// The inner layer of the MLP.
     pub(crate) inner: B::Rows,
 }
 

@@ -1,27 +1,27 @@
-//! The queries as one block of rows meets them.
+//! Queries, quantized for one block of rows.
 
 use super::super::codes::Codes;
 use super::super::codes::fine::Fine;
 use super::super::codes::kernel::Panel;
 use super::super::codes::query::Query;
 
-/// From so many queries on, the high parts of all go through a piece first. Fewer
-/// cost less one by one.
-const MANY: usize = 5;
+/// From this many queries on, the high parts of all scan a piece first; fewer queries are faster
+/// one by one.
+const MIN_PANEL_QUERIES: usize = 5;
 
-/// The queries of a pass, coded for the rows of a block.
-pub(super) struct Asked {
-    /// The product of the block's mean with each query, signed.
+/// The queries of a pass, quantized for the rows of a block.
+pub(super) struct BlockQueries {
+    /// The product of each query with the block's mean, signed.
     pub(super) bases: Vec<f64>,
     pub(super) queries: Vec<Query>,
     pub(super) fine: Vec<Fine>,
-    /// Where they are many, their high parts side by side.
+    /// The high parts side by side, if there are [`MIN_PANEL_QUERIES`] or more.
     pub(super) panel: Option<Panel>,
 }
 
-impl Asked {
-    /// `queries` of the block's dim, for the highest scores where `sign` is 1 and for
-    /// the lowest where it is -1. Costs a few microseconds a query.
+impl BlockQueries {
+    /// Quantizes `queries` of the block's dim; `sign` is 1 for the highest scores and -1 for the
+    /// lowest. Costs a few microseconds per query.
     pub(super) fn new(codes: Codes<'_>, queries: &[&[f32]], sign: f32) -> Self {
         let dim = codes.dim();
         let base = |query: &&[f32]| {
@@ -32,7 +32,7 @@ impl Asked {
         let queries: Vec<Query> =
             queries.iter().map(|query| Query::new(query, codes.spread())).collect();
         let fine = queries.iter().map(|query| Fine::new(query, dim, sign)).collect();
-        let panel = (queries.len() >= MANY).then(|| Panel::new(dim, &queries, sign));
-        Asked { bases, queries, fine, panel }
+        let panel = (queries.len() >= MIN_PANEL_QUERIES).then(|| Panel::new(dim, &queries, sign));
+        BlockQueries { bases, queries, fine, panel }
     }
 }

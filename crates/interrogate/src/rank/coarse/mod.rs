@@ -1,19 +1,21 @@
-//! The exact ranking by codes: two stages.
+//! Exact top-k by a coarse scan over quantized codes, then rescoring.
 //!
-//! Stage one reads codes alone. Every thread takes pieces of the table, bounds the
-//! scores of their rows from both sides, and keeps in a list that all threads share
-//! those whose upper bound reaches the `k`-th best lower bound of all rows seen so
-//! far by any of them. Stage two takes the scores of what is left and keeps the
-//! first `k`. No row of the answer is missed: where the `k`-th best lower bound is
-//! `t`, so many rows have scores of `t` or more, and a row whose upper bound is less
-//! than `t` is behind each of these. Scores come from [`super::dot`] in either case,
-//! so that the answer is the full scan's to the last bit, ties included.
+//! **Coarse scan.** Reads codes alone. Every thread bounds the scores of its pieces of the table
+//! from both sides, and adds rows to a shared list whose upper bound reaches the threshold: the
+//! `k`-th best lower bound of all rows so far.
 //!
-//! One image costs what memory takes to deliver the codes. Many go through one
-//! pass: the high part of each query alone tells almost all rows apart from those
-//! few that need a closer look by both parts, and fewer still need the rows.
+//! **Rescore.** Computes the scores of the listed rows from their f16 values and keeps the first
+//! `k`.
+//!
+//! **Why it is exact.** If the `k`-th best lower bound is `t`, then `k` rows score `t` or more,
+//! and a row whose upper bound is below `t` ranks after all of them. Scores come from
+//! [`super::dot`], as in the full scan, so that the answer has its bits, ties included.
+//!
+//! One query costs the time to read the codes. Up to 64 queries share a pass: the high part of
+//! each query alone decides almost all rows, both parts decide most of the others, and few are
+//! rescored.
 
-mod asked;
+mod block_queries;
 mod worker;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -28,24 +30,24 @@ use super::codes::kernel;
 use super::dot::{self, GROUP, Pack};
 use super::scan::QUERIES;
 use super::{Hit, Order, Rows};
-use asked::Asked;
+use block_queries::BlockQueries;
 use worker::Worker;
 
-/// Rows that a thread takes at a time: their codes stay in the second-level cache.
+/// Rows of a thread's unit of work: their codes stay in the second-level cache.
 const PIECE: usize = 256;
 
-/// Candidates whose scores a thread takes at a time.
+/// Candidates of a rescoring task.
 const SCORED: usize = 64;
 
-/// While a row is read, the one so many behind it is asked for: they lie anywhere, so
-/// that memory is waited for otherwise.
-const AHEAD: usize = 4;
+/// Prefetch distance while rescoring, in candidates: their rows are scattered, so that every one
+/// would wait for memory.
+const PREFETCH_ROWS: usize = 4;
 
-/// So many codings of a query and more are shared among threads.
-const SHARED: usize = 64;
+/// From this many (block, query) pairs on, queries are quantized on all threads.
+const MIN_PARALLEL: usize = 64;
 
-/// The first `k` rows of each of `queries`, all of the rows' dim; every block of
-/// `rows` has codes, and `k` is from 1 to their number.
+/// Returns the first `k` rows of each of `queries`, all of the rows' dim. Every block of `rows`
+/// has codes, and `k` is between 1 and the number of rows.
 pub(super) fn top_k(
     kernel: kernel::Kernel,
     rows: &Rows,
@@ -53,24 +55,24 @@ pub(super) fn top_k(
     k: usize,
     order: Order,
 ) -> Vec<Vec<Hit>> {
-    let pass = |queries: &[&[f32]]| Pass::new(kernel, rows, queries, k, order).run();
-    queries.chunks(QUERIES).flat_map(pass).collect()
+    let scan = |queries: &[&[f32]]| CoarseScan::new(kernel, rows, queries, k, order).run();
+    queries.chunks(QUERIES).flat_map(scan).collect()
 }
 
-/// One pass over the codes.
-struct Pass<'a> {
+/// One pass over the codes, for up to [`QUERIES`] queries.
+struct CoarseScan<'a> {
     kernel: kernel::Kernel,
     dot: dot::Kernel,
     rows: &'a Rows<'a>,
-    /// What every block is asked.
-    asked: Vec<Asked>,
+    /// The queries, quantized for each block.
+    blocks: Vec<BlockQueries>,
     pack: Pack,
     candidates: Vec<Mutex<Candidates>>,
-    /// The bits of each list's threshold, for those who hold no lock.
+    /// The bits of each list's threshold, readable without its lock.
     thresholds: Vec<AtomicU32>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> CoarseScan<'a> {
     fn new(
         kernel: kernel::Kernel,
         rows: &'a Rows<'a>,
@@ -79,18 +81,18 @@ impl<'a> Pass<'a> {
         order: Order,
     ) -> Self {
         let blocks: Vec<Codes> = rows.codes().collect();
-        let ask = |codes: &Codes| Asked::new(*codes, queries, order.sign());
-        let asked = match blocks.len() * queries.len() {
-            ..SHARED => blocks.iter().map(ask).collect(),
-            _ => blocks.par_iter().map(ask).collect(),
+        let block_queries = |codes: &Codes| BlockQueries::new(*codes, queries, order.sign());
+        let blocks = match blocks.len() * queries.len() {
+            ..MIN_PARALLEL => blocks.iter().map(block_queries).collect(),
+            _ => blocks.par_iter().map(block_queries).collect(),
         };
         let new = |_: &&[f32]| Mutex::new(Candidates::new(k, order));
         let unknown = || AtomicU32::new(f32::NEG_INFINITY.to_bits());
-        Pass {
+        CoarseScan {
             kernel,
             dot: dot::Kernel::best(),
             rows,
-            asked,
+            blocks,
             pack: Pack::new(rows.dim(), queries),
             candidates: queries.iter().map(new).collect(),
             thresholds: queries.iter().map(|_| unknown()).collect(),
@@ -113,7 +115,7 @@ impl<'a> Pass<'a> {
                 }
             }
         });
-        let Pass { candidates, pack, rows, dot, .. } = self;
+        let CoarseScan { candidates, pack, rows, dot, .. } = self;
         let finish = |(query, candidates): (usize, Mutex<Candidates>)| {
             let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
             candidates.into_hits(|candidates| {
@@ -126,7 +128,7 @@ impl<'a> Pass<'a> {
         candidates.into_par_iter().enumerate().map(finish).collect()
     }
 
-    /// Takes `found` into the list of `query`.
+    /// Adds `found` to the list of `query`.
     fn add(&self, query: usize, found: &[Candidate]) {
         if !found.is_empty() {
             let list = &self.candidates[query];
@@ -140,22 +142,28 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// What an upper bound without the base must reach, rounded down.
-    fn limit(&self, query: usize, block: usize) -> f32 {
+    /// The threshold for upper bounds without the base, rounded down.
+    fn threshold(&self, query: usize, block: usize) -> f32 {
         let threshold = f32::from_bits(self.thresholds[query].load(Ordering::Relaxed));
-        ((f64::from(threshold) - self.asked[block].bases[query]) as f32).next_down()
+        ((f64::from(threshold) - self.blocks[block].bases[query]) as f32).next_down()
     }
 
-    /// A candidate whose bounds lack the base, which is added and rounded outwards.
-    fn based(&self, query: usize, block: usize, row: usize, lower: f32, upper: f32) -> Candidate {
-        let base = self.asked[block].bases[query];
+    /// Adds the base to bounds without it, rounded outwards.
+    fn candidate(
+        &self,
+        query: usize,
+        block: usize,
+        row: usize,
+        lower: f32,
+        upper: f32,
+    ) -> Candidate {
+        let base = self.blocks[block].bases[query];
         let add = |bound: f32| (f64::from(bound) + base) as f32;
         Candidate { row, lower: add(lower).next_down(), upper: add(upper).next_up() }
     }
 }
 
-/// The scores of `candidates` with a query of `pack`: the bits that every other way
-/// gives.
+/// Writes the scores of `candidates` for a query of `pack`, with the bits of every other path.
 fn scores(
     dot: dot::Kernel,
     rows: &Rows,
@@ -168,7 +176,7 @@ fn scores(
     let values = |candidate: &Candidate| rows.row(candidate.row).unwrap_or_default();
     let values: Vec<&[f16]> = candidates.iter().map(values).collect();
     for (at, (row, score)) in values.iter().zip(scores).enumerate() {
-        let next = values.get(at + AHEAD).unwrap_or(row);
+        let next = values.get(at + PREFETCH_ROWS).unwrap_or(row);
         let ahead = next.as_ptr().addr().wrapping_sub(row.as_ptr().addr());
         let score = std::slice::from_mut(score);
         dot.single(row, rows.dim(), (group, query % GROUP), ahead, score);

@@ -1,26 +1,25 @@
-//! All queries of a group over all of its keys.
+//! Attention of all queries of a group to all of its keys.
 //!
-//! A task is one head of one group. Its keys are laid out as a weight is, its
-//! queries as an input is, and both products run in the tiles of the dense
-//! layers. Scores are written where the second product reads them.
+//! A task is one head of one group. Keys are packed like a weight and queries like an input, and
+//! both products run in the tiles of the dense layers. The first product writes scores in the
+//! layout that the second one reads.
 
 use rayon::prelude::*;
 
-use super::super::backend::RelativeBias;
-use super::super::kernel::{Ahead, Operands, Out, STEPS, STRIDE, split, tile};
+use super::super::RelativeBias;
+use super::super::kernel::{Operands, Out, Prefetch, STEPS, STRIDE, split, tile};
 use super::super::scratch::Scratch;
-use super::super::simd::{Kernel, Level, Simd, TILE_VECTORS};
+use super::super::simd::{Isa, Kernel, Simd, TILE_VECTORS};
 use super::Heads;
-use super::chain::softmax;
+use super::lists::softmax;
 
-/// Writes to `out` the attention of `queries` over `keys` and `values`: all are cut into
-/// `count` groups of equally many rows of `width` values, and the queries of a
-/// group attend to all of that group's rows. `bias` is added to the scaled products, for a
-/// query that stands at its place in its group.
+/// Writes to `out` the attention of `queries` to `keys` and `values`. All are split into `count`
+/// groups of equally many rows of `width` values, and each query attends to all rows of its
+/// group. `bias` is added to the scaled products, for a query at its position in its group.
 ///
 /// # Panics
-/// Where the slices are no such groups, or a group has no row to attend to.
-pub(crate) fn groups(
+/// If the slices cannot be split so, or a group has no keys.
+pub(crate) fn attend_groups(
     heads: Heads,
     width: usize,
     count: usize,
@@ -41,7 +40,7 @@ pub(crate) fn groups(
     (0..count * heads.count).into_par_iter().for_each(|task| {
         let (group, column) = (task / heads.count, task % heads.count * head);
         let part = |all, rows| Columns { all, width, row: group * rows, rows, column, head };
-        Level::best().run(Head {
+        Isa::best().run(Head {
             scale: heads.scale,
             bias: bias.map(|bias| (bias, task % heads.count)),
             queries: part(queries, n),
@@ -52,12 +51,12 @@ pub(crate) fn groups(
     });
 }
 
-/// One head's columns of one group's rows.
+/// The columns of one head, in the rows of one group.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     all: &'a [f32],
     width: usize,
-    /// The group's first row, and how many it has.
+    /// The group's first row, and its number of rows.
     row: usize,
     rows: usize,
     column: usize,
@@ -77,7 +76,7 @@ impl<'a> Columns<'a> {
 /// One head of one group.
 struct Head<'a> {
     scale: f32,
-    /// The bias, and the number of the head.
+    /// The bias, and the number of this head.
     bias: Option<(&'a RelativeBias, usize)>,
     queries: Columns<'a>,
     keys: Columns<'a>,
@@ -95,31 +94,31 @@ impl Kernel for Head<'_> {
         let (keys_wide, head_wide) = (m.next_multiple_of(panel), head.next_multiple_of(panel));
 
         // Keys as panels: for each value of a head, `panel` keys side by side.
-        let mut packed_keys = Scratch::take(keys_wide * head);
+        let mut packed_keys = Scratch::with_len(keys_wide * head);
         packed_keys.fill(0.0);
         for (number, key) in keys.iter().enumerate() {
             let at = number / panel * panel * head + number % panel;
             key.iter().enumerate().for_each(|(step, &v)| packed_keys[at + step * panel] = v);
         }
         // Values as panels: for each key, `panel` values of the head.
-        let mut packed_values = Scratch::take(head_wide * m);
+        let mut packed_values = Scratch::with_len(head_wide * m);
         packed_values.fill(0.0);
         for (step, value) in values.iter().enumerate() {
             for (p, value) in value.chunks(panel).enumerate() {
                 packed_values[(p * m + step) * panel..][..value.len()].copy_from_slice(value);
             }
         }
-        // Queries in blocks of steps, as a tile reads them, scaled.
-        let mut packed_queries = Scratch::take(head.div_ceil(STEPS) * n * STRIDE);
+        // Scaled queries in blocks of steps, as a tile reads them.
+        let mut packed_queries = Scratch::with_len(head.div_ceil(STEPS) * n * STRIDE);
         for (row, query) in queries.iter().enumerate() {
             for (block, query) in query.chunks(STEPS).enumerate() {
                 let to = &mut packed_queries[(block * n + row) * STRIDE..][..query.len()];
                 to.iter_mut().zip(query).for_each(|(to, v)| *to = v * scale);
             }
         }
-        // Scores in blocks of keys, as a tile reads them: STEPS is a multiple of
-        // every panel, so that none lies in two blocks.
-        let mut scores = Scratch::take(keys_wide.div_ceil(STEPS) * n * STRIDE);
+        // Scores in blocks of keys, as a tile reads them. STEPS is a multiple of every panel
+        // width, so no panel spans two blocks.
+        let mut scores = Scratch::with_len(keys_wide.div_ceil(STEPS) * n * STRIDE);
         for (p, keys) in packed_keys.chunks_exact(panel * head).enumerate() {
             let (block, column) = (p * panel / STEPS, p * panel % STEPS);
             let to = &mut scores[block * n * STRIDE..][..n * STRIDE];
@@ -140,20 +139,20 @@ impl Kernel for Head<'_> {
                 scores[blocks(block)..][..row.len()].copy_from_slice(row);
             }
         }
-        let mut sums = Scratch::take(n * head_wide);
+        let mut sums = Scratch::with_len(n * head_wide);
         for (p, values) in packed_values.chunks_exact(panel * m).enumerate() {
             multiply(s, n, &scores, values, Out::new(&mut sums[..], head_wide), p * panel);
         }
         for (number, sums) in sums.chunks_exact(head_wide).enumerate() {
-            // SAFETY: this head's columns of this group's rows are this task's
-            // alone, and `out` is initialised memory.
+            // SAFETY: only this task has these columns of these rows, and `out` is initialized
+            // memory.
             let to = unsafe { out.part(queries.row + number, queries.column, head) };
             to.copy_from_slice(&sums[..head]);
         }
     }
 }
 
-/// Rows `a`, packed in blocks of [`STEPS`], with one panel of weights, into the
+/// Multiplies rows `a`, packed in blocks of [`STEPS`], with one panel of weights, into the
 /// panel's columns of `out` from `column` on.
 #[inline(always)]
 fn multiply<S: Simd>(s: S, n: usize, a: &[f32], weights: &[f32], out: Out<'_>, column: usize) {
@@ -170,12 +169,11 @@ fn multiply<S: Simd>(s: S, n: usize, a: &[f32], weights: &[f32], out: Out<'_>, c
                 panel: 0,
                 out: out.at(part.start, column, panel),
                 stride: out.stride,
-                ahead: Ahead::none(weights.as_ptr()),
+                prefetch: Prefetch::none(weights.as_ptr()),
             };
-            // SAFETY: `a` has part.len() more rows of STRIDE, of which `steps` <=
-            // STEPS values are read; `weights` is `steps` steps of one panel; the
-            // first and the last of the output's rows were checked, and were
-            // written at block 0, which is the fresh one.
+            // SAFETY: `a` has part.len() more rows of STRIDE, of which `steps` <= STEPS values
+            // are read; `weights` is `steps` steps of one panel; the first and the last output
+            // row were checked, and block 0, the fresh one, wrote them.
             unsafe { tile(s, part.len(), false, steps, at, block == 0) };
         }
     }

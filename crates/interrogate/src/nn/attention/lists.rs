@@ -1,78 +1,77 @@
-//! Each query over rows of its own choice.
+//! Attention of each query to its own list of rows.
 
 use rayon::prelude::*;
 
-use super::super::backend::RelativeBias;
-use super::super::simd::{Kernel, Level, Simd, exp};
+use super::super::RelativeBias;
+use super::super::simd::{Isa, Kernel, Simd, exp};
 use super::{Heads, KvRows};
 
-/// A task's room for the rows of a list and for their scores.
-type Room = (Vec<u32>, Vec<f32>);
+/// The buffers of a task: a list of rows, and their scores.
+type Buffers = (Vec<u32>, Vec<f32>);
 
-/// Queries of one task at most.
+/// The most queries per task.
 const TASK: usize = 32;
 
-/// Writes to `out` (n, width) the attention of each of `queries` (n, width) over
-/// the rows of `seen` that `chain` lists for it: called with the query's number
-/// and an empty list to fill, in the order in which sums are taken. `bias` is added to the
-/// scaled products, for a query that stands at the end of its list.
+/// Writes to `out` (n, width) the attention of each of `queries` (n, width) to its list of rows
+/// of `kv`. `list` is called with the query's number and an empty list to fill; sums are taken
+/// in its order. `bias` is added to the scaled products, for a query at the end of its list.
 ///
 /// Cost: two passes over the rows of each list, on all threads.
 ///
 /// # Panics
-/// Where a list is empty or numbers a row that is not there, and where the
-/// slices are no whole rows: bugs of the caller's.
-pub(crate) fn chains(
+/// If a list is empty or has a row number out of range, or a slice is not whole rows: bugs of
+/// the caller.
+pub(crate) fn attend_lists(
     heads: Heads,
     queries: &[f32],
-    seen: KvRows<'_>,
-    chain: impl Fn(usize, &mut Vec<u32>) + Sync,
+    kv: KvRows<'_>,
+    list: impl Fn(usize, &mut Vec<u32>) + Sync,
     bias: Option<&RelativeBias>,
     out: &mut [f32],
 ) {
-    let width = seen.keys.width;
-    assert!(queries.len() == out.len() && seen.keys.own.len() == seen.values.own.len());
+    let width = kv.keys.width;
+    assert!(queries.len() == out.len() && kv.keys.current.len() == kv.values.current.len());
     assert!(width > 0 && width.is_multiple_of(heads.count) && out.len().is_multiple_of(width));
     let share = (out.len() / width).div_ceil(rayon::current_num_threads());
     let size = share.clamp(1, TASK);
     let tasks = out.par_chunks_mut(size * width).zip(queries.par_chunks(size * width));
-    tasks.enumerate().for_each_init(Room::default, |(rows, scores), (task, (out, queries))| {
+    tasks.enumerate().for_each_init(Buffers::default, |(rows, scores), (task, (out, queries))| {
         let pairs = out.chunks_exact_mut(width).zip(queries.chunks_exact(width));
         for (number, (out, query)) in (task * size..).zip(pairs) {
             rows.clear();
-            chain(number, rows);
-            Level::best().run(Chain { heads, query, seen, rows, bias, scores, out });
+            list(number, rows);
+            Isa::best().run(ListQuery { heads, query, kv, rows, bias, scores, out });
         }
     });
 }
 
-/// One query.
-struct Chain<'a> {
+/// One query and its list.
+struct ListQuery<'a> {
     heads: Heads,
     query: &'a [f32],
-    seen: KvRows<'a>,
+    kv: KvRows<'a>,
     rows: &'a [u32],
     bias: Option<&'a RelativeBias>,
-    /// Room for a score of each head and row.
+    /// Buffer for the scores, (heads, rows).
     scores: &'a mut Vec<f32>,
     out: &'a mut [f32],
 }
 
-impl Kernel for Chain<'_> {
+impl Kernel for ListQuery<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Chain { heads, query, seen, rows, bias, scores, out } = self;
+        let ListQuery { heads, query, kv, rows, bias, scores, out } = self;
         let head = query.len() / heads.count;
-        // A head's scores fill whole vectors, behind them what e^x takes to 0.
+        // A head's scores fill whole vectors, padded with minus infinity, which e^x maps to 0.
         let stride = rows.len().next_multiple_of(S::LANES);
         scores.clear();
         scores.resize(heads.count * stride, f32::NEG_INFINITY);
-        for (place, &number) in rows.iter().enumerate() {
-            let key = seen.keys.get(number);
+        for (position, &number) in rows.iter().enumerate() {
+            let key = kv.keys.get(number);
             let pairs = query.chunks_exact(head).zip(key.chunks_exact(head));
             for (scores, (query, key)) in scores.chunks_exact_mut(stride).zip(pairs) {
-                scores[place] = dot(s, query, key) * heads.scale;
+                scores[position] = dot(s, query, key) * heads.scale;
             }
         }
         for (at, scores) in scores.chunks_exact_mut(stride).enumerate() {
@@ -81,14 +80,15 @@ impl Kernel for Chain<'_> {
             }
             softmax(s, scores);
         }
-        // Row by row, as they lie: the rows of a width of 4 KiB share the lines of a cache.
+        // In row order: rows of 4 KiB map to the same cache lines, so reading a column would
+        // evict them.
         out.fill(0.0);
         let whole = head - head % S::LANES;
-        for (place, &number) in rows.iter().enumerate() {
-            let value = seen.values.get(number);
+        for (position, &number) in rows.iter().enumerate() {
+            let value = kv.values.get(number);
             let pairs = out.chunks_exact_mut(head).zip(value.chunks_exact(head));
             for ((out, value), scores) in pairs.zip(scores.chunks_exact(stride)) {
-                let weight = s.splat(scores[place]);
+                let weight = s.splat(scores[position]);
                 for from in (0..whole).step_by(S::LANES) {
                     let sum = s.fma(weight, s.read(&value[from..]), s.read(&out[from..]));
                     s.write(&mut out[from..], sum);
@@ -103,7 +103,7 @@ impl Kernel for Chain<'_> {
     }
 }
 
-/// The dot product of two heads of one length.
+/// The dot product of two slices of equal length.
 #[inline(always)]
 fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
     let whole = a.len() - a.len() % S::LANES;
@@ -117,8 +117,8 @@ fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
     s.sum(sum)
 }
 
-/// Exponentials divided by their sum, the highest taken off first; whole vectors
-/// of scores, of which those that do not count are infinitely low.
+/// Softmax in place, with the maximum subtracted first. `scores` is whole vectors, padded with
+/// minus infinity.
 #[inline(always)]
 pub(super) fn softmax<S: Simd>(s: S, scores: &mut [f32]) {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
