@@ -84,7 +84,7 @@ const STAMP: usize = 12;
 /// it is subnormal; so the length of a unit row moves by at most
 /// 2^-11 + 2^-25 sqrt(dim), which for every dim that the format allows is below
 /// 2^-10.9, and its square by at most twice that and a little.
-const TOLERANCE: f64 = 1.0 / 512.0;
+const UNIT_TOLERANCE: f64 = 1.0 / 512.0;
 
 /// The name of shard `number` of `count` of a table.
 pub fn shard_name(table: &str, number: usize, count: usize, checksum: &Digest) -> String {
@@ -124,7 +124,7 @@ pub fn is_table_name(name: &str) -> bool {
 
 /// Whether this is the squared length of a unit row in f16; NaN and infinity are not.
 pub fn is_unit(square: f64) -> bool {
-    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
+    (1.0 - UNIT_TOLERANCE..=1.0 + UNIT_TOLERANCE).contains(&square)
 }
 
 /// The squared length of a row.

@@ -21,7 +21,7 @@ const CONFIG: Configuration<LittleEndian, Fixint> =
 
 /// What a label file holds.
 #[derive(BorrowDecode, Encode)]
-struct Packed<'a> {
+struct RawLabels<'a> {
     /// Where each label ends in `text`: four bytes a label, lowest first.
     ends: &'a [u8],
     /// The labels in UTF-8, one behind the other.
@@ -65,11 +65,11 @@ impl Labels {
     /// [`Error::IndexDamaged`] where the table has no such row, its ends run
     /// backwards, or the label is not UTF-8.
     pub fn get(&self, row: usize) -> Result<&str> {
-        let (packed, _) = unpack(&self.path, &self.bytes)?;
-        let (ends, _) = packed.ends.as_chunks::<4>();
+        let (raw, _) = unpack(&self.path, &self.bytes)?;
+        let (ends, _) = raw.ends.as_chunks::<4>();
         let end_of = |row: usize| ends.get(row).map(|&end| u32::from_le_bytes(end) as usize);
         let start = row.checked_sub(1).map_or(Some(0), end_of);
-        let label = start.zip(end_of(row)).and_then(|(start, end)| packed.text.get(start..end));
+        let label = start.zip(end_of(row)).and_then(|(start, end)| raw.text.get(start..end));
         let bad = |found: String| Error::damaged(&self.path, "label", "a text", found);
         let label = label.ok_or_else(|| bad(format!("no text for row {row}")))?;
         std::str::from_utf8(label).map_err(|e| bad(format!("row {row}, {e}")))
@@ -162,26 +162,26 @@ pub fn pack<'a>(path: &Path, labels: impl IntoIterator<Item = &'a str>) -> Resul
             .map_err(|_| Error::mismatch(path, "labels", "at most 4 GiB", text.len()))?;
         ends.extend_from_slice(&end.to_le_bytes());
     }
-    bincode::encode_to_vec(Packed { ends: &ends, text: &text }, CONFIG)
+    bincode::encode_to_vec(RawLabels { ends: &ends, text: &text }, CONFIG)
         .map_err(|e| Error::mismatch(path, "labels", "a table that bincode takes", e))
 }
 
 /// Number of labels of the file `bytes`, which must be as long as it says.
 fn count(path: &Path, bytes: &[u8]) -> Result<usize> {
-    let (packed, read) = unpack(path, bytes)?;
+    let (raw, read) = unpack(path, bytes)?;
     if read != bytes.len() {
         return Err(Error::damaged(path, "size", read, bytes.len()));
     }
-    let (ends, rest) = packed.ends.as_chunks::<4>();
+    let (ends, rest) = raw.ends.as_chunks::<4>();
     let end = ends.last().map_or(0, |&end| u32::from_le_bytes(end) as usize);
-    if !rest.is_empty() || end != packed.text.len() {
-        return Err(Error::damaged(path, "length of the text", end, packed.text.len()));
+    if !rest.is_empty() || end != raw.text.len() {
+        return Err(Error::damaged(path, "length of the text", end, raw.text.len()));
     }
     Ok(ends.len())
 }
 
 /// The two slices, and the bytes they take with their lengths.
-fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Packed<'a>, usize)> {
+fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<(RawLabels<'a>, usize)> {
     bincode::borrow_decode_from_slice(bytes, CONFIG)
         .map_err(|e| Error::damaged(path, "labels", "a label table", e))
 }

@@ -139,8 +139,8 @@ impl Manifest {
     /// [`Error::Json`], which a manifest gives no cause for: it has no map whose
     /// keys are not text.
     pub fn to_json(&self) -> Result<Vec<u8>> {
-        let sealed = Manifest { sha256: Some(self.seal()?), ..self.clone() };
-        sealed.print()
+        let with_digest = Manifest { sha256: Some(self.digest()?), ..self.clone() };
+        with_digest.serialize()
     }
 
     /// The model that the rows were encoded with.
@@ -158,7 +158,7 @@ impl Manifest {
         &self.tables
     }
 
-    fn print(&self) -> Result<Vec<u8>> {
+    fn serialize(&self) -> Result<Vec<u8>> {
         let path = Path::new(MANIFEST);
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
@@ -167,12 +167,12 @@ impl Manifest {
     }
 
     /// The digest of this manifest without one.
-    fn seal(&self) -> Result<Digest> {
-        Ok(Digest::of(&Manifest { sha256: None, ..self.clone() }.print()?))
+    fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&Manifest { sha256: None, ..self.clone() }.serialize()?))
     }
 
     fn check(&self, path: &Path) -> Result<()> {
-        let seal = self.seal()?;
+        let seal = self.digest()?;
         if self.sha256 != Some(seal) {
             let found = self.sha256.map_or("none".to_owned(), |digest| digest.to_string());
             return Err(Error::damaged(path, "sha256", seal, found));

@@ -2,11 +2,10 @@
 
 use half::f16;
 
-use super::own::OwnTable;
 use super::table::Table;
+use super::table_ref::TableRef;
 use crate::encoder::Features;
-use crate::rank::device::Place;
-use crate::rank::{self, Block, Hit, Order, Rows};
+use crate::rank::{self, Hit, Order, Rows};
 use crate::{Error, Result};
 
 /// A label of a ranking.
@@ -22,97 +21,10 @@ pub struct Match<'a> {
     pub row: usize,
 }
 
-/// A table to be ranked, of an index or one's own.
-#[derive(Clone, Copy, Debug)]
-pub enum AnyTable<'a> {
-    /// Of an index.
-    Indexed(&'a Table),
-    /// In memory.
-    Own(&'a OwnTable),
-}
-
-impl<'a> AnyTable<'a> {
-    /// Its name.
-    pub fn name(self) -> &'a str {
-        match self {
-            AnyTable::Indexed(table) => table.name(),
-            AnyTable::Own(table) => table.name(),
-        }
-    }
-
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
-    pub fn top(self) -> Option<u32> {
-        match self {
-            AnyTable::Indexed(table) => table.top(),
-            AnyTable::Own(table) => table.top(),
-        }
-    }
-
-    /// Number of labels, and of rows.
-    pub fn len(self) -> usize {
-        match self {
-            AnyTable::Indexed(table) => table.len(),
-            AnyTable::Own(table) => table.labels().len(),
-        }
-    }
-
-    /// Whether there is no label.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// All labels, in the order of the rows.
-    ///
-    /// # Errors
-    /// [`Error::IndexDamaged`] where a label is no text.
-    pub fn labels(self) -> Result<Vec<&'a str>> {
-        (0..self.len()).map(|row| self.label(row)).collect()
-    }
-
-    /// The label of `row`, which is one of the table's.
-    fn label(self, row: usize) -> Result<&'a str> {
-        match self {
-            AnyTable::Indexed(table) => table.label(row),
-            AnyTable::Own(table) => Ok(&table.labels()[row]),
-        }
-    }
-
-    /// The error of a row whose score is not a number.
-    fn damaged(self, row: usize) -> Error {
-        let place = match self {
-            AnyTable::Indexed(table) => table.shard_of(row),
-            AnyTable::Own(_) => None,
-        };
-        let (path, row) = place.unwrap_or_else(|| (self.name().into(), row));
-        Error::damaged(path, "rows", "finite values", format!("NaN in row {row}"))
-    }
-
-    fn dim(self) -> usize {
-        match self {
-            AnyTable::Indexed(table) => table.dim(),
-            AnyTable::Own(table) => table.dim(),
-        }
-    }
-
-    fn place(self) -> Option<&'a Place> {
-        match self {
-            AnyTable::Indexed(table) => table.place(),
-            AnyTable::Own(table) => table.place(),
-        }
-    }
-
-    fn blocks(self) -> Vec<Block<'a>> {
-        match self {
-            AnyTable::Indexed(table) => table.blocks().collect(),
-            AnyTable::Own(table) => vec![table.block()],
-        }
-    }
-}
-
 /// Tables one behind the other, ranked as one.
 #[derive(Clone, Debug)]
 pub struct Merged<'a> {
-    tables: Vec<AnyTable<'a>>,
+    tables: Vec<TableRef<'a>>,
 }
 
 impl<'a> Merged<'a> {
@@ -120,7 +32,7 @@ impl<'a> Merged<'a> {
     ///
     /// # Errors
     /// [`Error::Dim`] where their rows are of different widths.
-    pub fn new(tables: Vec<AnyTable<'a>>) -> Result<Self> {
+    pub fn new(tables: Vec<TableRef<'a>>) -> Result<Self> {
         let expected = tables.first().map_or(0, |table| table.dim());
         match tables.iter().map(|table| table.dim()).find(|&dim| dim != expected) {
             Some(found) => Err(Error::Dim { what: "a table", expected, found }),
@@ -130,11 +42,11 @@ impl<'a> Merged<'a> {
 
     /// Tables of one index, whose rows have one width.
     pub(super) fn indexed(tables: impl IntoIterator<Item = &'a Table>) -> Self {
-        Merged { tables: tables.into_iter().map(AnyTable::Indexed).collect() }
+        Merged { tables: tables.into_iter().map(TableRef::Indexed).collect() }
     }
 
     /// The tables, in order.
-    pub fn tables(&self) -> &[AnyTable<'a>] {
+    pub fn tables(&self) -> &[TableRef<'a>] {
         &self.tables
     }
 
@@ -177,8 +89,8 @@ impl<'a> Merged<'a> {
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
         match self.tables.iter().any(|table| table.place().is_some()) {
-            true => self.ranked_apart(features, k, order),
-            false => self.ranked(features, |rows| rows.top_k(features, k, order)),
+            true => self.rank_by_table(features, k, order),
+            false => self.rank_with(features, |rows| rows.top_k(features, k, order)),
         }
     }
 
@@ -194,7 +106,7 @@ impl<'a> Merged<'a> {
         order: Order,
         chunk_size: usize,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        self.ranked(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
+        self.rank_with(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
     }
 
     /// The first `k` labels of each ranking for which `keep` holds. Ranks anew,
@@ -202,7 +114,7 @@ impl<'a> Merged<'a> {
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
-    pub fn rank_kept(
+    pub fn rank_filtered(
         &self,
         features: &[Features],
         k: usize,
@@ -223,18 +135,18 @@ impl<'a> Merged<'a> {
         }
     }
 
-    fn ranked(
+    fn rank_with(
         &self,
         features: &[Features],
         rank: impl Fn(&Rows<'a>) -> Result<Vec<Vec<Hit>>>,
     ) -> Result<Vec<Vec<Match<'a>>>> {
         let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
         let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
-        self.named(rank(&Rows::with_codes(first.dim(), blocks)?)?)
+        self.matches(rank(&Rows::with_codes(first.dim(), blocks)?)?)
     }
 
     /// Table by table, each where it lies; the rankings together are the one of all.
-    fn ranked_apart(
+    fn rank_by_table(
         &self,
         features: &[Features],
         k: usize,
@@ -253,11 +165,11 @@ impl<'a> Merged<'a> {
             }
             before += rows.len();
         }
-        self.named(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
+        self.matches(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
     }
 
     /// Hits with their labels.
-    fn named(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
+    fn matches(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
         let name = |hit: Hit| {
             let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
             if hit.score.is_nan() {
@@ -270,7 +182,7 @@ impl<'a> Merged<'a> {
     }
 
     /// The table that holds `row`, and its number there.
-    fn locate(&self, mut row: usize) -> Option<(AnyTable<'a>, usize)> {
+    fn locate(&self, mut row: usize) -> Option<(TableRef<'a>, usize)> {
         for table in &self.tables {
             if row < table.len() {
                 return Some((*table, row));
@@ -278,5 +190,32 @@ impl<'a> Merged<'a> {
             row -= table.len();
         }
         None
+    }
+}
+
+impl Table {
+    /// The `k` labels nearest to `features`, best first, ties by row, lower
+    /// first; all labels where `k` is more. Scans every row or its codes, on all
+    /// threads.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] where the features are of another width,
+    /// [`Error::IndexDamaged`] where a label cannot be read.
+    pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
+        Merged::indexed([self]).rank(features, k)
+    }
+
+    /// The same for many images in one pass over the rows, from either end: one
+    /// ranking for each, in their order.
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank).
+    pub fn rank_many(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+    ) -> Result<Vec<Vec<Match<'_>>>> {
+        Merged::indexed([self]).rank_many(features, k, order)
     }
 }

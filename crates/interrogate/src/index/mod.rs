@@ -11,24 +11,26 @@
 pub mod format;
 
 mod checksum;
+mod custom;
 mod labels;
 mod manifest;
 mod merged;
-mod own;
 mod shard;
 mod table;
+mod table_ref;
 #[cfg(test)]
 mod tests;
 mod verify;
 
 pub use checksum::{BadDigest, Digest, Hasher};
+pub use custom::CustomTable;
 pub use labels::{Labels, pack as pack_labels};
 pub use manifest::{FileEntry, Manifest, ModelEntry, ShardEntry, TableEntry};
-pub use merged::{AnyTable, Match, Merged};
-pub use own::OwnTable;
+pub use merged::{Match, Merged};
 pub use shard::Shard;
 pub use table::Table;
-pub use verify::Verified;
+pub use table_ref::TableRef;
+pub use verify::VerifyProgress;
 
 use std::path::{Path, PathBuf};
 
@@ -80,7 +82,7 @@ impl Index {
     pub fn on(mut self, device: Device) -> Result<Self> {
         let place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
         for table in &mut self.tables {
-            table.put(place.as_ref().map(Place::another));
+            table.set_place(place.as_ref().map(Place::another));
         }
         Ok(self)
     }
@@ -154,7 +156,7 @@ impl Index {
     /// # Errors
     /// [`Error::IndexDamaged`], naming the first file that is not what the
     /// builder wrote.
-    pub fn verify(&self, mut progress: impl FnMut(Verified)) -> Result<()> {
+    pub fn verify(&self, mut progress: impl FnMut(VerifyProgress)) -> Result<()> {
         verify::verify(self, &mut progress)
     }
 

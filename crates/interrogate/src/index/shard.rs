@@ -66,12 +66,12 @@ impl<D: AsRef<[u8]>> Shard<D> {
     /// [`Error::IndexDamaged`] where the header is not that of a shard, or the
     /// tensors do not fill the file to its last byte.
     pub fn open(path: &Path, bytes: D) -> Result<Self> {
-        Self::open_read(path, &[], bytes)
+        Self::open_with_prefix(path, &[], bytes)
     }
 
     /// The same where the first bytes have been read already, as many as may be: a
     /// header that is whole in them is not looked for in `bytes`.
-    pub(super) fn open_read(path: &Path, first: &[u8], bytes: D) -> Result<Self> {
+    pub(super) fn open_with_prefix(path: &Path, first: &[u8], bytes: D) -> Result<Self> {
         let damaged =
             |what, expected: String, found: String| Error::damaged(path, what, expected, found);
         let (start, header) = match read_header(path, first) {

@@ -10,20 +10,18 @@ use rayon::prelude::*;
 
 use super::labels::LabelFile;
 use super::manifest::{FileEntry, TableEntry};
-use super::merged::{Match, Merged};
 use super::shard::Shard;
-use crate::encoder::Features;
 use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
+use crate::rank::Block;
 use crate::rank::device::Place;
-use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
 /// Bytes of a shard that are read at once: its header, which has some six hundred.
-const HEADER: usize = 1024;
+const HEADER_BYTES: usize = 1024;
 
 /// A thread opens so many shards at least: each takes some ten microseconds.
-const SHARED: usize = 64;
+const SHARDS_PER_TASK: usize = 64;
 
 /// One table of an index, mapped.
 #[derive(Debug)]
@@ -53,9 +51,9 @@ impl Table {
         }
         let open_shard = |(name, wanted): (String, &super::manifest::ShardEntry)| {
             let path = folder.join(name);
-            let mut room = [0; HEADER];
+            let mut room = [0; HEADER_BYTES];
             let (bytes, first) = map_file(&path, wanted.bytes, &mut room)?;
-            let shard = Shard::open_read(&path, first, bytes)?;
+            let shard = Shard::open_with_prefix(&path, first, bytes)?;
             let (expected, found) = ((wanted.rows, dim), (shard.len(), shard.dim()));
             if found != expected {
                 let [expected, found] = [expected, found].map(|shape| format!("{shape:?}"));
@@ -66,7 +64,7 @@ impl Table {
         let shards: Vec<_> = entry.shard_names().zip(&entry.shards).collect();
         // The first error in the order of the shards, whichever thread was first.
         let opened: Vec<Result<_>> =
-            shards.into_par_iter().with_min_len(SHARED).map(open_shard).collect();
+            shards.into_par_iter().with_min_len(SHARDS_PER_TASK).map(open_shard).collect();
         let shards = opened.into_iter().collect::<Result<_>>()?;
         Ok(Table { entry: entry.clone(), dim, labels, shards, place: None })
     }
@@ -137,32 +135,7 @@ impl Table {
         self.shards.iter().all(|shard| shard.codes().is_some())
     }
 
-    /// The `k` labels nearest to `features`, best first, ties by row, lower
-    /// first; all labels where `k` is more. Scans every row or its codes, on all
-    /// threads.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read.
-    pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
-        Merged::indexed([self]).rank(features, k)
-    }
-
-    /// The same for many images in one pass over the rows, from either end: one
-    /// ranking for each, in their order.
-    ///
-    /// # Errors
-    /// Those of [`rank`](Self::rank).
-    pub fn rank_many(
-        &self,
-        features: &[Features],
-        k: usize,
-        order: Order,
-    ) -> Result<Vec<Vec<Match<'_>>>> {
-        Merged::indexed([self]).rank_many(features, k, order)
-    }
-
-    pub(super) fn put(&mut self, place: Option<Place>) {
+    pub(super) fn set_place(&mut self, place: Option<Place>) {
         self.place = place;
     }
 

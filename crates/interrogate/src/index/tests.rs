@@ -25,7 +25,7 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
         for (number, table) in placed.tables.iter_mut().enumerate() {
             // All but the first, which stays on the processor.
             if number > 0 || plain.tables().len() == 1 {
-                table.put(Some(Place::of_engine(device.clone())));
+                table.set_place(Some(Place::of_engine(device.clone())));
             }
         }
         for k in [0, 1, 5, usize::MAX] {
@@ -75,16 +75,16 @@ impl TextEncoder for Numbers {
 #[test]
 fn lists_on_a_device_rank_as_they_do_on_the_processor() {
     let labels = (0..300).map(|number: u32| number.to_string()).collect();
-    let plain = OwnTable::encode("numbers", None, labels, &Numbers, |_| ()).unwrap();
+    let plain = CustomTable::encode("numbers", None, labels, &Numbers, |_| ()).unwrap();
     let features = Features::new((0..8u8).map(|d| f32::from(d).cos()).collect()).unwrap();
-    let rank = |table: &OwnTable| {
-        let merged = Merged::new(vec![AnyTable::Own(table)]).unwrap();
+    let rank = |table: &CustomTable| {
+        let merged = Merged::new(vec![TableRef::Custom(table)]).unwrap();
         let ranked = merged.rank(&features, 9).unwrap();
         ranked.iter().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
     };
     for device in devices() {
         let mut placed = plain.clone();
-        placed.put(Place::of_engine(device));
+        placed.set_place(Place::of_engine(device));
         assert_eq!(rank(&placed), rank(&plain));
     }
 }

@@ -9,11 +9,11 @@ use super::table::Table;
 use crate::{Error, Result};
 
 /// How many bytes are hashed between two reports.
-const STEP: usize = 1 << 22;
+const HASH_BYTES: usize = 1 << 22;
 
 /// How far a verification has come, in bytes of the index's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifyProgress {
     /// Bytes read.
     pub bytes: u64,
     /// Bytes there are.
@@ -21,12 +21,12 @@ pub struct Verified {
 }
 
 /// Reads all of `index`, reporting to `progress`.
-pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(Verified)) -> Result<()> {
-    let mut verified = Verified { bytes: 0, total: index.bytes() };
+pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(VerifyProgress)) -> Result<()> {
+    let mut done = VerifyProgress { bytes: 0, total: index.bytes() };
     for table in index.tables() {
         verify_table(index, table, &mut |bytes| {
-            verified.bytes += bytes as u64;
-            progress(verified);
+            done.bytes += bytes as u64;
+            progress(done);
         })?;
     }
     Ok(())
@@ -61,7 +61,7 @@ fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Re
 /// The digest of a file's bytes; `read` hears how many were taken each time.
 fn digest(bytes: &[u8], read: &mut dyn FnMut(usize)) -> Digest {
     let mut hasher = Hasher::default();
-    for piece in bytes.chunks(STEP) {
+    for piece in bytes.chunks(HASH_BYTES) {
         hasher.update(piece);
         read(piece.len());
     }

@@ -70,7 +70,7 @@ fn another_version_is_named_before_its_fields_are_read() {
 
 #[test]
 fn a_manifest_without_seal_or_with_a_wrong_one_is_refused() {
-    let unsealed = manifest().print().unwrap();
+    let unsealed = manifest().serialize().unwrap();
     let error = Manifest::parse(Path::new("m"), &unsealed).unwrap_err().to_string();
     assert!(error.starts_with("damaged index: m: sha256: expected "), "{error}");
     assert!(error.ends_with(", found none"), "{error}");

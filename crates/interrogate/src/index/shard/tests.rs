@@ -64,11 +64,11 @@ fn it_does_not_matter_how_much_was_read_before() {
     let whole = small();
     let path = Path::new("s");
     for read in (0..=whole.len()).step_by(4) {
-        let shard = Shard::open_read(path, &whole[..read], Aligned::new(&whole)).unwrap();
+        let shard = Shard::open_with_prefix(path, &whole[..read], Aligned::new(&whole)).unwrap();
         assert_eq!(shard.rows(), open(&whole).unwrap().rows(), "{read} bytes");
         // The file was cut short in between.
         for cut in (0..whole.len()).step_by(5) {
-            let error = Shard::open_read(path, &whole[..read], &whole[..cut]).unwrap_err();
+            let error = Shard::open_with_prefix(path, &whole[..read], &whole[..cut]).unwrap_err();
             assert!(error.to_string().starts_with("damaged index: s: "), "{read}, {cut}: {error}");
         }
     }

@@ -12,7 +12,7 @@ use crate::rank::codes::{Coder, Codes};
 use crate::{Error, Result};
 
 /// Rows that a thread looks at in one go.
-const PIECE: usize = 256;
+const ROWS_PER_TASK: usize = 256;
 
 /// Rows of unit length, codes within their slack; the first row that is not is
 /// named.
@@ -30,30 +30,31 @@ pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
         let found = format!("{found} at {at}");
         return Err(Error::damaged(path, "spread", "above 0 and at most 1", found));
     }
-    let found = shard.rows().par_chunks(PIECE * dim).enumerate().find_map_first(|(piece, rows)| {
-        let first = piece * PIECE;
-        let coder = |codes: Codes<'_>| {
-            Coder::new(codes.mean().to_vec(), codes.spread().unwrap_or_default().to_vec())
-        };
-        let mut coder = codes.map(coder);
-        rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
-            let square = square(values);
-            if !is_unit(square) {
-                let found = format!("length {} in row {row}", square.sqrt());
-                return Some(Error::damaged(path, "rows", "unit length", found));
-            }
-            let (codes, coder) = (codes?, coder.as_mut()?);
-            prove(codes, coder, values, row).err().map(|(expected, found)| {
-                Error::damaged(path, "codes", expected, format!("{found} in row {row}"))
+    let found =
+        shard.rows().par_chunks(ROWS_PER_TASK * dim).enumerate().find_map_first(|(piece, rows)| {
+            let first = piece * ROWS_PER_TASK;
+            let coder = |codes: Codes<'_>| {
+                Coder::new(codes.mean().to_vec(), codes.spread().unwrap_or_default().to_vec())
+            };
+            let mut coder = codes.map(coder);
+            rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
+                let square = square(values);
+                if !is_unit(square) {
+                    let found = format!("length {} in row {row}", square.sqrt());
+                    return Some(Error::damaged(path, "rows", "unit length", found));
+                }
+                let (codes, coder) = (codes?, coder.as_mut()?);
+                check_codes(codes, coder, values, row).err().map(|(expected, found)| {
+                    Error::damaged(path, "codes", expected, format!("{found} in row {row}"))
+                })
             })
-        })
-    });
+        });
     found.map_or(Ok(()), Err)
 }
 
 /// Whether the codes of `row` bound its scores; what was expected and what was
 /// found, where not.
-fn prove(
+fn check_codes(
     codes: Codes<'_>,
     coder: &mut Coder,
     values: &[f16],

@@ -15,7 +15,7 @@ const BATCH: usize = 2048;
 /// Labels with their rows in memory, ranked as an index's tables are: rows rounded
 /// to f16, with codes beside them.
 #[derive(Clone, Debug)]
-pub struct OwnTable {
+pub struct CustomTable {
     name: String,
     top: Option<u32>,
     labels: Vec<String>,
@@ -25,7 +25,7 @@ pub struct OwnTable {
     place: Option<Place>,
 }
 
-impl OwnTable {
+impl CustomTable {
     /// Embeds `labels`. `top` is how many of them a prompt takes, where the list
     /// decides that. `progress` is called with the number of labels done.
     ///
@@ -49,7 +49,7 @@ impl OwnTable {
             progress(number * BATCH + labels.len());
         }
         let coding = (!rows.is_empty()).then(|| Coding::of(dim, &rows));
-        Ok(OwnTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
+        Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
     }
 
     /// The same, to be ranked on `device`: rows go there at the first ranking.
@@ -86,7 +86,7 @@ impl OwnTable {
     }
 
     #[cfg(test)]
-    pub(super) fn put(&mut self, place: Place) {
+    pub(super) fn set_place(&mut self, place: Place) {
         self.place = Some(place);
     }
 
