@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use csv::{ReaderBuilder, StringRecord};
-use interrogate::input::{Ends, Line, Text, at};
+use interrogate::input::{Line, LineEnding, Text, at};
 use interrogate::{Error, Result, limits};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -138,7 +138,7 @@ fn column(names: &StringRecord, wanted: &[&str]) -> Option<usize> {
 }
 
 fn lines(text: Text<'_>, told: bool) -> Result<Prompts> {
-    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut lines = text.lines(LineEnding::Any, limits::LINE);
     let mut prompts = Prompts::default();
     while let Some(line) = lines.next_line()? {
         let text = line.text()?;
@@ -157,7 +157,7 @@ fn lines(text: Text<'_>, told: bool) -> Result<Prompts> {
 
 fn jsonl(text: Text<'_>) -> Result<Prompts> {
     let path = text.path().to_owned();
-    let mut lines = text.lines(Ends::Any, limits::RECORD);
+    let mut lines = text.lines(LineEnding::Any, limits::RECORD);
     let mut prompts = Prompts::default();
     while let Some(line) = lines.next_line()? {
         let text = line.text()?.trim();

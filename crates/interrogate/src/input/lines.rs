@@ -1,6 +1,6 @@
 //! The lines of a text, one at a time: the rules for every list that is read.
 //!
-//! A line ends as [`Ends`] says; the last may end with the text. A line that is
+//! A line ends as [`LineEnding`] says; the last may end with the text. A line that is
 //! longer than it may be is cut, which is seen before its end has come, so that a
 //! stream without line ends takes no memory. Which lines are items (blank ones,
 //! comments) is for those who ask.
@@ -9,12 +9,12 @@ use std::io::{BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::Text;
-use super::text::failed;
+use super::text::read_error;
 use crate::{Error, Result};
 
 /// What ends a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
+pub enum LineEnding {
     /// LF, CRLF or CR, as in Python's text mode: for texts.
     Any,
     /// LF or CRLF: for file names, which may hold a CR.
@@ -27,7 +27,7 @@ pub enum Ends {
 #[derive(Debug)]
 pub struct Lines<'a> {
     text: Text<'a>,
-    ends: Ends,
+    ends: LineEnding,
     longest: usize,
     line: Vec<u8>,
     number: usize,
@@ -56,7 +56,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(text: Text<'a>, ends: Ends, longest: usize) -> Self {
+    pub(super) fn new(text: Text<'a>, ends: LineEnding, longest: usize) -> Self {
         Lines { text, ends, longest, line: Vec::new(), number: 0, state: State::Start }
     }
 
@@ -73,7 +73,7 @@ impl<'a> Lines<'a> {
         let mut found = false;
         // A byte too many shows that the line is too long; before a newline a carriage
         // return does not count.
-        let more = if self.ends == Ends::Newline { 2 } else { 1 };
+        let more = if self.ends == LineEnding::Newline { 2 } else { 1 };
         let most = self.longest.saturating_add(more);
         loop {
             match self.part(most - self.line.len())? {
@@ -82,7 +82,10 @@ impl<'a> Lines<'a> {
                 _ => break,
             }
         }
-        if self.ends == Ends::Newline && self.state != State::Cut && self.line.ends_with(b"\r") {
+        if self.ends == LineEnding::Newline
+            && self.state != State::Cut
+            && self.line.ends_with(b"\r")
+        {
             self.line.pop();
         }
         self.number += 1;
@@ -101,7 +104,7 @@ impl<'a> Lines<'a> {
                 Err(error) => break Err(error),
             }
         };
-        let bytes = bytes.map_err(|error| failed(&text.path, text.limit, error))?;
+        let bytes = bytes.map_err(|error| read_error(&text.path, text.limit, error))?;
         if bytes.is_empty() {
             *state = State::Start;
             return Ok(None);
@@ -130,12 +133,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl Ends {
+impl LineEnding {
     fn end_at(self, byte: u8) -> bool {
         match self {
-            Ends::Any => matches!(byte, b'\n' | b'\r'),
-            Ends::Newline => byte == b'\n',
-            Ends::Nul => byte == 0,
+            LineEnding::Any => matches!(byte, b'\n' | b'\r'),
+            LineEnding::Newline => byte == b'\n',
+            LineEnding::Nul => byte == 0,
         }
     }
 }
@@ -196,16 +199,16 @@ mod tests {
     use super::*;
 
     /// Gives a few bytes at a time.
-    struct Dripping<'a>(&'a [u8], usize);
+    struct SlowReader<'a>(&'a [u8], usize);
 
-    impl Read for Dripping<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             let most = buffer.len().min(self.1);
             self.0.read(&mut buffer[..most])
         }
     }
 
-    fn lines_of(text: Text<'_>, ends: Ends, longest: usize) -> Result<Vec<String>> {
+    fn lines_of(text: Text<'_>, ends: LineEnding, longest: usize) -> Result<Vec<String>> {
         let mut lines = text.lines(ends, longest);
         let mut found = Vec::new();
         while let Some(line) = lines.next_line()? {
@@ -215,12 +218,12 @@ mod tests {
         Ok(found)
     }
 
-    fn lines(bytes: &[u8], ends: Ends) -> Result<Vec<String>> {
+    fn lines(bytes: &[u8], ends: LineEnding) -> Result<Vec<String>> {
         lines_of(Text::new(Path::new("list"), bytes, 1 << 20)?, ends, 64)
     }
 
     fn said(bytes: &[u8]) -> String {
-        lines(bytes, Ends::Any).unwrap_err().to_string()
+        lines(bytes, LineEnding::Any).unwrap_err().to_string()
     }
 
     fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -235,8 +238,8 @@ mod tests {
                 (&b"abc\r\nabcd\r\nab"[..], ["abc", "", "ab"]),
                 (b"abc\r\nabc\r\r\nab\r", ["abc", "", "ab"]),
             ] {
-                let text = Text::new(Path::new("list"), Dripping(bytes, piece), 1 << 10).unwrap();
-                let mut lines = text.lines(Ends::Newline, 3);
+                let text = Text::new(Path::new("list"), SlowReader(bytes, piece), 1 << 10).unwrap();
+                let mut lines = text.lines(LineEnding::Newline, 3);
                 for expected in expected {
                     let line = lines.next_line().unwrap().unwrap();
                     assert_eq!(line.is_cut(), expected.is_empty(), "{piece}");
@@ -250,13 +253,13 @@ mod tests {
     #[test]
     fn a_line_ends_where_its_kind_says() {
         let text = b"a b\r\n\nc\rd\0e";
-        assert_eq!(lines(&text[..9], Ends::Any).unwrap(), ["a b", "", "c", "d"]);
-        assert_eq!(lines(&text[..9], Ends::Newline).unwrap(), ["a b", "", "c\rd"]);
-        assert_eq!(lines(text, Ends::Nul).unwrap(), ["a b\r\n\nc\rd", "e"]);
-        for ends in [Ends::Any, Ends::Newline, Ends::Nul] {
+        assert_eq!(lines(&text[..9], LineEnding::Any).unwrap(), ["a b", "", "c", "d"]);
+        assert_eq!(lines(&text[..9], LineEnding::Newline).unwrap(), ["a b", "", "c\rd"]);
+        assert_eq!(lines(text, LineEnding::Nul).unwrap(), ["a b\r\n\nc\rd", "e"]);
+        for ends in [LineEnding::Any, LineEnding::Newline, LineEnding::Nul] {
             assert!(lines(b"", ends).unwrap().is_empty());
         }
-        assert_eq!(lines(b"\n\r\n\r\r\n", Ends::Any).unwrap(), ["", "", "", ""]);
+        assert_eq!(lines(b"\n\r\n\r\r\n", LineEnding::Any).unwrap(), ["", "", "", ""]);
     }
 
     #[test]
@@ -266,14 +269,14 @@ mod tests {
         for bytes in
             [text.as_bytes().to_vec(), utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes)]
         {
-            assert_eq!(lines(&bytes, Ends::Any).unwrap(), expected);
+            assert_eq!(lines(&bytes, LineEnding::Any).unwrap(), expected);
             for piece in [1, 2, 3, 7] {
-                let text = Text::new(Path::new("list"), Dripping(&bytes, piece), 99).unwrap();
-                assert!(text.has_mark());
-                assert_eq!(lines_of(text, Ends::Any, 64).unwrap(), expected);
+                let text = Text::new(Path::new("list"), SlowReader(&bytes, piece), 99).unwrap();
+                assert!(text.has_byte_order_mark());
+                assert_eq!(lines_of(text, LineEnding::Any, 64).unwrap(), expected);
             }
         }
-        assert!(!Text::new(Path::new("list"), &b"a"[..], 9).unwrap().has_mark());
+        assert!(!Text::new(Path::new("list"), &b"a"[..], 9).unwrap().has_byte_order_mark());
     }
 
     #[test]
@@ -296,8 +299,8 @@ mod tests {
     fn a_line_that_is_too_long_is_cut_and_the_next_is_whole() {
         let text = [&[b'x'; 64][..], b"\n", &[b'y'; 65], b"\r\nz"].concat();
         for piece in [1, 63, 64, 65, 999] {
-            let text = Text::new(Path::new("list"), Dripping(&text, piece), 999).unwrap();
-            let mut lines = text.lines(Ends::Any, 64);
+            let text = Text::new(Path::new("list"), SlowReader(&text, piece), 999).unwrap();
+            let mut lines = text.lines(LineEnding::Any, 64);
             assert_eq!(lines.next_line().unwrap().unwrap().bytes().unwrap(), [b'x'; 64]);
             let long = lines.next_line().unwrap().unwrap();
             assert!(long.is_cut() && long.beginning() == [b'y'; 64]);
@@ -314,11 +317,11 @@ mod tests {
     fn a_stream_without_an_end_is_refused_at_once() {
         for byte in [0, b'x'] {
             let text = Text::new(Path::new("stdin"), std::io::repeat(byte), u64::MAX).unwrap();
-            let error = lines_of(text, Ends::Any, 1 << 16).unwrap_err().to_string();
+            let error = lines_of(text, LineEnding::Any, 1 << 16).unwrap_err().to_string();
             assert_eq!(error, "stdin:1: length: expected at most 65536 bytes, found more");
         }
         let text = Text::new(Path::new("stdin"), std::io::repeat(b'\n'), 1 << 16).unwrap();
-        let error = lines_of(text, Ends::Any, 9).unwrap_err().to_string();
+        let error = lines_of(text, LineEnding::Any, 9).unwrap_err().to_string();
         assert_eq!(error, "stdin: size: expected at most 65536 bytes, found more");
     }
 
@@ -327,7 +330,7 @@ mod tests {
         let mut text = Text::new(Path::new("list"), &b"\xef\xbb\xbfab\nc"[..], 99).unwrap();
         assert_eq!(text.head(2).unwrap(), b"ab");
         assert_eq!(text.head(99).unwrap(), b"ab\nc");
-        assert_eq!(lines_of(text, Ends::Any, 9).unwrap(), ["ab", "c"]);
+        assert_eq!(lines_of(text, LineEnding::Any, 9).unwrap(), ["ab", "c"]);
     }
 
     proptest! {
@@ -346,8 +349,8 @@ mod tests {
             };
             let whole = text.replace("\r\n", "\n").replace('\r', "\n");
             let expected: Vec<&str> = whole.split_terminator('\n').collect();
-            let text = Text::new(Path::new("list"), Dripping(&bytes, piece), 999).unwrap();
-            prop_assert_eq!(lines_of(text, Ends::Any, 999).unwrap(), expected);
+            let text = Text::new(Path::new("list"), SlowReader(&bytes, piece), 999).unwrap();
+            prop_assert_eq!(lines_of(text, LineEnding::Any, 999).unwrap(), expected);
         }
     }
 }

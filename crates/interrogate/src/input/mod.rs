@@ -4,7 +4,7 @@
 //! A path may lead to anything: a pipe that nobody writes to, a device that never
 //! ends, a file that says it has a terabyte. What belongs to a model, an index or a
 //! folder of dictionaries must be a regular file ([`open`], [`read`]). What a person
-//! names to be read once may come from another program as well ([`read_named`]): a
+//! names to be read once may come from another program as well ([`read_file_or_pipe`]): a
 //! pipe that is open already, as `<(sort labels)` and `/dev/stdin` are, and a
 //! terminal. How much is taken is bounded in each case. Lists of lines have their
 //! rules in [`Text`] and [`Lines`].
@@ -16,7 +16,7 @@ mod lines;
 mod pointer;
 mod text;
 
-pub use lines::{Ends, Line, Lines, at};
+pub use lines::{Line, LineEnding, Lines, at};
 pub use text::Text;
 
 use std::fs::{self, File, FileType, Metadata};
@@ -66,10 +66,10 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 ///
 /// # Errors
 /// Those of [`read`].
-pub fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>> {
+pub fn read_file_or_pipe(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut text = Text::open_raw(path, limit)?;
-    text.read_to_end(&mut bytes).map_err(|error| text::failed(path, text.limit, error))?;
+    text.read_to_end(&mut bytes).map_err(|error| text::read_error(path, text.limit, error))?;
     Ok(bytes)
 }
 

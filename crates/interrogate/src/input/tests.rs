@@ -19,7 +19,7 @@ fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn a_file_is_read_up_to_its_limit_and_no_further() {
     let (folder, path) = file("a", b"abc");
-    for read in [read, read_named] {
+    for read in [read, read_file_or_pipe] {
         assert_eq!(read(&path, 3).unwrap(), b"abc");
         assert_eq!(
             said(folder.path(), read(&path, 2)),
@@ -41,7 +41,7 @@ fn a_file_that_says_it_has_a_terabyte_takes_no_room() {
     }
     let expected = "a: size: expected at most 67108864 bytes, found 1099511627776";
     assert_eq!(said(folder.path(), read(&path, SMALL_FILE)), expected);
-    assert_eq!(said(folder.path(), read_named(&path, SMALL_FILE)), expected);
+    assert_eq!(said(folder.path(), read_file_or_pipe(&path, SMALL_FILE)), expected);
 }
 
 #[test]
@@ -87,7 +87,10 @@ mod unix {
             assert_eq!(said(folder.path(), open(&path(name))), expected);
             assert_eq!(said(folder.path(), crate::mmap::Mmap::open(&path(name))), expected);
             if name != "device" {
-                assert_eq!(said(folder.path(), read_named(&path(name), SMALL_FILE)), expected);
+                assert_eq!(
+                    said(folder.path(), read_file_or_pipe(&path(name), SMALL_FILE)),
+                    expected
+                );
             }
         }
     }
@@ -95,8 +98,8 @@ mod unix {
     /// A device ends, or it does not: that is seen soon.
     #[test]
     fn a_device_that_was_named_is_read_as_far_as_one_types() {
-        assert_eq!(read_named(Path::new("/dev/null"), LIST).unwrap(), b"");
-        let error = read_named(Path::new("/dev/zero"), LIST).unwrap_err().to_string();
+        assert_eq!(read_file_or_pipe(Path::new("/dev/null"), LIST).unwrap(), b"");
+        let error = read_file_or_pipe(Path::new("/dev/zero"), LIST).unwrap_err().to_string();
         assert_eq!(error, "/dev/zero: size: expected at most 16777216 bytes, found more");
     }
 
@@ -109,7 +112,7 @@ mod unix {
         let written = sent.clone();
         let writing = std::thread::spawn(move || writer.write_all(&written));
         let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
-        assert_eq!(read_named(&path, LIST).unwrap(), sent);
+        assert_eq!(read_file_or_pipe(&path, LIST).unwrap(), sent);
         writing.join().unwrap().unwrap();
     }
 }

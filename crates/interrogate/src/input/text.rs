@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::lines::{Ends, Lines};
+use super::lines::{LineEnding, Lines};
 use super::{regular, stream_limit, too_long};
 use crate::{Error, Result};
 
@@ -33,10 +33,10 @@ enum Encoding {
 
 impl<'a> Text<'a> {
     /// Opens what a person named to be read, by the rules of
-    /// [`read_named`](super::read_named).
+    /// [`read_file_or_pipe`](super::read_file_or_pipe).
     ///
     /// # Errors
-    /// Those of [`read_named`](super::read_named), and [`Error::Mismatch`] for UTF-16
+    /// Those of [`read_file_or_pipe`](super::read_file_or_pipe), and [`Error::Mismatch`] for UTF-16
     /// without a mark.
     pub fn open(path: &Path, limit: u64) -> Result<Text<'static>> {
         Text::decoded(Text::named(path, limit)?)
@@ -45,7 +45,7 @@ impl<'a> Text<'a> {
     /// The same without a look at a mark: for names that may be any bytes.
     ///
     /// # Errors
-    /// Those of [`read_named`](super::read_named).
+    /// Those of [`read_file_or_pipe`](super::read_file_or_pipe).
     pub fn open_raw(path: &Path, limit: u64) -> Result<Text<'static>> {
         Text::named(path, limit)
     }
@@ -61,7 +61,7 @@ impl<'a> Text<'a> {
 
     /// The same without a look at a mark: for names that may be any bytes.
     pub fn raw(path: &Path, stream: impl Read + 'a, limit: u64) -> Self {
-        let stream = BufReader::with_capacity(CHUNK, Bounded { stream, left: limit });
+        let stream = BufReader::with_capacity(CHUNK, LimitedReader { stream, left: limit });
         Text { path: path.to_owned(), stream: Box::new(stream), limit, mark: false, size: None }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Text<'a> {
     pub fn head(&mut self, most: usize) -> Result<&[u8]> {
         let mut head = Vec::new();
         let result = self.stream.by_ref().take(most as u64).read_to_end(&mut head);
-        result.map_err(|error| failed(&self.path, self.limit, error))?;
+        result.map_err(|error| read_error(&self.path, self.limit, error))?;
         let rest = std::mem::replace(&mut self.stream, Box::new(io::empty()));
         self.stream = Box::new(Cursor::new(head).chain(rest));
         let head = self.stream.fill_buf().map_err(Error::io("read", &self.path))?;
@@ -115,12 +115,12 @@ impl<'a> Text<'a> {
     }
 
     /// The lines, each of at most `longest` bytes.
-    pub fn lines(self, ends: Ends, longest: usize) -> Lines<'a> {
+    pub fn lines(self, ends: LineEnding, longest: usize) -> Lines<'a> {
         Lines::new(self, ends, longest)
     }
 
     /// Whether it began with a byte-order mark.
-    pub fn has_mark(&self) -> bool {
+    pub fn has_byte_order_mark(&self) -> bool {
         self.mark
     }
 
@@ -148,7 +148,7 @@ impl fmt::Debug for Text<'_> {
 }
 
 /// Why a text of at most `limit` bytes could not be read on.
-pub(super) fn failed(path: &Path, limit: u64, error: io::Error) -> Error {
+pub(super) fn read_error(path: &Path, limit: u64, error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::FileTooLarge => too_long(path, limit, "more"),
         ErrorKind::InvalidData => Error::mismatch(path, "text", "UTF-16", error),
@@ -157,12 +157,12 @@ pub(super) fn failed(path: &Path, limit: u64, error: io::Error) -> Error {
 }
 
 /// A stream that fails behind so many bytes.
-struct Bounded<R> {
+struct LimitedReader<R> {
     stream: R,
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             return match self.stream.read(&mut [0])? {

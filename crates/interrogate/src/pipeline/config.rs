@@ -62,7 +62,7 @@ pub struct Overrides<'a> {
 
 impl Config {
     /// Reads the file at `path`, or what another program writes to it
-    /// ([`input::read_named`]).
+    /// ([`input::read_file_or_pipe`]).
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Json`], [`Error::ConfigKey`] for a key that is
@@ -108,7 +108,7 @@ struct Entry {
 
 impl File {
     fn read(path: &Path, models: Option<&Path>) -> Result<Self> {
-        let text = input::read_named(path, MOST)?;
+        let text = input::read_file_or_pipe(path, MOST)?;
         let values: Map<String, Value> = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let own = path.parent().unwrap_or(Path::new(""));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::input::{Ends, Text};
+use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits, picture};
 
 /// The images in the folder `images` of `data`, sorted by path. `skipped` is given what else
@@ -62,7 +62,7 @@ pub(super) fn stem(path: &Path) -> String {
 /// left out.
 pub(super) fn mediums(dicts: &Path) -> Result<Vec<String>> {
     let path = dicts.join("mediums.txt");
-    let mut lines = Text::open(&path, limits::SMALL_FILE)?.lines(Ends::Any, limits::LINE);
+    let mut lines = Text::open(&path, limits::SMALL_FILE)?.lines(LineEnding::Any, limits::LINE);
     let mut labels = Vec::new();
     while let Some(line) = lines.next_line()? {
         labels.extend(Some(line.text()?.trim()).filter(|l| !l.is_empty()).map(str::to_owned));
