@@ -7,16 +7,11 @@
 
 mod budget;
 mod decode;
-mod gif;
-mod jpeg;
-mod metadata;
 mod pixels;
-mod png;
 mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
-mod tiff;
 
 pub use budget::{Budget, Share, Stage};
 pub use decode::{DecodeOptions, read};
@@ -107,7 +102,7 @@ impl Picture {
     ///
     /// # Errors
     /// Those of [`decode`](Self::decode).
-    pub fn decode_asking(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Self> {
+    pub fn decode_reserving(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Self> {
         decode::decode(bytes, path, DecodeOptions::default(), ask)
     }
 

@@ -104,7 +104,7 @@ impl Pipeline {
         let mut share = budget.share_file(path);
         let bytes = picture::read(path)?;
         let ask = |more| share.enter(Stage::Decoded, more);
-        let picture = Picture::decode_asking(&bytes, path, ask)?;
+        let picture = Picture::decode_reserving(&bytes, path, ask)?;
         let caption = self.captioner.as_ref().map(|c| c.preprocess().prepare(&picture));
         let tower = match (&self.prompts, &self.zero_shot) {
             (Some(prompts), _) => Some(prompts.interrogator.tower().prepare(&picture)),
