@@ -27,7 +27,7 @@ pub use zero_shot::{SCALE, ZERO_SHOT};
 
 use crate::caption::{Captioner, Generation};
 use crate::encoder::TextEncoder;
-use crate::picture::{self, Budget, Picture, Pixels, Stage};
+use crate::picture::{self, Budget, LoadStage, Picture, Pixels};
 use crate::prompt::{Prompt, Recipe, Template};
 use crate::{Device, Error, Interrogator, Precision, Result, limits};
 use zero_shot::ZeroShot;
@@ -101,9 +101,9 @@ impl Pipeline {
 
     /// Decodes the image at `path` and prepares it for each model of the task.
     fn prepare(&self, path: &Path, budget: &Budget) -> Result<Prepared> {
-        let mut share = budget.share_file(path);
+        let mut share = budget.reserve_file(path);
         let bytes = picture::read(path)?;
-        let ask = |more| share.enter(Stage::Decoded, more);
+        let ask = |more| share.advance(LoadStage::Decoded, more);
         let picture = Picture::decode_reserving(&bytes, path, ask)?;
         let caption = self.captioner.as_ref().map(|c| c.preprocess().prepare(&picture));
         let tower = match (&self.prompts, &self.zero_shot) {

@@ -1,18 +1,8 @@
 //! TIFF and BigTIFF: the first page, converted as Pillow's `convert("RGB")` does.
 //!
-//! Interprets the samples: photometric interpretation, alpha, palette. The `tiff` crate
-//! decodes them; it reads the indices of a palette as gray. The conversion of each kind:
-//!
-//! | samples | RGB |
-//! |---|---|
-//! | gray, bilevel | repeated; 1, 2 and 4 bits are scaled to 8 |
-//! | palette | the upper eight bits of the color map; black beyond it |
-//! | RGB | unchanged; unassociated alpha is dropped, associated alpha divided out |
-//! | CMYK | multiplied out; no profile is applied |
-//! | YCbCr | JFIF's equations |
-//! | 16 bits | the upper eight |
-//!
-//! Other samples (floating point, signed, 32 bits, Lab) are an error.
+//! Interprets the samples (photometric interpretation, alpha, palette) as the table at
+//! [`Picture`](crate::picture::Picture) says. The `tiff` crate decodes them; it reads the
+//! indices of a palette as gray.
 
 use std::borrow::Cow;
 use std::io::Cursor;
