@@ -1,4 +1,4 @@
-//! A table that stands in no index: labels embedded just now.
+//! A table of the user's own labels, embedded at run time and held in memory.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -9,11 +9,11 @@ use crate::rank::codes::Coding;
 use crate::rank::device::Place;
 use crate::{Device, Result};
 
-/// Labels that are embedded together, between two calls of a progress.
+/// Labels that are embedded in one batch, between two progress reports.
 const BATCH: usize = 2048;
 
-/// Labels with their rows in memory, ranked as an index's tables are: rows rounded
-/// to f16, with codes beside them.
+/// Labels with their rows in memory. Ranked like a table of an index: rows are rounded to
+/// f16 and have quantized codes.
 #[derive(Clone, Debug)]
 pub struct CustomTable {
     name: String,
@@ -26,10 +26,10 @@ pub struct CustomTable {
 }
 
 impl CustomTable {
-    /// Embeds `labels`. `top` is how many of them a prompt takes, where the list
-    /// decides that. `progress` is called with the number of labels done.
+    /// Embeds `labels`. `top` is the number of labels in a prompt, or `None` if the prompt
+    /// decides. Calls `progress` with the number of labels done.
     ///
-    /// Cost: that of encoding. Memory: three bytes a value.
+    /// Uses three bytes of memory a value.
     ///
     /// # Errors
     /// Those of [`TextEncoder::encode`].
@@ -52,7 +52,7 @@ impl CustomTable {
         Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
     }
 
-    /// The same, to be ranked on `device`: rows go there at the first ranking.
+    /// Ranks the table on `device` from now on. The first ranking copies the rows there.
     ///
     /// # Errors
     /// Those of [`Device::check`].
@@ -61,22 +61,22 @@ impl CustomTable {
         Ok(self)
     }
 
-    /// Its name.
+    /// Returns the table's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    /// Returns the number of labels in a prompt, or `None` if the prompt decides.
     pub fn top(&self) -> Option<u32> {
         self.top
     }
 
-    /// The labels, in the order of the rows.
+    /// Returns the labels, in the order of the rows.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// Values in a row.
+    /// Returns the number of values in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }

@@ -1,4 +1,4 @@
-//! Several tables ranked as one, and what a ranking holds.
+//! Ranks tables, alone or several as one.
 
 use half::f16;
 
@@ -8,30 +8,43 @@ use crate::encoder::Features;
 use crate::rank::{self, Hit, Order, Rows};
 use crate::{Error, Result};
 
-/// A label of a ranking.
+/// A ranked label.
+///
+/// ```
+/// use interrogate::encoder::Features;
+/// use interrogate::index::{Index, Match};
+///
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/index-v1-codes");
+/// let index = Index::open(folder.as_ref())?;
+/// let image = Features::new((0..index.dim()).map(|d| d as f32).collect())?;
+/// let Match { table, label, score, row } = index.table("mediums")?.rank(&image, 1)?[0];
+/// assert_eq!((table, index.table(table)?.label(row)?), ("mediums", label));
+/// assert!((-1.0..=1.0).contains(&score));
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match<'a> {
-    /// The table that the label stands in.
+    /// The name of the label's table.
     pub table: &'a str,
     /// The label.
     pub label: &'a str,
-    /// The cosine of its row and the features.
+    /// The cosine similarity of its row and the features.
     pub score: f32,
-    /// The row's number in that table.
+    /// The row's number in the table.
     pub row: usize,
 }
 
-/// Tables one behind the other, ranked as one.
+/// Several tables, ranked as one.
 #[derive(Clone, Debug)]
 pub struct Merged<'a> {
     tables: Vec<TableRef<'a>>,
 }
 
 impl<'a> Merged<'a> {
-    /// `tables` in this order, which decides ties.
+    /// Merges `tables` in this order, which decides ties.
     ///
     /// # Errors
-    /// [`Error::Dim`] where their rows are of different widths.
+    /// [`Error::Dim`] if their rows have different widths.
     pub fn new(tables: Vec<TableRef<'a>>) -> Result<Self> {
         let expected = tables.first().map_or(0, |table| table.dim());
         match tables.iter().map(|table| table.dim()).find(|&dim| dim != expected) {
@@ -40,17 +53,17 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// Tables of one index, whose rows have one width.
+    /// Merges tables of one index, whose rows have one width.
     pub(super) fn indexed(tables: impl IntoIterator<Item = &'a Table>) -> Self {
         Merged { tables: tables.into_iter().map(TableRef::Indexed).collect() }
     }
 
-    /// The tables, in order.
+    /// Returns the tables, in order.
     pub fn tables(&self) -> &[TableRef<'a>] {
         &self.tables
     }
 
-    /// Number of labels in all tables.
+    /// Returns the number of labels in all tables.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|table| table.len()).sum()
     }
@@ -60,25 +73,24 @@ impl<'a> Merged<'a> {
         self.len() == 0
     }
 
-    /// The rows (rows, dim) of each block of each table, in order.
+    /// Returns the rows (rows, dim) of each block of each table, in order.
     pub fn rows(&self) -> Vec<&'a [f16]> {
         self.tables.iter().flat_map(|table| table.blocks()).map(|block| block.rows).collect()
     }
 
-    /// The `k` labels nearest to `features`, best first; ties go to the earlier
-    /// table, then to the lower row.
+    /// Returns the `k` labels with the highest scores, best first. Equal scores are ordered
+    /// by table, then by row, lower first.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read, or a score of the answer
-    /// is not a number.
+    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// cannot be read or a score of the result is NaN.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'a>>> {
         let ranked = self.rank_many(std::slice::from_ref(features), k, Order::Best)?;
         Ok(ranked.into_iter().next().unwrap_or_default())
     }
 
-    /// The same for many images in one pass over the rows, from either end: one
-    /// ranking for each, in their order.
+    /// Ranks many images in one pass over the rows, best or worst labels first. Returns one
+    /// ranking per image, in their order.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
@@ -94,8 +106,8 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`]. By the processor,
-    /// wherever the tables are ranked otherwise.
+    /// Ranks as clip-interrogator does: see [`Rows::top_k_by_quota`]. Always runs on the
+    /// CPU.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
@@ -109,8 +121,8 @@ impl<'a> Merged<'a> {
         self.rank_with(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
     }
 
-    /// The first `k` labels of each ranking for which `keep` holds. Ranks anew,
-    /// with twice as many labels, where too few of them do.
+    /// Returns the first `k` labels of each ranking for which `keep` returns true. If they
+    /// are too few, ranks again with twice as many labels.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
@@ -121,17 +133,17 @@ impl<'a> Merged<'a> {
         order: Order,
         keep: impl Fn(&str) -> bool,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        let mut asked = k.saturating_add(16);
+        let mut count = k.saturating_add(16);
         loop {
-            let mut ranked = self.rank_many(features, asked, order)?;
+            let mut ranked = self.rank_many(features, count, order)?;
             for matches in &mut ranked {
                 matches.retain(|found| keep(found.label));
                 matches.truncate(k);
             }
-            if asked >= self.len() || ranked.iter().all(|matches| matches.len() == k) {
+            if count >= self.len() || ranked.iter().all(|matches| matches.len() == k) {
                 return Ok(ranked);
             }
-            asked = asked.saturating_mul(2);
+            count = count.saturating_mul(2);
         }
     }
 
@@ -145,7 +157,7 @@ impl<'a> Merged<'a> {
         self.matches(rank(&Rows::with_codes(first.dim(), blocks)?)?)
     }
 
-    /// Table by table, each where it lies; the rankings together are the one of all.
+    /// Ranks each table on its own device and merges the rankings.
     fn rank_by_table(
         &self,
         features: &[Features],
@@ -168,20 +180,20 @@ impl<'a> Merged<'a> {
         self.matches(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
     }
 
-    /// Hits with their labels.
+    /// Looks up the labels of hits.
     fn matches(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
-        let name = |hit: Hit| {
-            let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
+        let to_match = |hit: Hit| {
+            let (table, row) = self.locate(hit.row)?; // never `None`: the row is from a table
             if hit.score.is_nan() {
                 return Some(Err(table.damaged(row)));
             }
-            let named = |label| Match { table: table.name(), label, score: hit.score, row };
-            Some(table.label(row).map(named))
+            let label = table.label(row);
+            Some(label.map(|label| Match { table: table.name(), label, score: hit.score, row }))
         };
-        hits.into_iter().map(|hits| hits.into_iter().filter_map(name).collect()).collect()
+        hits.into_iter().map(|hits| hits.into_iter().filter_map(to_match).collect()).collect()
     }
 
-    /// The table that holds `row`, and its number there.
+    /// Returns the table that contains `row`, and the row's number in it.
     fn locate(&self, mut row: usize) -> Option<(TableRef<'a>, usize)> {
         for table in &self.tables {
             if row < table.len() {
@@ -194,19 +206,19 @@ impl<'a> Merged<'a> {
 }
 
 impl Table {
-    /// The `k` labels nearest to `features`, best first, ties by row, lower
-    /// first; all labels where `k` is more. Scans every row or its codes, on all
-    /// threads.
+    /// Returns the `k` labels with the highest scores, best first, or all labels if there
+    /// are fewer. Equal scores are ordered by row, lower first. Scans every row or its
+    /// codes, on all threads.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read.
+    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// cannot be read or a score of the result is NaN.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
         Merged::indexed([self]).rank(features, k)
     }
 
-    /// The same for many images in one pass over the rows, from either end: one
-    /// ranking for each, in their order.
+    /// Ranks many images in one pass over the rows, best or worst labels first. Returns one
+    /// ranking per image, in their order.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).

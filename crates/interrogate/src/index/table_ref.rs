@@ -1,4 +1,4 @@
-//! A reference to a table that can be ranked, whatever it is stored in.
+//! A reference to a table of either kind.
 
 use super::custom::CustomTable;
 use super::table::Table;
@@ -6,17 +6,17 @@ use crate::rank::Block;
 use crate::rank::device::Place;
 use crate::{Error, Result};
 
-/// A table to be ranked, of an index or one's own.
+/// A reference to a table: of an index, or of the user's own labels.
 #[derive(Clone, Copy, Debug)]
 pub enum TableRef<'a> {
-    /// Of an index.
+    /// A table of an index.
     Indexed(&'a Table),
-    /// In memory.
+    /// A table of the user's own labels.
     Custom(&'a CustomTable),
 }
 
 impl<'a> TableRef<'a> {
-    /// Its name.
+    /// Returns the table's name.
     pub fn name(self) -> &'a str {
         match self {
             TableRef::Indexed(table) => table.name(),
@@ -24,7 +24,7 @@ impl<'a> TableRef<'a> {
         }
     }
 
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    /// Returns the number of labels in a prompt, or `None` if the prompt decides.
     pub fn top(self) -> Option<u32> {
         match self {
             TableRef::Indexed(table) => table.top(),
@@ -32,7 +32,7 @@ impl<'a> TableRef<'a> {
         }
     }
 
-    /// Number of labels, and of rows.
+    /// Returns the number of labels, which is that of rows.
     pub fn len(self) -> usize {
         match self {
             TableRef::Indexed(table) => table.len(),
@@ -40,20 +40,20 @@ impl<'a> TableRef<'a> {
         }
     }
 
-    /// Whether there is no label.
+    /// Whether the table has no label.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// All labels, in the order of the rows.
+    /// Returns all labels, in the order of the rows.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where a label is no text.
+    /// [`Error::IndexDamaged`] if a label cannot be read.
     pub fn labels(self) -> Result<Vec<&'a str>> {
         (0..self.len()).map(|row| self.label(row)).collect()
     }
 
-    /// The label of `row`, which is one of the table's.
+    /// Returns the label of `row`, which must exist.
     pub(super) fn label(self, row: usize) -> Result<&'a str> {
         match self {
             TableRef::Indexed(table) => table.label(row),
@@ -61,7 +61,7 @@ impl<'a> TableRef<'a> {
         }
     }
 
-    /// The error of a row whose score is not a number.
+    /// Returns the error for a row whose score is NaN.
     pub(super) fn damaged(self, row: usize) -> Error {
         let place = match self {
             TableRef::Indexed(table) => table.shard_of(row),

@@ -1,4 +1,4 @@
-//! The rows of a shard, and the proof of their codes.
+//! Verifies the rows of a shard and the error bounds of their codes.
 
 use std::path::Path;
 
@@ -11,11 +11,13 @@ use crate::mmap::Mmap;
 use crate::rank::codes::{Coder, Codes};
 use crate::{Error, Result};
 
-/// Rows that a thread looks at in one go.
+/// Rows that a thread verifies in one task.
 const ROWS_PER_TASK: usize = 256;
 
-/// Rows of unit length, codes within their slack; the first row that is not is
-/// named.
+/// Checks that rows have unit length and that codes are within their error bounds.
+///
+/// # Errors
+/// [`Error::IndexDamaged`], which names the first invalid row.
 pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
     let (dim, codes) = (shard.dim(), shard.codes());
     if let Some(codes) = codes
@@ -52,23 +54,23 @@ pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
     found.map_or(Ok(()), Err)
 }
 
-/// Whether the codes of `row` bound its scores; what was expected and what was
-/// found, where not.
+/// Checks that the codes of `row` bound its scores. The error is the expected and the found
+/// value.
 fn check_codes(
     codes: Codes<'_>,
     coder: &mut Coder,
     values: &[f16],
     row: usize,
 ) -> Result<(), (String, String)> {
-    let of_row = &codes.codes()[row * codes.dim()..][..codes.dim()];
+    let row_codes = &codes.codes()[row * codes.dim()..][..codes.dim()];
     let (scale, slack) = (codes.scales()[row], codes.slack()[row]);
-    if of_row.contains(&i8::MIN) {
+    if row_codes.contains(&i8::MIN) {
         return Err(("codes from -127 to 127".to_owned(), i8::MIN.to_string()));
     }
     if !scale.is_finite() || scale < 0.0 {
         return Err(("a finite scale".to_owned(), scale.to_string()));
     }
-    let needed = coder.slack(values, of_row, scale);
+    let needed = coder.slack(values, row_codes, scale);
     if slack >= needed { Ok(()) } else { Err((format!("a slack of {needed}"), slack.to_string())) }
 }
 
