@@ -95,7 +95,7 @@ impl Lines<'_> {
         Ok(Some(Line { number, bytes: &self.line, path: &self.text.path, longest }))
     }
 
-    /// Reads a part of a line and keeps at most `room` of its bytes (0: skips them).
+    /// Reads a part of a line and keeps at most `room` of its bytes, or skips it if 0.
     /// Returns `Truncated` if the line may continue, `None` at the end of the text.
     fn read_part(&mut self, room: usize) -> Result<Option<State>> {
         let Lines { text, ends, line, state, .. } = self;

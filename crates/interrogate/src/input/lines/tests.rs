@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Gives at most so many bytes a read.
+/// Returns at most this many bytes from a read.
 struct SlowReader<'a>(&'a [u8], usize);
 
 impl Read for SlowReader<'_> {
