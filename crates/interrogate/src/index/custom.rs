@@ -22,7 +22,7 @@ pub struct CustomTable {
     dim: usize,
     rows: Vec<f16>,
     coding: Option<Coding>,
-    place: Option<Place>,
+    ranker: Option<Place>,
 }
 
 impl CustomTable {
@@ -49,7 +49,7 @@ impl CustomTable {
             progress(number * BATCH + labels.len());
         }
         let coding = (!rows.is_empty()).then(|| Coding::of(dim, &rows));
-        Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
+        Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, ranker: None })
     }
 
     /// Ranks the table on `device` from now on. The first ranking copies the rows there.
@@ -57,7 +57,7 @@ impl CustomTable {
     /// # Errors
     /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
-        self.place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        self.ranker = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
         Ok(self)
     }
 
@@ -81,13 +81,13 @@ impl CustomTable {
         self.dim
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+    pub(super) fn ranker(&self) -> Option<&Place> {
+        self.ranker.as_ref()
     }
 
     #[cfg(test)]
-    pub(super) fn set_place(&mut self, place: Place) {
-        self.place = Some(place);
+    pub(super) fn set_ranker(&mut self, ranker: Place) {
+        self.ranker = Some(ranker);
     }
 
     pub(super) fn block(&self) -> Block<'_> {

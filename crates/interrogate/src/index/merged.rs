@@ -100,7 +100,7 @@ impl<'a> Merged<'a> {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        match self.tables.iter().any(|table| table.place().is_some()) {
+        match self.tables.iter().any(|table| table.ranker().is_some()) {
             true => self.rank_by_table(features, k, order),
             false => self.rank_with(features, |rows| rows.top_k(features, k, order)),
         }
@@ -168,8 +168,8 @@ impl<'a> Merged<'a> {
         let mut before = 0;
         for table in &self.tables {
             let rows = Rows::with_codes(table.dim(), table.blocks())?;
-            let ranked = match table.place() {
-                Some(place) => place.top_k(&rows, features, k, order)?,
+            let ranked = match table.ranker() {
+                Some(ranker) => ranker.top_k(&rows, features, k, order)?,
                 None => rows.top_k(features, k, order)?,
             };
             for (all, hits) in all.iter_mut().zip(ranked) {

@@ -97,9 +97,9 @@ impl Index {
     /// # Errors
     /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
-        let place = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
+        let ranker = (!device.is_cpu()).then(|| Place::new(device)).transpose()?;
         for table in &mut self.tables {
-            table.set_place(place.as_ref().map(Place::another));
+            table.set_ranker(ranker.as_ref().map(Place::another));
         }
         Ok(self)
     }

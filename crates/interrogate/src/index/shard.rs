@@ -140,7 +140,7 @@ impl<D: AsRef<[u8]>> Shard<D> {
             return Err(damaged(
                 "scales, slack, mean and spread",
                 expected,
-                "another place".into(),
+                "another offset".into(),
             ));
         }
         Ok(shard)

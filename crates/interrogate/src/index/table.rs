@@ -47,7 +47,7 @@ pub struct Table {
     labels: LabelFile,
     shards: Vec<Shard<Mmap>>,
     /// The device that ranks it, if not the CPU.
-    place: Option<Place>,
+    ranker: Option<Place>,
 }
 
 impl Table {
@@ -81,7 +81,7 @@ impl Table {
         let opened: Vec<Result<_>> =
             shards.into_par_iter().with_min_len(SHARDS_PER_TASK).map(open_shard).collect();
         let shards = opened.into_iter().collect::<Result<_>>()?;
-        Ok(Table { entry: entry.clone(), dim, labels, shards, place: None })
+        Ok(Table { entry: entry.clone(), dim, labels, shards, ranker: None })
     }
 
     /// Returns the table's name.
@@ -149,12 +149,12 @@ impl Table {
         self.shards.iter().all(|shard| shard.codes().is_some())
     }
 
-    pub(super) fn set_place(&mut self, place: Option<Place>) {
-        self.place = place;
+    pub(super) fn set_ranker(&mut self, ranker: Option<Place>) {
+        self.ranker = ranker;
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+    pub(super) fn ranker(&self) -> Option<&Place> {
+        self.ranker.as_ref()
     }
 
     pub(super) fn entry(&self) -> &TableEntry {

@@ -63,11 +63,11 @@ impl<'a> TableRef<'a> {
 
     /// Returns the error for a row whose score is NaN.
     pub(super) fn damaged(self, row: usize) -> Error {
-        let place = match self {
+        let shard = match self {
             TableRef::Indexed(table) => table.shard_of(row),
             TableRef::Custom(_) => None,
         };
-        let (path, row) = place.unwrap_or_else(|| (self.name().into(), row));
+        let (path, row) = shard.unwrap_or_else(|| (self.name().into(), row));
         Error::damaged(path, "rows", "finite values", format!("NaN in row {row}"))
     }
 
@@ -78,10 +78,10 @@ impl<'a> TableRef<'a> {
         }
     }
 
-    pub(super) fn place(self) -> Option<&'a Place> {
+    pub(super) fn ranker(self) -> Option<&'a Place> {
         match self {
-            TableRef::Indexed(table) => table.place(),
-            TableRef::Custom(table) => table.place(),
+            TableRef::Indexed(table) => table.ranker(),
+            TableRef::Custom(table) => table.ranker(),
         }
     }
 

@@ -21,11 +21,11 @@ fn tables_rank_on_a_device_as_on_the_cpu() {
         .map(|values| Features::new(values).unwrap())
         .collect();
     for device in devices() {
-        let mut placed = open();
-        for (number, table) in placed.tables.iter_mut().enumerate() {
+        let mut on_device = open();
+        for (number, table) in on_device.tables.iter_mut().enumerate() {
             // The first table stays on the CPU.
             if number > 0 || plain.tables().len() == 1 {
-                table.set_place(Some(Place::of_engine(device.clone())));
+                table.set_ranker(Some(Place::of_engine(device.clone())));
             }
         }
         for k in [0, 1, 5, usize::MAX] {
@@ -38,8 +38,8 @@ fn tables_rank_on_a_device_as_on_the_cpu() {
                 };
                 // Twice: the second ranking uses the rows that are on the device.
                 let expected = rank(&plain);
-                assert_eq!(rank(&placed), expected, "{device:?} {k} {order:?}");
-                assert_eq!(rank(&placed), expected, "{device:?} {k} {order:?}");
+                assert_eq!(rank(&on_device), expected, "{device:?} {k} {order:?}");
+                assert_eq!(rank(&on_device), expected, "{device:?} {k} {order:?}");
             }
         }
         let by_quota = |index: &Index| {
@@ -47,7 +47,7 @@ fn tables_rank_on_a_device_as_on_the_cpu() {
             let ranked = merged.rank_by_quota(&features, 1, Order::Best, 4).unwrap();
             ranked.iter().flatten().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
         };
-        assert_eq!(by_quota(&placed), by_quota(&plain));
+        assert_eq!(by_quota(&on_device), by_quota(&plain));
     }
 }
 
@@ -83,14 +83,14 @@ fn custom_tables_rank_on_a_device_as_on_the_cpu() {
         ranked.iter().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
     };
     for device in devices() {
-        let mut placed = plain.clone();
-        placed.set_place(Place::of_engine(device));
-        assert_eq!(rank(&placed), rank(&plain));
+        let mut on_device = plain.clone();
+        on_device.set_ranker(Place::of_engine(device));
+        assert_eq!(rank(&on_device), rank(&plain));
     }
 }
 
 #[test]
 fn choosing_the_cpu_changes_nothing() {
     let index = open().on(Device::Cpu).unwrap();
-    assert!(index.tables().iter().all(|table| table.place().is_none()));
+    assert!(index.tables().iter().all(|table| table.ranker().is_none()));
 }
