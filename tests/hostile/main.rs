@@ -69,7 +69,7 @@ fn who_decodes_is_asked_before_the_pixels_get_room() {
     let bytes = png(13_377, 13_377, 8, 2);
     let before = allocator::now();
     let mut asked = 0;
-    let error = Picture::decode_asking(&bytes, Path::new("x"), |bytes| {
+    let error = Picture::decode_reserving(&bytes, Path::new("x"), |bytes| {
         asked = bytes;
         assert!(allocator::now() - before < LITTLE);
     });

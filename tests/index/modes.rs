@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use build_index::{Builder, open_all};
 use interrogate::Interrogation;
 use interrogate::encoder::Features;
-use interrogate::index::{AnyTable, Index, Merged, OwnTable};
+use interrogate::index::{CustomTable, Index, Merged, TableRef};
 use interrogate::models::{Model, ModelSource, Options};
 use interrogate::picture::Picture;
 use interrogate::prompt::modes::PromptOptions;
@@ -129,7 +129,7 @@ impl Peer {
     /// The first labels of `tables` together, ranked as there.
     fn ranked(&self, image: &Features, tables: &[&str], k: usize, order: Order) -> Vec<&str> {
         let tables = tables.iter().map(|name| self.built.index.table(name).unwrap());
-        let tables = Merged::new(tables.map(AnyTable::Indexed).collect()).unwrap();
+        let tables = Merged::new(tables.map(TableRef::Indexed).collect()).unwrap();
         let ranked = tables.rank_by_quota(std::slice::from_ref(image), k, order, 2048).unwrap();
         ranked[0].iter().map(|found| found.label).collect()
     }
@@ -249,7 +249,7 @@ fn tables_are_taken_left_out_and_replaced() {
 
     let encoder = built.model.text_encoder().unwrap();
     let own = ["a cat", "a bowler hat"].map(str::to_owned).to_vec();
-    let own = OwnTable::encode("mediums", None, own, encoder.as_ref(), |_| {}).unwrap();
+    let own = CustomTable::encode("mediums", None, own, encoder.as_ref(), |_| {}).unwrap();
     let asked = seed().with(own);
     let found = prompts(&asked, &images, &[]);
     assert!(found.iter().all(|prompt| {
@@ -264,7 +264,7 @@ fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
     let table = built.index.table("mediums").unwrap();
     let labels: Vec<String> = table.labels().map(|label| label.unwrap().to_owned()).collect();
     let encoder = built.model.text_encoder().unwrap();
-    let own = OwnTable::encode("own", Some(9), labels, encoder.as_ref(), |_| {}).unwrap();
+    let own = CustomTable::encode("own", Some(9), labels, encoder.as_ref(), |_| {}).unwrap();
     let asked = built.asked(PromptOptions::new(Mode::Seed)).with(own);
     for (prompt, image) in prompts(&asked, &images, &[]).iter().zip(&images) {
         let (own, indexed) = (prompt.picked("own"), table.rank(image, 9).unwrap());

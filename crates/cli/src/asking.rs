@@ -2,7 +2,7 @@
 
 use build_index::Dictionary;
 use interrogate::Interrogation;
-use interrogate::index::{Index, OwnTable};
+use interrogate::index::{CustomTable, Index};
 use interrogate::models::Model;
 use interrogate::prompt::modes::PromptOptions;
 use interrogate::prompt::{Deny, Mode, Prompt, weighted};
@@ -78,7 +78,7 @@ fn mode(typed: args::Mode) -> Mode {
 }
 
 /// The lists, encoded.
-fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<OwnTable>, Fault> {
+fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<CustomTable>, Fault> {
     if lists.is_empty() {
         return Ok(Vec::new());
     }
@@ -90,7 +90,7 @@ fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<OwnTab
         let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");
         let bar = logger.bar(labels.len() as u64, &template);
         let done = |labels: usize| bar.set_position(labels as u64);
-        let table = OwnTable::encode(name, dictionary.top(), labels, encoder.as_ref(), done);
+        let table = CustomTable::encode(name, dictionary.top(), labels, encoder.as_ref(), done);
         bar.finish_and_clear();
         Ok(table?.on(model.compute().device)?)
     };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use csv::{ReaderBuilder, StringRecord};
-use interrogate::input::{Ends, Line, Text, at};
+use interrogate::input::{Line, LineEnding, Text, path_with_line};
 use interrogate::{Error, Result, limits};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -138,7 +138,7 @@ fn column(names: &StringRecord, wanted: &[&str]) -> Option<usize> {
 }
 
 fn lines(text: Text<'_>, told: bool) -> Result<Prompts> {
-    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut lines = text.lines(LineEnding::Any, limits::LINE);
     let mut prompts = Prompts::default();
     while let Some(line) = lines.next_line()? {
         let text = line.text()?;
@@ -157,7 +157,7 @@ fn lines(text: Text<'_>, told: bool) -> Result<Prompts> {
 
 fn jsonl(text: Text<'_>) -> Result<Prompts> {
     let path = text.path().to_owned();
-    let mut lines = text.lines(Ends::Any, limits::RECORD);
+    let mut lines = text.lines(LineEnding::Any, limits::RECORD);
     let mut prompts = Prompts::default();
     while let Some(line) = lines.next_line()? {
         let text = line.text()?.trim();
@@ -169,7 +169,7 @@ fn jsonl(text: Text<'_>) -> Result<Prompts> {
         let fields = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         match fields {
             Fields { error: Some(error), .. } => {
-                prompts.failed.push((at(&path, line.number), error));
+                prompts.failed.push((path_with_line(&path, line.number), error));
             }
             Fields { image: Some(image), prompt: Some(prompt), .. } => {
                 prompts.records.push(record(Some(image), prompt, &line)?);
@@ -210,7 +210,7 @@ fn csv(text: Text<'_>, delimiter: u8) -> Result<Prompts> {
             continue;
         }
         let within = record.iter().map(|field| field.matches('\n').count()).sum::<usize>();
-        let here = at(&path, end.saturating_sub(within));
+        let here = path_with_line(&path, end.saturating_sub(within));
         let Some((image, prompt, error)) = columns else {
             let Some(prompt) = column(&record, &PROMPT) else {
                 let expected = "a header with image and prompt";
@@ -248,7 +248,9 @@ fn broken(path: &std::path::Path, line: usize, error: csv::Error) -> Error {
         csv::ErrorKind::Io(error) if error.kind() != ErrorKind::InvalidData => {
             Error::io("read", path)(error)
         }
-        csv::ErrorKind::Utf8 { err, .. } => Error::mismatch(at(path, line), "text", "UTF-8", err),
+        csv::ErrorKind::Utf8 { err, .. } => {
+            Error::mismatch(path_with_line(path, line), "text", "UTF-8", err)
+        }
         _ => Error::mismatch(path, "text", "CSV in UTF-8 or UTF-16", "another"),
     }
 }

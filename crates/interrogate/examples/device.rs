@@ -1,14 +1,15 @@
-//! Ranks seeded rows on a device and times it: our side of `benches/gpu/gpu.py`.
+//! Times the ranking of generated rows on a device: this project's part of
+//! `benches/gpu/gpu.py`.
 //!
 //! ```text
 //! device DEVICE ROWS DIM K RUNS QUERIES...
 //! ```
 //!
-//! Prints one JSON object: how long the rows took to the device and how many stayed
-//! there, and for each number of queries the milliseconds of every run and whether the
-//! answers are the processor's, row for row and bit for bit.
+//! Prints one JSON object: the time of copying the rows to the device, the number of rows
+//! that stay there, and for each number of queries the milliseconds of every run and
+//! whether the results equal the CPU's, row for row and bit for bit.
 
-#![expect(clippy::print_stdout, reason = "the answer is what it is for")]
+#![expect(clippy::print_stdout, reason = "the output is for `gpu.py`")]
 
 use std::error::Error;
 use std::time::Instant;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Queries whose answers are held against the processor's.
+/// Queries whose results are compared with the CPU's.
 const CHECKED: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device: Device = device.parse()?;
     let (rows, dim): (usize, usize) = (rows.parse()?, dim.parse()?);
     let (k, runs): (usize, usize) = (k.parse()?, runs.parse()?);
-    device.check()?; // its libraries are not what is timed
+    device.check()?; // loads the device's libraries, which is not timed
 
     let mut values = vec![f16::ZERO; rows * dim];
     values.par_chunks_mut(dim).enumerate().for_each(|(row, values)| {
@@ -53,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let queries = (0..count).map(|query| Features::new(unit(2, query, dim)));
         let queries = queries.collect::<Result<Vec<_>, _>>()?;
         let rank = || resident.top_k(&table, &queries, k, Order::Best);
-        let found = rank()?; // warm: kernels are loaded, memory is there
+        let found = rank()?; // warm-up: loads kernels, allocates memory
         let times = (0..runs.max(1)).map(|_| -> Result<f64, Box<dyn Error>> {
             let started = Instant::now();
             rank()?;
@@ -65,11 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let equal = found.iter().zip(&expected).all(|(a, b)| bits(a) == bits(b));
         ranks.push(json!({ "queries": count, "ms": ms, "checked": checked.len(), "equal": equal }));
     }
-    let answer = json!({
+    let report = json!({
         "device": device.to_string(), "rows": rows, "dim": dim, "k": k,
         "resident": resident.resident(), "copy_s": copied, "ranks": ranks,
     });
-    println!("{answer}");
+    println!("{report}");
     Ok(())
 }
 
@@ -77,8 +78,8 @@ fn bits(hits: &[Hit]) -> Vec<(usize, u32)> {
     hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
 }
 
-/// A row of length 1 that a seed and its number name for good: values in -1..1 by the
-/// mix of SplitMix64 (Steele, Lea and Flood), brought to unit length.
+/// Returns a row that depends only on the seed and its number: values in -1..1 by the mix
+/// of SplitMix64 (Steele, Lea and Flood), scaled to unit length.
 fn unit(seed: u64, row: usize, dim: usize) -> Vec<f32> {
     let value = |at: usize| {
         let mut z = (seed << 48).wrapping_add((row * dim + at + 1) as u64);

@@ -1,13 +1,13 @@
-//! Compares a CLIP checkpoint with the values that transformers computed from it.
+//! Compares the output of a CLIP checkpoint with golden values from transformers.
 //!
 //! ```text
 //! python tests/fixtures/clip/make.py golden CHECKPOINT GOLDEN --texts LABELS
 //! cargo run --release --example parity -- CHECKPOINT GOLDEN
 //! ```
 //!
-//! Prints one JSON line: how many token sequences are equal, and for embeddings,
-//! features of pixels and features of photos the largest difference of a value
-//! and the smallest cosine of a row; then how long each step took.
+//! Prints one JSON line: the number of equal token sequences; for embeddings, features of
+//! pixels and features of photos the largest difference of a value and the smallest cosine
+//! of a row; and the time of each step.
 
 use std::error::Error;
 use std::path::Path;
@@ -22,7 +22,7 @@ use serde_json::json;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[allow(clippy::print_stdout, reason = "an example talks to a person")]
+#[allow(clippy::print_stdout, reason = "an example prints its result")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, golden] = arguments.as_slice() else {
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let equal = tokens.iter().zip(&golden.ids).filter(equal).count();
 
-    // As many texts as there are golden embeddings, in the same order.
+    // The texts that have golden embeddings, which are the first.
     let count = golden.embeddings.len() / checkpoint.dim();
     let mut some = Tokens::new();
     tokens.iter().take(count).for_each(|ids| some.push(ids));
@@ -115,29 +115,29 @@ impl Golden {
         let file = std::fs::read(folder.join("golden.json"))?;
         let file: serde_json::Value = serde_json::from_slice(&file)?;
         let weights = Weights::open(&folder.join("golden.safetensors"))?;
-        let take = |name: &str| -> Result<Vec<f32>, Box<dyn Error>> {
+        let read = |name: &str| -> Result<Vec<f32>, Box<dyn Error>> {
             let shape = weights.shape(name).unwrap_or_default().to_vec();
             Ok(weights.values(name, &shape)?)
         };
         Ok(Golden {
             texts: serde_json::from_value(file["texts"].clone())?,
             ids: serde_json::from_value(file["ids"].clone())?,
-            embeddings: take("embeddings")?,
-            pixels: take("pixels")?,
-            features: take("features")?,
+            embeddings: read("embeddings")?,
+            pixels: read("pixels")?,
+            features: read("features")?,
             photos: serde_json::from_value(file["photos"].clone()).unwrap_or_default(),
-            photo_features: if weights.contains("photos") { take("photos")? } else { Vec::new() },
+            photo_features: if weights.contains("photos") { read("photos")? } else { Vec::new() },
         })
     }
 }
 
-/// How far rows of unit length are apart.
+/// Returns the largest difference of a value and the smallest cosine of two unit rows.
 fn compare(ours: &[f32], theirs: &[f32], dim: usize) -> serde_json::Value {
-    let apart = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    let difference = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
     let cosine = |(a, b): (&[f32], &[f32])| -> f64 {
         a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
     let rows = ours.chunks(dim).zip(theirs.chunks(dim));
     let cosine = rows.map(cosine).fold(1f64, f64::min);
-    json!({ "rows": ours.len() / dim, "max_difference": apart, "min_cosine": cosine })
+    json!({ "rows": ours.len() / dim, "max_difference": difference, "min_cosine": cosine })
 }

@@ -1,14 +1,13 @@
-//! Compares labels encoded as one trie with labels encoded one by one, and bf16
-//! with f32.
+//! Compares labels encoded as one trie with labels encoded one by one, and bf16 with f32.
 //!
 //! ```text
 //! cargo run --release --example trie -- CHECKPOINT SAMPLE LABELS...
 //! ```
 //!
-//! `LABELS` are files of one label a line, of which `SAMPLE` lines are drawn at
-//! random (all, where that is 0). Prints one JSON line: the largest difference of
-//! a value between the two ways, in f32 and in bf16, the smallest cosine of a
-//! label's row in bf16 with its row in f32, and how long each way took.
+//! `LABELS` are files of one label a line. `SAMPLE` random lines are used, or all if it is
+//! 0. Prints one JSON line: the largest difference of a value between the two ways, in f32
+//! and in bf16; the smallest cosine of a label's rows in bf16 and f32; and the time of each
+//! way.
 
 use std::error::Error;
 use std::path::Path;
@@ -22,16 +21,16 @@ use serde_json::json;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[allow(clippy::print_stdout, reason = "an example talks to a person")]
+#[allow(clippy::print_stdout, reason = "an example prints its result")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, sample, files @ ..] = arguments.as_slice() else {
+    let [folder, count, files @ ..] = arguments.as_slice() else {
         return Err("usage: trie CHECKPOINT SAMPLE LABELS...".into());
     };
     let checkpoint = Checkpoint::open(Path::new(folder))?;
     let texts = files.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
     let mut labels: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
-    draw(&mut labels, sample.parse()?);
+    sample(&mut labels, count.parse()?);
 
     let (f32_rows, f32_report) = both_ways(&checkpoint, Precision::F32, &labels)?;
     let (bf16_rows, bf16_report) = both_ways(&checkpoint, Precision::Bf16, &labels)?;
@@ -45,8 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The rows of `labels` as one trie, and how far those of each alone are from
-/// them.
+/// Encodes `labels` as one trie and one by one; returns the rows of the trie and a report of
+/// the differences.
 fn both_ways(
     checkpoint: &Checkpoint,
     precision: Precision,
@@ -57,20 +56,21 @@ fn both_ways(
     let together = encoder.encode(labels)?;
     let together_s = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let mut apart = 0f32;
+    let mut difference = 0f32;
     for (label, row) in labels.iter().zip(together.rows()) {
         let alone = encoder.encode(&[label])?;
         let differences = alone.as_slice().iter().zip(row).map(|(a, b)| (a - b).abs());
-        apart = differences.fold(apart, f32::max);
+        difference = differences.fold(difference, f32::max);
     }
     let alone_s = start.elapsed().as_secs_f64();
-    let report = json!({ "max_difference": apart, "together_s": together_s, "alone_s": alone_s });
+    let report =
+        json!({ "max_difference": difference, "together_s": together_s, "alone_s": alone_s });
     Ok((together, report))
 }
 
-/// Leaves `count` of `labels`, drawn by a generator with a fixed seed; all where
-/// `count` is 0 or more than there are.
-fn draw(labels: &mut Vec<&str>, count: usize) {
+/// Keeps `count` random labels, by a generator with a fixed seed; all if `count` is 0 or at
+/// least their number.
+fn sample(labels: &mut Vec<&str>, count: usize) {
     if count == 0 || count >= labels.len() {
         return;
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::encoder::{Counter, Features, TextEncoder};
-use crate::index::{AnyTable, Index, Match, Merged, OwnTable};
+use crate::index::{CustomTable, Index, Match, Merged, TableRef};
 use crate::models::Model;
 use crate::prompt::modes::{Ask, Listed, PromptOptions, Seen};
 use crate::prompt::{
@@ -23,7 +23,7 @@ pub struct Interrogation<'a> {
     index: &'a Index,
     options: PromptOptions,
     tables: Vec<Listed>,
-    own: Vec<OwnTable>,
+    own: Vec<CustomTable>,
     deny: Option<Deny>,
     before: Vec<Part>,
     after: Vec<Part>,
@@ -67,7 +67,7 @@ impl<'a> Interrogation<'a> {
 
     /// Takes `table` in beside the index's, in the place of one of the same name.
     #[must_use]
-    pub fn with(mut self, table: OwnTable) -> Self {
+    pub fn with(mut self, table: CustomTable) -> Self {
         let (name, top) = (table.name().to_owned(), table.top().map(|top| top as usize));
         self.tables.retain(|listed| listed.name != name);
         self.own.retain(|own| own.name() != name);
@@ -258,7 +258,7 @@ impl<'a> Interrogation<'a> {
         }
         match self.deny {
             None => merged.rank_many(features, *count, *order),
-            Some(_) => merged.rank_kept(features, *count, *order, keep),
+            Some(_) => merged.rank_filtered(features, *count, *order, keep),
         }
     }
 
@@ -274,11 +274,11 @@ impl<'a> Interrogation<'a> {
     }
 
     /// The table `name`, one's own before the index's.
-    fn table(&self, name: &str) -> Result<AnyTable<'_>> {
+    fn table(&self, name: &str) -> Result<TableRef<'_>> {
         if let Some(own) = self.own.iter().find(|own| own.name() == name) {
-            return Ok(AnyTable::Own(own));
+            return Ok(TableRef::Custom(own));
         }
-        self.index.table(name).map(AnyTable::Indexed).map_err(|error| match error {
+        self.index.table(name).map(TableRef::Indexed).map_err(|error| match error {
             Error::TableMissing { path, name, mut tables } => {
                 tables.extend(self.own.iter().map(|own| own.name().to_owned()));
                 tables.sort();

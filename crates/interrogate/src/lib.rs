@@ -1,28 +1,11 @@
-//! What does this image look like, in words?
+//! Ranks the labels of a dictionary for an image with CLIP, offline.
 //!
-//! This library opens a label index that `build-index` wrote once per model,
-//! looks at images, and ranks every label of a table against them: exactly, on
-//! all threads, without ever embedding a dictionary again.
-//!
-//! # The main types
-//! - [`models::Model`] is where weights come from: a checkpoint's folder, a hub
-//!   id, or the starter that is compiled in. It hands out the two towers.
-//! - [`encoder::TextEncoder`] and [`encoder::ImageEncoder`] are the seam between
-//!   models and all else: texts become [`Embeddings`](encoder::Embeddings),
-//!   pictures become [`Features`](encoder::Features), both of unit length, so
-//!   that a dot product is a cosine.
-//! - [`index::Index`] is the folder on disk, mapped: its tables hold labels and
-//!   f16 rows. Opening reads headers alone; [`index::Index::verify`] reads all.
-//! - [`rank::Rows`] is the exact top-k over such rows, which an index's tables
-//!   use, and which stands alone as well.
-//! - [`query::Query`] adds images and texts up to something else to rank by.
-//! - [`pipeline::Pipeline`] runs a folder of images through one of seven tasks.
-//! - [`Interrogator`] ties a model and an index together, and refuses a pair
-//!   that does not match. Its [`prompt::Recipe`] says what a prompt is made of;
-//!   [`Interrogation`] asks for prompts in any [`prompt::Mode`].
+//! `build-index` embeds the labels once per model and writes them to an index. This library
+//! opens the index, encodes images and ranks every label exactly, on all threads, without
+//! embedding a dictionary again. It also captions images and writes prompts.
 //!
 //! # Example
-//! Labels ranked against one image, with rows made up here in place of a model:
+//! Ranks labels for one image, with rows made up here in place of a model's:
 //!
 //! ```
 //! use half::f16;
@@ -39,20 +22,71 @@
 //! # Ok::<(), interrogate::Error>(())
 //! ```
 //!
-//! With a model and an index it is the ten lines of the README.
+//! The same with a model and an index:
 //!
-//! # Limits
-//! - It prints nothing, never exits, and reads no environment; what a program
-//!   finds there it passes in ([`models::Options::from_vars`]). No socket is
-//!   opened unless a hub id is asked for that is not cached.
-//! - Nothing that is read is trusted: a damaged file is an [`Error`] that names
-//!   it. What cannot be caught is a mapped file that another program truncates
-//!   while it is read ([`mmap::Mmap`]); [`mmap::disable`] reads files instead.
-//! - An index holds up to 2^32 bytes of label text a table, and what fits the
-//!   address space of rows.
+//! ```no_run
+//! use interrogate::Interrogator;
+//! use interrogate::index::Index;
+//! use interrogate::models::{Model, Options};
+//! use interrogate::picture::Picture;
+//! use std::path::Path;
 //!
-//! The cargo feature `starter` compiles the embedded model in (56 MB), `cuda` and
-//! `metal` the devices of those names ([`Device`]); all are off by default.
+//! let hub = Options::from_vars(|name| std::env::var(name).ok());
+//! let model = Model::open("ViT-L-14/openai".parse()?, &hub, &mut |_| {})?;
+//! let interrogator = Interrogator::new(&model, Index::open(Path::new("index"))?)?;
+//!
+//! let picture = Picture::open(Path::new("photo.jpg"))?;
+//! for found in interrogator.rank(&picture, "flavors", 5)? {
+//!     println!("{:.3} {}", found.score, found.label);
+//! }
+//! # Ok::<(), interrogate::Error>(())
+//! ```
+//!
+//! # Modules
+//! | module | what it does |
+//! |---|---|
+//! | [`models`] | opens CLIP from a folder, a file, a hub id or the embedded starter, and downloads it if necessary |
+//! | [`encoder`] | defines the traits [`TextEncoder`](encoder::TextEncoder) and [`ImageEncoder`](encoder::ImageEncoder), which return rows of unit length: a dot product is a cosine |
+//! | [`clip`] | reads CLIP checkpoints and computes both towers |
+//! | [`picture`] | decodes image files and preprocesses them for an image tower |
+//! | [`index`] | opens and verifies an index; its tables hold labels and f16 rows |
+//! | [`rank`] | finds the exact top-k rows for an image, on the CPU or a GPU |
+//! | [`query`] | adds and subtracts images and texts, to rank for the result |
+//! | [`prompt`] | combines a caption and ranked labels to a prompt, in one of several [`Mode`](prompt::Mode)s |
+//! | [`caption`] | captions images with BLIP and BLIP-2 |
+//! | [`sentence`] | embeds sentences with MiniLM |
+//! | [`pipeline`] | runs a task over a folder of images, by a configuration file |
+//! | [`input`], [`output`], [`mmap`] | open files for reading and writing, and map them |
+//! | [`limits`] | lists the limits on everything that is read |
+//! | [`error`] | defines [`Error`], which every function returns |
+//!
+//! [`Interrogator`] combines a model and an index and refuses a pair that does not match.
+//! [`Interrogation`] configures and writes prompts.
+//!
+//! # Where to find
+//! | decision | place |
+//! |---|---|
+//! | the tie rule: equal scores are ordered by row, lower first | [`rank`] |
+//! | the KV cache of the text tower: a chain of prompts computes only the tokens that are new | [`encoder::Continuations`] |
+//! | the retry of a download: count, timeout, least speed | [`models::Options`] |
+//! | the token limit of a text | [`TextEncoder::context_length`](encoder::TextEncoder::context_length) |
+//! | the token limit of a prompt | [`prompt::DEFAULT_TOKENS`] |
+//! | how the colors of a TIFF become RGB | [`Picture`](picture::Picture#color) |
+//! | what each error means, and how to fix it | [`Error`], [`Error::hint`] |
+//! | what opening an index checks, and what it does not | [`index`], [`Index::verify`](index::Index::verify) |
+//!
+//! # Guarantees
+//! - The library prints nothing, never exits, and reads no environment variable; a program
+//!   passes them in ([`models::Options::from_vars`]). It opens no socket unless a hub id is
+//!   given whose files are not cached.
+//! - No input is trusted: a damaged file is an [`Error`] that names it. The exception is a
+//!   mapped file that another program truncates while it is read ([`mmap::Mmap`]);
+//!   [`mmap::disable`] reads files instead.
+//! - A table has at most 2^32 bytes of label text, and as many rows as fit the address
+//!   space.
+//!
+//! The cargo feature `starter` compiles the embedded model in (56 MB); `cuda` and `metal`
+//! add those devices ([`Device`]). All are off by default.
 
 pub mod caption;
 pub mod clip;
@@ -80,7 +114,7 @@ mod sizes;
 pub mod starter;
 mod tokenization;
 mod trie;
-#[doc(hidden)] // for the tests and fuzz targets of this repository
+#[doc(hidden)] // public for the tests and fuzz targets of this repository
 pub mod weights;
 
 pub use device::Device;
@@ -89,7 +123,7 @@ pub use interrogation::{Interrogation, LABELS};
 pub use interrogator::Interrogator;
 pub use nn::{Compute, Precision};
 
-/// The README's Rust compiles.
+/// Compiles the Rust of README.md.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;

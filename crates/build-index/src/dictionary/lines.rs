@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use interrogate::index::format::is_line_end;
-use interrogate::input::{Ends, Line, Text};
+use interrogate::input::{Line, LineEnding, Text};
 use interrogate::limits;
 
 use super::Texts;
@@ -192,10 +192,10 @@ impl Distinct {
 pub(super) fn read(text: Text<'_>) -> Result<Read, Refused> {
     let labels = Distinct::with_capacity(capacity(&text));
     let mut read = Read { lines: 0, labels, findings: Vec::new() };
-    if text.has_mark() {
+    if text.has_byte_order_mark() {
         read.findings.push(Finding { line: 1, flaw: Flaw::ByteOrderMark });
     }
-    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut lines = text.lines(LineEnding::Any, limits::LINE);
     while let Some(found) = lines.next_line()? {
         let line = found.number;
         read.lines = line;
@@ -255,7 +255,7 @@ fn capacity(text: &Text<'_>) -> usize {
 /// `errors="replace"`, and `strip` of each line.
 pub(super) fn every(text: Text<'_>) -> Result<Texts, Refused> {
     let mut texts = Texts::with_capacity(capacity(&text));
-    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut lines = text.lines(LineEnding::Any, limits::LINE);
     while let Some(line) = lines.next_line()? {
         let line = String::from_utf8_lossy(line.bytes()?);
         texts.push(&[line.trim()]).ok_or(Refused::TooLong)?;

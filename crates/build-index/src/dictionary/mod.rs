@@ -38,7 +38,7 @@ pub struct Dictionary {
 
 impl Dictionary {
     /// Reads the dictionary at `path`, a file or what another program writes
-    /// ([`interrogate::input::read_named`]).
+    /// ([`interrogate::input::read_file_or_pipe`]).
     ///
     /// The table's name is the file's without `.txt`; `name.topN.txt` also says
     /// that a prompt takes `N` labels of it. `artists.txt` and `sites.txt` hold

@@ -3,7 +3,7 @@
 use std::io::stdin;
 use std::path::Path;
 
-use interrogate::input::{Ends, Text};
+use interrogate::input::{LineEnding, Text};
 use interrogate::limits;
 use serde::Serialize;
 
@@ -97,7 +97,7 @@ pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, Fault> {
         return Ok(texts.to_vec());
     }
     let text = Text::new(Path::new("standard input"), stdin().lock(), limits::LIST)?;
-    let mut lines = text.lines(Ends::Any, limits::LINE);
+    let mut lines = text.lines(LineEnding::Any, limits::LINE);
     let mut texts = Vec::new();
     while let Some(line) = lines.next_line()? {
         let text = line.text()?;

@@ -6,7 +6,9 @@ use std::path::Path;
 use interrogate::caption::Generation;
 use interrogate::models::Model;
 use interrogate::pipeline::ZERO_SHOT;
-use interrogate::pipeline::{self, Answers, Config, Executed, Overrides, Pipeline, Settings, Task};
+use interrogate::pipeline::{
+    self, BatchResult, Config, Overrides, Pipeline, Settings, Task, TaskOutput,
+};
 use serde::Serialize;
 
 use crate::args::{self, Format};
@@ -94,8 +96,8 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Faul
 }
 
 /// The answers of one batch.
-fn print(output: &mut Output, format: Format, executed: &Executed) -> Result<(), Fault> {
-    if let Answers::Labels(labels) = &executed.answers {
+fn print(output: &mut Output, format: Format, executed: &BatchResult) -> Result<(), Fault> {
+    if let TaskOutput::Labels(labels) = &executed.output {
         for label in labels {
             match format {
                 Format::Jsonl => output.json(&Label { label })?,
@@ -105,7 +107,7 @@ fn print(output: &mut Output, format: Format, executed: &Executed) -> Result<(),
         return Ok(());
     }
     for (at, id) in executed.ids.iter().enumerate() {
-        let row = row(id, &executed.answers, at);
+        let row = row(id, &executed.output, at);
         match format {
             Format::Jsonl => output.json(&row)?,
             Format::Text => output.line(line(&row))?,
@@ -114,19 +116,19 @@ fn print(output: &mut Output, format: Format, executed: &Executed) -> Result<(),
     Ok(())
 }
 
-fn row<'a>(id: &'a str, answers: &'a Answers, at: usize) -> Row<'a> {
+fn row<'a>(id: &'a str, answers: &'a TaskOutput, at: usize) -> Row<'a> {
     let row = Row { id, ..Row::default() };
     match answers {
-        Answers::Prompts(prompts) => Row { prompt: Some(&prompts[at]), ..row },
-        Answers::Embeddings { prompts, dim, values } => {
+        TaskOutput::Prompts(prompts) => Row { prompt: Some(&prompts[at]), ..row },
+        TaskOutput::Embeddings { prompts, dim, values } => {
             let embedding = Some(&values[at * dim..][..*dim]);
             Row { prompt: Some(&prompts[at]), embedding, ..row }
         }
-        Answers::Scores(scores) => {
+        TaskOutput::Scores(scores) => {
             Row { scores: Some(ZERO_SHOT.into_iter().zip(scores[at]).collect()), ..row }
         }
-        Answers::Sizes(sizes) => Row { size: Some(sizes[at]), ..row },
-        Answers::Labels(_) => row,
+        TaskOutput::Sizes(sizes) => Row { size: Some(sizes[at]), ..row },
+        TaskOutput::Labels(_) => row,
     }
 }
 

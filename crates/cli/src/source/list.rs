@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use interrogate::input::{Ends, Text};
+use interrogate::input::{LineEnding, Text};
 use interrogate::limits;
 
 use crate::fault::Fault;
@@ -31,7 +31,8 @@ pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
 }
 
 fn parse(text: Text<'_>, null: bool) -> interrogate::Result<Vec<PathBuf>> {
-    let mut lines = text.lines(if null { Ends::Nul } else { Ends::Newline }, limits::LINE);
+    let mut lines =
+        text.lines(if null { LineEnding::Nul } else { LineEnding::Newline }, limits::LINE);
     let mut paths = Vec::new();
     while let Some(line) = lines.next_line()? {
         let bytes = line.bytes()?;

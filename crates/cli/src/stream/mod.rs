@@ -16,7 +16,7 @@ mod window;
 
 use std::thread;
 
-use interrogate::picture::{self, Budget, DecodeOptions, Picture, Share, Stage};
+use interrogate::picture::{self, Budget, DecodeOptions, LoadStage, Picture, Reservation};
 use interrogate::{Result, limits};
 
 use crate::source::{Body, Image, Name, Source};
@@ -96,18 +96,18 @@ fn ahead_within<P: Send, R>(
 }
 
 /// The share of an image whose bytes are in memory already.
-fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Share<'a>> {
+fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Reservation<'a>> {
     match &image.body {
-        Body::Bytes(bytes) => Some(budget.share(Stage::Queued, bytes.len() as u64)),
+        Body::Bytes(bytes) => Some(budget.reserve(LoadStage::Queued, bytes.len() as u64)),
         _ => None,
     }
 }
 
 /// The share of an image that is read next.
-fn read_share<'a>(body: &Body, budget: &'a Budget) -> Share<'a> {
+fn read_share<'a>(body: &Body, budget: &'a Budget) -> Reservation<'a> {
     match body {
-        Body::File(path) => budget.share_file(path),
-        _ => budget.share(Stage::Read, 0),
+        Body::File(path) => budget.reserve_file(path),
+        _ => budget.reserve(LoadStage::Read, 0),
     }
 }
 
@@ -115,7 +115,7 @@ fn open<P>(
     body: Body,
     name: &Name,
     options: DecodeOptions,
-    mut share: Share<'_>,
+    mut share: Reservation<'_>,
     seats: &Seats,
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
@@ -125,7 +125,7 @@ fn open<P>(
         Body::Lost(error) => return Err(error),
     };
     seats.on_one(|| {
-        let ask = |more| share.enter(Stage::Decoded, more);
+        let ask = |more| share.advance(LoadStage::Decoded, more);
         let picture = Picture::decode_with(&bytes, name.path(), options, ask)?;
         drop(bytes);
         look(&picture)

@@ -1,4 +1,4 @@
-//! SHA-256 digests: of a file, and of a dictionary.
+//! SHA-256 digests of files and dictionaries.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,22 +6,21 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest, shown as 64 lower-case hexadecimal digits.
+/// A SHA-256 digest. Displayed as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::default();
         hasher.update(bytes);
         hasher.finish()
     }
 
-    /// The digest of a dictionary: before each label goes its length in bytes,
-    /// as eight bytes, lowest first. Without lengths `["a,b"]` and `["a", "b"]`
-    /// would be one dictionary.
+    /// Returns the digest of a dictionary. Each label is preceded by its length in bytes, as
+    /// a little-endian `u64`; without it `["ab"]` and `["a", "b"]` would have one digest.
     pub fn of_labels<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hasher = Hasher::default();
         for label in labels {
@@ -31,23 +30,23 @@ impl Digest {
         hasher.finish()
     }
 
-    /// The digest's bytes.
+    /// Returns the bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// A digest in the making, for bytes that come in pieces.
+/// Computes a digest of bytes that are given in pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Takes the next bytes.
+    /// Hashes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of all bytes taken.
+    /// Returns the digest of all bytes.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
@@ -55,7 +54,7 @@ impl Hasher {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // At once and not byte by byte: an index names a file for each of its shards.
+        // In one write, not byte by byte: the name of every shard contains a digest.
         let digit = |four: u8| if four < 10 { b'0' + four } else { b'a' + four - 10 };
         let mut hex = [0; 64];
         for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
@@ -71,7 +70,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is no SHA-256 digest.
+/// The error for a text that is not a SHA-256 digest.
 #[derive(Debug, thiserror::Error)]
 #[error("not a sha256 digest: expected 64 hexadecimal digits, found {0:?}")]
 pub struct BadDigest(String);
@@ -109,17 +108,17 @@ impl TryFrom<String> for Digest {
 mod tests {
     use super::*;
 
-    // FIPS 180-4's own example.
+    // The example of FIPS 180-4.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn a_digest_reads_back_what_it_shows() {
+    fn a_digest_parses_from_its_display() {
         assert_eq!(Digest::of(b"abc").to_string(), ABC);
         assert_eq!(ABC.parse::<Digest>().unwrap(), Digest::of(b"abc"));
     }
 
     #[test]
-    fn pieces_give_the_digest_of_the_whole() {
+    fn hashing_in_pieces_gives_the_same_digest() {
         let mut hasher = Hasher::default();
         for piece in [&b"a"[..], b"", b"bc"] {
             hasher.update(piece);
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn invalid_digests_are_refused() {
         let z = ABC.replace('b', "z");
         for bad in ["", "abc", &ABC[1..], &format!("{ABC}0"), &z, &"é".repeat(32)] {
             let error = bad.parse::<Digest>().unwrap_err().to_string();
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn where_one_label_ends_and_the_next_begins_counts() {
+    fn the_digest_depends_on_label_boundaries() {
         let digests =
             [vec!["a,b"], vec!["a", "b"], vec!["ab"], vec!["", "ab"]].map(Digest::of_labels);
         for (i, a) in digests.iter().enumerate() {

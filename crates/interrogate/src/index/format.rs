@@ -1,8 +1,7 @@
-//! What the files of an index are called, and the constants both sides share.
+//! The format of an index: file names, and the constants that reader and builder share.
 //!
-//! The builder writes by these and the reader checks by these; neither has a
-//! number of its own. What the manifest says is in `manifest`, what a shard
-//! holds in `shard`, how labels lie in `labels`.
+//! The fields of the manifest are in `manifest`, the tensors of a shard in `shard`, the
+//! layout of a label file in `labels`.
 //!
 //! An index is a folder:
 //!
@@ -13,91 +12,91 @@
 //! flavors-9a8b7c6d5e4f.labels
 //! ```
 //!
-//! The last part of a name is the start of the file's SHA-256, so that a file of
-//! other content has another name. A rebuild therefore never touches a file of
-//! the index that stands, and the manifest, renamed over the old one, is the
-//! only thing that changes: a reader sees the old index or the new one, whole.
+//! The last part of a name is the start of the file's SHA-256, so that files of different
+//! content have different names. A rebuild therefore never modifies a file of the existing
+//! index. Renaming the new manifest over the old one switches to the new index in one step:
+//! a reader sees either the old index or the new one.
 
 use half::f16;
 
 use super::Digest;
 
-/// The version of the format that is written, as the manifest states it. Older ones
-/// are read as well:
+/// The version of the format that the builder writes. Older versions can be read:
 ///
-/// 1. as it is described here, and codes without a [`SPREAD`];
-/// 2. codes with one. A reader of version 1 would take such codes for others, and so
-///    must not open it.
+/// 1. codes without a [`SPREAD`];
+/// 2. codes may have one. A reader of version 1 would misread such codes and must not open
+///    them.
 pub const FORMAT: u32 = 2;
 
-/// The manifest's name.
+/// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The type of a row's values, as the manifest states it.
+/// The type of a row's values in the manifest.
 pub const DTYPE: &str = "f16";
 
 /// The tensor of rows, f16 (rows, dim).
 pub const EMBEDS: &str = "embeds";
 
-/// The tensor of codes, i8 (rows, dim): see [`crate::rank::codes`]. It stands with
-/// the three that follow it, or none of them does.
+/// The tensor of quantized codes, i8 (rows, dim): see [`crate::rank::codes`]. A shard has
+/// this tensor and the three that follow, or none of them.
 pub const CODES: &str = "codes";
 
-/// The tensor of what a row's codes are multiplied by, f32 (rows).
+/// The tensor of the codes' scale, f32 (rows).
 pub const SCALES: &str = "scales";
 
-/// The tensor of how far a row's score may be from that of its codes, f32 (rows).
+/// The tensor of error bounds, f32 (rows): the largest difference between a row's score and
+/// that of its codes.
 pub const SLACK: &str = "slack";
 
-/// The tensor of what was taken off every row before it was coded, f32 (dim).
+/// The tensor of the mean, f32 (dim), which is subtracted from a row before quantization.
 pub const MEAN: &str = "mean";
 
-/// The tensor of what the codes of each dimension are multiplied by besides, f32
-/// (dim): from above 0 to 1. It stands with codes or not at all; without it, all are 1.
+/// The tensor of a factor for the codes of each dimension, f32 (dim), above 0 and at most 1.
+/// Optional beside codes; without it, all factors are 1.
 pub const SPREAD: &str = "spread";
 
-/// Where a shard's rows begin is a multiple of this: a cache line.
+/// Alignment of a shard's rows in the file: a cache line.
 pub const ALIGNMENT: usize = 64;
 
-/// A shard's header takes less than this; the real ones take a few hundred bytes.
+/// Largest size of a shard's header in bytes; the builder writes a few hundred.
 pub const MAX_HEADER: usize = 1 << 16;
 
-/// A manifest takes less than this; the real ones take a few thousand bytes.
+/// Largest size of a manifest in bytes; the builder writes a few thousand.
 pub const MAX_MANIFEST: u64 = 1 << 24;
 
-/// Values in a row, at most. The widest CLIP has 1,280.
+/// Largest number of values in a row. The widest CLIP has 1,280.
 pub const MAX_DIM: usize = 1 << 16;
 
-/// Shards of a table, at most: their numbers have five digits.
+/// Largest number of shards of a table: file names number them with five digits.
 pub const MAX_SHARDS: usize = 99_999;
 
-/// Bytes of a table's name, at most, so that a file's name stays below the 255
-/// that file systems grant.
+/// Largest length of a table's name in bytes, so that file names stay below the 255 bytes
+/// that file systems allow.
 pub const MAX_NAME: usize = 128;
 
-/// Hexadecimal digits of a checksum in a file's name: 48 bits.
+/// Hexadecimal digits of the checksum in a file's name: 48 bits.
 const STAMP: usize = 12;
 
-/// How far a row's squared length may be from 1.
+/// Largest difference between a row's squared length and 1.
 ///
-/// Rounding to f16 moves a value by at most 2^-11 of itself, or by 2^-25 where
-/// it is subnormal; so the length of a unit row moves by at most
-/// 2^-11 + 2^-25 sqrt(dim), which for every dim that the format allows is below
-/// 2^-10.9, and its square by at most twice that and a little.
-const TOLERANCE: f64 = 1.0 / 512.0;
+/// Rounding to f16 changes a value by at most 2^-11 of itself, or by 2^-25 if it is
+/// subnormal. The length of a unit row therefore changes by at most
+/// 2^-11 + 2^-25 sqrt(dim), which is below 2^-10.9 for every dim that the format allows,
+/// and its square by slightly more than twice that.
+const UNIT_TOLERANCE: f64 = 1.0 / 512.0;
 
-/// The name of shard `number` of `count` of a table.
+/// Returns the file name of shard `number` of `count` of a table.
 pub fn shard_name(table: &str, number: usize, count: usize, checksum: &Digest) -> String {
     format!("{table}-{number:05}-of-{count:05}-{}.safetensors", stamp(checksum))
 }
 
-/// The name of a table's label file.
+/// Returns the file name of a table's labels.
 pub fn labels_name(table: &str, checksum: &Digest) -> String {
     format!("{table}-{}.labels", stamp(checksum))
 }
 
-/// Whether a file of this name may be one of an index: what a builder may sweep
-/// away once no manifest names it.
+/// Whether a file of this name belongs to an index. A builder deletes such a file once no
+/// manifest names it.
 pub fn is_index_file(name: &str) -> bool {
     if let Some(rest) = name.strip_suffix(".labels") {
         return strip_stamp(rest).is_some_and(is_table_name);
@@ -110,9 +109,9 @@ pub fn is_index_file(name: &str) -> bool {
         .is_some_and(|(table, shard)| number(shard) && is_table_name(table))
 }
 
-/// Whether a table, or an index's folder, may bear this name: letters and
-/// digits of any script, and `-`, `_`, `.` and spaces between them. Such a name
-/// is one component of a path and no hidden file on any system.
+/// Whether this is a valid name of a table or of an index's folder: letters and digits of
+/// any script, and `-`, `_`, `.` and spaces between them. Such a name is one component of
+/// a path and not a hidden file on any system.
 pub fn is_table_name(name: &str) -> bool {
     let inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     let outer = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
@@ -122,18 +121,18 @@ pub fn is_table_name(name: &str) -> bool {
         && outer(name.chars().next_back())
 }
 
-/// Whether this is the squared length of a unit row in f16; NaN and infinity are not.
+/// Whether this is the squared length of a unit row in f16. False for NaN and infinity.
 pub fn is_unit(square: f64) -> bool {
-    (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&square)
+    (1.0 - UNIT_TOLERANCE..=1.0 + UNIT_TOLERANCE).contains(&square)
 }
 
-/// The squared length of a row.
+/// Returns the squared length of a row.
 pub fn square(row: &[f16]) -> f64 {
     row.iter().map(|value| value.to_f64() * value.to_f64()).sum()
 }
 
-/// Whether a character ends a line for some reader: a label holds none, since lists,
-/// tables and terminals have a label a line (Unicode's mandatory breaks, UAX #14).
+/// Whether some reader treats this character as a line break (Unicode's mandatory breaks,
+/// UAX #14). A label contains none, since lists, tables and terminals show a label a line.
 pub fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_other_people_are_not_taken_for_the_index_s() {
+    fn other_file_names_are_not_index_files() {
         for name in [
             "model.safetensors",
             "flavors.labels",

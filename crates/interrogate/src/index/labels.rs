@@ -1,9 +1,8 @@
 //! The labels of a table: one bincode value, held in memory.
 //!
-//! The only module that knows bincode. A label is checked when it is asked for, on
-//! bytes that nobody else can change: a `str` is never lent into a map, whose bytes
-//! may change between the check and its use. [`LabelFile`] is a table's file on disk,
-//! copied at its first use.
+//! A label is validated when it is read, on bytes that this process owns: no `str` borrows
+//! from a memory map, whose bytes may change between validation and use. [`LabelFile`] is
+//! the file on disk, which is copied at its first use. Only this module uses bincode.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -15,20 +14,30 @@ use super::Digest;
 use crate::mmap::Mmap;
 use crate::{Error, Result};
 
-/// Lengths are eight bytes, lowest first.
+/// Lengths are eight bytes, little-endian.
 const CONFIG: Configuration<LittleEndian, Fixint> =
     bincode::config::standard().with_little_endian().with_fixed_int_encoding();
 
-/// What a label file holds.
+/// The content of a label file.
 #[derive(BorrowDecode, Encode)]
-struct Packed<'a> {
-    /// Where each label ends in `text`: four bytes a label, lowest first.
+struct RawLabels<'a> {
+    /// The end of each label in `text`: four bytes a label, little-endian.
     ends: &'a [u8],
-    /// The labels in UTF-8, one behind the other.
+    /// The labels in UTF-8, concatenated.
     text: &'a [u8],
 }
 
 /// The labels of a table.
+///
+/// ```
+/// use interrogate::index::{Labels, pack_labels};
+/// use std::path::Path;
+///
+/// let path = Path::new("mediums.labels"); // for messages
+/// let labels = Labels::open(path, pack_labels(path, ["oil painting", "a photo"])?)?;
+/// assert_eq!(labels.get(1)?, "a photo");
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Labels {
     path: PathBuf,
@@ -37,52 +46,51 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Opens the bytes of a label file; `path` is for messages. Reads two lengths and
-    /// the last label's end.
+    /// Opens the bytes of a label file; `path` is for messages. Reads two lengths and the
+    /// last label's end.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where the file is no label table or the text does
-    /// not end where the last label does.
+    /// [`Error::IndexDamaged`] if the bytes are not a label table, or the text does not end
+    /// with the last label.
     pub fn open(path: &Path, bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
         let len = count(path, &bytes)?;
         Ok(Labels { path: path.to_owned(), bytes, len })
     }
 
-    /// Number of labels.
+    /// Returns the number of labels.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no label.
+    /// Whether the table has no label.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The label of `row`.
+    /// Returns the label of `row`.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where the table has no such row, its ends run
-    /// backwards, or the label is not UTF-8.
+    /// [`Error::IndexDamaged`] if the table has no such row, the label ends before it
+    /// starts, or is not UTF-8.
     pub fn get(&self, row: usize) -> Result<&str> {
-        let (packed, _) = unpack(&self.path, &self.bytes)?;
-        let (ends, _) = packed.ends.as_chunks::<4>();
+        let (raw, _) = decode(&self.path, &self.bytes)?;
+        let (ends, _) = raw.ends.as_chunks::<4>();
         let end_of = |row: usize| ends.get(row).map(|&end| u32::from_le_bytes(end) as usize);
         let start = row.checked_sub(1).map_or(Some(0), end_of);
-        let label = start.zip(end_of(row)).and_then(|(start, end)| packed.text.get(start..end));
+        let label = start.zip(end_of(row)).and_then(|(start, end)| raw.text.get(start..end));
         let bad = |found: String| Error::damaged(&self.path, "label", "a text", found);
         let label = label.ok_or_else(|| bad(format!("no text for row {row}")))?;
         std::str::from_utf8(label).map_err(|e| bad(format!("row {row}, {e}")))
     }
 
-    /// The labels in the order of the rows.
+    /// Iterates over the labels in the order of the rows.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<&str>> {
         (0..self.len).map(|row| self.get(row))
     }
 }
 
-/// A table's label file: mapped when it is opened, copied and compared with its
-/// checksum at its first use.
+/// A table's label file: mapped when it is opened, copied and verified at its first use.
 #[derive(Debug)]
 pub(super) struct LabelFile {
     path: PathBuf,
@@ -93,7 +101,7 @@ pub(super) struct LabelFile {
 }
 
 impl LabelFile {
-    /// Takes the map of the file at `path`. Reads two lengths and the last label's end.
+    /// Opens the mapped file at `path`. Reads two lengths and the last label's end.
     ///
     /// # Errors
     /// Those of [`Labels::open`].
@@ -110,7 +118,7 @@ impl LabelFile {
         self.len
     }
 
-    /// The labels: at the first call the file is copied.
+    /// Returns the labels. The first call copies the file.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -119,17 +127,17 @@ impl LabelFile {
             Some(labels) => Ok(labels),
             None => {
                 let labels = self.read(Digest::of)?;
-                Ok(self.labels.get_or_init(|| labels)) // another thread's are the same
+                Ok(self.labels.get_or_init(|| labels)) // those of another thread are equal
             }
         }
     }
 
-    /// The labels of the file as it is now, copied; `digest` computes the checksum of
-    /// the copy.
+    /// Copies the labels of the file as it is now; `digest` computes the checksum of the
+    /// copy.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where it is not the file that the manifest names, and
-    /// those of [`Labels::open`]; [`Error::Io`] where memory is short.
+    /// [`Error::IndexDamaged`] if the checksum does not match the manifest's; those of
+    /// [`Labels::open`]; [`Error::Io`] if memory is exhausted.
     pub(super) fn read(&self, digest: impl FnOnce(&[u8]) -> Digest) -> Result<Labels> {
         let mapped = self.map.as_ref();
         let mut bytes = Vec::new();
@@ -150,10 +158,10 @@ impl LabelFile {
     }
 }
 
-/// A label file's bytes. `path` is for messages.
+/// Returns the bytes of a label file. `path` is for messages.
 ///
 /// # Errors
-/// [`Error::Mismatch`] where the labels are more than 4 GiB of text together.
+/// [`Error::Mismatch`] if the labels have more than 4 GiB of text.
 pub fn pack<'a>(path: &Path, labels: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>> {
     let (mut ends, mut text) = (Vec::new(), Vec::new());
     for label in labels {
@@ -162,26 +170,26 @@ pub fn pack<'a>(path: &Path, labels: impl IntoIterator<Item = &'a str>) -> Resul
             .map_err(|_| Error::mismatch(path, "labels", "at most 4 GiB", text.len()))?;
         ends.extend_from_slice(&end.to_le_bytes());
     }
-    bincode::encode_to_vec(Packed { ends: &ends, text: &text }, CONFIG)
+    bincode::encode_to_vec(RawLabels { ends: &ends, text: &text }, CONFIG)
         .map_err(|e| Error::mismatch(path, "labels", "a table that bincode takes", e))
 }
 
-/// Number of labels of the file `bytes`, which must be as long as it says.
+/// Returns the number of labels of the file `bytes`; checks its size.
 fn count(path: &Path, bytes: &[u8]) -> Result<usize> {
-    let (packed, read) = unpack(path, bytes)?;
+    let (raw, read) = decode(path, bytes)?;
     if read != bytes.len() {
         return Err(Error::damaged(path, "size", read, bytes.len()));
     }
-    let (ends, rest) = packed.ends.as_chunks::<4>();
+    let (ends, rest) = raw.ends.as_chunks::<4>();
     let end = ends.last().map_or(0, |&end| u32::from_le_bytes(end) as usize);
-    if !rest.is_empty() || end != packed.text.len() {
-        return Err(Error::damaged(path, "length of the text", end, packed.text.len()));
+    if !rest.is_empty() || end != raw.text.len() {
+        return Err(Error::damaged(path, "length of the text", end, raw.text.len()));
     }
     Ok(ends.len())
 }
 
-/// The two slices, and the bytes they take with their lengths.
-fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Packed<'a>, usize)> {
+/// Decodes the two slices; returns them and the number of bytes read.
+fn decode<'a>(path: &Path, bytes: &'a [u8]) -> Result<(RawLabels<'a>, usize)> {
     bincode::borrow_decode_from_slice(bytes, CONFIG)
         .map_err(|e| Error::damaged(path, "labels", "a label table", e))
 }
@@ -211,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_is_refused() {
+    fn truncation_at_any_offset_is_refused() {
         let whole = pack(Path::new("x"), ["high detail", "8k"]).unwrap();
         for cut in 0..whole.len() {
             assert!(damage(&whole[..cut]).starts_with("damaged index: x.labels: "));
@@ -220,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_byte_gives_an_error_or_a_label_but_no_panic() {
+    fn a_flipped_bit_never_panics() {
         let whole = pack(Path::new("x"), ["high detail", "8k", "é"]).unwrap();
         for at in 0..whole.len() {
             for bit in 0..8 {
@@ -234,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_utf8_is_named_by_its_row() {
+    fn invalid_utf8_is_reported_with_its_row() {
         let mut bytes = pack(Path::new("x"), ["ab", "é"]).unwrap();
         *bytes.last_mut().unwrap() = b'x';
         assert_eq!(open(&bytes).unwrap().get(0).unwrap(), "ab");
@@ -242,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_that_run_backwards_are_refused() {
+    fn decreasing_ends_are_refused() {
         let mut bytes = pack(Path::new("x"), ["ab", "cd"]).unwrap();
         bytes[8] = 9;
         assert!(damage(&bytes).contains("no text for row 0"));
@@ -252,7 +260,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn labels_come_back_as_they_went_in(labels in prop::collection::vec(".{0,12}", 0..20)) {
+        fn packed_labels_read_back_equal(labels in prop::collection::vec(".{0,12}", 0..20)) {
             let bytes = pack(Path::new("x"), labels.iter().map(String::as_str)).unwrap();
             let read = open(&bytes).unwrap();
             let back: Result<Vec<_>> = read.iter().collect();

@@ -1,7 +1,7 @@
-//! The manifest: what an index holds, in JSON that a person can read.
+//! The manifest: the content of an index, in readable JSON.
 //!
-//! It owns the rules that its own fields keep (names, counts, the seal); that
-//! the files are what it says is checked where they are opened.
+//! Checks its own fields: names, counts and checksum. The files are checked where they are
+//! opened.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ use super::Digest;
 use super::format::{self, DTYPE, FORMAT, MANIFEST, MAX_DIM, MAX_MANIFEST, MAX_SHARDS};
 use crate::{Error, Result, input};
 
-/// What stands in manifest.json.
+/// The content of manifest.json.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -23,8 +23,7 @@ pub struct Manifest {
     dim: usize,
     dtype: String,
     tables: Vec<TableEntry>,
-    /// Of the same JSON without this field, so that no change to the manifest,
-    /// by a disk or by a hand, goes unseen.
+    /// The digest of the same JSON without this field. It detects damage and edits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<Digest>,
 }
@@ -35,11 +34,10 @@ pub struct Manifest {
 pub struct ModelEntry {
     /// Its name, as `--model` takes it.
     pub id: String,
-    /// What tells it from others of that name: a digest of weights, tokenizer
-    /// and preprocessing.
+    /// A digest of its weights, tokenizer and preprocessing, which identifies the model.
     pub fingerprint: String,
-    /// What the rows were computed in, where that is not f32: they differ from
-    /// f32's by more than rounding, and are read as any other.
+    /// The precision of the computation, if not f32. Such rows differ from f32's by more
+    /// than rounding; they are read in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
 }
@@ -48,11 +46,11 @@ pub struct ModelEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableEntry {
-    /// Its name: no two are alike, whatever the case of their letters.
+    /// Its name, unique in the index regardless of case.
     pub name: String,
-    /// Number of labels, and of rows.
+    /// Number of labels, which is that of rows.
     pub labels: usize,
-    /// How many of its labels a prompt takes; nothing where the prompt decides.
+    /// Number of its labels in a prompt; `None` if the prompt decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top: Option<u32>,
     /// [`Digest::of_labels`] of its labels.
@@ -63,13 +61,13 @@ pub struct TableEntry {
     pub shards: Vec<ShardEntry>,
 }
 
-/// A file, without its name: that follows from the table's and the checksum.
+/// A file. Its name is derived from the table's name and the checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// The checksum of all its bytes.
+    /// The checksum of its bytes.
     pub sha256: Digest,
 }
 
@@ -77,23 +75,22 @@ pub struct FileEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardEntry {
-    /// Its rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// The checksum of all its bytes.
+    /// The checksum of its bytes.
     pub sha256: Digest,
 }
 
-/// The one field that every version of the format has.
+/// The field that every version of the format has.
 #[derive(Deserialize)]
 struct Version {
     format: u64,
 }
 
 impl Manifest {
-    /// A manifest of the current format; `tables` are put in the order of their
-    /// names.
+    /// Creates a manifest of the current format; sorts `tables` by name.
     pub fn new(model: ModelEntry, dim: usize, mut tables: Vec<TableEntry>) -> Self {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         let dtype = DTYPE.to_owned();
@@ -103,10 +100,10 @@ impl Manifest {
     /// Reads and checks the manifest of the index in `folder`.
     ///
     /// # Errors
-    /// [`Error::IndexMissing`] where there is no index, [`Error::IndexUnfinished`]
-    /// where files stand without a manifest, [`Error::IndexVersion`],
-    /// [`Error::Json`], [`Error::IndexDamaged`] where a field or the seal is
-    /// wrong, [`Error::Io`].
+    /// [`Error::IndexMissing`] if the folder is missing or empty; [`Error::IndexUnfinished`]
+    /// if it has files but no manifest; [`Error::IndexVersion`] for an unsupported format;
+    /// [`Error::Json`]; [`Error::IndexDamaged`] if a field is invalid or the checksum does
+    /// not match; [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         match input::read(&path, MAX_MANIFEST) {
@@ -117,7 +114,7 @@ impl Manifest {
         }
     }
 
-    /// Reads a manifest from `json`; `path` is for messages.
+    /// Parses and checks a manifest; `path` is for messages.
     ///
     /// # Errors
     /// [`Error::Json`], [`Error::IndexVersion`], [`Error::IndexDamaged`].
@@ -132,33 +129,32 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The manifest as it is written: indented JSON with its seal, the same
-    /// bytes for the same manifest.
+    /// Returns the manifest as indented JSON with its checksum. Equal manifests give equal
+    /// bytes.
     ///
     /// # Errors
-    /// [`Error::Json`], which a manifest gives no cause for: it has no map whose
-    /// keys are not text.
+    /// [`Error::Json`], which does not occur: every key is a string.
     pub fn to_json(&self) -> Result<Vec<u8>> {
-        let sealed = Manifest { sha256: Some(self.seal()?), ..self.clone() };
-        sealed.print()
+        let with_digest = Manifest { sha256: Some(self.digest()?), ..self.clone() };
+        with_digest.serialize()
     }
 
-    /// The model that the rows were encoded with.
+    /// Returns the model that encoded the rows.
     pub fn model(&self) -> &ModelEntry {
         &self.model
     }
 
-    /// Values in a row.
+    /// Returns the number of values in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// The tables, by name.
+    /// Returns the tables, sorted by name.
     pub fn tables(&self) -> &[TableEntry] {
         &self.tables
     }
 
-    fn print(&self) -> Result<Vec<u8>> {
+    fn serialize(&self) -> Result<Vec<u8>> {
         let path = Path::new(MANIFEST);
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
@@ -166,18 +162,18 @@ impl Manifest {
         Ok(json)
     }
 
-    /// The digest of this manifest without one.
-    fn seal(&self) -> Result<Digest> {
-        Ok(Digest::of(&Manifest { sha256: None, ..self.clone() }.print()?))
+    /// Returns the digest of this manifest without its `sha256` field.
+    fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&Manifest { sha256: None, ..self.clone() }.serialize()?))
     }
 
     fn check(&self, path: &Path) -> Result<()> {
-        let seal = self.seal()?;
-        if self.sha256 != Some(seal) {
+        let digest = self.digest()?;
+        if self.sha256 != Some(digest) {
             let found = self.sha256.map_or("none".to_owned(), |digest| digest.to_string());
-            return Err(Error::damaged(path, "sha256", seal, found));
+            return Err(Error::damaged(path, "sha256", digest, found));
         }
-        // A seal can be forged: what follows trusts no number all the same.
+        // The checksum does not prevent forgery, so every field is checked.
         if self.dtype != DTYPE {
             return Err(Error::damaged(path, "dtype", DTYPE, &self.dtype));
         }
@@ -207,13 +203,13 @@ impl Manifest {
 }
 
 impl TableEntry {
-    /// Size of its files.
+    /// Returns the size of its files in bytes.
     pub fn bytes(&self) -> u64 {
         let shards = self.shards.iter().map(|shard| shard.bytes);
         shards.fold(self.label_file.bytes, u64::saturating_add)
     }
 
-    /// The names of its shards' files, in order.
+    /// Iterates over the file names of its shards, in order.
     pub fn shard_names(&self) -> impl Iterator<Item = String> {
         let count = self.shards.len();
         let name = move |(i, shard): (usize, &ShardEntry)| {
@@ -222,13 +218,13 @@ impl TableEntry {
         self.shards.iter().enumerate().map(name)
     }
 
-    /// The name of its label file.
+    /// Returns the name of its label file.
     pub fn labels_name(&self) -> String {
         format::labels_name(&self.name, &self.label_file.sha256)
     }
 }
 
-/// Why there is no manifest: nothing is there, or a build did not end.
+/// Returns the error for a missing manifest: no index, or an unfinished build.
 fn absent(folder: &Path) -> Error {
     let path = folder.to_owned();
     match fs::read_dir(folder).map(|mut files| files.next().is_some()) {

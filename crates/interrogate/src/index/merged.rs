@@ -1,126 +1,51 @@
-//! Several tables ranked as one, and what a ranking holds.
+//! Ranks tables, alone or several as one.
 
 use half::f16;
 
-use super::own::OwnTable;
 use super::table::Table;
+use super::table_ref::TableRef;
 use crate::encoder::Features;
-use crate::rank::device::DeviceRanker;
-use crate::rank::{self, Block, Hit, Order, Rows};
+use crate::rank::{self, Hit, Order, Rows};
 use crate::{Error, Result};
 
-/// A label of a ranking.
+/// A ranked label.
+///
+/// ```
+/// use interrogate::encoder::Features;
+/// use interrogate::index::{Index, Match};
+///
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/index-v1-codes");
+/// let index = Index::open(folder.as_ref())?;
+/// let image = Features::new((0..index.dim()).map(|d| d as f32).collect())?;
+/// let Match { table, label, score, row } = index.table("mediums")?.rank(&image, 1)?[0];
+/// assert_eq!((table, index.table(table)?.label(row)?), ("mediums", label));
+/// assert!((-1.0..=1.0).contains(&score));
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match<'a> {
-    /// The table that the label stands in.
+    /// The name of the label's table.
     pub table: &'a str,
     /// The label.
     pub label: &'a str,
-    /// The cosine of its row and the features.
+    /// The cosine similarity of its row and the features.
     pub score: f32,
-    /// The row's number in that table.
+    /// The row's number in the table.
     pub row: usize,
 }
 
-/// A table to be ranked, of an index or one's own.
-#[derive(Clone, Copy, Debug)]
-pub enum AnyTable<'a> {
-    /// Of an index.
-    Indexed(&'a Table),
-    /// In memory.
-    Own(&'a OwnTable),
-}
-
-impl<'a> AnyTable<'a> {
-    /// Its name.
-    pub fn name(self) -> &'a str {
-        match self {
-            AnyTable::Indexed(table) => table.name(),
-            AnyTable::Own(table) => table.name(),
-        }
-    }
-
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
-    pub fn top(self) -> Option<u32> {
-        match self {
-            AnyTable::Indexed(table) => table.top(),
-            AnyTable::Own(table) => table.top(),
-        }
-    }
-
-    /// Number of labels, and of rows.
-    pub fn len(self) -> usize {
-        match self {
-            AnyTable::Indexed(table) => table.len(),
-            AnyTable::Own(table) => table.labels().len(),
-        }
-    }
-
-    /// Whether there is no label.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// All labels, in the order of the rows.
-    ///
-    /// # Errors
-    /// [`Error::IndexDamaged`] where a label is no text.
-    pub fn labels(self) -> Result<Vec<&'a str>> {
-        (0..self.len()).map(|row| self.label(row)).collect()
-    }
-
-    /// The label of `row`, which is one of the table's.
-    fn label(self, row: usize) -> Result<&'a str> {
-        match self {
-            AnyTable::Indexed(table) => table.label(row),
-            AnyTable::Own(table) => Ok(&table.labels()[row]),
-        }
-    }
-
-    /// The error of a row whose score is not a number.
-    fn damaged(self, row: usize) -> Error {
-        let place = match self {
-            AnyTable::Indexed(table) => table.shard_of(row),
-            AnyTable::Own(_) => None,
-        };
-        let (path, row) = place.unwrap_or_else(|| (self.name().into(), row));
-        Error::damaged(path, "rows", "finite values", format!("NaN in row {row}"))
-    }
-
-    fn dim(self) -> usize {
-        match self {
-            AnyTable::Indexed(table) => table.dim(),
-            AnyTable::Own(table) => table.dim(),
-        }
-    }
-
-    fn place(self) -> Option<&'a DeviceRanker> {
-        match self {
-            AnyTable::Indexed(table) => table.place(),
-            AnyTable::Own(table) => table.place(),
-        }
-    }
-
-    fn blocks(self) -> Vec<Block<'a>> {
-        match self {
-            AnyTable::Indexed(table) => table.blocks().collect(),
-            AnyTable::Own(table) => vec![table.block()],
-        }
-    }
-}
-
-/// Tables one behind the other, ranked as one.
+/// Several tables, ranked as one.
 #[derive(Clone, Debug)]
 pub struct Merged<'a> {
-    tables: Vec<AnyTable<'a>>,
+    tables: Vec<TableRef<'a>>,
 }
 
 impl<'a> Merged<'a> {
-    /// `tables` in this order, which decides ties.
+    /// Merges `tables` in this order, which decides ties.
     ///
     /// # Errors
-    /// [`Error::Dim`] where their rows are of different widths.
-    pub fn new(tables: Vec<AnyTable<'a>>) -> Result<Self> {
+    /// [`Error::Dim`] if their rows have different widths.
+    pub fn new(tables: Vec<TableRef<'a>>) -> Result<Self> {
         let expected = tables.first().map_or(0, |table| table.dim());
         match tables.iter().map(|table| table.dim()).find(|&dim| dim != expected) {
             Some(found) => Err(Error::Dim { what: "a table", expected, found }),
@@ -128,17 +53,17 @@ impl<'a> Merged<'a> {
         }
     }
 
-    /// Tables of one index, whose rows have one width.
+    /// Merges tables of one index, whose rows have one width.
     pub(super) fn indexed(tables: impl IntoIterator<Item = &'a Table>) -> Self {
-        Merged { tables: tables.into_iter().map(AnyTable::Indexed).collect() }
+        Merged { tables: tables.into_iter().map(TableRef::Indexed).collect() }
     }
 
-    /// The tables, in order.
-    pub fn tables(&self) -> &[AnyTable<'a>] {
+    /// Returns the tables, in order.
+    pub fn tables(&self) -> &[TableRef<'a>] {
         &self.tables
     }
 
-    /// Number of labels in all tables.
+    /// Returns the number of labels in all tables.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|table| table.len()).sum()
     }
@@ -148,25 +73,24 @@ impl<'a> Merged<'a> {
         self.len() == 0
     }
 
-    /// The rows (rows, dim) of each block of each table, in order.
+    /// Returns the rows (rows, dim) of each block of each table, in order.
     pub fn rows(&self) -> Vec<&'a [f16]> {
         self.tables.iter().flat_map(|table| table.blocks()).map(|block| block.rows).collect()
     }
 
-    /// The `k` labels nearest to `features`, best first; ties go to the earlier
-    /// table, then to the lower row.
+    /// Returns the `k` labels with the highest scores, best first. Equal scores are ordered
+    /// by table, then by row, lower first.
     ///
     /// # Errors
-    /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read, or a score of the answer
-    /// is not a number.
+    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// cannot be read or a score of the result is NaN.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'a>>> {
         let ranked = self.rank_many(std::slice::from_ref(features), k, Order::Best)?;
         Ok(ranked.into_iter().next().unwrap_or_default())
     }
 
-    /// The same for many images in one pass over the rows, from either end: one
-    /// ranking for each, in their order.
+    /// Ranks many images in one pass over the rows, best or worst labels first. Returns one
+    /// ranking per image, in their order.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
@@ -176,14 +100,14 @@ impl<'a> Merged<'a> {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        match self.tables.iter().any(|table| table.place().is_some()) {
-            true => self.ranked_apart(features, k, order),
-            false => self.ranked(features, |rows| rows.top_k(features, k, order)),
+        match self.tables.iter().any(|table| table.ranker().is_some()) {
+            true => self.rank_by_table(features, k, order),
+            false => self.rank_with(features, |rows| rows.top_k(features, k, order)),
         }
     }
 
-    /// The same as clip-interrogator ranks: see [`Rows::top_k_by_quota`]. By the processor,
-    /// wherever the tables are ranked otherwise.
+    /// Ranks as clip-interrogator does: see [`Rows::top_k_by_quota`]. Always runs on the
+    /// CPU.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
@@ -194,47 +118,47 @@ impl<'a> Merged<'a> {
         order: Order,
         chunk_size: usize,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        self.ranked(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
+        self.rank_with(features, |rows| rows.top_k_by_quota(features, k, order, chunk_size))
     }
 
-    /// The first `k` labels of each ranking for which `keep` holds. Ranks anew,
-    /// with twice as many labels, where too few of them do.
+    /// Returns the first `k` labels of each ranking for which `keep` returns true. If they
+    /// are too few, ranks again with twice as many labels.
     ///
     /// # Errors
     /// Those of [`rank`](Self::rank).
-    pub fn rank_kept(
+    pub fn rank_filtered(
         &self,
         features: &[Features],
         k: usize,
         order: Order,
         keep: impl Fn(&str) -> bool,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        let mut asked = k.saturating_add(16);
+        let mut count = k.saturating_add(16);
         loop {
-            let mut ranked = self.rank_many(features, asked, order)?;
+            let mut ranked = self.rank_many(features, count, order)?;
             for matches in &mut ranked {
                 matches.retain(|found| keep(found.label));
                 matches.truncate(k);
             }
-            if asked >= self.len() || ranked.iter().all(|matches| matches.len() == k) {
+            if count >= self.len() || ranked.iter().all(|matches| matches.len() == k) {
                 return Ok(ranked);
             }
-            asked = asked.saturating_mul(2);
+            count = count.saturating_mul(2);
         }
     }
 
-    fn ranked(
+    fn rank_with(
         &self,
         features: &[Features],
         rank: impl Fn(&Rows<'a>) -> Result<Vec<Vec<Hit>>>,
     ) -> Result<Vec<Vec<Match<'a>>>> {
         let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
         let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
-        self.named(rank(&Rows::with_codes(first.dim(), blocks)?)?)
+        self.matches(rank(&Rows::with_codes(first.dim(), blocks)?)?)
     }
 
-    /// Table by table, each where it lies; the rankings together are the one of all.
-    fn ranked_apart(
+    /// Ranks each table on its own device and merges the rankings.
+    fn rank_by_table(
         &self,
         features: &[Features],
         k: usize,
@@ -244,8 +168,8 @@ impl<'a> Merged<'a> {
         let mut before = 0;
         for table in &self.tables {
             let rows = Rows::with_codes(table.dim(), table.blocks())?;
-            let ranked = match table.place() {
-                Some(place) => place.top_k(&rows, features, k, order)?,
+            let ranked = match table.ranker() {
+                Some(ranker) => ranker.top_k(&rows, features, k, order)?,
                 None => rows.top_k(features, k, order)?,
             };
             for (all, hits) in all.iter_mut().zip(ranked) {
@@ -253,24 +177,24 @@ impl<'a> Merged<'a> {
             }
             before += rows.len();
         }
-        self.named(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
+        self.matches(all.into_iter().map(|hits| rank::merged(hits, k, order)).collect())
     }
 
-    /// Hits with their labels.
-    fn named(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
-        let name = |hit: Hit| {
-            let (table, row) = self.locate(hit.row)?; // a hit's row is one of ours
+    /// Looks up the labels of hits.
+    fn matches(&self, hits: Vec<Vec<Hit>>) -> Result<Vec<Vec<Match<'a>>>> {
+        let to_match = |hit: Hit| {
+            let (table, row) = self.locate(hit.row)?; // never `None`: the row is from a table
             if hit.score.is_nan() {
                 return Some(Err(table.damaged(row)));
             }
-            let named = |label| Match { table: table.name(), label, score: hit.score, row };
-            Some(table.label(row).map(named))
+            let label = table.label(row);
+            Some(label.map(|label| Match { table: table.name(), label, score: hit.score, row }))
         };
-        hits.into_iter().map(|hits| hits.into_iter().filter_map(name).collect()).collect()
+        hits.into_iter().map(|hits| hits.into_iter().filter_map(to_match).collect()).collect()
     }
 
-    /// The table that holds `row`, and its number there.
-    fn locate(&self, mut row: usize) -> Option<(AnyTable<'a>, usize)> {
+    /// Returns the table that contains `row`, and the row's number in it.
+    fn locate(&self, mut row: usize) -> Option<(TableRef<'a>, usize)> {
         for table in &self.tables {
             if row < table.len() {
                 return Some((*table, row));
@@ -278,5 +202,32 @@ impl<'a> Merged<'a> {
             row -= table.len();
         }
         None
+    }
+}
+
+impl Table {
+    /// Returns the `k` labels with the highest scores, best first, or all labels if there
+    /// are fewer. Equal scores are ordered by row, lower first. Scans every row or its
+    /// codes, on all threads.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// cannot be read or a score of the result is NaN.
+    pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
+        Merged::indexed([self]).rank(features, k)
+    }
+
+    /// Ranks many images in one pass over the rows, best or worst labels first. Returns one
+    /// ranking per image, in their order.
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank).
+    pub fn rank_many(
+        &self,
+        features: &[Features],
+        k: usize,
+        order: Order,
+    ) -> Result<Vec<Vec<Match<'_>>>> {
+        Merged::indexed([self]).rank_many(features, k, order)
     }
 }

@@ -1,7 +1,6 @@
-//! One shard: a safetensors file of rows, read where it lies.
+//! Reads one shard: a safetensors file of rows, used in place without copying.
 //!
-//! It owns the header's layout and the checks on it. Which shards there are is
-//! the manifest's; what the rows mean is the table's.
+//! Parses and checks the header. The manifest lists the shards; the table combines them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,58 +19,51 @@ use crate::{Error, Result};
 #[cfg(target_endian = "big")]
 compile_error!("rows are read in place as little-endian f16");
 
-/// A shard over any bytes: a map in production, a `Vec` in a test.
+/// A shard over any bytes: a memory map in production, a `Vec` in a test.
 #[derive(Debug)]
 pub struct Shard<D> {
     bytes: D,
     rows: usize,
     dim: usize,
-    /// Where the rows lie in `bytes`.
+    /// The rows' range in `bytes`.
     embeds: Range<usize>,
-    /// Where codes, scales, slack and mean do, if there are codes.
+    /// The ranges of codes, scales, slack and mean, if there are codes.
     codes: Option<[Range<usize>; 4]>,
-    /// Where their spread does, if they have one.
+    /// The range of their spread, if they have one.
     spread: Option<Range<usize>>,
 }
 
-/// The tensors that stand together or not at all.
+/// The tensors of which a shard has all or none.
 const CODED: [&str; 4] = [CODES, SCALES, SLACK, MEAN];
 
-/// The header: each tensor that a shard may hold, by name. A name beyond these,
-/// or one that comes twice, does not parse.
+/// The header: each tensor that a shard may have, by the names in
+/// [`format`](super::format). An unknown or repeated name is a parse error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     #[serde(rename = "__metadata__")]
     _metadata: Option<HashMap<String, String>>,
-    /// f16 (rows, dim): the rows.
     embeds: TensorInfo,
-    /// i8 (rows, dim): what a coarse scan reads first.
     codes: Option<TensorInfo>,
-    /// f32 (rows): what a row's codes are multiplied by.
     scales: Option<TensorInfo>,
-    /// f32 (rows): by how much a row's coarse score may be wrong.
     slack: Option<TensorInfo>,
-    /// f32 (dim): what was taken off every row before it was coded.
     mean: Option<TensorInfo>,
-    /// f32 (dim): what a row was divided by, dimension by dimension, after that.
     spread: Option<TensorInfo>,
 }
 
 impl<D: AsRef<[u8]>> Shard<D> {
-    /// Opens a shard. Reads the header alone and copies no row; `path` is for
-    /// messages.
+    /// Opens a shard. Reads only the header and copies no row; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where the header is not that of a shard, or the
-    /// tensors do not fill the file to its last byte.
+    /// [`Error::IndexDamaged`] if the header is invalid, or the tensors are not contiguous
+    /// from the header to the last byte.
     pub fn open(path: &Path, bytes: D) -> Result<Self> {
-        Self::open_read(path, &[], bytes)
+        Self::open_with_prefix(path, &[], bytes)
     }
 
-    /// The same where the first bytes have been read already, as many as may be: a
-    /// header that is whole in them is not looked for in `bytes`.
-    pub(super) fn open_read(path: &Path, first: &[u8], bytes: D) -> Result<Self> {
+    /// Like [`open`](Self::open), with `first`, the start of the file, already read: if it
+    /// contains the whole header, `bytes` is not read.
+    pub(super) fn open_with_prefix(path: &Path, first: &[u8], bytes: D) -> Result<Self> {
         let damaged =
             |what, expected: String, found: String| Error::damaged(path, what, expected, found);
         let (start, header) = match read_header(path, first) {
@@ -89,25 +81,24 @@ impl<D: AsRef<[u8]>> Shard<D> {
             (MEAN, header.mean.as_ref(), Dtype::F32, &[dim]),
             (SPREAD, header.spread.as_ref(), Dtype::F32, &[dim]),
         ];
-        let mut places = [None; 6];
-        for ((name, info, dtype, wanted), place) in tensors.into_iter().zip(&mut places) {
+        let mut ranges = [None; 6];
+        for ((name, info, dtype, expected), range) in tensors.into_iter().zip(&mut ranges) {
             let Some(info) = info else { continue };
-            if info.dtype != dtype || info.shape != wanted {
+            if info.dtype != dtype || info.shape != expected {
                 let found = format!("{name} {} {}", info.dtype, shape(info));
-                return Err(damaged("tensor", format!("{name} {dtype} {wanted:?}"), found));
+                return Err(damaged("tensor", format!("{name} {dtype} {expected:?}"), found));
             }
             let size =
-                wanted.iter().try_fold(dtype.bitsize() / 8, |size, &side| size.checked_mul(side));
+                expected.iter().try_fold(dtype.bitsize() / 8, |size, &side| size.checked_mul(side));
             let (from, to) = info.data_offsets;
             if size.is_none() || size != to.checked_sub(from) {
                 let found = format!("{name} from {from} to {to}");
-                return Err(damaged("offsets", format!("those of {dtype} {wanted:?}"), found));
+                return Err(damaged("offsets", format!("those of {dtype} {expected:?}"), found));
             }
-            *place = Some((from, to));
+            *range = Some((from, to));
         }
-        // The container's rule: one behind the other, from the header to the file's
-        // last byte.
-        let mut order = places;
+        // As safetensors requires: contiguous from the header to the last byte.
+        let mut order = ranges;
         order.sort_unstable();
         let mut end = 0;
         for (from, to) in order.into_iter().flatten() {
@@ -117,15 +108,15 @@ impl<D: AsRef<[u8]>> Shard<D> {
             }
             end = to;
         }
-        let held = bytes.as_ref().len().checked_sub(start);
-        if held != Some(end) {
-            let found = held.map_or("fewer than its header".to_owned(), |held| held.to_string());
+        let size = bytes.as_ref().len().checked_sub(start);
+        if size != Some(end) {
+            let found = size.map_or("fewer than its header".to_owned(), |size| size.to_string());
             return Err(damaged("size", format!("{end} bytes"), found));
         }
-        // No overflow: `to` is at most `held`.
+        // No overflow: `to` is at most `size`.
         let [embeds, coded @ .., spread] =
-            places.map(|place| place.map(|(from, to)| start + from..start + to));
-        let embeds = embeds.unwrap_or_default(); // it is always there
+            ranges.map(|range| range.map(|(from, to)| start + from..start + to));
+        let embeds = embeds.unwrap_or_default(); // never `None`
         let codes = match coded {
             [Some(codes), Some(scales), Some(slack), Some(mean)] => {
                 Some([codes, scales, slack, mean])
@@ -149,31 +140,31 @@ impl<D: AsRef<[u8]>> Shard<D> {
             return Err(damaged(
                 "scales, slack, mean and spread",
                 expected,
-                "another place".into(),
+                "another offset".into(),
             ));
         }
         Ok(shard)
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is no row.
+    /// Whether the shard has no row.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// Values in a row.
+    /// Returns the number of values in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// The rows (rows, dim), one behind the other, where they lie.
+    /// Returns the rows (rows, dim), contiguous, without copying.
     pub fn rows(&self) -> &[f16] {
-        // `open` has tried just this on the same bytes; should a `D` give others
-        // the second time, there are no rows.
+        // `open` checked this cast. Only a `D` that returns other bytes the second time
+        // fails here, and then has no rows.
         self.try_rows().unwrap_or_default()
     }
 
@@ -181,26 +172,26 @@ impl<D: AsRef<[u8]>> Shard<D> {
         <[f16]>::ref_from_bytes(self.bytes.as_ref().get(self.embeds.clone())?).ok()
     }
 
-    /// The rows' codes, where the shard has them.
+    /// Returns the rows' quantized codes, if the shard has them.
     pub fn codes(&self) -> Option<Codes<'_>> {
-        let bytes = |place: &Range<usize>| self.bytes.as_ref().get(place.clone());
-        let floats = |place| <[f32]>::ref_from_bytes(bytes(place)?).ok();
+        let bytes = |range: &Range<usize>| self.bytes.as_ref().get(range.clone());
+        let floats = |range| <[f32]>::ref_from_bytes(bytes(range)?).ok();
         let [codes, scales, slack, mean] = self.codes.as_ref()?;
         let codes = <[i8]>::ref_from_bytes(bytes(codes)?).ok()?;
         let spread = match &self.spread {
-            Some(place) => Some(floats(place)?),
+            Some(range) => Some(floats(range)?),
             None => None,
         };
         Codes::new(floats(mean)?, spread, floats(scales)?, floats(slack)?, codes).ok()
     }
 
-    /// The whole file.
+    /// Returns the bytes of the whole file.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 }
 
-/// Where the tensors begin, and what the header says of them.
+/// Returns the offset of the tensors and the parsed header.
 fn read_header(path: &Path, bytes: &[u8]) -> Result<(usize, Header)> {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(Error::damaged(path, "size", "at least 8 bytes", bytes.len()));
@@ -213,14 +204,14 @@ fn read_header(path: &Path, bytes: &[u8]) -> Result<(usize, Header)> {
     let Some(json) = rest.get(..length) else {
         return Err(Error::damaged(path, "header", format!("{length} bytes"), rest.len()));
     };
-    // Copied: text of a map may change between its check and its use.
+    // Copied, since mapped bytes may change between validation and use.
     let json = json.to_vec();
     let header = serde_json::from_slice(&json)
         .map_err(|e| Error::damaged(path, "header", "a shard's tensors", e))?;
     Ok((8 + length, header))
 }
 
-/// A tensor's shape as a message shows it.
+/// Returns a tensor's shape as messages write it.
 fn shape(info: &TensorInfo) -> String {
     format!("{:?}", info.shape)
 }

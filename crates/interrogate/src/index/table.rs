@@ -1,7 +1,6 @@
-//! A table: labels and their rows, ranked against an image.
+//! A table of an index: its shards of rows and its label file.
 //!
-//! It joins one table's shards and labels and gives hits their names. The scan
-//! and the tie rule are `rank`'s.
+//! Ranking is defined in `merged`; the scan and the tie rule are in `rank`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,35 +9,49 @@ use rayon::prelude::*;
 
 use super::labels::LabelFile;
 use super::manifest::{FileEntry, TableEntry};
-use super::merged::{Match, Merged};
 use super::shard::Shard;
-use crate::encoder::Features;
 use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
+use crate::rank::Block;
 use crate::rank::device::DeviceRanker;
-use crate::rank::{Block, Order};
 use crate::{Error, Result};
 
-/// Bytes of a shard that are read at once: its header, which has some six hundred.
-const HEADER: usize = 1024;
+/// Bytes of a shard that one read covers: the header, which has about six hundred.
+const HEADER_BYTES: usize = 1024;
 
-/// A thread opens so many shards at least: each takes some ten microseconds.
-const SHARED: usize = 64;
+/// Shards that a thread opens at least: each takes about ten microseconds.
+const SHARDS_PER_TASK: usize = 64;
 
-/// One table of an index, mapped.
+/// One table of an index, memory-mapped.
+///
+/// ```
+/// use interrogate::encoder::Features;
+/// use interrogate::index::Index;
+///
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/index-v1-codes");
+/// let index = Index::open(folder.as_ref())?;
+/// let table = index.table("mediums")?;
+/// let labels: Vec<&str> = table.labels().collect::<Result<_, _>>()?;
+/// assert_eq!(labels, ["oil painting", "a photo"]);
+///
+/// let image = Features::new(vec![0.5; table.dim()])?;
+/// for found in table.rank(&image, 1)? {
+///     println!("{} {:.3}", found.label, found.score);
+/// }
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Table {
     entry: TableEntry,
     dim: usize,
     labels: LabelFile,
     shards: Vec<Shard<Mmap>>,
-    /// Where it is ranked, if not on the processor.
-    place: Option<DeviceRanker>,
+    /// The device that ranks it, if not the CPU.
+    ranker: Option<DeviceRanker>,
 }
 
 impl Table {
-    /// Maps the files that `entry` names in `folder` and checks their sizes and
-    /// headers against it.
+    /// Maps the files that `entry` names in `folder`; checks their sizes and headers.
     pub(super) fn open(folder: &Path, dim: usize, entry: &TableEntry) -> Result<Self> {
         let path = folder.join(entry.labels_name());
         let FileEntry { bytes, sha256 } = entry.label_file;
@@ -53,9 +66,9 @@ impl Table {
         }
         let open_shard = |(name, wanted): (String, &super::manifest::ShardEntry)| {
             let path = folder.join(name);
-            let mut room = [0; HEADER];
-            let (bytes, first) = map_file(&path, wanted.bytes, &mut room)?;
-            let shard = Shard::open_read(&path, first, bytes)?;
+            let mut buffer = [0; HEADER_BYTES];
+            let (bytes, first) = map_file(&path, wanted.bytes, &mut buffer)?;
+            let shard = Shard::open_with_prefix(&path, first, bytes)?;
             let (expected, found) = ((wanted.rows, dim), (shard.len(), shard.dim()));
             if found != expected {
                 let [expected, found] = [expected, found].map(|shape| format!("{shape:?}"));
@@ -64,54 +77,53 @@ impl Table {
             Ok(shard)
         };
         let shards: Vec<_> = entry.shard_names().zip(&entry.shards).collect();
-        // The first error in the order of the shards, whichever thread was first.
+        // Reports the first error in the order of the shards, not of the threads.
         let opened: Vec<Result<_>> =
-            shards.into_par_iter().with_min_len(SHARED).map(open_shard).collect();
+            shards.into_par_iter().with_min_len(SHARDS_PER_TASK).map(open_shard).collect();
         let shards = opened.into_iter().collect::<Result<_>>()?;
-        Ok(Table { entry: entry.clone(), dim, labels, shards, place: None })
+        Ok(Table { entry: entry.clone(), dim, labels, shards, ranker: None })
     }
 
-    /// Its name.
+    /// Returns the table's name.
     pub fn name(&self) -> &str {
         &self.entry.name
     }
 
-    /// Number of labels, and of rows.
+    /// Returns the number of labels, which is that of rows.
     pub fn len(&self) -> usize {
         self.entry.labels
     }
 
-    /// Whether there is no label.
+    /// Whether the table has no label.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Values in a row.
+    /// Returns the number of values in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    /// Returns the number of labels in a prompt, or `None` if the prompt decides.
     pub fn top(&self) -> Option<u32> {
         self.entry.top
     }
 
-    /// The label of `row`. The first label that is asked for reads the label file,
-    /// compares it with its checksum and keeps it in memory.
+    /// Returns the label of `row`. The first call reads the label file into memory and
+    /// verifies its checksum.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] where the file is not what the builder wrote, or there
-    /// is no such row.
+    /// [`Error::IndexDamaged`] if the file does not match its checksum or has no such row.
     pub fn label(&self, row: usize) -> Result<&str> {
         self.labels.labels()?.get(row)
     }
 
-    /// The labels in the order of the rows; see [`label`](Self::label).
+    /// Iterates over the labels in the order of the rows; see [`label`](Self::label).
     pub fn labels(&self) -> impl ExactSizeIterator<Item = Result<&str>> {
         (0..self.len()).map(|row| self.label(row))
     }
 
-    /// The file of the shard that holds `row`, and the row's number in it.
+    /// Returns the path of the shard that contains `row`, and the row's number in it.
     pub(super) fn shard_of(&self, mut row: usize) -> Option<(PathBuf, usize)> {
         for (entry, name) in self.entry.shards.iter().zip(self.entry.shard_names()) {
             if row < entry.rows {
@@ -122,52 +134,27 @@ impl Table {
         None
     }
 
-    /// The rows (rows, dim) of each shard, in order, where they lie in the map.
+    /// Returns the rows (rows, dim) of each shard, in order, without copying.
     pub fn rows(&self) -> Vec<&[f16]> {
         self.shards.iter().map(Shard::rows).collect()
     }
 
-    /// The same with their codes, ready to be ranked.
+    /// Iterates over the rows and codes of each shard.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         self.shards.iter().map(|shard| Block { rows: shard.rows(), codes: shard.codes() })
     }
 
-    /// Whether every row has codes, by which rankings are faster.
+    /// Whether every row has quantized codes, which make rankings faster.
     pub fn is_coded(&self) -> bool {
         self.shards.iter().all(|shard| shard.codes().is_some())
     }
 
-    /// The `k` labels nearest to `features`, best first, ties by row, lower
-    /// first; all labels where `k` is more. Scans every row or its codes, on all
-    /// threads.
-    ///
-    /// # Errors
-    /// [`Error::Dim`] where the features are of another width,
-    /// [`Error::IndexDamaged`] where a label cannot be read.
-    pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
-        Merged::indexed([self]).rank(features, k)
+    pub(super) fn set_ranker(&mut self, ranker: Option<DeviceRanker>) {
+        self.ranker = ranker;
     }
 
-    /// The same for many images in one pass over the rows, from either end: one
-    /// ranking for each, in their order.
-    ///
-    /// # Errors
-    /// Those of [`rank`](Self::rank).
-    pub fn rank_many(
-        &self,
-        features: &[Features],
-        k: usize,
-        order: Order,
-    ) -> Result<Vec<Vec<Match<'_>>>> {
-        Merged::indexed([self]).rank_many(features, k, order)
-    }
-
-    pub(super) fn put(&mut self, place: Option<DeviceRanker>) {
-        self.place = place;
-    }
-
-    pub(super) fn place(&self) -> Option<&DeviceRanker> {
-        self.place.as_ref()
+    pub(super) fn ranker(&self) -> Option<&DeviceRanker> {
+        self.ranker.as_ref()
     }
 
     pub(super) fn entry(&self) -> &TableEntry {
@@ -183,9 +170,9 @@ impl Table {
     }
 }
 
-/// Maps a file that must have `bytes` bytes, and reads the first of them.
+/// Maps a file that must have `bytes` bytes, and reads its start into `start`.
 fn map_file<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
-    let (map, start) = Mmap::open_with_start(path, start).map_err(|error| match error {
+    let (map, start) = Mmap::open_reading(path, start).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Error::damaged(path, "file", "the one that manifest.json names", "none")
         }

@@ -1,4 +1,4 @@
-//! An index whose tables are ranked elsewhere than on the processor.
+//! Ranking tables on a device.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn open() -> Index {
 }
 
 #[test]
-fn tables_on_a_device_rank_as_they_do_on_the_processor() {
+fn tables_rank_on_a_device_as_on_the_cpu() {
     let plain = open();
     let names: Vec<&str> = plain.tables().iter().map(Table::name).collect();
     let features: Vec<Features> = (0..3)
@@ -21,11 +21,11 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
         .map(|values| Features::new(values).unwrap())
         .collect();
     for device in devices() {
-        let mut placed = open();
-        for (number, table) in placed.tables.iter_mut().enumerate() {
-            // All but the first, which stays on the processor.
+        let mut on_device = open();
+        for (number, table) in on_device.tables.iter_mut().enumerate() {
+            // The first table stays on the CPU.
             if number > 0 || plain.tables().len() == 1 {
-                table.put(Some(DeviceRanker::of_engine(device.clone())));
+                table.set_ranker(Some(DeviceRanker::of_engine(device.clone())));
             }
         }
         for k in [0, 1, 5, usize::MAX] {
@@ -33,13 +33,13 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
                 let rank = |index: &Index| {
                     let merged = index.merged(&names).unwrap();
                     let ranked = merged.rank_many(&features, k, order).unwrap();
-                    let told = |m: &Match<'_>| (m.table.to_owned(), m.row, m.score.to_bits());
-                    ranked.iter().map(|all| all.iter().map(told).collect()).collect::<Vec<Vec<_>>>()
+                    let key = |m: &Match<'_>| (m.table.to_owned(), m.row, m.score.to_bits());
+                    ranked.iter().map(|all| all.iter().map(key).collect()).collect::<Vec<Vec<_>>>()
                 };
-                // Twice: the second time the rows are there.
+                // Twice: the second ranking uses the rows that are on the device.
                 let expected = rank(&plain);
-                assert_eq!(rank(&placed), expected, "{device:?} {k} {order:?}");
-                assert_eq!(rank(&placed), expected, "{device:?} {k} {order:?}");
+                assert_eq!(rank(&on_device), expected, "{device:?} {k} {order:?}");
+                assert_eq!(rank(&on_device), expected, "{device:?} {k} {order:?}");
             }
         }
         let by_quota = |index: &Index| {
@@ -47,11 +47,11 @@ fn tables_on_a_device_rank_as_they_do_on_the_processor() {
             let ranked = merged.rank_by_quota(&features, 1, Order::Best, 4).unwrap();
             ranked.iter().flatten().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
         };
-        assert_eq!(by_quota(&placed), by_quota(&plain));
+        assert_eq!(by_quota(&on_device), by_quota(&plain));
     }
 }
 
-/// Embeds the number that a text is.
+/// An encoder of texts that are numbers.
 struct Numbers;
 
 impl TextEncoder for Numbers {
@@ -73,24 +73,24 @@ impl TextEncoder for Numbers {
 }
 
 #[test]
-fn lists_on_a_device_rank_as_they_do_on_the_processor() {
+fn custom_tables_rank_on_a_device_as_on_the_cpu() {
     let labels = (0..300).map(|number: u32| number.to_string()).collect();
-    let plain = OwnTable::encode("numbers", None, labels, &Numbers, |_| ()).unwrap();
+    let plain = CustomTable::encode("numbers", None, labels, &Numbers, |_| ()).unwrap();
     let features = Features::new((0..8u8).map(|d| f32::from(d).cos()).collect()).unwrap();
-    let rank = |table: &OwnTable| {
-        let merged = Merged::new(vec![AnyTable::Own(table)]).unwrap();
+    let rank = |table: &CustomTable| {
+        let merged = Merged::new(vec![TableRef::Custom(table)]).unwrap();
         let ranked = merged.rank(&features, 9).unwrap();
         ranked.iter().map(|m| (m.row, m.score.to_bits())).collect::<Vec<_>>()
     };
     for device in devices() {
-        let mut placed = plain.clone();
-        placed.put(DeviceRanker::of_engine(device));
-        assert_eq!(rank(&placed), rank(&plain));
+        let mut on_device = plain.clone();
+        on_device.set_ranker(DeviceRanker::of_engine(device));
+        assert_eq!(rank(&on_device), rank(&plain));
     }
 }
 
 #[test]
-fn an_index_on_the_processor_is_as_it_was() {
+fn choosing_the_cpu_changes_nothing() {
     let index = open().on(Device::Cpu).unwrap();
-    assert!(index.tables().iter().all(|table| table.place().is_none()));
+    assert!(index.tables().iter().all(|table| table.ranker().is_none()));
 }

@@ -1,4 +1,4 @@
-//! Reads every byte of an index: what opening it takes on trust.
+//! Verifies every byte of an index, which opening does not.
 
 mod rows;
 
@@ -8,25 +8,25 @@ use super::format::is_line_end;
 use super::table::Table;
 use crate::{Error, Result};
 
-/// How many bytes are hashed between two reports.
-const STEP: usize = 1 << 22;
+/// Bytes that are hashed between two progress reports.
+const HASH_BYTES: usize = 1 << 22;
 
-/// How far a verification has come, in bytes of the index's files.
+/// The progress of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Bytes read.
+pub struct VerifyProgress {
+    /// Bytes verified so far.
     pub bytes: u64,
-    /// Bytes there are.
+    /// Bytes of all files.
     pub total: u64,
 }
 
-/// Reads all of `index`, reporting to `progress`.
-pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(Verified)) -> Result<()> {
-    let mut verified = Verified { bytes: 0, total: index.bytes() };
+/// Verifies `index` and reports to `progress`.
+pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(VerifyProgress)) -> Result<()> {
+    let mut done = VerifyProgress { bytes: 0, total: index.bytes() };
     for table in index.tables() {
         verify_table(index, table, &mut |bytes| {
-            verified.bytes += bytes as u64;
-            progress(verified);
+            done.bytes += bytes as u64;
+            progress(done);
         })?;
     }
     Ok(())
@@ -34,12 +34,12 @@ pub(super) fn verify(index: &Index, progress: &mut dyn FnMut(Verified)) -> Resul
 
 fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Result<()> {
     let entry = table.entry();
-    // What the file holds now, and not what was read at its first use.
+    // Reads the file again, even if its labels are in memory already.
     let labels = table.label_file().read(|bytes| digest(bytes, read))?;
     let path = table.label_file().path();
     let texts = labels.iter().collect::<Result<Vec<_>>>()?;
-    let broken = |(_, label): &(usize, &&str)| label.contains(is_line_end);
-    if let Some((row, label)) = texts.iter().enumerate().find(broken) {
+    let has_line_end = |(_, label): &(usize, &&str)| label.contains(is_line_end);
+    if let Some((row, label)) = texts.iter().enumerate().find(has_line_end) {
         let found = format!("{label:?} in row {row}");
         return Err(Error::damaged(path, "label", "one line", found));
     }
@@ -58,10 +58,10 @@ fn verify_table(index: &Index, table: &Table, read: &mut dyn FnMut(usize)) -> Re
     Ok(())
 }
 
-/// The digest of a file's bytes; `read` hears how many were taken each time.
+/// Returns the digest of a file's bytes. Calls `read` with the size of each piece.
 fn digest(bytes: &[u8], read: &mut dyn FnMut(usize)) -> Digest {
     let mut hasher = Hasher::default();
-    for piece in bytes.chunks(STEP) {
+    for piece in bytes.chunks(HASH_BYTES) {
         hasher.update(piece);
         read(piece.len());
     }

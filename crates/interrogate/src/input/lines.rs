@@ -1,37 +1,36 @@
-//! The lines of a text, one at a time: the rules for every list that is read.
+//! Reads a text line by line: the rules for every list of lines.
 //!
-//! A line ends as [`Ends`] says; the last may end with the text. A line that is
-//! longer than it may be is cut, which is seen before its end has come, so that a
-//! stream without line ends takes no memory. Which lines are items (blank ones,
-//! comments) is for those who ask.
+//! A line ends as [`LineEnding`] says; the last line may end with the text. A line
+//! longer than its limit is truncated while it is read, so that a stream without line
+//! ends uses bounded memory. The caller decides what a blank line or a comment means.
 
 use std::io::{BufRead, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::Text;
-use super::text::failed;
+use super::text::read_error;
 use crate::{Error, Result};
 
 /// What ends a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// LF, CRLF or CR, as in Python's text mode: for texts.
+pub enum LineEnding {
+    /// LF, CRLF or CR, as in Python's text mode. For texts.
     Any,
-    /// LF or CRLF: for file names, which may hold a CR.
+    /// LF or CRLF. For file names, which may contain a CR.
     Newline,
-    /// NUL: for file names, which may hold all else.
+    /// NUL. For file names, which may contain every other byte.
     Nul,
 }
 
-/// The lines of a text. Memory: one line.
+/// A reader of lines. Holds one line in memory.
 #[derive(Debug)]
 pub struct Lines<'a> {
     text: Text<'a>,
-    ends: Ends,
+    ends: LineEnding,
     longest: usize,
     line: Vec<u8>,
     number: usize,
-    /// Where the last byte that was read leaves off.
+    /// What the last byte that was read belongs to.
     state: State,
 }
 
@@ -39,50 +38,56 @@ pub struct Lines<'a> {
 enum State {
     /// At the start of a line.
     Start,
-    /// Behind a CR, which an LF may follow.
+    /// After a CR, which an LF may follow.
     Cr,
-    /// Within a line that was cut.
-    Cut,
+    /// Within a line that was truncated.
+    Truncated,
 }
 
-/// A line without its end.
+/// A line without its line ending.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
-    /// From 1.
+    /// The line's number, from 1.
     pub number: usize,
     bytes: &'a [u8],
     path: &'a Path,
     longest: usize,
 }
 
-impl<'a> Lines<'a> {
-    pub(super) fn new(text: Text<'a>, ends: Ends, longest: usize) -> Self {
-        Lines { text, ends, longest, line: Vec::new(), number: 0, state: State::Start }
+impl<'a> Text<'a> {
+    /// Returns a reader of its lines, each of at most `longest` bytes.
+    pub fn lines(self, ends: LineEnding, longest: usize) -> Lines<'a> {
+        Lines { text: self, ends, longest, line: Vec::new(), number: 0, state: State::Start }
     }
+}
 
-    /// The next line; `None` behind the last.
+impl Lines<'_> {
+    /// Reads the next line; returns `None` after the last.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Mismatch`] for a stream that is too long or is not
-    /// UTF-16 to its end.
+    /// [`Error::Io`]; [`Error::Mismatch`] for a stream that is too long or holds invalid
+    /// UTF-16.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
-        if self.state == State::Cut {
-            while self.part(0)? == Some(State::Cut) {}
+        if self.state == State::Truncated {
+            while self.read_part(0)? == Some(State::Truncated) {}
         }
         self.line.clear();
         let mut found = false;
-        // A byte too many shows that the line is too long; before a newline a carriage
-        // return does not count.
-        let more = if self.ends == Ends::Newline { 2 } else { 1 };
-        let most = self.longest.saturating_add(more);
+        // One byte above the limit shows that the line is too long. In a CRLF the CR does
+        // not count.
+        let extra = if self.ends == LineEnding::Newline { 2 } else { 1 };
+        let most = self.longest.saturating_add(extra);
         loop {
-            match self.part(most - self.line.len())? {
+            match self.read_part(most - self.line.len())? {
                 None if !found => return Ok(None),
-                Some(State::Cut) if self.line.len() < most => found = true,
+                Some(State::Truncated) if self.line.len() < most => found = true,
                 _ => break,
             }
         }
-        if self.ends == Ends::Newline && self.state != State::Cut && self.line.ends_with(b"\r") {
+        if self.ends == LineEnding::Newline
+            && self.state != State::Truncated
+            && self.line.ends_with(b"\r")
+        {
             self.line.pop();
         }
         self.number += 1;
@@ -90,9 +95,9 @@ impl<'a> Lines<'a> {
         Ok(Some(Line { number, bytes: &self.line, path: &self.text.path, longest }))
     }
 
-    /// Reads on within a line and keeps at most `room` bytes: `Cut` where the line may
-    /// go on, `None` at the end of the text.
-    fn part(&mut self, room: usize) -> Result<Option<State>> {
+    /// Reads a part of a line and keeps at most `room` of its bytes, or skips it if 0.
+    /// Returns `Truncated` if the line may continue, `None` at the end of the text.
+    fn read_part(&mut self, room: usize) -> Result<Option<State>> {
         let Lines { text, ends, line, state, .. } = self;
         let bytes = loop {
             match text.stream.fill_buf() {
@@ -101,7 +106,7 @@ impl<'a> Lines<'a> {
                 Err(error) => break Err(error),
             }
         };
-        let bytes = bytes.map_err(|error| failed(&text.path, text.limit, error))?;
+        let bytes = bytes.map_err(|error| read_error(&text.path, text.limit, error))?;
         if bytes.is_empty() {
             *state = State::Start;
             return Ok(None);
@@ -110,10 +115,10 @@ impl<'a> Lines<'a> {
             *state = State::Start;
             if bytes[0] == b'\n' {
                 text.stream.consume(1);
-                return self.part(room);
+                return self.read_part(room);
             }
         }
-        let end = bytes.iter().position(|&byte| ends.end_at(byte));
+        let end = bytes.iter().position(|&byte| ends.matches(byte));
         let part = &bytes[..end.unwrap_or(bytes.len())];
         let kept = if room == 0 { part.len() } else { part.len().min(room) };
         if room > 0 {
@@ -122,7 +127,7 @@ impl<'a> Lines<'a> {
         let (read, next) = match end {
             Some(end) if kept == end && bytes[end] == b'\r' => (end + 1, State::Cr),
             Some(end) if kept == end => (end + 1, State::Start),
-            _ => (kept, State::Cut),
+            _ => (kept, State::Truncated),
         };
         text.stream.consume(read);
         *state = next;
@@ -130,33 +135,34 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl Ends {
-    fn end_at(self, byte: u8) -> bool {
+impl LineEnding {
+    /// Whether `byte` ends a line.
+    fn matches(self, byte: u8) -> bool {
         match self {
-            Ends::Any => matches!(byte, b'\n' | b'\r'),
-            Ends::Newline => byte == b'\n',
-            Ends::Nul => byte == 0,
+            LineEnding::Any => matches!(byte, b'\n' | b'\r'),
+            LineEnding::Newline => byte == b'\n',
+            LineEnding::Nul => byte == 0,
         }
     }
 }
 
 impl<'a> Line<'a> {
-    /// The bytes, whatever they are.
+    /// Returns the bytes, in any encoding.
     ///
     /// # Errors
     /// [`Error::Mismatch`] for a line that is too long.
     pub fn bytes(&self) -> Result<&'a [u8]> {
-        if self.is_cut() {
+        if self.is_truncated() {
             let expected = format!("at most {} bytes", self.longest);
             return Err(self.mismatch("length", &expected, "more"));
         }
         Ok(self.bytes)
     }
 
-    /// The line as text.
+    /// Returns the line as text.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for a line that is too long, is not UTF-8 or holds a NUL.
+    /// [`Error::Mismatch`] for a line that is too long, is not UTF-8 or contains a NUL.
     pub fn text(&self) -> Result<&'a str> {
         let text = std::str::from_utf8(self.bytes()?);
         let text = text.map_err(|error| self.mismatch("text", "UTF-8", error))?;
@@ -166,188 +172,26 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The bytes that are there, the beginning alone of a line that is too long.
-    pub fn beginning(&self) -> &'a [u8] {
+    /// Returns the bytes; of a line that is too long, those within the limit.
+    pub fn prefix(&self) -> &'a [u8] {
         &self.bytes[..self.bytes.len().min(self.longest)]
     }
 
-    /// Whether the line is too long, and cut.
-    pub fn is_cut(&self) -> bool {
+    /// Whether the line is too long and was truncated.
+    pub fn is_truncated(&self) -> bool {
         self.bytes.len() > self.longest
     }
 
-    /// The error of a line that holds `found` where `expected` must stand.
+    /// Returns the error for a line that contains `found` instead of `expected`.
     pub fn mismatch(&self, what: &'static str, expected: &str, found: impl ToString) -> Error {
-        Error::mismatch(at(self.path, self.number), what, expected, found)
+        Error::mismatch(path_with_line(self.path, self.number), what, expected, found)
     }
 }
 
-/// A line of a file as errors name it: `deny.txt:2`.
-pub fn at(path: &Path, line: usize) -> PathBuf {
+/// Returns the path and line number as error messages write them: `deny.txt:2`.
+pub fn path_with_line(path: &Path, line: usize) -> PathBuf {
     format!("{}:{line}", path.display()).into()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Gives a few bytes at a time.
-    struct Dripping<'a>(&'a [u8], usize);
-
-    impl Read for Dripping<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let most = buffer.len().min(self.1);
-            self.0.read(&mut buffer[..most])
-        }
-    }
-
-    fn lines_of(text: Text<'_>, ends: Ends, longest: usize) -> Result<Vec<String>> {
-        let mut lines = text.lines(ends, longest);
-        let mut found = Vec::new();
-        while let Some(line) = lines.next_line()? {
-            assert_eq!(line.number, found.len() + 1);
-            found.push(line.text()?.to_owned());
-        }
-        Ok(found)
-    }
-
-    fn lines(bytes: &[u8], ends: Ends) -> Result<Vec<String>> {
-        lines_of(Text::new(Path::new("list"), bytes, 1 << 20)?, ends, 64)
-    }
-
-    fn said(bytes: &[u8]) -> String {
-        lines(bytes, Ends::Any).unwrap_err().to_string()
-    }
-
-    fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
-        text.encode_utf16().flat_map(unit).collect()
-    }
-
-    /// However few bytes come at once.
-    #[test]
-    fn a_carriage_return_before_a_newline_does_not_count() {
-        for piece in 1..8 {
-            for (bytes, expected) in [
-                (&b"abc\r\nabcd\r\nab"[..], ["abc", "", "ab"]),
-                (b"abc\r\nabc\r\r\nab\r", ["abc", "", "ab"]),
-            ] {
-                let text = Text::new(Path::new("list"), Dripping(bytes, piece), 1 << 10).unwrap();
-                let mut lines = text.lines(Ends::Newline, 3);
-                for expected in expected {
-                    let line = lines.next_line().unwrap().unwrap();
-                    assert_eq!(line.is_cut(), expected.is_empty(), "{piece}");
-                    assert!(line.is_cut() || line.text().unwrap() == expected);
-                }
-                assert!(lines.next_line().unwrap().is_none());
-            }
-        }
-    }
-
-    #[test]
-    fn a_line_ends_where_its_kind_says() {
-        let text = b"a b\r\n\nc\rd\0e";
-        assert_eq!(lines(&text[..9], Ends::Any).unwrap(), ["a b", "", "c", "d"]);
-        assert_eq!(lines(&text[..9], Ends::Newline).unwrap(), ["a b", "", "c\rd"]);
-        assert_eq!(lines(text, Ends::Nul).unwrap(), ["a b\r\n\nc\rd", "e"]);
-        for ends in [Ends::Any, Ends::Newline, Ends::Nul] {
-            assert!(lines(b"", ends).unwrap().is_empty());
-        }
-        assert_eq!(lines(b"\n\r\n\r\r\n", Ends::Any).unwrap(), ["", "", "", ""]);
-    }
-
-    #[test]
-    fn a_mark_is_dropped_and_utf16_that_has_one_is_decoded() {
-        let expected = ["a cat", "", "caf\u{e9} \u{1f408}", "\u{feff}x"];
-        let text = "\u{feff}a cat\r\n\ncaf\u{e9} \u{1f408}\n\u{feff}x";
-        for bytes in
-            [text.as_bytes().to_vec(), utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes)]
-        {
-            assert_eq!(lines(&bytes, Ends::Any).unwrap(), expected);
-            for piece in [1, 2, 3, 7] {
-                let text = Text::new(Path::new("list"), Dripping(&bytes, piece), 99).unwrap();
-                assert!(text.has_mark());
-                assert_eq!(lines_of(text, Ends::Any, 64).unwrap(), expected);
-            }
-        }
-        assert!(!Text::new(Path::new("list"), &b"a"[..], 9).unwrap().has_mark());
-    }
-
-    #[test]
-    fn what_is_no_text_is_refused_with_its_line() {
-        assert_eq!(
-            said(b"a\ncaf\xe9"),
-            "list:2: text: expected UTF-8, found incomplete utf-8 byte sequence from index 3"
-        );
-        assert_eq!(said(b"a\n\nb\0"), "list:3: text: expected no NUL, found one");
-        let unmarked = "list: text: expected UTF-8, found UTF-16 without a byte-order mark";
-        assert_eq!(said(&utf16("a\nb", u16::to_le_bytes)), unmarked);
-        assert_eq!(said(&utf16("a\nb", u16::to_be_bytes)), unmarked);
-        assert_eq!(said(b"\xff\xfea\0b"), "list: text: expected UTF-16, found half a code unit");
-        for unpaired in [&b"\xff\xfe\0\xd8"[..], b"\xff\xfe\0\xdca\0", b"\xff\xfe\0\xd8\0\xd8"] {
-            assert_eq!(said(unpaired), "list: text: expected UTF-16, found an unpaired surrogate");
-        }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_cut_and_the_next_is_whole() {
-        let text = [&[b'x'; 64][..], b"\n", &[b'y'; 65], b"\r\nz"].concat();
-        for piece in [1, 63, 64, 65, 999] {
-            let text = Text::new(Path::new("list"), Dripping(&text, piece), 999).unwrap();
-            let mut lines = text.lines(Ends::Any, 64);
-            assert_eq!(lines.next_line().unwrap().unwrap().bytes().unwrap(), [b'x'; 64]);
-            let long = lines.next_line().unwrap().unwrap();
-            assert!(long.is_cut() && long.beginning() == [b'y'; 64]);
-            let error = long.text().unwrap_err().to_string();
-            assert_eq!(error, "list:2: length: expected at most 64 bytes, found more");
-            assert_eq!(lines.next_line().unwrap().unwrap().text().unwrap(), "z");
-            assert!(lines.next_line().unwrap().is_none());
-        }
-    }
-
-    /// A stream that never ends is refused behind one line's length, whatever the
-    /// limit of the whole.
-    #[test]
-    fn a_stream_without_an_end_is_refused_at_once() {
-        for byte in [0, b'x'] {
-            let text = Text::new(Path::new("stdin"), std::io::repeat(byte), u64::MAX).unwrap();
-            let error = lines_of(text, Ends::Any, 1 << 16).unwrap_err().to_string();
-            assert_eq!(error, "stdin:1: length: expected at most 65536 bytes, found more");
-        }
-        let text = Text::new(Path::new("stdin"), std::io::repeat(b'\n'), 1 << 16).unwrap();
-        let error = lines_of(text, Ends::Any, 9).unwrap_err().to_string();
-        assert_eq!(error, "stdin: size: expected at most 65536 bytes, found more");
-    }
-
-    #[test]
-    fn a_head_stays_to_be_read() {
-        let mut text = Text::new(Path::new("list"), &b"\xef\xbb\xbfab\nc"[..], 99).unwrap();
-        assert_eq!(text.head(2).unwrap(), b"ab");
-        assert_eq!(text.head(99).unwrap(), b"ab\nc");
-        assert_eq!(lines_of(text, Ends::Any, 9).unwrap(), ["ab", "c"]);
-    }
-
-    proptest! {
-        #[test]
-        fn lines_are_those_of_the_whole_text(
-            text in "[a-c\u{e9}\u{1f408} \n\r]{0,60}",
-            piece in 1usize..9,
-            encoding in 0usize..4,
-        ) {
-            let marked = format!("\u{feff}{text}");
-            let bytes = match encoding {
-                0 => text.clone().into_bytes(),
-                1 => marked.into_bytes(),
-                2 => utf16(&marked, u16::to_le_bytes),
-                _ => utf16(&marked, u16::to_be_bytes),
-            };
-            let whole = text.replace("\r\n", "\n").replace('\r', "\n");
-            let expected: Vec<&str> = whole.split_terminator('\n').collect();
-            let text = Text::new(Path::new("list"), Dripping(&bytes, piece), 999).unwrap();
-            prop_assert_eq!(lines_of(text, Ends::Any, 999).unwrap(), expected);
-        }
-    }
-}
+mod tests;

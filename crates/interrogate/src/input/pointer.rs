@@ -1,4 +1,4 @@
-//! Files that stand for others: what Git LFS leaves where it has not fetched.
+//! Detects Git LFS pointers: small text files in place of files that were not fetched.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// How a pointer begins (git-lfs, docs/spec.md, "The Pointer").
+/// The first bytes of a pointer (git-lfs, docs/spec.md, "The Pointer").
 const START: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
-/// Bytes of a pointer: the specification wants fewer than 1024.
+/// Sizes of a pointer in bytes: the specification requires fewer than 1024.
 const SIZES: std::ops::Range<u64> = START.len() as u64..1024;
 
-/// Refuses `file` of `size` bytes where it is a pointer; the next read begins at its
-/// first byte. Costs nothing for larger files.
+/// Refuses a Git LFS pointer; otherwise rewinds `file`, which has `size` bytes. Files of
+/// 1024 bytes or more are not read.
 ///
 /// # Errors
-/// [`Error::LfsPointer`], [`Error::Io`].
+/// [`Error::LfsPointer`] for a pointer; [`Error::Io`].
 pub(super) fn refuse(path: &Path, mut file: &File, size: u64) -> Result<()> {
     if !SIZES.contains(&size) {
         return Ok(());
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_is_named_and_nothing_else_is_one() {
+    fn only_lfs_pointers_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";

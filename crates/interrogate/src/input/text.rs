@@ -1,71 +1,52 @@
-//! Text of others as UTF-8, whatever program wrote it.
+//! Opens a text file or stream and converts it to UTF-8.
 //!
-//! A byte-order mark is dropped, and UTF-16 that has one is decoded. UTF-16 without
-//! a mark is refused where it shows. All else goes through as it is: what is not
-//! UTF-8 is for [`Line::text`](super::Line::text).
+//! A byte-order mark is dropped, and UTF-16 with a mark is decoded. UTF-16 without one
+//! is refused if the first four bytes show it. All other bytes pass through unchanged;
+//! [`Line::text`](super::Line::text) checks that they are UTF-8.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::lines::{Ends, Lines};
 use super::{regular, stream_limit, too_long};
 use crate::{Error, Result};
 
-/// Bytes that are read at once.
+/// Bytes of the read buffer.
 const CHUNK: usize = 64 << 10;
 
-/// A text that is read once, from its beginning.
+/// A text that is read once, from its start.
 pub struct Text<'a> {
     pub(super) path: PathBuf,
     pub(super) stream: Box<dyn BufRead + 'a>,
     pub(super) limit: u64,
-    mark: bool,
+    byte_order_mark: bool,
     size: Option<u64>,
 }
 
-/// How the bytes of a text become UTF-8.
+/// The encoding that a byte-order mark names.
 enum Encoding {
     Utf8,
     Utf16(fn([u8; 2]) -> u16),
 }
 
 impl<'a> Text<'a> {
-    /// Opens what a person named to be read, by the rules of
-    /// [`read_named`](super::read_named).
+    /// Opens the file, pipe or terminal at `path`, by the rules of
+    /// [`read_file_or_pipe`](super::read_file_or_pipe).
     ///
     /// # Errors
-    /// Those of [`read_named`](super::read_named), and [`Error::Mismatch`] for UTF-16
-    /// without a mark.
+    /// Those of [`read_file_or_pipe`](super::read_file_or_pipe); [`Error::Mismatch`] for
+    /// UTF-16 without a byte-order mark.
     pub fn open(path: &Path, limit: u64) -> Result<Text<'static>> {
-        Text::decoded(Text::named(path, limit)?)
+        Text::open_raw(path, limit)?.decode()
     }
 
-    /// The same without a look at a mark: for names that may be any bytes.
+    /// Like [`open`](Self::open), but decodes nothing: for file names, which may be any
+    /// bytes.
     ///
     /// # Errors
-    /// Those of [`read_named`](super::read_named).
+    /// Those of [`read_file_or_pipe`](super::read_file_or_pipe).
     pub fn open_raw(path: &Path, limit: u64) -> Result<Text<'static>> {
-        Text::named(path, limit)
-    }
-
-    /// Text that comes from `stream`, at most `limit` bytes of it; `path` is for
-    /// messages.
-    ///
-    /// # Errors
-    /// [`Error::Io`], and [`Error::Mismatch`] for UTF-16 without a mark.
-    pub fn new(path: &Path, stream: impl Read + 'a, limit: u64) -> Result<Self> {
-        Self::decoded(Self::raw(path, stream, limit))
-    }
-
-    /// The same without a look at a mark: for names that may be any bytes.
-    pub fn raw(path: &Path, stream: impl Read + 'a, limit: u64) -> Self {
-        let stream = BufReader::with_capacity(CHUNK, Bounded { stream, left: limit });
-        Text { path: path.to_owned(), stream: Box::new(stream), limit, mark: false, size: None }
-    }
-
-    fn named(path: &Path, limit: u64) -> Result<Text<'static>> {
         let kind = std::fs::metadata(path).map_err(Error::io("read", path))?;
         if let Some(most) = stream_limit(path, kind.file_type()) {
             let stream = File::open(path).map_err(Error::io("read", path))?;
@@ -78,58 +59,75 @@ impl<'a> Text<'a> {
         Ok(Text { size: Some(kind.len()), ..Text::raw(path, file, limit) })
     }
 
-    fn decoded(mut text: Self) -> Result<Self> {
-        let head = text.head(4)?;
+    /// Reads a text of at most `limit` bytes from `stream`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Mismatch`] for UTF-16 without a byte-order mark.
+    pub fn new(path: &Path, stream: impl Read + 'a, limit: u64) -> Result<Self> {
+        Self::raw(path, stream, limit).decode()
+    }
+
+    /// Like [`new`](Self::new), but decodes nothing: for file names, which may be any
+    /// bytes.
+    pub fn raw(path: &Path, stream: impl Read + 'a, limit: u64) -> Self {
+        let stream = BufReader::with_capacity(CHUNK, LimitedReader { stream, left: limit });
+        Text {
+            path: path.to_owned(),
+            stream: Box::new(stream),
+            limit,
+            byte_order_mark: false,
+            size: None,
+        }
+    }
+
+    /// Drops a byte-order mark and decodes UTF-16.
+    fn decode(mut self) -> Result<Self> {
+        let head = self.head(4)?;
         let (mark, encoding) = match head {
             [0xef, 0xbb, 0xbf, ..] => (3, Encoding::Utf8),
             [0xff, 0xfe, ..] => (2, Encoding::Utf16(u16::from_le_bytes)),
             [0xfe, 0xff, ..] => (2, Encoding::Utf16(u16::from_be_bytes)),
             [0, 1..=255, 0, 1..=255] | [1..=255, 0, 1..=255, 0] | [0, 1..=255] | [1..=255, 0] => {
                 let found = "UTF-16 without a byte-order mark";
-                return Err(Error::mismatch(&text.path, "text", "UTF-8", found));
+                return Err(Error::mismatch(&self.path, "text", "UTF-8", found));
             }
-            _ => return Ok(text),
+            _ => return Ok(self),
         };
-        text.mark = true;
-        text.stream.consume(mark);
+        self.byte_order_mark = true;
+        self.stream.consume(mark);
         if let Encoding::Utf16(unit) = encoding {
-            let stream = Utf16 { stream: text.stream, unit, high: None };
-            text.stream = Box::new(BufReader::with_capacity(CHUNK, stream));
+            let stream = Utf16Reader { stream: self.stream, unit, high: None };
+            self.stream = Box::new(BufReader::with_capacity(CHUNK, stream));
         }
-        Ok(text)
+        Ok(self)
     }
 
-    /// The first `most` bytes of what is left, or all where that is less; they stay
-    /// to be read.
+    /// Returns the next `most` bytes, or fewer at the end, without consuming them.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Mismatch`] for a stream that is too long or not UTF-16.
+    /// [`Error::Io`]; [`Error::Mismatch`] for a stream that is too long or holds invalid
+    /// UTF-16.
     pub fn head(&mut self, most: usize) -> Result<&[u8]> {
         let mut head = Vec::new();
         let result = self.stream.by_ref().take(most as u64).read_to_end(&mut head);
-        result.map_err(|error| failed(&self.path, self.limit, error))?;
+        result.map_err(|error| read_error(&self.path, self.limit, error))?;
         let rest = std::mem::replace(&mut self.stream, Box::new(io::empty()));
         self.stream = Box::new(Cursor::new(head).chain(rest));
         let head = self.stream.fill_buf().map_err(Error::io("read", &self.path))?;
         Ok(head.get(..most).unwrap_or(head))
     }
 
-    /// The lines, each of at most `longest` bytes.
-    pub fn lines(self, ends: Ends, longest: usize) -> Lines<'a> {
-        Lines::new(self, ends, longest)
+    /// Whether the text began with a byte-order mark.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.byte_order_mark
     }
 
-    /// Whether it began with a byte-order mark.
-    pub fn has_mark(&self) -> bool {
-        self.mark
-    }
-
-    /// Bytes of the file, where it is one.
+    /// Returns the size in bytes if the text is a regular file.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// What it is called in messages.
+    /// Returns the path that messages name.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -147,8 +145,8 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Why a text of at most `limit` bytes could not be read on.
-pub(super) fn failed(path: &Path, limit: u64, error: io::Error) -> Error {
+/// Returns the error of this crate for a failed read of a text of at most `limit` bytes.
+pub(super) fn read_error(path: &Path, limit: u64, error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::FileTooLarge => too_long(path, limit, "more"),
         ErrorKind::InvalidData => Error::mismatch(path, "text", "UTF-16", error),
@@ -156,13 +154,13 @@ pub(super) fn failed(path: &Path, limit: u64, error: io::Error) -> Error {
     }
 }
 
-/// A stream that fails behind so many bytes.
-struct Bounded<R> {
+/// A stream that fails with [`ErrorKind::FileTooLarge`] after `left` more bytes.
+struct LimitedReader<R> {
     stream: R,
     left: u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             return match self.stream.read(&mut [0])? {
@@ -177,17 +175,17 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// UTF-16 that is read as UTF-8, four bytes or more at once.
-struct Utf16<R> {
+/// Converts UTF-16 to UTF-8. Its reader must ask for at least four bytes at once.
+struct Utf16Reader<R> {
     stream: R,
     unit: fn([u8; 2]) -> u16,
     /// The first half of a surrogate pair.
     high: Option<u16>,
 }
 
-impl<R: BufRead> Utf16<R> {
-    /// The next code unit.
-    fn next(&mut self) -> io::Result<Option<u16>> {
+impl<R: BufRead> Utf16Reader<R> {
+    /// Reads the next code unit.
+    fn next_unit(&mut self) -> io::Result<Option<u16>> {
         let mut bytes = [0; 2];
         let mut filled = 0;
         while filled < 2 {
@@ -201,12 +199,12 @@ impl<R: BufRead> Utf16<R> {
     }
 }
 
-impl<R: BufRead> Read for Utf16<R> {
+impl<R: BufRead> Read for Utf16Reader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut written = 0;
-        // A character has four bytes at most.
+        // A character has at most four bytes.
         while buffer.len() - written >= 4 {
-            let Some(unit) = self.next()? else {
+            let Some(unit) = self.next_unit()? else {
                 return match self.high {
                     None => Ok(written),
                     Some(_) => Err(unpaired()),

@@ -1,110 +1,123 @@
-//! How many bytes the images take that are read, decoded and prepared at once.
+//! Limits the memory of the images that are read, decoded and preprocessed at once.
 
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::limits;
 
-/// How far an image has come, which decides what it waits for.
+/// How far an image has been loaded. An image waits only for images at its stage or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// A member of an archive whose bytes wait for a thread.
+pub enum LoadStage {
+    /// A member of an archive, read and waiting for a thread.
     Queued,
-    /// A thread has it, with the bytes of its file.
+    /// A thread holds the bytes of its file.
     Read,
-    /// It is decoded and prepared.
+    /// It is decoded and preprocessed.
     Decoded,
 }
 
-const STAGES: usize = 3;
+const LOAD_STAGES: usize = 3;
 
-/// Bytes that threads share.
+/// A memory budget that threads share.
 ///
-/// An image enters a stage once its bytes fit, or at once where no other image has come so
-/// far: it then waits only for images ahead of it, and the foremost one never waits. All
-/// together take at most the limit and what one image needs at each stage.
+/// An image enters a stage once its bytes fit, or at once if no other image has reached
+/// that stage. It therefore waits only for images ahead of it, and the foremost one never
+/// waits. Together the images use at most the limit plus what one image needs at each stage.
+///
+/// ```
+/// use interrogate::picture::{Budget, LoadStage, Picture};
+///
+/// let budget = Budget::new(256 << 20);
+/// let file = b"P5\n2 1\n255\n\x00\xff"; // a PGM of two pixels
+/// let mut reserved = budget.reserve(LoadStage::Read, file.len() as u64);
+/// let decoded = Picture::decode_reserving(file, "two.pgm".as_ref(), |bytes| {
+///     reserved.advance(LoadStage::Decoded, bytes);
+/// })?;
+/// assert_eq!(decoded.rgb(), [0, 0, 0, 255, 255, 255]);
+/// drop(reserved); // other threads can now reserve the bytes
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 pub struct Budget {
     limit: u64,
-    state: Mutex<State>,
+    usage: Mutex<Usage>,
     freed: Condvar,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct State {
-    taken: u64,
-    /// Images that have come to each stage, those beyond it included.
-    reached: [usize; STAGES],
+struct Usage {
+    reserved: u64,
+    /// Images that have reached each stage, including those beyond it.
+    reached: [usize; LOAD_STAGES],
 }
 
-impl State {
-    fn admits(&self, limit: u64, stage: Stage, bytes: u64) -> bool {
-        self.reached[stage as usize] == 0 || self.taken.saturating_add(bytes) <= limit
+impl Usage {
+    fn admits(&self, limit: u64, stage: LoadStage, bytes: u64) -> bool {
+        self.reached[stage as usize] == 0 || self.reserved.saturating_add(bytes) <= limit
     }
 }
 
 impl Budget {
-    /// A budget of so many bytes, none of them taken.
+    /// Creates a budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Budget { limit, state: Mutex::default(), freed: Condvar::new() }
+        Budget { limit, usage: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Takes the first `bytes` of an image, at `stage`. Waits until they may be taken.
-    pub fn share(&self, stage: Stage, bytes: u64) -> Share<'_> {
-        let mut share = Share { budget: self, bytes: 0, stage: None };
-        share.enter(stage, bytes);
-        share
+    /// Reserves the first `bytes` of an image, at `stage`. Waits until they fit.
+    pub fn reserve(&self, stage: LoadStage, bytes: u64) -> Reservation<'_> {
+        let mut reservation = Reservation { budget: self, bytes: 0, stage: None };
+        reservation.advance(stage, bytes);
+        reservation
     }
 
-    /// The same for the file at `path`, at [`Stage::Read`]. Where there is none, reading it
-    /// says so.
-    pub fn share_file(&self, path: &Path) -> Share<'_> {
+    /// Reserves the size of the file at `path`, at [`LoadStage::Read`]. If there is no such
+    /// file, reserves 0 bytes; reading it reports the error.
+    pub fn reserve_file(&self, path: &Path) -> Reservation<'_> {
         let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-        self.share(Stage::Read, bytes.min(limits::PICTURE_BYTES))
+        self.reserve(LoadStage::Read, bytes.min(limits::PICTURE_BYTES))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Ignore lock poisoning: every change is a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        // Ignore lock poisoning: no panic leaves an update half done.
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The bytes of one image, taken until this is dropped.
-pub struct Share<'a> {
+/// The bytes reserved for one image. Dropping it releases them.
+pub struct Reservation<'a> {
     budget: &'a Budget,
     bytes: u64,
-    stage: Option<Stage>,
+    stage: Option<LoadStage>,
 }
 
-impl Share<'_> {
-    /// Brings the image to a later `stage`, which takes `bytes` more. Waits until they may
-    /// be taken.
-    pub fn enter(&mut self, stage: Stage, bytes: u64) {
+impl Reservation<'_> {
+    /// Moves the image to a later `stage`, which needs `bytes` more. Waits until they fit.
+    pub fn advance(&mut self, stage: LoadStage, bytes: u64) {
         let Budget { limit, freed, .. } = self.budget;
-        let waiting = |state: &mut State| !state.admits(*limit, stage, bytes);
-        let state = freed.wait_while(self.budget.state(), waiting);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        state.taken += bytes;
+        let waiting = |usage: &mut Usage| !usage.admits(*limit, stage, bytes);
+        let usage = freed.wait_while(self.budget.usage(), waiting);
+        let mut usage = usage.unwrap_or_else(PoisonError::into_inner);
+        usage.reserved += bytes;
         self.bytes += bytes;
-        for reached in &mut state.reached[self.next()..=stage as usize] {
+        for reached in &mut usage.reached[self.next()..=stage as usize] {
             *reached += 1;
         }
         self.stage = Some(stage);
     }
 
-    /// The first stage that it has not come to.
+    /// The first stage that the image has not reached.
     fn next(&self) -> usize {
         self.stage.map_or(0, |stage| stage as usize + 1)
     }
 }
 
-impl Drop for Share<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        let mut state = self.budget.state();
-        state.taken -= self.bytes;
-        for reached in &mut state.reached[..self.next()] {
+        let mut usage = self.budget.usage();
+        usage.reserved -= self.bytes;
+        for reached in &mut usage.reached[..self.next()] {
             *reached -= 1;
         }
-        drop(state);
+        drop(usage);
         self.budget.freed.notify_all();
     }
 }
@@ -114,49 +127,49 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
-    use super::Stage::{Decoded, Queued, Read};
+    use super::LoadStage::{Decoded, Queued, Read};
     use super::*;
 
     #[test]
-    fn an_image_waits_for_bytes_and_only_for_images_ahead_of_it() {
+    fn an_image_waits_only_for_images_ahead_of_it() {
         let budget = Budget::new(100);
-        let admits = |stage, bytes| budget.state().admits(100, stage, bytes);
+        let admits = |stage, bytes| budget.usage().admits(100, stage, bytes);
         assert!([Queued, Read, Decoded].into_iter().all(|stage| admits(stage, 1000)), "the first");
-        let queued = budget.share(Queued, 60);
+        let queued = budget.reserve(Queued, 60);
         assert!(admits(Queued, 40) && !admits(Queued, 41));
         assert!(admits(Read, 1000) && admits(Decoded, 1000), "those in the queue are behind");
-        let mut read = budget.share(Read, 60);
+        let mut read = budget.reserve(Read, 60);
         assert!(!admits(Queued, 1) && !admits(Read, 1) && admits(Decoded, 1000));
-        read.enter(Decoded, 1000);
+        read.advance(Decoded, 1000);
         assert!(!admits(Decoded, 1));
-        assert_eq!(*budget.state(), State { taken: 1120, reached: [2, 1, 1] });
+        assert_eq!(*budget.usage(), Usage { reserved: 1120, reached: [2, 1, 1] });
         drop(read);
         assert!(admits(Read, 41) && !admits(Queued, 41) && admits(Queued, 40));
         drop(queued);
-        assert_eq!(*budget.state(), State::default());
+        assert_eq!(*budget.usage(), Usage::default());
     }
 
-    /// The sizes of twelve images: all threads come to an end, and the sum stays bounded.
+    /// Twelve threads finish, and the sum of their reservations stays bounded.
     #[test]
-    fn threads_take_no_more_than_the_limit_and_one_image() {
-        let (budget, most) = (Budget::new(50), AtomicU64::new(0));
-        let took = |budget: &Budget| most.fetch_max(budget.state().taken, Ordering::SeqCst);
+    fn threads_reserve_at_most_the_limit_and_one_image() {
+        let (budget, peak) = (Budget::new(50), AtomicU64::new(0));
+        let sample = |budget: &Budget| peak.fetch_max(budget.usage().reserved, Ordering::SeqCst);
         thread::scope(|scope| {
             for number in 0..12u64 {
-                let (budget, took) = (&budget, &took);
+                let (budget, sample) = (&budget, &sample);
                 scope.spawn(move || {
                     for round in 0..100 {
                         let (file, pixels) = ((number + round) % 5, (number * round) % 90);
-                        let mut share = budget.share(Read, file);
-                        took(budget);
-                        share.enter(Decoded, pixels);
-                        took(budget);
+                        let mut reservation = budget.reserve(Read, file);
+                        sample(budget);
+                        reservation.advance(Decoded, pixels);
+                        sample(budget);
                         thread::yield_now();
                     }
                 });
             }
         });
-        assert!(most.into_inner() <= 50 + 4 + 89);
-        assert_eq!(*budget.state(), State::default());
+        assert!(peak.into_inner() <= 50 + 4 + 89);
+        assert_eq!(*budget.usage(), Usage::default());
     }
 }

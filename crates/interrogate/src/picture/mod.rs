@@ -1,24 +1,18 @@
-//! Pictures: image files as eight-bit RGB, and as the pixels a model wants.
+//! Decodes image files to RGB ([`Picture`]) and preprocesses them for an image tower
+//! ([`Preprocess`]).
 //!
-//! Owns decoding ([`Picture`]) and what happens before an image tower
-//! ([`Preprocess`]). It does not own the numbers of a checkpoint's
-//! preprocessing, which `clip` reads from preprocessor_config.json, nor the
-//! search for files, which is the caller's.
+//! The values of a checkpoint's preprocessing are read by `clip` from
+//! preprocessor_config.json; finding the files is up to the caller.
 
 mod budget;
 mod decode;
-mod gif;
-mod jpeg;
-mod metadata;
 mod pixels;
-mod png;
 mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
-mod tiff;
 
-pub use budget::{Budget, Share, Stage};
+pub use budget::{Budget, LoadStage, Reservation};
 pub use decode::{DecodeOptions, read};
 pub use pixels::Pixels;
 pub use preprocess::{Centre, Preprocess, Resize};
@@ -30,30 +24,30 @@ use std::path::Path;
 use crate::limits;
 use crate::{Error, Result};
 
-/// The endings of image files, in lower case and sorted: by them a folder's and an archive's
-/// images are told from its other files.
+/// File extensions of images, in lower case and sorted. They select the images of a folder
+/// or an archive.
 pub const EXTENSIONS: &[&str] = &[
     "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "tif",
     "tiff", "webp",
 ];
 
-/// Whether `path` ends like an image file, in upper or lower case. Looks at the name alone.
+/// Whether `path` has the extension of an image file, in any case. Does not open the file.
 pub fn has_image_extension(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| EXTENSIONS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }
 
-/// Whether a file or folder of this name is hidden, or some system's own: what begins with a
-/// dot (`._x.png` of macOS, `.ipynb_checkpoints`), `@eaDir`, `__MACOSX`, `Thumbs.db`. A folder's
-/// images are never looked for there.
+/// Whether a search for images skips a file or folder of this name: hidden files
+/// (`._x.png` of macOS, `.ipynb_checkpoints`) and the system files `@eaDir`, `__MACOSX` and
+/// `Thumbs.db`.
 pub fn is_hidden(name: &std::ffi::OsStr) -> bool {
-    let own = ["@eaDir", "__MACOSX", "Thumbs.db"];
+    let system = ["@eaDir", "__MACOSX", "Thumbs.db"];
     name.as_encoded_bytes().starts_with(b".")
-        || own.iter().any(|own| name.eq_ignore_ascii_case(own))
+        || system.iter().any(|system| name.eq_ignore_ascii_case(system))
 }
 
-/// A decoded image: RGB, eight bits a channel, upright (EXIF orientation
-/// applied), with at least one pixel.
+/// A decoded image: eight-bit RGB, upright (EXIF orientation applied), with at least one
+/// pixel.
 ///
 /// ```
 /// use interrogate::picture::Picture;
@@ -62,6 +56,21 @@ pub fn is_hidden(name: &std::ffi::OsStr) -> bool {
 /// assert_eq!((red.width(), red.height()), (2, 1));
 /// # Ok::<(), interrogate::Error>(())
 /// ```
+///
+/// # Color
+/// Decoding converts as Pillow's `convert("RGB")` does, for a TIFF as for other formats:
+///
+/// | samples in the file | RGB |
+/// |---|---|
+/// | gray, bilevel | repeated; 1, 2 and 4 bits are scaled to 8 |
+/// | palette | looked up; an index beyond the palette is black |
+/// | alpha | dropped, not blended; a TIFF's associated alpha is divided out first |
+/// | CMYK | multiplied out |
+/// | YCbCr | JFIF's equations |
+/// | 16 bits | the upper eight are kept, of gray too, which Pillow clips at 255 |
+///
+/// No color profile is applied. A TIFF of floating-point, signed, 32-bit or Lab samples is
+/// an error, not a guess.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
@@ -70,67 +79,62 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads the image file at `path`: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM or QOI,
-    /// told apart by content, whatever the ending says. Of an animation or of
-    /// several pages it is the first.
+    /// Reads and decodes the image file at `path`: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM or
+    /// QOI. The content decides the format, not the extension. Of an animation or several
+    /// pages, decodes the first.
     ///
-    /// Colour comes out as Pillow's `convert("RGB")` gives it: alpha is dropped
-    /// and not blended, palettes are looked up, grey is repeated, CMYK is
-    /// multiplied out, and no colour profile is applied. Of sixteen bits the
-    /// upper eight are kept; Pillow does so for colour, but cuts grey off at
-    /// 255, which turns such pictures white and is not copied here. EXIF turns a
-    /// picture; an orientation in XMP alone does not.
+    /// Colors are converted as [above](Self#color). The EXIF orientation is applied; one in
+    /// XMP alone is ignored.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Mismatch`] for an
-    /// empty file and for what is none (a folder, a pipe, a device: nothing is
-    /// waited for), [`Error::PictureFormat`] for anything but an
-    /// image, [`Error::PictureTooLarge`] beyond [`limits::PICTURE_PIXELS`] or
-    /// [`limits::PICTURE_BYTES`], [`Error::PictureTruncated`] and [`Error::PictureDecode`]
-    /// for a damaged one.
+    /// [`Error::Io`] if the file cannot be read; [`Error::Mismatch`] for an empty file, a
+    /// folder, a pipe or a device; [`Error::PictureFormat`] for a file that is not an image;
+    /// [`Error::PictureTooLarge`] above [`limits::PICTURE_PIXELS`] or
+    /// [`limits::PICTURE_BYTES`]; [`Error::PictureTruncated`] and [`Error::PictureDecode`]
+    /// for a damaged image.
     pub fn open(path: &Path) -> Result<Self> {
         decode::open(path)
     }
 
-    /// The same over the bytes of an image file; `path` stands for them in
-    /// errors.
+    /// Decodes the bytes of an image file; `path` is for messages.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but for [`Error::Io`].
+    /// Those of [`open`](Self::open), except [`Error::Io`].
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
         decode::decode(bytes, path, DecodeOptions::default(), |_| ())
     }
 
-    /// The same; `ask` is given the bytes that the picture may take until it is prepared for
-    /// a model (values as decoded, a copy of them, metadata, the tables of a resize; not
-    /// `bytes`), before any of them is allocated. It may wait until there is room.
+    /// Like [`decode`](Self::decode). Before allocating, calls `reserve` with the bytes that
+    /// the picture may use until it is preprocessed: decoded values, a copy of them,
+    /// metadata and the weights of a resize, but not `bytes`. `reserve` may block until
+    /// memory is available; see [`Budget`].
     ///
     /// # Errors
     /// Those of [`decode`](Self::decode).
-    pub fn decode_asking(bytes: &[u8], path: &Path, ask: impl FnOnce(u64)) -> Result<Self> {
-        decode::decode(bytes, path, DecodeOptions::default(), ask)
+    pub fn decode_reserving(bytes: &[u8], path: &Path, reserve: impl FnOnce(u64)) -> Result<Self> {
+        decode::decode(bytes, path, DecodeOptions::default(), reserve)
     }
 
-    /// The same with [`DecodeOptions`].
+    /// Like [`decode_reserving`](Self::decode_reserving), with options.
     ///
     /// # Errors
-    /// Those of [`decode`](Self::decode), but for what the options allow.
+    /// Those of [`decode`](Self::decode); [`Error::PictureTruncated`] only where the options
+    /// do not allow it.
     pub fn decode_with(
         bytes: &[u8],
         path: &Path,
         options: DecodeOptions,
-        ask: impl FnOnce(u64),
+        reserve: impl FnOnce(u64),
     ) -> Result<Self> {
-        decode::decode(bytes, path, options, ask)
+        decode::decode(bytes, path, options, reserve)
     }
 
-    /// A picture of the values (height, width, 3), row by row.
+    /// Creates a picture from values (height, width, 3), row by row.
     ///
     /// # Errors
-    /// [`Error::PictureValues`] where there are more or fewer values, or none.
+    /// [`Error::PictureValues`] if the number of values is 0 or not 3 times the area.
     pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
-        // Cannot overflow: 2^32 * 2^32 * 3 does, 2^64 / 3 does not; saturated
-        // it equals no length either.
+        // A saturated product equals the length of no Vec.
         let expected = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(3);
         if expected == 0 || expected != rgb.len() as u64 {
             return Err(Error::PictureValues { width, height, expected, found: rgb.len() });
@@ -138,17 +142,17 @@ impl Picture {
         Ok(Picture { width, height, rgb })
     }
 
-    /// Width in pixels.
+    /// Returns the width in pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels.
+    /// Returns the height in pixels.
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// The values (height, width, 3), row by row.
+    /// Returns the values (height, width, 3), row by row.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
     }

@@ -1,27 +1,27 @@
-//! What is left of a picture when a model has been given what it needs.
+//! The preprocessed values of one picture.
 
 use super::{Picture, Preprocess};
 use crate::Result;
 
-/// The values that an image tower takes of one picture, channel by channel.
+/// The input of an image tower for one picture, channel by channel.
 ///
-/// A photo of twelve megapixels is 36 MB; what CLIP takes of it is 0.6 MB. So
-/// whoever decodes ahead of a model prepares each picture at once and lets it go.
+/// A photo of twelve megapixels has 36 MB; CLIP's input has 0.6 MB. A caller that decodes
+/// ahead of the model therefore preprocesses each picture at once and drops it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixels(Vec<f32>);
 
 impl Pixels {
-    /// Values (3, height, width) that are preprocessed already.
+    /// Wraps values (3, height, width) that are already preprocessed.
     pub fn new(values: Vec<f32>) -> Self {
         Pixels(values)
     }
 
-    /// The values (3, height, width).
+    /// Returns the values (3, height, width).
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
 
-    /// The values of `many`, one behind the other.
+    /// Concatenates the values of `many` pictures.
     pub fn joined(many: &[&Pixels]) -> Vec<f32> {
         let mut joined = Vec::with_capacity(many.iter().map(|pixels| pixels.0.len()).sum());
         many.iter().for_each(|pixels| joined.extend_from_slice(&pixels.0));
@@ -30,7 +30,7 @@ impl Pixels {
 }
 
 impl Preprocess {
-    /// [`pixels`](Self::pixels), kept apart from other values.
+    /// Returns [`pixels`](Self::pixels) as [`Pixels`].
     ///
     /// # Errors
     /// Those of [`pixels`](Self::pixels).

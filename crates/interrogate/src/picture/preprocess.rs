@@ -1,59 +1,62 @@
-//! From a picture to the pixels a model wants: resize, crop, mean and std.
+//! Preprocesses a picture for an image tower: resize, center crop, mean and std.
 
 use super::resize::{Window, resize};
 use super::{Filter, Picture, Resampling};
 use crate::{Error, Result};
 
-/// The steps before an image tower, in the order the field does them: resize,
-/// centre crop, 0..=255 to 0..=1, mean and std.
+/// The steps before an image tower, in this order: resize, center crop, scaling from
+/// 0..=255 to 0..=1, mean and std.
 ///
 /// ```
 /// use interrogate::picture::{Picture, Preprocess, Resize};
 ///
 /// let steps = Preprocess { resize: Resize::ShorterSide(2), crop: (2, 2), ..Preprocess::default() };
-/// let grey = Picture::from_rgb(4, 8, vec![128; 4 * 8 * 3])?;
-/// assert_eq!(steps.pixels(&grey)?.len(), 3 * 2 * 2);
+/// let gray = Picture::from_rgb(4, 8, vec![128; 4 * 8 * 3])?;
+/// assert_eq!(steps.cropped(&gray)?, [128; 2 * 2 * 3]);
+/// let pixels = steps.pixels(&gray)?; // channel by channel
+/// let red = (128.0 / 255.0 - steps.mean[0]) / steps.std[0];
+/// assert!((pixels[0] - red).abs() < 1e-6);
 /// # Ok::<(), interrogate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocess {
-    /// How the picture is brought to size.
+    /// The size after the resize.
     pub resize: Resize,
-    /// How values are made of their neighbours there.
+    /// The resampling filter.
     pub filter: Filter,
-    /// Whose arithmetic does it.
+    /// Whose arithmetic the resize follows.
     pub resampling: Resampling,
-    /// Height and width of the centre crop. A side that is shorter than the crop
-    /// gets black around it, one pixel more at the top or left.
+    /// Height and width of the center crop. A side shorter than the crop is padded with
+    /// black; of an odd padding the extra pixel is at the top or left.
     pub crop: (u32, u32),
-    /// Where the crop lies when its margin is odd.
+    /// How an odd margin of the crop is rounded.
     pub centre: Centre,
-    /// What a value in 0..=1 is lessened by, a channel.
+    /// The mean of each channel, subtracted from values in 0..=1.
     pub mean: [f32; 3],
-    /// What it is divided by then, a channel.
+    /// The standard deviation of each channel, by which the difference is divided.
     pub std: [f32; 3],
 }
 
-/// Where a centre crop begins whose margin is odd.
+/// How half of an odd margin is rounded, which gives the start of a center crop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Centre {
-    /// At the half, rounded down: transformers.
+    /// Down, as in transformers.
     #[default]
     Lower,
-    /// At the half, rounded to the even number: torchvision's `CenterCrop`, and so
-    /// OpenAI's and open_clip's own transforms.
+    /// To the even number, as in torchvision's `CenterCrop`, which OpenAI's and open_clip's
+    /// transforms use.
     Even,
 }
 
-/// To which size a picture is brought.
+/// The size that a picture is resized to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {
-    /// It keeps its own.
+    /// The picture's own size.
     Keep,
-    /// The shorter side gets so many pixels, the longer keeps the proportion,
-    /// rounded down.
+    /// The shorter side gets this many pixels; the longer keeps the aspect ratio, rounded
+    /// down.
     ShorterSide(u32),
-    /// So many rows and columns, whatever the proportion.
+    /// This height and width, whatever the aspect ratio.
     Exact {
         /// Rows.
         height: u32,
@@ -62,9 +65,9 @@ pub enum Resize {
     },
 }
 
-/// OpenAI's CLIP, and most of its family: bicubic to 224 pixels on the shorter
-/// side, the middle 224 x 224, mean and std of its training pictures
-/// (openai/CLIP, clip/clip.py, `_transform`).
+/// The steps of OpenAI's CLIP and most of its family: bicubic to 224 pixels on the shorter
+/// side, the central 224 x 224, mean and std of its training images (openai/CLIP,
+/// clip/clip.py, `_transform`).
 impl Default for Preprocess {
     fn default() -> Self {
         Preprocess {
@@ -80,21 +83,21 @@ impl Default for Preprocess {
 }
 
 impl Preprocess {
-    /// The pixels (3, height, width) of `picture`, channel by channel.
+    /// Returns the input of the image tower (3, height, width), channel by channel.
     ///
-    /// What lies outside the crop is not computed, so that neither time nor
-    /// memory grows with a long strip's resized length.
+    /// Only the crop is computed, so that a long strip, whose resized length is large,
+    /// costs no more time or memory.
     ///
     /// # Errors
-    /// [`Error::PictureResize`] where a side of the resize or of the crop is
-    /// zero, or the crop has more than [`PICTURE_PIXELS`](crate::limits::PICTURE_PIXELS).
+    /// [`Error::PictureResize`] if a side of the resize or the crop is zero, or the crop has
+    /// more than [`PICTURE_PIXELS`](crate::limits::PICTURE_PIXELS).
     pub fn pixels(&self, picture: &Picture) -> Result<Vec<f32>> {
         let (height, width) = self.crop;
         let rgb = self.cropped(picture)?;
         let area = height as usize * width as usize;
         let mut pixels = vec![0.0; 3 * area];
         for (channel, out) in pixels.chunks_exact_mut(area).enumerate() {
-            let values = self.values(channel);
+            let values = self.normalized(channel);
             for (out, pixel) in out.iter_mut().zip(rgb.chunks_exact(3)) {
                 *out = values[usize::from(pixel[channel])];
             }
@@ -102,7 +105,7 @@ impl Preprocess {
         Ok(pixels)
     }
 
-    /// The values (height, width, 3) after resize and crop, row by row.
+    /// Returns the values (height, width, 3) after resize and crop, row by row.
     ///
     /// # Errors
     /// Those of [`pixels`](Self::pixels).
@@ -117,8 +120,8 @@ impl Preprocess {
         if empty || u64::from(height) * u64::from(width) > crate::limits::PICTURE_PIXELS {
             return Err(refused());
         }
-        let rows = Placed::new(picture.height, to_height, height, self.centre);
-        let columns = Placed::new(picture.width, to_width, width, self.centre);
+        let rows = CropSpan::new(picture.height, to_height, height, self.centre);
+        let columns = CropSpan::new(picture.width, to_width, width, self.centre);
         let (filter, resampling) = (self.filter, self.resampling);
         let middle = resize(picture, columns.window, rows.window, filter, resampling)
             .map_err(|_| refused())?;
@@ -133,22 +136,22 @@ impl Preprocess {
         Ok(out)
     }
 
-    /// What each of the 256 values of a channel becomes, in the order of
-    /// operations of the field's f32 arithmetic.
-    fn values(&self, channel: usize) -> [f32; 256] {
+    /// Returns the normalized form of each of the 256 values of a channel, in the order of
+    /// the f32 operations of transformers and torchvision.
+    fn normalized(&self, channel: usize) -> [f32; 256] {
         let (mean, std) = (self.mean[channel], self.std[channel]);
         std::array::from_fn(|v| ((v as f64 * (1.0 / 255.0)) as f32 - mean) / std)
     }
 }
 
 impl Resize {
-    /// Rows and columns of `picture` after the resize.
+    /// Returns the height and width of `picture` after the resize.
     fn size(self, picture: &Picture) -> (u64, u64) {
         let (height, width) = (u64::from(picture.height), u64::from(picture.width));
         match self {
             Resize::Keep => (height, width),
             Resize::Exact { height, width } => (height.into(), width.into()),
-            // Both products fit: a side and a picture's side have 32 bits each.
+            // No product overflows: its factors have 32 bits each.
             Resize::ShorterSide(side) => {
                 let (side, short) = (u64::from(side), height.min(width).max(1));
                 (side * height / short, side * width / short)
@@ -157,14 +160,15 @@ impl Resize {
     }
 }
 
-/// The part of a resized side that the centre crop takes, and where in the crop
-/// it goes.
-struct Placed {
+/// One axis of a center crop.
+struct CropSpan {
+    /// The part of the resized side inside the crop.
     window: Window,
+    /// Black pixels before it.
     pad: u32,
 }
 
-impl Placed {
+impl CropSpan {
     fn new(from: u32, to: u64, crop: u32, centre: Centre) -> Self {
         let len = u32::try_from(to).map_or(crop, |to| to.min(crop));
         let margin = to - u64::from(len);
@@ -172,7 +176,7 @@ impl Placed {
             Centre::Even if margin % 4 == 3 => margin / 2 + 1,
             _ => margin / 2,
         };
-        Placed { window: Window { from, to, start, len }, pad: (crop - len).div_ceil(2) }
+        CropSpan { window: Window { from, to, start, len }, pad: (crop - len).div_ceil(2) }
     }
 }
 
@@ -182,9 +186,9 @@ mod tests {
 
     /// By Python: `(m // 2, round(m / 2))` for margins m of 0 to 7.
     #[test]
-    fn an_odd_margin_is_halved_as_the_field_does_it() {
+    fn odd_margins_round_as_in_transformers_and_torchvision() {
         let starts = |centre| {
-            let start = |margin: u64| Placed::new(9, 10 + margin, 10, centre).window.start;
+            let start = |margin: u64| CropSpan::new(9, 10 + margin, 10, centre).window.start;
             (0..8).map(start).collect::<Vec<u64>>()
         };
         assert_eq!(starts(Centre::Lower), [0, 0, 1, 1, 2, 2, 3, 3]);

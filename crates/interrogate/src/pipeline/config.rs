@@ -1,4 +1,4 @@
-//! The configuration file: which models, and where they and the dictionaries are.
+//! The configuration file: the models to use, and the paths of models and dictionaries.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result, input};
 
-/// The keys of the file; all must be there, and no other.
+/// The keys of the file. All are required; no other is allowed.
 pub const KEYS: [&str; 9] = [
     "blip_model",
     "blip_path",
@@ -19,14 +19,33 @@ pub const KEYS: [&str; 9] = [
     "embedding_path",
 ];
 
-/// Bytes of the file, at most: nine names and paths.
-const MOST: u64 = 1 << 20;
+/// Largest size of the file in bytes: it contains nine names and paths.
+const MAX_BYTES: u64 = 1 << 20;
 
-/// The file, its paths resolved: a relative one starts at the file's own folder.
-/// An empty path stays empty, and leaves the model to its name.
+/// A parsed configuration file.
+///
+/// Paths are resolved: a relative path starts at the file's folder. An empty path stays
+/// empty; its model is then found by name.
+///
+/// ```
+/// use interrogate::pipeline::{Config, Overrides};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("config.json");
+/// std::fs::write(
+///     &path,
+///     r#"{"blip_model": "blip-base", "blip_path": "", "clip_model": "ViT-B-32",
+///         "clip_path": "ViT-B-32.pt", "dicts": "dicts", "chunk_size": 2048,
+///         "embedding_model": "all-MiniLM-L6-v2", "embedding_dir": "", "embedding_path": ""}"#,
+/// )?;
+/// let config = Config::open(&path, Overrides::default())?;
+/// assert_eq!(config.clip_path, folder.path().join("ViT-B-32.pt"));
+/// assert_eq!(config.blip_path.as_os_str(), "");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The file, for messages.
+    /// The configuration file, for messages.
     pub file: PathBuf,
     /// The captioner's name, such as `blip227b`.
     pub blip_model: String,
@@ -34,44 +53,41 @@ pub struct Config {
     pub blip_path: PathBuf,
     /// CLIP's name, such as `ViT-B-32`.
     pub clip_model: String,
-    /// CLIP's folder, or OpenAI's archive.
+    /// CLIP's folder, or OpenAI's checkpoint file.
     pub clip_path: PathBuf,
     /// The folder of dictionaries.
     pub dicts: PathBuf,
-    /// Most tokens of labels that go through the text tower together, and so
-    /// most labels: it bounds the memory of building an index, and changes no
-    /// row. Ranking is exact whatever it is.
+    /// Largest number of tokens, and so of labels, in one batch of the text tower. It bounds
+    /// the memory of building an index and changes neither its rows nor a ranking.
     pub chunk_size: usize,
     /// The sentence encoder's name, such as `all-MiniLM-L6-v2`.
     pub embedding_model: String,
-    /// A folder in which the sentence encoder's folder stands under its name.
+    /// A folder that contains the sentence encoder's folder, under its name.
     pub embedding_dir: PathBuf,
-    /// The sentence encoder's folder itself, which goes before `embedding_dir`.
+    /// The sentence encoder's folder. Takes precedence over `embedding_dir`.
     pub embedding_path: PathBuf,
 }
 
-/// What a caller may say beside the file.
+/// Options of [`Config::open`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overrides<'a> {
-    /// Where relative paths of models start instead of at the file's folder.
+    /// The folder at which relative paths of models start, instead of the file's folder.
     pub models: Option<&'a Path>,
-    /// A second file, whose keys stand in place of the first's; its relative
-    /// paths start at its own folder.
+    /// A second file, whose keys replace those of the first. Its relative paths start at its
+    /// own folder.
     pub extend: Option<&'a Path>,
 }
 
 impl Config {
-    /// Reads the file at `path`, or what another program writes to it
-    /// ([`input::read_named`]).
+    /// Reads the file or pipe at `path`, as [`input::read_file_or_pipe`] does.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Json`], [`Error::ConfigKey`] for a key that is
-    /// missing or not known, [`Error::Mismatch`] for a value of another kind and
-    /// for more than 1 MiB.
+    /// [`Error::Io`]; [`Error::Json`]; [`Error::ConfigKey`] for a missing or unknown key;
+    /// [`Error::Mismatch`] for a value of the wrong type and for more than 1 MiB.
     pub fn open(path: &Path, overrides: Overrides<'_>) -> Result<Self> {
-        let mut file = File::read(path, overrides.models)?;
+        let mut file = ConfigFile::read(path, overrides.models)?;
         if let Some(more) = overrides.extend {
-            file.extend(File::read(more, None)?);
+            file.extend(ConfigFile::read(more, None)?);
         }
         if let Some(key) = KEYS.into_iter().find(|key| !file.has(key)) {
             return Err(Error::ConfigKey {
@@ -96,22 +112,23 @@ impl Config {
     }
 }
 
-/// Keys and values, each with the file that it is from and the folder that its
-/// path starts at.
-struct File(Vec<(&'static str, Entry)>);
+/// The keys and values of one or more files.
+struct ConfigFile(Vec<(&'static str, Entry)>);
 
 struct Entry {
     value: Value,
+    /// The file that contains the value.
     file: PathBuf,
+    /// The folder at which a relative path starts.
     start: PathBuf,
 }
 
-impl File {
+impl ConfigFile {
     fn read(path: &Path, models: Option<&Path>) -> Result<Self> {
-        let text = input::read_named(path, MOST)?;
+        let text = input::read_file_or_pipe(path, MAX_BYTES)?;
         let values: Map<String, Value> = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
-        let own = path.parent().unwrap_or(Path::new(""));
+        let parent = path.parent().unwrap_or(Path::new(""));
         let mut entries = Vec::new();
         for (key, value) in values {
             let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
@@ -122,14 +139,14 @@ impl File {
                     keys: &KEYS,
                 });
             };
-            let start = if known == "dicts" { own } else { models.unwrap_or(own) };
+            let start = if known == "dicts" { parent } else { models.unwrap_or(parent) };
             let entry = Entry { value, file: path.to_owned(), start: start.to_owned() };
             entries.push((known, entry));
         }
-        Ok(File(entries))
+        Ok(ConfigFile(entries))
     }
 
-    fn extend(&mut self, other: File) {
+    fn extend(&mut self, other: ConfigFile) {
         self.0.retain(|(key, _)| !other.has(key));
         self.0.extend(other.0);
     }
@@ -138,17 +155,17 @@ impl File {
         self.0.iter().any(|(known, _)| *known == key)
     }
 
-    /// What `of` makes of the value of `key`.
+    /// Converts the value of `key` by `convert`.
     fn get<T>(
         &self,
         key: &'static str,
         expected: &str,
-        of: impl Fn(&Entry) -> Option<T>,
+        convert: impl Fn(&Entry) -> Option<T>,
     ) -> Result<T> {
         let entry = self.0.iter().find(|(known, _)| *known == key).map(|(_, entry)| entry);
-        // Every key is there: `open` has looked.
+        // Not `None`: `open` checked that every key exists.
         let entry = entry.ok_or_else(|| Error::mismatch("", key, expected, "none"))?;
-        of(entry).ok_or_else(|| Error::mismatch(&entry.file, key, expected, &entry.value))
+        convert(entry).ok_or_else(|| Error::mismatch(&entry.file, key, expected, &entry.value))
     }
 
     fn text(&self, key: &'static str) -> Result<String> {

@@ -1,17 +1,17 @@
-//! Which images a run looks at, and what they are called.
+//! Finds the images of a run and their ids.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::input::{Ends, Text};
+use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits, picture};
 
-/// The images in the folder `images` of `data`, sorted by path. `skipped` is given what else
-/// lies there: hidden files, folders, and files that do not end like an image.
+/// Returns the images in the folder `images` of `data`, sorted by path. Calls `skipped` for
+/// everything else there: hidden files, folders, and files without an image's extension.
 ///
 /// # Errors
-/// [`Error::Io`] where there is no such folder, [`Error::Mismatch`] where it
-/// holds no image, [`Error::StemTwice`] where two have one name.
+/// [`Error::Io`] if there is no such folder; [`Error::Mismatch`] if it contains no image;
+/// [`Error::StemTwice`] if two images have the same name without extension.
 pub fn images(data: &Path, skipped: &mut dyn FnMut(&Path)) -> Result<Vec<PathBuf>> {
     let folder = data.join("images");
     let entries = std::fs::read_dir(&folder).map_err(Error::io("open", &folder))?;
@@ -33,17 +33,16 @@ pub fn images(data: &Path, skipped: &mut dyn FnMut(&Path)) -> Result<Vec<PathBuf
     Ok(found)
 }
 
-/// The names of `paths` without folder and ending, in order.
+/// Returns the file names of `paths` without folder and extension, in order.
 ///
 /// # Errors
-/// [`Error::StemTwice`] where two have one name: their rows could not be told
-/// apart.
+/// [`Error::StemTwice`] if two are equal, since names identify the rows of the output.
 pub fn stems(paths: &[impl AsRef<Path>]) -> Result<Vec<String>> {
-    let mut seen: HashMap<String, &Path> = HashMap::with_capacity(paths.len());
+    let mut first_paths: HashMap<String, &Path> = HashMap::with_capacity(paths.len());
     let mut stems = Vec::with_capacity(paths.len());
     for path in paths.iter().map(AsRef::as_ref) {
         let stem = stem(path);
-        if let Some(first) = seen.insert(stem.clone(), path) {
+        if let Some(first) = first_paths.insert(stem.clone(), path) {
             let (first, second) = (first.to_owned(), path.to_owned());
             return Err(Error::StemTwice { stem, first, second });
         }
@@ -52,17 +51,16 @@ pub fn stems(paths: &[impl AsRef<Path>]) -> Result<Vec<String>> {
     Ok(stems)
 }
 
-/// A file's name without folder and ending; bytes that are not UTF-8 become
-/// U+FFFD.
+/// Returns a file's name without folder and extension; invalid UTF-8 becomes U+FFFD.
 pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
-/// The labels of the dictionary `mediums.txt` in `dicts`, stripped, blank lines
-/// left out.
+/// Reads the labels of the dictionary `mediums.txt` in `dicts`: trimmed lines, without blank
+/// ones.
 pub(super) fn mediums(dicts: &Path) -> Result<Vec<String>> {
     let path = dicts.join("mediums.txt");
-    let mut lines = Text::open(&path, limits::SMALL_FILE)?.lines(Ends::Any, limits::LINE);
+    let mut lines = Text::open(&path, limits::SMALL_FILE)?.lines(LineEnding::Any, limits::LINE);
     let mut labels = Vec::new();
     while let Some(line) = lines.next_line()? {
         labels.extend(Some(line.text()?.trim()).filter(|l| !l.is_empty()).map(str::to_owned));

@@ -1,15 +1,12 @@
-//! The pipeline that this project was asked for: a folder of images and a
-//! configuration file in, captions, prompts or their embeddings out.
+//! Runs one of seven tasks over a folder of images: captions, prompts or their embeddings.
 //!
-//! Owns the seven tasks by their names ([`Task`]), the configuration file
-//! ([`Config`]), and what each task runs over a batch of images ([`Pipeline`]).
-//! The models, the ranking and the prompt's form are other rooms'; the index is
-//! whoever calls's to build.
+//! [`Task`] names the tasks, [`Config`] reads the configuration file, and [`Pipeline`] opens
+//! the models of a task and runs it over batches of images. The caller builds the index.
 
-mod answers;
 mod config;
 mod images;
 mod open;
+mod output;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -19,70 +16,102 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-pub use answers::{Answers, Executed};
 pub use config::{Config, KEYS, Overrides};
 pub use images::{images, stems};
+pub use output::{BatchResult, TaskOutput};
 pub use task::Task;
 pub use zero_shot::{SCALE, ZERO_SHOT};
 
 use crate::caption::{Captioner, Generation};
 use crate::encoder::TextEncoder;
-use crate::picture::{self, Budget, Picture, Pixels, Stage};
+use crate::picture::{self, Budget, LoadStage, Picture, Pixels};
 use crate::prompt::{Prompt, Recipe, Template};
 use crate::{Device, Error, Interrogator, Precision, Result, limits};
 use zero_shot::ZeroShot;
 
-/// What a run may be asked for beside the configuration file.
+/// Settings of a run besides the configuration file.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Flavors of a prompt.
+    /// Largest number of flavors in a prompt.
     pub max_flavors: usize,
-    /// How captions are searched for.
+    /// The captioner's generation config.
     pub generation: Generation,
-    /// How the captioner's weights are kept.
+    /// The precision of the captioner's weights.
     pub precision: Precision,
-    /// Where its models compute.
+    /// The device that the models compute on.
     pub device: Device,
-    /// The form of a prompt.
+    /// The template of a prompt.
     pub template: Template,
 }
 
-/// A task with the models that it needs, open.
+/// A task and its open models.
+///
+/// ```no_run
+/// use interrogate::index::Index;
+/// use interrogate::models::Options;
+/// use interrogate::pipeline::{Config, Overrides, Pipeline, Settings, Task, images};
+/// use interrogate::{Device, Error, Precision};
+/// use std::path::Path;
+///
+/// let config = Config::open(Path::new("config.json"), Overrides::default())?;
+/// let settings = Settings {
+///     max_flavors: 32,
+///     generation: Default::default(),
+///     precision: Precision::F32,
+///     device: Device::Cpu,
+///     template: Default::default(),
+/// };
+/// let hub = Options::new("models"); // a cache for models that are given by name
+/// let index = |_: &_| Index::open(Path::new("index")); // built for the CLIP model before
+/// let pipeline = Pipeline::open::<Error>(
+///     Task::ClipInterrogator,
+///     &config,
+///     &settings,
+///     &hub,
+///     index,
+///     &mut |_| {},
+/// )?;
+/// for batch in images(Path::new("data"), &mut |_| {})?.chunks(32) {
+///     let result = pipeline.batch(batch)?;
+///     println!("{:?} {:?}", result.ids, result.output);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Pipeline {
     task: Task,
     generation: Generation,
     captioner: Option<Box<dyn Captioner>>,
-    prompts: Option<Prompts>,
+    prompts: Option<PromptModels>,
     sentences: Option<Box<dyn TextEncoder>>,
     zero_shot: Option<ZeroShot>,
     dicts: PathBuf,
     notice: Option<&'static str>,
 }
 
-/// Ranking, and what a prompt is made of.
-struct Prompts {
+/// The models and settings of prompts.
+struct PromptModels {
     interrogator: Interrogator,
     recipe: Recipe,
     template: Template,
 }
 
 impl Pipeline {
-    /// What whoever uses its model should know of it, in a sentence.
+    /// Returns what users of the CLIP model should know, in one sentence.
     pub fn notice(&self) -> Option<&'static str> {
         self.notice
     }
 
-    /// The task's answers for the images of one batch, in their order; one that
-    /// cannot be decoded is in [`Executed::failed`] and the others go on. Images are
-    /// decoded on all threads, within [`limits::DECODING`] bytes; what the models take of
-    /// them is in memory for the whole batch. The task [`Task::TestDict`] looks at no
-    /// image: its answer is the same for any.
+    /// Runs the task over one batch of images. An image that cannot be decoded is in
+    /// [`BatchResult::failed`]; the others continue. Images are decoded on all threads within
+    /// [`limits::DECODING`] bytes; the preprocessed pixels of the whole batch are in memory.
+    /// [`Task::TestDict`] decodes no image and has the same output for any.
     ///
     /// # Errors
-    /// What the models say, which stops the run.
-    pub fn batch(&self, paths: &[PathBuf]) -> Result<Executed> {
+    /// Those of the models; the batch then has no result.
+    pub fn batch(&self, paths: &[PathBuf]) -> Result<BatchResult> {
         if self.task == Task::TestDict {
-            return Ok(Executed::of(Answers::Labels(images::mediums(&self.dicts)?)));
+            let mediums = images::mediums(&self.dicts)?;
+            return Ok(BatchResult::without_images(TaskOutput::Labels(mediums)));
         }
         let budget = Budget::new(limits::DECODING);
         let prepared: Vec<_> = paths.par_iter().map(|path| self.prepare(path, &budget)).collect();
@@ -96,83 +125,89 @@ impl Pipeline {
                 Err(error) => failed.push((path.clone(), error)),
             }
         }
-        Ok(Executed { ids, answers: self.answers(&images)?, failed })
+        Ok(BatchResult { ids, output: self.compute_output(&images)?, failed })
     }
 
-    /// Decodes the image at `path` and prepares it for each model of the task.
-    fn prepare(&self, path: &Path, budget: &Budget) -> Result<Prepared> {
-        let mut share = budget.share_file(path);
+    /// Decodes the image at `path` and preprocesses it for each model of the task.
+    fn prepare(&self, path: &Path, budget: &Budget) -> Result<PreparedImage> {
+        let mut reservation = budget.reserve_file(path);
         let bytes = picture::read(path)?;
-        let ask = |more| share.enter(Stage::Decoded, more);
-        let picture = Picture::decode_asking(&bytes, path, ask)?;
+        let reserve = |bytes| reservation.advance(LoadStage::Decoded, bytes);
+        let picture = Picture::decode_reserving(&bytes, path, reserve)?;
         let caption = self.captioner.as_ref().map(|c| c.preprocess().prepare(&picture));
         let tower = match (&self.prompts, &self.zero_shot) {
             (Some(prompts), _) => Some(prompts.interrogator.tower().prepare(&picture)),
             (_, Some(zero_shot)) => Some(zero_shot.prepare(&picture)),
             _ => None,
         };
-        Ok(Prepared {
+        Ok(PreparedImage {
             size: (picture.width(), picture.height()),
             caption: caption.transpose()?,
             tower: tower.transpose()?,
         })
     }
 
-    fn answers(&self, images: &[Prepared]) -> Result<Answers> {
+    fn compute_output(&self, images: &[PreparedImage]) -> Result<TaskOutput> {
         match self.task {
-            Task::TestDict => Ok(Answers::Labels(Vec::new())),
-            Task::TestData => Ok(Answers::Sizes(images.iter().map(|image| image.size).collect())),
+            Task::TestDict => Ok(TaskOutput::Labels(Vec::new())),
+            Task::TestData => {
+                Ok(TaskOutput::Sizes(images.iter().map(|image| image.size).collect()))
+            }
             Task::ClipModel => match &self.zero_shot {
-                Some(zero_shot) => Ok(Answers::Scores(zero_shot.probabilities(&towers(images))?)),
-                None => Err(self.lacks("CLIP")),
+                Some(zero_shot) => {
+                    Ok(TaskOutput::Scores(zero_shot.probabilities(&tower_pixels(images))?))
+                }
+                None => Err(self.missing_model("CLIP")),
             },
-            Task::Blip2 => Ok(Answers::Prompts(self.captions(images)?)),
-            Task::Blip2Embedding => self.embedded(self.captions(images)?),
-            Task::ClipInterrogator => Ok(Answers::Prompts(self.prompts(images)?)),
-            Task::ClipInterrogatorEmbedding => self.embedded(self.prompts(images)?),
+            Task::Blip2 => Ok(TaskOutput::Prompts(self.captions(images)?)),
+            Task::Blip2Embedding => self.embed(self.captions(images)?),
+            Task::ClipInterrogator => Ok(TaskOutput::Prompts(self.prompts(images)?)),
+            Task::ClipInterrogatorEmbedding => self.embed(self.prompts(images)?),
         }
     }
 
-    fn captions(&self, images: &[Prepared]) -> Result<Vec<String>> {
-        let captioner = self.captioner.as_ref().ok_or_else(|| self.lacks("a captioner"))?;
+    fn captions(&self, images: &[PreparedImage]) -> Result<Vec<String>> {
+        let captioner = self.captioner.as_ref().ok_or_else(|| self.missing_model("a captioner"))?;
         let pixels: Vec<&Pixels> = images.iter().filter_map(|i| i.caption.as_ref()).collect();
         let captions = captioner.caption_prepared(&pixels, &self.generation, &mut |_| {})?;
         Ok(captions.into_iter().map(|caption| caption.text).collect())
     }
 
-    fn prompts(&self, images: &[Prepared]) -> Result<Vec<String>> {
+    fn prompts(&self, images: &[PreparedImage]) -> Result<Vec<String>> {
         let captions = self.captions(images)?;
         let captions: Vec<_> = captions.iter().map(|text| Some(text.as_str())).collect();
-        let Prompts { interrogator, recipe, template } =
-            self.prompts.as_ref().ok_or_else(|| self.lacks("an index"))?;
-        let features = interrogator.tower().encode_prepared(&towers(images))?;
+        let PromptModels { interrogator, recipe, template } =
+            self.prompts.as_ref().ok_or_else(|| self.missing_model("an index"))?;
+        let features = interrogator.tower().encode_prepared(&tower_pixels(images))?;
         let prompts = interrogator.prompts(&features, &captions, recipe)?;
         let render = |prompt: &Prompt<'_>| template.render(prompt, recipe.min_score);
         Ok(prompts.iter().map(render).collect())
     }
 
-    fn embedded(&self, prompts: Vec<String>) -> Result<Answers> {
-        let sentences = self.sentences.as_ref().ok_or_else(|| self.lacks("a sentence encoder"))?;
+    fn embed(&self, prompts: Vec<String>) -> Result<TaskOutput> {
+        let sentences =
+            self.sentences.as_ref().ok_or_else(|| self.missing_model("a sentence encoder"))?;
         let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
         let values = sentences.encode(&texts)?.as_slice().to_vec();
-        Ok(Answers::Embeddings { prompts, dim: sentences.dim(), values })
+        Ok(TaskOutput::Embeddings { prompts, dim: sentences.dim(), values })
     }
 
-    /// Cannot be: `open` brings what the task needs.
-    fn lacks(&self, part: &'static str) -> Error {
+    /// Returns the error for a model that is not open. It does not occur: `open` opens every
+    /// model that the task needs.
+    fn missing_model(&self, part: &'static str) -> Error {
         Error::TaskPart { task: self.task.name(), part }
     }
 }
 
-/// What the models of a task take of one image.
-struct Prepared {
+/// An image, preprocessed for the models of a task.
+struct PreparedImage {
     /// Width and height.
     size: (u32, u32),
     caption: Option<Pixels>,
     tower: Option<Pixels>,
 }
 
-/// The pixels of each image for the image tower.
-fn towers(images: &[Prepared]) -> Vec<&Pixels> {
+/// Returns the pixels of each image for the image tower.
+fn tower_pixels(images: &[PreparedImage]) -> Vec<&Pixels> {
     images.iter().filter_map(|image| image.tower.as_ref()).collect()
 }

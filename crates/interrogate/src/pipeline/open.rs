@@ -1,8 +1,8 @@
-//! From a configuration to open models.
+//! Opens the models of a configuration.
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Pipeline, Prompts, Settings, Task, ZeroShot};
+use super::{Config, Pipeline, PromptModels, Settings, Task, ZeroShot};
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
 use crate::index::Index;
@@ -11,16 +11,16 @@ use crate::nn::Compute;
 use crate::sentence::MiniLm;
 use crate::{Device, Error, Interrogator, Precision, Result};
 
-/// What the pipeline calls captioners, beside [`caption::NAMES`].
+/// The pipeline's own names of captioners, besides [`caption::NAMES`].
 const CAPTIONERS: [(&str, &str); 1] = [("blip227b", "Salesforce/blip2-opt-2.7b")];
 
 impl Pipeline {
-    /// Opens what `task` needs and nothing else. `index` is asked for the index
-    /// of CLIP over the dictionaries of `config`, where the task ranks; `hub` and
-    /// `progress` are for models that the configuration leaves to their names.
+    /// Opens only the models that `task` needs. If the task ranks, calls `index` for the
+    /// index of the CLIP model over the dictionaries of `config`. `hub` and `progress` are
+    /// for models that the configuration gives by name.
     ///
     /// # Errors
-    /// Those of the models, of `index`, and of the template.
+    /// Those of the models, of `index` and of the template.
     pub fn open<E: From<Error>>(
         task: Task,
         config: &Config,
@@ -48,7 +48,7 @@ impl Pipeline {
             let recipe = settings.template.recipe(tables, settings.max_flavors)?;
             let recipe = recipe.with_min_score(model.min_score());
             let template = settings.template.clone();
-            pipeline.prompts = Some(Prompts { interrogator, recipe, template });
+            pipeline.prompts = Some(PromptModels { interrogator, recipe, template });
         }
         if task == Task::ClipModel {
             let model = config.clip(hub, progress)?.on(settings.device);
@@ -60,7 +60,7 @@ impl Pipeline {
         }
         if task.captions() {
             let captioner = config.captioner(settings.precision, settings.device, hub, progress)?;
-            // A wish that cannot be is told before an image is read.
+            // An unsupported generation config fails here, before an image is read.
             captioner.caption(&[], &settings.generation)?;
             pipeline.captioner = Some(captioner);
         }
@@ -69,11 +69,11 @@ impl Pipeline {
 }
 
 impl Config {
-    /// CLIP: what `clip_path` holds, or what `clip_model` names where that is
-    /// empty; `starter` names the embedded model.
+    /// Opens CLIP from `clip_path`, or by the name `clip_model` if that is empty. The name
+    /// `starter` is the embedded model.
     ///
     /// # Errors
-    /// Those of [`Model::open`]; [`Error::Mismatch`] for a name that is none.
+    /// Those of [`Model::open`]; [`Error::Mismatch`] for an unknown name.
     pub fn clip(&self, hub: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Model> {
         let source = match (self.clip_model.as_str(), is_empty(&self.clip_path)) {
             ("starter", _) => ModelSource::Starter,
@@ -85,27 +85,26 @@ impl Config {
         Ok(Model::open(source, hub, progress)?.computing(compute))
     }
 
-    /// What OpenAI published under `name`.
+    /// Returns the source of OpenAI's model `name`.
     fn published(&self, name: &str) -> Result<ModelSource> {
         let known = ALIASES.iter().filter_map(|(alias, _)| alias.strip_suffix("/openai"));
         match known.clone().any(|known| known == name) {
             true => format!("{name}/openai").parse(),
-            false => Err(self.unnamed("clip_model", &known.collect::<Vec<_>>(), name)),
+            false => Err(self.unknown_name("clip_model", &known.collect::<Vec<_>>(), name)),
         }
     }
 
-    /// `key` names what it cannot, and no path says where it is.
-    fn unnamed(&self, key: &'static str, known: &[&str], found: &str) -> Error {
+    /// Returns the error for an unknown name without a path.
+    fn unknown_name(&self, key: &'static str, known: &[&str], found: &str) -> Error {
         let expected = format!("a path, or one of {}", known.join(", "));
         Error::mismatch(&self.file, key, expected, found)
     }
 
-    /// The captioner in `blip_path`, or the one that `blip_model` names where
-    /// that is empty.
+    /// Opens the captioner from `blip_path`, or by the name `blip_model` if that is empty.
     ///
     /// # Errors
-    /// Those of [`caption::open`] and of [`hub::fetch`]; [`Error::Mismatch`] for a
-    /// name that is none.
+    /// Those of [`caption::open`] and of [`hub::fetch`]; [`Error::Mismatch`] for an unknown
+    /// name.
     pub fn captioner(
         &self,
         precision: Precision,
@@ -119,19 +118,18 @@ impl Config {
         let names = || CAPTIONERS.iter().chain(caption::NAMES.iter());
         let Some((_, repo)) = names().find(|(name, _)| *name == self.blip_model) else {
             let known: Vec<&str> = names().map(|(name, _)| *name).collect();
-            return Err(self.unnamed("blip_model", &known, &self.blip_model));
+            return Err(self.unknown_name("blip_model", &known, &self.blip_model));
         };
         let folder = hub::fetch(repo, None, hub, progress)?;
         caption::open_on(&folder, precision, device)
     }
 
-    /// The sentence encoder: in `embedding_path`, else under its name in
-    /// `embedding_dir`, else, where both are empty, by its name; `starter` names
-    /// the embedded one.
+    /// Opens the sentence encoder: from `embedding_path`, else from its folder in
+    /// `embedding_dir`, else, if both are empty, by its name. The name `starter` is the
+    /// embedded encoder.
     ///
     /// # Errors
-    /// Those of [`MiniLm::named`]; [`Error::FileMissing`] where neither folder
-    /// holds one.
+    /// Those of [`MiniLm::named`]; [`Error::FileMissing`] if neither folder contains one.
     pub fn sentences(
         &self,
         device: Device,
@@ -145,18 +143,18 @@ impl Config {
             let sentences = MiniLm::named(&self.embedding_model, &compute, hub, progress)?;
             return Ok(Box::new(sentences));
         }
-        let mut places = Vec::new();
+        let mut folders = Vec::new();
         if !is_empty(path) {
-            places.push(path.clone());
+            folders.push(path.clone());
         }
         if !is_empty(folder) {
-            places.extend([folder.join(&self.embedding_model), folder.clone()]);
+            folders.extend([folder.join(&self.embedding_model), folder.clone()]);
         }
-        let holds = |place: &&PathBuf| place.join("config.json").is_file();
-        // One of the two is no empty path, so that there is a place.
-        let first = || places.first().cloned().unwrap_or_default();
+        let has_config = |folder: &&PathBuf| folder.join("config.json").is_file();
+        // At least one: one of the two paths is not empty.
+        let first = || folders.first().cloned().unwrap_or_default();
         let missing = || Error::FileMissing { folder: first(), name: "config.json" };
-        let folder = places.iter().find(holds).ok_or_else(missing)?;
+        let folder = folders.iter().find(has_config).ok_or_else(missing)?;
         Ok(Box::new(MiniLm::open_with(folder, &compute)?))
     }
 }

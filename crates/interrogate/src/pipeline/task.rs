@@ -1,14 +1,14 @@
-//! The tasks by their names.
+//! The tasks and their names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// What a run makes of the images.
+/// A task: what the pipeline computes from the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// `clip_model`: how likely each of three labels is
+    /// `clip_model`: the probability of each of three labels
     /// ([`ZERO_SHOT`](super::ZERO_SHOT)).
     ClipModel,
     /// `blip2`: captions.
@@ -19,14 +19,14 @@ pub enum Task {
     ClipInterrogator,
     /// `clip-interrogator-embedding`: sentence embeddings of the prompts.
     ClipInterrogatorEmbedding,
-    /// `test_data`: the images' sizes, once they are decoded.
+    /// `test_data`: the sizes of the decoded images.
     TestData,
-    /// `test_dict`: the mediums.
+    /// `test_dict`: the labels of the mediums dictionary.
     TestDict,
 }
 
 impl Task {
-    /// All of them.
+    /// All tasks.
     pub const ALL: [Task; 7] = [
         Task::ClipModel,
         Task::Blip2,
@@ -37,7 +37,7 @@ impl Task {
         Task::TestDict,
     ];
 
-    /// Its name.
+    /// Returns the task's name.
     pub fn name(self) -> &'static str {
         match self {
             Task::ClipModel => "clip_model",
@@ -50,17 +50,17 @@ impl Task {
         }
     }
 
-    /// Whether images are captioned.
+    /// Whether the task captions images.
     pub(super) fn captions(self) -> bool {
         self.ranks() || matches!(self, Task::Blip2 | Task::Blip2Embedding)
     }
 
-    /// Whether an index is ranked.
+    /// Whether the task ranks an index.
     pub(super) fn ranks(self) -> bool {
         matches!(self, Task::ClipInterrogator | Task::ClipInterrogatorEmbedding)
     }
 
-    /// Whether texts become sentence embeddings.
+    /// Whether the task computes sentence embeddings.
     pub(super) fn embeds(self) -> bool {
         matches!(self, Task::Blip2Embedding | Task::ClipInterrogatorEmbedding)
     }

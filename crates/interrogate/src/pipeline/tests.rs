@@ -13,7 +13,7 @@ fn config() -> Value {
     })
 }
 
-fn written(files: &[(&str, &Value)]) -> TempDir {
+fn folder_with(files: &[(&str, &Value)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, value) in files {
         std::fs::write(folder.path().join(name), value.to_string()).unwrap();
@@ -21,16 +21,17 @@ fn written(files: &[(&str, &Value)]) -> TempDir {
     folder
 }
 
+/// The message without the folder, and the hint.
 fn refusal(config: &Value) -> (String, String) {
-    let folder = written(&[("c.json", config)]);
+    let folder = folder_with(&[("c.json", config)]);
     let error = Config::open(&folder.path().join("c.json"), Overrides::default()).unwrap_err();
-    let said = error.to_string();
-    (said.rsplit_once('/').unwrap().1.to_owned(), error.hint().unwrap_or_default())
+    let message = error.to_string();
+    (message.rsplit_once('/').unwrap().1.to_owned(), error.hint().unwrap_or_default())
 }
 
 #[test]
-fn paths_start_at_the_files_own_folder() {
-    let folder = written(&[("c.json", &config())]);
+fn relative_paths_start_at_the_folder_of_the_file() {
+    let folder = folder_with(&[("c.json", &config())]);
     let path = folder.path().join("c.json");
     let found = Config::open(&path, Overrides::default()).unwrap();
     assert_eq!(found.clip_path, folder.path().join("models/ViT-B-32.pt"));
@@ -44,11 +45,11 @@ fn paths_start_at_the_files_own_folder() {
 }
 
 #[test]
-fn a_second_file_stands_in_place_of_the_first() {
+fn keys_of_a_second_file_replace_those_of_the_first() {
     let more = json!({ "clip_model": "ViT-L-14", "chunk_size": 7 });
     let mut part = config();
     part.as_object_mut().unwrap().remove("chunk_size");
-    let folder = written(&[("c.json", &part), ("more.json", &more)]);
+    let folder = folder_with(&[("c.json", &part), ("more.json", &more)]);
     let extend = folder.path().join("more.json");
     let overrides = Overrides { models: None, extend: Some(&extend) };
     let found = Config::open(&folder.path().join("c.json"), overrides).unwrap();
@@ -57,12 +58,12 @@ fn a_second_file_stands_in_place_of_the_first() {
 }
 
 #[test]
-fn a_missing_or_unknown_key_is_named_with_those_there_are() {
+fn a_missing_or_unknown_key_is_reported_with_all_keys() {
     for key in KEYS {
         let mut config = config();
         config.as_object_mut().unwrap().remove(key);
-        let (said, hint) = refusal(&config);
-        assert_eq!(said, format!("c.json: no key {key:?}"));
+        let (message, hint) = refusal(&config);
+        assert_eq!(message, format!("c.json: no key {key:?}"));
         assert!(KEYS.iter().all(|key| hint.contains(key)), "{hint}");
     }
     let mut config = config();
@@ -71,8 +72,8 @@ fn a_missing_or_unknown_key_is_named_with_those_there_are() {
 }
 
 #[test]
-fn a_value_of_another_kind_is_named() {
-    for (key, value, told) in [
+fn a_value_of_the_wrong_type_is_reported() {
+    for (key, value, problem) in [
         ("chunk_size", json!(0), "expected a number above 0, found 0"),
         ("chunk_size", json!("many"), "expected a number above 0, found \"many\""),
         ("clip_path", json!(3), "expected a path, found 3"),
@@ -80,13 +81,13 @@ fn a_value_of_another_kind_is_named() {
     ] {
         let mut config = config();
         config[key] = value;
-        assert_eq!(refusal(&config).0, format!("c.json: {key}: {told}"));
+        assert_eq!(refusal(&config).0, format!("c.json: {key}: {problem}"));
     }
     assert_eq!(refusal(&json!([])).0, "c.json is not the JSON expected here");
 }
 
 #[test]
-fn every_task_is_told_by_its_name_and_no_other() {
+fn tasks_parse_from_their_names() {
     for task in Task::ALL {
         assert_eq!(task.to_string().parse::<Task>().unwrap(), task);
     }
@@ -98,17 +99,17 @@ fn every_task_is_told_by_its_name_and_no_other() {
 }
 
 #[test]
-fn images_are_sorted_and_no_two_share_a_name() {
+fn images_are_sorted_and_have_unique_stems() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str| {
         std::fs::create_dir_all(folder.path().join("images")).unwrap();
         std::fs::write(folder.path().join("images").join(name), "").unwrap();
     };
-    let said = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
-    assert!(said.starts_with("cannot open ") && said.ends_with("images"), "{said}");
+    let message = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
+    assert!(message.starts_with("cannot open ") && message.ends_with("images"), "{message}");
     write("notes.txt");
-    let said = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
-    assert!(said.ends_with("images: images: expected at least one, found none"), "{said}");
+    let message = images(folder.path(), &mut |_| ()).unwrap_err().to_string();
+    assert!(message.ends_with("images: images: expected at least one, found none"), "{message}");
     ["b.PNG", "a.jpg", "c.webp", "._a.jpg"].into_iter().for_each(write);
     let mut skipped = Vec::new();
     let found = images(folder.path(), &mut |path| skipped.push(path.to_owned())).unwrap();
@@ -121,8 +122,8 @@ fn images_are_sorted_and_no_two_share_a_name() {
     assert!(error.hint().unwrap().contains("rename"));
 }
 
-/// A configuration whose paths are empty but for `more`.
-fn named(more: &Value) -> Config {
+/// A configuration with the values of `more` and otherwise empty paths.
+fn config_with(more: &Value) -> Config {
     let mut config = config();
     for key in ["blip_path", "clip_path", "embedding_dir", "embedding_path"] {
         config[key] = "".into();
@@ -130,29 +131,29 @@ fn named(more: &Value) -> Config {
     for (key, value) in more.as_object().unwrap() {
         config[key] = value.clone();
     }
-    let folder = written(&[("c.json", &config)]);
+    let folder = folder_with(&[("c.json", &config)]);
     Config::open(&folder.path().join("c.json"), Overrides::default()).unwrap()
 }
 
-/// No hub is in reach here, so that what is refused is so before one is asked.
+/// No hub is reachable here: the error occurs before a request.
 #[test]
-fn a_name_that_is_no_models_is_told_with_those_that_are() {
+fn an_unknown_model_name_is_reported_with_the_known_ones() {
     let (hub, quiet) =
         (crate::models::Options::new("none"), &mut |_: crate::models::Progress<'_>| {});
-    let said = |error: Error| error.to_string().rsplit_once('/').unwrap().1.to_owned();
-    let clip = named(&json!({ "clip_model": "ViT-B-33" })).clip(&hub, quiet).unwrap_err();
+    let message = |error: Error| error.to_string().rsplit_once('/').unwrap().1.to_owned();
+    let clip = config_with(&json!({ "clip_model": "ViT-B-33" })).clip(&hub, quiet).unwrap_err();
     let clip = clip.to_string();
     assert!(clip.contains("c.json: clip_model: expected a path, or one of ViT-B-16, "), "{clip}");
     assert!(clip.ends_with(", found ViT-B-33"), "{clip}");
-    let blip = named(&json!({ "blip_model": "blip3" }));
+    let blip = config_with(&json!({ "blip_model": "blip3" }));
     let blip = blip.captioner(Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();
-    let told = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
+    let expected = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
                 blip2-2.7b, blip2-flan-t5-xl, found blip3";
-    assert_eq!(said(blip), told);
+    assert_eq!(message(blip), expected);
 }
 
 #[test]
-fn the_sentence_encoder_is_looked_for_where_the_configuration_says() {
+fn the_sentence_encoder_opens_from_either_configured_folder() {
     let (hub, quiet) =
         (crate::models::Options::new("none"), &mut |_: crate::models::Progress<'_>| {});
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
@@ -163,9 +164,13 @@ fn the_sentence_encoder_is_looked_for_where_the_configuration_says() {
         json!({ "embedding_dir": text(fixtures.clone()), "embedding_model": "sentence" }),
         json!({ "embedding_dir": text(fixtures.join("sentence")) }),
     ] {
-        assert_eq!(named(&more).sentences(Device::Cpu, &hub, quiet).unwrap().dim(), 32, "{more}");
+        assert_eq!(
+            config_with(&more).sentences(Device::Cpu, &hub, quiet).unwrap().dim(),
+            32,
+            "{more}"
+        );
     }
-    let gone = named(&json!({ "embedding_path": "/gone" }))
+    let gone = config_with(&json!({ "embedding_path": "/gone" }))
         .sentences(Device::Cpu, &hub, quiet)
         .err()
         .unwrap();

@@ -1,19 +1,18 @@
-//! The smallest use of CLIP: which of three labels an image is.
+//! Zero-shot classification: the probability of each of three labels.
 
 use crate::Result;
 use crate::encoder::{Embeddings, ImageEncoder};
 use crate::models::Model;
 use crate::picture::{Picture, Pixels};
 
-/// The labels of the task `clip_model`, as CLIP's README asks for them
-/// (openai/CLIP, README.md, "Usage").
+/// The labels of the task `clip_model`, from the example in CLIP's README (openai/CLIP,
+/// README.md, "Usage").
 pub const ZERO_SHOT: [&str; 3] = ["a diagram", "a dog", "a cat"];
 
-/// What a cosine is multiplied by before the softmax: the trained temperature of
-/// OpenAI's models.
+/// The factor of a cosine before the softmax: the trained logit scale of OpenAI's models.
 pub const SCALE: f64 = 100.0;
 
-/// The image tower, and the labels' rows.
+/// The image tower and the labels' embeddings.
 pub(super) struct ZeroShot {
     tower: Box<dyn ImageEncoder>,
     labels: Embeddings,
@@ -25,12 +24,12 @@ impl ZeroShot {
         Ok(ZeroShot { tower: model.image_encoder()?, labels })
     }
 
-    /// What the tower takes of `picture`.
+    /// Preprocesses `picture` for the image tower.
     pub(super) fn prepare(&self, picture: &Picture) -> Result<Pixels> {
         self.tower.prepare(picture)
     }
 
-    /// The softmax of [`SCALE`] times the cosines, an image a row.
+    /// Returns the softmax of [`SCALE`] times the cosines, one row per image.
     pub(super) fn probabilities(&self, pixels: &[&Pixels]) -> Result<Vec<[f32; ZERO_SHOT.len()]>> {
         let features = self.tower.encode_prepared(pixels)?;
         Ok(features.iter().map(|row| softmax(row.as_slice(), &self.labels)).collect())
@@ -53,7 +52,7 @@ fn softmax(row: &[f32], labels: &Embeddings) -> [f32; ZERO_SHOT.len()] {
 mod tests {
     use super::*;
 
-    /// By numpy: exp(100 c - max) / sum for the cosines 0.25, 0.24, 0.2.
+    /// Computed with numpy: exp(100 c - max) / sum for the cosines 0.25, 0.24, 0.2.
     #[test]
     fn probabilities_are_the_softmax_of_a_hundred_cosines() {
         let row = |cosine: f64| [cosine as f32, (1.0 - cosine * cosine).sqrt() as f32];

@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry;
 use regex::{RegexSet, RegexSetBuilder};
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
-use crate::input::{Ends, Text};
+use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits};
 
 /// Words and patterns; a label that one of them meets is left out of a ranking.
@@ -49,7 +49,7 @@ impl Deny {
         let path = text.path().to_owned();
         let mut words = Words::default();
         let mut patterns = Vec::new();
-        let mut lines = text.lines(Ends::Any, limits::DENY_LINE);
+        let mut lines = text.lines(LineEnding::Any, limits::DENY_LINE);
         while let Some(line) = lines.next_line()? {
             let text = line.text()?.trim();
             if text.is_empty() || text.starts_with('#') {

@@ -1,8 +1,8 @@
 //! Arithmetic over images and texts: `2*a.jpg - "a drawing"`.
 //!
-//! A [`Query`] is a weighted sum, and stands for a direction as an image does. Owns
-//! its text form (`parse`) and the sum; opening images and encoding is the caller's,
-//! so that this room knows no model.
+//! A [`Query`] is a weighted sum. It is parsed from a text and gives [`Features`], as an
+//! image does. The caller decodes and encodes its images and texts; this module uses no
+//! model.
 
 mod parse;
 
@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use crate::encoder::Features;
 use crate::{Error, Result};
 
-/// How long a sum must be, as a share of its terms' lengths: what is below is
-/// rounding, and has no direction. Rows are f32, whose steps are 2^-24 of a value.
-const LEAST: f64 = 1e-6;
+/// The least length of a sum, relative to the sum of its weights. A shorter sum consists of
+/// rounding errors and has no direction: f32 rows have a relative precision of 2^-24.
+const MIN_LENGTH: f64 = 1e-6;
 
 /// A weighted sum of images and texts.
 ///
-/// As text, terms are joined by `+` and `-`, each maybe with a factor before it, as in
-/// `2*a.jpg`. Text stands in double quotes, an image bare, up to the next white
-/// space, or as `image:"a name with spaces.jpg"`; `text:"..."` is a text, too. In
-/// quotes `\"` and `\\` stand for `"` and `\`.
+/// In text form, terms are joined by `+` and `-`, each with an optional factor, as in
+/// `2*a.jpg`. A text is in double quotes. An image is unquoted up to the next white space,
+/// or quoted as `image:"a name with spaces.jpg"`; `text:"..."` is also a text. In quotes
+/// `\"` and `\\` are escapes for `"` and `\`.
 ///
 /// ```
 /// use interrogate::query::{Operand, Query};
@@ -29,8 +29,15 @@ const LEAST: f64 = 1e-6;
 /// let query: Query = r#"2*a.jpg - "a drawing""#.parse()?;
 /// let terms: Vec<_> = query.terms().iter().map(|term| term.weight).collect();
 /// assert_eq!(terms, [2.0, -1.0]);
-/// assert_eq!(query.terms()[0].of, Operand::Image("a.jpg".into()));
+/// assert_eq!(query.terms()[0].operand, Operand::Image("a.jpg".into()));
 /// assert_eq!(query.to_string(), r#"2*image:"a.jpg" - text:"a drawing""#);
+///
+/// // Rows of a model, made up here.
+/// let features = query.features(|operand| match operand {
+///     Operand::Image(_) => Ok([1.0, 0.0]),
+///     Operand::Text(_) => Ok([0.0, 1.0]),
+/// })?;
+/// assert!((features.as_slice()[0] - 2.0 / 5f32.sqrt()).abs() < 1e-6);
 /// # Ok::<(), interrogate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -41,13 +48,13 @@ pub struct Query {
 /// One term of a [`Query`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
-    /// What its unit row is multiplied by: finite, below 0 where it is taken away.
+    /// The factor of its unit row: finite, negative for a subtracted term.
     pub weight: f64,
-    /// What it is.
-    pub of: Operand,
+    /// The image or text.
+    pub operand: Operand,
 }
 
-/// What can be added and taken away.
+/// An image or a text of a [`Query`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// An image file.
@@ -57,42 +64,41 @@ pub enum Operand {
 }
 
 impl Query {
-    /// The terms, in order: at least one.
+    /// Returns the terms in order, at least one.
     pub fn terms(&self) -> &[Term] {
         &self.terms
     }
 
-    /// The images of the terms, in order.
+    /// Iterates over the images of the terms, in order.
     pub fn images(&self) -> impl Iterator<Item = &Path> {
-        self.terms.iter().filter_map(|term| match &term.of {
+        self.terms.iter().filter_map(|term| match &term.operand {
             Operand::Image(path) => Some(path.as_path()),
             Operand::Text(_) => None,
         })
     }
 
-    /// The texts of the terms, in order.
+    /// Iterates over the texts of the terms, in order.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().filter_map(|term| match &term.of {
+        self.terms.iter().filter_map(|term| match &term.operand {
             Operand::Text(text) => Some(text.as_str()),
             Operand::Image(_) => None,
         })
     }
 
-    /// The direction that the query stands for: the unit rows of its terms, which
-    /// `row` gives, times their weights, summed in f64 in the order of the terms and
-    /// brought to unit length.
+    /// Returns the weighted sum at unit length. `row` returns the unit row of an operand;
+    /// rows are summed in f64 in the order of the terms.
     ///
     /// # Errors
-    /// Those of `row`; [`Error::Dim`] where it gives rows of unequal width;
-    /// [`Error::QueryZero`] where the terms cancel each other out.
+    /// Those of `row`; [`Error::Dim`] if rows have different widths; [`Error::QueryZero`] if
+    /// the terms cancel out.
     pub fn features<R: AsRef<[f32]>>(
         &self,
         mut row: impl FnMut(&Operand) -> Result<R>,
     ) -> Result<Features> {
         let mut sum: Vec<f64> = Vec::new();
         let mut weights = 0.0;
-        for Term { weight, of } in &self.terms {
-            let row = row(of)?;
+        for Term { weight, operand } in &self.terms {
+            let row = row(operand)?;
             let row = row.as_ref();
             if sum.is_empty() {
                 sum = vec![0.0; row.len()];
@@ -104,20 +110,20 @@ impl Query {
             weights += weight.abs();
             sum.iter_mut().zip(row).for_each(|(sum, &v)| *sum += weight * f64::from(v));
         }
-        // Weights of any size: brought near 1, where f32 has its values.
+        // Divided by the weights, so that large weights do not overflow f32.
         let scaled: Vec<f64> = sum.iter().map(|v| v / weights).collect();
         let length = scaled.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if !length.is_finite() || length < LEAST {
+        if !length.is_finite() || length < MIN_LENGTH {
             return Err(Error::QueryZero { query: self.to_string() });
         }
         Features::new(scaled.iter().map(|&v| (v / length) as f32).collect())
     }
 }
 
-/// The text that parses to it again.
+/// Writes a text that parses to an equal query.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Term { weight, of }) in self.terms.iter().enumerate() {
+        for (at, Term { weight, operand }) in self.terms.iter().enumerate() {
             match (at, weight.is_sign_negative()) {
                 (0, false) => {}
                 (0, true) => f.write_str("-")?,
@@ -127,7 +133,7 @@ impl fmt::Display for Query {
             if weight.abs() != 1.0 {
                 write!(f, "{}*", weight.abs())?;
             }
-            let (kind, text) = match of {
+            let (kind, text) = match operand {
                 Operand::Image(path) => ("image", path.to_string_lossy()),
                 Operand::Text(text) => ("text", text.as_str().into()),
             };

@@ -1,4 +1,4 @@
-//! From text to terms.
+//! Parses the text form of a query.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,64 +10,64 @@ impl FromStr for Query {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::QuerySyntax`], with the place.
+    /// [`Error::QuerySyntax`], with the column.
     fn from_str(text: &str) -> Result<Self> {
-        let mut reader = Reader { text, at: 0 };
+        let mut parser = Parser { text, at: 0 };
         let mut terms = Vec::new();
         loop {
-            reader.space();
-            let sign = reader.sign();
+            parser.skip_space();
+            let sign = parser.sign();
             if sign.is_none() && !terms.is_empty() {
-                if reader.rest().is_empty() {
+                if parser.rest().is_empty() {
                     return Ok(Query { terms });
                 }
-                return Err(reader.expected("+ or - before the next term"));
+                return Err(parser.expected("+ or - before the next term"));
             }
-            let weight = sign.unwrap_or(1.0) * reader.factor()?;
-            terms.push(Term { weight, of: reader.operand()? });
+            let weight = sign.unwrap_or(1.0) * parser.factor()?;
+            terms.push(Term { weight, operand: parser.operand()? });
         }
     }
 }
 
-/// Text, and how far it is read.
-struct Reader<'a> {
+/// A text and a position in it.
+struct Parser<'a> {
     text: &'a str,
-    /// A byte at which a character begins.
+    /// Byte offset of the next character.
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Parser<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
-    fn space(&mut self) {
+    fn skip_space(&mut self) {
         self.at = self.text.len() - self.rest().trim_start().len();
     }
 
-    /// Takes `word`, if it is next.
-    fn take(&mut self, word: &str) -> bool {
+    /// Consumes `word` if it is next; returns whether it was.
+    fn consume(&mut self, word: &str) -> bool {
         let is_next = self.rest().starts_with(word);
         self.at += if is_next { word.len() } else { 0 };
         is_next
     }
 
-    /// -1 or 1, and the white space after it.
+    /// Parses a sign and the white space after it.
     fn sign(&mut self) -> Option<f64> {
-        let sign = match (self.take("-"), self.take("+")) {
+        let sign = match (self.consume("-"), self.consume("+")) {
             (true, _) => -1.0,
             (_, true) => 1.0,
             _ => return None,
         };
-        self.space();
+        self.skip_space();
         Some(sign)
     }
 
-    /// The factor before an operand, 1 where there is none. Digits are a factor
-    /// where `*` comes after them, and else the beginning of an image's name.
+    /// Parses the factor before an operand; returns 1 if there is none. Digits are a factor
+    /// if `*` follows, else the start of an image's name.
     fn factor(&mut self) -> Result<f64> {
-        let numeric = |c: char| !(c.is_ascii_digit() || c == '.');
-        let digits = &self.rest()[..self.rest().find(numeric).unwrap_or(self.rest().len())];
+        let other = |c: char| !(c.is_ascii_digit() || c == '.');
+        let digits = &self.rest()[..self.rest().find(other).unwrap_or(self.rest().len())];
         let after = self.rest()[digits.len()..].trim_start();
         if digits.is_empty() || !after.starts_with('*') {
             return Ok(1.0);
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         let factor = digits.parse::<f64>().ok().filter(|factor| factor.is_finite());
         let factor = factor.ok_or_else(|| self.expected("a number before *"))?;
         self.at = self.text.len() - after.len() + 1;
-        self.space();
+        self.skip_space();
         Ok(factor)
     }
 
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
             return Ok(Operand::Text(self.quoted()?));
         }
         for (prefix, is_image) in [("image:\"", true), ("text:\"", false)] {
-            if self.take(prefix) {
+            if self.consume(prefix) {
                 self.at -= 1; // the quote is ASCII
                 let text = self.quoted()?;
                 if is_image && text.is_empty() {
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         Ok(Operand::Image(PathBuf::from(name)))
     }
 
-    /// What stands in quotes, of which the first is next.
+    /// Parses a quoted text; the opening quote is next.
     fn quoted(&mut self) -> Result<String> {
         let start = self.at;
         let mut text = String::new();
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         Err(self.expected("a quote that ends the text"))
     }
 
-    /// The error of this place.
+    /// Returns the syntax error at this position.
     fn expected(&self, expected: &'static str) -> Error {
         let column = self.text[..self.at].chars().count() + 1;
         let found = match self.rest().chars().take(12).collect::<String>() {

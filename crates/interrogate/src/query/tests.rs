@@ -3,11 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn image(weight: f64, name: &str) -> Term {
-    Term { weight, of: Operand::Image(name.into()) }
+    Term { weight, operand: Operand::Image(name.into()) }
 }
 
 fn text(weight: f64, text: &str) -> Term {
-    Term { weight, of: Operand::Text(text.into()) }
+    Term { weight, operand: Operand::Text(text.into()) }
 }
 
 fn terms(query: &str) -> Vec<Term> {
@@ -15,7 +15,7 @@ fn terms(query: &str) -> Vec<Term> {
 }
 
 #[test]
-fn images_stand_bare_and_texts_in_quotes() {
+fn images_are_unquoted_and_texts_quoted() {
     assert_eq!(terms(r#"2*a.jpg - "a drawing""#), [image(2.0, "a.jpg"), text(-1.0, "a drawing")]);
     assert_eq!(terms("photos/a-b+c.jpg"), [image(1.0, "photos/a-b+c.jpg")]);
     assert_eq!(terms(r#"image:"a b.jpg" + text:"c""#), [image(1.0, "a b.jpg"), text(1.0, "c")]);
@@ -24,14 +24,14 @@ fn images_stand_bare_and_texts_in_quotes() {
 }
 
 #[test]
-fn digits_are_a_factor_before_a_star_and_else_a_name() {
+fn digits_are_a_factor_only_before_a_star() {
     assert_eq!(terms("2.jpg + 3*4.jpg"), [image(1.0, "2.jpg"), image(3.0, "4.jpg")]);
     assert_eq!(terms("2*2*x.jpg"), [image(2.0, "2*x.jpg")], "a name may hold a star");
     assert_eq!(terms("image:x.jpg"), [image(1.0, "image:x.jpg")], "and colons");
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn syntax_errors_name_the_column() {
     for (query, column, expected, found) in [
         ("", 1, "an image or a text", "the end"),
         ("a.jpg +", 8, "an image or a text", "the end"),
@@ -45,17 +45,18 @@ fn what_is_wrong_is_told_with_its_place() {
         ("image:\"\"", 9, "the name of an image in the quotes before", "the end"),
     ] {
         let error = query.parse::<Query>().unwrap_err();
-        let said = format!("query {query:?}, column {column}: expected {expected}, found {found}");
-        assert_eq!(error.to_string(), said);
+        let message =
+            format!("query {query:?}, column {column}: expected {expected}, found {found}");
+        assert_eq!(error.to_string(), message);
         assert!(error.hint().unwrap().contains("2*a.jpg - \"a drawing\""));
     }
     assert!(format!("{}*a.jpg", "9".repeat(400)).parse::<Query>().is_err(), "not a finite number");
 }
 
 #[test]
-fn a_query_is_the_weighted_sum_of_unit_rows_at_unit_length() {
+fn features_are_the_weighted_sum_at_unit_length() {
     let query: Query = r#"3*a.jpg - 4*"b" "#.parse().unwrap();
-    let rows = |of: &Operand| match of {
+    let rows = |operand: &Operand| match operand {
         Operand::Image(_) => Ok([1.0f32, 0.0]),
         Operand::Text(_) => Ok([0.0, 1.0]),
     };
@@ -65,7 +66,7 @@ fn a_query_is_the_weighted_sum_of_unit_rows_at_unit_length() {
 }
 
 #[test]
-fn terms_that_cancel_out_have_no_direction() {
+fn terms_that_cancel_out_are_an_error() {
     let row = |_: &Operand| Ok([0.6f32, 0.8]);
     for cancelled in ["a - a", "0.1*a + 0.2*a - 0.3*a", "0*a", "1000000*a - 1000000*a"] {
         let error = cancelled.parse::<Query>().unwrap().features(row).unwrap_err();
@@ -78,9 +79,10 @@ fn terms_that_cancel_out_have_no_direction() {
 }
 
 #[test]
-fn rows_of_two_models_do_not_add_up() {
+fn rows_of_different_widths_are_an_error() {
     let query: Query = "a + \"b\"".parse().unwrap();
-    let rows = |of: &Operand| Ok(vec![1.0f32; if matches!(of, Operand::Image(_)) { 2 } else { 3 }]);
+    let width = |operand: &Operand| if matches!(operand, Operand::Image(_)) { 2 } else { 3 };
+    let rows = |operand: &Operand| Ok(vec![1.0f32; width(operand)]);
     let error = query.features(rows).unwrap_err();
     assert_eq!(error.to_string(), "a term of the query has 3 values a row, expected 2");
 }
@@ -92,19 +94,19 @@ fn any_term() -> impl Strategy<Value = Term> {
     ];
     let weight =
         prop_oneof![Just(1.0), Just(-1.0), (0u32..100_000).prop_map(|n| f64::from(n) / 64.0)];
-    (weight, operand).prop_map(|(weight, of)| Term { weight, of })
+    (weight, operand).prop_map(|(weight, operand)| Term { weight, operand })
 }
 
 proptest! {
     #[test]
-    fn a_query_reads_back_what_it_shows(terms in prop::collection::vec(any_term(), 1..6)) {
+    fn a_query_parses_from_its_display(terms in prop::collection::vec(any_term(), 1..6)) {
         let query = Query { terms };
-        let shown = query.to_string();
-        prop_assert_eq!(shown.parse::<Query>().unwrap(), query, "{}", shown);
+        let text = query.to_string();
+        prop_assert_eq!(text.parse::<Query>().unwrap(), query, "{}", text);
     }
 
     #[test]
-    fn any_text_is_a_query_or_an_error_with_a_place_in_it(
+    fn any_text_is_a_query_or_an_error_with_a_column(
         text in prop_oneof![any::<String>(), "[-+*0-9.\" a\\\\:]{0,16}", "(image:|text:|\"|\\\\|a| |-|2\\*){0,8}"],
     ) {
         match text.parse::<Query>() {
@@ -121,13 +123,13 @@ proptest! {
     }
 
     #[test]
-    fn white_space_between_terms_means_nothing(terms in prop::collection::vec(any_term(), 1..4)) {
+    fn white_space_between_terms_is_ignored(terms in prop::collection::vec(any_term(), 1..4)) {
         let query = Query { terms };
-        let shown: String = query.terms.iter().enumerate().map(|(at, term)| {
+        let text: String = query.terms.iter().enumerate().map(|(at, term)| {
             let one = Query { terms: vec![term.clone()] }.to_string();
             let plus = if at > 0 && term.weight.is_sign_positive() { "+" } else { "" };
             format!("{plus}{one}")
         }).collect();
-        prop_assert_eq!(shown.parse::<Query>().unwrap(), query, "{}", shown);
+        prop_assert_eq!(text.parse::<Query>().unwrap(), query, "{}", text);
     }
 }

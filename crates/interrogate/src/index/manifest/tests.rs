@@ -19,7 +19,7 @@ fn manifest() -> Manifest {
     Manifest::new(model, 8, vec![table("flavors", Some(3)), table("artists", None)])
 }
 
-/// The error of a manifest whose JSON was edited and sealed again.
+/// The error for a manifest that was edited and given a matching checksum.
 fn forged(edit: impl FnOnce(&mut Manifest)) -> String {
     let mut manifest = manifest();
     edit(&mut manifest);
@@ -28,7 +28,7 @@ fn forged(edit: impl FnOnce(&mut Manifest)) -> String {
 }
 
 #[test]
-fn a_manifest_reads_back_what_was_written() {
+fn a_manifest_reads_back_equal() {
     let json = manifest().to_json().unwrap();
     let back = Manifest::parse(Path::new("m"), &json).unwrap();
     assert_eq!(Manifest { sha256: None, ..back.clone() }, manifest());
@@ -40,7 +40,7 @@ fn a_manifest_reads_back_what_was_written() {
 }
 
 #[test]
-fn a_manifest_cut_anywhere_is_refused() {
+fn truncation_at_any_offset_is_refused() {
     let json = manifest().to_json().unwrap();
     for cut in 0..json.len() - 1 {
         assert!(Manifest::parse(Path::new("m"), &json[..cut]).is_err(), "cut at {cut}");
@@ -63,21 +63,21 @@ fn a_flipped_bit_is_refused_or_changes_nothing() {
 }
 
 #[test]
-fn another_version_is_named_before_its_fields_are_read() {
+fn an_unsupported_version_is_reported_before_unknown_fields() {
     let error = Manifest::parse(Path::new("m"), br#"{"format": 3, "new": []}"#).unwrap_err();
     assert_eq!(error.to_string(), "m: index format 3, expected 1 to 2");
 }
 
 #[test]
-fn a_manifest_without_seal_or_with_a_wrong_one_is_refused() {
-    let unsealed = manifest().print().unwrap();
-    let error = Manifest::parse(Path::new("m"), &unsealed).unwrap_err().to_string();
+fn a_manifest_without_checksum_is_refused() {
+    let without_digest = manifest().serialize().unwrap();
+    let error = Manifest::parse(Path::new("m"), &without_digest).unwrap_err().to_string();
     assert!(error.starts_with("damaged index: m: sha256: expected "), "{error}");
     assert!(error.ends_with(", found none"), "{error}");
 }
 
 #[test]
-fn what_is_no_json_or_has_a_field_too_many_is_named_so() {
+fn invalid_json_and_unknown_fields_are_refused() {
     for bad in ["", "[]", "{}", r#"{"format": -1}"#, r#"{"format": 1, "dim": 3}"#] {
         let error = Manifest::parse(Path::new("m"), bad.as_bytes()).unwrap_err().to_string();
         assert_eq!(error, "m is not the JSON expected here", "{bad}");
@@ -88,7 +88,7 @@ fn what_is_no_json_or_has_a_field_too_many_is_named_so() {
 }
 
 #[test]
-fn names_that_leave_the_folder_are_refused() {
+fn table_names_outside_the_folder_are_refused() {
     for bad in ["", "../flavors", "a/b", "..", "C:\\x"] {
         let error = forged(|m| m.tables[0].name = bad.to_owned());
         let wanted = format!("damaged index: m: table name: expected a plain name, found {bad}");
@@ -97,13 +97,13 @@ fn names_that_leave_the_folder_are_refused() {
 }
 
 #[test]
-fn two_tables_of_one_name_are_refused() {
+fn table_names_that_differ_in_case_only_are_refused() {
     let error = forged(|m| m.tables[1].name = "Artists".to_owned());
     assert_eq!(error, "damaged index: m: table name: expected each once, found Artists");
 }
 
 #[test]
-fn counts_that_do_not_add_up_or_overflow_are_refused() {
+fn counts_with_a_wrong_sum_or_an_overflow_are_refused() {
     let error = forged(|m| m.tables[0].labels = 6);
     assert_eq!(error, "damaged index: m: rows of the shards: expected 6, found 5");
     let error = forged(|m| m.tables[0].shards[0].rows = usize::MAX);
@@ -112,14 +112,14 @@ fn counts_that_do_not_add_up_or_overflow_are_refused() {
 }
 
 #[test]
-fn a_row_has_a_sensible_width_and_type() {
+fn invalid_dim_and_dtype_are_refused() {
     assert!(forged(|m| m.dim = 0).ends_with("dim: expected 1 to 65536, found 0"));
     assert!(forged(|m| m.dim = usize::MAX).contains("dim: expected 1 to 65536"));
     assert!(forged(|m| m.dtype = "f32".into()).ends_with("dtype: expected f16, found f32"));
 }
 
 #[test]
-fn no_index_and_half_an_index_are_told_apart() {
+fn a_missing_and_an_unfinished_index_are_different_errors() {
     let folder = tempfile::tempdir().unwrap();
     let error = |path: &Path| Manifest::open(path).unwrap_err();
     let missing = error(&folder.path().join("none"));
@@ -133,7 +133,7 @@ fn no_index_and_half_an_index_are_told_apart() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_without_a_panic(json in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_refused(json in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Manifest::parse(Path::new("m"), &json).is_err());
     }
 }

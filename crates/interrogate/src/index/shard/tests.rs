@@ -3,7 +3,7 @@ use zerocopy::IntoBytes;
 
 use super::*;
 
-/// A file with this header, padded as the builder pads it, and `data` after it.
+/// A file with this header, padded as by the builder, and `data`.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     let length = (8 + header.len()).next_multiple_of(64) - 8;
     let mut bytes = (length as u64).to_le_bytes().to_vec();
@@ -20,7 +20,7 @@ fn small() -> Vec<u8> {
     file(r#"{"embeds":{"dtype":"F16","shape":[3,2],"data_offsets":[0,12]}}"#, &data)
 }
 
-/// Bytes at a multiple of eight, as a map has them: a vector of bytes lies anywhere.
+/// Bytes aligned to eight, as in a memory map; a `Vec<u8>` has no alignment.
 #[derive(Debug)]
 struct Aligned {
     words: Vec<u64>,
@@ -60,22 +60,22 @@ fn rows_are_read_in_place() {
 }
 
 #[test]
-fn it_does_not_matter_how_much_was_read_before() {
+fn a_prefix_of_any_length_opens_the_same_shard() {
     let whole = small();
     let path = Path::new("s");
     for read in (0..=whole.len()).step_by(4) {
-        let shard = Shard::open_read(path, &whole[..read], Aligned::new(&whole)).unwrap();
+        let shard = Shard::open_with_prefix(path, &whole[..read], Aligned::new(&whole)).unwrap();
         assert_eq!(shard.rows(), open(&whole).unwrap().rows(), "{read} bytes");
-        // The file was cut short in between.
+        // The file was truncated in between.
         for cut in (0..whole.len()).step_by(5) {
-            let error = Shard::open_read(path, &whole[..read], &whole[..cut]).unwrap_err();
+            let error = Shard::open_with_prefix(path, &whole[..read], &whole[..cut]).unwrap_err();
             assert!(error.to_string().starts_with("damaged index: s: "), "{read}, {cut}: {error}");
         }
     }
 }
 
 #[test]
-fn a_file_that_another_tool_wrote_opens() {
+fn a_file_of_the_safetensors_crate_opens() {
     use safetensors::tensor::TensorView;
     let data = [0u8; 48];
     let view = |dtype, shape: &[usize], bytes: usize| {
@@ -94,7 +94,7 @@ fn a_file_that_another_tool_wrote_opens() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused() {
+fn truncation_at_any_offset_is_refused() {
     let whole = small();
     for cut in 0..whole.len() {
         let error = open(&whole[..cut]).unwrap_err().to_string();
@@ -123,7 +123,7 @@ fn a_flipped_header_bit_gives_an_error_or_the_same_shape() {
 }
 
 #[test]
-fn a_tensor_that_a_shard_has_no_place_for_is_named() {
+fn an_unknown_tensor_is_refused_by_name() {
     let error = refusal(
         r#"{"embeds":{"dtype":"F16","shape":[1,1],"data_offsets":[0,2]},"extra":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}"#,
         3,
@@ -132,14 +132,14 @@ fn a_tensor_that_a_shard_has_no_place_for_is_named() {
 }
 
 #[test]
-fn a_tensor_that_comes_twice_is_refused() {
+fn a_repeated_tensor_is_refused() {
     let one = r#""embeds":{"dtype":"F16","shape":[1,1],"data_offsets":[0,2]}"#;
     let error = refusal(&format!("{{{one},{one}}}"), 2);
     assert!(error.contains("duplicate field `embeds`"), "{error}");
 }
 
 #[test]
-fn another_type_or_shape_is_named() {
+fn a_wrong_type_or_shape_is_refused() {
     let error = refusal(r#"{"embeds":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#, 8);
     assert_eq!(
         error,
@@ -174,7 +174,7 @@ fn offsets_with_a_gap_an_overlap_or_an_overflow_are_refused() {
 }
 
 #[test]
-fn a_header_of_a_hundred_megabytes_is_refused_by_its_length() {
+fn a_header_above_the_limit_is_refused_by_its_length() {
     let mut bytes = small();
     bytes[..8].copy_from_slice(&100_000_000u64.to_le_bytes());
     assert!(open(&bytes).unwrap_err().to_string().contains("header: expected at most 65536 bytes"));
@@ -183,9 +183,9 @@ fn a_header_of_a_hundred_megabytes_is_refused_by_its_length() {
 }
 
 #[test]
-fn rows_at_an_odd_address_are_refused_not_misread() {
+fn rows_at_an_odd_address_are_refused() {
     let bytes = small();
-    let mut odd = vec![0u64; bytes.len() / 8 + 2]; // aligned, so that one byte on is odd
+    let mut odd = vec![0u64; bytes.len() / 8 + 2]; // aligned, so that offset 1 is odd
     let odd = odd.as_mut_bytes();
     odd[1..=bytes.len()].copy_from_slice(&bytes);
     let error = Shard::open(Path::new("s"), &odd[1..=bytes.len()]).unwrap_err().to_string();
@@ -194,7 +194,7 @@ fn rows_at_an_odd_address_are_refused_not_misread() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(open(&bytes).is_err());
     }
 }

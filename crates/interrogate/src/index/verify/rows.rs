@@ -1,4 +1,4 @@
-//! The rows of a shard, and the proof of their codes.
+//! Verifies the rows of a shard and the error bounds of their codes.
 
 use std::path::Path;
 
@@ -11,11 +11,13 @@ use crate::mmap::Mmap;
 use crate::rank::codes::{Coder, Codes};
 use crate::{Error, Result};
 
-/// Rows that a thread looks at in one go.
-const PIECE: usize = 256;
+/// Rows that a thread verifies in one task.
+const ROWS_PER_TASK: usize = 256;
 
-/// Rows of unit length, codes within their slack; the first row that is not is
-/// named.
+/// Checks that rows have unit length and that codes are within their error bounds.
+///
+/// # Errors
+/// [`Error::IndexDamaged`], which names the first invalid row.
 pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
     let (dim, codes) = (shard.dim(), shard.codes());
     if let Some(codes) = codes
@@ -30,45 +32,46 @@ pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
         let found = format!("{found} at {at}");
         return Err(Error::damaged(path, "spread", "above 0 and at most 1", found));
     }
-    let found = shard.rows().par_chunks(PIECE * dim).enumerate().find_map_first(|(piece, rows)| {
-        let first = piece * PIECE;
-        let coder = |codes: Codes<'_>| {
-            Coder::new(codes.mean().to_vec(), codes.spread().unwrap_or_default().to_vec())
-        };
-        let mut coder = codes.map(coder);
-        rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
-            let square = square(values);
-            if !is_unit(square) {
-                let found = format!("length {} in row {row}", square.sqrt());
-                return Some(Error::damaged(path, "rows", "unit length", found));
-            }
-            let (codes, coder) = (codes?, coder.as_mut()?);
-            prove(codes, coder, values, row).err().map(|(expected, found)| {
-                Error::damaged(path, "codes", expected, format!("{found} in row {row}"))
+    let found =
+        shard.rows().par_chunks(ROWS_PER_TASK * dim).enumerate().find_map_first(|(piece, rows)| {
+            let first = piece * ROWS_PER_TASK;
+            let coder = |codes: Codes<'_>| {
+                Coder::new(codes.mean().to_vec(), codes.spread().unwrap_or_default().to_vec())
+            };
+            let mut coder = codes.map(coder);
+            rows.chunks_exact(dim).zip(first..).find_map(|(values, row)| {
+                let square = square(values);
+                if !is_unit(square) {
+                    let found = format!("length {} in row {row}", square.sqrt());
+                    return Some(Error::damaged(path, "rows", "unit length", found));
+                }
+                let (codes, coder) = (codes?, coder.as_mut()?);
+                check_codes(codes, coder, values, row).err().map(|(expected, found)| {
+                    Error::damaged(path, "codes", expected, format!("{found} in row {row}"))
+                })
             })
-        })
-    });
+        });
     found.map_or(Ok(()), Err)
 }
 
-/// Whether the codes of `row` bound its scores; what was expected and what was
-/// found, where not.
-fn prove(
+/// Checks that the codes of `row` bound its scores. The error is the expected and the found
+/// value.
+fn check_codes(
     codes: Codes<'_>,
     coder: &mut Coder,
     values: &[f16],
     row: usize,
 ) -> Result<(), (String, String)> {
-    let of_row = &codes.codes()[row * codes.dim()..][..codes.dim()];
-    let (scale, slack) = (codes.scales()[row], codes.error_bounds()[row]);
-    if of_row.contains(&i8::MIN) {
+    let row_codes = &codes.codes()[row * codes.dim()..][..codes.dim()];
+    let (scale, bound) = (codes.scales()[row], codes.error_bounds()[row]);
+    if row_codes.contains(&i8::MIN) {
         return Err(("codes from -127 to 127".to_owned(), i8::MIN.to_string()));
     }
     if !scale.is_finite() || scale < 0.0 {
         return Err(("a finite scale".to_owned(), scale.to_string()));
     }
-    let needed = coder.error_bound(values, of_row, scale);
-    if slack >= needed { Ok(()) } else { Err((format!("a slack of {needed}"), slack.to_string())) }
+    let needed = coder.error_bound(values, row_codes, scale);
+    if bound >= needed { Ok(()) } else { Err((format!("an error bound of {needed}"), bound.to_string())) }
 }
 
 #[cfg(test)]

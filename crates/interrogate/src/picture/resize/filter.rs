@@ -1,11 +1,11 @@
-//! Resampling filters under the numbers that configurations use.
+//! Resampling filters, by the numbers that configurations use.
 
 use std::f64::consts::PI;
 
-/// How a value is made of its neighbours.
+/// A resampling filter: the weights of neighboring pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
-    /// The nearest value: Pillow's `NEAREST`, 0.
+    /// The nearest pixel: Pillow's `NEAREST`, 0.
     Nearest,
     /// A sinc windowed by a sinc three times as wide: Pillow's `LANCZOS`, 1.
     Lanczos,
@@ -21,14 +21,14 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// The filter of this number among Pillow's `Image.Resampling`, which is what
-    /// `resample` in a configuration holds.
+    /// Returns the filter of this number in Pillow's `Image.Resampling`, which `resample` in
+    /// a configuration refers to.
     pub fn from_pillow(number: u32) -> Option<Self> {
         use Filter::*;
         [Nearest, Lanczos, Bilinear, Bicubic, Box, Hamming].get(number as usize).copied()
     }
 
-    /// Distance beyond which a neighbour has no weight, in pixels of the smaller scale.
+    /// Returns the distance beyond which the weight is 0, in pixels of the smaller scale.
     pub(super) fn support(self) -> f64 {
         match self {
             Filter::Nearest | Filter::Box => 0.5,
@@ -38,7 +38,7 @@ impl Filter {
         }
     }
 
-    /// Weight of a neighbour at distance `x`, in Pillow's order of operations.
+    /// Returns the weight of a neighbor at distance `x`, in Pillow's order of operations.
     pub(super) fn weight(self, x: f64) -> f64 {
         let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
         let far = x.abs();

@@ -1,8 +1,7 @@
-//! Resizing: separable convolution, the filter widened by the factor of reduction
-//! (antialias), eight bits between the two passes.
+//! Resizes pictures by separable convolution. The filter is widened by the factor of
+//! reduction (antialiasing), and values are rounded to eight bits between the two passes.
 //!
-//! Owns the choice of arithmetic ([`Resampling`]) and the windows into a resized
-//! picture; [`pillow`] and [`torchvision`] do the work.
+//! [`Resampling`] chooses the arithmetic: [`pillow`] or [`torchvision`].
 
 mod filter;
 mod pillow;
@@ -14,25 +13,25 @@ use super::Picture;
 use crate::error::Cause;
 use crate::limits;
 
-/// Whose arithmetic a resize follows. Both round to eight bits after each pass; on
-/// photos they differ by one level in 0.3 to 0.4 % of the values.
+/// The library whose arithmetic a resize follows. Both round to eight bits after each pass;
+/// on photos they differ by one level in 0.3 to 0.4 % of the values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resampling {
-    /// Pillow's `Image.resize`: weights of 22 bits. What OpenAI's and open_clip's
-    /// transforms call, and the image processors of transformers up to 4.
+    /// Pillow's `Image.resize`: weights of 22 bits. Used by OpenAI's and open_clip's
+    /// transforms and by the image processors of transformers up to version 4.
     #[default]
     Pillow,
-    /// torchvision's resize of eight-bit tensors with antialias: weights of 16 bits.
-    /// What the `Fast` image processors of transformers call. Filters other than
-    /// bilinear and bicubic, which torchvision lacks, and sides above
-    /// [`limits::TORCHVISION_SIDE`] are resized as Pillow does it.
+    /// torchvision's resize of eight-bit tensors with antialiasing: weights of 16 bits.
+    /// Used by the `Fast` image processors of transformers. Filters that torchvision lacks
+    /// (all but bilinear and bicubic) and sides above [`limits::TORCHVISION_SIDE`] are
+    /// resized as in Pillow.
     Torchvision,
 }
 
 impl Resampling {
-    /// What an image processor of transformers 5 does under this class name: the slow
-    /// classes (`...Pil`, and the feature extractors of old files) call Pillow; the others,
-    /// and a file that names none, torchvision.
+    /// Returns what transformers 5 uses for an image processor of this class: Pillow for the
+    /// slow classes (`...Pil` and the feature extractors of old files), torchvision for
+    /// others and for a file that names no class.
     pub fn of_processor(class: Option<&str>) -> Self {
         match class {
             Some(class) if class.ends_with("Pil") || class.ends_with("FeatureExtractor") => {
@@ -43,32 +42,30 @@ impl Resampling {
     }
 }
 
-/// `len` pixels from `start` on, of a side that is brought from `from` to `to`
-/// pixels.
+/// `len` pixels from `start` of a side that is resized from `from` to `to` pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) from: u32,
-    /// Beyond 32 bits where a strip of one pixel's width is resized.
+    /// More than 32 bits if a strip one pixel wide is resized.
     pub(super) to: u64,
     pub(super) start: u64,
     pub(super) len: u32,
 }
 
 impl Window {
-    /// By how many pixels the side shrinks; negative where it grows.
+    /// Returns the number of pixels by which the side shrinks; negative if it grows.
     fn shrinks(self) -> i128 {
         i128::from(self.from) - i128::from(self.to)
     }
 }
 
-/// The values (rows.len, columns.len, 3) of a window into the resized
-/// `picture`, without the rest of it ever being computed. Neighbours outside
-/// the window count, as if the whole were resized and then cropped. Costs
-/// memory for the window in one direction times what it needs in the other, and
-/// [`limits::RESIZE_WEIGHTS`] for the weights.
+/// Returns the values (rows.len, columns.len, 3) of a window into the resized `picture`,
+/// equal to resizing the whole and cropping, but computes only the window. Uses memory for
+/// the window along one side times its source along the other, and
+/// [`limits::RESIZE_WEIGHTS`] weights.
 ///
 /// # Errors
-/// Where a window is empty or does not lie within its side.
+/// If a window is empty or not within its side.
 pub(super) fn resize(
     picture: &Picture,
     columns: Window,
@@ -91,9 +88,9 @@ pub(super) fn resize(
     }
 }
 
-/// Whether the vertical pass comes first: where the height shrinks by more than twice
-/// the pixels that the width does, as in Pillow from 13 on (its pull request 9549).
-/// The order shows where values are cut off at 0 or 255 between the passes.
+/// Whether the vertical pass comes first: if the height shrinks by more than twice as many
+/// pixels as the width, as in Pillow 13 and later (its pull request 9549). The order
+/// matters for values that are clipped at 0 or 255 between the passes.
 fn vertical_first(columns: Window, rows: Window) -> bool {
     rows.shrinks() > 0 && rows.shrinks() > 2 * columns.shrinks()
 }

@@ -1,8 +1,7 @@
-//! torchvision's resize of eight-bit tensors with antialias: weights of as many bits as
-//! 16 hold.
+//! torchvision's resize of eight-bit tensors with antialiasing: weights of 16 bits.
 //!
-//! Owns the order of the passes and the windows into them; the arithmetic is
-//! fast_image_resize's.
+//! This module orders the passes and computes the windows; fast_image_resize does the
+//! arithmetic.
 
 use fast_image_resize as fir;
 use fir::images::{Image, ImageRef};
@@ -13,44 +12,44 @@ use crate::error::Cause;
 use crate::picture::Picture;
 
 impl Window {
-    /// The stretch of the side as it was that the window is made of.
-    fn source(self) -> Stretch {
+    /// Returns the part of the original side that the window covers.
+    fn source(self) -> Span {
         let scale = f64::from(self.from) / self.to as f64;
         let start = self.start as f64 * scale;
-        // Rounding must not lead beyond the end.
+        // Rounding must not exceed the side.
         let len = (f64::from(self.len) * scale).min(f64::from(self.from) - start);
-        Stretch { start, len, to: self.len }
+        Span { start, len, to: self.len }
     }
 
-    /// The source with its neighbours as far as the filter looks, in whole
-    /// pixels, and where the source lies in that.
-    fn neighbourhood(self, filter: Filter) -> (Stretch, Stretch) {
+    /// Returns the source with the neighbors within the filter's support, in whole pixels,
+    /// and the source's position in it.
+    fn with_margin(self, filter: Filter) -> (Span, Span) {
         let source = self.source();
         let margin = filter.support() * (source.len / f64::from(self.len)).max(1.0) + 1.0;
         let first = (source.start - margin).floor().max(0.0);
         let last = (source.start + source.len + margin).ceil().min(f64::from(self.from));
-        let needed = Stretch { start: first, len: last - first, to: (last - first) as u32 };
-        (needed, Stretch { start: source.start - first, ..source })
+        let needed = Span { start: first, len: last - first, to: (last - first) as u32 };
+        (needed, Span { start: source.start - first, ..source })
     }
 }
 
-/// Where a side is taken from, and to how many pixels it is brought.
+/// A part of a side, and the number of pixels it is resized to.
 #[derive(Clone, Copy)]
-struct Stretch {
+struct Span {
     start: f64,
     len: f64,
     to: u32,
 }
 
-impl Stretch {
-    /// A side that stays as it is.
-    fn all(len: u32) -> Self {
-        Stretch { start: 0.0, len: len.into(), to: len }
+impl Span {
+    /// A whole side that is not resized.
+    fn unchanged(len: u32) -> Self {
+        Span { start: 0.0, len: len.into(), to: len }
     }
 }
 
 /// # Errors
-/// Where a window is empty or does not lie within its side.
+/// If a window is empty or not within its side.
 pub(super) fn resize(
     picture: &Picture,
     columns: Window,
@@ -59,22 +58,22 @@ pub(super) fn resize(
 ) -> Result<Vec<u8>, Cause> {
     let image = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)?;
     let out = if vertical_first(columns, rows) {
-        let (needed, within) = columns.neighbourhood(filter);
+        let (needed, within) = columns.with_margin(filter);
         let flat = pass(&image, needed, rows.source(), filter)?;
-        pass(&flat, within, Stretch::all(rows.len), filter)?
+        pass(&flat, within, Span::unchanged(rows.len), filter)?
     } else {
-        let (needed, within) = rows.neighbourhood(filter);
+        let (needed, within) = rows.with_margin(filter);
         let narrow = pass(&image, columns.source(), needed, filter)?;
-        pass(&narrow, Stretch::all(columns.len), within, filter)?
+        pass(&narrow, Span::unchanged(columns.len), within, filter)?
     };
     Ok(out.into_vec())
 }
 
-/// Resizes along the one side whose length changes; the other is cut out.
+/// Resizes along one side and crops the other.
 fn pass(
     image: &impl IntoImageView,
-    columns: Stretch,
-    rows: Stretch,
+    columns: Span,
+    rows: Span,
     filter: Filter,
 ) -> Result<Image<'static>, ResizeError> {
     let mut out = Image::new(columns.to, rows.to, PixelType::U8x3);

@@ -1,42 +1,43 @@
-//! The orientation that a file's EXIF gives: the one place that reads metadata.
+//! Reads the EXIF orientation. No other metadata is read anywhere.
 //!
-//! Owns the way to the EXIF of each container; the walk over its directory is the
-//! `image` crate's. Only EXIF counts, as in browsers: an orientation that stands in XMP
-//! alone, which Pillow's `exif_transpose` follows, is not read.
+//! Finds the EXIF block in each container; the `image` crate parses it. Only EXIF counts,
+//! as in browsers: an orientation in XMP alone, which Pillow's `exif_transpose` follows,
+//! is ignored.
 
 use image::ImageFormat;
 use image::metadata::Orientation;
 
 use crate::limits;
 
-/// What EXIF begins with in a JPEG, and by mistake in other files.
+/// The prefix of EXIF in a JPEG, and by mistake in other files.
 const PREFIX: &[u8] = b"Exif\0\0";
 
-/// The orientation of the image file `bytes`; none where its EXIF is missing or damaged.
+/// Returns the orientation of the image file `bytes`, or `NoTransforms` if its EXIF is
+/// missing or damaged.
 pub(super) fn orientation(bytes: &[u8], format: ImageFormat) -> Orientation {
     let exif = match format {
         ImageFormat::Jpeg => jpeg(bytes),
         ImageFormat::Png => chunk(bytes.get(8..), b"eXIf", u32::from_be_bytes, (0, 4)),
         ImageFormat::WebP => chunk(bytes.get(12..), b"EXIF", u32::from_le_bytes, (4, 0)),
-        // A TIFF is what EXIF is made of.
-        ImageFormat::Tiff => return read(bytes),
+        // EXIF has the structure of a TIFF file.
+        ImageFormat::Tiff => return parse(bytes),
         _ => None,
     };
     let exif = exif.unwrap_or_default();
     let exif = exif.strip_prefix(PREFIX).unwrap_or(&exif);
-    read(exif)
+    parse(exif)
 }
 
-fn read(exif: &[u8]) -> Orientation {
+fn parse(exif: &[u8]) -> Orientation {
     Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
 }
 
-/// The EXIF of a JPEG, which may go on from segment to segment, each with the prefix.
+/// Returns the EXIF of a JPEG, which may span segments; each has the prefix.
 fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let parts = super::jpeg::segments(bytes).filter(|segment| segment.marker == 0xe1);
     let parts = parts.filter_map(|segment| segment.data.strip_prefix(PREFIX));
     let mut exif = Vec::new();
-    // What is beyond the limit is not the first directory.
+    // The first directory, which has the orientation, lies within the limit.
     parts
         .take_while(|part| {
             exif.extend_from_slice(part);
@@ -46,13 +47,13 @@ fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     (!exif.is_empty()).then_some(exif)
 }
 
-/// The first chunk of this name in a list of chunks (PNG: size, name, data, checksum;
-/// WebP: name, size, data at an even place).
+/// Returns the data of the first chunk called `name`. A PNG's chunk is size, name, data,
+/// checksum; a WebP's is name, size, data, padded to an even size.
 fn chunk(
     rest: Option<&[u8]>,
     name: &[u8],
     number: fn([u8; 4]) -> u32,
-    (size_at, sum): (usize, usize),
+    (size_at, checksum): (usize, usize),
 ) -> Option<Vec<u8>> {
     let mut rest = rest?;
     while let Some((head, after)) = rest.split_first_chunk::<8>() {
@@ -62,7 +63,7 @@ fn chunk(
         if found == name {
             return after.get(..size).map(|data| data[..size.min(limits::METADATA)].to_vec());
         }
-        let padding = if sum == 0 { size % 2 } else { sum };
+        let padding = if checksum == 0 { size % 2 } else { checksum };
         rest = after.get(size.saturating_add(padding)..)?;
     }
     None
@@ -72,11 +73,12 @@ fn chunk(
 mod tests {
     use super::*;
 
-    const SIX: &[u8] = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    /// EXIF with orientation 6.
+    const ROTATED: &[u8] = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
 
     #[test]
     fn exif_is_found_with_and_without_its_prefix() {
-        for exif in [SIX.to_vec(), [PREFIX, SIX].concat()] {
+        for exif in [ROTATED.to_vec(), [PREFIX, ROTATED].concat()] {
             let size = exif.len() as u32;
             let sum = [0; 4];
             let png = [b"\x89PNG\r\n\x1a\n", &size.to_be_bytes()[..], b"eXIf", &exif, &sum];
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_beyond_the_file_is_no_exif() {
+    fn a_chunk_beyond_the_end_of_the_file_is_ignored() {
         let webp = b"RIFF\0\0\0\0WEBPEXIF\xff\xff\xff\xff";
         assert_eq!(orientation(webp, ImageFormat::WebP), Orientation::NoTransforms);
     }

@@ -1,13 +1,14 @@
-//! JPEG: whether a file is whole, and which colour space its values are in.
+//! JPEG: detects truncation and chooses the color space as libjpeg does.
 //!
-//! Owns the walk over markers (ITU-T T.81, annex B) and libjpeg's choice of a colour
-//! space; the decoding is the `image` crate's, which is told by an Adobe segment.
+//! Walks the markers (ITU-T T.81, annex B). The `image` crate decodes; an Adobe segment
+//! tells it the color space.
 
 use std::borrow::Cow;
 
 use image::ImageFormat;
 
-use super::decode::{Fault, Job, Rgb, generic};
+use super::encoded_image::{DecodeError, EncodedImage, Rgb};
+use super::generic;
 use crate::limits;
 
 const FILL: u8 = 0xff;
@@ -20,22 +21,22 @@ const SOS: u8 = 0xda;
 const APP0: u8 = 0xe0;
 const APP14: u8 = 0xee;
 
-pub(super) fn decode(job: &mut Job) -> Result<Rgb, Fault> {
-    if !job.allow_truncated && !is_whole(job.bytes) {
-        // The decoder would fill the rest with grey.
-        return Err(Fault::Cut);
+pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
+    if !image.allow_truncated && !is_whole(image.bytes) {
+        // The decoder would fill the missing part with gray.
+        return Err(DecodeError::Truncated);
     }
-    let bytes = told(job.bytes);
-    generic(job, &bytes, ImageFormat::Jpeg)
+    let bytes = with_adobe_segment(image.bytes);
+    generic::decode(image, &bytes, ImageFormat::Jpeg)
 }
 
-/// Whether the end-of-image marker is reached, walking from marker to marker.
-/// Embedded thumbnails lie inside segments and are stepped over; what follows
-/// the marker is no concern. Reads every byte of the scans once.
+/// Whether the walk from marker to marker reaches the end-of-image marker. Embedded
+/// thumbnails lie inside segments and are skipped; bytes after the marker are ignored.
+/// Reads every byte of the scans once.
 fn is_whole(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
-        // To the next marker: any 0xff that is neither stuffing nor fill.
+        // The next marker: any 0xff that is neither stuffing nor fill.
         let Some(at) = rest.iter().position(|&b| b == FILL) else { return false };
         let Some(&marker) = rest.get(at + 1) else { return false };
         match marker {
@@ -55,13 +56,14 @@ fn is_whole(bytes: &[u8]) -> bool {
 /// A segment before the first scan.
 pub(super) struct Segment<'a> {
     pub(super) marker: u8,
-    /// Where it begins, with its marker, and where it ends.
+    /// Offset of its marker.
     start: usize,
+    /// Offset after its last byte.
     end: usize,
     pub(super) data: &'a [u8],
 }
 
-/// The segments before the first scan.
+/// Iterates over the segments before the first scan.
 pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut at = 2;
     std::iter::from_fn(move || {
@@ -81,29 +83,32 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     })
 }
 
-/// What an Adobe segment says of the colours: nothing was done to them, YCbCr, YCCK.
+/// The color transforms of an Adobe segment: none, YCbCr, YCCK.
 const TRANSFORMS: [u8; 3] = [0, 1, 2];
 
-/// The file with an Adobe segment that says what libjpeg would decide
-/// (`default_decompress_parms` of libjpeg-turbo's jdapimin.c), where the decoder would
-/// decide something else. Three components: a JFIF segment means YCbCr, whatever Adobe's
-/// says; without either the components' ids do. Four: inverted, as Pillow takes them all.
-fn told(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// Returns the file with an Adobe segment that names the color space that libjpeg would
+/// choose (`default_decompress_parms` of libjpeg-turbo's jdapimin.c), if the decoder would
+/// choose another.
+///
+/// Three components: a JFIF segment means YCbCr, whatever the Adobe segment says; without
+/// either, the components' ids decide. Four components: inverted, as Pillow reads them
+/// all. Application data and comments of more than [`limits::METADATA`] bytes are removed.
+fn with_adobe_segment(bytes: &[u8]) -> Cow<'_, [u8]> {
     let (mut jfif, mut adobe, mut ids) = (false, None, Vec::new());
-    let (mut cut, mut others, mut more) = (Vec::new(), Vec::new(), 0);
+    let (mut removed, mut others, mut others_bytes) = (Vec::new(), Vec::new(), 0);
     for Segment { marker, start, end, data } in segments(bytes) {
         match marker {
             APP0 if data.starts_with(b"JFIF\0") && data.len() >= 12 => jfif = true,
             APP14 if data.starts_with(b"Adobe") && data.len() >= 12 => {
                 adobe = Some(data[11]);
-                cut.push(start..end);
+                removed.push(start..end);
             }
-            // Other applications' data, and comments.
+            // Application data and comments.
             0xe1..=0xef | 0xfe => {
-                more += data.len();
+                others_bytes += data.len();
                 others.push(start..end);
             }
-            // Frames; DHT, JPG and DAC have numbers among theirs.
+            // Frame headers, without DHT, JPG and DAC, whose numbers lie between theirs.
             0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&marker) => {
                 ids = data.get(6..).unwrap_or_default().chunks_exact(3).map(|c| c[0]).collect();
             }
@@ -111,7 +116,7 @@ fn told(bytes: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     let [raw, ycbcr, ycck] = TRANSFORMS;
-    let right = match (ids.as_slice(), jfif, adobe) {
+    let transform = match (ids.as_slice(), jfif, adobe) {
         ([_, _, _], true, _) => ycbcr,
         ([_, _, _], false, Some(0)) => raw,
         ([_, _, _], false, Some(_)) => ycbcr,
@@ -121,26 +126,26 @@ fn told(bytes: &[u8]) -> Cow<'_, [u8]> {
         ([_, _, _, _], _, Some(_)) => ycck,
         _ => return Cow::Borrowed(bytes),
     };
-    // The decoder would copy them.
-    let heavy = more > limits::METADATA;
-    if !heavy && (adobe == Some(right) || (adobe.is_none() && right == ycbcr)) {
+    // The decoder would copy these segments.
+    let large = others_bytes > limits::METADATA;
+    if !large && (adobe == Some(transform) || (adobe.is_none() && transform == ycbcr)) {
         return Cow::Borrowed(bytes);
     }
-    if heavy {
-        cut.append(&mut others);
-        cut.sort_by_key(|segment| segment.start);
+    if large {
+        removed.append(&mut others);
+        removed.sort_by_key(|segment| segment.start);
     }
-    let mut told = bytes[..2].to_vec();
-    told.extend([FILL, APP14, 0, 14]);
-    told.extend(b"Adobe\0\x64\0\0\0\0");
-    told.push(right);
+    let mut file = bytes[..2].to_vec();
+    file.extend([FILL, APP14, 0, 14]);
+    file.extend(b"Adobe\0\x64\0\0\0\0");
+    file.push(transform);
     let mut at = 2;
-    for segment in cut {
-        told.extend(&bytes[at..segment.start]);
+    for segment in removed {
+        file.extend(&bytes[at..segment.start]);
         at = segment.end;
     }
-    told.extend(&bytes[at..]);
-    Cow::Owned(told)
+    file.extend(&bytes[at..]);
+    Cow::Owned(file)
 }
 
 #[cfg(test)]
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_found_after_stuffing_fill_restarts_and_a_second_scan() {
+    fn end_of_image_is_found_after_stuffing_fill_restarts_and_a_second_scan() {
         let scans = b"\xff\xd8\xff\xda\x00\x02ab\xff\x00c\xff\xd3d\xff\xff\xda\x00\x03xe\xff\xd9";
         assert!(is_whole(scans));
         for end in 0..scans.len() {
@@ -157,18 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnails_end_is_not_the_pictures() {
+    fn end_of_image_of_a_thumbnail_is_ignored() {
         assert!(!is_whole(b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x02ab"));
     }
 
     #[test]
-    fn bytes_after_the_end_do_no_harm() {
+    fn bytes_after_end_of_image_are_ignored() {
         assert!(is_whole(b"\xff\xd8\xff\xd9 and a trailer"));
     }
 
-    /// Each combination that libjpeg decides: JFIF, Adobe's transform, components' ids.
+    /// Each combination that libjpeg distinguishes: JFIF, Adobe's transform, components' ids.
     #[test]
-    fn the_colour_space_is_libjpegs() {
+    fn the_color_space_is_that_of_libjpeg() {
         let file = |jfif: bool, adobe: Option<u8>, ids: &[u8]| {
             let mut file = b"\xff\xd8".to_vec();
             if jfif {
@@ -183,18 +188,18 @@ mod tests {
             file.extend(b"\xff\xda");
             file
         };
-        let says = |jfif, adobe, ids: &[u8]| {
+        let transform = |jfif, adobe, ids: &[u8]| {
             let file = file(jfif, adobe, ids);
-            let told = told(&file);
-            let adobe: Vec<u8> = segments(&told)
+            let file = with_adobe_segment(&file);
+            let adobe: Vec<u8> = segments(&file)
                 .filter(|segment| segment.marker == APP14)
                 .map(|segment| segment.data[11])
                 .collect();
-            assert!(adobe.len() < 2 && segments(&told).any(|segment| segment.marker == 0xc0));
+            assert!(adobe.len() < 2 && segments(&file).any(|segment| segment.marker == 0xc0));
             adobe.first().copied()
         };
         let (three, four) = ([1, 2, 3], [1, 2, 3, 4]);
-        for (jfif, adobe, ids, right) in [
+        for (jfif, adobe, ids, expected) in [
             (true, None, &three[..], None),
             (true, Some(0), &three, Some(1)),
             (true, Some(1), &three, Some(1)),
@@ -213,11 +218,11 @@ mod tests {
             (false, Some(2), &four, Some(2)),
             (false, None, &[1], None),
         ] {
-            assert_eq!(says(jfif, adobe, ids), right, "{jfif} {adobe:?} {ids:?}");
+            assert_eq!(transform(jfif, adobe, ids), expected, "{jfif} {adobe:?} {ids:?}");
         }
         let whole = file(true, Some(0), &three);
         for cut in 0..whole.len() {
-            let _ = told(&whole[..cut]);
+            let _ = with_adobe_segment(&whole[..cut]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A table that stands in no index: labels embedded just now.
+//! A table of the user's own labels, embedded at run time and held in memory.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -9,27 +9,27 @@ use crate::rank::codes::Coding;
 use crate::rank::device::DeviceRanker;
 use crate::{Device, Result};
 
-/// Labels that are embedded together, between two calls of a progress.
+/// Labels that are embedded in one batch, between two progress reports.
 const BATCH: usize = 2048;
 
-/// Labels with their rows in memory, ranked as an index's tables are: rows rounded
-/// to f16, with codes beside them.
+/// Labels with their rows in memory. Ranked like a table of an index: rows are rounded to
+/// f16 and have quantized codes.
 #[derive(Clone, Debug)]
-pub struct OwnTable {
+pub struct CustomTable {
     name: String,
     top: Option<u32>,
     labels: Vec<String>,
     dim: usize,
     rows: Vec<f16>,
     coding: Option<Coding>,
-    place: Option<DeviceRanker>,
+    ranker: Option<DeviceRanker>,
 }
 
-impl OwnTable {
-    /// Embeds `labels`. `top` is how many of them a prompt takes, where the list
-    /// decides that. `progress` is called with the number of labels done.
+impl CustomTable {
+    /// Embeds `labels`. `top` is the number of labels in a prompt, or `None` if the prompt
+    /// decides. Calls `progress` with the number of labels done.
     ///
-    /// Cost: that of encoding. Memory: three bytes a value.
+    /// Uses three bytes of memory a value.
     ///
     /// # Errors
     /// Those of [`TextEncoder::encode`].
@@ -49,45 +49,45 @@ impl OwnTable {
             progress(number * BATCH + labels.len());
         }
         let coding = (!rows.is_empty()).then(|| Coding::of(dim, &rows));
-        Ok(OwnTable { name: name.to_owned(), top, labels, dim, rows, coding, place: None })
+        Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, ranker: None })
     }
 
-    /// The same, to be ranked on `device`: rows go there at the first ranking.
+    /// Ranks the table on `device` from now on. The first ranking copies the rows there.
     ///
     /// # Errors
     /// Those of [`Device::check`].
     pub fn on(mut self, device: Device) -> Result<Self> {
-        self.place = (!device.is_cpu()).then(|| DeviceRanker::new(device)).transpose()?;
+        self.ranker = (!device.is_cpu()).then(|| DeviceRanker::new(device)).transpose()?;
         Ok(self)
     }
 
-    /// Its name.
+    /// Returns the table's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many of its labels a prompt takes; `None` where the prompt decides.
+    /// Returns the number of labels in a prompt, or `None` if the prompt decides.
     pub fn top(&self) -> Option<u32> {
         self.top
     }
 
-    /// The labels, in the order of the rows.
+    /// Returns the labels, in the order of the rows.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// Values in a row.
+    /// Returns the number of values in a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    pub(super) fn place(&self) -> Option<&DeviceRanker> {
-        self.place.as_ref()
+    pub(super) fn ranker(&self) -> Option<&DeviceRanker> {
+        self.ranker.as_ref()
     }
 
     #[cfg(test)]
-    pub(super) fn put(&mut self, place: DeviceRanker) {
-        self.place = Some(place);
+    pub(super) fn set_ranker(&mut self, ranker: DeviceRanker) {
+        self.ranker = Some(ranker);
     }
 
     pub(super) fn block(&self) -> Block<'_> {

@@ -1,0 +1,94 @@
+//! A reference to a table of either kind.
+
+use super::custom::CustomTable;
+use super::table::Table;
+use crate::rank::Block;
+use crate::rank::device::DeviceRanker;
+use crate::{Error, Result};
+
+/// A reference to a table: of an index, or of the user's own labels.
+#[derive(Clone, Copy, Debug)]
+pub enum TableRef<'a> {
+    /// A table of an index.
+    Indexed(&'a Table),
+    /// A table of the user's own labels.
+    Custom(&'a CustomTable),
+}
+
+impl<'a> TableRef<'a> {
+    /// Returns the table's name.
+    pub fn name(self) -> &'a str {
+        match self {
+            TableRef::Indexed(table) => table.name(),
+            TableRef::Custom(table) => table.name(),
+        }
+    }
+
+    /// Returns the number of labels in a prompt, or `None` if the prompt decides.
+    pub fn top(self) -> Option<u32> {
+        match self {
+            TableRef::Indexed(table) => table.top(),
+            TableRef::Custom(table) => table.top(),
+        }
+    }
+
+    /// Returns the number of labels, which is that of rows.
+    pub fn len(self) -> usize {
+        match self {
+            TableRef::Indexed(table) => table.len(),
+            TableRef::Custom(table) => table.labels().len(),
+        }
+    }
+
+    /// Whether the table has no label.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns all labels, in the order of the rows.
+    ///
+    /// # Errors
+    /// [`Error::IndexDamaged`] if a label cannot be read.
+    pub fn labels(self) -> Result<Vec<&'a str>> {
+        (0..self.len()).map(|row| self.label(row)).collect()
+    }
+
+    /// Returns the label of `row`, which must exist.
+    pub(super) fn label(self, row: usize) -> Result<&'a str> {
+        match self {
+            TableRef::Indexed(table) => table.label(row),
+            TableRef::Custom(table) => Ok(&table.labels()[row]),
+        }
+    }
+
+    /// Returns the error for a row whose score is NaN.
+    pub(super) fn damaged(self, row: usize) -> Error {
+        let shard = match self {
+            TableRef::Indexed(table) => table.shard_of(row),
+            TableRef::Custom(_) => None,
+        };
+        let (path, row) = shard.unwrap_or_else(|| (self.name().into(), row));
+        Error::damaged(path, "rows", "finite values", format!("NaN in row {row}"))
+    }
+
+    pub(super) fn dim(self) -> usize {
+        match self {
+            TableRef::Indexed(table) => table.dim(),
+            TableRef::Custom(table) => table.dim(),
+        }
+    }
+
+    pub(super) fn ranker(self) -> Option<&'a DeviceRanker> {
+        match self {
+            TableRef::Indexed(table) => table.ranker(),
+            TableRef::Custom(table) => table.ranker(),
+        }
+    }
+
+    pub(super) fn blocks(self) -> Vec<Block<'a>> {
+        match self {
+            TableRef::Indexed(table) => table.blocks().collect(),
+            TableRef::Custom(table) => vec![table.block()],
+        }
+    }
+}
