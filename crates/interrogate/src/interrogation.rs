@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use crate::encoder::{Counter, Features, TextEncoder};
 use crate::index::{AnyTable, Index, Match, Merged, OwnTable};
 use crate::models::Model;
-use crate::prompt::modes::{Ask, Listed, PromptOptions, Seen};
+use crate::prompt::modes::{ModeInput, PromptOptions, RankingRequest, TableEntry};
 use crate::prompt::{
-    Budget, ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step,
-    Template,
+    ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step, Template,
+    TokenBudget,
 };
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ const CHUNK_SIZE: usize = 2048;
 pub struct Interrogation<'a> {
     index: &'a Index,
     options: PromptOptions,
-    tables: Vec<Listed>,
+    tables: Vec<TableEntry>,
     own: Vec<OwnTable>,
     deny: Option<Deny>,
     before: Vec<Part>,
@@ -31,7 +31,7 @@ pub struct Interrogation<'a> {
     /// Whether prompts keep to the model's context even where nobody asked.
     bounded: bool,
     max_tokens: Option<usize>,
-    template: Option<(Template, Vec<Ask>)>,
+    template: Option<(Template, Vec<RankingRequest>)>,
     encoder: Option<Box<dyn TextEncoder>>,
 }
 
@@ -44,10 +44,10 @@ impl<'a> Interrogation<'a> {
     /// Those of [`Model::counter`] and [`Model::text_encoder`].
     pub fn new(index: &'a Index, model: &Model, options: PromptOptions) -> Result<Self> {
         let scores = options.mode.scores_texts();
-        let listed = |table: &crate::index::Table| Listed {
+        let listed = |table: &crate::index::Table| TableEntry {
             name: table.name().to_owned(),
             top: table.top().map(|top| top as usize),
-            named: false,
+            explicit: false,
         };
         Ok(Interrogation {
             index,
@@ -71,7 +71,7 @@ impl<'a> Interrogation<'a> {
         let (name, top) = (table.name().to_owned(), table.top().map(|top| top as usize));
         self.tables.retain(|listed| listed.name != name);
         self.own.retain(|own| own.name() != name);
-        self.tables.push(Listed { name, top, named: true });
+        self.tables.push(TableEntry { name, top, explicit: true });
         self.tables.sort_by(|a, b| a.name.cmp(&b.name));
         self.own.push(table);
         self
@@ -85,7 +85,7 @@ impl<'a> Interrogation<'a> {
     pub fn only(mut self, names: &[String]) -> Result<Self> {
         names.iter().try_for_each(|name| self.table(name).map(drop))?;
         self.tables.retain(|table| names.contains(&table.name));
-        self.tables.iter_mut().for_each(|table| table.named = true);
+        self.tables.iter_mut().for_each(|table| table.explicit = true);
         Ok(self)
     }
 
@@ -123,19 +123,19 @@ impl<'a> Interrogation<'a> {
         Interrogation { bounded: true, max_tokens: Some(tokens), ..self }
     }
 
-    /// Writes prompts in `template`'s form, and takes from the tables what that asks
+    /// Writes prompts in `template`'s form, and takes from the tables what that rankings
     /// for.
     ///
     /// # Errors
     /// [`Error::TemplateField`].
-    pub fn written_as(self, template: Template) -> Result<Self> {
+    pub fn with_template(self, template: Template) -> Result<Self> {
         let recipe = template.recipe(self.tables(), self.options.max_flavors)?;
-        let asks = recipe.takes.iter().map(Ask::from).collect();
-        Ok(Interrogation { template: Some((template, asks)), ..self })
+        let rankings = recipe.tables.iter().map(RankingRequest::from).collect();
+        Ok(Interrogation { template: Some((template, rankings)), ..self })
     }
 
     /// The tables that it takes from, by name, each with the count that its own name
-    /// asks for.
+    /// rankings for.
     pub fn tables(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
         self.tables.iter().map(|table| (table.name.as_str(), table.top))
     }
@@ -183,14 +183,14 @@ impl<'a> Interrogation<'a> {
 
     fn picked(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
         let mut all: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        let asks = match &self.template {
-            Some((_, asks)) => asks.clone(),
-            None => self.options.asks(&self.tables),
+        let rankings = match &self.template {
+            Some((_, rankings)) => rankings.clone(),
+            None => self.options.rankings(&self.tables),
         };
-        for ask in asks {
-            let ask = Ask { count: ask.count.max(at_least), ..ask };
-            let ranked = self.rank(features, &ask)?;
-            let table = match &ask.tables[..] {
+        for ranking in rankings {
+            let ranking = RankingRequest { count: ranking.count.max(at_least), ..ranking };
+            let ranked = self.rank(features, &ranking)?;
+            let table = match &ranking.tables[..] {
                 [one] => self.table(one)?.name(),
                 _ => LABELS,
             };
@@ -218,15 +218,15 @@ impl<'a> Interrogation<'a> {
         progress: &mut Progress<'_>,
     ) -> Result<Prompt<'s>> {
         let most = self.max_tokens.unwrap_or(DEFAULT_TOKENS);
-        let budget = self.bounded.then(|| Budget::new(&*self.counter, Some(most)));
+        let budget = self.bounded.then(|| TokenBudget::new(&*self.counter, Some(most)));
         let mut scorer = self.encoder.as_deref().map(|encoder| {
             let scorer = ChainScorer::new(encoder, features);
             match budget.filter(|_| !self.options.compat) {
-                Some(budget) => scorer.within(budget.ahead_of(&self.after)),
+                Some(budget) => scorer.within(budget.reserving(&self.after)),
                 None => scorer,
             }
         });
-        let written = self.options.write(&mut Seen {
+        let written = self.options.write(&mut ModeInput {
             caption,
             picks: &picks,
             negative,
@@ -247,9 +247,9 @@ impl<'a> Interrogation<'a> {
         Ok(prompt)
     }
 
-    fn rank(&self, features: &[Features], ask: &Ask) -> Result<Vec<Vec<Match<'_>>>> {
-        let tables = ask.tables.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
-        let (merged, Ask { count, order, .. }) = (Merged::new(tables)?, ask);
+    fn rank(&self, features: &[Features], ranking: &RankingRequest) -> Result<Vec<Vec<Match<'_>>>> {
+        let tables = ranking.tables.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
+        let (merged, RankingRequest { count, order, .. }) = (Merged::new(tables)?, ranking);
         let keep = |label: &str| self.deny.as_ref().is_none_or(|deny| !deny.denies(label));
         if self.options.compat {
             let mut ranked = merged.rank_by_quota(features, *count, *order, CHUNK_SIZE)?;

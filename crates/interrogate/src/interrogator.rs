@@ -78,9 +78,9 @@ impl Interrogator {
         recipe: &Recipe,
     ) -> Result<Vec<Prompt<'_>>> {
         let mut picks: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        for take in &recipe.takes {
-            let table = self.index.table(&take.table)?;
-            let ranked = table.rank_many(features, take.count, Order::Best)?;
+        for of in &recipe.tables {
+            let table = self.index.table(&of.table)?;
+            let ranked = table.rank_many(features, of.count, Order::Best)?;
             for (picks, matches) in picks.iter_mut().zip(ranked) {
                 picks.push(Pick { table: table.name(), matches });
             }

@@ -20,7 +20,7 @@ pub struct Chain {
 
 /// A chain's best prompt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chained {
+pub struct ChainResult {
     /// The prompt.
     pub text: String,
     /// Its score.
@@ -76,7 +76,7 @@ impl Chain {
         phrases: &[&str],
         scorer: &mut dyn Scorer,
         progress: &mut Progress<'_>,
-    ) -> Result<Chained> {
+    ) -> Result<ChainResult> {
         let sign = if self.order == Order::Best { 1.0 } else { -1.0 };
         let mut left: Vec<usize> = (0..phrases.len()).collect();
         let mut now = (start.to_owned(), sign * score);
@@ -113,7 +113,7 @@ impl Chain {
             }
         }
         added.truncate(best_added);
-        Ok(Chained { text: best.0, score: sign * best.1, added })
+        Ok(ChainResult { text: best.0, score: sign * best.1, added })
     }
 }
 
@@ -230,7 +230,7 @@ mod tests {
         };
         let phrases = ["one", "bad"];
         let found = chain.grow(("start", 0.0), &phrases, &mut scorer(), &mut told).unwrap();
-        assert_eq!(found, Chained { text: "start, one".into(), score: 1.0, added: vec![0] });
+        assert_eq!(found, ChainResult { text: "start, one".into(), score: 1.0, added: vec![0] });
         assert_eq!(steps, [(0, 2, "start".into(), 0.0), (1, 1, "start, one".into(), 1.0)]);
     }
 

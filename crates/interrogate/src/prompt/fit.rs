@@ -10,25 +10,25 @@ pub const DEFAULT_TOKENS: usize = 77;
 
 /// What a prompt must keep to.
 #[derive(Clone, Copy)]
-pub struct Budget<'a> {
+pub struct TokenBudget<'a> {
     counter: &'a dyn Counter,
     tokens: usize,
     after: &'a [Part],
 }
 
-impl<'a> Budget<'a> {
+impl<'a> TokenBudget<'a> {
     /// As many tokens as the model reads, or `most` where that is fewer; special
     /// tokens count.
     pub fn new(counter: &'a dyn Counter, most: Option<usize>) -> Self {
         let tokens = counter.context_length();
-        Budget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)), after: &[] }
+        TokenBudget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)), after: &[] }
     }
 
-    /// The same for texts that `after` will follow: [`holds`](Self::holds) and
+    /// The same for texts that `after` will follow: [`fits`](Self::fits) and
     /// [`is_full`](Self::is_full) count it.
     #[must_use]
-    pub fn ahead_of(self, after: &'a [Part]) -> Self {
-        Budget { after, ..self }
+    pub fn reserving(self, after: &'a [Part]) -> Self {
+        TokenBudget { after, ..self }
     }
 
     fn count(&self, text: &str) -> Result<usize> {
@@ -47,7 +47,7 @@ impl<'a> Budget<'a> {
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn holds(&self, text: &str) -> Result<bool> {
+    pub fn fits(&self, text: &str) -> Result<bool> {
         Ok(self.count(text)? <= self.tokens)
     }
 
@@ -85,14 +85,14 @@ impl<'a> Budget<'a> {
         let mut kept: Vec<Part> = Vec::with_capacity(parts.len().min(self.tokens));
         for part in parts.into_iter().filter(|part| !part.text.is_empty()) {
             kept.push(part);
-            if self.holds(&join(&whole(&kept)))? {
+            if self.fits(&join(&whole(&kept)))? {
                 continue;
             }
             let part = kept.pop();
             if let (Some(part), true) = (part, kept.is_empty()) {
                 let holds = |text: &str| {
                     let shorter = Part { text: text.to_owned(), ..part.clone() };
-                    self.holds(&join(&whole(&[shorter])))
+                    self.fits(&join(&whole(&[shorter])))
                 };
                 match first_words(&part.text, holds)? {
                     "" => {}
@@ -111,7 +111,7 @@ impl<'a> Budget<'a> {
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn fit_loosely(&self, text: &str) -> Result<String> {
+    pub fn fit_compat(&self, text: &str) -> Result<String> {
         let mut pieces = text.split(SEPARATOR);
         let mut kept = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
@@ -171,7 +171,7 @@ mod tests {
     fn fitted(parts: &[&str], [before, after]: [&str; 2], tokens: usize) -> Result<String> {
         let parts = parts.iter().map(|text| Part::words(text)).collect();
         let [before, after] = [before, after].map(|text| [Part::words(text)]);
-        Ok(join(&Budget::new(&Letters(tokens), None).fit(&before, parts, &after)?))
+        Ok(join(&TokenBudget::new(&Letters(tokens), None).fit(&before, parts, &after)?))
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
         // abc,def is seven letters and two more.
         assert_eq!(fitted(&["abc", "def"], ["", ""], 9).unwrap(), "abc, def");
         assert_eq!(fitted(&["abc", "def"], ["", ""], 8).unwrap(), "abc");
-        let loosely = |tokens| Budget::new(&Letters(tokens), None).fit_loosely("abc, def, g");
+        let loosely = |tokens| TokenBudget::new(&Letters(tokens), None).fit_compat("abc, def, g");
         assert_eq!(loosely(9).unwrap(), "abc, def"); // 8 without the comma, and 9 with it
         assert_eq!(loosely(8).unwrap(), "abc");
         assert_eq!(loosely(2).unwrap(), "abc");
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_smaller_limit_counts() {
-        let budget = |most| Budget::new(&Letters(9), most).tokens();
+        let budget = |most| TokenBudget::new(&Letters(9), most).tokens();
         assert_eq!([budget(None), budget(Some(4)), budget(Some(12))], [9, 4, 9]);
     }
 

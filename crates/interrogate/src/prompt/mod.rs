@@ -16,12 +16,12 @@ mod scorer;
 mod template;
 mod text;
 
-pub use chain::{Chain, Chained, Progress, Step};
+pub use chain::{Chain, ChainResult, Progress, Step};
 pub use deny::Deny;
-pub use fit::{Budget, DEFAULT_TOKENS};
+pub use fit::{DEFAULT_TOKENS, TokenBudget};
 pub use modes::Mode;
 pub use part::{Part, join, weighted};
-pub use recipe::{Recipe, Take};
+pub use recipe::{Recipe, TableCount};
 pub use scorer::{ChainScorer, Scorer};
 pub use template::{README_FORM, Template};
 pub use text::{Pick, Prompt};

@@ -2,7 +2,7 @@
 
 /// So many labels of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Take {
+pub struct TableCount {
     /// The table's name, as in the index.
     pub table: String,
     /// How many of its best labels.
@@ -13,7 +13,7 @@ pub struct Take {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// The tables and how many labels of each.
-    pub takes: Vec<Take>,
+    pub tables: Vec<TableCount>,
     /// Labels that score lower stay out of the text; the picks keep them.
     pub min_score: Option<f32>,
 }
@@ -33,8 +33,8 @@ impl Recipe {
     ///
     /// let tables = [("animals", Some(2)), ("artists", None), ("flavors", None), ("mediums", None)];
     /// let recipe = Recipe::seed(tables, 3);
-    /// let takes: Vec<_> = recipe.takes.iter().map(|t| (t.table.as_str(), t.count)).collect();
-    /// assert_eq!(takes, [("mediums", 1), ("animals", 2), ("flavors", 3)]);
+    /// let counts: Vec<_> = recipe.tables.iter().map(|t| (t.table.as_str(), t.count)).collect();
+    /// assert_eq!(counts, [("mediums", 1), ("animals", 2), ("flavors", 3)]);
     /// ```
     pub fn seed<'a>(
         tables: impl IntoIterator<Item = (&'a str, Option<usize>)>,
@@ -49,14 +49,14 @@ impl Recipe {
             _ => (2, None),
         };
         tables.sort_by_key(|(table, _)| place(table).0); // stable: names stay sorted
-        let takes = tables
+        let counts = tables
             .into_iter()
             .filter_map(|(table, asked)| {
                 let count = asked.or(place(table).1)?;
-                (count > 0).then(|| Take { table: table.to_owned(), count })
+                (count > 0).then(|| TableCount { table: table.to_owned(), count })
             })
             .collect();
-        Recipe { takes, min_score: None }
+        Recipe { tables: counts, min_score: None }
     }
 
     /// The same, with a lower limit for what the text says.
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn takes(recipe: &Recipe) -> Vec<(&str, usize)> {
-        recipe.takes.iter().map(|t| (t.table.as_str(), t.count)).collect()
+        recipe.tables.iter().map(|t| (t.table.as_str(), t.count)).collect()
     }
 
     #[test]

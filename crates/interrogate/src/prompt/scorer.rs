@@ -1,6 +1,6 @@
 //! How well a prompt fits an image, for prompts that grow.
 
-use super::fit::Budget;
+use super::fit::TokenBudget;
 use super::part::SEPARATOR;
 use crate::Result;
 use crate::encoder::{Continuations, Features, TextEncoder};
@@ -57,7 +57,7 @@ pub struct ChainScorer<'a> {
     encoder: &'a dyn TextEncoder,
     continuations: Option<Box<dyn Continuations + 'a>>,
     features: &'a Features,
-    budget: Option<Budget<'a>>,
+    budget: Option<TokenBudget<'a>>,
 }
 
 impl<'a> ChainScorer<'a> {
@@ -68,7 +68,7 @@ impl<'a> ChainScorer<'a> {
 
     /// The same for prompts that are to keep to `budget`.
     #[must_use]
-    pub fn within(self, budget: Budget<'a>) -> Self {
+    pub fn within(self, budget: TokenBudget<'a>) -> Self {
         ChainScorer { budget: Some(budget), ..self }
     }
 }
@@ -96,7 +96,7 @@ impl Scorer for ChainScorer<'_> {
     }
 
     fn fits(&self, prompt: &str) -> Result<bool> {
-        self.budget.map_or(Ok(true), |budget| budget.holds(prompt))
+        self.budget.map_or(Ok(true), |budget| budget.fits(prompt))
     }
 
     /// By the tokens that are computed: the phrases' own, or whole prompts where the

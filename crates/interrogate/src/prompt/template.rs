@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::fit::{first_words, most_that_holds};
 use super::part::{Part, SEPARATOR, join};
-use super::{Budget, Prompt, Recipe, Take};
+use super::{Prompt, Recipe, TableCount, TokenBudget};
 use crate::{Error, Result};
 
 /// The form of the README: all that a prompt has.
@@ -30,8 +30,8 @@ pub const README_FORM: &str = "{caption}, {medium}, {movement}, {flavors}";
 /// let template: Template = "{caption}, {medium} by {artist}, {flavors}".parse()?;
 /// let tables = [("artists", None), ("flavors", None), ("mediums", None)];
 /// let recipe = template.recipe(tables, 3)?;
-/// let takes: Vec<_> = recipe.takes.iter().map(|t| (t.table.as_str(), t.count)).collect();
-/// assert_eq!(takes, [("mediums", 1), ("artists", 1), ("flavors", 3)]);
+/// let counts: Vec<_> = recipe.tables.iter().map(|t| (t.table.as_str(), t.count)).collect();
+/// assert_eq!(counts, [("mediums", 1), ("artists", 1), ("flavors", 3)]);
 /// # Ok::<(), interrogate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Template {
         max_flavors: usize,
     ) -> Result<Recipe> {
         let tables: Vec<_> = tables.into_iter().collect();
-        let mut takes: Vec<Take> = Vec::new();
+        let mut counts: Vec<TableCount> = Vec::new();
         for (name, _) in &self.fields {
             let field = field(name, tables.iter().map(|(table, _)| *table));
             let field = field.ok_or_else(|| unknown(name, &tables))?;
@@ -120,13 +120,13 @@ impl Template {
                     (table, asked.and_then(|(_, top)| *top).unwrap_or(usual))
                 }
             };
-            match takes.iter_mut().find(|take| take.table == table) {
-                Some(take) => take.count = take.count.max(count),
-                None => takes.push(Take { table: table.to_owned(), count }),
+            match counts.iter_mut().find(|known| known.table == table) {
+                Some(known) => known.count = known.count.max(count),
+                None => counts.push(TableCount { table: table.to_owned(), count }),
             }
         }
-        takes.retain(|take| take.count > 0);
-        Ok(Recipe { takes, min_score: None })
+        counts.retain(|table| table.count > 0);
+        Ok(Recipe { tables: counts, min_score: None })
     }
 
     /// The text of `prompt` in this form. Labels that score below `min_score`
@@ -146,7 +146,7 @@ impl Template {
         prompt: &Prompt<'_>,
         min_score: Option<f32>,
         [before, after]: [&[Part]; 2],
-        budget: Option<Budget<'_>>,
+        budget: Option<TokenBudget<'_>>,
     ) -> Result<String> {
         let caption = prompt.caption.as_deref().unwrap_or_default();
         let whole = |labels: usize, caption: &str| {
@@ -155,13 +155,13 @@ impl Template {
         };
         let (text, labels) = whole(usize::MAX, caption);
         let Some(budget) = budget else { return Ok(text) };
-        if budget.holds(&text)? {
+        if budget.fits(&text)? {
             return Ok(text);
         }
-        let labels = most_that_holds(labels, |labels| budget.holds(&whole(labels, caption).0))?;
+        let labels = most_that_holds(labels, |labels| budget.fits(&whole(labels, caption).0))?;
         let (mut text, _) = whole(labels, caption);
-        if !budget.holds(&text)? {
-            let caption = first_words(caption, |caption| budget.holds(&whole(0, caption).0))?;
+        if !budget.fits(&text)? {
+            let caption = first_words(caption, |caption| budget.fits(&whole(0, caption).0))?;
             text = whole(0, caption).0;
         }
         budget.check(&text)?;
@@ -277,7 +277,7 @@ mod tests {
             pick("movements", &[("egyptian art", 0.2)]),
             pick("flavors", &[("cat photo", 0.6), ("whiskers", 0.35)]),
         ];
-        Prompt::new(caption, picks, &Recipe { takes: Vec::new(), min_score: None })
+        Prompt::new(caption, picks, &Recipe { tables: Vec::new(), min_score: None })
     }
 
     fn render(template: &str, caption: Option<&str>, min_score: Option<f32>) -> String {
@@ -320,7 +320,7 @@ mod tests {
             [("artists", Some(2)), ("flavors", None), ("cities", None), ("negative", None)];
         let takes = |template: &str| {
             let recipe = template.parse::<Template>().unwrap().recipe(tables, 5).unwrap();
-            recipe.takes.into_iter().map(|t| (t.table, t.count)).collect::<Vec<_>>()
+            recipe.tables.into_iter().map(|t| (t.table, t.count)).collect::<Vec<_>>()
         };
         assert_eq!(takes("{artist} {caption}"), [("artists".to_owned(), 1)]);
         let several =

@@ -1,6 +1,6 @@
 //! The prompt's text, and what went into it.
 
-use super::modes::Written;
+use super::modes::ModeOutput;
 use super::part::{Part, join};
 use super::{Mode, Recipe};
 use crate::index::Match;
@@ -46,14 +46,18 @@ impl<'a> Prompt<'a> {
             .map(|found| Part::label(found.label, found.score));
         let parts: Vec<Part> =
             caption.map(Part::caption).into_iter().flatten().chain(labels).collect();
-        let written = Written { text: join(&parts), parts, score: None, chosen: None };
+        let written = ModeOutput { text: join(&parts), parts, score: None, chosen: None };
         Self::written(caption, picks, written)
     }
 
     /// What a mode wrote of `caption` and `picks`.
-    pub(crate) fn written(caption: Option<&str>, picks: Vec<Pick<'a>>, written: Written) -> Self {
+    pub(crate) fn written(
+        caption: Option<&str>,
+        picks: Vec<Pick<'a>>,
+        written: ModeOutput,
+    ) -> Self {
         let caption = caption.map(|text| text.strip_suffix('\n').unwrap_or(text).to_owned());
-        let Written { text, parts, score, chosen } = written;
+        let ModeOutput { text, parts, score, chosen } = written;
         Prompt { text, caption, picks, parts, score, chosen }
     }
 
@@ -82,7 +86,7 @@ mod tests {
     }
 
     fn recipe(min_score: Option<f32>) -> Recipe {
-        Recipe { takes: Vec::new(), min_score }
+        Recipe { tables: Vec::new(), min_score }
     }
 
     #[test]

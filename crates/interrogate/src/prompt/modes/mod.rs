@@ -1,24 +1,24 @@
 //! Ways to a prompt: the plain form, and clip-interrogator's.
 //!
-//! A [`Mode`] says which rankings it wants ([`PromptOptions::asks`]) and writes one
+//! A [`Mode`] says which rankings it wants ([`PromptOptions::rankings`]) and writes one
 //! image's prompt from them ([`PromptOptions::write`]). Between the two stand the tables,
 //! which are somebody else's, so that many images go through them together and all
 //! of this is tested without weights. The formulas are those of clip-interrogator
 //! 0.6.0 (`interrogate_classic`, `interrogate_fast`, `interrogate`,
 //! `interrogate_negative`); [`PromptOptions::compat`] copies even its errors.
 
-mod ask;
 mod best;
 mod classic;
 mod fast;
 mod negative;
+mod ranking;
 mod seed;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Ask, Listed};
+pub use ranking::{RankingRequest, TableEntry};
 
-use super::fit::Budget;
+use super::fit::TokenBudget;
 use super::part::{Part, join};
 use super::{Pick, Progress, Scorer};
 use crate::{Error, Result};
@@ -114,13 +114,13 @@ impl PromptOptions {
     /// them.
     ///
     /// [`write`]: Self::write
-    pub fn asks(&self, tables: &[Listed]) -> Vec<Ask> {
+    pub fn rankings(&self, tables: &[TableEntry]) -> Vec<RankingRequest> {
         match self.mode {
-            Mode::Seed => seed::asks(tables, self.max_flavors),
-            Mode::Classic => classic::asks(tables, self.max_flavors),
-            Mode::Fast => vec![Ask::merged(tables, self.max_flavors)],
-            Mode::Best => best::asks(tables, self),
-            Mode::Negative => vec![negative::ask(tables, self.candidates)],
+            Mode::Seed => seed::rankings(tables, self.max_flavors),
+            Mode::Classic => classic::rankings(tables, self.max_flavors),
+            Mode::Fast => vec![RankingRequest::merged(tables, self.max_flavors)],
+            Mode::Best => best::rankings(tables, self),
+            Mode::Negative => vec![negative::ranking(tables, self.candidates)],
             Mode::Caption => Vec::new(),
         }
     }
@@ -138,16 +138,16 @@ impl PromptOptions {
     /// # Errors
     /// [`Error::PromptTooLong`] where what must be in it does not fit,
     /// [`Error::Interrupted`] where the progress breaks, those of the scorer.
-    pub fn write(&self, seen: &mut Seen<'_, '_>) -> Result<Written> {
+    pub fn write(&self, input: &mut ModeInput<'_, '_>) -> Result<ModeOutput> {
         let written = match self.mode {
-            Mode::Seed => seen.fitted(seed::parts(self, seen), self),
-            Mode::Classic => seen.fitted(classic::parts(self, seen.caption, seen.picks), self),
-            Mode::Fast => seen.fitted(fast::parts(self, seen.caption, seen.picks), self),
-            Mode::Caption => seen.fitted(self.caption(seen.caption), self),
-            Mode::Best => best::write(self, seen),
-            Mode::Negative => negative::write(self, seen),
+            Mode::Seed => input.fitted(seed::parts(self, input), self),
+            Mode::Classic => input.fitted(classic::parts(self, input.caption, input.picks), self),
+            Mode::Fast => input.fitted(fast::parts(self, input.caption, input.picks), self),
+            Mode::Caption => input.fitted(self.caption(input.caption), self),
+            Mode::Best => best::write(self, input),
+            Mode::Negative => negative::write(self, input),
         }?;
-        match seen.budget {
+        match input.budget {
             Some(budget) if !self.compat => budget.check(&written.text)?,
             _ => {}
         }
@@ -156,7 +156,7 @@ impl PromptOptions {
 }
 
 /// One image, as far as a mode looks at it.
-pub struct Seen<'s, 'a> {
+pub struct ModeInput<'s, 'a> {
     /// Its caption.
     pub caption: Option<&'s str>,
     /// The rankings that were asked for, in that order.
@@ -168,7 +168,7 @@ pub struct Seen<'s, 'a> {
     /// What every prompt ends with.
     pub after: &'s [Part],
     /// What the prompt must keep to, if it must.
-    pub budget: Option<Budget<'s>>,
+    pub budget: Option<TokenBudget<'s>>,
     /// Scores texts against the image: for those modes that do.
     pub scorer: Option<&'s mut dyn Scorer>,
     /// Hears how far a chain has come, and may interrupt it.
@@ -177,7 +177,7 @@ pub struct Seen<'s, 'a> {
 
 /// A prompt as a mode wrote it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub struct ModeOutput {
     /// The text.
     pub text: String,
     /// What it is made of.
@@ -189,36 +189,36 @@ pub struct Written {
     pub chosen: Option<Mode>,
 }
 
-impl Seen<'_, '_> {
+impl ModeInput<'_, '_> {
     /// `parts` between what stands around them, within the budget.
-    fn fitted(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Written> {
+    fn fitted(&self, parts: Vec<Part>, options: &PromptOptions) -> Result<ModeOutput> {
         match self.budget {
             None => Ok(self.whole(&parts)),
-            Some(budget) if !asking.compat => {
+            Some(budget) if !options.compat => {
                 Ok(written(budget.fit(self.before, parts, self.after)?))
             }
             Some(budget) => {
-                let Written { mut parts, text, .. } = self.whole(&parts);
-                let text = budget.fit_loosely(&text)?;
+                let ModeOutput { mut parts, text, .. } = self.whole(&parts);
+                let text = budget.fit_compat(&text)?;
                 while join(&parts).len() > text.len() {
                     parts.pop();
                 }
-                Ok(Written { text, ..written(parts) })
+                Ok(ModeOutput { text, ..written(parts) })
             }
         }
     }
 
     /// `parts` between what stands around them, however long that is.
-    fn whole(&self, parts: &[Part]) -> Written {
+    fn whole(&self, parts: &[Part]) -> ModeOutput {
         written([self.before, parts, self.after].concat())
     }
 
     /// The [`fitted`](Self::fitted) `parts` without what stands behind them, for a
     /// chain to grow from; as they are in the mode that errs as clip-interrogator does.
-    fn start(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Vec<Part>> {
-        let mut parts = match asking.compat {
+    fn start(&self, parts: Vec<Part>, options: &PromptOptions) -> Result<Vec<Part>> {
+        let mut parts = match options.compat {
             true => self.whole(&parts).parts,
-            false => self.fitted(parts, asking)?.parts,
+            false => self.fitted(parts, options)?.parts,
         };
         parts.truncate(parts.len().saturating_sub(self.after.len()));
         Ok(parts)
@@ -226,9 +226,9 @@ impl Seen<'_, '_> {
 
     /// `parts`, which begin with what every prompt begins with and which a chain has
     /// grown, with what stands behind.
-    fn grown(&self, parts: &[Part], asking: &PromptOptions) -> Result<Written> {
+    fn grown(&self, parts: &[Part], options: &PromptOptions) -> Result<ModeOutput> {
         let own = parts.get(self.before.len()..).unwrap_or_default();
-        if asking.compat { Ok(self.whole(own)) } else { self.fitted(own.to_vec(), asking) }
+        if options.compat { Ok(self.whole(own)) } else { self.fitted(own.to_vec(), options) }
     }
 
     /// The scorer of a mode that needs one.
@@ -241,6 +241,6 @@ impl Seen<'_, '_> {
 }
 
 /// A prompt of `parts` that nobody has scored.
-fn written(parts: Vec<Part>) -> Written {
-    Written { text: join(&parts), parts, score: None, chosen: None }
+fn written(parts: Vec<Part>) -> ModeOutput {
+    ModeOutput { text: join(&parts), parts, score: None, chosen: None }
 }

@@ -7,15 +7,15 @@ use crate::encoder::Counter;
 use crate::index::Match;
 use crate::rank::Order;
 
-fn tables(names: &[&str]) -> Vec<Listed> {
-    let listed = |name: &&str| Listed { name: (*name).to_owned(), top: None, named: false };
+fn tables(names: &[&str]) -> Vec<TableEntry> {
+    let listed = |name: &&str| TableEntry { name: (*name).to_owned(), top: None, explicit: false };
     names.iter().map(listed).collect()
 }
 
 const ALL: [&str; 6] = ["artists", "flavors", "mediums", "movements", "negative", "trendings"];
 
-fn asked(mode: Mode, tables: &[Listed]) -> Vec<(String, usize)> {
-    let asks = PromptOptions::new(mode).asks(tables);
+fn asked(mode: Mode, tables: &[TableEntry]) -> Vec<(String, usize)> {
+    let asks = PromptOptions::new(mode).rankings(tables);
     asks.into_iter().map(|ask| (ask.tables.join("+"), ask.count)).collect()
 }
 
@@ -26,7 +26,7 @@ fn pick(table: &'static str, labels: &[(&'static str, f32)]) -> Pick<'static> {
 }
 
 /// A prompt's score is the mean worth of its parts.
-struct Worths<'s>(&'static [(&'static str, f32)], Option<Budget<'s>>);
+struct Worths<'s>(&'static [(&'static str, f32)], Option<TokenBudget<'s>>);
 
 impl Worths<'_> {
     fn of(&self, text: &str) -> f32 {
@@ -48,7 +48,7 @@ impl Scorer for Worths<'_> {
         self.1.map_or(Ok(false), |budget| budget.is_full(prompt))
     }
     fn fits(&self, prompt: &str) -> Result<bool> {
-        self.1.map_or(Ok(true), |budget| budget.holds(prompt))
+        self.1.map_or(Ok(true), |budget| budget.fits(prompt))
     }
 }
 
@@ -74,22 +74,22 @@ struct Given<'s> {
     worths: &'static [(&'static str, f32)],
 }
 
-fn write(asking: &PromptOptions, given: Given<'_>) -> Written {
-    tried(asking, given).unwrap()
+fn write(options: &PromptOptions, given: Given<'_>) -> ModeOutput {
+    tried(options, given).unwrap()
 }
 
-fn tried(asking: &PromptOptions, given: Given<'_>) -> Result<Written> {
+fn tried(options: &PromptOptions, given: Given<'_>) -> Result<ModeOutput> {
     let part = |text: &str| if text.is_empty() { vec![] } else { vec![Part::words(text)] };
     let [before, after] = given.around.map(part);
-    let budget = given.tokens.map(|most| Budget::new(&Words, Some(most)));
-    asking.write(&mut Seen {
+    let budget = given.tokens.map(|most| TokenBudget::new(&Words, Some(most)));
+    options.write(&mut ModeInput {
         caption: given.caption,
         picks: given.picks,
         negative: given.negative,
         before: &before,
         after: &after,
         budget,
-        scorer: Some(&mut Worths(given.worths, budget.map(|b| b.ahead_of(&after)))),
+        scorer: Some(&mut Worths(given.worths, budget.map(|b| b.reserving(&after)))),
         progress: &mut |_| ControlFlow::Continue(()),
     })
 }
@@ -110,7 +110,7 @@ fn each_mode_asks_for_its_tables() {
     assert_eq!(asked(Mode::Fast, &all), [(merged.clone(), 32)]);
     assert_eq!(asked(Mode::Best, &all), classic(32).chain([(merged, 2048)]).collect::<Vec<_>>());
     assert_eq!(asked(Mode::Negative, &all), [("flavors".to_owned(), 2048)]);
-    assert_eq!(PromptOptions::new(Mode::Negative).asks(&all)[0].order, Order::Worst);
+    assert_eq!(PromptOptions::new(Mode::Negative).rankings(&all)[0].order, Order::Worst);
     assert!(asked(Mode::Caption, &all).is_empty());
 }
 
@@ -118,7 +118,7 @@ fn each_mode_asks_for_its_tables() {
 fn tables_that_are_named_take_part_and_those_that_are_gone_do_not() {
     let mut some = tables(&["flavors", "hats", "mediums"]);
     assert_eq!(asked(Mode::Fast, &some), [("flavors+mediums".to_owned(), 32)]);
-    some[1].named = true;
+    some[1].explicit = true;
     assert_eq!(asked(Mode::Fast, &some), [("flavors+mediums+hats".to_owned(), 32)]);
     let own = [("mediums", 1), ("hats", 1), ("flavors", 3)];
     let own = own.map(|(table, count)| (table.to_owned(), count));
@@ -144,9 +144,9 @@ fn classic_puts_the_artist_behind_the_medium() {
     };
     assert_eq!(text("a cat"), "a cat, a photo by Monet, behance, cubism, fur, mat");
     assert_eq!(text("a photo of a cat"), "a photo of a cat by Monet, behance, cubism, fur, mat");
-    let asking = PromptOptions { min_score: Some(0.35), ..PromptOptions::new(Mode::Classic) };
+    let options = PromptOptions { min_score: Some(0.35), ..PromptOptions::new(Mode::Classic) };
     let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
-    assert_eq!(write(&asking, given).text, "a cat, a photo, fur, mat");
+    assert_eq!(write(&options, given).text, "a cat, a photo, fur, mat");
 }
 
 const LABELS: [(&str, f32); 3] = [("fur", 0.5), ("mat", 0.4), ("rug", 0.3)];
@@ -154,16 +154,16 @@ const LABELS: [(&str, f32); 3] = [("fur", 0.5), ("mat", 0.4), ("rug", 0.3)];
 #[test]
 fn best_is_what_scores_best_as_a_whole() {
     let picks = [pick("flavors", &LABELS[..2]), pick("labels", &LABELS)];
-    let asking = PromptOptions { min_flavors: 1, ..PromptOptions::new(Mode::Best) };
+    let options = PromptOptions { min_flavors: 1, ..PromptOptions::new(Mode::Best) };
     let given = Given { caption: Some("a cat"), picks: &picks, ..Given::default() };
     // Alone the chain sees that the third label is the best.
     let worths = &[("a cat", 1.0), ("rug", 3.0), ("mat", 1.0), ("fur", 1.0)];
-    let best = write(&asking, Given { worths, ..given });
+    let best = write(&options, Given { worths, ..given });
     assert_eq!((best.text.as_str(), best.chosen), ("a cat, rug", Some(Mode::Best)));
     assert_eq!(best.score, Some(2.0));
     assert_eq!(best.parts[1], Part::label("rug", 0.3));
     // Ties go to the first: the caption.
-    let best = write(&asking, Given { worths: &[], ..given });
+    let best = write(&options, Given { worths: &[], ..given });
     assert_eq!((best.text.as_str(), best.chosen), ("a cat", Some(Mode::Caption)));
 }
 
@@ -172,11 +172,11 @@ fn a_chain_takes_a_label_that_two_tables_have_once() {
     let picks = [pick("labels", &[("concept art", 0.5), ("concept art", 0.5), ("mat", 0.4)])];
     let worths = &[("a cat", 1.0), ("concept art", 9.0), ("mat", -20.0)];
     for compat in [false, true] {
-        let asking = PromptOptions { compat, min_flavors: 1, ..PromptOptions::new(Mode::Best) };
+        let options = PromptOptions { compat, min_flavors: 1, ..PromptOptions::new(Mode::Best) };
         let given = Given { picks: &picks, worths, ..Given::default() };
-        let best = write(&asking, Given { caption: Some("a cat"), ..given });
+        let best = write(&options, Given { caption: Some("a cat"), ..given });
         assert_eq!((best.text.as_str(), best.score), ("a cat, concept art", Some(5.0)));
-        assert_eq!(write(&asking, given).text, "concept art");
+        assert_eq!(write(&options, given).text, "concept art");
     }
 }
 
@@ -184,45 +184,46 @@ fn a_chain_takes_a_label_that_two_tables_have_once() {
 fn without_a_caption_a_chain_begins_with_the_best_label() {
     let picks = [pick("labels", &LABELS)];
     let worths = &[("fur", 1.0), ("rug", 4.0), ("mat", -1.0)];
-    let asking = PromptOptions { min_flavors: 0, max_flavors: 1, ..PromptOptions::new(Mode::Best) };
-    let best = write(&asking, Given { picks: &picks, worths, ..Given::default() });
+    let options =
+        PromptOptions { min_flavors: 0, max_flavors: 1, ..PromptOptions::new(Mode::Best) };
+    let best = write(&options, Given { picks: &picks, worths, ..Given::default() });
     assert_eq!((best.text.as_str(), best.score), ("fur, rug", Some(2.5)));
-    let none = write(&asking, Given::default());
+    let none = write(&options, Given::default());
     assert_eq!((none.text.as_str(), none.score), ("", None));
 }
 
 #[test]
 fn negative_begins_with_what_fits_least_and_takes_each_phrase_once() {
     let picks = [pick("flavors", &LABELS)];
-    let asking = PromptOptions { min_flavors: 0, ..PromptOptions::new(Mode::Negative) };
+    let options = PromptOptions { min_flavors: 0, ..PromptOptions::new(Mode::Negative) };
     let worths = &[("fur", 1.0), ("mat", -1.0), ("rug", 2.0), ("blurry", -2.0)];
     let negative = &["blurry", "mat"];
     let given = Given { picks: &picks, negative, worths, ..Given::default() };
-    let found = write(&asking, given);
+    let found = write(&options, given);
     assert_eq!((found.text.as_str(), found.score), ("blurry", Some(-2.0)));
     // The wrong sign makes each step look like progress.
-    let compat = PromptOptions { compat: true, min_flavors: 2, ..asking.clone() };
+    let compat = PromptOptions { compat: true, min_flavors: 2, ..options.clone() };
     assert_eq!(write(&compat, given).text, "blurry, mat");
-    let long = PromptOptions { min_flavors: 2, ..asking };
+    let long = PromptOptions { min_flavors: 2, ..options };
     assert_eq!(write(&long, Given { worths: &[], ..given }).text, "fur");
 }
 
 #[test]
 fn what_stands_around_stays_and_the_budget_holds() {
     let picks = [pick("labels", &LABELS)];
-    let asking = PromptOptions::new(Mode::Fast);
+    let options = PromptOptions::new(Mode::Fast);
     let given = Given {
         caption: Some("a cat, asleep"),
         picks: &picks,
         around: ["style", "4k"],
         ..Given::default()
     };
-    assert_eq!(write(&asking, given).text, "style, a cat, asleep, fur, mat, rug, 4k");
-    let short = |tokens| write(&asking, Given { tokens: Some(tokens), ..given }).text;
+    assert_eq!(write(&options, given).text, "style, a cat, asleep, fur, mat, rug, 4k");
+    let short = |tokens| write(&options, Given { tokens: Some(tokens), ..given }).text;
     assert_eq!(short(12), "style, a cat, asleep, fur, 4k");
     assert_eq!(short(11), "style, a cat, asleep, 4k");
     assert_eq!(short(7), "style, a, 4k");
-    let loose = PromptOptions { compat: true, ..asking };
+    let loose = PromptOptions { compat: true, ..options };
     let cut = write(&loose, Given { tokens: Some(8), ..given });
     assert_eq!((cut.text.as_str(), cut.parts.len()), ("style, a cat, asleep", 3));
 }
@@ -232,16 +233,16 @@ fn compat_keeps_the_empty_pieces_of_a_caption() {
     let picks = [pick("labels", &LABELS)];
     let given = Given { caption: Some("one, , two, "), picks: &picks, ..Given::default() };
     for (compat, expected) in [(false, "one, two, fur"), (true, "one, , two, , fur")] {
-        let asking = PromptOptions { compat, max_flavors: 1, ..PromptOptions::new(Mode::Fast) };
-        assert_eq!(write(&asking, given).text, expected);
-        assert_eq!(write(&asking, Given { tokens: Some(20), ..given }).text, expected);
+        let options = PromptOptions { compat, max_flavors: 1, ..PromptOptions::new(Mode::Fast) };
+        assert_eq!(write(&options, given).text, expected);
+        assert_eq!(write(&options, Given { tokens: Some(20), ..given }).text, expected);
     }
 }
 
 #[test]
 fn a_mode_that_scores_needs_a_scorer() {
     for mode in Mode::ALL {
-        let mut seen = Seen {
+        let mut input = ModeInput {
             caption: Some("a cat"),
             picks: &[],
             negative: &["blurry"],
@@ -252,7 +253,7 @@ fn a_mode_that_scores_needs_a_scorer() {
             progress: &mut |_| ControlFlow::Continue(()),
         };
         assert_eq!(
-            PromptOptions::new(mode).write(&mut seen).is_err(),
+            PromptOptions::new(mode).write(&mut input).is_err(),
             mode.scores_texts(),
             "{mode:?}"
         );
@@ -268,10 +269,11 @@ fn without_a_caption_the_first_label_of_a_chain_keeps_to_the_budget() {
     let matches =
         matches.map(|(row, (label, score))| Match { table: "labels", label, score, row }).collect();
     let picks = [Pick { table: "labels", matches }];
-    let asking = PromptOptions { min_flavors: 1, max_flavors: 2, ..PromptOptions::new(Mode::Best) };
+    let options =
+        PromptOptions { min_flavors: 1, max_flavors: 2, ..PromptOptions::new(Mode::Best) };
     let given = Given { picks: &picks, tokens: Some(8), ..Given::default() };
-    assert_eq!(write(&asking, given).text, "a long label of words a");
-    let best = write(&asking, Given { worths: &[("short one", 1.0)], ..given });
+    assert_eq!(write(&options, given).text, "a long label of words a");
+    let best = write(&options, Given { worths: &[("short one", 1.0)], ..given });
     assert_eq!((best.text.as_str(), best.chosen), ("short one", Some(Mode::Best)));
 }
 
@@ -279,7 +281,7 @@ fn without_a_caption_the_first_label_of_a_chain_keeps_to_the_budget() {
 fn a_progress_that_breaks_interrupts_modes_with_chains() {
     for mode in Mode::ALL {
         let picks = [pick("labels", &LABELS)];
-        let mut seen = Seen {
+        let mut input = ModeInput {
             caption: Some("a cat"),
             picks: &picks,
             negative: &["blurry"],
@@ -289,7 +291,7 @@ fn a_progress_that_breaks_interrupts_modes_with_chains() {
             scorer: Some(&mut Worths(&[], None)),
             progress: &mut |_| ControlFlow::Break(()),
         };
-        let result = PromptOptions::new(mode).write(&mut seen);
+        let result = PromptOptions::new(mode).write(&mut input);
         assert_eq!(matches!(result, Err(Error::Interrupted)), mode.scores_texts(), "{mode:?}");
     }
 }
@@ -333,8 +335,8 @@ proptest! {
                 tokens: Some(tokens),
                 ..Given::default()
             };
-            let asking = PromptOptions { min_flavors, max_flavors, ..PromptOptions::new(mode) };
-            let written = match tried(&asking, given) {
+            let options = PromptOptions { min_flavors, max_flavors, ..PromptOptions::new(mode) };
+            let written = match tried(&options, given) {
                 Ok(written) => written,
                 Err(error) => {
                     prop_assert!(Words.count(&needed).unwrap() > tokens, "{mode:?} {error}");
