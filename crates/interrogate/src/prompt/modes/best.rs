@@ -1,17 +1,18 @@
-//! The caption, classic, fast and a chain; the best of them by its own score.
+//! The best-scoring of four candidates: the caption, classic, fast and a chain.
 
 use std::collections::HashSet;
 
 use super::super::part::{Part, join};
 use super::super::{Chain, Pick, Scorer};
 use super::{
-    Mode, ModeInput, ModeOutput, PromptOptions, RankingRequest, TableEntry, classic, fast, written,
+    Mode, ModeInput, ModeOutput, PromptOptions, RankingRequest, TableEntry, classic, fast,
 };
 use crate::index::Match;
 use crate::rank::Order;
 use crate::{Error, Result};
 
-/// Those of classic, then the candidates of the chain, whose first are fast's.
+/// Returns the rankings of classic, then the chain's candidates, the first of which are
+/// the labels of fast.
 pub(super) fn rankings(tables: &[TableEntry], options: &PromptOptions) -> Vec<RankingRequest> {
     let mut rankings = classic::rankings(tables, options.max_flavors);
     rankings.push(RankingRequest::merged(tables, options.candidates.max(options.max_flavors)));
@@ -27,15 +28,14 @@ pub(super) fn write(options: &PromptOptions, input: &mut ModeInput<'_, '_>) -> R
     let own = options.caption(input.caption);
     let mut candidates = Vec::new();
     if !own.is_empty() {
-        // clip-interrogator leaves it as it is, like the start of the chain.
-        let caption =
-            if options.compat { input.whole(&own) } else { input.fitted(own, options)? };
+        // clip-interrogator cuts neither the caption nor the start of the chain.
+        let caption = if options.compat { input.surround(&own) } else { input.fit(own, false)? };
         candidates.push((Mode::Caption, caption));
     }
     let parts = classic::parts(options, input.caption, tables);
-    candidates.push((Mode::Classic, input.fitted(parts, options)?));
+    candidates.push((Mode::Classic, input.fit(parts, options.compat)?));
     let parts = fast::parts(options, input.caption, merged);
-    candidates.push((Mode::Fast, input.fitted(parts, options)?));
+    candidates.push((Mode::Fast, input.fit(parts, options.compat)?));
     candidates.push((Mode::Best, chain(options, input, merged)?));
     candidates.retain(|(_, candidate)| !candidate.text.is_empty());
 
@@ -47,11 +47,11 @@ pub(super) fn write(options: &PromptOptions, input: &mut ModeInput<'_, '_>) -> R
         Some(((chosen, best), score)) => {
             ModeOutput { score: Some(score), chosen: Some(chosen), ..best }
         }
-        None => written(Vec::new()),
+        None => ModeOutput::unscored(Vec::new()),
     })
 }
 
-/// Grows from the caption; where there is none, from the best label that fits.
+/// Grows a chain from the caption, or from the best label that fits if there is no caption.
 fn chain(
     options: &PromptOptions,
     input: &mut ModeInput<'_, '_>,
@@ -59,13 +59,13 @@ fn chain(
 ) -> Result<ModeOutput> {
     let mut matches: Vec<_> = merged.iter().flat_map(|pick| &pick.matches).collect();
     matches.truncate(options.candidates);
-    // A label that two tables have is one phrase, as in clip-interrogator's set.
+    // A label of two tables is one phrase, as in clip-interrogator's set.
     let mut known = HashSet::new();
     matches.retain(|found| known.insert(found.label));
-    let mut parts = input.start(options.caption(input.caption), options)?;
+    let mut parts = input.chain_start(options.caption(input.caption), options.compat)?;
     if join(&parts).is_empty() && !matches.is_empty() {
-        let first = matches.remove(first(&matches, input.scorer()?)?);
-        parts = input.start(vec![Part::label(first.label, first.score)], options)?;
+        let first = matches.remove(first_that_fits(&matches, input.scorer()?)?);
+        parts = input.chain_start(vec![Part::label(first.label, first.score)], options.compat)?;
     }
     let start = join(&parts);
     let phrases: Vec<&str> = matches.iter().map(|found| found.label).collect();
@@ -80,11 +80,11 @@ fn chain(
     let grown = chain.grow((&start, score), &phrases, &mut **scorer, progress)?;
     let added = grown.added.iter().map(|&at| Part::label(matches[at].label, matches[at].score));
     parts.extend(added);
-    input.grown(&parts, options)
+    input.chain_output(&parts, options.compat)
 }
 
-/// The place of the first label that is read whole; the first of all where none is.
-fn first(matches: &[&Match<'_>], scorer: &dyn Scorer) -> Result<usize> {
+/// Returns the index of the first label that fits; 0 if none does.
+fn first_that_fits(matches: &[&Match<'_>], scorer: &dyn Scorer) -> Result<usize> {
     for (at, found) in matches.iter().enumerate() {
         if scorer.fits(found.label)? {
             return Ok(at);

@@ -4,8 +4,8 @@ use super::super::Pick;
 use super::super::part::Part;
 use super::{PromptOptions, RankingRequest, TableEntry};
 
-/// Where a table stands in the form, and how many labels it gives. What the form
-/// does not know stands before the flavors.
+/// Returns a table's position in the form and its number of labels; `None` if it is left
+/// out. Tables that are not in the form come before the flavors.
 fn place(table: &TableEntry, max_flavors: usize) -> Option<(usize, usize)> {
     let (place, count) = match table.name.as_str() {
         "mediums" => (0, Some(1)),
@@ -28,8 +28,8 @@ pub(super) fn rankings(tables: &[TableEntry], max_flavors: usize) -> Vec<Ranking
     places.into_iter().map(|(_, table, count)| RankingRequest::best(&table.name, count)).collect()
 }
 
-/// The medium is left out where the caption begins with it, and the artist follows
-/// it without a comma.
+/// Returns the parts of the prompt. The medium is left out if the caption begins with it,
+/// and the artist follows without a comma.
 pub(super) fn parts(
     options: &PromptOptions,
     caption: Option<&str>,
@@ -44,7 +44,7 @@ pub(super) fn parts(
                 labels.retain(|label| !begins(label));
             }
             "artists" => {
-                let spaced = labels.first().cloned().map(|first| first.behind(" "));
+                let spaced = labels.first().cloned().map(|first| first.with_separator(" "));
                 labels.splice(..labels.len().min(1), spaced);
             }
             _ => {}
@@ -54,9 +54,9 @@ pub(super) fn parts(
     parts
 }
 
-/// The labels of `pick` that score enough.
+/// Returns the labels of `pick` that reach the lowest score.
 pub(super) fn labels(options: &PromptOptions, pick: &Pick<'_>) -> Vec<Part> {
-    let said = |score: f32| options.min_score.is_none_or(|least| score >= least);
-    let matches = pick.matches.iter().filter(|found| said(found.score));
+    let is_enough = |score: f32| options.min_score.is_none_or(|least| score >= least);
+    let matches = pick.matches.iter().filter(|found| is_enough(found.score));
     matches.map(|found| Part::label(found.label, found.score)).collect()
 }

@@ -1,4 +1,4 @@
-//! The caption, and what of all tables fits the image best.
+//! The caption, and the best labels of all tables together.
 
 use super::super::Pick;
 use super::super::part::Part;
