@@ -7,7 +7,7 @@ use super::config::Config;
 use super::files::Files;
 use super::fingerprint::fingerprint;
 use super::preprocess::{self, Processor};
-use super::tokenizer::{self, Source, Tokenizer};
+use super::tokenizer::{FileBytes, Tokenizer, TokenizerFiles};
 use super::{ClipText, ClipVision, names, openai};
 #[cfg(doc)]
 use crate::Error;
@@ -36,7 +36,7 @@ pub struct Checkpoint {
     /// The file that says the sizes; `None` where the weights do.
     config_path: Option<PathBuf>,
     config: Config,
-    tokenizer: tokenizer::Files,
+    tokenizer: TokenizerFiles,
     /// As the layout's own code cleans texts, and as it is done.
     own_cleaning: Cleaning,
     cleaning: Cleaning,
@@ -151,7 +151,7 @@ impl Checkpoint {
     /// [`Error::Io`] where a file cannot be mapped.
     pub fn fingerprint(&self) -> Result<String> {
         let weights = Weights::open_any(&self.weights)?;
-        let map = |path: &PathBuf| Mmap::open(path).map(Source::Mapped);
+        let map = |path: &PathBuf| Mmap::open(path).map(FileBytes::Mapped);
         let mut small = Vec::new();
         if let Some(path) = &self.config_path {
             small.push(("config", map(path)?));
@@ -160,10 +160,10 @@ impl Checkpoint {
         small.push(match &self.steps {
             Steps::File(path) => ("preprocessing", map(path)?),
             // The code that knows them: change it with anything that changes a row.
-            Steps::Known(_) => ("preprocessing", Source::Embedded(b"openai 1")),
+            Steps::Known(_) => ("preprocessing", FileBytes::Embedded(b"openai 1")),
         });
         if let Some(tag) = self.cleaning.tag() {
-            small.push(("cleaning", Source::Embedded(tag)));
+            small.push(("cleaning", FileBytes::Embedded(tag)));
         }
         let small = small.iter().map(|(part, bytes)| (*part, bytes.as_ref()));
         let files: Vec<(&str, &[u8])> =

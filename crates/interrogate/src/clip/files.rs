@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::openai::vocabulary;
-use super::{preprocess, tokenizer};
+use super::preprocess;
+use super::tokenizer::{TokenizerFiles, openai};
 use crate::{Error, Result};
 
 /// Weights by the names that are looked for, the first that is there: of transformers, of
@@ -66,11 +66,11 @@ impl Files {
     ///
     /// # Errors
     /// [`Error::FileMissing`].
-    pub(super) fn tokenizer(&self) -> Result<tokenizer::Files> {
+    pub(super) fn tokenizer(&self) -> Result<TokenizerFiles> {
         match self.named("tokenizer.json") {
-            Ok(path) => Ok(tokenizer::Files::Whole(path)),
+            Ok(path) => Ok(TokenizerFiles::Json(path)),
             Err(missing) => match (self.named("vocab.json"), self.named("merges.txt")) {
-                (Ok(vocab), Ok(merges)) => Ok(tokenizer::Files::Parts(vocab, merges)),
+                (Ok(vocab), Ok(merges)) => Ok(TokenizerFiles::VocabMerges(vocab, merges)),
                 (Ok(_), Err(half)) | (Err(half), Ok(_)) => Err(half),
                 _ => Err(missing),
             },
@@ -83,13 +83,13 @@ impl Files {
     /// # Errors
     /// [`Error::FileMissing`] where half of one is there,
     /// [`Error::TokenizerMissing`] where it is of another vocabulary.
-    pub(super) fn shared_tokenizer(&self, vocab: usize) -> Result<tokenizer::Files> {
+    pub(super) fn shared_tokenizer(&self, vocab: usize) -> Result<TokenizerFiles> {
         let half = ["vocab.json", "merges.txt"].into_iter().any(|name| self.named(name).is_ok());
-        match (self.tokenizer(), self.named(vocabulary::FILE)) {
+        match (self.tokenizer(), self.named(openai::FILE)) {
             (Ok(files), _) => Ok(files),
             (Err(missing), _) if half => Err(missing),
-            (_, Ok(packed)) => Ok(tokenizer::Files::Packed(packed)),
-            _ if vocab == vocabulary::TOKENS => Ok(tokenizer::Files::Embedded),
+            (_, Ok(packed)) => Ok(TokenizerFiles::Gzip(packed)),
+            _ if vocab == openai::TOKENS => Ok(TokenizerFiles::Embedded),
             _ => Err(Error::TokenizerMissing { path: self.weights.clone(), vocab }),
         }
     }

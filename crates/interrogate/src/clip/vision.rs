@@ -112,12 +112,19 @@ struct VisionTower<B: Backend> {
 impl<B: Backend> VisionTower<B> {
     fn load(weights: &Weights, config: &Config, compute: &Compute, backend: B) -> Result<Self> {
         let loader = Loader::new(weights, &backend);
-        let sizes = layers::vision_sizes(&loader, &config.vision)?;
-        let (patches, width, dim) = (patches(&config.vision), sizes.width, config.projection_dim);
+        let vision = &config.vision;
+        let sizes = [
+            vision.hidden_size,
+            vision.intermediate_size,
+            vision.num_hidden_layers,
+            vision.num_attention_heads,
+        ];
+        let sizes = layers::sizes(&loader, sizes, &vision.hidden_act, vision.layer_norm_eps)?;
+        let (patches, width, dim) = (patches(vision), sizes.width, config.projection_dim);
         let at = |name: &str| format!("vision_model.{name}");
         let class_embedding = loader.values(&at("embeddings.class_embedding"), &[width])?;
         let patch_embedding = [width, patches.channels, patches.patch];
-        let positions = [config.vision.positions(), width];
+        let positions = [vision.positions(), width];
         let norm = |name: &str| loader.layer_norm(&at(name), width, sizes.eps);
         Ok(VisionTower {
             embeddings: PatchEmbedding {
@@ -136,7 +143,7 @@ impl<B: Backend> VisionTower<B> {
             post_layernorm: norm("post_layernorm")?,
             visual_projection: loader.linear_no_bias("visual_projection", [dim, width])?,
             dim,
-            batch: (backend.batch_tokens(compute.batch_tokens) / config.vision.positions()).max(1),
+            batch: (backend.batch_tokens(compute.batch_tokens) / vision.positions()).max(1),
             backend,
         })
     }

@@ -12,8 +12,6 @@ use super::convolve::{Convolution, Convolve};
 use crate::Result;
 use crate::weights::Weights;
 
-/// Height and width of the pixels.
-pub(super) const SIDE: usize = 224;
 /// Number of logits.
 pub(super) const CLASSES: usize = 1000;
 

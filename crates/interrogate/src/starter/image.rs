@@ -3,8 +3,8 @@
 
 use super::classes::Classes;
 use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
-use super::efficientnet::{EfficientNet, SIDE};
-use super::{DIM, embedded};
+use super::efficientnet::EfficientNet;
+use super::{DIM, SIDE, embedded};
 use crate::encoder::{Features, ImageEncoder};
 use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
 use crate::{Error, Result};

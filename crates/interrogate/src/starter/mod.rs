@@ -44,8 +44,11 @@ pub const NOTICE: &str = "model: starter, a small ImageNet classifier joined to 
 /// figures.
 pub const MIN_SCORE: f32 = 0.45;
 
-/// Values in a row of the starter's features and embeddings.
+/// The width of the starter's features and embeddings.
 const DIM: usize = 384;
+
+/// The height and width in pixels of the classifier's input.
+const SIDE: usize = 224;
 
 /// The embedded model, its sides still closed.
 #[derive(Clone, Copy, Debug)]

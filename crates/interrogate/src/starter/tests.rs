@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::classes::likeliest;
-use super::efficientnet::SIDE;
 use super::*;
 use crate::encoder::TextEncoder;
 

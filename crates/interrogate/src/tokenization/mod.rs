@@ -145,10 +145,17 @@ pub(crate) fn vocabulary(path: &Path) -> crate::Result<HashMap<String, u32>> {
         .map_err(|source| crate::Error::Json { path: path.to_owned(), source })
 }
 
-/// Runs `work` of the library's; a panic of it is an error.
+/// Returns a function that makes an error of the `tokenizers` library an
+/// [`Error::Tokenizer`](crate::Error::Tokenizer) of the file at `path`.
+pub(crate) fn tokenizer_error(path: &Path) -> impl FnOnce(Error) -> crate::Error {
+    let path = path.to_owned();
+    move |source| crate::Error::Tokenizer { path, source }
+}
+
+/// Calls `work`, code of the library, and turns a panic into an error.
 ///
 /// # Errors
-/// Those of `work`.
+/// The errors of `work`.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     guard::guarded(|| "the tokenizer's own code failed on it".into(), work)
 }

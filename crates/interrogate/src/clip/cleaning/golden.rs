@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Cleaning, Form, ftfy};
 use crate::clip::config::TextConfig;
-use crate::clip::tokenizer::{Files, Tokenizer};
+use crate::clip::tokenizer::{Tokenizer, TokenizerFiles};
 
 const FORMS: [(&str, Cleaning); 4] = [
     ("openai", Cleaning::OpenAi),
@@ -30,12 +30,12 @@ fn golden() -> Value {
 }
 
 fn tokenizer(cleaning: Cleaning) -> Tokenizer {
-    Tokenizer::open(&Files::Embedded, &TextConfig::default(), cleaning).unwrap()
+    Tokenizer::open(&TokenizerFiles::Embedded, &TextConfig::default(), cleaning).unwrap()
 }
 
 /// The ids of a text without those around it.
 fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    let around = tokenizer.uncut(text).unwrap();
+    let around = tokenizer.encode(text).unwrap();
     around[1..around.len() - 1].to_vec()
 }
 

@@ -2,13 +2,11 @@
 //! stacked, projections transposed, and sizes that are told by the shapes.
 //!
 //! Owns what differs from a checkpoint of transformers: the [`names`] as views,
-//! the sizes ([`sizes`]), OpenCLIP's own configuration file ([`config`]) and the
-//! vocabulary that all of OpenAI's models share ([`vocabulary`]).
+//! the sizes ([`sizes`]) and OpenCLIP's own configuration file ([`config`]).
 
 mod config;
 mod names;
 mod sizes;
-pub(super) mod vocabulary;
 
 use std::path::Path;
 

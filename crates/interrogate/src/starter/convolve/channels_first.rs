@@ -7,7 +7,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::super::efficientnet::SIDE;
+use super::super::SIDE;
 use super::{Classify, Convolution, Convolve, padded, same};
 use crate::{Error, Result as Checked};
 

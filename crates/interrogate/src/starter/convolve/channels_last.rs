@@ -6,7 +6,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::super::efficientnet::SIDE;
+use super::super::SIDE;
 use super::{Classify, Convolution, Convolve, padded, same};
 use crate::nn::{even, halving};
 use crate::{Error, Result as Checked};
