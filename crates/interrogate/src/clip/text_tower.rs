@@ -134,5 +134,5 @@ impl<B: Backend> TextTower<B> {
 
 /// Returns the rows that each node attends to: its ancestors and itself.
 fn lists(trie: &Trie) -> RowLists {
-    RowLists::new(trie.ids().len(), |node, rows| trie.chain(node, rows))
+    RowLists::new(trie.ids().len(), |node, rows| trie.attended_rows(node, rows))
 }
