@@ -34,7 +34,7 @@ fn template(text: &str) {
     let found = |label, score| Match { label, score, table: "mediums", row: 0 };
     let picks = vec![Pick { table: "mediums", matches: vec![found("a{}", 0.2), found("b", 0.1)] }];
     if let Ok(recipe) = recipe {
-        assert!(recipe.takes.iter().all(|take| take.count > 0));
+        assert!(recipe.tables.iter().all(|table| table.count > 0));
         let prompt = Prompt::new(Some(text), picks, &recipe);
         template.render(&prompt, Some(0.15));
     }

@@ -127,8 +127,8 @@ fn another_tokenizer_than_clips_is_refused() {
     });
     let checkpoint = Checkpoint::open(folder.path()).unwrap().cleaning(TextCleaning::OpenAi);
     let said = without(&folder, &checkpoint.text_encoder().unwrap_err());
-    let expected = "tokenizer.json: model: expected a BPE whose words end in </w>, for text \
-                    cleaning as OpenAI's, found another";
+    let expected = "tokenizer.json: model: expected BPE with the suffix </w>, which OpenAI's \
+                    text cleaning needs, found another model";
     assert_eq!(said, expected);
 }
 

@@ -148,7 +148,10 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
     let said = text_refusal("gelu", "tokenizer.json", |file| {
         file["post_processor"]["cls"] = json!(["<|endoftext|>", 601]);
     });
-    assert_eq!(said, "tokenizer.json: start token: expected another than the end's, found 601");
+    assert_eq!(
+        said,
+        "tokenizer.json: start token: expected a token other than end-of-text, found 601"
+    );
     let said = text_refusal("gelu", "tokenizer.json", |file| *file = json!({}));
     assert_eq!(said, "tokenizer.json: not a usable tokenizer");
 }

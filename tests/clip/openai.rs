@@ -237,7 +237,7 @@ fn a_configuration_that_asks_for_more_is_refused_by_field() {
     );
     assert_eq!(
         said(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),
-        "open_clip_config.json: vision_cfg.width: expected 128, as the weights are shaped, found 64"
+        "open_clip_config.json: vision_cfg.width: expected 128 as in the weights, found 64"
     );
     assert_eq!(
         said(&|file| file["preprocess_cfg"]["resize_mode"] = "longest".into()),

@@ -200,7 +200,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
         let asking = PromptOptions { max_flavors: 40, ..PromptOptions::new(Mode::Seed) };
         let asked = built.asked(asking).within(most).between("art", "8k");
         let template = "{caption}: {flavors} by {artist}, {medium}".parse().unwrap();
-        let asked = asked.written_as(template).unwrap();
+        let asked = asked.with_template(template).unwrap();
         for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
             let tokens = counter.count(&prompt.text).unwrap();
             assert!(tokens <= most, "{tokens} {}", prompt.text);
@@ -209,7 +209,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
         }
     }
     let asked = built.asked(PromptOptions::new(Mode::Seed)).within(5);
-    let asked = asked.written_as("words that stay whatever comes".parse().unwrap()).unwrap();
+    let asked = asked.with_template("words that stay whatever comes".parse().unwrap()).unwrap();
     let said = asked.prompts(&images, &[], |_, _| ControlFlow::Continue(())).unwrap_err();
     assert!(said.to_string().ends_with("tokens, expected at most 5"), "{said}");
 }

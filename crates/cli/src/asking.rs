@@ -54,7 +54,7 @@ impl<'a> Asked<'a> {
             interrogation = interrogation.within(tokens);
         }
         if let Some(template) = &control.template {
-            interrogation = interrogation.written_as(template.parse()?)?;
+            interrogation = interrogation.with_template(template.parse()?)?;
         }
         let interrogation = interrogation.between(&control.prefix, &control.suffix);
         Ok(Asked { interrogation, weights: control.weights && control.template.is_none() })

@@ -1,63 +1,87 @@
-//! Prompts in any mode, over an index and whatever lists stand beside it.
+//! Prompts in any mode, over an index and the user's own lists.
 
 use std::ops::ControlFlow;
 
 use crate::encoder::{Counter, Features, TextEncoder};
 use crate::index::{CustomTable, Index, Match, Merged, TableRef};
 use crate::models::Model;
-use crate::prompt::modes::{Ask, Listed, PromptOptions, Seen};
+use crate::prompt::modes::{ModeInput, PromptOptions, RankingRequest, TableEntry};
 use crate::prompt::{
-    Budget, ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step,
-    Template,
+    ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step, Template,
+    TokenBudget,
 };
 use crate::{Error, Result};
 
-/// The name of a pick from several tables.
+/// The table name of a [`Pick`] over several tables.
 pub const LABELS: &str = "labels";
 
-/// Rows of a chunk of clip-interrogator's ranking.
+/// The number of rows in a chunk of clip-interrogator's ranking.
 const CHUNK_SIZE: usize = 2048;
 
-/// What is asked of every image: a mode, tables, and what a prompt keeps to.
+/// Writes the prompts of images: a mode, its tables, and the limits of a prompt.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use std::path::Path;
+///
+/// use interrogate::index::Index;
+/// use interrogate::models::{Model, ModelSource, Options};
+/// use interrogate::picture::Picture;
+/// use interrogate::prompt::Mode;
+/// use interrogate::prompt::modes::PromptOptions;
+/// use interrogate::{Interrogation, Interrogator};
+///
+/// let source = ModelSource::Folder("clip-vit-base-patch32".into());
+/// let model = Model::open(source, &Options::new("cache"), &mut |_| {})?;
+/// let interrogator = Interrogator::new(&model, Index::open(Path::new("indexes/clip"))?)?;
+/// let features = interrogator.features(&[Picture::open(Path::new("cat.jpg"))?])?;
+///
+/// let options = PromptOptions::new(Mode::Fast);
+/// let interrogation = Interrogation::new(interrogator.index(), &model, options)?.within(40);
+/// let captions = [Some("a cat on a mat")];
+/// let prompts = interrogation.prompts(&features, &captions, |_, _| ControlFlow::Continue(()))?;
+/// println!("{}", prompts[0].text);
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 pub struct Interrogation<'a> {
     index: &'a Index,
     options: PromptOptions,
-    tables: Vec<Listed>,
-    own: Vec<CustomTable>,
+    tables: Vec<TableEntry>,
+    custom: Vec<CustomTable>,
     deny: Option<Deny>,
     before: Vec<Part>,
     after: Vec<Part>,
     counter: Box<dyn Counter>,
-    /// Whether prompts keep to the model's context even where nobody asked.
-    bounded: bool,
+    /// Whether prompts have a token limit.
+    limited: bool,
     max_tokens: Option<usize>,
-    template: Option<(Template, Vec<Ask>)>,
+    template: Option<(Template, Vec<RankingRequest>)>,
     encoder: Option<Box<dyn TextEncoder>>,
 }
 
 impl<'a> Interrogation<'a> {
-    /// Asks for prompts in the mode of `options` from all tables of `index`, which is
-    /// `model`'s. Opens the model's tokenizer, and loads its text tower for those
-    /// modes that score texts.
+    /// Creates an interrogation over all tables of `index`, which must be built with
+    /// `model`. Opens the model's tokenizer, and loads its text tower if the mode scores
+    /// texts.
     ///
     /// # Errors
-    /// Those of [`Model::counter`] and [`Model::text_encoder`].
+    /// The errors of [`Model::counter`] and [`Model::text_encoder`].
     pub fn new(index: &'a Index, model: &Model, options: PromptOptions) -> Result<Self> {
         let scores = options.mode.scores_texts();
-        let listed = |table: &crate::index::Table| Listed {
+        let entry = |table: &crate::index::Table| TableEntry {
             name: table.name().to_owned(),
             top: table.top().map(|top| top as usize),
-            named: false,
+            explicit: false,
         };
         Ok(Interrogation {
             index,
-            tables: index.tables().iter().map(listed).collect(),
-            own: Vec::new(),
+            tables: index.tables().iter().map(entry).collect(),
+            custom: Vec::new(),
             deny: None,
             before: Vec::new(),
             after: Vec::new(),
             counter: model.counter()?,
-            bounded: !matches!(options.mode, Mode::Seed | Mode::Caption),
+            limited: !matches!(options.mode, Mode::Seed | Mode::Caption),
             max_tokens: None,
             template: None,
             encoder: scores.then(|| model.text_encoder()).transpose()?,
@@ -65,41 +89,40 @@ impl<'a> Interrogation<'a> {
         })
     }
 
-    /// Takes `table` in beside the index's, in the place of one of the same name.
+    /// Adds `table`, or replaces a table of the same name.
     #[must_use]
     pub fn with(mut self, table: CustomTable) -> Self {
         let (name, top) = (table.name().to_owned(), table.top().map(|top| top as usize));
-        self.tables.retain(|listed| listed.name != name);
-        self.own.retain(|own| own.name() != name);
-        self.tables.push(Listed { name, top, named: true });
+        self.tables.retain(|entry| entry.name != name);
+        self.custom.retain(|own| own.name() != name);
+        self.tables.push(TableEntry { name, top, explicit: true });
         self.tables.sort_by(|a, b| a.name.cmp(&b.name));
-        self.own.push(table);
+        self.custom.push(table);
         self
     }
 
-    /// Takes from the tables `names` alone, each of them even where the mode's form
-    /// does not know it.
+    /// Uses the tables `names` only, including those that the mode's form does not know.
     ///
     /// # Errors
-    /// [`Error::TableMissing`].
+    /// [`Error::TableMissing`] for an unknown name.
     pub fn only(mut self, names: &[String]) -> Result<Self> {
         names.iter().try_for_each(|name| self.table(name).map(drop))?;
         self.tables.retain(|table| names.contains(&table.name));
-        self.tables.iter_mut().for_each(|table| table.named = true);
+        self.tables.iter_mut().for_each(|table| table.explicit = true);
         Ok(self)
     }
 
-    /// Leaves the tables `names` out.
+    /// Leaves out the tables `names`.
     ///
     /// # Errors
-    /// [`Error::TableMissing`].
+    /// [`Error::TableMissing`] for an unknown name.
     pub fn without(mut self, names: &[String]) -> Result<Self> {
         names.iter().try_for_each(|name| self.table(name).map(drop))?;
         self.tables.retain(|table| !names.contains(&table.name));
         Ok(self)
     }
 
-    /// Leaves out labels that `deny` meets.
+    /// Leaves out the labels that `deny` matches.
     #[must_use]
     pub fn denying(self, deny: Deny) -> Self {
         Interrogation { deny: Some(deny), ..self }
@@ -115,44 +138,45 @@ impl<'a> Interrogation<'a> {
         Interrogation { before: part(prefix), after: part(suffix), ..self }
     }
 
-    /// Keeps every prompt to `tokens`, or to what the model reads where that is
-    /// less; special tokens count. Without it the modes of clip-interrogator keep to
-    /// [`DEFAULT_TOKENS`], and the others to nothing.
+    /// Limits every prompt to `tokens`, or to the model's context length if that is less.
+    /// Special tokens count. The default is [`DEFAULT_TOKENS`] for the modes of
+    /// clip-interrogator, and no limit for the others.
     #[must_use]
     pub fn within(self, tokens: usize) -> Self {
-        Interrogation { bounded: true, max_tokens: Some(tokens), ..self }
+        Interrogation { limited: true, max_tokens: Some(tokens), ..self }
     }
 
-    /// Writes prompts in `template`'s form, and takes from the tables what that asks
-    /// for.
+    /// Writes prompts in the form of `template`, from the tables that it names.
     ///
     /// # Errors
-    /// [`Error::TemplateField`].
-    pub fn written_as(self, template: Template) -> Result<Self> {
+    /// [`Error::TemplateField`] for a field that matches no table.
+    pub fn with_template(self, template: Template) -> Result<Self> {
         let recipe = template.recipe(self.tables(), self.options.max_flavors)?;
-        let asks = recipe.takes.iter().map(Ask::from).collect();
-        Ok(Interrogation { template: Some((template, asks)), ..self })
+        let rankings = recipe.tables.iter().map(RankingRequest::from).collect();
+        Ok(Interrogation { template: Some((template, rankings)), ..self })
     }
 
-    /// The tables that it takes from, by name, each with the count that its own name
-    /// asks for.
+    /// Returns the names of the tables, each with the label count in its dictionary's file
+    /// name, if there is one.
     pub fn tables(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
         self.tables.iter().map(|table| (table.name.as_str(), table.top))
     }
 
-    /// What is asked for.
+    /// Returns the mode and its settings.
     pub fn options(&self) -> &PromptOptions {
         &self.options
     }
 
-    /// One prompt an image, in order, each beginning with its caption where it has
-    /// one; `captions` may be shorter than `features`. All images pass through each
-    /// table together. `progress` hears, with the image's number, how far its chain has
-    /// come ([`Progress`]), and may interrupt it.
+    /// Returns one prompt per image, in order. A prompt begins with the image's caption, if
+    /// there is one; `captions` may be shorter than `features`.
+    ///
+    /// Each table is ranked for all images in one pass. `progress` is called with the
+    /// number of an image and the progress of its chain ([`Progress`]), and may interrupt
+    /// it.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where `progress` breaks, [`Error::PromptTooLong`],
-    /// [`Error::TableMissing`] where the mode's tables are not there, those of the
+    /// [`Error::Interrupted`] if `progress` breaks, [`Error::PromptTooLong`],
+    /// [`Error::TableMissing`] if a table of the mode is missing, and the errors of the
     /// tables and of the text tower.
     pub fn prompts(
         &self,
@@ -170,11 +194,11 @@ impl<'a> Interrogation<'a> {
         each.map(write).collect()
     }
 
-    /// What is picked for each image, in order, with `at_least` so many labels of
-    /// each table where the mode takes fewer: to show what came close.
+    /// Returns the picked labels of each image, in order: those of the prompt, and at least
+    /// `at_least` per table, to show labels that nearly made it.
     ///
     /// # Errors
-    /// Those of [`prompts`](Self::prompts).
+    /// The errors of [`prompts`](Self::prompts).
     pub fn picks(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
         let mut all = self.picked(features, at_least)?;
         all.iter_mut().for_each(|picks| self.shorten(picks));
@@ -183,14 +207,14 @@ impl<'a> Interrogation<'a> {
 
     fn picked(&self, features: &[Features], at_least: usize) -> Result<Vec<Vec<Pick<'_>>>> {
         let mut all: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        let asks = match &self.template {
-            Some((_, asks)) => asks.clone(),
-            None => self.options.asks(&self.tables),
+        let rankings = match &self.template {
+            Some((_, rankings)) => rankings.clone(),
+            None => self.options.rankings(&self.tables),
         };
-        for ask in asks {
-            let ask = Ask { count: ask.count.max(at_least), ..ask };
-            let ranked = self.rank(features, &ask)?;
-            let table = match &ask.tables[..] {
+        for ranking in rankings {
+            let ranking = RankingRequest { count: ranking.count.max(at_least), ..ranking };
+            let ranked = self.rank(features, &ranking)?;
+            let table = match &ranking.tables[..] {
                 [one] => self.table(one)?.name(),
                 _ => LABELS,
             };
@@ -201,7 +225,7 @@ impl<'a> Interrogation<'a> {
         Ok(all)
     }
 
-    /// Leaves out a chain's 2,048 candidates but for the first.
+    /// Cuts the candidates of a chain, 2,048 by default, to the first `max_flavors`.
     fn shorten(&self, picks: &mut [Pick<'_>]) {
         let negative = self.options.mode == Mode::Negative;
         for pick in picks.iter_mut().filter(|pick| negative || pick.table == LABELS) {
@@ -218,15 +242,15 @@ impl<'a> Interrogation<'a> {
         progress: &mut Progress<'_>,
     ) -> Result<Prompt<'s>> {
         let most = self.max_tokens.unwrap_or(DEFAULT_TOKENS);
-        let budget = self.bounded.then(|| Budget::new(&*self.counter, Some(most)));
+        let budget = self.limited.then(|| TokenBudget::new(&*self.counter, Some(most)));
         let mut scorer = self.encoder.as_deref().map(|encoder| {
             let scorer = ChainScorer::new(encoder, features);
             match budget.filter(|_| !self.options.compat) {
-                Some(budget) => scorer.within(budget.ahead_of(&self.after)),
+                Some(budget) => scorer.within(budget.reserving(&self.after)),
                 None => scorer,
             }
         });
-        let written = self.options.write(&mut Seen {
+        let output = self.options.write(&mut ModeInput {
             caption,
             picks: &picks,
             negative,
@@ -237,7 +261,7 @@ impl<'a> Interrogation<'a> {
             progress,
         })?;
         self.shorten(&mut picks);
-        let mut prompt = Prompt::written(caption, picks, written);
+        let mut prompt = Prompt::from_output(caption, picks, output);
         if let Some((template, _)) = &self.template {
             let around = [&self.before[..], &self.after];
             let text = template.render_within(&prompt, self.options.min_score, around, budget)?;
@@ -247,9 +271,9 @@ impl<'a> Interrogation<'a> {
         Ok(prompt)
     }
 
-    fn rank(&self, features: &[Features], ask: &Ask) -> Result<Vec<Vec<Match<'_>>>> {
-        let tables = ask.tables.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
-        let (merged, Ask { count, order, .. }) = (Merged::new(tables)?, ask);
+    fn rank(&self, features: &[Features], ranking: &RankingRequest) -> Result<Vec<Vec<Match<'_>>>> {
+        let tables = ranking.tables.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
+        let (merged, RankingRequest { count, order, .. }) = (Merged::new(tables)?, ranking);
         let keep = |label: &str| self.deny.as_ref().is_none_or(|deny| !deny.denies(label));
         if self.options.compat {
             let mut ranked = merged.rank_by_quota(features, *count, *order, CHUNK_SIZE)?;
@@ -262,10 +286,11 @@ impl<'a> Interrogation<'a> {
         }
     }
 
-    /// The labels of the table `negative`, where it is needed and there.
+    /// Returns the labels of the table `negative` in the mode negative; empty in other modes
+    /// or if there is no such table.
     fn negative(&self) -> Result<Vec<&str>> {
-        let listed = self.tables.iter().any(|table| table.name == "negative");
-        if self.options.mode != Mode::Negative || !listed {
+        let has_table = self.tables.iter().any(|table| table.name == "negative");
+        if self.options.mode != Mode::Negative || !has_table {
             return Ok(Vec::new());
         }
         let mut labels = self.table("negative")?.labels()?;
@@ -273,14 +298,14 @@ impl<'a> Interrogation<'a> {
         Ok(labels)
     }
 
-    /// The table `name`, one's own before the index's.
+    /// Returns the table `name`; the user's own tables hide those of the index.
     fn table(&self, name: &str) -> Result<TableRef<'_>> {
-        if let Some(own) = self.own.iter().find(|own| own.name() == name) {
+        if let Some(own) = self.custom.iter().find(|own| own.name() == name) {
             return Ok(TableRef::Custom(own));
         }
         self.index.table(name).map(TableRef::Indexed).map_err(|error| match error {
             Error::TableMissing { path, name, mut tables } => {
-                tables.extend(self.own.iter().map(|own| own.name().to_owned()));
+                tables.extend(self.custom.iter().map(|own| own.name().to_owned()));
                 tables.sort();
                 Error::TableMissing { path, name, tables }
             }

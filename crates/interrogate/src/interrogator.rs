@@ -1,4 +1,4 @@
-//! Model and index together.
+//! A model and an index together.
 
 use crate::Result;
 use crate::encoder::{Features, ImageEncoder};
@@ -9,55 +9,74 @@ use crate::prompt::{Pick, Prompt, Recipe};
 use crate::rank::Order;
 
 /// An index and the image tower of the model that it was built with.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use interrogate::Interrogator;
+/// use interrogate::index::Index;
+/// use interrogate::models::{Model, ModelSource, Options};
+/// use interrogate::picture::Picture;
+///
+/// let source = ModelSource::Folder("clip-vit-base-patch32".into());
+/// let model = Model::open(source, &Options::new("cache"), &mut |_| {})?;
+/// let interrogator = Interrogator::new(&model, Index::open(Path::new("indexes/clip"))?)?;
+///
+/// let picture = Picture::open(Path::new("cat.jpg"))?;
+/// for found in interrogator.rank(&picture, "flavors", 5)? {
+///     println!("{:.3} {}", found.score, found.label);
+/// }
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 pub struct Interrogator {
     tower: Box<dyn ImageEncoder>,
     index: Index,
 }
 
 impl Interrogator {
-    /// Ties `index` to `model`, and loads the model's image tower.
+    /// Checks that `index` was built with `model`, and loads the model's image tower.
     ///
     /// # Errors
-    /// Those of [`Model::check`], where the index was built with another model, with
-    /// another version of the same, or with other text cleaning; else what the tower's loading says.
+    /// The errors of [`Model::check`] if the index was built with another model, another
+    /// version of it, or other text cleaning, and the errors of
+    /// [`Model::image_encoder`].
     pub fn new(model: &Model, index: Index) -> Result<Self> {
         model.check(&index)?;
         Ok(Interrogator { tower: model.image_encoder()?, index })
     }
 
-    /// The index.
+    /// Returns the index.
     pub fn index(&self) -> &Index {
         &self.index
     }
 
-    /// The image tower: for features of pictures that are prepared ahead.
+    /// Returns the image tower, to encode images that were preprocessed before.
     pub fn tower(&self) -> &dyn ImageEncoder {
         self.tower.as_ref()
     }
 
-    /// The features of `pictures`, in their order: the costly step, done once
-    /// an image whatever is asked of it.
+    /// Returns the features of `pictures`, in order. This is the expensive step; all
+    /// queries of an image can share its features.
     ///
     /// # Errors
-    /// Those of [`ImageEncoder::encode`].
+    /// The errors of [`ImageEncoder::encode`].
     pub fn features(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
         self.tower.encode(pictures)
     }
 
-    /// The `k` best labels of one table for one picture, best first, ties by
-    /// row.
+    /// Returns the `k` best labels of a table for one image, best first, ties by row.
     ///
     /// # Errors
-    /// [`crate::Error::TableMissing`], and those of [`features`](Self::features).
+    /// [`crate::Error::TableMissing`], and the errors of [`features`](Self::features).
     pub fn rank(&self, picture: &Picture, table: &str, k: usize) -> Result<Vec<Match<'_>>> {
-        let table = self.index.table(table)?; // a wrong name costs no tower
+        let table = self.index.table(table)?; // first, because encoding is expensive
         let features = self.features(std::slice::from_ref(picture))?;
         let mut ranked = table.rank_many(&features, k, Order::Best)?;
         Ok(ranked.pop().unwrap_or_default())
     }
 
-    /// The recipe of the plain form over this index's tables:
-    /// see [`Recipe::seed`].
+    /// Returns the recipe of the plain form over the tables of the index: see
+    /// [`Recipe::seed`].
     pub fn recipe(&self, max_flavors: usize) -> Recipe {
         Recipe::seed(
             self.index.tables().iter().map(|t| (t.name(), t.top().map(|n| n as usize))),
@@ -65,12 +84,12 @@ impl Interrogator {
         )
     }
 
-    /// One prompt an image, in order, each beginning with its caption where it
-    /// has one. `captions` may be shorter than `features`. All images pass
-    /// through each table together.
+    /// Returns one prompt per image, in order. A prompt begins with the image's caption, if
+    /// there is one; `captions` may be shorter than `features`. Each table is ranked for all
+    /// images in one pass.
     ///
     /// # Errors
-    /// [`crate::Error::TableMissing`] where the recipe takes from a table that is not there.
+    /// [`crate::Error::TableMissing`] if a table of the recipe is missing.
     pub fn prompts(
         &self,
         features: &[Features],
@@ -78,9 +97,9 @@ impl Interrogator {
         recipe: &Recipe,
     ) -> Result<Vec<Prompt<'_>>> {
         let mut picks: Vec<Vec<Pick<'_>>> = vec![Vec::new(); features.len()];
-        for take in &recipe.takes {
-            let table = self.index.table(&take.table)?;
-            let ranked = table.rank_many(features, take.count, Order::Best)?;
+        for of in &recipe.tables {
+            let table = self.index.table(&of.table)?;
+            let ranked = table.rank_many(features, of.count, Order::Best)?;
             for (picks, matches) in picks.iter_mut().zip(ranked) {
                 picks.push(Pick { table: table.name(), matches });
             }

@@ -1,7 +1,7 @@
 //! A checkpoint's `config.json`: the sizes of both towers.
 //!
-//! Owns the defaults of fields that a file may leave out, and the check that
-//! what it says can be built. Which weights follow from it is for `names`.
+//! Owns the defaults of missing fields, and the check that the sizes are valid. `names`
+//! derives the weights from them.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -11,13 +11,13 @@ use serde::Deserialize;
 use super::activation;
 use crate::{Error, Result, input, limits, sizes};
 
-/// Both towers and the space they share.
+/// The sizes of both towers and of their common embedding space.
 ///
-/// Defaults are those of `CLIPConfig`, `CLIPTextConfig` and `CLIPVisionConfig`
-/// in transformers 5.23, which writes only what differs into some files.
+/// Defaults are those of `CLIPConfig`, `CLIPTextConfig` and `CLIPVisionConfig` in
+/// transformers 5.23, which writes some files without the fields that have them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Values of an embedding and of an image's features.
+    /// The width of embeddings and features.
     pub projection_dim: usize,
     /// The text tower.
     pub text: TextConfig,
@@ -38,8 +38,8 @@ pub struct TextConfig {
     pub max_position_embeddings: usize,
     pub hidden_act: String,
     pub layer_norm_eps: f64,
-    /// 2 in files older than transformers 4.31, where it means nothing: the
-    /// tokenizer knows its end-of-text.
+    /// The end-of-text token. 2 in files older than transformers 4.31, which is wrong and
+    /// ignored.
     pub eos_token_id: Option<u32>,
 }
 
@@ -94,34 +94,34 @@ impl Default for VisionConfig {
 }
 
 impl VisionConfig {
-    /// Patches along one side of the image; a rest that fills no patch is cut
-    /// off, as a convolution with that stride does.
+    /// Returns the number of patches along one side of the image. A remainder smaller than
+    /// a patch is dropped, as a convolution with that stride does.
     pub fn grid(&self) -> usize {
         self.image_size.checked_div(self.patch_size).unwrap_or(0)
     }
 
-    /// Positions that the tower sees: the class token and every patch.
+    /// Returns the number of positions: the class token and every patch.
     pub fn positions(&self) -> usize {
         self.grid() * self.grid() + 1
     }
 
-    /// Pixels of one image, (channels, height, width) flat.
+    /// Returns the number of values of one image (channels, height, width).
     pub fn pixels(&self) -> usize {
         self.num_channels * self.image_size * self.image_size
     }
 }
 
-/// The file as it stands.
+/// The fields of config.json that are read.
 #[derive(Deserialize)]
-struct File {
+struct RawConfig {
     model_type: Option<String>,
     architectures: Option<Vec<String>>,
     #[serde(default = "default_projection_dim")]
     projection_dim: usize,
     text_config: Option<TextConfig>,
     vision_config: Option<VisionConfig>,
-    // Files older than transformers 4.24 have these beside the two above; where
-    // both stand, transformers takes these.
+    // Files older than transformers 4.24 have these too; transformers prefers them to the
+    // two above.
     text_config_dict: Option<TextConfig>,
     vision_config_dict: Option<VisionConfig>,
 }
@@ -134,12 +134,11 @@ impl Config {
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::Json`] where it does not
-    /// parse, [`Error::Mismatch`] where it is another architecture's or a size
-    /// cannot be.
+    /// [`Error::Io`] if it cannot be read, [`Error::Json`] if it cannot be parsed,
+    /// [`Error::Mismatch`] for another architecture or an invalid size.
     pub fn open(path: &Path) -> Result<Self> {
         let text = input::read(path, limits::CONFIG)?;
-        let file: File = serde_json::from_slice(&text)
+        let file: RawConfig = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         if file.model_type.as_deref() != Some("clip") {
             let class = file.architectures.and_then(|names| names.into_iter().next());
@@ -155,9 +154,12 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses sizes that no tower can have. The limits are several times those of
-    /// the largest CLIP known (bigG: 1,664 wide, 48 layers), low enough that no
-    /// product of three of them overflows.
+    /// Checks the sizes. The limits are several times the sizes of the largest known CLIP
+    /// (bigG: 1,664 wide, 48 layers), and low enough that no product of three of them
+    /// overflows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for an invalid size.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         let (text, vision) = (&self.text, &self.vision);
         let inner = |width: usize| 1..=limits::INNER.saturating_mul(width);
@@ -223,12 +225,12 @@ mod tests {
     }
 
     fn message(file: Value) -> String {
-        let said = open(file).unwrap_err().to_string();
-        said.rsplit_once('/').unwrap().1.to_owned()
+        let message = open(file).unwrap_err().to_string();
+        message.rsplit_once('/').unwrap().1.to_owned()
     }
 
     #[test]
-    fn what_a_file_leaves_out_has_transformers_defaults() {
+    fn missing_fields_have_the_defaults_of_transformers() {
         let config = open(json!({ "model_type": "clip" })).unwrap();
         assert_eq!(config.projection_dim, 512);
         assert_eq!((config.text, config.vision), Default::default());
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_dict_wins_over_the_newer_section() {
+    fn the_older_dict_takes_precedence_over_the_newer_section() {
         let file = json!({ "model_type": "clip", "text_config": { "hidden_size": 64 },
             "text_config_dict": { "hidden_size": 256 }, "vision_config_dict": null,
             "vision_config": { "hidden_size": 192 } });
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn another_architecture_is_named() {
+    fn another_architecture_is_refused() {
         let expected = "config.json: model_type: expected clip, found ";
         let bert = json!({ "model_type": "bert", "architectures": ["BertModel"] });
         assert_eq!(message(bert), format!("{expected}bert"));
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_cannot_be_are_refused() {
+    fn invalid_sizes_are_refused() {
         for (section, field, value, expected) in [
             ("text_config", "hidden_size", json!(0), "1 to 16384"),
             ("text_config", "num_attention_heads", json!(7), "a divisor of 512"),
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_activation_or_epsilon_that_cannot_be_is_refused() {
+    fn an_unsupported_activation_or_epsilon_is_refused() {
         let file = json!({ "model_type": "clip", "vision_config": { "hidden_act": "silu" } });
         let expected = "config.json: hidden_act: expected quick_gelu or gelu, found silu";
         assert_eq!(message(file), expected);
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn attention_over_more_than_its_scores_is_refused() {
+    fn too_many_attention_scores_are_refused() {
         let expected = "at most 16777216 attention scores, found ";
         let file = json!({ "model_type": "clip", "vision_config": { "patch_size": 1 } });
         assert!(message(file).contains(expected));
@@ -305,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn a_side_may_be_written_as_two() {
+    fn image_size_may_be_a_pair() {
         let file = json!({ "model_type": "clip", "vision_config": { "image_size": [224, 224] } });
         assert_eq!(open(file).unwrap().vision.image_size, 224);
     }
 
     #[test]
-    fn a_field_of_another_type_is_no_config() {
+    fn a_field_of_another_type_is_refused() {
         let file = json!({ "model_type": "clip", "text_config": { "hidden_size": -1 } });
         assert_eq!(message(file), "config.json is not the JSON expected here");
     }

@@ -1,5 +1,5 @@
-//! The towers on a device against those of this library's kernels: one body for every
-//! device, the engine's own processor always among them.
+//! The towers on every available device, including candle's CPU device, against this
+//! library's own kernels.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::Checkpoint;
 use crate::encoder::{Continuations, Embeddings, TextEncoder};
 use crate::nn::{Compute, Precision, devices};
 
-/// How far a value of a unit row may be from the kernels'.
+/// The maximum difference of a value of a unit row from that of the kernels.
 const BOUND: f32 = 2e-5;
 
 fn open(name: &str) -> Checkpoint {
@@ -15,7 +15,7 @@ fn open(name: &str) -> Checkpoint {
     Checkpoint::open(&folder.join(name)).unwrap()
 }
 
-fn furthest(a: &[f32], b: &[f32]) -> f32 {
+fn max_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
@@ -28,38 +28,38 @@ fn labels() -> Vec<String> {
 }
 
 #[test]
-fn labels_are_where_the_kernels_put_them() {
+fn labels_agree_with_the_kernels() {
     let labels = labels();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     assert!(labels.len() > 600);
     for name in ["quick", "gelu"] {
         let expected = open(name).text_encoder().unwrap().encode(&labels).unwrap();
         for device in devices() {
-            // All in one trie, and in many.
+            // One trie, and many.
             for batch_tokens in [1024, 3] {
                 let compute = Compute { batch_tokens, ..Compute::default() };
                 let tower = open(name).text_encoder_on(&compute, Some(&device)).unwrap();
                 let found = tower.encode(&labels).unwrap();
-                let apart = furthest(found.as_slice(), expected.as_slice());
-                assert!(apart < BOUND, "{name} {device:?} {batch_tokens}: {apart}");
+                let difference = max_difference(found.as_slice(), expected.as_slice());
+                assert!(difference < BOUND, "{name} {device:?} {batch_tokens}: {difference}");
             }
         }
     }
 }
 
 #[test]
-fn a_label_is_where_it_is_in_company() {
+fn a_label_embeds_alone_as_in_a_batch() {
     for device in devices() {
         let tower = open("quick").text_encoder_on(&Compute::default(), Some(&device)).unwrap();
         let alone = tower.encode(&["a cat"]).unwrap();
         let both = tower.encode(&["a dog on a boat", "a cat"]).unwrap();
-        assert!(furthest(alone.as_slice(), &both.as_slice()[tower.dim()..]) < BOUND);
+        assert!(max_difference(alone.as_slice(), &both.as_slice()[tower.dim()..]) < BOUND);
         assert!(tower.encode(&[]).unwrap().is_empty());
     }
 }
 
 #[test]
-fn a_chain_is_where_whole_texts_are() {
+fn continuations_agree_with_whole_texts() {
     let suffixes = [", highly detailed", ", 8 k", "'s", "", ", highly detailed digital painting"];
     let prompts = ["a", "", "a photo of a cat", "a photo of a dog, it's", "a photo of", "a"];
     for name in ["quick", "gelu"] {
@@ -72,8 +72,8 @@ fn a_chain_is_where_whole_texts_are() {
                 let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
                 let expected: Embeddings = kernels.encode(&whole).unwrap();
                 let found = Continuations::embed(chain.as_mut(), prompt, &suffixes).unwrap();
-                let apart = furthest(found.as_slice(), expected.as_slice());
-                assert!(apart < BOUND, "{name} {device:?} {prompt:?}: {apart}");
+                let difference = max_difference(found.as_slice(), expected.as_slice());
+                assert!(difference < BOUND, "{name} {device:?} {prompt:?}: {difference}");
             }
             assert!(chain.embed("a", &[]).unwrap().is_empty());
         }
@@ -81,7 +81,7 @@ fn a_chain_is_where_whole_texts_are() {
 }
 
 #[test]
-fn images_are_where_the_kernels_put_them() {
+fn images_agree_with_the_kernels() {
     for name in ["quick", "gelu"] {
         let kernels = open(name).image_encoder().unwrap();
         let side = kernels.image_size();
@@ -95,8 +95,8 @@ fn images_are_where_the_kernels_put_them() {
                 let found = tower.features(&pixels).unwrap();
                 assert_eq!(found.len(), 5);
                 for (found, expected) in found.iter().zip(&expected) {
-                    let apart = furthest(found.as_slice(), expected.as_slice());
-                    assert!(apart < BOUND, "{name} {device:?}: {apart}");
+                    let difference = max_difference(found.as_slice(), expected.as_slice());
+                    assert!(difference < BOUND, "{name} {device:?}: {difference}");
                 }
             }
             let tower = open(name).image_encoder_on(&Compute::default(), Some(&device)).unwrap();
@@ -108,7 +108,7 @@ fn images_are_where_the_kernels_put_them() {
 }
 
 #[test]
-fn halves_are_near() {
+fn half_precision_is_close() {
     let labels = ["a cat", "a painting of a boat", "trending on artstation"];
     let expected = open("gelu").text_encoder().unwrap().encode(&labels).unwrap();
     for device in devices() {

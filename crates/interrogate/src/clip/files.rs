@@ -1,13 +1,13 @@
-//! Which files a checkpoint is made of, and where they stand.
+//! The files of a checkpoint.
 
 use std::path::{Path, PathBuf};
 
-use super::openai::vocabulary;
-use super::{preprocess, tokenizer};
+use super::preprocess;
+use super::tokenizer::{TokenizerFiles, openai};
 use crate::{Error, Result};
 
-/// Weights by the names that are looked for, the first that is there: of transformers, of
-/// open_clip, and indexes of weights in several files.
+/// The names of files of weights, by precedence: of transformers, of open_clip, and of
+/// indexes of several files.
 const WEIGHTS: [&str; 6] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -17,86 +17,90 @@ const WEIGHTS: [&str; 6] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// A checkpoint's weights, and the folder of what else belongs to it.
+/// A checkpoint's weights, and the folder of its other files.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
-    /// The file, or the index of several.
+    /// The file, or the index of several files.
     pub(super) weights: PathBuf,
     folder: PathBuf,
 }
 
 impl Files {
-    /// The files that `path` stands for: a file of weights and what is beside it,
-    /// or a folder.
+    /// Finds the files of the checkpoint at `path`: a folder, or a file of weights with the
+    /// other files beside it.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`] if the folder has no weights, [`Error::Io`] if it cannot be
+    /// opened.
     pub(super) fn find(path: &Path) -> Result<Self> {
         if path.is_file() {
             let folder = path.parent().unwrap_or(path).to_owned();
             return Ok(Files { weights: path.to_owned(), folder });
         }
-        let archives = archives(path)?; // says why where it is no folder
+        let archives = archives(path)?; // an error if `path` is not a folder
         let only = || match &archives[..] {
             [only] => Some(only.clone()),
             _ => None,
         };
-        let known = WEIGHTS.iter().find_map(|name| named(path, name).ok());
+        let known = WEIGHTS.iter().find_map(|name| find_file(path, name).ok());
         let weights = match known.or_else(only) {
             Some(weights) => weights,
-            None => named(path, WEIGHTS[0])?, // says that it is missing
+            None => find_file(path, WEIGHTS[0])?, // the error names the first
         };
         Ok(Files { weights, folder: path.to_owned() })
     }
 
-    /// The file `name`.
+    /// Returns the path of the file `name`.
     ///
     /// # Errors
     /// [`Error::FileMissing`].
-    pub(super) fn named(&self, name: &'static str) -> Result<PathBuf> {
-        named(&self.folder, name)
+    pub(super) fn file(&self, name: &'static str) -> Result<PathBuf> {
+        find_file(&self.folder, name)
     }
 
-    /// The file that says the steps before the image tower.
+    /// Returns the file with the preprocessing steps.
     ///
     /// # Errors
-    /// Those of [`preprocess::find`].
+    /// The errors of [`preprocess::find`].
     pub(super) fn preprocessor(&self) -> Result<PathBuf> {
         preprocess::find(&self.folder)
     }
 
-    /// The tokenizer, as transformers keeps one.
+    /// Returns the tokenizer's files in Hugging Face's layout.
     ///
     /// # Errors
     /// [`Error::FileMissing`].
-    pub(super) fn tokenizer(&self) -> Result<tokenizer::Files> {
-        match self.named("tokenizer.json") {
-            Ok(path) => Ok(tokenizer::Files::Whole(path)),
-            Err(missing) => match (self.named("vocab.json"), self.named("merges.txt")) {
-                (Ok(vocab), Ok(merges)) => Ok(tokenizer::Files::Parts(vocab, merges)),
+    pub(super) fn tokenizer(&self) -> Result<TokenizerFiles> {
+        match self.file("tokenizer.json") {
+            Ok(path) => Ok(TokenizerFiles::Json(path)),
+            Err(missing) => match (self.file("vocab.json"), self.file("merges.txt")) {
+                (Ok(vocab), Ok(merges)) => Ok(TokenizerFiles::VocabMerges(vocab, merges)),
                 (Ok(_), Err(half)) | (Err(half), Ok(_)) => Err(half),
                 _ => Err(missing),
             },
         }
     }
 
-    /// The tokenizer of `vocab` tokens that stands beside weights in OpenAI's
-    /// layout, or OpenAI's own.
+    /// Returns the tokenizer's files beside weights in OpenAI's layout, or OpenAI's own
+    /// tokenizer if there are none and it has `vocab` tokens.
     ///
     /// # Errors
-    /// [`Error::FileMissing`] where half of one is there,
-    /// [`Error::TokenizerMissing`] where it is of another vocabulary.
-    pub(super) fn shared_tokenizer(&self, vocab: usize) -> Result<tokenizer::Files> {
-        let half = ["vocab.json", "merges.txt"].into_iter().any(|name| self.named(name).is_ok());
-        match (self.tokenizer(), self.named(vocabulary::FILE)) {
+    /// [`Error::FileMissing`] if only one of vocab.json and merges.txt exists,
+    /// [`Error::TokenizerMissing`] if there is no tokenizer and `vocab` is not OpenAI's.
+    pub(super) fn openai_tokenizer(&self, vocab: usize) -> Result<TokenizerFiles> {
+        let half = ["vocab.json", "merges.txt"].into_iter().any(|name| self.file(name).is_ok());
+        match (self.tokenizer(), self.file(openai::FILE)) {
             (Ok(files), _) => Ok(files),
             (Err(missing), _) if half => Err(missing),
-            (_, Ok(packed)) => Ok(tokenizer::Files::Packed(packed)),
-            _ if vocab == vocabulary::TOKENS => Ok(tokenizer::Files::Embedded),
+            (_, Ok(gzip)) => Ok(TokenizerFiles::Gzip(gzip)),
+            _ if vocab == openai::TOKENS => Ok(TokenizerFiles::Embedded),
             _ => Err(Error::TokenizerMissing { path: self.weights.clone(), vocab }),
         }
     }
 }
 
-/// The file `name` in `folder`.
-fn named(folder: &Path, name: &'static str) -> Result<PathBuf> {
+/// Returns the path of the file `name` in `folder`.
+fn find_file(folder: &Path, name: &'static str) -> Result<PathBuf> {
     let path = folder.join(name);
     match path.is_file() {
         true => Ok(path),
@@ -104,7 +108,7 @@ fn named(folder: &Path, name: &'static str) -> Result<PathBuf> {
     }
 }
 
-/// The archives in `folder` that are called as OpenAI's, sorted.
+/// Returns the `.pt` files in `folder`, the extension of OpenAI's archives, sorted.
 fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io("open", folder))?;
     let paths = entries.flatten().map(|entry| entry.path());

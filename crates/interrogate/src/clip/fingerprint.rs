@@ -1,24 +1,24 @@
-//! What tells one model from another: a digest of all that decides its rows.
+//! The fingerprint of a model: a digest of everything that determines its rows.
 
 use std::fmt::Write;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-/// Bytes that are hashed on one thread: large enough to be worth its start,
-/// small enough that a checkpoint of 600 MB keeps all threads busy.
+/// The number of bytes hashed in one task: large enough to be worth the overhead, small
+/// enough that a checkpoint of 600 MB keeps all threads busy.
 const CHUNK: usize = 16 << 20;
 
-/// Hex sha256 over the files of a model, in the order given, each under the name
+/// Returns a hex SHA-256 over the files of a model, in the given order, each with the name
 /// of its part.
 ///
-/// Each file is cut into chunks of 16 MiB that are hashed on all threads; their
-/// digests, behind the length of the file and the name of its part, are hashed
-/// together. A file that is moved or renamed keeps its fingerprint.
+/// Each file is cut into chunks of 16 MiB, which are hashed on all threads. The lengths of
+/// the name and the file, the name of the part, and the digests of the chunks are hashed
+/// together. Moving or renaming a file does not change the fingerprint.
 pub(super) fn fingerprint(files: &[(&str, &[u8])]) -> String {
     let mut whole = Sha256::new();
     for (part, bytes) in files {
-        // Lengths first, so that no two lists of files read the same.
+        // Lengths first, so that no two lists of files hash the same bytes.
         for length in [part.len(), bytes.len()] {
             whole.update((length as u64).to_le_bytes());
         }
@@ -28,7 +28,7 @@ pub(super) fn fingerprint(files: &[(&str, &[u8])]) -> String {
     }
     let mut hex = String::with_capacity(64);
     for byte in whole.finalize() {
-        let _ = write!(hex, "{byte:02x}"); // a String takes all that is written
+        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
     }
     hex
 }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn any_byte_name_and_order_counts() {
+    fn every_byte_name_and_order_matters() {
         let base = fingerprint(&[("a", b"xy"), ("b", b"")]);
         for other in [
             fingerprint(&[("a", b"xz"), ("b", b"")]),

@@ -1,10 +1,9 @@
-//! The transformer layers of both towers, by the checkpoints' names.
+//! The transformer layers of both towers, under the names of the checkpoints.
 //!
 //! `CLIPEncoderLayer` of transformers 5.23
 //! (src/transformers/models/clip/modeling_clip.py).
 
 use super::activation;
-use super::config::{Config, VisionConfig};
 use crate::Result;
 use crate::nn::{Backend, Biases, Loader, PreNormLayers, PreNormNames, PreNormSizes, Projections};
 
@@ -17,37 +16,18 @@ const NAMES: PreNormNames = PreNormNames {
     fc2: "mlp.fc2",
 };
 
-/// The sizes of the text tower's layers; `loader` names the file in errors.
-pub(super) fn text_sizes<B: Backend>(
+/// Returns the sizes of a tower's layers; `loader` names the file in errors.
+pub(super) fn sizes<B: Backend>(
     loader: &Loader<'_, B>,
-    Config { text, .. }: &Config,
+    [width, inner, layers, heads]: [usize; 4],
+    hidden_act: &str,
+    eps: f64,
 ) -> Result<PreNormSizes> {
-    Ok(PreNormSizes {
-        width: text.hidden_size,
-        inner: text.intermediate_size,
-        layers: text.num_hidden_layers,
-        heads: text.num_attention_heads,
-        eps: text.layer_norm_eps,
-        activation: activation(&text.hidden_act, loader.weights.path())?,
-    })
+    let activation = activation(hidden_act, loader.weights.path())?;
+    Ok(PreNormSizes { width, inner, layers, heads, eps, activation })
 }
 
-/// The sizes of the image tower's layers; `loader` names the file in errors.
-pub(super) fn vision_sizes<B: Backend>(
-    loader: &Loader<'_, B>,
-    vision: &VisionConfig,
-) -> Result<PreNormSizes> {
-    Ok(PreNormSizes {
-        width: vision.hidden_size,
-        inner: vision.intermediate_size,
-        layers: vision.num_hidden_layers,
-        heads: vision.num_attention_heads,
-        eps: vision.layer_norm_eps,
-        activation: activation(&vision.hidden_act, loader.weights.path())?,
-    })
-}
-
-/// The layers `{prefix}.layers.0` and on.
+/// Loads the layers `{prefix}.layers.0`, `{prefix}.layers.1` and so on.
 pub(super) fn load<B: Backend>(
     loader: &Loader<'_, B>,
     prefix: &str,

@@ -1,28 +1,28 @@
-//! CLIP, any of the family, in Hugging Face layout, OpenCLIP's or OpenAI's own.
+//! CLIP models, in the layouts of Hugging Face, OpenCLIP and OpenAI.
 //!
-//! [`Checkpoint::open`] checks the files without loading them; each tower is loaded
-//! on its own, as [`ClipText`] (a [`TextEncoder`](crate::encoder::TextEncoder))
-//! and [`ClipVision`] (an [`ImageEncoder`](crate::encoder::ImageEncoder)). Owns
-//! what is CLIP's: the sizes, the names of the weights, the tokenizer and both
-//! towers. Where a folder comes from is for `models`.
+//! [`Checkpoint::open`] checks the files without loading them. Each tower is loaded on its
+//! own, as [`ClipText`] (a [`TextEncoder`](crate::encoder::TextEncoder)) and [`ClipVision`]
+//! (an [`ImageEncoder`](crate::encoder::ImageEncoder)). Owns what is specific to CLIP: the
+//! sizes, the names of the weights, the tokenizer, the cleaning of texts and both towers.
+//! `models` finds and downloads the files.
 
-mod chain;
 mod checkpoint;
 mod cleaning;
 mod config;
+mod continuations;
 #[cfg(test)]
 mod device_tests;
 mod files;
 mod fingerprint;
 mod layers;
-mod legacy;
 mod names;
 mod openai;
+mod prefix_cache;
 pub mod preprocess;
 mod text;
+mod text_tower;
 mod tokenizer;
 mod vision;
-mod words;
 
 use std::path::Path;
 
@@ -35,8 +35,8 @@ pub use vision::ClipVision;
 use crate::nn::Activation;
 use crate::{Error, Result};
 
-/// The activation that `hidden_act` in the configuration of the weights at `path`
-/// names: OpenAI's checkpoints have quick_gelu, OpenCLIP's and TinyCLIP gelu.
+/// Returns the activation that `hidden_act` names in the configuration of the weights at
+/// `path`: quick_gelu for OpenAI's checkpoints, gelu for OpenCLIP's and TinyCLIP.
 fn activation(name: &str, path: &Path) -> Result<Activation> {
     match name {
         "quick_gelu" => Ok(Activation::QuickGelu),
@@ -50,11 +50,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_two_activations_are_known() {
-        let named = |name| activation(name, Path::new("config.json"));
-        assert_eq!(named("quick_gelu").unwrap(), Activation::QuickGelu);
-        assert_eq!(named("gelu").unwrap(), Activation::Gelu);
-        let said = named("relu").unwrap_err().to_string();
-        assert_eq!(said, "config.json: hidden_act: expected quick_gelu or gelu, found relu");
+    fn quick_gelu_and_gelu_are_supported() {
+        let parse = |name| activation(name, Path::new("config.json"));
+        assert_eq!(parse("quick_gelu").unwrap(), Activation::QuickGelu);
+        assert_eq!(parse("gelu").unwrap(), Activation::Gelu);
+        let message = parse("relu").unwrap_err().to_string();
+        assert_eq!(message, "config.json: hidden_act: expected quick_gelu or gelu, found relu");
     }
 }

@@ -1,17 +1,16 @@
-//! Every weight of the architecture by its name in a Hugging Face checkpoint.
+//! The names and shapes of all weights in Hugging Face's layout.
 //!
-//! Owns the list, which one header is checked against before any weight is
-//! read. Other layouts (OpenCLIP, OpenAI) name the same weights otherwise: a map
-//! from their names to these is all that they need.
+//! The headers of a checkpoint are checked against this list before any weight is read. The
+//! layout of OpenAI and OpenCLIP has other names, which `openai::names` maps to these.
 
 use super::config::{Config, TextConfig, VisionConfig};
 
 /// A weight's name and shape.
-pub(super) type Named = (String, Vec<usize>);
+type NameAndShape = (String, Vec<usize>);
 
 impl Config {
-    /// Name and shape of every weight that a checkpoint of these sizes has,
-    /// text tower, image tower, projections.
+    /// Returns the name and shape of every weight of a checkpoint of these sizes: text
+    /// tower, image tower, projections.
     pub fn weights(&self) -> Vec<(String, Vec<usize>)> {
         let dim = self.projection_dim;
         let mut names = text(&self.text);
@@ -22,8 +21,8 @@ impl Config {
     }
 }
 
-/// Whether checkpoints carry a weight of this name beside the architecture's:
-/// the training temperature, and position numbers that older versions saved.
+/// Returns whether a weight that the architecture does not use is accepted: the temperature
+/// of training, and the position ids that older versions saved.
 pub(super) fn extra(name: &str) -> bool {
     matches!(
         name,
@@ -33,7 +32,7 @@ pub(super) fn extra(name: &str) -> bool {
     )
 }
 
-fn text(config: &TextConfig) -> Vec<Named> {
+fn text(config: &TextConfig) -> Vec<NameAndShape> {
     let width = config.hidden_size;
     let mut names = vec![
         ("text_model.embeddings.token_embedding.weight".into(), vec![config.vocab_size, width]),
@@ -50,7 +49,7 @@ fn text(config: &TextConfig) -> Vec<Named> {
     names
 }
 
-fn vision(config: &VisionConfig) -> Vec<Named> {
+fn vision(config: &VisionConfig) -> Vec<NameAndShape> {
     let (width, patch) = (config.hidden_size, config.patch_size);
     let mut names = vec![
         ("vision_model.embeddings.class_embedding".into(), vec![width]),
@@ -63,7 +62,7 @@ fn vision(config: &VisionConfig) -> Vec<Named> {
             vec![config.positions(), width],
         ),
     ];
-    pair(&mut names, "vision_model.pre_layrnorm", vec![width]); // spelt so
+    pair(&mut names, "vision_model.pre_layrnorm", vec![width]); // the checkpoints' spelling
     for number in 0..config.num_hidden_layers {
         let prefix = format!("vision_model.encoder.layers.{number}");
         layer(&mut names, &prefix, width, config.intermediate_size);
@@ -72,7 +71,7 @@ fn vision(config: &VisionConfig) -> Vec<Named> {
     names
 }
 
-fn layer(names: &mut Vec<Named>, prefix: &str, width: usize, inner: usize) {
+fn layer(names: &mut Vec<NameAndShape>, prefix: &str, width: usize, inner: usize) {
     for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
         pair(names, &format!("{prefix}.self_attn.{projection}"), vec![width, width]);
     }
@@ -82,8 +81,8 @@ fn layer(names: &mut Vec<Named>, prefix: &str, width: usize, inner: usize) {
     pair(names, &format!("{prefix}.layer_norm2"), vec![width]);
 }
 
-/// A weight and the bias of its first dimension.
-fn pair(names: &mut Vec<Named>, prefix: &str, shape: Vec<usize>) {
+/// Adds a weight and its bias, whose length is the weight's first dimension.
+fn pair(names: &mut Vec<NameAndShape>, prefix: &str, shape: Vec<usize>) {
     names.push((format!("{prefix}.bias"), shape[..1].to_vec()));
     names.push((format!("{prefix}.weight"), shape));
 }

@@ -1,9 +1,9 @@
 //! The image tower: pixels to features.
 //!
-//! Follows `CLIPVisionModel` and the image half of `CLIPModel` of transformers
-//! 5.23 (src/transformers/models/clip/modeling_clip.py). The convolution over
-//! patches that do not overlap is a product over patches laid out as rows.
-//! Decoding, resizing and cropping are for `picture`.
+//! Follows `CLIPVisionModel` and the image half of `CLIPModel` of transformers 5.23
+//! (src/transformers/models/clip/modeling_clip.py). Patches do not overlap, so their
+//! convolution is a matrix product over patches laid out as rows. `picture` decodes, resizes
+//! and crops.
 
 use std::fmt::Debug;
 
@@ -29,15 +29,15 @@ pub struct ClipVision {
 
 /// The image tower on any backend.
 trait Tower: Debug + Send + Sync {
-    /// Images that are joined for a call.
+    /// Returns the number of images per call of [`features`](Self::features).
     fn batch(&self) -> usize;
 
-    /// The features of whole images (channels, height, width).
+    /// Returns the features of images (channels, height, width).
     fn features(&self, pixels: &[f32]) -> Result<Vec<Features>>;
 }
 
 impl ClipVision {
-    /// On `device`, or on the processor.
+    /// Loads the tower on `device`, or on the CPU.
     pub(super) fn new(
         weights: &Weights,
         config: &Config,
@@ -56,17 +56,16 @@ impl ClipVision {
         Ok(ClipVision { preprocess, tower, dim, patches })
     }
 
-    /// Height and width of the pixels that the tower takes.
+    /// Returns the height and width of the tower's input in pixels.
     pub fn image_size(&self) -> usize {
         self.patches.image
     }
 
-    /// The features of pixels that are preprocessed already: images (3, height,
-    /// width) in sequence, channel by channel.
+    /// Returns the features of preprocessed images, (images, 3, height, width).
     ///
     /// # Errors
-    /// [`Error::Dim`] where `pixels` is no whole number of images,
-    /// [`Error::Engine`], [`Error::DeviceMemory`], [`Error::Direction`].
+    /// [`Error::Dim`] if `pixels` is not a whole number of images, [`Error::Engine`],
+    /// [`Error::DeviceMemory`], [`Error::Direction`].
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<Features>> {
         let expected = self.patches.pixels();
         if !pixels.len().is_multiple_of(expected) {
@@ -105,19 +104,26 @@ struct VisionTower<B: Backend> {
     post_layernorm: B::Norm,
     visual_projection: B::Linear,
     dim: usize,
-    /// Images that go through at once.
+    /// The number of images per batch.
     batch: usize,
 }
 
 impl<B: Backend> VisionTower<B> {
     fn load(weights: &Weights, config: &Config, compute: &Compute, backend: B) -> Result<Self> {
         let loader = Loader::new(weights, &backend);
-        let sizes = layers::vision_sizes(&loader, &config.vision)?;
-        let (patches, width, dim) = (patches(&config.vision), sizes.width, config.projection_dim);
+        let vision = &config.vision;
+        let sizes = [
+            vision.hidden_size,
+            vision.intermediate_size,
+            vision.num_hidden_layers,
+            vision.num_attention_heads,
+        ];
+        let sizes = layers::sizes(&loader, sizes, &vision.hidden_act, vision.layer_norm_eps)?;
+        let (patches, width, dim) = (patches(vision), sizes.width, config.projection_dim);
         let at = |name: &str| format!("vision_model.{name}");
         let class_embedding = loader.values(&at("embeddings.class_embedding"), &[width])?;
         let patch_embedding = [width, patches.channels, patches.patch];
-        let positions = [config.vision.positions(), width];
+        let positions = [vision.positions(), width];
         let norm = |name: &str| loader.layer_norm(&at(name), width, sizes.eps);
         Ok(VisionTower {
             embeddings: PatchEmbedding {
@@ -136,12 +142,12 @@ impl<B: Backend> VisionTower<B> {
             post_layernorm: norm("post_layernorm")?,
             visual_projection: loader.linear_no_bias("visual_projection", [dim, width])?,
             dim,
-            batch: (backend.batch_tokens(compute.batch_tokens) / config.vision.positions()).max(1),
+            batch: (backend.batch_tokens(compute.batch_tokens) / vision.positions()).max(1),
             backend,
         })
     }
 
-    /// The rows (images, dim) of whole images.
+    /// Returns the rows (images, dim) of a batch.
     fn forward(&self, work: &mut Workspace<B>, pixels: &[f32]) -> Result<Vec<f32>> {
         let backend = &self.backend;
         let images = self.embeddings.forward(backend, work, pixels)?;

@@ -1,20 +1,19 @@
-//! A text that grows, and what may follow it.
+//! Embeddings of one text followed by each of many.
 
 use super::Embeddings;
 use crate::Result;
 
-/// Embeds one text followed by each of many: the steps of a chain, which tries
-/// a few thousand phrases behind the prompt that it has so far.
+/// Embeds one text followed by each of many: a step of a chain, which scores a few thousand
+/// phrases after the prompt so far.
 ///
-/// It remembers the text of the last call, so that a text that grows from call
-/// to call costs what was added, and each suffix its own tokens.
+/// Implementations cache the prefix of the last call. If the prefix grows from call to call,
+/// a call computes only the added tokens and those of the suffixes.
 pub trait Continuations {
-    /// The embeddings of `prefix` directly followed by each of `suffixes`,
-    /// (suffixes, dim), in their order: bit for bit those that
-    /// [`TextEncoder::encode`](super::TextEncoder::encode) gives for the joined
-    /// texts.
+    /// Returns the embeddings (suffixes, dim) of `prefix` directly followed by each of
+    /// `suffixes`, in order. They are bit for bit those of
+    /// [`TextEncoder::encode`](super::TextEncoder::encode) for the joined texts.
     ///
     /// # Errors
-    /// Those of [`TextEncoder::encode`](super::TextEncoder::encode).
+    /// The errors of [`TextEncoder::encode`](super::TextEncoder::encode).
     fn embed(&mut self, prefix: &str, suffixes: &[&str]) -> Result<Embeddings>;
 }

@@ -1,15 +1,16 @@
-//! How long a text is for a model.
+//! The number of tokens of a text.
 
 use crate::Result;
 
-/// Counts tokens, which takes a model's tokenizer and none of its weights.
+/// Counts tokens with a model's tokenizer, without its weights.
 pub trait Counter: Send + Sync {
-    /// The tokens of `text`, special tokens included, none cut off.
+    /// Returns the number of tokens of `text`, including special tokens, without truncation.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`] where the tokenizer refuses the text.
+    /// [`crate::Error::Tokenizer`] if the tokenizer refuses the text.
     fn count(&self, text: &str) -> Result<usize>;
 
-    /// Tokens that the model reads at most, special tokens included: 77 for CLIP.
+    /// Returns the maximum number of tokens that the model reads, including special tokens:
+    /// 77 for CLIP.
     fn context_length(&self) -> usize;
 }

@@ -1,9 +1,9 @@
-//! The seam between models and everything else.
+//! The interface between models and everything else.
 //!
-//! A model is two traits: [`TextEncoder`] turns labels into [`Embeddings`],
-//! [`ImageEncoder`] turns pictures into [`Features`]. Both give unit rows of the
-//! same width, so that a dot product is a cosine. The builder, the ranking and
-//! the prompts know nothing of a model but these.
+//! A model implements two traits: [`TextEncoder`] encodes texts to [`Embeddings`],
+//! [`ImageEncoder`] encodes images to [`Features`]. Both return unit rows of the same width,
+//! so a dot product is a cosine. The index builder, the ranking and the prompts use models
+//! only through these traits.
 
 mod continuations;
 mod counter;
@@ -21,84 +21,79 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::picture::{Picture, Pixels};
 
-/// Turns texts into unit rows.
+/// Encodes texts to unit rows.
 ///
-/// Two steps, so that a builder can order the work by tokens (batches of one
-/// length, a trie of prefixes) before any of it is computed.
+/// Tokenizing and embedding are two steps, so that a builder can sort texts by tokens before
+/// it embeds them (batches of equal length, tries of common prefixes).
 pub trait TextEncoder: Send + Sync {
-    /// Values in a row.
+    /// Returns the width of a row.
     fn dim(&self) -> usize;
 
-    /// The token sequences of `texts`, in their order, special tokens included,
-    /// cut to the model's context length with the end-of-text token kept, and
-    /// never padded.
+    /// Returns the token sequences of `texts`, in order. They include special tokens, are
+    /// truncated to the context length before the end-of-text token, and are not padded.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`] where the tokenizer refuses a text.
+    /// [`crate::Error::Tokenizer`] if the tokenizer refuses a text.
     fn tokenize(&self, texts: &[&str]) -> Result<Tokens>;
 
-    /// The embeddings of token sequences, (sequences, dim), in their order.
+    /// Returns the embeddings (sequences, dim) of token sequences, in order.
     ///
-    /// The implementation batches as it likes; a row does not depend on the
-    /// rows beside it by more than rounding.
+    /// Implementations choose their own batches. The other sequences change a row by
+    /// rounding at most.
     ///
     /// # Errors
-    /// [`crate::Error::Engine`] where the engine fails,
-    /// [`crate::Error::Direction`] where a row comes out zero or not finite.
+    /// [`crate::Error::Engine`] if the computation fails, [`crate::Error::Direction`] if a
+    /// row is zero or not finite.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
 
-    /// Tokens in a sequence at most, special tokens included; what is beyond is
-    /// cut. Without end unless the model says otherwise.
+    /// Returns the maximum number of tokens in a sequence, including special tokens. The
+    /// default is no limit.
     fn context_length(&self) -> usize {
         usize::MAX
     }
 
-    /// A way to embed what may follow a text for less than the whole texts cost,
-    /// where the model has one.
+    /// Returns a cheaper way to embed a text followed by each of many, if the model has one.
     fn continuations(&self) -> Option<Box<dyn Continuations + '_>> {
         None
     }
 
-    /// [`tokenize`](Self::tokenize), then [`embed`](Self::embed).
+    /// Calls [`tokenize`](Self::tokenize), then [`embed`](Self::embed).
     ///
     /// # Errors
-    /// Those of the two.
+    /// The errors of both.
     fn encode(&self, texts: &[&str]) -> Result<Embeddings> {
         self.embed(&self.tokenize(texts)?)
     }
 }
 
-/// Turns pictures into unit rows.
+/// Encodes images to unit rows.
 ///
-/// Two steps, so that pictures can be decoded and reduced ahead of the tower, on
-/// other threads, and none of them is held any longer than that takes.
+/// Preprocessing and encoding are two steps, so that decoded images can be reduced to the
+/// tower's input on other threads, and freed early.
 pub trait ImageEncoder: Send + Sync {
-    /// Values in a row.
+    /// Returns the width of a row.
     fn dim(&self) -> usize;
 
-    /// What the tower takes of `picture`: resize, crop, mean and std are the
-    /// encoder's own. Runs on the calling thread alone.
+    /// Returns the tower's input for `picture`: resized, cropped and normalized. Uses the
+    /// calling thread only.
     ///
     /// # Errors
-    /// [`crate::Error::PictureResize`] where the picture cannot be brought to
-    /// size.
+    /// [`crate::Error::PictureResize`] if the image cannot be resized.
     fn prepare(&self, picture: &Picture) -> Result<Pixels>;
 
-    /// The features of pictures that [`prepare`](Self::prepare) prepared, in
-    /// their order. A row has the same bits alone and in any company.
+    /// Returns the features of prepared images, in order. On the CPU, the other images of the
+    /// call do not change the bits of a row.
     ///
     /// # Errors
-    /// [`crate::Error::Dim`] for pixels of another encoder's,
-    /// [`crate::Error::Engine`] where the engine fails,
-    /// [`crate::Error::Direction`] where a row comes out zero or not finite.
+    /// [`crate::Error::Dim`] for pixels of another size, [`crate::Error::Engine`] if the
+    /// computation fails, [`crate::Error::Direction`] if a row is zero or not finite.
     fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>>;
 
-    /// [`prepare`](Self::prepare) on all threads, then
-    /// [`encode_prepared`](Self::encode_prepared): the features of `pictures`,
-    /// in their order.
+    /// Returns the features of `pictures`, in order: [`prepare`](Self::prepare) on all
+    /// threads, then [`encode_prepared`](Self::encode_prepared).
     ///
     /// # Errors
-    /// Those of the two.
+    /// The errors of both.
     fn encode(&self, pictures: &[Picture]) -> Result<Vec<Features>> {
         let pixels: Result<Vec<Pixels>> =
             pictures.par_iter().map(|picture| self.prepare(picture)).collect();

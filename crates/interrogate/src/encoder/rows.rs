@@ -1,8 +1,17 @@
-//! Unit rows: the only form in which a model's output leaves it.
+//! Unit rows, the output of every model.
 
 use crate::{Error, Result};
 
 /// The embeddings of texts: `len` rows of `dim` f32 values, each of unit length.
+///
+/// ```
+/// use interrogate::encoder::Embeddings;
+///
+/// let rows = Embeddings::new(2, vec![3.0, 4.0, 0.0, -2.0])?;
+/// assert_eq!((rows.len(), rows.dim()), (2, 2));
+/// assert_eq!(rows.as_slice(), [0.6, 0.8, 0.0, -1.0]);
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
     dim: usize,
@@ -10,12 +19,11 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// Brings `values`, rows of `dim` values one behind the other, to unit
-    /// length.
+    /// Normalizes each row of `values` (rows, dim) to unit length.
     ///
     /// # Errors
-    /// [`Error::Dim`] where `values` is no whole number of rows,
-    /// [`Error::Direction`] where a row is zero or not finite.
+    /// [`Error::Dim`] if `values` is not a whole number of rows, [`Error::Direction`] if a row
+    /// is zero or not finite.
     pub fn new(dim: usize, mut values: Vec<f32>) -> Result<Self> {
         let what = "embeddings";
         if dim == 0 || !values.len().is_multiple_of(dim) {
@@ -27,52 +35,61 @@ impl Embeddings {
         Ok(Embeddings { dim, values })
     }
 
-    /// Values in a row.
+    /// Returns the width of a row.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.values.len() / self.dim
     }
 
-    /// Whether there is no row.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The rows, in order.
+    /// Returns the rows, in order.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.dim)
     }
 
-    /// All values, row behind row.
+    /// Returns all values (rows, dim).
     pub fn as_slice(&self) -> &[f32] {
         &self.values
     }
 }
 
 /// The features of one image: `dim` f32 values of unit length.
+///
+/// ```
+/// use interrogate::encoder::Features;
+///
+/// let features = [Features::new(vec![1.0, 0.0])?, Features::new(vec![0.0, 3.0])?];
+/// let mean = Features::mean(&features)?;
+/// assert_eq!(mean, Features::new(vec![1.0, 1.0])?);
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features(Vec<f32>);
 
 impl Features {
-    /// Brings `values` to unit length.
+    /// Normalizes `values` to unit length.
     ///
     /// # Errors
-    /// [`Error::Direction`] where they are all zero, or one is not finite.
+    /// [`Error::Direction`] if all values are zero, or one is not finite.
     pub fn new(mut values: Vec<f32>) -> Result<Self> {
         normalize(&mut values).ok_or(Error::Direction { what: "features", row: 0 })?;
         Ok(Features(values))
     }
 
-    /// The mean of `all`, brought to unit length: what a set of images has in
-    /// common. Summed in f64 in their order.
+    /// Returns the mean of the features of several images, normalized to unit length. Sums
+    /// in f64, in order.
     ///
     /// # Errors
-    /// [`Error::Dim`] where they are of different widths, [`Error::Direction`] where
-    /// there are none, or they cancel out.
+    /// [`Error::Dim`] if the widths differ, [`Error::Direction`] if `all` is empty or the
+    /// features cancel out.
     pub fn mean(all: &[Features]) -> Result<Self> {
         let expected = all.first().map_or(0, Features::dim);
         let mut sum = vec![0.0f64; expected];
@@ -86,19 +103,18 @@ impl Features {
         Features::new(sum.into_iter().map(|sum| (sum / all.len() as f64) as f32).collect())
     }
 
-    /// Number of values.
+    /// Returns the number of values.
     pub fn dim(&self) -> usize {
         self.0.len()
     }
 
-    /// The values.
+    /// Returns the values.
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
 }
 
-/// Divides by the Euclidean length, summed in f64; `None` where that is zero or
-/// not finite.
+/// Divides by the Euclidean length, summed in f64; `None` if the length is zero or not finite.
 fn normalize(values: &mut [f32]) -> Option<()> {
     let length = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
     if !length.is_finite() || length == 0.0 {
@@ -113,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_out_with_unit_length() {
+    fn rows_are_normalized() {
         let rows = Embeddings::new(2, vec![3.0, 4.0, 0.0, -2.0]).unwrap();
         assert_eq!(rows.as_slice(), [0.6, 0.8, 0.0, -1.0]);
         assert_eq!((rows.len(), rows.dim()), (2, 2));
     }
 
     #[test]
-    fn a_mean_has_what_all_have_in_common() {
+    fn mean_is_normalized_and_checks_its_input() {
         let features = |values: &[f32]| Features::new(values.to_vec()).unwrap();
         let mean = Features::mean(&[features(&[1.0, 0.0]), features(&[0.0, 3.0])]).unwrap();
         assert_eq!(mean, features(&[1.0, 1.0]));
@@ -130,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_beyond_f32_are_no_obstacle() {
+    fn lengths_beyond_f32_are_normalized() {
         let huge = Features::new(vec![3e38, 3e38]).unwrap();
         assert!((huge.as_slice()[0] - 0.5f32.sqrt()).abs() < 1e-7);
         let tiny = Features::new(vec![0.0, 1e-40]).unwrap();
@@ -138,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_direction_is_named() {
+    fn a_zero_or_infinite_row_is_reported() {
         for bad in [0.0, f32::NAN, f32::INFINITY] {
             let error = Embeddings::new(1, vec![1.0, bad]).unwrap_err().to_string();
             assert_eq!(error, "row 1 of the embeddings is zero or not finite");
@@ -147,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_row_is_refused() {
+    fn a_partial_row_is_refused() {
         assert!(matches!(Embeddings::new(2, vec![1.0; 3]), Err(Error::Dim { .. })));
         assert!(matches!(Embeddings::new(0, vec![]), Err(Error::Dim { .. })));
     }

@@ -1,57 +1,59 @@
-//! Token sequences of unequal length, stored flat.
+//! Token sequences of different lengths, stored flat.
 
 use crate::{Error, Result};
 
-/// Token sequences, one a text, without padding.
+/// Token sequences, one per text, without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     ids: Vec<u32>,
-    /// Where each sequence ends in `ids`.
+    /// The end of each sequence in `ids`.
     ends: Vec<usize>,
 }
 
 impl Tokens {
-    /// No sequence.
+    /// Creates an empty list of sequences.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends one sequence.
+    /// Appends a sequence.
     pub fn push(&mut self, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
         self.ends.push(self.ids.len());
     }
 
-    /// Number of sequences.
+    /// Returns the number of sequences.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is no sequence.
+    /// Returns whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Number of tokens in all sequences together.
+    /// Returns the number of tokens in all sequences together.
     pub fn total(&self) -> usize {
         self.ids.len()
     }
 
-    /// Sequence number `row`, or `None` beyond the last.
+    /// Returns sequence number `row`; `None` beyond the last.
     pub fn get(&self, row: usize) -> Option<&[u32]> {
         let end = *self.ends.get(row)?;
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         Some(&self.ids[start..end])
     }
 
-    /// The sequences, in order.
+    /// Returns the sequences, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         (0..self.len()).map(|row| self.get(row).unwrap_or_default())
     }
 }
 
+/// Checks that the ids of sequence `row` are below `vocabulary`.
+///
 /// # Errors
-/// [`Error::TokenSequence`] where sequence `row` has an id beyond a model's `vocabulary`.
+/// [`Error::TokenSequence`].
 pub(crate) fn check_vocabulary(row: usize, ids: &[u32], vocabulary: usize) -> Result<()> {
     match ids.iter().find(|&&id| id as usize >= vocabulary) {
         None => Ok(()),
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequences_come_back_as_they_went_in() {
+    fn sequences_round_trip() {
         let mut tokens = Tokens::new();
         for ids in [&[1, 2, 3][..], &[], &[4]] {
             tokens.push(ids);

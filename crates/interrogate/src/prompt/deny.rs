@@ -1,4 +1,4 @@
-//! Labels that no prompt is to say.
+//! Deny lists: labels that no prompt may contain.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
@@ -11,43 +11,55 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits};
 
-/// Words and patterns; a label that one of them meets is left out of a ranking.
+/// A deny list of words and patterns. A label that matches one of them is left out of a
+/// ranking.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use interrogate::prompt::Deny;
+///
+/// let deny = Deny::parse("# words and patterns\nnude\n/^by .*ski$/", Path::new("deny.txt"))?;
+/// assert!(deny.denies("a Nude study") && !deny.denies("nudes"));
+/// assert!(deny.denies("by beksinski") && !deny.denies("inspired by beksinski"));
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Deny {
-    words: Words,
+    words: WordSet,
     patterns: RegexSet,
 }
 
 impl Deny {
-    /// Reads the list at `path`, a file or what another program writes
-    /// ([`Text::open`]).
+    /// Reads the list at `path`: a file, or a pipe ([`Text::open`]).
     ///
-    /// Memory: the file's size and some 14 bytes a word, at most 32 MiB for the
+    /// Memory: the size of the file, about 14 bytes per word, and at most 32 MiB for the
     /// patterns.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse), and [`Error::Io`].
+    /// [`Error::Io`], and the errors of [`parse`](Self::parse).
     pub fn open(path: &Path) -> Result<Self> {
         Self::read(Text::open(path, limits::DENY_LIST)?)
     }
 
-    /// Reads `text`, a word or pattern a line; `path` stands for it in errors.
+    /// Parses `text`, one word or pattern per line. Errors name `path`.
     ///
-    /// `nude` meets every label that has the word, as a whole and in any case:
-    /// "a nude study", not "nudes". `/^by .*ski$/` is a regular expression, in the
-    /// case it is written. Blank lines, and those that begin with `#`, say nothing.
+    /// `nude` matches every label that contains the whole word, ignoring case: "a nude
+    /// study", but not "nudes". A line between slashes, such as `/^by .*ski$/`, is a
+    /// case-sensitive regular expression. Blank lines and lines that begin with `#` are
+    /// ignored.
     ///
     /// # Errors
-    /// [`Error::Pattern`] for a pattern that does not parse, [`Error::Mismatch`] for a
-    /// line that is no text or too long, and where the patterns are too many or take
-    /// more than 32 MiB.
+    /// [`Error::Pattern`] for an invalid pattern; [`Error::Mismatch`] for a line that is
+    /// not UTF-8 or too long, for too many patterns, and for patterns that need more than
+    /// 32 MiB.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         Self::read(Text::new(path, text.as_bytes(), limits::DENY_LIST)?)
     }
 
     fn read(text: Text<'_>) -> Result<Self> {
         let path = text.path().to_owned();
-        let mut words = Words::default();
+        let mut words = WordSet::default();
         let mut patterns = Vec::new();
         let mut lines = text.lines(LineEnding::Any, limits::DENY_LINE);
         while let Some(line) = lines.next_line()? {
@@ -62,7 +74,8 @@ impl Deny {
                     return Err(line.mismatch("patterns", &expected, "more"));
                 }
                 Some(pattern) => {
-                    // Parsed alone, to name the line; compiled together, within one limit.
+                    // Parsed here so that an error names the line; all patterns are
+                    // compiled together below, within one size limit.
                     regex_syntax::parse(pattern).map_err(|source| Error::Pattern {
                         path: path.clone(),
                         line: line.number,
@@ -80,36 +93,38 @@ impl Deny {
         Ok(Deny { words, patterns })
     }
 
-    /// Whether `label` is to be left out.
+    /// Returns whether a word or pattern matches `label`.
     pub fn denies(&self, label: &str) -> bool {
-        self.words.meet(label) || self.patterns.is_match(label)
+        self.words.matches(label) || self.patterns.is_match(label)
     }
 }
 
-/// Words that are met as the regular expression `(?i)(?:^|\W)word(?:\W|$)` meets them,
-/// however many they are: a label's pieces are looked up in a table.
+/// A set of words, each matched like the regular expression `(?i)(?:^|\W)word(?:\W|$)`.
+///
+/// Parts of a label are looked up in a hash table, so the cost does not depend on the
+/// number of words.
 #[derive(Clone, Debug, Default)]
-struct Words {
-    /// The words, folded, one behind the other.
+struct WordSet {
+    /// The case-folded words, concatenated.
     text: String,
-    /// Where each ends in `text`: a list has at most 16 MiB.
+    /// The end of each word in `text`; `u32` because a list is at most 16 MiB.
     ends: Vec<u32>,
     /// The number of each word, by its hash.
     numbers: HashTable<u32>,
     hasher: RandomState,
-    /// Bytes of the longest.
+    /// The length in bytes of the longest word.
     longest: usize,
 }
 
-impl Words {
+impl WordSet {
     fn insert(&mut self, word: &str) {
         let start = self.text.len();
-        self.text.extend(word.chars().map(folded));
+        self.text.extend(word.chars().map(fold_case));
         let Ok(end) = u32::try_from(self.text.len()) else { return };
-        let Words { text, ends, numbers, hasher, longest } = self;
+        let WordSet { text, ends, numbers, hasher, longest } = self;
         let number = ends.len() as u32;
         ends.push(end);
-        let hash = |number: u32| hashed(hasher, word_of(text, ends, number));
+        let hash = |number: u32| hash_word(hasher, word_of(text, ends, number));
         let same = |&other: &u32| word_of(text, ends, other) == &text[start..];
         match numbers.entry(hash(number), same, |&other| hash(other)) {
             Entry::Vacant(entry) => {
@@ -123,16 +138,15 @@ impl Words {
         }
     }
 
-    /// Whether `label` has one of the words: a piece of it between characters that
-    /// belong to no word.
-    fn meet(&self, label: &str) -> bool {
+    /// Returns whether `label` contains one of the words between non-word characters.
+    fn matches(&self, label: &str) -> bool {
         if self.longest == 0 {
             return false;
         }
-        let label: String = label.chars().map(folded).collect();
+        let label: String = label.chars().map(fold_case).collect();
         let mut starts_here = true;
         for (start, c) in label.char_indices() {
-            if starts_here && self.meets_at(&label[start..]) {
+            if starts_here && self.matches_start(&label[start..]) {
                 return true;
             }
             starts_here = !is_word(c);
@@ -140,8 +154,8 @@ impl Words {
         false
     }
 
-    /// Whether `text` begins with one of the words.
-    fn meets_at(&self, text: &str) -> bool {
+    /// Returns whether `text` begins with one of the words.
+    fn matches_start(&self, text: &str) -> bool {
         let mut hasher = self.hasher.build_hasher();
         let mut letters = text.char_indices().peekable();
         while let Some((at, c)) = letters.next() {
@@ -167,25 +181,25 @@ fn word_of<'t>(text: &'t str, ends: &[u32], number: u32) -> &'t str {
     text.get(start..end_of(number)).unwrap_or_default()
 }
 
-/// The hash of a word, character by character as a label is looked through.
-fn hashed(hasher: &RandomState, word: &str) -> u64 {
+/// Hashes a word character by character, as [`WordSet::matches_start`] does.
+fn hash_word(hasher: &RandomState, word: &str) -> u64 {
     let mut hasher = hasher.build_hasher();
     word.chars().for_each(|c| hasher.write_u32(c.into()));
     hasher.finish()
 }
 
-/// One for all characters that are alike but for their case: the first of Unicode's
-/// simple case folding, as `(?i)` has it.
-fn folded(c: char) -> char {
+/// Maps characters that differ only in case to one character: the lowest of the class
+/// that Unicode's simple case folding, which `(?i)` uses, puts them in.
+fn fold_case(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_uppercase();
     }
-    let mut alike = ClassUnicode::new([ClassUnicodeRange::new(c, c)]);
-    alike.case_fold_simple();
-    alike.ranges().first().map_or(c, ClassUnicodeRange::start)
+    let mut class = ClassUnicode::new([ClassUnicodeRange::new(c, c)]);
+    class.case_fold_simple();
+    class.ranges().first().map_or(c, ClassUnicodeRange::start)
 }
 
-/// Whether `\w` meets it.
+/// Returns whether `\w` matches `c`.
 fn is_word(c: char) -> bool {
     regex_syntax::is_word_character(c)
 }
@@ -205,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_met_whole_and_in_any_case() {
-        for (label, met) in [
+    fn a_word_matches_whole_words_in_any_case() {
+        for (label, expected) in [
             ("a nude study", true),
             ("Nude", true),
             ("semi-nude figure", true),
@@ -214,66 +228,66 @@ mod tests {
             ("denuded hills", false),
             ("études nüde", false),
         ] {
-            assert_eq!(denied("\u{feff}# words\n\n nude \r\n", label), met, "{label}");
+            assert_eq!(denied("\u{feff}# words\n\n nude \r\n", label), expected, "{label}");
         }
         assert!(denied("c++ (code)", "some c++ (code) here"));
         assert!(denied("c++", "c++") && !denied("c++", "c++11"));
         assert!(!denied("", "anything") && !denied("# nude", "nude"));
-        // The first place does not count, the second does.
+        // The first occurrence is not a whole word, the second is.
         assert!(denied("a b", "xa b, a b"));
     }
 
     #[test]
-    fn a_pattern_stands_between_slashes() {
+    fn a_line_between_slashes_is_a_pattern() {
         let text = "/^by .*ski$/\nrust";
         assert!(denied(text, "by beksinski") && !denied(text, "inspired by beksinski"));
         assert!(!denied(text, "By Beksinski") && denied(text, "RUST red"));
     }
 
     #[test]
-    fn a_pattern_that_does_not_parse_is_named_with_its_line() {
+    fn an_invalid_pattern_is_reported_with_its_line() {
         let error = parse("ok\n/(/\n").unwrap_err();
         assert_eq!(error.to_string(), "deny.txt:2: invalid pattern");
         assert!(error.hint().unwrap().contains("/"));
     }
 
     #[test]
-    fn a_list_that_is_too_much_says_where() {
-        let said = |text: &str| parse(text).unwrap_err().to_string();
+    fn a_list_beyond_a_limit_is_refused() {
+        let message = |text: &str| parse(text).unwrap_err().to_string();
         let many = "/a/\n".repeat(limits::PATTERNS + 1);
-        assert_eq!(said(&many), "deny.txt:1001: patterns: expected at most 1000, found more");
+        assert_eq!(message(&many), "deny.txt:1001: patterns: expected at most 1000, found more");
         let long = "x".repeat(limits::DENY_LINE + 1);
-        assert_eq!(said(&long), "deny.txt:1: length: expected at most 1024 bytes, found more");
+        assert_eq!(message(&long), "deny.txt:1: length: expected at most 1024 bytes, found more");
         let expected = "deny.txt: patterns: expected at most 33554432 bytes compiled, found more";
-        assert_eq!(said(r"/(\w{999}){999}/"), expected);
-        assert_eq!(said(&"/\\w{80}/\n".repeat(40)), expected);
+        assert_eq!(message(r"/(\w{999}){999}/"), expected);
+        assert_eq!(message(&"/\\w{80}/\n".repeat(40)), expected);
     }
 
     #[test]
-    fn many_words_are_met() {
+    fn a_list_of_100_000_words_matches() {
         let words: String = (0..100_000).map(|n| format!("word{n} x\n")).collect();
         let deny = parse(&words).unwrap();
         assert!(deny.denies("a Word99999 X!") && !deny.denies("word100000 x, word1 y"));
     }
 
-    /// Letters that fold in ways of their own: long s, Kelvin, sigmas, sharp s, dotless
-    /// and dotted i, iota below, Cherokee, and marks that belong to a word.
+    /// Characters with special case folding: long s, Kelvin, sigmas, sharp s, dotless and
+    /// dotted i, iota subscript, Cherokee; and combining marks, which `\w` matches.
     const WORD: &str = "[abkKsS ,_\\-é\u{17f}\u{212a}σςΣßẞıİiIᾳᾼ\u{345}Ꭰꭰ\u{301}\u{200d}٣日]{1,3}";
 
     proptest! {
         #[test]
-        fn words_are_met_as_the_regular_expression_meets_them(
+        fn words_match_like_the_regular_expression(
             words in prop::collection::vec(WORD, 1..6),
             label in prop::collection::vec(WORD, 0..4),
         ) {
             let (list, label) = (words.join("\n"), label.concat());
-            let meets = |word: &str| {
+            let matches = |word: &str| {
                 let word = regex::escape(word);
                 let pattern = format!(r"(?i)(?:^|\W){word}(?:\W|$)");
                 regex::Regex::new(&pattern).unwrap().is_match(&label)
             };
             let mut words = words.iter().map(|word| word.trim()).filter(|word| !word.is_empty());
-            let expected = words.any(meets);
+            let expected = words.any(matches);
             prop_assert_eq!(denied(&list, &label), expected);
         }
     }

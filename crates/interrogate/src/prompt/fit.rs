@@ -1,34 +1,33 @@
-//! Prompts that a model reads to their end.
+//! The token limit of a prompt, and how a prompt is cut to it.
 
 use super::part::{Part, SEPARATOR, join};
 use crate::encoder::Counter;
 use crate::{Error, Result};
 
-/// Tokens of a prompt unless more are asked for: what CLIP's text tower reads,
-/// whatever the model that ranks reads.
+/// The default token limit of a prompt: CLIP's context length, whichever model ranks.
 pub const DEFAULT_TOKENS: usize = 77;
 
-/// What a prompt must keep to.
+/// The maximum number of tokens of a prompt, as a model's tokenizer counts them.
 #[derive(Clone, Copy)]
-pub struct Budget<'a> {
+pub struct TokenBudget<'a> {
     counter: &'a dyn Counter,
     tokens: usize,
     after: &'a [Part],
 }
 
-impl<'a> Budget<'a> {
-    /// As many tokens as the model reads, or `most` where that is fewer; special
-    /// tokens count.
+impl<'a> TokenBudget<'a> {
+    /// Creates a budget of the model's context length, or of `most` tokens if that is
+    /// fewer. Special tokens count.
     pub fn new(counter: &'a dyn Counter, most: Option<usize>) -> Self {
         let tokens = counter.context_length();
-        Budget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)), after: &[] }
+        TokenBudget { counter, tokens: most.map_or(tokens, |most| most.min(tokens)), after: &[] }
     }
 
-    /// The same for texts that `after` will follow: [`holds`](Self::holds) and
-    /// [`is_full`](Self::is_full) count it.
+    /// Returns the budget for texts that `after` will follow: [`fits`](Self::fits) and
+    /// [`is_full`](Self::is_full) count it too.
     #[must_use]
-    pub fn ahead_of(self, after: &'a [Part]) -> Self {
-        Budget { after, ..self }
+    pub fn reserving(self, after: &'a [Part]) -> Self {
+        TokenBudget { after, ..self }
     }
 
     fn count(&self, text: &str) -> Result<usize> {
@@ -38,20 +37,20 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// The tokens that there are.
+    /// Returns the maximum number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Whether `text` keeps to it, all of its tokens counted.
+    /// Returns whether `text` is within the limit.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn holds(&self, text: &str) -> Result<bool> {
+    pub fn fits(&self, text: &str) -> Result<bool> {
         Ok(self.count(text)? <= self.tokens)
     }
 
-    /// Whether nothing more has room behind `text`.
+    /// Returns whether `text` reaches the limit, so that no token can follow.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
@@ -59,10 +58,10 @@ impl<'a> Budget<'a> {
         Ok(self.count(text)? >= self.tokens)
     }
 
-    /// Refuses a text that does not keep to it: the last thing that happens to a prompt.
+    /// Checks a finished prompt.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`], [`Error::Tokenizer`].
+    /// [`Error::PromptTooLong`] if `text` exceeds the limit, [`Error::Tokenizer`].
     pub fn check(&self, text: &str) -> Result<()> {
         match self.count(text)? {
             tokens if tokens <= self.tokens => Ok(()),
@@ -72,12 +71,13 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// `before`, then `parts` as long as the whole fits, then `after`: what does not
-    /// fit ends the prompt, and what stands behind it is left out with it. Where
-    /// already the first of `parts` does not fit, it loses its last words.
+    /// Returns `before`, as many of `parts` as fit, and `after`.
+    ///
+    /// The first part that does not fit is dropped with all parts after it. If it is the
+    /// first of all, it is cut to its first words instead.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] where `before` and `after` alone do not fit,
+    /// [`Error::PromptTooLong`] if `before` and `after` alone do not fit,
     /// [`Error::Tokenizer`].
     pub fn fit(&self, before: &[Part], parts: Vec<Part>, after: &[Part]) -> Result<Vec<Part>> {
         let whole = |middle: &[Part]| [before, middle, after].concat();
@@ -85,16 +85,16 @@ impl<'a> Budget<'a> {
         let mut kept: Vec<Part> = Vec::with_capacity(parts.len().min(self.tokens));
         for part in parts.into_iter().filter(|part| !part.text.is_empty()) {
             kept.push(part);
-            if self.holds(&join(&whole(&kept)))? {
+            if self.fits(&join(&whole(&kept)))? {
                 continue;
             }
             let part = kept.pop();
             if let (Some(part), true) = (part, kept.is_empty()) {
-                let holds = |text: &str| {
+                let fits = |text: &str| {
                     let shorter = Part { text: text.to_owned(), ..part.clone() };
-                    self.holds(&join(&whole(&[shorter])))
+                    self.fits(&join(&whole(&[shorter])))
                 };
-                match first_words(&part.text, holds)? {
+                match first_words(&part.text, fits)? {
                     "" => {}
                     text => kept.push(Part { text: text.to_owned(), ..part.clone() }),
                 }
@@ -104,14 +104,14 @@ impl<'a> Budget<'a> {
         Ok(whole(&kept))
     }
 
-    /// The beginning of `text` as clip-interrogator 0.6.0 cuts it
-    /// (`_truncate_to_fit`): pieces between commas are taken as long as the text
-    /// with the next one, its comma left out, has fewer tokens than there are; the
-    /// first is taken whatever it has.
+    /// Cuts `text` as clip-interrogator 0.6.0 does (`_truncate_to_fit`).
+    ///
+    /// Keeps the first piece between commas, then further pieces while the text and the
+    /// next piece, without the comma between them, have fewer tokens than the limit.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn fit_loosely(&self, text: &str) -> Result<String> {
+    pub fn fit_compat(&self, text: &str) -> Result<String> {
         let mut pieces = text.split(SEPARATOR);
         let mut kept = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
@@ -124,9 +124,9 @@ impl<'a> Budget<'a> {
     }
 }
 
-/// The longest beginning of `text` of whole words that `holds`, empty where none
-/// does; `text` itself does not.
-pub(super) fn first_words(text: &str, holds: impl Fn(&str) -> Result<bool>) -> Result<&str> {
+/// Returns the longest proper prefix of `text` of whole words for which `fits` is true;
+/// empty if there is none.
+pub(super) fn first_words(text: &str, fits: impl Fn(&str) -> Result<bool>) -> Result<&str> {
     let mut ends = vec![0];
     let mut inside = false;
     for (at, c) in text.char_indices() {
@@ -135,17 +135,20 @@ pub(super) fn first_words(text: &str, holds: impl Fn(&str) -> Result<bool>) -> R
         }
         inside = !c.is_whitespace();
     }
-    let last = most_that_holds(ends.len(), |words| holds(&text[..ends[words]]))?;
+    let last = largest_that_fits(ends.len(), |words| fits(&text[..ends[words]]))?;
     Ok(&text[..ends[last]])
 }
 
-/// The greatest number below `high` that `holds`, 0 where none does. What holds is
-/// taken to hold with fewer, so that the number of tries is a logarithm.
-pub(super) fn most_that_holds(high: usize, holds: impl Fn(usize) -> Result<bool>) -> Result<usize> {
+/// Returns the largest number below `high` for which `fits` is true, by binary search; 0 if
+/// there is none. `fits` must be true for every number below one for which it is true.
+pub(super) fn largest_that_fits(
+    high: usize,
+    fits: impl Fn(usize) -> Result<bool>,
+) -> Result<usize> {
     let (mut low, mut high) = (0, high.max(1));
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if holds(middle)? { low = middle } else { high = middle }
+        if fits(middle)? { low = middle } else { high = middle }
     }
     Ok(low)
 }
@@ -156,10 +159,11 @@ mod tests {
 
     use super::*;
 
-    /// A token a letter that is no space, and two around them.
-    struct Letters(usize);
+    /// Counts each character other than white space as a token, and two special tokens;
+    /// holds the context length.
+    struct CharCounter(usize);
 
-    impl Counter for Letters {
+    impl Counter for CharCounter {
         fn count(&self, text: &str) -> Result<usize> {
             Ok(text.chars().filter(|c| !c.is_whitespace()).count() + 2)
         }
@@ -171,53 +175,54 @@ mod tests {
     fn fitted(parts: &[&str], [before, after]: [&str; 2], tokens: usize) -> Result<String> {
         let parts = parts.iter().map(|text| Part::words(text)).collect();
         let [before, after] = [before, after].map(|text| [Part::words(text)]);
-        Ok(join(&Budget::new(&Letters(tokens), None).fit(&before, parts, &after)?))
+        Ok(join(&TokenBudget::new(&CharCounter(tokens), None).fit(&before, parts, &after)?))
     }
 
     #[test]
-    fn commas_count() {
-        // abc,def is seven letters and two more.
+    fn commas_count_as_tokens() {
+        // "abc, def" has seven characters; two special tokens are added.
         assert_eq!(fitted(&["abc", "def"], ["", ""], 9).unwrap(), "abc, def");
         assert_eq!(fitted(&["abc", "def"], ["", ""], 8).unwrap(), "abc");
-        let loosely = |tokens| Budget::new(&Letters(tokens), None).fit_loosely("abc, def, g");
-        assert_eq!(loosely(9).unwrap(), "abc, def"); // 8 without the comma, and 9 with it
-        assert_eq!(loosely(8).unwrap(), "abc");
-        assert_eq!(loosely(2).unwrap(), "abc");
+        let compat =
+            |tokens| TokenBudget::new(&CharCounter(tokens), None).fit_compat("abc, def, g");
+        assert_eq!(compat(9).unwrap(), "abc, def"); // 8 tokens without the comma, 9 with it
+        assert_eq!(compat(8).unwrap(), "abc");
+        assert_eq!(compat(2).unwrap(), "abc");
     }
 
     #[test]
-    fn what_does_not_fit_ends_the_prompt() {
+    fn the_first_part_that_does_not_fit_ends_the_prompt() {
         assert_eq!(fitted(&["abc", "defgh", "i"], ["", ""], 9).unwrap(), "abc");
     }
 
     #[test]
-    fn the_first_part_loses_words_and_a_single_word_goes() {
+    fn a_first_part_that_does_not_fit_is_cut_to_whole_words() {
         assert_eq!(fitted(&["abc def ghi", "j"], ["", ""], 8).unwrap(), "abc def");
         assert_eq!(fitted(&["abcdefghi", "j"], ["", ""], 8).unwrap(), "");
     }
 
     #[test]
-    fn what_stands_around_is_kept() {
+    fn prefix_and_suffix_are_kept() {
         assert_eq!(fitted(&["abc", "d"], ["xy", "z"], 10).unwrap(), "xy, abc, z");
         let error = fitted(&["abc"], ["xy", "z"], 5).unwrap_err().to_string();
         assert_eq!(error, r#""xy, z" takes 6 tokens, expected at most 5"#);
     }
 
     #[test]
-    fn the_smaller_limit_counts() {
-        let budget = |most| Budget::new(&Letters(9), most).tokens();
+    fn the_smaller_limit_applies() {
+        let budget = |most| TokenBudget::new(&CharCounter(9), most).tokens();
         assert_eq!([budget(None), budget(Some(4)), budget(Some(12))], [9, 4, 9]);
     }
 
     proptest! {
         #[test]
-        fn a_fitted_prompt_is_within_and_one_part_more_is_not(
+        fn fit_keeps_as_many_parts_as_possible(
             parts in prop::collection::vec("[a-z]{1,6}", 1..12),
             tokens in 3usize..40,
         ) {
             let refs: Vec<&str> = parts.iter().map(String::as_str).collect();
             let text = fitted(&refs, ["", ""], tokens).unwrap();
-            let count = |text: &str| Letters(0).count(text).unwrap();
+            let count = |text: &str| CharCounter(0).count(text).unwrap();
             prop_assert!(count(&text) <= tokens);
             let kept = text.split(", ").filter(|part| !part.is_empty()).count();
             prop_assert_eq!(&text, &refs[..kept].join(", "));

@@ -1,27 +1,32 @@
-//! From ranked labels to one prompt.
+//! From ranked labels to a prompt.
 //!
-//! A [`Recipe`] says how many labels of which table a prompt takes, and in what
-//! order; a [`Prompt`] is the answer, as text and with every pick and its
-//! score. A [`Chain`] grows a prompt phrase by phrase over a [`Scorer`]. Pure: no
-//! model and no file is touched here but through that seam, so that all of it is
-//! tested without weights.
+//! A [`Mode`] is a way to write a prompt; a [`Recipe`] lists the tables of the plain form
+//! and the number of labels of each; a [`Template`] is a form that the user writes. A
+//! [`Chain`] grows a prompt phrase by phrase, a [`TokenBudget`] limits its tokens, a
+//! [`Deny`] list leaves labels out. The result is a [`Prompt`]: its text, its parts, and
+//! every picked label with its score.
+//!
+//! Nothing here runs a model except through the trait [`Scorer`], so everything is tested
+//! without weights.
 
 mod chain;
 mod deny;
 mod fit;
 pub mod modes;
 mod part;
+mod pick;
 mod recipe;
 mod scorer;
 mod template;
 mod text;
 
-pub use chain::{Chain, Chained, Progress, Step};
+pub use chain::{Chain, ChainResult, Progress, Step};
 pub use deny::Deny;
-pub use fit::{Budget, DEFAULT_TOKENS};
+pub use fit::{DEFAULT_TOKENS, TokenBudget};
 pub use modes::Mode;
 pub use part::{Part, join, weighted};
-pub use recipe::{Recipe, Take};
+pub use pick::Pick;
+pub use recipe::{Recipe, TableCount};
 pub use scorer::{ChainScorer, Scorer};
 pub use template::{README_FORM, Template};
-pub use text::{Pick, Prompt};
+pub use text::Prompt;

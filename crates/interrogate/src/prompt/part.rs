@@ -1,44 +1,45 @@
-//! What a prompt is written of, piece by piece.
+//! The parts of a prompt, and how they are joined.
 
-/// A piece of a prompt: some of the caption, or a label.
+/// A part of a prompt: a piece of the caption, a label, or other text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
-    /// The words.
+    /// The text of the part.
     pub text: String,
-    /// A label's cosine with the image; `None` for a piece of the caption.
+    /// The label's cosine with the image; `None` if the part is not a label.
     pub score: Option<f32>,
-    /// What stands between it and the piece before.
-    pub(super) glue: &'static str,
+    /// The text between the previous part and this one.
+    pub(super) separator: &'static str,
 }
 
-/// What stands between the parts of a prompt.
+/// The default text between the parts of a prompt.
 pub(super) const SEPARATOR: &str = ", ";
 
 impl Part {
-    /// A label, behind a comma.
+    /// Creates a label, separated by a comma.
     pub fn label(text: &str, score: f32) -> Self {
-        Part { text: text.to_owned(), score: Some(score), glue: SEPARATOR }
+        Part { text: text.to_owned(), score: Some(score), separator: SEPARATOR }
     }
 
-    /// Words that nothing is known of, behind a comma.
+    /// Creates a part without a score, separated by a comma.
     pub fn words(text: &str) -> Self {
-        Part { text: text.to_owned(), score: None, glue: SEPARATOR }
+        Part { text: text.to_owned(), score: None, separator: SEPARATOR }
     }
 
-    /// The same behind `glue`.
-    pub(super) fn behind(self, glue: &'static str) -> Self {
-        Part { glue, ..self }
+    /// Replaces the text between the previous part and this one.
+    pub(super) fn with_separator(self, separator: &'static str) -> Self {
+        Part { separator, ..self }
     }
 
-    /// The pieces of a caption: what its own commas part. One newline at its end is
-    /// taken off (captioners end with one), no other character is.
+    /// Splits a caption at `", "`. Removes one newline at its end, which captioners
+    /// write, and no other character.
     pub fn caption(text: &str) -> Vec<Self> {
         let text = text.strip_suffix('\n').unwrap_or(text);
         text.split(SEPARATOR).map(Part::words).collect()
     }
 
-    /// The same with the commas around empty pieces, as clip-interrogator has them: they
-    /// belong to the piece before, or at the start to the one behind.
+    /// Splits a caption like [`caption`](Self::caption), but keeps the commas around
+    /// empty pieces, as clip-interrogator does: they belong to the previous piece, or at
+    /// the start to the next one.
     pub(super) fn caption_with_empty(text: &str) -> Vec<Self> {
         let mut parts: Vec<Part> = Vec::new();
         for piece in Part::caption(text) {
@@ -54,20 +55,21 @@ impl Part {
     }
 }
 
-/// The parts in one line; empty ones leave no comma behind.
+/// Joins parts into one line; empty parts are left out with their separators.
 pub fn join(parts: &[Part]) -> String {
-    written(parts, |part| part.text.clone())
+    join_with(parts, |part| part.text.clone())
 }
 
-/// The same with a weight on every label, `(label:1.12)`, as front ends of
-/// Stable Diffusion read it: its score divided by the mean of all labels' scores,
-/// between 0.5 and 1.5. Parentheses and backslashes of a label are escaped.
+/// Joins parts like [`join`], with a weight on every label: `(label:1.12)`, the syntax of
+/// Stable Diffusion front ends.
 ///
-/// Labels whose scores have no positive mean stay as they are.
+/// A weight is the label's score divided by the mean of all labels' scores, clamped to
+/// 0.5..=1.5. Parentheses and backslashes of a label are escaped. No weights are written
+/// if the mean is not positive.
 pub fn weighted(parts: &[Part]) -> String {
     let scores: Vec<f32> = parts.iter().filter_map(|part| part.score).collect();
     let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-    written(parts, |part| match part.score {
+    join_with(parts, |part| match part.score {
         Some(score) if mean > 0.0 && !part.text.is_empty() => {
             let weight = (score / mean).clamp(0.5, 1.5);
             format!("({}:{weight:.2})", escaped(&part.text))
@@ -87,11 +89,11 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn written(parts: &[Part], write: impl Fn(&Part) -> String) -> String {
+fn join_with(parts: &[Part], write: impl Fn(&Part) -> String) -> String {
     let mut text = String::new();
     for part in parts.iter().filter(|part| !part.text.is_empty()) {
         if !text.is_empty() {
-            text += part.glue;
+            text += part.separator;
         }
         text += &write(part);
     }
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caption_is_its_pieces_without_the_newline_behind_it() {
+    fn a_caption_is_split_at_commas_and_loses_one_newline() {
         let parts = Part::caption("a cat, asleep\n");
         assert_eq!(parts, [Part::words("a cat"), Part::words("asleep")]);
         assert_eq!(join(&Part::caption("a cat.\n\n")), "a cat.\n");
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_pieces_keep_their_commas_where_they_are_asked_for() {
+    fn caption_with_empty_keeps_the_commas_of_empty_pieces() {
         for text in ["one, , two", ", one", "one, ", ", , one, , , two, ", "one, two", ", "] {
             let parts = Part::caption_with_empty(text);
             assert_eq!(join(&parts), text);
@@ -121,16 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn empty_parts_leave_no_glue() {
-        let parts =
-            [Part::words(""), Part::label("by Monet", 0.3).behind(" "), Part::label("sea", 0.2)];
+    fn empty_parts_leave_no_separator() {
+        let parts = [
+            Part::words(""),
+            Part::label("by Monet", 0.3).with_separator(" "),
+            Part::label("sea", 0.2),
+        ];
         assert_eq!(join(&parts), "by Monet, sea");
         let parts = [Part::words("a photo"), Part::words(""), parts[1].clone()];
         assert_eq!(join(&parts), "a photo by Monet");
     }
 
     #[test]
-    fn weights_say_how_a_label_stands_to_the_others() {
+    fn weights_are_relative_to_the_mean_score() {
         let parts = [
             Part::words("a cat"),
             Part::label("soft (fur)", 0.3),

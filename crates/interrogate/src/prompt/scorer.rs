@@ -1,81 +1,82 @@
-//! How well a prompt fits an image, for prompts that grow.
+//! The score of a growing prompt against an image.
 
-use super::fit::Budget;
+use super::fit::TokenBudget;
 use super::part::SEPARATOR;
 use crate::Result;
 use crate::encoder::{Continuations, Features, TextEncoder};
 
-/// Scores the prompts that a chain may go on with.
+/// Scores the prompts of a chain against an image.
 pub trait Scorer {
-    /// The score of `"{prompt}, {phrase}"` for each of `phrases`, in their order;
-    /// of the phrases alone where the prompt is empty.
+    /// Returns the score of `"{prompt}, {phrase}"` for each of `phrases`, in order; of
+    /// the phrase alone if the prompt is empty.
     ///
     /// # Errors
-    /// What the model says.
+    /// The errors of the model.
     fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>>;
 
-    /// Whether `prompt` fills the model's context, so that nothing that follows
-    /// would be seen.
+    /// Returns whether `prompt` fills the model's context, so that the model would not
+    /// read a token that follows.
     ///
     /// # Errors
-    /// What the model says.
+    /// The errors of the model.
     fn is_full(&self, prompt: &str) -> Result<bool>;
 
-    /// Whether all of `prompt` would be seen. Unless a scorer knows, it would.
+    /// Returns whether the model reads `prompt` without truncation. The default is true.
     ///
     /// # Errors
-    /// What the model says.
+    /// The errors of the model.
     fn fits(&self, _prompt: &str) -> Result<bool> {
         Ok(true)
     }
 
-    /// How many phrases behind `prompt` [`score`](Self::score) is given at once, so
-    /// that a chain can be interrupted in between. All of them unless a scorer knows
-    /// what they cost.
+    /// Returns the maximum number of phrases after `prompt` in one call of
+    /// [`score`](Self::score). A chain can be interrupted between calls. The default is
+    /// no limit.
     ///
     /// # Errors
-    /// What the model says.
+    /// The errors of the model.
     fn block(&self, _prompt: &str) -> Result<usize> {
         Ok(usize::MAX)
     }
 }
 
-/// Tokens that a block of phrases gives each thread: a fraction of a second for the
-/// text tower of ViT-L/14, and enough rows for products at full speed.
+/// The number of tokens of a block per thread: a fraction of a second for the text tower
+/// of ViT-L/14, and enough rows for matrix products at full speed.
 const BLOCK_TOKENS: usize = 512;
 
-/// Tokens of a phrase and the comma before it, about.
+/// The approximate number of tokens of a phrase and the comma before it.
 const PHRASE_TOKENS: usize = 6;
 
-/// Scores by a model's texts: the cosine of an image's features with each
-/// prompt's embedding.
+/// A [`Scorer`] over a text encoder: the cosine of an image's features with the embedding
+/// of each prompt.
 ///
-/// With CLIP the prompt's own keys and values are kept from step to step, and the
-/// phrases hang from it as a trie: a step costs the phrases' own tokens
-/// ([`Continuations`]). The scores are those of the whole strings, bit for bit.
+/// With CLIP, the KV cache of the prompt is kept from step to step and the phrases form a
+/// trie below it, so a step costs the phrases' own tokens ([`Continuations`]). The scores
+/// are bit for bit those of the whole strings.
 pub struct ChainScorer<'a> {
     encoder: &'a dyn TextEncoder,
     continuations: Option<Box<dyn Continuations + 'a>>,
     features: &'a Features,
-    budget: Option<Budget<'a>>,
+    budget: Option<TokenBudget<'a>>,
 }
 
 impl<'a> ChainScorer<'a> {
-    /// Scores texts of `encoder` against `features` of the same model.
+    /// Creates a scorer of `encoder`'s texts against `features` of the same model.
     pub fn new(encoder: &'a dyn TextEncoder, features: &'a Features) -> Self {
         ChainScorer { encoder, continuations: encoder.continuations(), features, budget: None }
     }
 
-    /// The same for prompts that are to keep to `budget`.
+    /// Sets the token limit of prompts, for [`fits`](Scorer::fits) and
+    /// [`is_full`](Scorer::is_full).
     #[must_use]
-    pub fn within(self, budget: Budget<'a>) -> Self {
+    pub fn within(self, budget: TokenBudget<'a>) -> Self {
         ChainScorer { budget: Some(budget), ..self }
     }
 }
 
 impl Scorer for ChainScorer<'_> {
     /// # Errors
-    /// [`crate::Error::Dim`] where the features are another model's, and those of
+    /// [`crate::Error::Dim`] if the features are of another width, and the errors of
     /// [`TextEncoder::encode`].
     fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>> {
         let (expected, found) = (self.encoder.dim(), self.features.dim());
@@ -96,11 +97,11 @@ impl Scorer for ChainScorer<'_> {
     }
 
     fn fits(&self, prompt: &str) -> Result<bool> {
-        self.budget.map_or(Ok(true), |budget| budget.holds(prompt))
+        self.budget.map_or(Ok(true), |budget| budget.fits(prompt))
     }
 
-    /// By the tokens that are computed: the phrases' own, or whole prompts where the
-    /// model keeps nothing of the text before.
+    /// Counts the tokens to compute: the phrases' own with a KV cache, those of whole
+    /// prompts without.
     fn block(&self, prompt: &str) -> Result<usize> {
         let before = match self.continuations {
             Some(_) => 0,
@@ -118,7 +119,7 @@ impl Scorer for ChainScorer<'_> {
     }
 }
 
-/// The dot product, summed in f64 in the order of the values.
+/// Returns the dot product, summed in f64 in order.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
 }

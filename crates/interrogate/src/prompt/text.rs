@@ -1,63 +1,57 @@
-//! The prompt's text, and what went into it.
+//! A finished prompt.
 
-use super::modes::Written;
-use super::part::{Part, join};
-use super::{Mode, Recipe};
+use super::modes::ModeOutput;
+use super::part::Part;
+use super::{Mode, Pick, Recipe};
 use crate::index::Match;
 
-/// The best labels of one table for one image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pick<'a> {
-    /// The table's name.
-    pub table: &'a str,
-    /// Its labels, best first; as many as the recipe takes, or all there are.
-    pub matches: Vec<Match<'a>>,
-}
-
-/// One image in words.
+/// The prompt of one image, with everything it was written from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt<'a> {
-    /// The caption and the picked labels that reach the recipe's lowest score,
-    /// joined by `", "`.
+    /// The text of the prompt.
     pub text: String,
-    /// The caption it begins with, if there was one.
+    /// The image's caption, if there is one.
     pub caption: Option<String>,
-    /// Every pick, in the recipe's order, whatever it scores.
+    /// Every picked label, in the order of the recipe or mode, including labels that score
+    /// too low to be in the text.
     pub picks: Vec<Pick<'a>>,
-    /// What the text is made of, in order.
+    /// The parts of the text, in order.
     pub parts: Vec<Part>,
-    /// The whole text's cosine with the image, where its mode asks for that.
+    /// The cosine of the whole text with the image, if the mode computes it.
     pub score: Option<f32>,
-    /// Of a prompt in the mode [`Mode::Best`] what it was chosen from.
+    /// The candidate that [`Mode::Best`] chose; `None` for the other modes.
     pub chosen: Option<Mode>,
 }
 
 impl<'a> Prompt<'a> {
-    /// Joins `caption` and `picks` by the rules of `recipe`.
+    /// Joins the caption and the labels that reach the recipe's lowest score with `", "`.
     ///
-    /// One newline at the caption's end is taken off (captioners end with one);
-    /// no other character is. An empty part leaves no comma behind.
+    /// Removes one newline at the caption's end, which captioners write, and no other
+    /// character. Empty parts are left out.
     pub fn new(caption: Option<&str>, picks: Vec<Pick<'a>>, recipe: &Recipe) -> Self {
-        let said = |score: f32| recipe.min_score.is_none_or(|least| score >= least);
+        let is_enough = |score: f32| recipe.min_score.is_none_or(|least| score >= least);
         let labels = picks
             .iter()
             .flat_map(|pick| &pick.matches)
-            .filter(|found| said(found.score))
+            .filter(|found| is_enough(found.score))
             .map(|found| Part::label(found.label, found.score));
         let parts: Vec<Part> =
             caption.map(Part::caption).into_iter().flatten().chain(labels).collect();
-        let written = Written { text: join(&parts), parts, score: None, chosen: None };
-        Self::written(caption, picks, written)
+        Self::from_output(caption, picks, ModeOutput::unscored(parts))
     }
 
-    /// What a mode wrote of `caption` and `picks`.
-    pub(crate) fn written(caption: Option<&str>, picks: Vec<Pick<'a>>, written: Written) -> Self {
+    /// Creates the prompt from a mode's output for `caption` and `picks`.
+    pub(crate) fn from_output(
+        caption: Option<&str>,
+        picks: Vec<Pick<'a>>,
+        output: ModeOutput,
+    ) -> Self {
         let caption = caption.map(|text| text.strip_suffix('\n').unwrap_or(text).to_owned());
-        let Written { text, parts, score, chosen } = written;
+        let ModeOutput { text, parts, score, chosen } = output;
         Prompt { text, caption, picks, parts, score, chosen }
     }
 
-    /// The matches picked from a table; empty where the recipe takes none.
+    /// Returns the labels picked from a table; empty if there are none.
     pub fn picked(&self, table: &str) -> &[Match<'a>] {
         self.picks.iter().find(|pick| pick.table == table).map_or(&[], |pick| &pick.matches)
     }
@@ -82,7 +76,7 @@ mod tests {
     }
 
     fn recipe(min_score: Option<f32>) -> Recipe {
-        Recipe { takes: Vec::new(), min_score }
+        Recipe { tables: Vec::new(), min_score }
     }
 
     #[test]
@@ -92,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_scores_too_low_is_not_said_but_kept() {
+    fn a_label_below_min_score_is_in_the_picks_only() {
         let prompt = Prompt::new(None, cat(), &recipe(Some(0.35)));
         assert_eq!(prompt.text, "a photo, cat photo, whiskers");
         assert_eq!(prompt.picked("movements")[0].label, "egyptian art");

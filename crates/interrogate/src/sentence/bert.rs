@@ -1,37 +1,37 @@
-//! The transformer: token ids in, means over each sequence's tokens out.
+//! BERT (Devlin et al., arXiv 1810.04805) without its pooler: token ids to the mean of the
+//! last states of each sequence.
 //!
-//! BERT (Devlin et al., arXiv 1810.04805) without its pooler. Knows nothing of texts.
-//! candle-transformers has this model too and tests hold ours to it; but it spends more
-//! time between the products than in them.
+//! Tests compare it with candle-transformers' BERT, which spends more time between matrix
+//! products than in them.
 
 use std::fmt::Debug;
 use std::ops::Range;
 
 use candle_transformers::models::bert::Config;
 
-use super::known;
+use super::is_ignored;
 use crate::encoder::{Tokens, check_vocabulary};
 use crate::nn::{Activation, Backend, Compute, Kv, Loader, PostNormLayer, Scope, Span, Workspace};
 use crate::weights::{Values, Weights};
 use crate::{Error, Result};
 
 /// BERT on any backend.
-pub(super) trait Means: Debug + Send + Sync {
-    /// The means (sequences, dim) over the last states of each sequence; zeros for one
-    /// without a token.
+pub(super) trait Tower: Debug + Send + Sync {
+    /// Returns the means (sequences, dim) over the last states of each sequence; zeros for an
+    /// empty sequence.
     ///
     /// # Errors
     /// [`Error::TokenSequence`] for an id or a length beyond the checkpoint's,
     /// [`Error::DeviceMemory`], [`Error::Engine`].
-    fn means(&self, tokens: &Tokens) -> Result<Vec<f32>>;
+    fn mean_pool(&self, tokens: &Tokens) -> Result<Vec<f32>>;
 }
 
-/// BERT over one backend.
+/// BERT on one backend.
 #[derive(Debug)]
 pub(super) struct Bert<B: Backend> {
     backend: B,
     word_embeddings: B::Table,
-    /// With the first token type's embedding added.
+    /// The sums of the position embeddings and the embedding of the first token type.
     position_embeddings: B::Table,
     norm: B::Norm,
     layers: Vec<PostNormLayer<B>>,
@@ -42,8 +42,8 @@ pub(super) struct Bert<B: Backend> {
 }
 
 impl<B: Backend> Bert<B> {
-    /// Loads every weight that `config` implies. Other weights are refused, except the
-    /// pooler's and the position numbers.
+    /// Loads all weights of `config`. Refuses other weights, except those of the pooler and
+    /// the position ids.
     pub(super) fn load(
         weights: Weights,
         config: &Config,
@@ -55,9 +55,9 @@ impl<B: Backend> Bert<B> {
         let (inner, heads) = (config.intermediate_size, config.num_attention_heads);
         let embeddings = |name: &str| format!("embeddings.{name}_embeddings.weight");
         let positions = config.max_position_embeddings;
-        let mut places = loader.values(&embeddings("position"), &[positions, dim])?;
+        let mut position_rows = loader.values(&embeddings("position"), &[positions, dim])?;
         let types = loader.values(&embeddings("token_type"), &[config.type_vocab_size, dim])?;
-        for position in places.chunks_exact_mut(dim) {
+        for position in position_rows.chunks_exact_mut(dim) {
             position.iter_mut().zip(&types).for_each(|(p, t)| *p += t);
         }
         let layer = |number: usize| {
@@ -73,7 +73,7 @@ impl<B: Backend> Bert<B> {
         };
         let bert = Bert {
             word_embeddings: loader.table(&embeddings("word"), [config.vocab_size, dim])?,
-            position_embeddings: backend.table(Values::owned(&places), dim)?,
+            position_embeddings: backend.table(Values::owned(&position_rows), dim)?,
             norm: loader.layer_norm("embeddings.LayerNorm", dim, eps)?,
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
             dim,
@@ -82,7 +82,7 @@ impl<B: Backend> Bert<B> {
             batch_tokens: backend.batch_tokens(compute.batch_tokens),
             backend: backend.clone(),
         };
-        weights.finish(known)?;
+        weights.finish(is_ignored)?;
         Ok(bert)
     }
 
@@ -95,8 +95,7 @@ impl<B: Backend> Bert<B> {
         check_vocabulary(row, ids, self.vocabulary)
     }
 
-    /// The means of `sequences`, each of one token at least, which lie flat behind one
-    /// another.
+    /// Returns the means of `sequences`, each of at least one token.
     fn forward(&self, work: &mut Workspace<B>, sequences: &[&[u32]]) -> Result<Vec<f32>> {
         let backend = &self.backend;
         let mut start = 0;
@@ -107,10 +106,10 @@ impl<B: Backend> Bert<B> {
         });
         let spans: Vec<Span> = spans.collect();
         let ids = sequences.concat();
-        let places: Vec<u32> = sequences.iter().flat_map(|ids| 0..ids.len() as u32).collect();
+        let positions: Vec<u32> = sequences.iter().flat_map(|ids| 0..ids.len() as u32).collect();
         let Workspace { rows, next, .. } = work;
         backend.lookup(&self.word_embeddings, &ids, next)?;
-        backend.add_lookup(&self.position_embeddings, &places, next)?;
+        backend.add_lookup(&self.position_embeddings, &positions, next)?;
         backend.normalize(&self.norm, next, rows)?;
         let scope = backend.scope(Scope::Spans(spans))?;
         for (number, layer) in self.layers.iter().enumerate() {
@@ -122,12 +121,12 @@ impl<B: Backend> Bert<B> {
     }
 }
 
-impl<B: Backend> Means for Bert<B> {
-    fn means(&self, tokens: &Tokens) -> Result<Vec<f32>> {
+impl<B: Backend> Tower for Bert<B> {
+    fn mean_pool(&self, tokens: &Tokens) -> Result<Vec<f32>> {
         tokens.iter().enumerate().try_for_each(|(row, ids)| self.check(row, ids))?;
         let length = |row: &usize| tokens.get(*row).map_or(0, <[u32]>::len);
         let mut rows: Vec<usize> = (0..tokens.len()).filter(|row| length(row) > 0).collect();
-        // Sequences of like lengths together: a device fills them up to the longest.
+        // Batches of similar lengths, because a device pads to the longest.
         rows.sort_by_key(length);
         let lengths: Vec<usize> = rows.iter().map(length).collect();
         let batches = batches(&lengths, self.batch_tokens);
@@ -145,8 +144,8 @@ impl<B: Backend> Means for Bert<B> {
     }
 }
 
-/// Ranges of sequences of such `lengths`, ascending, that filled up to their longest hold
-/// `budget` tokens at most, or one sequence that alone has more.
+/// Splits sequences of ascending `lengths` into batches. Padded to its longest sequence, a
+/// batch has at most `budget` tokens, or is a single sequence.
 fn batches(lengths: &[usize], budget: usize) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
     let mut start = 0;

@@ -1,5 +1,5 @@
-//! The configurations of a sentence encoder: config.json, and those of
-//! sentence-transformers beside it.
+//! The configuration of a sentence encoder: config.json, and the files of
+//! sentence-transformers.
 
 use std::path::Path;
 
@@ -10,29 +10,29 @@ use serde::de::DeserializeOwned;
 use super::CONTEXT;
 use crate::{Error, Result, input, limits, sizes};
 
-/// What config.json may say beside the engine's own reading of it.
+/// The fields of config.json that candle's [`Config`] lacks.
 #[derive(Default, Deserialize)]
-struct More {
+struct ExtraConfig {
     #[serde(default)]
     is_decoder: bool,
     #[serde(default)]
     add_cross_attention: bool,
-    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    /// Ignored by transformers 5; in older versions, "relative_key" was another attention.
     position_embedding_type: Option<String>,
 }
 
-/// sentence_bert_config.json.
+/// The fields of sentence_bert_config.json that are read.
 #[derive(Deserialize)]
-struct Sentence {
-    /// All positions where it is null.
+struct RawSentenceConfig {
+    /// Null means all positions.
     max_seq_length: Option<usize>,
     #[serde(default)]
     do_lower_case: bool,
 }
 
-/// 1_Pooling/config.json.
+/// The fields of 1_Pooling/config.json that are read.
 #[derive(Deserialize)]
-struct Pooling {
+struct RawPooling {
     /// sentence-transformers 5.3 and later.
     pooling_mode: Option<String>,
     pooling_mode_mean_tokens: Option<bool>,
@@ -43,7 +43,7 @@ struct Pooling {
     pooling_mode_lasttoken: Option<bool>,
 }
 
-/// The configuration of the encoder in `folder`, and the tokens that a text is cut to.
+/// Reads the configuration of the encoder in `folder`, and its context length in tokens.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for an architecture, a pooling
@@ -57,9 +57,9 @@ pub(super) fn open(folder: &Path) -> Result<(Config, usize)> {
     let (path, what, context) = match sentence.is_file() {
         false => (path, "max_position_embeddings", CONTEXT),
         true => {
-            let read: Sentence = read(&sentence)?;
-            sizes::only(&sentence, "do_lower_case", Some(&read.do_lower_case), false)?;
-            let context = read.max_seq_length.unwrap_or(positions);
+            let raw: RawSentenceConfig = read(&sentence)?;
+            sizes::only(&sentence, "do_lower_case", Some(&raw.do_lower_case), false)?;
+            let context = raw.max_seq_length.unwrap_or(positions);
             (sentence, "max_seq_length", context)
         }
     };
@@ -81,7 +81,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
 }
 
-fn check_pooling(path: &Path, pooling: &Pooling) -> Result<()> {
+fn check_pooling(path: &Path, pooling: &RawPooling) -> Result<()> {
     sizes::only(path, "pooling_mode", pooling.pooling_mode.as_ref(), "mean".to_owned())?;
     for (what, found, expected) in [
         ("pooling_mode_mean_tokens", pooling.pooling_mode_mean_tokens, true),
@@ -96,16 +96,16 @@ fn check_pooling(path: &Path, pooling: &Pooling) -> Result<()> {
     Ok(())
 }
 
-/// That `config`, read from `path`, is one that this encoder can run.
-fn check(path: &Path, config: &Config, more: &More) -> Result<()> {
+/// Checks that `config`, read from `path`, is supported.
+fn check(path: &Path, config: &Config, extra: &ExtraConfig) -> Result<()> {
     sizes::only(path, "model_type", config.model_type.as_ref(), "bert".to_owned())?;
     if config.hidden_act != HiddenAct::Gelu {
         let found = format!("{:?}", config.hidden_act).to_lowercase();
         return Err(Error::mismatch(path, "hidden_act", "gelu", found));
     }
-    sizes::only(path, "is_decoder", Some(&more.is_decoder), false)?;
-    sizes::only(path, "add_cross_attention", Some(&more.add_cross_attention), false)?;
-    let kind = more.position_embedding_type.as_ref();
+    sizes::only(path, "is_decoder", Some(&extra.is_decoder), false)?;
+    sizes::only(path, "add_cross_attention", Some(&extra.add_cross_attention), false)?;
+    let kind = extra.position_embedding_type.as_ref();
     sizes::only(path, "position_embedding_type", kind, "absolute".to_owned())?;
     let (width, positions) = (config.hidden_size, config.max_position_embeddings);
     sizes::within(path, "vocab_size", config.vocab_size, limits::VOCABULARY)?;

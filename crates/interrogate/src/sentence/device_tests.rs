@@ -1,5 +1,5 @@
-//! The encoder on a device against this library's kernels: one body for every device,
-//! the engine's own processor always among them.
+//! The encoder on every available device, including candle's CPU device, against this
+//! library's own kernels.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::Error;
 use crate::encoder::Tokens;
 use crate::nn::{Compute, Precision, devices};
 
-/// How far a value of a unit row may be from the kernels'.
+/// The maximum difference of a value of a unit row from that of the kernels.
 const BOUND: f32 = 2e-5;
 
 fn open(compute: &Compute, device: Option<&Device>) -> MiniLm {
@@ -19,7 +19,7 @@ fn open(compute: &Compute, device: Option<&Device>) -> MiniLm {
     MiniLm::open_on(folder.path(), compute, device).unwrap()
 }
 
-/// Texts of all lengths from none to beyond the cut.
+/// Texts of all lengths, from empty to beyond the context length.
 fn texts() -> Vec<String> {
     let words = ["cat", "a photo of", "cats, 8", "blue", "\u{2603} cats"];
     let text = |number: usize| {
@@ -30,27 +30,27 @@ fn texts() -> Vec<String> {
 }
 
 #[test]
-fn texts_are_where_the_kernels_put_them() {
+fn texts_agree_with_the_kernels() {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let expected = open(&Compute::default(), None).encode(&texts).unwrap();
     for device in devices() {
-        // All beside each other, some, and each alone.
+        // One batch, several, and one per text.
         for batch_tokens in [1 << 20, 64, 1] {
             let compute = Compute { batch_tokens, ..Compute::default() };
             let found = open(&compute, Some(&device)).encode(&texts).unwrap();
             assert_eq!(found.len(), texts.len());
             for (row, (found, expected)) in found.rows().zip(expected.rows()).enumerate() {
-                let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
-                let apart = apart.fold(0.0, f32::max);
-                assert!(apart < BOUND, "{device:?} {batch_tokens} {row}: {apart}");
+                let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+                let difference = difference.fold(0.0, f32::max);
+                assert!(difference < BOUND, "{device:?} {batch_tokens} {row}: {difference}");
             }
         }
     }
 }
 
 #[test]
-fn nothing_and_the_wrong_are_as_on_the_processor() {
+fn empty_and_invalid_input_behaves_as_on_the_cpu() {
     for device in devices() {
         let ours = open(&Compute::default(), Some(&device));
         assert!(ours.encode(&[]).unwrap().is_empty());
@@ -68,7 +68,7 @@ fn nothing_and_the_wrong_are_as_on_the_processor() {
 }
 
 #[test]
-fn halves_are_near() {
+fn half_precision_is_close() {
     let texts = ["a cat", "a photo of a blue cat", "8, 8, 8"];
     let expected = open(&Compute::default(), None).encode(&texts).unwrap();
     for device in devices() {
@@ -84,7 +84,7 @@ fn halves_are_near() {
 }
 
 #[test]
-fn weights_are_taken_strictly() {
+fn missing_and_surplus_weights_are_refused() {
     let refused = |weights: &HashMap<String, Tensor>| {
         let folder = folder(&config(), &tokenizer(), weights);
         let opened = MiniLm::open_on(folder.path(), &Compute::default(), Some(&Device::Cpu));

@@ -1,9 +1,8 @@
-//! all-MiniLM-L6-v2 and its kin: texts to sentence embeddings.
+//! Sentence embeddings: all-MiniLM-L6-v2 and similar models.
 //!
-//! Owns the sentence encoder as sentence-transformers runs it: uncased
-//! wordpieces, BERT, the mean over the tokens, unit length. The starter is built
-//! on it, and prompts are embedded with it. It does not own where its files come
-//! from.
+//! Owns the sentence encoder of sentence-transformers: uncased wordpieces, BERT, the mean over
+//! the tokens, unit length. The starter is built on it, and it embeds prompts. `models` finds
+//! its files.
 
 mod bert;
 mod config;
@@ -21,51 +20,49 @@ use crate::encoder::{Counter, Embeddings, TextEncoder, Tokens};
 use crate::nn::{Compute, Cpu, Gpu};
 use crate::weights::Weights;
 use crate::{Result, input, limits};
-use bert::{Bert, Means};
+use bert::{Bert, Tower};
 use wordpiece::WordPiece;
 
-/// Tokens that a text is cut to, special ones included, where no
-/// `sentence_bert_config.json` says otherwise: what all-MiniLM-L6-v2's does.
+/// The default context length in tokens, special tokens included: that of all-MiniLM-L6-v2. A
+/// `sentence_bert_config.json` may set another.
 const CONTEXT: usize = 256;
 
-/// A sentence encoder: texts to unit rows whose dot product says how alike they
-/// are in meaning.
+/// A sentence encoder: texts to unit rows whose dot product is their semantic similarity.
 ///
-/// Rows are those of sentence-transformers within 1e-6, from the same f32
-/// weights. Nothing is padded, and a row is the same bits whichever texts it is
-/// encoded beside. On a device sequences are padded to others of about their length,
-/// and a row is the same within rounding.
+/// Rows agree with sentence-transformers within 1e-6, from the same f32 weights. On the CPU
+/// nothing is padded, and a row is the same bits whichever texts are encoded with it. On
+/// another device, sequences are padded to others of about the same length, and a row is the
+/// same within rounding.
 #[derive(Debug)]
 pub struct MiniLm {
-    bert: Box<dyn Means>,
+    bert: Box<dyn Tower>,
     wordpiece: WordPiece,
     dim: usize,
 }
 
 impl MiniLm {
     /// Opens the checkpoint in `folder`: `config.json`, `tokenizer.json` and
-    /// `model.safetensors`, as the hub has sentence-transformers/all-MiniLM-L6-v2, and
-    /// where they are there sentence-transformers' own `sentence_bert_config.json` and
-    /// `1_Pooling/config.json`.
+    /// `model.safetensors`, as in sentence-transformers/all-MiniLM-L6-v2 on the hub, and
+    /// optionally `sentence_bert_config.json` and `1_Pooling/config.json`.
     ///
     /// # Errors
-    /// [`Io`](crate::Error::Io) and [`Json`](crate::Error::Json) for files that do not
-    /// read, [`Mismatch`](crate::Error::Mismatch) for a configuration of another
+    /// [`Io`](crate::Error::Io) and [`Json`](crate::Error::Json) for files that cannot be read
+    /// or parsed, [`Mismatch`](crate::Error::Mismatch) for a configuration of another
     /// architecture or a tokenizer of another vocabulary,
     /// [`Tokenizer`](crate::Error::Tokenizer), and the checkpoint errors of [`Weights`].
     pub fn open(folder: &Path) -> Result<Self> {
         Self::open_with(folder, &Compute::default())
     }
 
-    /// The same, to be run as `compute` says.
+    /// Opens the checkpoint like [`open`](Self::open), with the settings of `compute`.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), and of [`Device::check`](crate::Device::check).
+    /// The errors of [`open`](Self::open) and of [`Device::check`](crate::Device::check).
     pub fn open_with(folder: &Path, compute: &Compute) -> Result<Self> {
         Self::open_on(folder, compute, compute.opened()?.as_ref())
     }
 
-    /// The same on `device`, or by this library's own kernels.
+    /// Opens the checkpoint on `device`, or on the CPU for this library's own kernels.
     fn open_on(
         folder: &Path,
         compute: &Compute,
@@ -79,8 +76,8 @@ impl MiniLm {
         Self::new(weights, &config, wordpiece, compute, device)
     }
 
-    /// The same from weights and a tokenizer that are compiled in; `path` stands
-    /// for the tokenizer in errors. The configuration is all-MiniLM-L6-v2's.
+    /// Opens compiled-in weights and tokenizer with the configuration of all-MiniLM-L6-v2.
+    /// Errors of the tokenizer name `path`.
     #[cfg(feature = "starter")]
     pub(crate) fn embedded(
         weights: Weights,
@@ -106,9 +103,9 @@ impl MiniLm {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        wordpiece.fits(config.vocab_size)?;
+        wordpiece.check_vocabulary(config.vocab_size)?;
         let precision = compute.precision;
-        let bert: Box<dyn Means> = match device {
+        let bert: Box<dyn Tower> = match device {
             Some(device) => {
                 Box::new(Bert::load(weights, config, compute, Gpu::new(device, precision))?)
             }
@@ -132,19 +129,18 @@ impl TextEncoder for MiniLm {
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        // The row of a sequence without a token is zero, and is refused here.
-        Embeddings::new(self.dim, self.bert.means(tokens)?)
+        // The row of an empty sequence is zero, and is refused here.
+        Embeddings::new(self.dim, self.bert.mean_pool(tokens)?)
     }
 }
 
-/// The tokenizer alone, from the text of a `tokenizer.json`; `path` stands for it in
-/// errors.
+/// Opens the tokenizer only, from the text of a `tokenizer.json`. Errors name `path`.
 #[cfg(feature = "starter")]
 pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
     WordPiece::new(path, json, CONTEXT)
 }
 
-/// Weights that no mean over the tokens needs: the pooler's and the position numbers.
-fn known(name: &str) -> bool {
+/// Returns whether a weight is accepted but not used: the pooler's and the position ids.
+fn is_ignored(name: &str) -> bool {
     name.starts_with("pooler.") || name.ends_with("position_ids")
 }

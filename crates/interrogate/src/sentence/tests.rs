@@ -1,5 +1,5 @@
-//! The sentence encoder on a tiny seeded checkpoint: against
-//! candle-transformers' own BERT, and against broken files.
+//! The sentence encoder on a tiny seeded checkpoint: compared with candle-transformers' BERT,
+//! and with broken files.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub(super) fn tokenizer() -> Value {
     let special = |id: usize| json!({"id": WORDS[id], "ids": [id], "tokens": [WORDS[id]]});
     json!({
         "version": "1.0", "added_tokens": [],
-        // What sentence-transformers' own file asks for, and what is not done.
+        // The file of sentence-transformers has these two; they are ignored.
         "truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
         "padding": {"strategy": {"Fixed": 4}, "direction": "Right", "pad_to_multiple_of": null,
                     "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
@@ -52,7 +52,7 @@ pub(super) fn tokenizer() -> Value {
     })
 }
 
-/// Values that look drawn at random and are the same on every machine.
+/// Pseudorandom values, the same on every machine.
 fn weight(seed: usize, shape: &[usize]) -> Tensor {
     let count: usize = shape.iter().product();
     let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
@@ -87,7 +87,7 @@ pub(super) fn weights() -> HashMap<String, Tensor> {
     shapes.into_iter().enumerate().map(seeded).collect()
 }
 
-/// A checkpoint folder in which each part may be broken first.
+/// Writes a checkpoint folder.
 pub(super) fn folder(
     config: &Value,
     tokenizer: &Value,
@@ -115,7 +115,7 @@ fn refused_config(field: &str, value: Value) -> String {
 }
 
 #[test]
-fn rows_are_those_of_candle_transformers() {
+fn rows_agree_with_candle_transformers() {
     let builder = VarBuilder::from_tensors(weights(), DType::F32, &Device::Cpu);
     let theirs = BertModel::load(builder, &serde_json::from_value(config()).unwrap()).unwrap();
     let texts = ["a cat", "a photo of a blue cat", "cats", "8, 8, 8", "", "a cat", "blue photos"];
@@ -133,7 +133,7 @@ fn rows_are_those_of_candle_transformers() {
 }
 
 #[test]
-fn a_row_does_not_depend_on_its_neighbours() {
+fn a_row_does_not_depend_on_its_batch() {
     let ours = open();
     let texts: Vec<String> = (0..700).map(|i| "cat, ".repeat(i % 5) + "a photo").collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -145,14 +145,14 @@ fn a_row_does_not_depend_on_its_neighbours() {
 }
 
 #[test]
-fn words_fold_case_and_the_files_own_cut_and_padding_are_not_done() {
+fn words_are_lowercased_and_truncation_and_padding_of_the_file_are_ignored() {
     let tokens = open().tokenize(&["A Photo of BLUE cats!", ""]).unwrap();
     assert_eq!(tokens.get(0).unwrap(), [2, 4, 6, 7, 9, 5, 8, 1, 3]);
     assert_eq!(tokens.get(1).unwrap(), [2, 3]);
 }
 
 #[test]
-fn a_long_text_is_cut_to_256_tokens_and_keeps_its_end() {
+fn a_long_text_is_truncated_to_256_tokens_before_its_end_token() {
     let tokens = open().tokenize(&[&"cat ".repeat(254), &"cat ".repeat(255)]).unwrap();
     for ids in tokens.iter() {
         assert_eq!((ids.len(), ids[0], ids[254], ids[255]), (256, 2, 5, 3));
@@ -160,12 +160,12 @@ fn a_long_text_is_cut_to_256_tokens_and_keeps_its_end() {
 }
 
 #[test]
-fn nothing_to_encode_is_no_rows() {
+fn no_texts_encode_to_no_rows() {
     assert!(open().encode(&[]).unwrap().is_empty());
 }
 
 #[test]
-fn a_sequence_without_tokens_is_named() {
+fn an_empty_sequence_is_reported() {
     let mut tokens = Tokens::new();
     tokens.push(&[2, 3]);
     tokens.push(&[]);
@@ -174,7 +174,7 @@ fn a_sequence_without_tokens_is_named() {
 }
 
 #[test]
-fn ids_and_lengths_beyond_the_checkpoints_are_errors() {
+fn ids_and_lengths_beyond_the_checkpoint_are_errors() {
     for (ids, expected) in [
         (&[2, 99][..], "token sequence 0: expected tokens below 12, found 99"),
         (&[2; 300], "token sequence 0: expected at most 260 tokens, found 300 tokens"),
@@ -186,7 +186,7 @@ fn ids_and_lengths_beyond_the_checkpoints_are_errors() {
 }
 
 #[test]
-fn the_pooler_and_the_position_numbers_are_no_surplus() {
+fn pooler_and_position_ids_are_accepted() {
     let mut weights = weights();
     weights.insert("pooler.dense.bias".into(), weight(1, &[DIM]));
     weights
@@ -195,7 +195,7 @@ fn the_pooler_and_the_position_numbers_are_no_surplus() {
 }
 
 #[test]
-fn a_weight_that_is_missing_surplus_or_misshapen_is_named() {
+fn missing_surplus_and_misshapen_weights_are_reported() {
     let name = "encoder.layer.1.output.dense.bias";
     let mut broken = weights();
     broken.remove(name);
@@ -214,7 +214,7 @@ fn a_weight_that_is_missing_surplus_or_misshapen_is_named() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_run_is_refused_with_its_field() {
+fn an_unsupported_configuration_is_refused_with_its_field() {
     for (field, value, message) in [
         ("model_type", json!("roberta"), "model_type: expected bert, found roberta"),
         ("hidden_act", json!("relu"), "hidden_act: expected gelu, found relu"),
@@ -228,7 +228,7 @@ fn a_configuration_that_cannot_be_run_is_refused_with_its_field() {
         ("num_hidden_layers", json!(1 << 20), "expected 1 to 256, found 1048576"),
         ("layer_norm_eps", json!(0.0), "layer_norm_eps: expected above 0 and below 1, found 0"),
         ("max_position_embeddings", json!(1 << 20), "expected 1 to 16384, found 1048576"),
-        ("vocab_size", json!(9), "expected at most 9 words, as config.json says, found 12"),
+        ("vocab_size", json!(9), "expected at most 9 tokens as in config.json, found 12"),
         ("hidden_size", json!("wide"), "config.json is not the JSON expected here"),
     ] {
         let error = refused_config(field, value);
@@ -237,9 +237,9 @@ fn a_configuration_that_cannot_be_run_is_refused_with_its_field() {
 }
 
 #[test]
-fn the_files_of_sentence_transformers_are_heeded() {
+fn the_files_of_sentence_transformers_are_used() {
     let folder = folder(&config(), &tokenizer(), &weights());
-    let said = || MiniLm::open(folder.path()).unwrap_err().to_string();
+    let message = || MiniLm::open(folder.path()).unwrap_err().to_string();
     let sentence = folder.path().join("sentence_bert_config.json");
     std::fs::write(&sentence, r#"{"max_seq_length": 128, "do_lower_case": false}"#).unwrap();
     let model = MiniLm::open(folder.path()).unwrap();
@@ -249,9 +249,9 @@ fn the_files_of_sentence_transformers_are_heeded() {
     std::fs::write(&sentence, r#"{"max_seq_length": null}"#).unwrap();
     assert_eq!(MiniLm::open(folder.path()).unwrap().context_length(), 260);
     std::fs::write(&sentence, r#"{"max_seq_length": 261}"#).unwrap();
-    assert!(said().ends_with("max_seq_length: expected 2 to 260, found 261"));
+    assert!(message().ends_with("max_seq_length: expected 2 to 260, found 261"));
     std::fs::write(&sentence, r#"{"max_seq_length": 9, "do_lower_case": true}"#).unwrap();
-    assert!(said().ends_with("do_lower_case: expected false, found true"));
+    assert!(message().ends_with("do_lower_case: expected false, found true"));
     std::fs::remove_file(&sentence).unwrap();
     std::fs::create_dir(folder.path().join("1_Pooling")).unwrap();
     let pooling = folder.path().join("1_Pooling/config.json");
@@ -259,11 +259,11 @@ fn the_files_of_sentence_transformers_are_heeded() {
     std::fs::write(&pooling, mean).unwrap();
     assert!(MiniLm::open(folder.path()).is_ok());
     std::fs::write(&pooling, r#"{"pooling_mode_cls_token": true}"#).unwrap();
-    assert!(said().ends_with("pooling_mode_cls_token: expected false, found true"));
+    assert!(message().ends_with("pooling_mode_cls_token: expected false, found true"));
 }
 
 #[test]
-fn files_that_are_not_there_or_not_theirs_are_named() {
+fn missing_and_invalid_files_are_reported() {
     let folder = folder(&config(), &tokenizer(), &weights());
     let path = folder.path().join("tokenizer.json");
     std::fs::write(&path, "{}").unwrap();
@@ -275,11 +275,10 @@ fn files_that_are_not_there_or_not_theirs_are_named() {
     assert!(matches!(error, Error::Io { action: "read", .. }), "{error}");
 }
 
-/// The values that sentence-transformers computes from the same f32 weights, with
-/// its padding and its batches: `tests/fixtures/sentence/make.py`. Found: 2e-7 at
-/// most.
+/// Compares with sentence-transformers over the same f32 weights, with its padding and
+/// batches: `tests/fixtures/sentence/make.py`. The largest difference found is 2e-7.
 #[test]
-fn rows_are_those_of_sentence_transformers_within_a_millionth() {
+fn rows_agree_with_sentence_transformers_within_1e_6() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/sentence");
     let golden: Value =
         serde_json::from_slice(&std::fs::read(fixture.join("golden.json")).unwrap()).unwrap();

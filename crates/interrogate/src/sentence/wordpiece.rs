@@ -1,6 +1,6 @@
-//! Labels to token ids: BERT's uncased wordpieces.
+//! BERT's uncased wordpieces: texts to token ids.
 //!
-//! Owns the tokenizer and the cut at the context length. The vocabulary is the
+//! Owns the tokenizer and the truncation to the context length. The vocabulary is in the
 //! checkpoint's `tokenizer.json`.
 
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::encoder::{Counter, Tokens};
-use crate::tokenization;
+use crate::tokenization::{self, tokenizer_error};
 use crate::{Error, Result};
 
-/// A tokenizer that never pads, and cuts before its end token.
+/// A tokenizer that does not pad, and truncates before the end token.
 #[derive(Debug)]
 pub(crate) struct WordPiece {
     path: PathBuf,
@@ -21,35 +21,37 @@ pub(crate) struct WordPiece {
 }
 
 impl WordPiece {
-    /// Parses `json`, the text of a `tokenizer.json`; `path` stands for it in
-    /// errors. Whatever cut and padding the file asks for is replaced by a cut
-    /// to `context` tokens, the first and the last special token included.
+    /// Parses `json`, the text of a `tokenizer.json`. Errors name `path`. Truncation and
+    /// padding of the file are replaced by truncation to `context` tokens, including special
+    /// tokens.
     pub(super) fn new(path: &Path, json: &[u8], context: usize) -> Result<Self> {
-        let refused = |source| Error::Tokenizer { path: path.to_owned(), source };
-        let mut tokenizer = tokenization::read(json).map_err(refused)?;
+        let mut tokenizer = tokenization::read(json).map_err(tokenizer_error(path))?;
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(refused)?;
+        tokenizer.with_truncation(None).map_err(tokenizer_error(path))?;
         Ok(WordPiece { path: path.to_owned(), tokenizer, context })
     }
 
-    /// That every id has a row in a vocabulary of `size` words.
-    pub(super) fn fits(&self, size: usize) -> Result<()> {
+    /// Checks that every id is below `size`, the number of token embeddings.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    pub(super) fn check_vocabulary(&self, size: usize) -> Result<()> {
         let found = self.tokenizer.get_vocab_size(true);
         if found > size {
-            let expected = format!("at most {size} words, as config.json says");
+            let expected = format!("at most {size} tokens as in config.json");
             return Err(Error::mismatch(&self.path, "vocabulary", expected, found));
         }
         Ok(())
     }
 
-    /// The sequences of `texts`, on all threads.
+    /// Returns the sequences of `texts`, in order. Uses all threads.
     pub(super) fn tokenize(&self, texts: &[&str]) -> Result<Tokens> {
         let encode = |text: &&str| tokenization::encode(&self.path, &self.tokenizer, text);
         let encodings = texts.par_iter().map(encode).collect::<Result<Vec<_>>>()?;
         let mut tokens = Tokens::new();
         for ids in &encodings {
             match &ids[..] {
-                // The cut that sentence-transformers makes: the last id, [SEP], stays.
+                // Truncates like sentence-transformers, which keeps the last id, [SEP].
                 [head @ .., end] if head.len() >= self.context => {
                     tokens.push(&[&head[..self.context - 1], &[*end]].concat());
                 }

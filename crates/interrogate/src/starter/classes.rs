@@ -1,18 +1,18 @@
-//! From class probabilities to a place among sentence embeddings: ConSE.
+//! Maps class probabilities to sentence embeddings: ConSE.
 //!
 //! Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic
-//! Embeddings", 2013, arXiv 1312.5650. A picture stands at the mean of the
-//! embeddings of the classes it may belong to, weighted by their probabilities.
-//! Here the mean of all classes is the origin, for pictures and for texts: "a
-//! photo of a" points the same way in all of them and says nothing.
+//! Embeddings", 2013, arXiv 1312.5650. The features of an image are the mean of the
+//! embeddings of its likeliest classes, weighted by their probabilities. Here the mean of all
+//! classes is subtracted from images and texts, because "a photo of a" gives all class
+//! embeddings the same component, which carries no information.
 
 use super::efficientnet::CLASSES;
 use crate::Result;
 use crate::encoder::{Embeddings, Features};
 use crate::weights::Weights;
 
-/// How many of the likeliest classes a picture is mixed from (the paper's T).
-const MIXED: usize = 10;
+/// The number of likeliest classes in the mean (T in the paper).
+const TOP_CLASSES: usize = 10;
 
 /// The embedding of "a photo of a <class>" for each class, and their mean.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// Takes both tensors, and refuses any other.
+    /// Loads both tensors, and refuses others.
     pub(super) fn new(weights: Weights, dim: usize) -> Result<Self> {
         let embeddings = weights.values("embeddings", &[CLASSES, dim])?;
         let mean = weights.values("mean", &[dim])?;
@@ -32,11 +32,10 @@ impl Classes {
         Ok(Classes { dim, embeddings, mean })
     }
 
-    /// Where a picture of these `logits` (1000) stands.
+    /// Returns the features of an image from its `logits` (1000).
     ///
     /// # Errors
-    /// [`crate::Error::Direction`] where a logit is not finite, or the classes
-    /// cancel each other out.
+    /// [`crate::Error::Direction`] if a logit is not finite, or the classes cancel out.
     pub(super) fn features(&self, logits: &[f32]) -> Result<Features> {
         let mut features = vec![0.0; self.dim];
         for (class, weight) in likeliest(logits) {
@@ -48,25 +47,25 @@ impl Classes {
         Features::new(features)
     }
 
-    /// Moves the origin of text embeddings to the mean of the classes.
+    /// Subtracts the mean of the classes from text embeddings.
     ///
     /// # Errors
-    /// [`crate::Error::Direction`] for a text whose embedding is that mean.
-    pub(super) fn centred(&self, embeddings: &Embeddings) -> Result<Embeddings> {
-        let centre = |row: &[f32]| -> Vec<f32> {
+    /// [`crate::Error::Direction`] for an embedding equal to the mean.
+    pub(super) fn center(&self, embeddings: &Embeddings) -> Result<Embeddings> {
+        let center = |row: &[f32]| -> Vec<f32> {
             row.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect()
         };
-        Embeddings::new(self.dim, embeddings.rows().flat_map(centre).collect())
+        Embeddings::new(self.dim, embeddings.rows().flat_map(center).collect())
     }
 }
 
-/// The [`MIXED`] highest logits, highest first, ties by class number, each with
-/// its probability divided by the likeliest one's: the factor that is left out
-/// is all classes' alone and does not turn the sum.
+/// Returns the [`TOP_CLASSES`] classes with the highest logits, highest first, ties by class
+/// number, each with its probability divided by the highest one. The common factor does not
+/// change the direction of the weighted sum.
 pub(super) fn likeliest(logits: &[f32]) -> Vec<(usize, f32)> {
     let mut classes: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
     classes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    classes.truncate(MIXED);
+    classes.truncate(TOP_CLASSES);
     let highest = classes.first().map_or(0.0, |&(_, logit)| logit);
     classes.into_iter().map(|(class, logit)| (class, (logit - highest).exp())).collect()
 }
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certain_class_is_where_the_picture_stands() {
+    fn a_certain_class_determines_the_features() {
         let features = classes().features(&[50.0, 0.0, 0.0]).unwrap();
         let half = 0.5f32.sqrt();
         assert!((features.as_slice()[0] - half).abs() < 1e-6, "{features:?}");
@@ -101,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn huge_logits_and_hopeless_classes_still_give_a_direction() {
+    fn extreme_logits_have_features() {
         assert!(classes().features(&[3e38, -3e38, f32::MIN]).is_ok());
     }
 
     #[test]
-    fn classes_that_cancel_and_broken_logits_have_no_direction() {
+    fn classes_that_cancel_and_invalid_logits_are_refused() {
         for logits in [[1.0, 1.0, 0.0], [f32::NAN, 0.0, 0.0], [f32::INFINITY, 0.0, 0.0]] {
             let error = classes().features(&logits).unwrap_err();
             assert!(matches!(error, Error::Direction { .. }), "{error}");
@@ -115,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_seen_from_the_same_origin() {
+    fn texts_are_centered_like_images() {
         let texts = Embeddings::new(2, vec![1.0, 0.0]).unwrap();
-        let centred = classes().centred(&texts).unwrap();
+        let centered = classes().center(&texts).unwrap();
         let half = 0.5f32.sqrt();
-        assert!((centred.as_slice()[0] - half).abs() < 1e-6);
-        assert!((centred.as_slice()[1] + half).abs() < 1e-6);
+        assert!((centered.as_slice()[0] - half).abs() < 1e-6);
+        assert!((centered.as_slice()[1] + half).abs() < 1e-6);
     }
 }

@@ -1,25 +1,23 @@
-//! EfficientNet-Lite0, the ImageNet-1k classifier: pixels in, 1,000 logits out.
+//! EfficientNet-Lite0, the ImageNet-1k classifier: pixels to 1,000 logits.
 //!
-//! Owns the architecture; what a convolution is computed with is `convolve`'s. The batch norms are folded into the convolutions
-//! before them (`weights/convert.py`); names are the checkpoint's own.
+//! Owns the architecture; `convolve` computes the convolutions. Batch norms are folded into
+//! the convolutions before them (`weights/convert.py`). Names are those of the checkpoint.
 //!
-//! The network is EfficientNet-B0 (Tan and Le, arXiv 1905.11946, table 1) with
-//! ReLU6 for swish and without squeeze-and-excite.
+//! The network is EfficientNet-B0 (Tan and Le, arXiv 1905.11946, table 1) with ReLU6 instead
+//! of swish and without squeeze-and-excite.
 
-use candle_core::{Result as Computed, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 
 use super::convolve::{Convolution, Convolve};
 use crate::Result;
 use crate::weights::Weights;
 
-/// Height and width of the pixels.
-pub(super) const SIDE: usize = 224;
-/// Number of logits.
+/// The number of logits.
 pub(super) const CLASSES: usize = 1000;
 
-/// Channels of the first convolution.
+/// The number of channels of the first convolution.
 pub(super) const STEM: usize = 32;
-/// Channels of the last one.
+/// The number of channels of the last convolution.
 pub(super) const HEAD: usize = 1280;
 
 /// Rows of the table: kernel, stride of the first block, expansion, channels,
@@ -34,37 +32,37 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (3, 1, 6, 320, 1),
 ];
 
-/// What a block is made of.
+/// The shape of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     number: usize,
-    /// Side of the depthwise kernel, and its stride.
+    /// The side of the depthwise kernel.
     pub(super) kernel: usize,
     pub(super) stride: usize,
-    /// Channels that come, that are filtered, and that go.
+    /// The number of input channels, of expanded channels, and of output channels.
     pub(super) input: usize,
     pub(super) inner: usize,
     pub(super) output: usize,
 }
 
 impl Shape {
-    /// The name of one of its convolutions.
+    /// Returns the name of one of the block's convolutions.
     pub(super) fn name(&self, part: &str) -> String {
         format!("_blocks.{}.{part}", self.number)
     }
 
-    /// Whether channels are added before they are filtered.
+    /// Returns whether the block expands its channels.
     pub(super) fn expands(&self) -> bool {
         self.inner != self.input
     }
 
-    /// Whether input and output have one shape, and the input is added.
+    /// Returns whether the input is added to the output, which has the same shape.
     pub(super) fn residual(&self) -> bool {
         self.stride == 1 && self.input == self.output
     }
 }
 
-/// The blocks of the table, in order; the last gives what the head takes.
+/// Returns the shapes of all blocks, in order.
 pub(super) fn shapes() -> Vec<Shape> {
     let (mut shapes, mut input) = (Vec::new(), STEM);
     for (kernel, first_stride, expansion, output, repeats) in STAGES {
@@ -88,7 +86,7 @@ pub(super) struct EfficientNet {
     classifier: Convolution,
 }
 
-/// A mobile inverted bottleneck: expand, filter each channel, project.
+/// A mobile inverted bottleneck: expansion, depthwise convolution, projection.
 #[derive(Debug)]
 struct Block {
     shape: Shape,
@@ -98,35 +96,36 @@ struct Block {
 }
 
 impl EfficientNet {
-    /// Takes every weight, and refuses any other.
+    /// Loads all weights, and refuses others.
     pub(super) fn load(weights: Weights, convolve: Box<dyn Convolve>) -> Result<Self> {
-        let take = |name: &str, shape: &[usize]| -> Result<Convolution> {
+        let load = |name: &str, shape: &[usize]| -> Result<Convolution> {
             let weight = weights.values(&format!("{name}.weight"), shape)?;
             let bias = weights.values(&format!("{name}.bias"), &shape[..1])?;
             convolve.load(weight, shape, bias)
         };
         let block = |shape: Shape| -> Result<Block> {
             let Shape { kernel, input, inner, output, .. } = shape;
-            let take = |part: &str, of: &[usize]| take(&shape.name(part), of);
-            let expand = shape.expands().then(|| take("_expand_conv", &[inner, input, 1, 1]));
+            let load = |part: &str, of: &[usize]| load(&shape.name(part), of);
+            let expand = shape.expands().then(|| load("_expand_conv", &[inner, input, 1, 1]));
             Ok(Block {
                 shape,
                 expand: expand.transpose()?,
-                filter: take("_depthwise_conv", &[inner, 1, kernel, kernel])?,
-                project: take("_project_conv", &[output, inner, 1, 1])?,
+                filter: load("_depthwise_conv", &[inner, 1, kernel, kernel])?,
+                project: load("_project_conv", &[output, inner, 1, 1])?,
             })
         };
         let shapes = shapes();
         let last = shapes.last().map_or(STEM, |shape| shape.output);
         let blocks = shapes.into_iter().map(block).collect::<Result<_>>()?;
-        let stem = take("_conv_stem", &[STEM, 3, 3, 3])?;
-        let head = take("_conv_head", &[HEAD, last, 1, 1])?;
-        let classifier = take("_fc", &[CLASSES, HEAD])?;
+        let stem = load("_conv_stem", &[STEM, 3, 3, 3])?;
+        let head = load("_conv_head", &[HEAD, last, 1, 1])?;
+        let classifier = load("_fc", &[CLASSES, HEAD])?;
         weights.finish(|_| false)?;
         Ok(EfficientNet { convolve, stem, blocks, head, classifier })
     }
 
-    /// The logits (1000) of each of `pictures`, (3, 224, 224) in (x - 127) / 128.
+    /// Returns the logits (1000) of each image (3, 224, 224), whose pixels are
+    /// (x - 127) / 128.
     ///
     /// # Errors
     /// [`Error::DeviceMemory`](crate::Error::DeviceMemory),
@@ -150,7 +149,7 @@ impl EfficientNet {
 }
 
 impl Block {
-    fn forward(&self, convolve: &dyn Convolve, input: &Tensor) -> Computed<Tensor> {
+    fn forward(&self, convolve: &dyn Convolve, input: &Tensor) -> CandleResult<Tensor> {
         let x = match &self.expand {
             Some(expand) => &convolve.pointwise(expand, input, true)?,
             None => input,

@@ -1,14 +1,14 @@
-//! The files that are compiled in, and their fingerprint.
+//! The compiled-in files, and their fingerprint.
 //!
-//! Owns the bytes of the folder `weights/`, where `convert.py` made them and
-//! PROVENANCE.md says from what.
+//! The files are in the folder `weights/`. `convert.py` made them; PROVENANCE.md has their
+//! sources.
 
 use sha2::{Digest, Sha256};
 
 use crate::Result;
 use crate::weights::Weights;
 
-/// A file within the binary, aligned for any tensor, read where it lies.
+/// A file in the binary, aligned for any tensor, so that it is used without a copy.
 #[repr(C, align(64))]
 struct Aligned<T: ?Sized>(T);
 
@@ -19,43 +19,42 @@ macro_rules! embedded {
     }};
 }
 
-/// What the weights are called in errors, where a file would have its path.
+/// The names of the files in errors, in place of a path.
 const CLASSIFIER: &str = "embedded efficientnet-lite0.safetensors";
 const SENTENCES: &str = "embedded all-minilm-l6-v2.safetensors";
 const CLASSES: &str = "embedded classes.safetensors";
 pub(super) const TOKENIZER: &str = "embedded tokenizer.json";
 
-/// `sha256  name` of each file, as `sha256sum -c` reads them.
+/// The checksum and name of each file, in the format of `sha256sum`.
 const SUMS: &str = include_str!("../../weights/SHA256SUMS");
 
-/// What the code adds to the files: change it with anything that changes a
-/// feature or an embedding, so that an index of before is not taken for one of
-/// now.
+/// The steps of the code, as a part of the fingerprint. Change it with anything that changes
+/// a feature or an embedding, so that older indexes no longer match.
 const RECIPE: &str = "starter 1: shorter side 256, crop 224, (x - 127) / 128, top 10 of 1000, \
                       256 tokens, mean over tokens, less the classes' mean";
 
-/// The image classifier.
+/// Returns the weights of the image classifier.
 pub(super) fn classifier() -> Result<Weights> {
     Weights::embedded(CLASSIFIER, embedded!("efficientnet-lite0.safetensors"))
 }
 
-/// The sentence encoder.
+/// Returns the weights of the sentence encoder.
 pub(super) fn sentences() -> Result<Weights> {
     Weights::embedded(SENTENCES, embedded!("all-minilm-l6-v2.safetensors"))
 }
 
-/// The sentence embeddings of the classes.
+/// Returns the sentence embeddings of the classes.
 pub(super) fn classes() -> Result<Weights> {
     Weights::embedded(CLASSES, embedded!("classes.safetensors"))
 }
 
-/// The sentence encoder's tokenizer, JSON.
+/// Returns the tokenizer.json of the sentence encoder.
 pub(super) fn tokenizer() -> &'static [u8] {
     embedded!("tokenizer.json")
 }
 
-/// SHA-256 over the files' checksums and the recipe, in hex. Reads no weight: a
-/// test holds the checksums to the files.
+/// Returns a hex SHA-256 over the checksums of the files and the recipe. Reads no weights; a
+/// test compares the checksums with the files.
 pub(super) fn fingerprint() -> String {
     hex(&Sha256::new().chain_update(SUMS).chain_update(RECIPE).finalize())
 }
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksums_are_those_of_the_files() {
+    fn the_checksums_match_the_files() {
         let files: [(&str, &[u8]); 5] = [
             ("all-minilm-l6-v2.safetensors", embedded!("all-minilm-l6-v2.safetensors")),
             ("classes.safetensors", embedded!("classes.safetensors")),
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_lie_aligned() {
+    fn weights_are_aligned() {
         for bytes in [embedded!("classes.safetensors").as_ptr(), tokenizer().as_ptr()] {
             assert_eq!(bytes.align_offset(64), 0);
         }

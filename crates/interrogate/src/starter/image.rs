@@ -1,16 +1,16 @@
-//! The starter's image side: a classifier's likeliest classes as a direction
-//! among sentence embeddings.
+//! The starter's image encoder: a classifier whose likeliest classes are mapped to sentence
+//! embeddings.
 
 use super::classes::Classes;
 use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
-use super::efficientnet::{EfficientNet, SIDE};
-use super::{DIM, embedded};
+use super::efficientnet::EfficientNet;
+use super::{DIM, SIDE, embedded};
 use crate::encoder::{Features, ImageEncoder};
 use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
 use crate::{Error, Result};
 
-/// Turns pictures into unit rows of 384 values beside
-/// [`StarterText`](super::StarterText)'s.
+/// Encodes images to unit rows of 384 values, in the space of
+/// [`StarterText`](super::StarterText).
 #[derive(Debug)]
 pub struct StarterImage {
     preprocess: Preprocess,
@@ -19,10 +19,10 @@ pub struct StarterImage {
 }
 
 impl StarterImage {
-    /// On `device`, or on the processor.
+    /// Loads the encoder on `device`, or on the CPU.
     pub(super) fn open_on(device: Option<&candle_core::Device>) -> Result<Self> {
-        // The classifier was trained on (x - 127) / 128 of 0..=255, and scored on
-        // the centre 7/8 of a picture: 224 of 256.
+        // The classifier was trained on (x - 127) / 128 of 0..=255, and evaluated on the
+        // central 7/8 of an image: 224 of 256.
         let preprocess = Preprocess {
             resize: Resize::ShorterSide(256),
             filter: Filter::Bicubic,
@@ -42,7 +42,7 @@ impl StarterImage {
         })
     }
 
-    /// The features of each of `pictures` (3, 224, 224) in (x - 127) / 128.
+    /// Returns the features of each image (3, 224, 224), whose pixels are (x - 127) / 128.
     pub(super) fn features(&self, pictures: &[&[f32]]) -> Result<Vec<Features>> {
         let logits = self.classifier.logits(pictures)?;
         logits.iter().map(|logits| self.classes.features(logits)).collect()

@@ -1,12 +1,11 @@
-//! The starter against its references: `tests/fixtures/starter/golden.py` says
-//! how and with what versions the golden values were made.
+//! The starter against its references. `tests/fixtures/starter/golden.py` made the golden
+//! values, and lists the versions.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::classes::likeliest;
-use super::efficientnet::SIDE;
 use super::*;
 use crate::encoder::TextEncoder;
 
@@ -39,7 +38,7 @@ pub(super) fn golden() -> Golden {
     serde_json::from_slice(&std::fs::read(fixture("golden.json")).unwrap()).unwrap()
 }
 
-/// The pixels (3, 224, 224) of a fixture that is cropped already.
+/// Returns the pixels (3, 224, 224) of a fixture, which is already cropped.
 pub(super) fn pixels(photo: &Photo) -> Vec<f32> {
     let picture = image_file(&photo.name);
     let channel = |c: usize| picture.iter().skip(c).step_by(3);
@@ -52,7 +51,7 @@ fn image_file(name: &str) -> Vec<u8> {
     picture.into_raw()
 }
 
-pub(super) fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
+pub(super) fn max_difference(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
@@ -62,7 +61,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[test]
-fn texts_tokenize_and_embed_as_sentence_transformers_has_them() {
+fn tokens_and_embeddings_agree_with_sentence_transformers() {
     let encoder = Starter::open().text_encoder().unwrap();
     let golden = golden().texts;
     let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
@@ -71,40 +70,40 @@ fn texts_tokenize_and_embed_as_sentence_transformers_has_them() {
     for ((golden, ids), row) in golden.iter().zip(tokens.iter()).zip(rows.rows()) {
         assert_eq!(ids, golden.ids, "{}", golden.text);
         // The reference is f32, the embedded weights are f16.
-        let apart = apart(row, &golden.embedding);
-        assert!(apart < 1e-3, "{}: {apart}", golden.text);
+        let difference = max_difference(row, &golden.embedding);
+        assert!(difference < 1e-3, "{}: {difference}", golden.text);
     }
 }
 
 #[test]
-fn a_text_among_others_embeds_as_it_does_alone() {
+fn a_text_embeds_in_a_batch_as_alone() {
     let encoder = Starter::open().text_encoder().unwrap();
     let texts = ["a cat", "egyptian art", "a dog", "by Leonardo da Vinci, trending on artstation"];
     let together = encoder.encode(&texts).unwrap();
     for (text, row) in texts.iter().zip(together.rows()) {
         let alone = encoder.encode(&[text]).unwrap();
-        assert!(apart(row, alone.as_slice()) < 1e-5, "{text}");
+        assert!(max_difference(row, alone.as_slice()) < 1e-5, "{text}");
     }
 }
 
 #[test]
-fn photos_classify_and_embed_as_pytorch_has_them() {
+fn logits_and_features_agree_with_pytorch() {
     let encoder = Starter::open().image_encoder().unwrap();
     for photo in golden().photos {
         let pixels = pixels(&photo);
         let logits = encoder.classifier.logits(&[&pixels]).unwrap().remove(0);
-        let far = apart(&logits, &photo.logits);
-        assert!(far < 1e-3, "{}: {far}", photo.name);
+        let difference = max_difference(&logits, &photo.logits);
+        assert!(difference < 1e-3, "{}: {difference}", photo.name);
         let classes: Vec<usize> = likeliest(&logits).iter().map(|&(class, _)| class).collect();
         assert_eq!(classes[..5], photo.likeliest[..5], "{}", photo.name);
         let features = encoder.features(&[&pixels]).unwrap().remove(0);
-        let far = apart(features.as_slice(), &photo.features);
-        assert!(far < 1e-4, "{}: {far}", photo.name);
+        let difference = max_difference(features.as_slice(), &photo.features);
+        assert!(difference < 1e-4, "{}: {difference}", photo.name);
     }
 }
 
 #[test]
-fn photos_are_called_what_they_show() {
+fn photos_rank_the_matching_label_first() {
     let (images, texts) =
         (Starter::open().image_encoder().unwrap(), Starter::open().text_encoder().unwrap());
     let labels = ["a dog", "a cup of coffee", "a cat", "a rocket", "a red car", "a beach"];
@@ -118,7 +117,7 @@ fn photos_are_called_what_they_show() {
 }
 
 #[test]
-fn class_embeddings_are_the_sentence_encoders() {
+fn class_embeddings_agree_with_the_sentence_encoder() {
     let encoder = Starter::open().text_encoder().unwrap();
     let names: Vec<&str> = include_str!("../../weights/classes.txt").lines().collect();
     let rows: Vec<&[f32]> = encoder.classes.embeddings.chunks_exact(DIM).collect();
@@ -126,17 +125,17 @@ fn class_embeddings_are_the_sentence_encoders() {
     for class in [0, 281, 504, 657, 967, 999] {
         let text = format!("a photo of a {}", names[class]);
         let ours = encoder.sentences().encode(&[&text]).unwrap();
-        assert!(apart(ours.as_slice(), rows[class]) < 1e-5, "{text}");
+        assert!(max_difference(ours.as_slice(), rows[class]) < 1e-5, "{text}");
     }
     let mean: Vec<f32> = (0..DIM)
         .map(|column| rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / 1000.0)
         .map(|mean| mean as f32)
         .collect();
-    assert!(apart(&mean, &encoder.classes.mean) < 1e-6);
+    assert!(max_difference(&mean, &encoder.classes.mean) < 1e-6);
 }
 
 #[test]
-fn both_sides_are_of_one_width_and_the_fingerprint_is_a_digest() {
+fn dim_is_the_encoders_and_the_fingerprint_is_a_digest() {
     let starter = Starter::open();
     assert_eq!(starter.text_encoder().unwrap().dim(), starter.dim());
     let fingerprint = starter.fingerprint();
@@ -145,7 +144,7 @@ fn both_sides_are_of_one_width_and_the_fingerprint_is_a_digest() {
 }
 
 #[test]
-fn the_notice_says_what_this_is_and_how_to_get_clip_in_one_line() {
+fn the_notice_is_one_line_and_names_the_option_for_clip() {
     assert!(!NOTICE.contains('\n'));
     assert!(NOTICE.contains("--model") && NOTICE.contains("openai/clip-vit-base-patch32"));
 }

@@ -1,4 +1,4 @@
-//! The starter's text side: sentence embeddings seen from the classes' mean.
+//! The starter's text encoder: sentence embeddings minus the mean of the classes.
 
 use std::path::Path;
 
@@ -9,24 +9,23 @@ use crate::encoder::{Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
-/// The sentence encoder that is compiled in, all-MiniLM-L6-v2 with its weights in
-/// f16, to be run as `compute` says.
+/// Loads the compiled-in sentence encoder, all-MiniLM-L6-v2 with f16 weights, with the
+/// settings of `compute`.
 ///
 /// # Errors
-/// Those of [`Device::check`](crate::Device::check); none else, while the embedded files
-/// are what they were built with.
+/// The errors of [`Device::check`](crate::Device::check), and others only in a broken build.
 pub fn sentences(compute: &Compute) -> Result<MiniLm> {
     sentences_on(compute, compute.opened()?.as_ref())
 }
 
-/// The same on `device`, or by this library's own kernels.
+/// Loads the sentence encoder on `device`, or on the CPU for this library's own kernels.
 fn sentences_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<MiniLm> {
     let (path, tokenizer) = (Path::new(embedded::TOKENIZER), embedded::tokenizer());
     MiniLm::embedded(embedded::sentences()?, path, tokenizer, compute, device)
 }
 
-/// Turns texts into unit rows of 384 values beside
-/// [`StarterImage`](super::StarterImage)'s.
+/// Encodes texts to unit rows of 384 values, in the space of
+/// [`StarterImage`](super::StarterImage).
 #[derive(Debug)]
 pub struct StarterText {
     sentences: MiniLm,
@@ -34,7 +33,7 @@ pub struct StarterText {
 }
 
 impl StarterText {
-    /// On `device`, or by this library's own kernels.
+    /// Loads the encoder on `device`, or on the CPU for this library's own kernels.
     pub(super) fn open_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<Self> {
         Ok(StarterText {
             sentences: sentences_on(compute, device)?,
@@ -42,7 +41,7 @@ impl StarterText {
         })
     }
 
-    /// The sentence encoder below, whose rows are not centred.
+    /// Returns the sentence encoder, whose embeddings do not have the mean subtracted.
     pub fn sentences(&self) -> &MiniLm {
         &self.sentences
     }
@@ -62,6 +61,6 @@ impl TextEncoder for StarterText {
     }
 
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        self.classes.centred(&self.sentences.embed(tokens)?)
+        self.classes.center(&self.sentences.embed(tokens)?)
     }
 }

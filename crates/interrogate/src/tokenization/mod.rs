@@ -1,16 +1,14 @@
-//! The `tokenizers` library, held to limits and to errors.
+//! The `tokenizers` library behind limits, without panics.
 //!
-//! A tokenizer's file is read here first: which components it has ([`rules`]), how
-//! long its lists are ([`counted`]), all of it typed, so that a file of any content
-//! fails at the first value that is of another type. The library's own reader takes
-//! some hundred bytes for each byte of what it does not expect, ends in a panic where
-//! the field `decoder` breaks off and where a table of characters is no such table, and
-//! every text does where a template names what it does not hold (tokenizers 0.23.2,
-//! models/mod.rs, decoders/mod.rs, normalizers/mod.rs and processors/template.rs). What
-//! else of it may panic on a file's own rules is caught. What files mean is for the
-//! models.
+//! A tokenizer's file is first validated here: its components ([`rules`]) and the sizes of
+//! its lists ([`limited`]). Everything is typed, so reading stops at the first value of
+//! another type. The library's own reader needs about a hundred bytes per byte of unexpected
+//! content; it panics on a truncated field `decoder` and an invalid `precompiled_charsmap`,
+//! and later on every text if a template names an unknown token (tokenizers 0.23.2,
+//! models/mod.rs, decoders/mod.rs, normalizers/mod.rs and processors/template.rs). Other
+//! panics of the library are caught. The models interpret the files.
 
-mod counted;
+mod limited;
 mod node;
 mod rules;
 
@@ -22,14 +20,14 @@ use serde::de::IgnoredAny;
 use tokenizers::{Error, Tokenizer};
 
 use crate::{guard, input, limits};
-use counted::{Added, Length, Merges, Vocabulary};
+use limited::{Length, LimitedAddedTokens, LimitedMerges, LimitedVocabulary};
 use node::Node;
 
-/// The file. Fields that it does not have are refused, for the library would read
-/// their values whole.
+/// A tokenizer.json. Unknown fields are refused, because the library would read their values
+/// without a limit.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct RawTokenizer {
     #[serde(default, rename = "version")]
     _version: IgnoredAny,
     #[serde(default, rename = "truncation")]
@@ -37,7 +35,7 @@ struct File {
     #[serde(default, rename = "padding")]
     _padding: Node,
     #[serde(default, rename = "added_tokens")]
-    _added_tokens: Added,
+    _added_tokens: LimitedAddedTokens,
     #[serde(default)]
     normalizer: Node,
     #[serde(default)]
@@ -46,18 +44,18 @@ struct File {
     post_processor: Node,
     #[serde(default)]
     decoder: Node,
-    model: Model,
+    model: RawModel,
 }
 
-/// All fields of all models, of which files of before 2021 have no `type`.
+/// The fields of all kinds of models. Files from before 2021 have no `type`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "fields are named so that others are refused")]
-struct Model {
+struct RawModel {
     #[serde(rename = "type")]
     kind: Option<String>,
-    vocab: Vocabulary,
-    merges: Option<Merges>,
+    vocab: LimitedVocabulary,
+    merges: Option<LimitedMerges>,
     dropout: Option<f32>,
     unk_token: Option<Length>,
     unk_id: Option<usize>,
@@ -69,12 +67,12 @@ struct Model {
     max_input_chars_per_word: Option<usize>,
 }
 
-/// The tokenizer of a tokenizer.json.
+/// Reads the tokenizer of a tokenizer.json.
 ///
 /// # Errors
-/// What is refused of it, what the library says of it, or that it failed.
+/// An unsupported component, a limit, an error of the library, or a panic of it.
 pub(crate) fn read(json: &[u8]) -> Result<Tokenizer, Error> {
-    let file: File = serde_json::from_slice(json)?;
+    let file: RawTokenizer = serde_json::from_slice(json)?;
     rules::NORMALIZER.check(&file.normalizer)?;
     rules::PRE_TOKENIZER.check(&file.pre_tokenizer)?;
     rules::POST_PROCESSOR.check(&file.post_processor)?;
@@ -83,47 +81,47 @@ pub(crate) fn read(json: &[u8]) -> Result<Tokenizer, Error> {
     guarded(|| Tokenizer::from_bytes(json))
 }
 
-impl Model {
+impl RawModel {
+    /// Checks the kind of model and its limits.
     fn check(&self) -> Result<(), Error> {
         if let Some(kind) = self.kind.as_deref().filter(|kind| !rules::MODELS.contains(kind)) {
             let known = rules::MODELS.join(", ");
             return Err(format!("model: unsupported type {kind}, not one of {known}").into());
         }
         if let Some(dropout) = self.dropout.filter(|&dropout| dropout != 0.0) {
-            return Err(format!("model: dropout {dropout} would make tokens by chance").into());
+            return Err(format!("model: dropout {dropout} makes tokens random").into());
         }
         let affixes = [&self.continuing_subword_prefix, &self.end_of_word_suffix, &self.unk_token];
         if affixes.into_iter().flatten().any(|affix| affix.0 > limits::ADDED_TOKEN) {
             let most = limits::ADDED_TOKEN;
             return Err(format!("model: a prefix or suffix of more than {most} bytes").into());
         }
-        // A word of so many letters is tried at each of them.
+        // The library searches a word from each of its characters: quadratic time.
         match self.max_input_chars_per_word {
             Some(most) if most > limits::TOKENIZER_PATTERN => {
-                Err(format!("model: words of up to {most} letters").into())
+                Err(format!("model: words of up to {most} characters").into())
             }
             _ => Ok(()),
         }
     }
 }
 
-/// The ids of `text`, those of the special tokens around it included; `path` stands
-/// for the tokenizer in errors.
+/// Returns the ids of `text`, including those of the special tokens around it. Errors name
+/// `path`, the tokenizer's file.
 ///
 /// # Errors
-/// [`Mismatch`](crate::Error::Mismatch) for a text of more than [`limits::LINE`],
-/// [`Tokenizer`](crate::Error::Tokenizer) where the library refuses it.
+/// [`Mismatch`](crate::Error::Mismatch) for a text of more than [`limits::LINE`] bytes,
+/// [`Tokenizer`](crate::Error::Tokenizer) if the library refuses it.
 pub(crate) fn encode(path: &Path, tokenizer: &Tokenizer, text: &str) -> crate::Result<Vec<u32>> {
     check_length(path, text)?;
     let encoding = guarded(|| tokenizer.encode_fast(text, true));
-    let refused = |source| crate::Error::Tokenizer { path: path.to_owned(), source };
-    Ok(encoding.map_err(refused)?.get_ids().to_vec())
+    Ok(encoding.map_err(tokenizer_error(path))?.get_ids().to_vec())
 }
 
-/// Refuses a text of more than [`limits::LINE`] bytes; `path` stands for the tokenizer.
+/// Checks the length of a text. The error names `path`, the tokenizer's file.
 ///
 /// # Errors
-/// [`Mismatch`](crate::Error::Mismatch).
+/// [`Mismatch`](crate::Error::Mismatch) for more than [`limits::LINE`] bytes.
 pub(crate) fn check_length(path: &Path, text: &str) -> crate::Result<()> {
     if text.len() <= limits::LINE {
         return Ok(());
@@ -132,25 +130,32 @@ pub(crate) fn check_length(path: &Path, text: &str) -> crate::Result<()> {
     Err(crate::Error::mismatch(path, "text", expected, text.len()))
 }
 
-/// The tokens of a vocab.json and their ids.
+/// Reads the tokens of a vocab.json and their ids.
 ///
 /// # Errors
-/// [`Io`](crate::Error::Io), [`Json`](crate::Error::Json) for anything but such, or
-/// for more than [`limits::TOKENS`] of them.
+/// [`Io`](crate::Error::Io), [`Json`](crate::Error::Json) for anything else, or for more than
+/// [`limits::TOKENS`] tokens.
 pub(crate) fn vocabulary(path: &Path) -> crate::Result<HashMap<String, u32>> {
     let text = input::read(path, limits::SMALL_FILE)?;
-    let counted = serde_json::from_slice::<Vocabulary>(&text);
-    counted
+    let limited = serde_json::from_slice::<LimitedVocabulary>(&text);
+    limited
         .and_then(|_| serde_json::from_slice(&text))
         .map_err(|source| crate::Error::Json { path: path.to_owned(), source })
 }
 
-/// Runs `work` of the library's; a panic of it is an error.
+/// Returns a function that makes an error of the `tokenizers` library an
+/// [`Error::Tokenizer`](crate::Error::Tokenizer) of the file at `path`.
+pub(crate) fn tokenizer_error(path: &Path) -> impl FnOnce(Error) -> crate::Error {
+    let path = path.to_owned();
+    move |source| crate::Error::Tokenizer { path, source }
+}
+
+/// Calls `work`, code of the library, and turns a panic into an error.
 ///
 /// # Errors
-/// Those of `work`.
+/// The errors of `work`.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    guard::guarded(|| "the tokenizer's own code failed on it".into(), work)
+    guard::guarded(|| "the tokenizers library panicked".into(), work)
 }
 
 #[cfg(test)]

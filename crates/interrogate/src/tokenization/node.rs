@@ -1,4 +1,4 @@
-//! JSON of a bounded size as a tree.
+//! JSON as a tree of limited size.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,27 +8,28 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::limits;
 
-/// Values in a tree at most. Templates and chains have some fifty.
+/// The maximum number of values in a tree. Templates and sequences have about fifty.
 const MAX_NODES: usize = 1 << 12;
 
-/// A value of JSON; of numbers and the like it says nothing.
+/// A JSON value.
 #[derive(Debug, Default)]
 pub(super) enum Node {
+    /// Null, a boolean or a number.
     #[default]
-    Plain,
+    Scalar,
     Text(String),
     List(Vec<Node>),
     Object(Vec<(String, Node)>),
 }
 
 impl Node {
-    /// The value of `key`, the last where it comes twice, as the library takes it.
+    /// Returns the value of `key`; of duplicate keys the last, like the library.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         let Node::Object(fields) = self else { return None };
         fields.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// The text of `key`.
+    /// Returns the value of `key` if it is a string.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             Node::Text(text) => Some(text),
@@ -36,7 +37,7 @@ impl Node {
         }
     }
 
-    /// The values of a list, of an object, or none.
+    /// Returns the values of a list or an object; empty for other values.
     pub(super) fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
         match self {
             Node::List(values) => Box::new(values.iter()),
@@ -49,15 +50,16 @@ impl Node {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let left = Cell::new((MAX_NODES, limits::TOKENIZER_RULE));
-        Bounded(&left).deserialize(deserializer)
+        NodeReader(&left).deserialize(deserializer)
     }
 }
 
-/// Nodes and bytes of text that are left.
+/// Reads a [`Node`] within a budget: the remaining number of nodes and bytes of text.
 #[derive(Clone, Copy)]
-struct Bounded<'b>(&'b Cell<(usize, usize)>);
+struct NodeReader<'b>(&'b Cell<(usize, usize)>);
 
-impl Bounded<'_> {
+impl NodeReader<'_> {
+    /// Takes one node and `text` bytes from the budget.
     fn spend<E: Error>(self, text: usize) -> Result<(), E> {
         let (nodes, bytes) = self.0.get();
         match (nodes.checked_sub(1), bytes.checked_sub(text)) {
@@ -73,7 +75,7 @@ impl Bounded<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Bounded<'_> {
+impl<'de> DeserializeSeed<'de> for NodeReader<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -81,7 +83,7 @@ impl<'de> DeserializeSeed<'de> for Bounded<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Bounded<'_> {
+impl<'de> Visitor<'de> for NodeReader<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +91,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        self.spend(0).map(|()| Node::Plain)
+        self.spend(0).map(|()| Node::Scalar)
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Node, E> {

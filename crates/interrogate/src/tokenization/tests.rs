@@ -1,4 +1,4 @@
-//! What is read and what is refused.
+//! Tokenizer files that are read, and files that are refused.
 
 use super::*;
 
@@ -25,31 +25,31 @@ fn a_tokenizer_is_read() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error() {
+fn a_truncated_file_is_an_error() {
     let whole = file(r#"{"type":"NFC"}"#, r#"{"type":"WordPiece","prefix":"","cleanup":true}"#);
     (0..whole.len()).for_each(|cut| assert!(read(&whole.as_bytes()[..cut]).is_err(), "{cut}"));
 }
 
 #[test]
-fn a_table_of_characters_that_is_none_is_an_error() {
+fn an_invalid_precompiled_charsmap_is_an_error() {
     for table in ["\"\"", "\"AAAA\"", "\"no base 64!\"", "7", "null"] {
         let one = format!(r#"{{"type":"Precompiled","precompiled_charsmap":{table}}}"#);
         let some = format!(r#"{{"type":"Sequence","normalizers":[{{"type":"NFC"}},{one}]}}"#);
-        // Whether an empty table is one is the library's to say.
+        // Whether an empty table is valid depends on the library.
         let _ = read(file(&one, "null").as_bytes());
         assert!(read(file(&some, "null").as_bytes()).is_err() || table == "\"AAAA\"", "{table}");
     }
 }
 
 #[test]
-fn a_template_holds_what_it_names() {
+fn a_template_with_unknown_names_is_an_error() {
     let piece = |kind: &str, id: &str| format!(r#"{{"{kind}":{{"id":"{id}","type_id":0}}}}"#);
     let (text, other) = (piece("Sequence", "A"), piece("Sequence", "B"));
     let [known, unknown] = ["w", "v"].map(|id| piece("SpecialToken", id));
     for (single, expected) in [
         (format!("{known},{text}"), Ok(vec![7, 0])),
-        (format!("{unknown},{text}"), Err("post_processor: no special token \"v\"")),
-        (other, Err("post_processor: a template for one text, and \"B\"")),
+        (format!("{unknown},{text}"), Err("post_processor: unknown special token \"v\"")),
+        (other, Err("post_processor: sequence \"B\" in a template for one text")),
     ] {
         let template = format!(
             r#"{{"type":"TemplateProcessing","single":[{single}],"pair":[{text},{unknown}],
@@ -71,13 +71,13 @@ fn a_template_holds_what_it_names() {
 #[test]
 fn a_panic_is_an_error() {
     let error = guarded(|| -> Result<(), Error> { panic!("as the library does") });
-    assert_eq!(error.unwrap_err().to_string(), "the tokenizer's own code failed on it");
+    assert_eq!(error.unwrap_err().to_string(), "the tokenizers library panicked");
 }
 
-/// What transformers 5.24 writes for the tokenizers of CLIP, BERT, OPT and T5, and
-/// what its converter of version 4 wrote for T5.
+/// The files of transformers 5.24 for the tokenizers of CLIP, BERT, OPT and T5, and that of
+/// the converter of version 4 for T5.
 #[test]
-fn the_components_of_the_models_that_are_read_are_let_through() {
+fn the_components_of_supported_models_are_allowed() {
     let metaspace =
         r#"{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}"#;
     let bytes =
@@ -104,7 +104,7 @@ fn the_components_of_the_models_that_are_read_are_let_through() {
     let bpe = r#"{"type":"BPE","dropout":null,"unk_token":"a","continuing_subword_prefix":"",
         "end_of_word_suffix":"</w>","fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
         "vocab":{"a":0,"b":1,"ab":2,"a</w>":3},"merges":[["a","b"]]}"#;
-    // As files of before 2021 have it.
+    // The form of files from before 2021.
     let old = r#"{"dropout":null,"unk_token":"a","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}"#;
     let words = r###"{"type":"WordPiece","unk_token":"a","continuing_subword_prefix":"##",
         "max_input_chars_per_word":100,"vocab":{"a":0,"##a":1}}"###;
@@ -131,24 +131,30 @@ fn the_components_of_the_models_that_are_read_are_let_through() {
 }
 
 #[test]
-fn what_is_refused_is_named() {
-    let said =
+fn refused_components_and_models_are_named() {
+    let message =
         |normalizer: &str| read(file(normalizer, "null").as_bytes()).unwrap_err().to_string();
     let replace = |content: &str| {
         format!(r#"{{"type":"Replace","pattern":{{"String":"a"}},"content":"{content}"}}"#)
     };
-    let found = said(r#"{"type":"Prepend","prepend":"a"}"#);
+    let found = message(r#"{"type":"Prepend","prepend":"a"}"#);
     assert!(found.starts_with("normalizer: unsupported component Prepend, not one of "), "{found}");
-    assert_eq!(said(r#"{"prepend":"a"}"#), "normalizer: a component without a type");
-    assert_eq!(said(&replace(&"b".repeat(160))), "normalizer: a text grows to more than 160 times");
+    assert_eq!(message(r#"{"prepend":"a"}"#), "normalizer: a component without a type");
+    assert_eq!(
+        message(&replace(&"b".repeat(160))),
+        "normalizer: a text may grow by more than 160 times"
+    );
     let chain = |one: &str, count: usize| {
         format!(r#"{{"type":"Sequence","normalizers":[{}]}}"#, vec![one; count].join(","))
     };
     assert!(read(file(&chain(&replace("bbb"), 3), "null").as_bytes()).is_ok());
-    assert_eq!(said(&chain(&replace("bbb"), 4)), "normalizer: a text grows to more than 160 times");
-    let found = said(&chain(r#"{"type":"NFC"}"#, 17));
+    assert_eq!(
+        message(&chain(&replace("bbb"), 4)),
+        "normalizer: a text may grow by more than 160 times"
+    );
+    let found = message(&chain(r#"{"type":"NFC"}"#, 17));
     assert_eq!(found, "normalizer: more than 16 components");
-    let found = said(r#"{"type":"Replace","pattern":{"Regex":"a(?=b)"},"content":""}"#);
+    let found = message(r#"{"type":"Replace","pattern":{"Regex":"a(?=b)"},"content":""}"#);
     assert!(found.starts_with("normalizer: an unsupported pattern: "), "{found}");
     let model = |model: &str| {
         let file = file("null", "null");
@@ -156,7 +162,7 @@ fn what_is_refused_is_named() {
         read(format!(r#"{head}{model},"decoder":null}}"#).as_bytes()).unwrap_err().to_string()
     };
     let found = model(r#"{"type":"BPE","dropout":0.5,"vocab":{"a":0},"merges":[]}"#);
-    assert_eq!(found, "model: dropout 0.5 would make tokens by chance");
+    assert_eq!(found, "model: dropout 0.5 makes tokens random");
     let found = model(r#"{"type":"Trie","vocab":{"a":0}}"#);
     assert!(found.starts_with("model: unsupported type Trie, not one of BPE, "), "{found}");
     assert!(model(r#"{"type":"BPE","vocab":{"a":[]},"merges":[]}"#).contains("expected u32"));
@@ -164,7 +170,7 @@ fn what_is_refused_is_named() {
 }
 
 #[test]
-fn a_text_has_a_longest_length() {
+fn the_length_of_a_text_is_limited() {
     let tokenizer = read(file("null", "null").as_bytes()).unwrap();
     let encode = |length: usize| encode(Path::new("t.json"), &tokenizer, &"a".repeat(length));
     assert_eq!(encode(1 << 16).unwrap(), [0]);

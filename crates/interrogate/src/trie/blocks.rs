@@ -1,32 +1,32 @@
-//! Many sequences in tries of bounded size.
+//! Splits many sequences into tries of limited size.
 
 use std::ops::Range;
 
-use super::{Trie, shared};
+use super::{Trie, common_prefix};
 use crate::encoder::Tokens;
 use crate::nn::Batch;
 
-/// Sequences in sorted order, cut into blocks whose tries have about as many
-/// nodes each and at most a budget, but for a sequence that alone is longer.
+/// Sorted sequences, cut into blocks whose tries have about the same number of nodes, at most
+/// a budget. Only a block of a single sequence may have more.
 ///
-/// A block begins anew: what its first sequence shares with the block before is
-/// computed again, a handful of nodes.
+/// Blocks do not share nodes: the few nodes that the first sequence of a block has in common
+/// with the previous block are computed again.
 pub(crate) struct Blocks<'a> {
     sequences: Vec<(&'a [u32], usize)>,
     cuts: Vec<Range<usize>>,
-    past: &'a [u32],
+    prefix: &'a [u32],
 }
 
 impl<'a> Blocks<'a> {
-    /// Sorts `tokens`, none of them empty, and cuts them so that a trie hanging
-    /// from `past` has at most `budget` nodes.
-    pub(crate) fn new(past: &'a [u32], tokens: &'a Tokens, budget: usize) -> Self {
+    /// Sorts the non-empty sequences `tokens` and cuts them so that a trie after `prefix` has
+    /// at most `budget` nodes.
+    pub(crate) fn new(prefix: &'a [u32], tokens: &'a Tokens, budget: usize) -> Self {
         let mut sequences: Vec<(&[u32], usize)> =
             tokens.iter().enumerate().map(|(row, ids)| (ids, row)).collect();
         sequences.sort_unstable();
-        let mut before: &[u32] = past;
+        let mut before: &[u32] = prefix;
         let costs = sequences.iter().map(|&(ids, _)| {
-            let own = ids.len() - shared(before, ids).max(shared(past, ids));
+            let own = ids.len() - common_prefix(before, ids).max(common_prefix(prefix, ids));
             before = ids;
             own
         });
@@ -40,7 +40,7 @@ impl<'a> Blocks<'a> {
             let full = nodes >= share || nodes + cost > budget;
             if at > start && full {
                 cuts.push(start..at);
-                (start, nodes) = (at, ids.len() - shared(past, ids));
+                (start, nodes) = (at, ids.len() - common_prefix(prefix, ids));
             } else {
                 nodes += cost;
             }
@@ -48,21 +48,21 @@ impl<'a> Blocks<'a> {
         if start < sequences.len() {
             cuts.push(start..sequences.len());
         }
-        Blocks { sequences, cuts, past }
+        Blocks { sequences, cuts, prefix }
     }
 
-    /// The blocks, in order; each makes its trie when it is asked for it.
+    /// Returns the blocks, in order. Tries are built on demand.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Block<'_>> {
         self.cuts
             .iter()
-            .map(|cut| Block { past: self.past, sequences: &self.sequences[cut.clone()] })
+            .map(|cut| Block { prefix: self.prefix, sequences: &self.sequences[cut.clone()] })
     }
 }
 
 /// The sequences of one trie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block<'a> {
-    past: &'a [u32],
+    prefix: &'a [u32],
     sequences: &'a [(&'a [u32], usize)],
 }
 
@@ -78,12 +78,13 @@ impl Batch for Block<'_> {
 }
 
 impl Block<'_> {
-    /// Their trie.
+    /// Builds the trie of the block.
     pub(crate) fn trie(&self) -> Trie {
-        Trie::after(self.past, self.sequences.iter().map(|&(ids, _)| ids))
+        Trie::after(self.prefix, self.sequences.iter().map(|&(ids, _)| ids))
     }
 
-    /// The number that each has among the tokens, in the order of the trie's ends.
+    /// Returns the row of each sequence in the original tokens, in the order of the trie's
+    /// ends.
     pub(crate) fn rows(&self) -> impl Iterator<Item = usize> {
         self.sequences.iter().map(|&(_, row)| row)
     }
@@ -114,17 +115,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_sequence_is_in_one_block_within_the_budget(
+        fn every_sequence_is_in_one_block_within_the_budget(
             all in prop::collection::vec(prop::collection::vec(0u32..4, 1..8), 0..40),
-            past in prop::collection::vec(0u32..4, 0..4),
+            prefix in prop::collection::vec(0u32..4, 0..4),
             budget in 1usize..40,
         ) {
             let tokens = tokens(&all);
             let mut rows = Vec::new();
-            for block in Blocks::new(&past, &tokens, budget).iter() {
+            for block in Blocks::new(&prefix, &tokens, budget).iter() {
                 let (trie, block): (_, Vec<usize>) = (block.trie(), block.rows().collect());
                 prop_assert_eq!(trie.ends().len(), block.len());
-                // The last token of a sequence is a node wherever it stands.
+                // The last token of a sequence is always a node of its own.
                 prop_assert!(trie.ids().len() <= budget + block.len() || block.len() == 1);
                 rows.extend(block);
             }

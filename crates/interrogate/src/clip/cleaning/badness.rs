@@ -1,5 +1,4 @@
-//! Whether text looks as if it had been read in another encoding than it was written in:
-//! `ftfy/badness.py`.
+//! Detects text that was decoded with the wrong encoding: `ftfy/badness.py`.
 
 use std::sync::LazyLock;
 
@@ -8,8 +7,8 @@ use regex::Regex;
 use super::characters::*;
 use super::pattern;
 
-/// `BADNESS_RE`: characters that do not stand beside each other in text as it was
-/// meant. `\w` and `\s` are as Python has them.
+/// `BADNESS_RE`: sequences of characters that are unlikely in correctly decoded text. `\w` and
+/// `\s` are those of Python.
 static BAD_PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     const WORD: &str = r"\p{L}\p{N}_";
     const SPACE: &str = r"\s\x1c-\x1f";
@@ -51,14 +50,14 @@ static BAD_PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         "à[²µ¹¼½¾]".to_owned(),
         // MacRoman.
         "√[±∂†≠®™´≤≥¥µø]|≈[°¢]|‚Ä[ìîïòôúùû†°¢π]|‚[âó][àä°ê]".to_owned(),
-        // Windows-1251 of U+2000 and on; of Latin-1 and Cyrillic, three characters; and on
-        // top of Latin-1 of Windows-1252, five.
+        // Windows-1251 of U+2000 and on; of Latin-1 and Cyrillic, three characters; and of
+        // Windows-1252 decoded as Latin-1, five.
         "вЂ".to_owned(),
         format!("[ВГРС][{C1}{BAD}{punctuation}{CURRENCY}°µ][ВГРС]"),
         "ГўВЂВ.[A-Za-z ]".to_owned(),
         // Windows-1252 of à, á and U+A0.
         format!(r"Ã[\xa0¡]|[a-z][{SPACE}]?[ÃÂ][ ]|^[ÃÂ][ ]"),
-        // Â before a character that it is the encoding of.
+        // Â, the first byte of the character after it.
         format!("[a-z.,?!{END_PUNCTUATION}]Â[ {punctuation}]"),
         // Windows-1253.
         r"β€[™\xa0Ά\xad®°]".to_owned(),
@@ -69,7 +68,7 @@ static BAD_PAIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(alternatives.join("|"))
 });
 
-/// Whether the text looks as if it had been read in another encoding.
+/// Returns whether the text was probably decoded with the wrong encoding.
 pub(super) fn is_bad(text: &str) -> bool {
     BAD_PAIRS.as_ref().is_some_and(|bad| bad.is_match(text))
 }
@@ -78,9 +77,9 @@ pub(super) fn is_bad(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Each by ftfy 6.3.1's `is_bad`.
+    /// The expected values are those of ftfy 6.3.1's `is_bad`.
     #[test]
-    fn unlikely_neighbours_are_told_from_text() {
+    fn unlikely_sequences_are_detected() {
         for (text, expected) in [
             ("", false),
             ("caf\u{e9}", false),

@@ -1,5 +1,5 @@
-//! Kinds of characters that tell mojibake, as insides of character classes.
-//! Written for ftfy 6.3.1 by tests/fixtures/cleaning/tables.py;
+//! Kinds of characters that occur in mojibake, as the contents of character classes.
+//! Generated for ftfy 6.3.1 by tests/fixtures/cleaning/tables.py;
 //! the names are ftfy's (ftfy/badness.py, ftfy/chardata.py).
 
 /// `common` of `MOJIBAKE_CATEGORIES`.

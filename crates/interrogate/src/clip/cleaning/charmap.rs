@@ -1,4 +1,4 @@
-//! Text back to the bytes that it was read from, by single-byte encodings.
+//! Encodes text in single-byte encodings, to recover the bytes it was decoded from.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use super::charmaps::CHARMAPS;
 /// A single-byte encoding that is ASCII below 0x80.
 pub(super) struct Charmap {
     name: &'static str,
-    /// The bytes of characters beyond ASCII.
+    /// The bytes of the characters beyond ASCII.
     bytes: HashMap<char, u8>,
 }
 
@@ -23,26 +23,26 @@ static ALL: LazyLock<Vec<Charmap>> = LazyLock::new(|| {
     CHARMAPS.iter().map(one).collect()
 });
 
-/// The control code that sloppy encodings read as U+FFFD.
+/// The byte for U+FFFD in sloppy encodings.
 pub(super) const SUBSTITUTE: u8 = 0x1a;
 
-/// The characters of 0x80 to 0x9F in Windows-1252; unassigned bytes as in Latin-1.
+/// The characters of 0x80 to 0x9F in Windows-1252; unassigned bytes are those of Latin-1.
 static WINDOWS_1252: LazyLock<Vec<char>> =
     LazyLock::new(|| CHARMAPS[1].1.chars().take(32).collect());
 
-/// The character of a byte in Windows-1252; unassigned bytes as in Latin-1.
+/// Returns the character of a byte in Windows-1252; unassigned bytes are those of Latin-1.
 pub(super) fn windows_1252(byte: u8) -> char {
     let high = byte.checked_sub(0x80).and_then(|at| WINDOWS_1252.get(usize::from(at)));
     high.copied().unwrap_or(char::from(byte))
 }
 
 impl Charmap {
-    /// Every encoding, in the order in which they are tried.
+    /// Returns every encoding, in the order in which they are tried.
     pub(super) fn all() -> impl Iterator<Item = &'static Charmap> {
         ALL.iter()
     }
 
-    /// Whether it reads unassigned bytes too, and U+FFFD as a byte.
+    /// Returns whether the encoding also maps unassigned bytes and U+FFFD.
     pub(super) fn is_sloppy(&self) -> bool {
         self.name.starts_with("sloppy")
     }
@@ -55,7 +55,7 @@ impl Charmap {
         self.name == "macroman"
     }
 
-    /// The bytes of `text`; `None` where a character has none.
+    /// Encodes `text`; `None` if a character has no byte.
     pub(super) fn encode(&self, text: &str) -> Option<Vec<u8>> {
         text.chars().map(|c| self.byte(c)).collect()
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_of_every_encoding_is_read_back() {
+    fn every_byte_of_every_encoding_round_trips() {
         for (map, (name, high)) in Charmap::all().zip(CHARMAPS) {
             assert_eq!(high.chars().count(), 128, "{name}");
             let all: Vec<u8> = (0x80..=0xff).collect();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_1252_reads_every_byte() {
+    fn windows_1252_maps_every_byte() {
         let found: String = [0x41, 0x80, 0x81, 0x9f, 0xa0, 0xff].map(windows_1252).iter().collect();
         assert_eq!(found, "A\u{20ac}\u{81}\u{178}\u{a0}\u{ff}");
     }

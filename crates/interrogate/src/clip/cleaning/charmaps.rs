@@ -1,8 +1,8 @@
-//! Single-byte encodings that text may have been read in by mistake, in the order
-//! in which they are tried. Written for ftfy 6.3.1 by tests/fixtures/cleaning/tables.py.
+//! The single-byte encodings that mojibake may come from, in the order in which they are
+//! tried. Generated for ftfy 6.3.1 by tests/fixtures/cleaning/tables.py.
 
-/// The name of each, and the characters of the bytes from 0x80 on. What has a sloppy
-/// name reads unassigned bytes as Latin-1 does, and U+FFFD as the byte 0x1A.
+/// The name of each encoding, and the characters of the bytes from 0x80 on. A sloppy
+/// encoding maps unassigned bytes like Latin-1, and U+FFFD to the byte 0x1A.
 pub(super) const CHARMAPS: [(&str, &str); 10] = [
     (
         "latin-1",

@@ -1,5 +1,5 @@
-//! Glitches of text and their repair: `fix_text` of ftfy 6.3.1 (`ftfy/__init__.py` and
-//! `ftfy/fixes.py`) with its defaults.
+//! Repairs text: `fix_text` of ftfy 6.3.1 (`ftfy/__init__.py` and `ftfy/fixes.py`) with its
+//! defaults.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -10,18 +10,18 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use super::{html, mojibake, pattern};
 use crate::limits;
 
-/// Characters of a segment at most: `max_decode_length`.
+/// The maximum number of characters of a segment: `max_decode_length`.
 const SEGMENT: usize = 1_000_000;
 
-/// `ANSI_RE`: what terminals take for colours and movements. `\d` is Python's.
+/// `ANSI_RE`: terminal escape sequences. `\d` is that of Python.
 static TERMINAL_ESCAPE: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\x1b\[[\p{Nd};]*[a-zA-Z]"));
 
-/// The text, repaired line by line. References of HTML are read up to the first line
-/// that holds a `<`.
+/// Repairs the text line by line. HTML character references are decoded up to the first line
+/// that contains a `<`.
 ///
-/// One difference from ftfy: a line is repaired [`limits::CLEANING_ROUNDS`] times at
-/// most, where ftfy goes on until nothing changes.
+/// One difference from ftfy: a line is repaired at most [`limits::CLEANING_ROUNDS`] times;
+/// ftfy repeats until nothing changes.
 pub(super) fn fix_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut unescape = true;
@@ -32,7 +32,7 @@ pub(super) fn fix_text(text: &str) -> String {
     out
 }
 
-/// A line in pieces of [`SEGMENT`] characters.
+/// Splits a line into segments of [`SEGMENT`] characters.
 fn segments(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -73,13 +73,12 @@ fn fix_once(text: &str, unescape: bool) -> String {
     }
 }
 
-/// `fix_latin_ligatures`, `fix_character_width` and `uncurl_quotes`, one behind the
-/// other.
+/// Applies `fix_latin_ligatures`, `fix_character_width` and `uncurl_quotes`.
 fn fix_character(c: char, out: &mut String) {
     match c {
         '\u{132}' => out.push_str("IJ"),
         '\u{133}' => out.push_str("ij"),
-        // ʼn, whose apostrophe is uncurled.
+        // ŉ becomes ʼn, and its apostrophe is uncurled.
         '\u{149}' => out.push_str("'n"),
         '\u{1f1}' => out.push_str("DZ"),
         '\u{1f2}' => out.push_str("Dz"),
@@ -108,8 +107,8 @@ fn fix_character(c: char, out: &mut String) {
     }
 }
 
-/// `CONTROL_CHARS`: control characters that stand for nothing in text, marks of byte
-/// order, notes between lines.
+/// `CONTROL_CHARS`: control characters without a meaning in text, byte order marks, and
+/// interlinear annotation characters.
 fn is_unwanted(c: char) -> bool {
     matches!(
         c,
@@ -127,9 +126,9 @@ fn is_unwanted(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// From ftfy's own documentation.
+    /// From ftfy's documentation.
     #[test]
-    fn the_examples_of_ftfys_documentation() {
+    fn examples_of_ftfys_documentation() {
         for (text, expected) in [
             ("\u{e2}\u{153}\u{201d} No problems", "\u{2714} No problems"),
             ("&macr;\\_(\u{e3}\u{83}\u{84})_/&macr;", "\u{af}\\_(\u{30c4})_/\u{af}"),
@@ -146,7 +145,7 @@ mod tests {
         }
     }
 
-    /// 16,000 references within each other, 64 KiB in all.
+    /// References nested 1,000 deep.
     #[test]
     fn rounds_are_bounded() {
         let nested = format!("&{}\u{e9}", "amp;".repeat(1000));

@@ -1,5 +1,5 @@
-//! Token ids held to those of open_clip's tokenizer, ftfy and CPython:
-//! tests/fixtures/cleaning/make.py says with which versions.
+//! Token ids against those of open_clip's tokenizer, ftfy and CPython, in the versions of
+//! tests/fixtures/cleaning/make.py.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Cleaning, Form, ftfy};
 use crate::clip::config::TextConfig;
-use crate::clip::tokenizer::{Files, Tokenizer};
+use crate::clip::tokenizer::{Tokenizer, TokenizerFiles};
 
 const FORMS: [(&str, Cleaning); 4] = [
     ("openai", Cleaning::OpenAi),
@@ -30,13 +30,13 @@ fn golden() -> Value {
 }
 
 fn tokenizer(cleaning: Cleaning) -> Tokenizer {
-    Tokenizer::open(&Files::Embedded, &TextConfig::default(), cleaning).unwrap()
+    Tokenizer::open(&TokenizerFiles::Embedded, &TextConfig::default(), cleaning).unwrap()
 }
 
-/// The ids of a text without those around it.
+/// The ids of a text, without start and end token.
 fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    let around = tokenizer.uncut(text).unwrap();
-    around[1..around.len() - 1].to_vec()
+    let ids = tokenizer.encode(text).unwrap();
+    ids[1..ids.len() - 1].to_vec()
 }
 
 fn joined(ids: &[u32]) -> String {
@@ -63,7 +63,7 @@ fn every_shipped_label_has_open_clips_tokens() {
     let (own, fast) =
         (tokenizer(Cleaning::OpenClip(Form::Lower)), tokenizer(Cleaning::Transformers));
     let found: Vec<Vec<u32>> = labels.par_iter().map(|label| ids(&own, label)).collect();
-    // Those that differ from the fast tokenizer's first: they say which.
+    // First the labels that differ from the fast tokenizer's, for a better message.
     let pairs: Vec<(String, Vec<u32>)> =
         serde_json::from_value(golden["labels_that_differ"].clone()).unwrap();
     let expected: BTreeMap<String, Vec<u32>> = pairs.into_iter().collect();
@@ -87,11 +87,11 @@ fn damaged_and_hostile_texts_have_open_clips_tokens() {
         let mut wrong = Vec::new();
         for entry in nasty {
             let text = entry["text"].as_str().unwrap();
-            // Where a form has the same ids as the first, they stand there once.
+            // A form with the same ids as the first has no entry.
             let expected = entry.get(name).unwrap_or(&entry["openai"]);
             let found = joined(&ids(&tokenizer, text));
             let expected = match expected.as_str() {
-                Some(digested) => digested.to_owned(),
+                Some(digest) => digest.to_owned(),
                 None => joined(&serde_json::from_value::<Vec<u32>>(expected.clone()).unwrap()),
             };
             if found != expected && digest(&found) != expected {
@@ -102,10 +102,9 @@ fn damaged_and_hostile_texts_have_open_clips_tokens() {
     }
 }
 
-/// What stands for a text's parts holds for the whole: a chain tokenizes no more than
-/// what follows the last white space.
+/// A chain relies on this: it tokenizes only the text after the last white space.
 #[test]
-fn plain_parts_make_the_whole() {
+fn tokens_of_plain_parts_are_those_of_the_whole() {
     let parts = ["", "a", "it's", ", 8 k", " x\n", "<b>", "<end_of_text>", "_", "#39;", ";", "'"];
     for (name, cleaning) in FORMS {
         let tokenizer = tokenizer(cleaning);
@@ -125,9 +124,9 @@ fn plain_parts_make_the_whole() {
     }
 }
 
-/// Texts as long as a label may be, of each kind that costs more than one pass.
+/// Texts of the maximum length of a label, of every kind that needs several passes.
 #[test]
-fn damage_within_damage_ends() {
+fn nested_damage_terminates() {
     let size = 1 << 16;
     for text in [
         format!("&{}\u{e9}", "amp;".repeat(size / 4)),

@@ -1,5 +1,4 @@
-//! Character references of HTML, as CPython's `html.unescape` reads them and as ftfy
-//! does.
+//! HTML character references, decoded like CPython's `html.unescape` and like ftfy.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,25 +8,25 @@ use regex::{Captures, Regex};
 
 use super::{charmap, pattern};
 
-/// The WHATWG table of named references as CPython has it, and below the blank line
-/// the names that ftfy knows beside it.
+/// CPython's copy of the WHATWG table of named references, and after a blank line the
+/// additional names of ftfy.
 static ENTITIES: &str = include_str!("entities.txt");
 
-/// Names to characters. A name ends with its semicolon; some have a second form
-/// without.
+/// Maps names to characters. A name includes its semicolon; some have a second form without
+/// it.
 type Table = HashMap<&'static str, String>;
 
 static HTML5: LazyLock<Table> = LazyLock::new(|| table(0));
 static FTFYS_OWN: LazyLock<Table> = LazyLock::new(|| table(1));
 
-/// Characters of the longest name without a semicolon.
+/// The length of the longest name without a semicolon.
 const LONGEST_BARE: usize = 6;
 
-/// A reference in CPython's `html/__init__.py`.
+/// A reference, from CPython's `html/__init__.py`.
 static REFERENCE: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\x0c <&#;]{1,32};?)"));
 
-/// A reference that ftfy considers: `HTML_ENTITY_RE` of `ftfy/chardata.py`.
+/// A reference with a semicolon: `HTML_ENTITY_RE` of `ftfy/chardata.py`.
 static CLOSED: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"&#?[0-9A-Za-z]{1,24};"));
 
 fn table(part: usize) -> Table {
@@ -39,8 +38,8 @@ fn table(part: usize) -> Table {
     lines.filter_map(|line| line.split_once(' ')).map(|(name, codes)| (name, text(codes))).collect()
 }
 
-/// `html.unescape` of CPython 3.11. One difference: a number of more than 4,300
-/// digits, for which CPython raises an error, is out of range here.
+/// `html.unescape` of CPython 3.11. One difference: CPython raises an error for a number of
+/// more than 4,300 digits; here it is out of range.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     match &*REFERENCE {
         Some(reference) if text.contains('&') => {
@@ -50,7 +49,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What the reference `&` + `name` stands for.
+/// Returns the text for the reference `&` + `name`.
 fn replacement(name: &str) -> String {
     if let Some(number) = name.strip_prefix('#') {
         return numbered(number.trim_end_matches(';'));
@@ -58,7 +57,7 @@ fn replacement(name: &str) -> String {
     if let Some(text) = HTML5.get(name) {
         return text.clone();
     }
-    // The longest name that it begins with, of two characters at least.
+    // The longest known prefix of at least two characters.
     let ends = (2..name.len().min(LONGEST_BARE + 1)).rev();
     for (head, tail) in ends.filter_map(|end| name.split_at_checked(end)) {
         if let Some(text) = HTML5.get(head) {
@@ -68,13 +67,13 @@ fn replacement(name: &str) -> String {
     format!("&{name}")
 }
 
-/// The character of a number: decimal, or hexadecimal behind an `x`.
+/// Returns the character of a number: decimal, or hexadecimal after an `x`.
 fn numbered(number: &str) -> String {
     let code = match number.strip_prefix(['x', 'X']) {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => number.parse(),
     };
-    // A number that is too large for a u32 is out of range.
+    // A number beyond u32 is out of range.
     let code = code.unwrap_or(u32::MAX);
     let found = match code {
         0 => '\u{fffd}',
@@ -87,8 +86,8 @@ fn numbered(number: &str) -> String {
     found.to_string()
 }
 
-/// `unescape_html` of `ftfy/fixes.py`: references that end with a semicolon, and
-/// capital forms of names that are lower case.
+/// `unescape_html` of `ftfy/fixes.py`: decodes references that end with a semicolon, including
+/// upper-case forms of lower-case names.
 pub(super) fn unescape_closed(text: &str) -> Cow<'_, str> {
     let replacement = |found: &Captures<'_>| {
         let whole = &found[0];
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_whole() {
+    fn the_table_is_complete() {
         assert_eq!((HTML5.len(), FTFYS_OWN.len()), (2231, 1376));
         let bare = HTML5.keys().filter(|name| !name.ends_with(';'));
         assert_eq!(bare.clone().map(|name| name.len()).max(), Some(LONGEST_BARE));
@@ -119,9 +118,9 @@ mod tests {
         assert!(HTML5.values().chain(FTFYS_OWN.values()).all(|text| !text.is_empty()));
     }
 
-    /// Each by CPython 3.11.7.
+    /// The expected values are those of CPython 3.11.7.
     #[test]
-    fn references_are_read_as_cpython_does() {
+    fn references_decode_like_cpython() {
         for (text, expected) in [
             ("&amp;amp;", "&amp;"),
             ("&notit; &notin; &notin", "\u{ac}it; \u{2209} \u{ac}in"),
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_closed_references_are_read_as_ftfy_does() {
+    fn references_with_a_semicolon_decode_like_ftfy() {
         for (text, expected) in [
             ("P&EACUTE;REZ &nTILDE; &amp &lt;", "P\u{c9}REZ &nTILDE; &amp <"),
             ("BUNDESSTRA&SZLIG;E", "BUNDESSTRASSE"),

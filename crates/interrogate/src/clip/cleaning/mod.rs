@@ -1,12 +1,12 @@
-//! What is done to a text before CLIP's tokenizer cuts it into words.
+//! The cleaning of texts before CLIP's tokenizer.
 //!
-//! OpenAI's code and OpenCLIP's repair and unescape a text, transformers' fast tokenizer
-//! does neither. Owns that choice ([`TextCleaning`]) and the cleaning itself; the cut
-//! into words and tokens is `words`' and `tokenizer`'s.
+//! OpenAI's and OpenCLIP's code repairs and unescapes a text; the fast tokenizer of
+//! transformers does neither. Owns the choice ([`TextCleaning`]) and the cleaning.
+//! `clip::tokenizer` splits the result into words and tokens.
 //!
-//! The repair is a port of ftfy 6.3.1, held to it text by text. The crate `plsfix`,
-//! another port, would bring icu, encoding and a second version of fancy-regex; ftfy
-//! needs the whole table of character references, so `html` reads them as well.
+//! The repair is a port of ftfy 6.3.1, and tests compare it with ftfy text by text. The crate
+//! `plsfix`, another port, would add icu, encoding and a second version of fancy-regex. ftfy
+//! needs the whole table of character references, so `html` decodes them too.
 
 mod badness;
 mod characters;
@@ -26,10 +26,10 @@ use regex::Regex;
 
 use crate::error::Error;
 
-/// How texts are cleaned before CLIP's tokenizer: as which code does it.
+/// The code whose cleaning of texts is reproduced before CLIP's tokenizer.
 ///
-/// It decides tokens and so rows: an index of one cleaning is another model's to the
-/// other.
+/// The cleaning changes tokens and embeddings, so an index that was built with one cleaning
+/// does not match a model with another.
 ///
 /// ```
 /// use interrogate::clip::TextCleaning;
@@ -40,24 +40,24 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TextCleaning {
-    /// As the code that the checkpoint's layout is from: OpenAI's and OpenCLIP's
-    /// layouts as their own code, Hugging Face's as transformers.
+    /// The cleaning of the checkpoint's own layout: OpenAI's for the layouts of OpenAI and
+    /// OpenCLIP, that of transformers for Hugging Face's.
     #[default]
     Auto,
-    /// As OpenAI's `clip.tokenize` and OpenCLIP's `SimpleTokenizer`: mojibake, ligatures,
-    /// curly quotes, full-width letters and the like are repaired by ftfy's rules, and
-    /// HTML's character references are read twice.
+    /// OpenAI's `clip.tokenize` and OpenCLIP's `SimpleTokenizer`: mojibake, ligatures, curly
+    /// quotes, full-width letters and so on are repaired by ftfy's rules, and HTML character
+    /// references are decoded twice.
     OpenAi,
-    /// As transformers' fast tokenizer: NFC and lower case.
+    /// The fast tokenizer of transformers: NFC and lower case.
     Transformers,
 }
 
 impl TextCleaning {
-    /// Every one, in the order in which they are listed to people.
+    /// Every cleaning, in display order.
     pub const ALL: [TextCleaning; 3] =
         [TextCleaning::Auto, TextCleaning::OpenAi, TextCleaning::Transformers];
 
-    /// Its name: what [`FromStr`] reads.
+    /// Returns the name, which [`FromStr`] parses.
     pub fn name(self) -> &'static str {
         match self {
             TextCleaning::Auto => "auto",
@@ -88,28 +88,28 @@ impl FromStr for TextCleaning {
 /// The cleaning of one checkpoint's texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cleaning {
-    /// By the tokenizer's own normalizer.
+    /// The tokenizer's own normalizer.
     Transformers,
-    /// As openai/CLIP, clip/simple_tokenizer.py.
+    /// That of openai/CLIP, clip/simple_tokenizer.py.
     OpenAi,
-    /// As open_clip, src/open_clip/tokenizer.py.
+    /// That of open_clip, src/open_clip/tokenizer.py.
     OpenClip(Form),
 }
 
-/// What OpenCLIP does after the repair: `clean` of its `SimpleTokenizer`.
+/// OpenCLIP's normalization after the repair: `clean` of its `SimpleTokenizer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// White space collapsed.
+    /// Collapses white space.
     Whitespace,
-    /// White space collapsed, lower case.
+    /// Collapses white space; lower case.
     Lower,
-    /// Without ASCII punctuation, white space collapsed, lower case.
+    /// Removes ASCII punctuation and collapses white space; lower case.
     Canonicalize,
 }
 
 impl Form {
-    /// The form that `clean` in an open_clip_config.json names.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    /// Parses the field `clean` of an open_clip_config.json.
+    pub(super) fn parse(name: &str) -> Option<Self> {
         match name {
             "whitespace" => Some(Form::Whitespace),
             "lower" => Some(Form::Lower),
@@ -120,9 +120,9 @@ impl Form {
 }
 
 impl Cleaning {
-    /// What tells rows of this cleaning from those of others; `None` for transformers',
-    /// whose fingerprints are older than the choice. Change it with anything that
-    /// changes a token.
+    /// Returns the cleaning's part of the fingerprint; `None` for that of transformers,
+    /// whose fingerprints are older than the choice. Increment the version with anything
+    /// that changes a token.
     pub(super) fn tag(self) -> Option<&'static [u8]> {
         match self {
             Cleaning::Transformers => None,
@@ -133,9 +133,8 @@ impl Cleaning {
         }
     }
 
-    /// The text as it is cut into words. Costs time in proportion to the text's length,
-    /// and at most [`CLEANING_ROUNDS`](crate::limits::CLEANING_ROUNDS) times as much
-    /// where it was damaged on purpose.
+    /// Cleans the text. Takes time linear in its length, and at most
+    /// [`CLEANING_ROUNDS`](crate::limits::CLEANING_ROUNDS) times as much for hostile text.
     pub(super) fn clean(self, text: &str) -> String {
         let repaired;
         let text = if is_plain(text) {
@@ -146,7 +145,7 @@ impl Cleaning {
             &repaired
         };
         match self {
-            Cleaning::Transformers => text.to_owned(), // cleans by itself
+            Cleaning::Transformers => text.to_owned(), // its tokenizer normalizes
             Cleaning::OpenAi | Cleaning::OpenClip(Form::Lower) => collapsed(text).to_lowercase(),
             Cleaning::OpenClip(Form::Whitespace) => collapsed(text),
             Cleaning::OpenClip(Form::Canonicalize) => {
@@ -157,8 +156,8 @@ impl Cleaning {
     }
 }
 
-/// Whether a text needs no repair, and neither does any part of it nor what it makes with
-/// other plain texts: printable ASCII and white space, without `&`.
+/// Returns whether neither a text, nor a part of it, nor its concatenation with other plain
+/// texts needs repair: printable ASCII and white space, without `&`.
 pub(super) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r') && byte != b'&')
 }
@@ -176,7 +175,7 @@ fn collapsed(text: &str) -> String {
     out
 }
 
-/// A regular expression of this module, which its tests hold to be one.
+/// Compiles a regular expression of this module. The tests cover that each is valid.
 fn pattern(expression: impl AsRef<str>) -> Option<Regex> {
     Regex::new(expression.as_ref()).ok()
 }
@@ -186,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back_and_others_refused() {
+    fn names_round_trip_and_others_are_refused() {
         for cleaning in TextCleaning::ALL {
             assert_eq!(cleaning.to_string().parse::<TextCleaning>().unwrap(), cleaning);
         }
@@ -194,9 +193,9 @@ mod tests {
         assert_eq!(error, "--text-cleaning: name: expected auto, openai, transformers, found ftfy");
     }
 
-    /// Each by open_clip 3.3's `get_clean_fn`.
+    /// The expected values are those of open_clip 3.3's `get_clean_fn`.
     #[test]
-    fn each_form_is_open_clips() {
+    fn each_form_agrees_with_open_clip() {
         let text = " A&nbsp;B_c,  \u{201c}D\u{201d}\u{1c}\u{a0}\u{1e9e} ";
         for (form, expected) in [
             (Form::Whitespace, "A B_c, \"D\" \u{1e9e}"),
@@ -208,7 +207,7 @@ mod tests {
         assert_eq!(Cleaning::OpenAi.clean(text), "a b_c, \"d\" \u{df}");
     }
 
-    /// What the short cut leaves out changes nothing.
+    /// The shortcut for plain text changes nothing.
     #[test]
     fn plain_text_needs_no_repair() {
         let all: String = ('\0'..='\u{ff}').filter(|c| is_plain(&c.to_string())).collect();

@@ -1,5 +1,5 @@
-//! Text that was read in another encoding than it was written in, and what it was:
-//! `fix_encoding` of `ftfy/__init__.py`.
+//! Repairs text that was decoded with the wrong encoding: `fix_encoding` of
+//! `ftfy/__init__.py`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,12 +12,12 @@ use super::charmap::{Charmap, windows_1252};
 use super::utf8;
 use crate::limits;
 
-/// `fix_encoding`: the text with its mojibake undone, as often as it was made.
+/// `fix_encoding`: undoes every level of mojibake.
 pub(super) fn fix_encoding(text: String) -> String {
     fix_within(text, limits::CLEANING_ROUNDS)
 }
 
-/// The same in `rounds` at most, and so many levels of mojibake within mojibake.
+/// Undoes at most `rounds` levels of mojibake.
 fn fix_within(mut text: String, rounds: usize) -> String {
     for left in (0..rounds).rev() {
         match step(&text, left) {
@@ -28,7 +28,7 @@ fn fix_within(mut text: String, rounds: usize) -> String {
     text
 }
 
-/// One encoding undone, where there is one.
+/// Undoes one level of mojibake; `None` if the text has none.
 fn step(text: &str, rounds: usize) -> Option<String> {
     if text.is_ascii() || !is_bad(text) {
         return None;
@@ -55,13 +55,13 @@ fn step(text: &str, rounds: usize) -> Option<String> {
         .or_else(|| Some(fix_c1_controls(text)))
 }
 
-/// Bytes in Windows-1252, where each is assigned.
+/// Decodes bytes as Windows-1252; `None` if one is unassigned.
 fn as_windows_1252(bytes: &[u8]) -> Option<String> {
     let assigned = |byte: &u8| !matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
     bytes.iter().all(assigned).then(|| bytes.iter().map(|&byte| windows_1252(byte)).collect())
 }
 
-/// `fix_c1_controls`: C1 control characters as Windows-1252.
+/// `fix_c1_controls`: replaces C1 control characters by those of Windows-1252.
 pub(super) fn fix_c1_controls(text: &str) -> String {
     let fixed = |c: char| match c {
         '\u{80}'..='\u{9f}' => windows_1252(c as u8),
@@ -70,22 +70,23 @@ pub(super) fn fix_c1_controls(text: &str) -> String {
     text.chars().map(fixed).collect()
 }
 
-/// The kinds of `UTF8_DETECTOR_RE`.
-struct Clues {
-    /// Characters that a sequence of two, three and four begins with.
+/// The character classes of `UTF8_DETECTOR_RE`, which finds UTF-8 sequences that were decoded
+/// with a single-byte encoding.
+struct Utf8Detector {
+    /// The first characters of sequences of two, three and four.
     firsts: [HashSet<char>; 3],
     continuation: HashSet<char>,
-    /// Continuations that do not stand for themselves beside mojibake.
+    /// Continuations that cannot precede a sequence.
     strict: HashSet<char>,
 }
 
-static CLUES: LazyLock<Clues> = LazyLock::new(|| Clues {
+static UTF8_DETECTOR: LazyLock<Utf8Detector> = LazyLock::new(|| Utf8Detector {
     firsts: [UTF8_FIRST_OF_2, UTF8_FIRST_OF_3, UTF8_FIRST_OF_4].map(members),
     continuation: members(UTF8_CONTINUATION),
     strict: members(UTF8_CONTINUATION_STRICT),
 });
 
-/// The characters of the inside of a class.
+/// Returns the characters of a class, from its contents.
 fn members(class: &str) -> HashSet<char> {
     let mut found = HashSet::new();
     let mut chars = class.chars().peekable();
@@ -96,8 +97,8 @@ fn members(class: &str) -> HashSet<char> {
     found
 }
 
-impl Clues {
-    /// The length in bytes of the run of likely sequences that `text` begins with.
+impl Utf8Detector {
+    /// Returns the length in bytes of the run of sequences that `text` begins with.
     fn run(&self, text: &str) -> usize {
         let mut end = 0;
         while let Some(length) = self.sequence(&text[end..]) {
@@ -106,8 +107,8 @@ impl Clues {
         end
     }
 
-    /// The length in bytes of the likely sequence that `text` begins with. The kinds of
-    /// first characters have none in common.
+    /// Returns the length in bytes of the sequence that `text` begins with. The classes of
+    /// first characters are disjoint.
     fn sequence(&self, text: &str) -> Option<usize> {
         let mut chars = text.chars();
         let first = chars.next()?;
@@ -119,14 +120,14 @@ impl Clues {
     }
 }
 
-/// `decode_inconsistent_utf8`: the text with its likely sequences fixed each by itself;
-/// `None` where it has none.
+/// `decode_inconsistent_utf8`: repairs each run of sequences on its own; `None` if there is
+/// none.
 fn fix_embedded(text: &str, rounds: usize) -> Option<String> {
     let mut out = String::new();
     let (mut copied, mut at, mut before) = (0, 0, None);
     while let Some(c) = text[at..].chars().next() {
-        let starts = before.is_none_or(|before| !CLUES.strict.contains(&before));
-        let run = if starts { CLUES.run(&text[at..]) } else { 0 };
+        let starts = before.is_none_or(|before| !UTF8_DETECTOR.strict.contains(&before));
+        let run = if starts { UTF8_DETECTOR.run(&text[at..]) } else { 0 };
         if run == 0 {
             (at, before) = (at + c.len_utf8(), Some(c));
             continue;
@@ -148,7 +149,7 @@ fn fix_embedded(text: &str, rounds: usize) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Each by ftfy 6.3.1's `fix_encoding`.
+    /// The expected values are those of ftfy 6.3.1's `fix_encoding`.
     #[test]
     fn mojibake_is_undone() {
         for (text, expected) in [

@@ -1,5 +1,4 @@
-//! UTF-8 as it was not meant to be: with lost bytes, with surrogates, with a null of
-//! two bytes.
+//! Decodes damaged UTF-8: with lost bytes, encoded surrogates, or a null of two bytes.
 //!
 //! The byte rules of `ftfy/fixes.py`, `ftfy/chardata.py` and
 //! `ftfy/bad_codecs/utf8_variants.py`.
@@ -8,14 +7,14 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
-/// `ALTERED_UTF8_RE`: sequences in which a space stands for the byte 0xA0.
+/// `ALTERED_UTF8_RE`: sequences with a space in place of the byte 0xA0.
 static ALTERED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     bytes(
         r"[\xc2\xc3\xc5\xce\xd0\xd9][ ]|[\xe2\xe3][ ][\x80-\x84\x86-\x9f\xa1-\xbf]|[\xe0-\xe3][\x80-\x84\x86-\x9f\xa1-\xbf][ ]|[\xf0][ ][\x80-\xbf][\x80-\xbf]|[\xf0][\x80-\xbf][ ][\x80-\xbf]|[\xf0][\x80-\xbf][\x80-\xbf][ ]",
     )
 });
 
-/// `LOSSY_UTF8_RE`: sequences of which bytes were lost, which 0x1A or `?` stand for.
+/// `LOSSY_UTF8_RE`: sequences with 0x1A or `?` in place of lost bytes.
 static LOSSY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     bytes(
         r"[\xc2-\xdf][\x1a]|[\xc2-\xc3][?]|\xed[\xa0-\xaf][\x1a?]\xed[\xb0-\xbf][\x1a?\x80-\xbf]|\xed[\xa0-\xaf][\x1a?\x80-\xbf]\xed[\xb0-\xbf][\x1a?]|[\xe0-\xef][\x1a?][\x1a\x80-\xbf]|[\xe0-\xef][\x1a\x80-\xbf][\x1a?]|[\xf0-\xf4][\x1a?][\x1a\x80-\xbf][\x1a\x80-\xbf]|[\xf0-\xf4][\x1a\x80-\xbf][\x1a?][\x1a\x80-\xbf]|[\xf0-\xf4][\x1a\x80-\xbf][\x1a\x80-\xbf][\x1a?]|\x1a",
@@ -26,7 +25,7 @@ fn bytes(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).build().ok()
 }
 
-/// `restore_byte_a0`: the bytes, with 0xA0 where a program has put a space.
+/// `restore_byte_a0`: restores the byte 0xA0 where a program replaced it by a space.
 pub(super) fn restore_byte_a0(text: Vec<u8>) -> Vec<u8> {
     let Some(altered) = ALTERED.as_ref().filter(|altered| altered.is_match(&text)) else {
         return text;
@@ -38,8 +37,8 @@ pub(super) fn restore_byte_a0(text: Vec<u8>) -> Vec<u8> {
     altered.replace_all(&text, restored).into_owned()
 }
 
-/// `A_GRAVE_WORD_RE`: a lone "à" as a word keeps its space, unless it begins one of the
-/// Portuguese words that are written together.
+/// `A_GRAVE_WORD_RE`: the space after the word "à" is kept, unless "à" begins one of a few
+/// Portuguese words.
 fn split_grave_words(text: &[u8]) -> Vec<u8> {
     let joined: [&[u8]; 5] = [b" ", b"quele", b"quela", b"quilo", b"s "];
     let mut out = Vec::with_capacity(text.len());
@@ -58,7 +57,7 @@ fn split_grave_words(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `replace_lossy_sequences`: U+FFFD for sequences of which bytes were lost.
+/// `replace_lossy_sequences`: replaces sequences with lost bytes by U+FFFD.
 pub(super) fn replace_lossy(text: Vec<u8>) -> Vec<u8> {
     let replacement = "\u{fffd}".as_bytes();
     match LOSSY.as_ref().filter(|lossy| lossy.is_match(&text)) {
@@ -67,8 +66,8 @@ pub(super) fn replace_lossy(text: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// The text that the bytes are in UTF-8, or, where they hold 0xED or 0xC0, in the
-/// variants of it that Java and Oracle write; `None` where it is neither.
+/// Decodes UTF-8, or, for bytes with 0xED or 0xC0, the variants that Java and Oracle write;
+/// `None` for other bytes.
 pub(super) fn decode(text: Vec<u8>) -> Option<String> {
     if text.iter().any(|byte| matches!(byte, 0xed | 0xc0)) {
         decode_variants(&text)
@@ -77,16 +76,16 @@ pub(super) fn decode(text: Vec<u8>) -> Option<String> {
     }
 }
 
-/// The codec `utf-8-variants`: surrogate pairs of three bytes each, a null of two.
+/// The codec `utf-8-variants`: surrogate pairs of three bytes each, and a null of two bytes.
 fn decode_variants(text: &[u8]) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| matches!(byte, 0xed | 0xc0)) {
         let (plain, special) = rest.split_at(at);
         out.push_str(std::str::from_utf8(plain).ok()?);
-        let (found, taken) = match *special {
-            // The codec's expressions end in `$`, which also stands before a line end that
-            // ends the text; so that line end is taken for the byte that is missing.
+        let (found, length) = match *special {
+            // The codec's expressions end in `$`, which also matches before a final line
+            // feed; so the line feed replaces the missing byte.
             [0xc0, 0x80, ..] | [0xc0, b'\n'] => ('\0', 2),
             [
                 0xed,
@@ -106,7 +105,7 @@ fn decode_variants(text: &[u8]) -> Option<String> {
             _ => return None,
         };
         out.push(found);
-        rest = special.get(taken..)?;
+        rest = special.get(length..)?;
     }
     out.push_str(std::str::from_utf8(rest).ok()?);
     Some(out)
@@ -116,9 +115,9 @@ fn decode_variants(text: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Each by ftfy 6.3.1 and its codec.
+    /// The expected values are those of ftfy 6.3.1 and its codec.
     #[test]
-    fn variants_are_decoded_as_ftfys_codec_does() {
+    fn variants_decode_like_ftfys_codec() {
         for (bytes, expected) in [
             (&b"\xed\xa0\xbd\xed\xb8\x8d!"[..], Some("\u{1f60d}!")),
             (b"a\xc0\x80b", Some("a\0b")),
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_become_the_byte_that_they_stand_for() {
+    fn restore_byte_a0_replaces_spaces() {
         for (bytes, expected) in [
             (&b"voil\xc3 le travail"[..], &b"voil\xc3\xa0 le travail"[..]),
             (b"\xc3 quele", b"\xc3\xa0quele"),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_becomes_one_character() {
+    fn a_lossy_sequence_becomes_one_character() {
         let found = replace_lossy(b"\xe2\x80\x1a \x1a \xc3?".to_vec());
         assert_eq!(String::from_utf8(found).unwrap(), "\u{fffd} \u{fffd} \u{fffd}");
     }

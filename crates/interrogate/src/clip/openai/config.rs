@@ -1,8 +1,7 @@
-//! `open_clip_config.json`: what OpenCLIP's repositories say of a model.
+//! `open_clip_config.json`: OpenCLIP's configuration of a model.
 //!
-//! Owns the fields that change what a model computes. One that is not known, and
-//! not off, is refused by name: leaving it out would give other numbers without
-//! a word.
+//! Owns the fields that change what a model computes. An unknown field that is not off is
+//! refused, because ignoring it could silently change the results.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,39 +14,39 @@ use crate::clip::config::Config;
 use crate::picture::{Filter, Preprocess, Resize};
 use crate::{Error, Result, input, limits, sizes};
 
-/// The file as it stands. Sizes that the shapes of the weights tell as well are
-/// compared with them; heads that are left out have 64 values each, as OpenAI's.
+/// The fields of the file. Sizes that also follow from the shapes of the weights are compared
+/// with them. The default width of a head is 64, as in OpenAI's models.
 #[derive(Debug, Deserialize)]
-pub(super) struct File {
-    model_cfg: Model,
+pub(super) struct OpenClipConfig {
+    model_cfg: RawModel,
     #[serde(default)]
-    preprocess_cfg: Steps,
+    preprocess_cfg: RawPreprocessing,
 }
 
 #[derive(Debug, Deserialize)]
-struct Model {
+struct RawModel {
     embed_dim: Option<usize>,
     #[serde(default)]
     quick_gelu: bool,
     #[serde(default)]
-    vision_cfg: Vision,
+    vision_cfg: RawVision,
     #[serde(default)]
-    text_cfg: Text,
+    text_cfg: RawText,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Vision {
+struct RawVision {
     image_size: Option<usize>,
     layers: Option<usize>,
     width: Option<usize>,
     head_width: Option<usize>,
     patch_size: Option<usize>,
-    /// Told by the shapes.
+    /// Follows from the shapes.
     #[serde(rename = "mlp_ratio")]
     _mlp_ratio: Option<f64>,
-    /// Of training alone.
+    /// Used in training only.
     #[serde(rename = "patch_dropout")]
     _patch_dropout: Option<f64>,
     #[serde(flatten)]
@@ -55,7 +54,7 @@ struct Vision {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Text {
+struct RawText {
     context_length: Option<usize>,
     vocab_size: Option<usize>,
     width: Option<usize>,
@@ -64,21 +63,21 @@ struct Text {
     #[serde(rename = "mlp_ratio")]
     _mlp_ratio: Option<f64>,
     #[serde(default)]
-    tokenizer_kwargs: Tokenizer,
+    tokenizer_kwargs: RawTokenizer,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
 
-/// What OpenCLIP's tokenizer is made with.
+/// The arguments of OpenCLIP's tokenizer.
 #[derive(Debug, Default, Deserialize)]
-struct Tokenizer {
+struct RawTokenizer {
     clean: Option<String>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Steps {
+struct RawPreprocessing {
     mean: Option<[f32; 3]>,
     std: Option<[f32; 3]>,
     interpolation: Option<String>,
@@ -88,15 +87,14 @@ struct Steps {
     mode: Option<String>,
 }
 
-impl File {
+impl OpenClipConfig {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Json`], and [`Error::Mismatch`] for a field that
-    /// asks for what is not built here.
+    /// [`Error::Io`], [`Error::Json`], and [`Error::Mismatch`] for an unsupported field.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let text = input::read(path, limits::CONFIG)?;
-        let file: File = serde_json::from_slice(&text)
+        let file: OpenClipConfig = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let model = &file.model_cfg;
         let tokenizer = &model.text_cfg.tokenizer_kwargs;
@@ -114,30 +112,31 @@ impl File {
         Ok(file)
     }
 
-    /// The name of the cleaning of texts, where it says one.
+    /// Returns the name of the text cleaning, if the file has one.
     pub(super) fn clean(self) -> Option<String> {
         self.model_cfg.text_cfg.tokenizer_kwargs.clean
     }
 
-    /// Completes `sizes`, which the shapes of the weights have told, and `steps`.
+    /// Completes `sizes`, which were read from the shapes of the weights, and `steps`.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] where the file and the weights differ.
+    /// [`Error::Mismatch`] if the file and the weights differ.
     pub(super) fn apply(
         &self,
         path: &Path,
         sizes: &mut Config,
         steps: &mut Preprocess,
     ) -> Result<()> {
-        let File { model_cfg: Model { embed_dim, vision_cfg, text_cfg, .. }, .. } = self;
+        let OpenClipConfig { model_cfg: RawModel { embed_dim, vision_cfg, text_cfg, .. }, .. } =
+            self;
         let (vision, text) = (&mut sizes.vision, &mut sizes.text);
-        // Patches may leave a rest at the edge, which no shape tells.
+        // Patches may leave a remainder at the edge, which no shape shows.
         if let Some(side) = vision_cfg.image_size
             && side.checked_div(vision.patch_size) == Some(vision.grid())
         {
             vision.image_size = side;
         }
-        for (what, said, found) in [
+        for (what, size, found) in [
             ("embed_dim", embed_dim, sizes.projection_dim),
             ("vision_cfg.image_size", &vision_cfg.image_size, vision.image_size),
             ("vision_cfg.layers", &vision_cfg.layers, vision.num_hidden_layers),
@@ -148,9 +147,9 @@ impl File {
             ("text_cfg.width", &text_cfg.width, text.hidden_size),
             ("text_cfg.layers", &text_cfg.layers, text.num_hidden_layers),
         ] {
-            if let Some(said) = said.filter(|&said| said != found) {
-                let expected = format!("{found}, as the weights are shaped");
-                return Err(Error::mismatch(path, what, expected, said));
+            if let Some(size) = size.filter(|&size| size != found) {
+                let expected = format!("{found} as in the weights");
+                return Err(Error::mismatch(path, what, expected, size));
             }
         }
         vision.num_attention_heads = vision
@@ -161,13 +160,13 @@ impl File {
         let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
         vision.hidden_act = activation.into();
         text.hidden_act = activation.into();
-        // What has more bits is refused when the sizes are checked.
+        // A size beyond u32 is refused when the sizes are checked.
         let side = u32::try_from(sizes.vision.image_size).unwrap_or(u32::MAX);
         self.preprocess_cfg.apply(path, side, steps)
     }
 }
 
-impl Steps {
+impl RawPreprocessing {
     /// Completes `steps` for a tower of `side` by `side` pixels.
     fn apply(&self, path: &Path, side: u32, steps: &mut Preprocess) -> Result<()> {
         steps.filter = match self.interpolation.as_deref() {
@@ -181,7 +180,7 @@ impl Steps {
         steps.resize = match self.resize_mode.as_deref() {
             None | Some("shortest") => Resize::ShorterSide(side),
             Some("squash") => Resize::Exact { height: side, width: side },
-            // "longest" fits the whole picture in and fills the rest with fill_color.
+            // "longest" fits the whole image and pads it with fill_color.
             Some(other) => {
                 return Err(Error::mismatch(path, "resize_mode", "shortest or squash", other));
             }
@@ -201,7 +200,7 @@ impl Steps {
     }
 }
 
-/// Whether a field asks for nothing: it is off, or says what is done anyway.
+/// Returns whether a field changes nothing: it is off, or has the value that is supported.
 fn is_off(field: &str, value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

@@ -1,17 +1,16 @@
-//! CLIP in OpenAI's own layout, which OpenCLIP kept: other names, q, k and v
-//! stacked, projections transposed, and sizes that are told by the shapes.
+//! CLIP in OpenAI's own layout, which OpenCLIP kept: other names, stacked q, k and v,
+//! transposed projections, and sizes that follow from the shapes.
 //!
 //! Owns what differs from a checkpoint of transformers: the [`names`] as views,
-//! the sizes ([`sizes`]), OpenCLIP's own configuration file ([`config`]) and the
-//! vocabulary that all of OpenAI's models share ([`vocabulary`]).
+//! the sizes ([`sizes`]) and OpenCLIP's own configuration file ([`config`]).
 
 mod config;
 mod names;
 mod sizes;
-pub(super) mod vocabulary;
 
 use std::path::Path;
 
+use config::OpenClipConfig;
 pub(super) use names::extra;
 
 use super::cleaning::{Cleaning, Form};
@@ -20,37 +19,36 @@ use crate::picture::{Centre, Preprocess, Resize};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// OpenCLIP's configuration, as its repositories on the hub have it.
+/// The file name of OpenCLIP's configuration in its repositories on the hub.
 pub(super) const CONFIG: &str = "open_clip_config.json";
 
-/// Whether the weights have names of this layout.
+/// Returns whether the weights have names of this layout.
 pub(super) fn is_layout(weights: &Weights) -> bool {
     weights.names().any(|name| name.starts_with("visual."))
 }
 
-/// How texts are cleaned: as `config`, the path of an [`open_clip_config.json`](CONFIG),
-/// says, or, where there is none, as OpenAI's code does.
+/// Returns the text cleaning that the [`open_clip_config.json`](CONFIG) at `config` names, or
+/// OpenAI's if there is no such file.
 ///
 /// # Errors
-/// [`Error::Mismatch`] for a cleaning that OpenCLIP has not, and those of the
-/// configuration.
+/// [`Error::Mismatch`] for an unknown cleaning, and the errors of the configuration.
 pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
     let Some(path) = config else { return Ok(Cleaning::OpenAi) };
-    let named = config::File::open(path)?.clean();
-    let name = named.as_deref().unwrap_or("lower"); // as SimpleTokenizer has it
+    let clean = OpenClipConfig::open(path)?.clean();
+    let name = clean.as_deref().unwrap_or("lower"); // the default of SimpleTokenizer
     let expected = "lower, whitespace or canonicalize";
     let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, name);
-    Form::named(name).map(Cleaning::OpenClip).ok_or_else(unknown)
+    Form::parse(name).map(Cleaning::OpenClip).ok_or_else(unknown)
 }
 
-/// The weights under the names of transformers, the sizes of the towers, and the
-/// steps before the image tower. `config` is the path of an
-/// [`open_clip_config.json`](CONFIG), where there is one.
+/// Returns the weights under the names of transformers, the sizes of the towers, and the
+/// preprocessing steps. `config` is the path of an [`open_clip_config.json`](CONFIG), if
+/// there is one.
 ///
 /// # Errors
-/// [`Error::Mismatch`] where they are no vision transformer's, or not those of
-/// the configuration, [`Error::OpenClipConfig`] where nothing says which
-/// activation they were trained with, and those of the configuration.
+/// [`Error::Mismatch`] if the weights are not a vision transformer's or differ from the
+/// configuration, [`Error::OpenClipConfig`] if there is no configuration and the activation
+/// is unknown, and the errors of the configuration.
 pub(super) fn read(
     weights: Weights,
     config: Option<&Path>,
@@ -59,7 +57,7 @@ pub(super) fn read(
     let mut sizes = sizes::of(&weights)?;
     let mut steps = Preprocess { centre: Centre::Even, ..Preprocess::default() };
     match config {
-        Some(config) => config::File::open(config)?.apply(config, &mut sizes, &mut steps)?,
+        Some(config) => OpenClipConfig::open(config)?.apply(config, &mut sizes, &mut steps)?,
         None if names::is_openai(&weights) => {}
         None => return Err(Error::OpenClipConfig { path }),
     }

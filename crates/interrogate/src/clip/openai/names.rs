@@ -5,30 +5,29 @@
 
 use crate::weights::{View, Weights};
 
-/// What OpenAI's archives say beside the weights: whole numbers without
-/// dimensions.
-pub(super) const MARKS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
+/// The scalar integers that OpenAI's archives have besides the weights.
+pub(super) const SCALARS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
 
-/// Whether the weights carry OpenAI's marks.
+/// Returns whether the weights have OpenAI's scalars.
 pub(super) fn is_openai(weights: &Weights) -> bool {
-    MARKS.iter().all(|mark| weights.contains(mark))
+    SCALARS.iter().all(|name| weights.contains(name))
 }
 
-/// Whether checkpoints carry a weight of this name beside the architecture's:
-/// the training temperature, the marks, and the causal mask.
+/// Returns whether a weight that the architecture does not use is accepted: the temperature
+/// of training, the scalars, and the causal mask.
 pub(in crate::clip) fn extra(name: &str) -> bool {
-    MARKS.contains(&name) || matches!(name, "logit_scale" | "attn_mask")
+    SCALARS.contains(&name) || matches!(name, "logit_scale" | "attn_mask")
 }
 
-/// The weights under the names of transformers. A name that is none of the
-/// architecture's stays as it is, and the check of the names will tell it.
+/// Returns the weights under the names of transformers. A name that is not the
+/// architecture's keeps its name; the check of all names reports it.
 pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
     let first = |name| weights.shape(name).and_then(|shape| shape.first()).copied();
     weights.names().flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
 }
 
-/// The weights that `name`, of `rows` rows, is; none where it is not of the
-/// architecture.
+/// Returns the weights under which the weight `name`, of `rows` rows, is viewed; empty if it
+/// is not the architecture's.
 fn view(name: &str, rows: usize) -> Vec<(String, View)> {
     let (tower, rest) = match name.strip_prefix("visual.") {
         Some(rest) => ("vision_model", rest),
@@ -38,17 +37,17 @@ fn view(name: &str, rows: usize) -> Vec<(String, View)> {
         return block(name, tower, rest, rows).unwrap_or_default();
     }
     let plain = |to: String| (to, View::of(name));
-    let turned = |to: &str| (to.to_owned(), View { transposed: true, ..View::of(name) });
+    let transposed = |to: &str| (to.to_owned(), View { transposed: true, ..View::of(name) });
     let norm = |to: &str, end: &str| plain(format!("{tower}.{to}.{end}"));
-    let seen = match (tower, rest) {
+    let view = match (tower, rest) {
         ("text_model", "token_embedding.weight") => {
             plain("text_model.embeddings.token_embedding.weight".into())
         }
         (_, "positional_embedding") => {
             plain(format!("{tower}.embeddings.position_embedding.weight"))
         }
-        ("text_model", "text_projection") => turned("text_projection.weight"),
-        ("vision_model", "proj") => turned("visual_projection.weight"),
+        ("text_model", "text_projection") => transposed("text_projection.weight"),
+        ("vision_model", "proj") => transposed("visual_projection.weight"),
         ("vision_model", "class_embedding") => {
             plain("vision_model.embeddings.class_embedding".into())
         }
@@ -62,16 +61,15 @@ fn view(name: &str, rows: usize) -> Vec<(String, View)> {
             _ => return Vec::new(),
         },
     };
-    vec![seen]
+    vec![view]
 }
 
-/// The same for what stands behind `transformer.resblocks.`.
+/// Returns the views of a weight of a layer, named `rest` after `transformer.resblocks.`.
 fn block(name: &str, tower: &str, rest: &str, rows: usize) -> Option<Vec<(String, View)>> {
     let (number, part) = rest.split_once('.')?;
     let to = |part: &str| format!("{tower}.encoder.layers.{number}.{part}");
     if let Some(end) = part.strip_prefix("attn.in_proj_") {
-        // Queries, keys and values stand one below the other
-        // (torch.nn.MultiheadAttention).
+        // Queries, keys and values are stacked (torch.nn.MultiheadAttention).
         let third = (rows.is_multiple_of(3)).then_some(rows / 3)?;
         let one = |(n, proj): (usize, &str)| {
             let view = View { rows: Some(n * third..(n + 1) * third), ..View::of(name) };
@@ -101,16 +99,16 @@ mod tests {
 
     #[test]
     fn stacked_projections_are_three_slices() {
-        let seen = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12);
-        let rows: Vec<_> = seen.iter().map(|(_, view)| view.rows.clone()).collect();
+        let views = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12);
+        let rows: Vec<_> = views.iter().map(|(_, view)| view.rows.clone()).collect();
         assert_eq!(rows, [Some(0..4), Some(4..8), Some(8..12)]);
-        assert_eq!(seen[1].0, "vision_model.encoder.layers.11.self_attn.k_proj.bias");
+        assert_eq!(views[1].0, "vision_model.encoder.layers.11.self_attn.k_proj.bias");
         assert!(names("transformer.resblocks.0.attn.in_proj_weight", 10).is_empty());
     }
 
     #[test]
-    fn projections_are_turned_and_nothing_else_is() {
-        for (name, to, turned) in [
+    fn only_projections_are_transposed() {
+        for (name, to, transposed) in [
             ("text_projection", "text_projection.weight", true),
             ("visual.proj", "visual_projection.weight", true),
             ("positional_embedding", "text_model.embeddings.position_embedding.weight", false),
@@ -121,14 +119,14 @@ mod tests {
                 false,
             ),
         ] {
-            let seen = view(name, 6);
-            assert_eq!((seen[0].0.as_str(), seen[0].1.transposed), (to, turned));
-            assert_eq!(seen[0].1.source, name);
+            let views = view(name, 6);
+            assert_eq!((views[0].0.as_str(), views[0].1.transposed), (to, transposed));
+            assert_eq!(views[0].1.source, name);
         }
     }
 
     #[test]
-    fn other_names_stay() {
+    fn other_names_have_no_view() {
         for name in ["logit_scale", "visual.attnpool.k_proj.weight", "visual.trunk.norm.bias"] {
             assert!(names(name, 3).is_empty(), "{name}");
         }

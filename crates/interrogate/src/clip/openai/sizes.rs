@@ -1,20 +1,20 @@
-//! The sizes of a model as the shapes of its weights tell them.
+//! The sizes of a model, from the shapes of its weights.
 //!
-//! OpenAI's rule (clip/model.py, `build_model`): heads of 64 values, a square of
-//! patches; what no shape tells has OpenAI's value.
+//! OpenAI's rule (clip/model.py, `build_model`): heads are 64 wide, and patches form a
+//! square. Sizes that follow from no shape have OpenAI's values.
 
 use crate::clip::config::{Config, TextConfig, VisionConfig};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// Values of a head, where nothing says otherwise.
+/// The default width of a head.
 pub(super) const HEAD_WIDTH: usize = 64;
 
-/// The sizes that the weights have.
+/// Reads the sizes of the towers from the shapes of `weights`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] where they are of another architecture than a vision
-/// transformer beside a text one, or where OpenAI's marks say otherwise.
+/// [`Error::Mismatch`] if the weights are not those of a vision and a text transformer, or if
+/// OpenAI's scalars differ from the shapes.
 pub(super) fn of(weights: &Weights) -> Result<Config> {
     let shapes = Shapes(weights);
     let [width, channels, patch, _] = shapes.of("visual.conv1.weight")?;
@@ -23,7 +23,7 @@ pub(super) fn of(weights: &Weights) -> Result<Config> {
     let grid = positions.saturating_sub(1).isqrt();
     if positions == 0 || grid * grid != positions - 1 {
         let found = format!("{positions} for visual.positional_embedding");
-        let expected = "a square of patches and one more";
+        let expected = "a square number plus 1";
         return Err(Error::mismatch(weights.path(), "positions", expected, found));
     }
     let [vocab_size, text_width] = shapes.of("token_embedding.weight")?;
@@ -51,12 +51,12 @@ pub(super) fn of(weights: &Weights) -> Result<Config> {
             ..VisionConfig::default()
         },
     };
-    let told = [config.vision.image_size, context_length, vocab_size];
-    for (mark, expected) in super::names::MARKS.into_iter().zip(told) {
-        if let Some(found) = shapes.mark(mark)?
+    let sizes = [config.vision.image_size, context_length, vocab_size];
+    for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
+        if let Some(found) = shapes.scalar(name)?
             && usize::try_from(found) != Ok(expected)
         {
-            let expected = format!("{mark} {expected}, as the shapes say");
+            let expected = format!("{name} {expected} as in the shapes");
             return Err(Error::mismatch(weights.path(), "sizes", expected, found));
         }
     }
@@ -66,7 +66,7 @@ pub(super) fn of(weights: &Weights) -> Result<Config> {
 struct Shapes<'a>(&'a Weights);
 
 impl Shapes<'_> {
-    /// The shape of a weight that every such model has.
+    /// Returns the shape of a required weight.
     fn of<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
         let expected = || format!("a vision transformer's {name} of {N} dimensions");
         let refuse = |found| Err(Error::mismatch(self.0.path(), "architecture", expected(), found));
@@ -79,20 +79,20 @@ impl Shapes<'_> {
         }
     }
 
-    /// The width of a tower's inner layers.
+    /// Returns the width of the MLPs of a tower.
     fn inner(&self, tower: &str) -> Result<usize> {
         let name = format!("{tower}transformer.resblocks.0.mlp.c_fc.weight");
         self.of::<2>(&name).map(|[inner, _]| inner)
     }
 
-    /// How many layers a tower has: one more than the highest number.
+    /// Returns the number of layers of a tower: the highest layer number plus 1.
     fn layers(&self, tower: &str) -> usize {
         let prefix = format!("{tower}transformer.resblocks.");
         let number = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse().ok();
         self.0.names().filter_map(number).max().map_or(0, |last: usize| last.saturating_add(1))
     }
 
-    fn mark(&self, name: &str) -> Result<Option<i64>> {
+    fn scalar(&self, name: &str) -> Result<Option<i64>> {
         if self.0.contains(name) { self.0.whole(name) } else { Ok(None) }
     }
 }

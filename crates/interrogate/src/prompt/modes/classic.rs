@@ -2,49 +2,49 @@
 
 use super::super::Pick;
 use super::super::part::Part;
-use super::{Ask, Listed, PromptOptions};
+use super::{PromptOptions, RankingRequest, TableEntry};
 
-/// Where a table stands in the form, and how many labels it gives. What the form
-/// does not know stands before the flavors.
-fn place(table: &Listed, max_flavors: usize) -> Option<(usize, usize)> {
+/// Returns a table's position in the form and its number of labels; `None` if it is left
+/// out. Tables that are not in the form come before the flavors.
+fn place(table: &TableEntry, max_flavors: usize) -> Option<(usize, usize)> {
     let (place, count) = match table.name.as_str() {
         "mediums" => (0, Some(1)),
         "artists" => (1, Some(1)),
         "trendings" => (2, Some(1)),
         "movements" => (3, Some(1)),
         "flavors" => (5, Some(max_flavors)),
-        _ => (4, table.named.then_some(1)),
+        _ => (4, table.explicit.then_some(1)),
     };
     let count = table.top.or(count).filter(|&count| count > 0)?;
     Some((place, count))
 }
 
-pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
+pub(super) fn rankings(tables: &[TableEntry], max_flavors: usize) -> Vec<RankingRequest> {
     let mut places: Vec<_> = tables
         .iter()
         .filter_map(|table| place(table, max_flavors).map(|(place, count)| (place, table, count)))
         .collect();
     places.sort_by_key(|&(place, table, _)| (place, table.name.as_str()));
-    places.into_iter().map(|(_, table, count)| Ask::best(&table.name, count)).collect()
+    places.into_iter().map(|(_, table, count)| RankingRequest::best(&table.name, count)).collect()
 }
 
-/// The medium is left out where the caption begins with it, and the artist follows
-/// it without a comma.
+/// Returns the parts of the prompt. The medium is left out if the caption begins with it,
+/// and the artist follows without a comma.
 pub(super) fn parts(
-    asking: &PromptOptions,
+    options: &PromptOptions,
     caption: Option<&str>,
     picks: &[Pick<'_>],
 ) -> Vec<Part> {
-    let mut parts = asking.caption(caption);
+    let mut parts = options.caption(caption);
     for pick in picks {
-        let mut labels = labels(asking, pick);
+        let mut labels = labels(options, pick);
         match pick.table {
             "mediums" => {
                 let begins = |label: &Part| caption.is_some_and(|c| c.starts_with(&label.text));
                 labels.retain(|label| !begins(label));
             }
             "artists" => {
-                let spaced = labels.first().cloned().map(|first| first.behind(" "));
+                let spaced = labels.first().cloned().map(|first| first.with_separator(" "));
                 labels.splice(..labels.len().min(1), spaced);
             }
             _ => {}
@@ -54,9 +54,9 @@ pub(super) fn parts(
     parts
 }
 
-/// The labels of `pick` that score enough.
-pub(super) fn labels(asking: &PromptOptions, pick: &Pick<'_>) -> Vec<Part> {
-    let said = |score: f32| asking.min_score.is_none_or(|least| score >= least);
-    let matches = pick.matches.iter().filter(|found| said(found.score));
+/// Returns the labels of `pick` that reach the lowest score.
+pub(super) fn labels(options: &PromptOptions, pick: &Pick<'_>) -> Vec<Part> {
+    let is_enough = |score: f32| options.min_score.is_none_or(|least| score >= least);
+    let matches = pick.matches.iter().filter(|found| is_enough(found.score));
     matches.map(|found| Part::label(found.label, found.score)).collect()
 }

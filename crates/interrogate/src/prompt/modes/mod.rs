@@ -1,104 +1,69 @@
-//! Ways to a prompt: the plain form, and clip-interrogator's.
+//! Prompt modes: the plain form, and clip-interrogator's.
 //!
-//! A [`Mode`] says which rankings it wants ([`PromptOptions::asks`]) and writes one
-//! image's prompt from them ([`PromptOptions::write`]). Between the two stand the tables,
-//! which are somebody else's, so that many images go through them together and all
-//! of this is tested without weights. The formulas are those of clip-interrogator
-//! 0.6.0 (`interrogate_classic`, `interrogate_fast`, `interrogate`,
-//! `interrogate_negative`); [`PromptOptions::compat`] copies even its errors.
+//! A mode is two pure functions: [`PromptOptions::rankings`] lists the rankings it needs,
+//! and [`PromptOptions::write`] writes one image's prompt from their results. The caller
+//! ranks in between, for many images at once, and everything here is tested without
+//! weights. The formulas are those of clip-interrogator 0.6.0 (`interrogate_classic`,
+//! `interrogate_fast`, `interrogate`, `interrogate_negative`); [`PromptOptions::compat`]
+//! reproduces its bugs too.
 
-mod ask;
 mod best;
 mod classic;
 mod fast;
+mod input;
+mod mode;
 mod negative;
+mod output;
+mod ranking;
 mod seed;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Ask, Listed};
+pub use input::ModeInput;
+pub use mode::Mode;
+pub use output::ModeOutput;
+pub use ranking::{RankingRequest, TableEntry};
 
-use super::fit::Budget;
-use super::part::{Part, join};
-use super::{Pick, Progress, Scorer};
-use crate::{Error, Result};
+use super::part::Part;
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 
-/// A way to a prompt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Caption, one medium, one movement, three flavors.
-    #[default]
-    Seed,
-    /// Caption, medium and artist, trending site, movement, three flavors.
-    Classic,
-    /// Caption, and the 32 best labels of all tables.
-    Fast,
-    /// The best of the caption, classic with 32 flavors, fast, and a chain that
-    /// grows from the caption as long as it fits the image better.
-    Best,
-    /// What the image is not: a chain of what fits it least.
-    Negative,
-    /// The caption alone.
-    Caption,
-}
-
-impl Mode {
-    /// All of them.
-    pub const ALL: [Mode; 6] =
-        [Mode::Seed, Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative, Mode::Caption];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Seed => "seed",
-            Mode::Classic => "classic",
-            Mode::Fast => "fast",
-            Mode::Best => "best",
-            Mode::Negative => "negative",
-            Mode::Caption => "caption",
-        }
-    }
-
-    /// Whether it scores texts that stand in no table, which takes the model's text
-    /// tower.
-    pub fn scores_texts(self) -> bool {
-        matches!(self, Mode::Best | Mode::Negative)
-    }
-
-    /// How many flavors it takes unless told.
-    pub fn max_flavors(self) -> usize {
-        match self {
-            Mode::Seed | Mode::Classic => 3,
-            Mode::Fast | Mode::Best | Mode::Negative => 32,
-            Mode::Caption => 0,
-        }
-    }
-}
-
-/// What is asked for, the same for every image.
+/// A mode and its settings, the same for every image.
+///
+/// ```
+/// use interrogate::prompt::Mode;
+/// use interrogate::prompt::modes::{PromptOptions, TableEntry};
+///
+/// let options = PromptOptions { max_flavors: 5, ..PromptOptions::new(Mode::Seed) };
+/// let table = |name: &str| TableEntry { name: name.into(), top: None, explicit: false };
+/// let rankings = options.rankings(&[table("flavors"), table("mediums")]);
+/// let counts: Vec<_> = rankings.iter().map(|r| (r.tables[0].as_str(), r.count)).collect();
+/// assert_eq!(counts, [("mediums", 1), ("flavors", 5)]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptOptions {
-    /// The way to the prompt.
+    /// The mode.
     pub mode: Mode,
-    /// Flavors at most, phrases of a chain included.
+    /// The maximum number of flavors, or of phrases that a chain adds.
     pub max_flavors: usize,
-    /// Phrases that a chain takes whether or not they fit better.
+    /// The number of phrases that a chain adds even if the score does not improve.
     pub min_flavors: usize,
-    /// Labels that a chain chooses from.
+    /// The number of labels that a chain chooses from.
     pub candidates: usize,
-    /// Labels of a table that score lower stay out of the text; the picks keep
-    /// them. A chain decides by its own scores.
+    /// The lowest score of a label in the text; the picks keep labels below it. Chains use
+    /// their own scores instead.
     pub min_score: Option<f32>,
-    /// Whether to err where clip-interrogator does, so that prompts compare: a
-    /// budget that forgets commas and lets a chain's last phrase go beyond it, and
-    /// a negative chain whose first score has the wrong sign. (Its ranking is
+    /// Whether to reproduce clip-interrogator's bugs, so that prompts can be compared: a
+    /// token limit that does not count commas and that a chain's last phrase may exceed,
+    /// and a negative chain whose first score has the wrong sign. (Its ranking is
     /// [`Rows::top_k_by_quota`](crate::rank::Rows::top_k_by_quota).)
     pub compat: bool,
 }
 
 impl PromptOptions {
-    /// `mode` as it is unless told otherwise: 8 phrases of a chain at least, of
-    /// 2,048 candidates.
+    /// Returns the defaults of `mode`: chains add at least 8 phrases, out of 2,048
+    /// candidates.
     pub fn new(mode: Mode) -> Self {
         PromptOptions {
             mode,
@@ -110,137 +75,46 @@ impl PromptOptions {
         }
     }
 
-    /// The rankings that it wants of `tables`, in the order in which [`write`] takes
-    /// them.
-    ///
-    /// [`write`]: Self::write
-    pub fn asks(&self, tables: &[Listed]) -> Vec<Ask> {
+    /// Returns the rankings of `tables` that the mode needs, in the order in which
+    /// [`write`](Self::write) expects their results.
+    pub fn rankings(&self, tables: &[TableEntry]) -> Vec<RankingRequest> {
         match self.mode {
-            Mode::Seed => seed::asks(tables, self.max_flavors),
-            Mode::Classic => classic::asks(tables, self.max_flavors),
-            Mode::Fast => vec![Ask::merged(tables, self.max_flavors)],
-            Mode::Best => best::asks(tables, self),
-            Mode::Negative => vec![negative::ask(tables, self.candidates)],
+            Mode::Seed => seed::rankings(tables, self.max_flavors),
+            Mode::Classic => classic::rankings(tables, self.max_flavors),
+            Mode::Fast => vec![RankingRequest::merged(tables, self.max_flavors)],
+            Mode::Best => best::rankings(tables, self),
+            Mode::Negative => vec![negative::ranking(tables, self.candidates)],
             Mode::Caption => Vec::new(),
         }
     }
 
-    /// The parts of a caption; none where there is no caption.
+    /// Returns the parts of a caption; empty if there is no caption.
     fn caption(&self, caption: Option<&str>) -> Vec<Part> {
         let split = if self.compat { Part::caption_with_empty } else { Part::caption };
         let parts = caption.map(split).unwrap_or_default();
         if parts.iter().all(|part| part.text.is_empty()) { Vec::new() } else { parts }
     }
 
-    /// One image's prompt. Whatever the mode, it keeps to the budget, but for
+    /// Writes one image's prompt. It is within the token limit, except with
     /// [`compat`](Self::compat).
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] where what must be in it does not fit,
-    /// [`Error::Interrupted`] where the progress breaks, those of the scorer.
-    pub fn write(&self, seen: &mut Seen<'_, '_>) -> Result<Written> {
-        let written = match self.mode {
-            Mode::Seed => seen.fitted(seed::parts(self, seen), self),
-            Mode::Classic => seen.fitted(classic::parts(self, seen.caption, seen.picks), self),
-            Mode::Fast => seen.fitted(fast::parts(self, seen.caption, seen.picks), self),
-            Mode::Caption => seen.fitted(self.caption(seen.caption), self),
-            Mode::Best => best::write(self, seen),
-            Mode::Negative => negative::write(self, seen),
+    /// [`Error::PromptTooLong`] if the required parts do not fit, [`Error::Interrupted`] if
+    /// the progress callback breaks, and the errors of the scorer.
+    pub fn write(&self, input: &mut ModeInput<'_, '_>) -> Result<ModeOutput> {
+        let (caption, picks, compat) = (input.caption, input.picks, self.compat);
+        let output = match self.mode {
+            Mode::Seed => input.fit(seed::parts(self, caption, picks), compat),
+            Mode::Classic => input.fit(classic::parts(self, caption, picks), compat),
+            Mode::Fast => input.fit(fast::parts(self, caption, picks), compat),
+            Mode::Caption => input.fit(self.caption(caption), compat),
+            Mode::Best => best::write(self, input),
+            Mode::Negative => negative::write(self, input),
         }?;
-        match seen.budget {
-            Some(budget) if !self.compat => budget.check(&written.text)?,
+        match input.budget {
+            Some(budget) if !compat => budget.check(&output.text)?,
             _ => {}
         }
-        Ok(written)
+        Ok(output)
     }
-}
-
-/// One image, as far as a mode looks at it.
-pub struct Seen<'s, 'a> {
-    /// Its caption.
-    pub caption: Option<&'s str>,
-    /// The rankings that were asked for, in that order.
-    pub picks: &'s [Pick<'a>],
-    /// The labels of the table `negative`.
-    pub negative: &'s [&'a str],
-    /// What every prompt begins with.
-    pub before: &'s [Part],
-    /// What every prompt ends with.
-    pub after: &'s [Part],
-    /// What the prompt must keep to, if it must.
-    pub budget: Option<Budget<'s>>,
-    /// Scores texts against the image: for those modes that do.
-    pub scorer: Option<&'s mut dyn Scorer>,
-    /// Hears how far a chain has come, and may interrupt it.
-    pub progress: &'s mut Progress<'s>,
-}
-
-/// A prompt as a mode wrote it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Written {
-    /// The text.
-    pub text: String,
-    /// What it is made of.
-    pub parts: Vec<Part>,
-    /// The whole text's cosine with the image, where the mode asks for it.
-    pub score: Option<f32>,
-    /// What a [`Mode::Best`] prompt was chosen from: `Caption`, `Classic`, `Fast`, or
-    /// `Best` for the chain.
-    pub chosen: Option<Mode>,
-}
-
-impl Seen<'_, '_> {
-    /// `parts` between what stands around them, within the budget.
-    fn fitted(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Written> {
-        match self.budget {
-            None => Ok(self.whole(&parts)),
-            Some(budget) if !asking.compat => {
-                Ok(written(budget.fit(self.before, parts, self.after)?))
-            }
-            Some(budget) => {
-                let Written { mut parts, text, .. } = self.whole(&parts);
-                let text = budget.fit_loosely(&text)?;
-                while join(&parts).len() > text.len() {
-                    parts.pop();
-                }
-                Ok(Written { text, ..written(parts) })
-            }
-        }
-    }
-
-    /// `parts` between what stands around them, however long that is.
-    fn whole(&self, parts: &[Part]) -> Written {
-        written([self.before, parts, self.after].concat())
-    }
-
-    /// The [`fitted`](Self::fitted) `parts` without what stands behind them, for a
-    /// chain to grow from; as they are in the mode that errs as clip-interrogator does.
-    fn start(&self, parts: Vec<Part>, asking: &PromptOptions) -> Result<Vec<Part>> {
-        let mut parts = match asking.compat {
-            true => self.whole(&parts).parts,
-            false => self.fitted(parts, asking)?.parts,
-        };
-        parts.truncate(parts.len().saturating_sub(self.after.len()));
-        Ok(parts)
-    }
-
-    /// `parts`, which begin with what every prompt begins with and which a chain has
-    /// grown, with what stands behind.
-    fn grown(&self, parts: &[Part], asking: &PromptOptions) -> Result<Written> {
-        let own = parts.get(self.before.len()..).unwrap_or_default();
-        if asking.compat { Ok(self.whole(own)) } else { self.fitted(own.to_vec(), asking) }
-    }
-
-    /// The scorer of a mode that needs one.
-    fn scorer(&mut self) -> Result<&mut dyn Scorer> {
-        match &mut self.scorer {
-            Some(scorer) => Ok(&mut **scorer),
-            None => Err(Error::ScorerMissing),
-        }
-    }
-}
-
-/// A prompt of `parts` that nobody has scored.
-fn written(parts: Vec<Part>) -> Written {
-    Written { text: join(&parts), parts, score: None, chosen: None }
 }

@@ -1,38 +1,38 @@
-//! What the image is not.
+//! Negative prompts: a chain of the labels that fit the image least.
 
 use std::collections::HashSet;
 
-use super::super::chain::{highest, scored};
+use super::super::chain::{highest, score_all};
 use super::super::part::{Part, join};
 use super::super::{Chain, Step};
-use super::{Ask, Listed, PromptOptions, Seen, Written};
+use super::{ModeInput, ModeOutput, PromptOptions, RankingRequest, TableEntry};
 use crate::rank::Order;
 use crate::{Error, Result};
 
-/// The labels that fit least: of the flavors, or of the tables that were named.
-pub(super) fn ask(tables: &[Listed], candidates: usize) -> Ask {
-    let named: Vec<_> = tables.iter().filter(|t| t.named && t.name != "negative").collect();
-    let tables = match named.is_empty() {
+/// Requests the labels that fit least, of the flavors or of the tables that the user named.
+pub(super) fn ranking(tables: &[TableEntry], candidates: usize) -> RankingRequest {
+    let explicit: Vec<_> = tables.iter().filter(|t| t.explicit && t.name != "negative").collect();
+    let tables = match explicit.is_empty() {
         true => vec!["flavors".to_owned()],
-        false => named.into_iter().map(|table| table.name.clone()).collect(),
+        false => explicit.into_iter().map(|table| table.name.clone()).collect(),
     };
-    Ask { tables, count: candidates, order: Order::Worst }
+    RankingRequest { tables, count: candidates, order: Order::Worst }
 }
 
-/// A chain of those and of the table `negative`, from the one that fits the image
-/// least.
-pub(super) fn write(asking: &PromptOptions, seen: &mut Seen<'_, '_>) -> Result<Written> {
+/// Grows a chain from the label that fits the image least, over the ranked labels and those
+/// of the table `negative`.
+pub(super) fn write(options: &PromptOptions, input: &mut ModeInput<'_, '_>) -> Result<ModeOutput> {
     let mut known = HashSet::new();
-    let ranked = seen.picks.iter().flat_map(|pick| pick.matches.iter().map(|found| found.label));
-    let mut phrases: Vec<&str> = ranked.chain(seen.negative.iter().copied()).collect();
+    let ranked = input.picks.iter().flat_map(|pick| pick.matches.iter().map(|found| found.label));
+    let mut phrases: Vec<&str> = ranked.chain(input.negative.iter().copied()).collect();
     phrases.retain(|label| known.insert(*label));
-    let mut parts = seen.start(Vec::new(), asking)?;
+    let mut parts = input.chain_start(Vec::new(), options.compat)?;
     let before = join(&parts);
 
-    let Seen { scorer, progress, .. } = seen;
+    let ModeInput { scorer, progress, .. } = input;
     let Some(scorer) = scorer else { return Err(Error::ScorerMissing) };
-    let mut scores = scored(&before, &phrases, &mut **scorer, &mut |scored| {
-        let (steps, candidates) = (asking.max_flavors, phrases.len());
+    let mut scores = score_all(&before, &phrases, &mut **scorer, &mut |scored| {
+        let (steps, candidates) = (options.max_flavors, phrases.len());
         let (prompt, score) = (before.as_str(), f32::NAN);
         progress(Step { step: 0, steps, scored, candidates, prompt, score })
     })?;
@@ -40,9 +40,9 @@ pub(super) fn write(asking: &PromptOptions, seen: &mut Seen<'_, '_>) -> Result<W
     let least = highest(&scores);
     let (first, score) = loop {
         let Some((at, score)) = highest(&scores) else {
-            // None is read whole: as much of the first as is.
+            // No label fits: cut the one that fits the image least.
             parts.extend(least.map(|(at, _)| Part::words(phrases[at])));
-            return seen.grown(&parts, asking);
+            return input.chain_output(&parts, options.compat);
         };
         if scorer.fits(&join(&[&parts[..], &[Part::words(phrases[at])]].concat()))? {
             break (at, -score);
@@ -51,14 +51,17 @@ pub(super) fn write(asking: &PromptOptions, seen: &mut Seen<'_, '_>) -> Result<W
     };
     parts.push(Part::words(phrases.remove(first)));
 
-    let chain =
-        Chain { min_count: asking.min_flavors, max_count: asking.max_flavors, order: Order::Worst };
-    // The sign that clip-interrogator forgets.
-    let start = (join(&parts), if asking.compat { -score } else { score });
+    let chain = Chain {
+        min_count: options.min_flavors,
+        max_count: options.max_flavors,
+        order: Order::Worst,
+    };
+    // clip-interrogator does not negate the score of the start.
+    let start = (join(&parts), if options.compat { -score } else { score });
     let grown = chain.grow((&start.0, start.1), &phrases, &mut **scorer, progress)?;
     parts.extend(grown.added.iter().map(|&at| Part::words(phrases[at])));
-    let written = seen.grown(&parts, asking)?;
+    let output = input.chain_output(&parts, options.compat)?;
     let score = if grown.added.is_empty() { score } else { grown.score };
-    let score = (written.text == grown.text).then_some(score);
-    Ok(Written { score, ..written })
+    let score = (output.text == grown.text).then_some(score);
+    Ok(ModeOutput { score, ..output })
 }

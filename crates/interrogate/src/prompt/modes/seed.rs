@@ -1,21 +1,24 @@
 //! The plain form: caption, medium, movement, flavors.
 
-use super::super::Recipe;
 use super::super::part::Part;
-use super::{Ask, Listed, PromptOptions, Seen, classic};
+use super::super::{Pick, Recipe};
+use super::{PromptOptions, RankingRequest, TableEntry, classic};
 
-/// The form's tables, and those that were named or say themselves how many labels
-/// they give: [`Recipe::seed`] has the order.
-pub(super) fn asks(tables: &[Listed], max_flavors: usize) -> Vec<Ask> {
+/// Returns the rankings of the form's tables, of the tables that the user named, and of
+/// those whose file name gives a count, in the order of [`Recipe::seed`].
+pub(super) fn rankings(tables: &[TableEntry], max_flavors: usize) -> Vec<RankingRequest> {
     let tables = tables.iter().map(|table| {
-        let form = ["mediums", "movements", "flavors"].contains(&table.name.as_str());
-        (table.name.as_str(), table.top.or((table.named && !form).then_some(1)))
+        let is_in_form = ["mediums", "movements", "flavors"].contains(&table.name.as_str());
+        (table.name.as_str(), table.top.or((table.explicit && !is_in_form).then_some(1)))
     });
-    let takes = Recipe::seed(tables, max_flavors).takes;
-    takes.into_iter().map(|take| Ask::best(&take.table, take.count)).collect()
+    Recipe::seed(tables, max_flavors).tables.iter().map(RankingRequest::from).collect()
 }
 
-pub(super) fn parts(asking: &PromptOptions, seen: &Seen<'_, '_>) -> Vec<Part> {
-    let labels = seen.picks.iter().flat_map(|pick| classic::labels(asking, pick));
-    asking.caption(seen.caption).into_iter().chain(labels).collect()
+pub(super) fn parts(
+    options: &PromptOptions,
+    caption: Option<&str>,
+    picks: &[Pick<'_>],
+) -> Vec<Part> {
+    let labels = picks.iter().flat_map(|pick| classic::labels(options, pick));
+    options.caption(caption).into_iter().chain(labels).collect()
 }

@@ -1,29 +1,31 @@
-//! The processor: maps are (1, channels, height, width), one picture a task.
+//! The CPU: maps are (1, channels, height, width), one image per task.
 //!
-//! Owns the two operations that candle's CPU backend is slow at: depthwise convolutions, and
-//! the bias with the clamp behind every convolution. One channel is one task, so that a single
-//! picture keeps all threads busy.
+//! Owns the two operations that are slow in candle's CPU backend: depthwise convolutions, and
+//! bias and clamp after every convolution. A channel is a task, so a single image uses all
+//! threads.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result as CandleResult, Shape, Tensor, bail,
+};
 use rayon::prelude::*;
 
-use super::super::efficientnet::SIDE;
+use super::super::SIDE;
 use super::{Classify, Convolution, Convolve, padded, same};
-use crate::{Error, Result as Checked};
+use crate::{Error, Result};
 
-/// The processor.
+/// Convolutions on the CPU.
 #[derive(Debug)]
 pub(in crate::starter) struct ChannelsFirst;
 
 impl Convolve for ChannelsFirst {
-    fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Checked<Convolution> {
+    fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Result<Convolution> {
         let load = |values: Vec<f32>, shape: &[usize]| {
             Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::engine("read a weight"))
         };
         Ok(Convolution { weight: load(weight, shape)?, bias: load(bias, &shape[..1])? })
     }
 
-    fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Checked<Vec<Vec<f32>>> {
+    fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>> {
         let one = |pixels: &&[f32]| {
             let picture = Tensor::from_slice(pixels, (1, 3, SIDE, SIDE), &Device::Cpu);
             picture.and_then(classify).map_err(Error::engine("classify a picture"))
@@ -31,30 +33,30 @@ impl Convolve for ChannelsFirst {
         pictures.par_iter().map(one).collect()
     }
 
-    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> Result<Tensor> {
+    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> CandleResult<Tensor> {
         bias(&padded(pictures)?.conv2d(&kernel.weight, 0, 2, 1, 1)?, &kernel.bias, true)
     }
 
     /// One product (out, in) x (in, height x width).
-    fn pointwise(&self, kernel: &Convolution, x: &Tensor, relu6: bool) -> Result<Tensor> {
+    fn pointwise(&self, kernel: &Convolution, x: &Tensor, relu6: bool) -> CandleResult<Tensor> {
         let (_, channels, height, width) = x.dims4()?;
         let weight = kernel.weight.reshape(((), channels))?;
         let y = weight.matmul(&x.reshape((channels, height * width))?)?;
         bias(&y.reshape((1, (), height, width))?, &kernel.bias, relu6)
     }
 
-    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> Result<Tensor> {
+    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> CandleResult<Tensor> {
         x.apply_op3_no_bwd(&kernel.weight, &kernel.bias, &Depthwise { stride })
     }
 
-    fn mean(&self, x: &Tensor) -> Result<Tensor> {
+    fn mean(&self, x: &Tensor) -> CandleResult<Tensor> {
         x.mean((2, 3))?.reshape((1, (), 1, 1))
     }
 }
 
-/// Adds a `bias` (channels) to each channel of `x` (1, channels, height, width),
-/// and clamps to 0..=6 where `relu6` says so.
-fn bias(x: &Tensor, bias: &Tensor, relu6: bool) -> Result<Tensor> {
+/// Adds `bias` (channels) to each channel of `x` (1, channels, height, width), and clamps to
+/// 0..=6 if `relu6` is set.
+fn bias(x: &Tensor, bias: &Tensor, relu6: bool) -> CandleResult<Tensor> {
     x.apply_op2_no_bwd(bias, &Bias { relu6 })
 }
 
@@ -75,9 +77,9 @@ impl CustomOp3 for Depthwise {
         weight_layout: &Layout,
         bias: &CpuStorage,
         bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+    ) -> CandleResult<(CpuStorage, Shape)> {
         let (1, channels, height, width) = x_layout.shape().dims4()? else {
-            bail!("one picture at a time");
+            bail!("expected one image");
         };
         let (_, _, side, _) = weight_layout.shape().dims4()?;
         let (x, weight, bias) =
@@ -92,7 +94,7 @@ impl CustomOp3 for Depthwise {
                 for (row, y) in y.chunks_exact_mut(columns).enumerate() {
                     y.fill(bias);
                     for (k, taps) in kernel.chunks_exact(side).enumerate() {
-                        // The row of x below this row of the kernel; none in the padding.
+                        // The row of `x` under this row of the kernel; none in the padding.
                         let Some(line) = (row * self.stride + k).checked_sub(top) else { continue };
                         let Some(x) = x.get(line * width..(line + 1) * width) else { continue };
                         for (k, &tap) in taps.iter().enumerate() {
@@ -106,7 +108,7 @@ impl CustomOp3 for Depthwise {
     }
 }
 
-/// `y[i] += tap * x[i * stride + k - left]` wherever that lies in `x`.
+/// `y[i] += tap * x[i * stride + k - left]` for each index within `x`.
 fn add_tap(y: &mut [f32], x: &[f32], tap: f32, k: usize, left: usize, stride: usize) {
     let first = left.saturating_sub(k).div_ceil(stride);
     let Some(x) = x.get((first * stride + k).saturating_sub(left)..) else { return };
@@ -133,7 +135,7 @@ impl CustomOp2 for Bias {
         x_layout: &Layout,
         bias: &CpuStorage,
         bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+    ) -> CandleResult<(CpuStorage, Shape)> {
         let (_, _, height, width) = x_layout.shape().dims4()?;
         let (low, high) = if self.relu6 { (0.0, 6.0) } else { (f32::MIN, f32::MAX) };
         let mut y = values(x, x_layout)?.to_vec();
@@ -144,11 +146,11 @@ impl CustomOp2 for Bias {
     }
 }
 
-/// The values of a contiguous f32 tensor.
-fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+/// Returns the values of a contiguous f32 tensor.
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> CandleResult<&'a [f32]> {
     match (storage, layout.contiguous_offsets()) {
         (CpuStorage::F32(values), Some((from, to))) => Ok(&values[from..to]),
-        _ => bail!("contiguous f32 values are needed here"),
+        _ => bail!("expected contiguous f32 values"),
     }
 }
 
@@ -156,7 +158,7 @@ fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
 mod tests {
     use super::*;
 
-    /// The same by candle's own convolution, over a picture padded by hand.
+    /// Computes the same with candle's own convolution over a padded image.
     fn reference(x: &Tensor, weight: &Tensor, b: &Tensor, stride: usize) -> Tensor {
         let (_, channels, height, width) = x.dims4().unwrap();
         let side = weight.dims()[3];
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kernel_stride_and_size_agrees_with_candles_convolution() {
+    fn depthwise_agrees_with_candle_for_every_kernel_stride_and_size() {
         for (side, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
             for (height, width) in [(7, 7), (8, 6), (5, 14), (1, 3), (2, 1)] {
                 let x = Tensor::randn(0f32, 2., (1, 3, height, width), &Device::Cpu).unwrap();
@@ -184,15 +186,15 @@ mod tests {
                 let ours = ChannelsFirst.depthwise(&kernel, &x, stride).unwrap();
                 let theirs = reference(&x, &kernel.weight, &kernel.bias, stride);
                 assert_eq!(ours.dims(), theirs.dims(), "{side} {stride} {height}x{width}");
-                let apart = (ours - theirs).unwrap().abs().unwrap().max_all().unwrap();
-                let apart: f32 = apart.to_scalar().unwrap();
-                assert!(apart < 1e-4, "{side} {stride} {height}x{width}: {apart}");
+                let difference = (ours - theirs).unwrap().abs().unwrap().max_all().unwrap();
+                let difference: f32 = difference.to_scalar().unwrap();
+                assert!(difference < 1e-4, "{side} {stride} {height}x{width}: {difference}");
             }
         }
     }
 
     #[test]
-    fn an_odd_padding_has_its_greater_half_behind() {
+    fn the_larger_half_of_an_odd_padding_comes_last() {
         assert_eq!(same(224, 3, 2), (0, 112));
         assert_eq!(same(56, 5, 2), (1, 28));
         assert_eq!(same(7, 3, 2), (1, 4));
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bias_shifts_each_channel_and_the_clamp_is_asked_for() {
+    fn bias_shifts_each_channel_and_clamps_on_request() {
         let x = Tensor::new(&[[[[-3f32, 2.]], [[5., 7.]]]], &Device::Cpu).unwrap();
         let shift = Tensor::new(&[1f32, 0.5], &Device::Cpu).unwrap();
         let all = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -209,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn a_strided_view_is_refused_and_not_misread() {
+    fn a_strided_view_is_refused() {
         let x = Tensor::zeros((1, 1, 2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
         let x = x.transpose(2, 3).unwrap();
         let one = Tensor::new(&[1f32], &Device::Cpu).unwrap();
         let error = bias(&x, &one, true).unwrap_err().to_string();
-        assert!(error.contains("contiguous f32 values are needed here"), "{error}");
+        assert!(error.contains("expected contiguous f32 values"), "{error}");
     }
 }

@@ -1,29 +1,29 @@
-//! A device: maps are (pictures, height, width, channels).
+//! A device: maps are (images, height, width, channels).
 //!
-//! A 1 x 1 convolution is then a product of rows, and a depthwise one a sum over its taps, each
-//! the pictures moved by a pixel times a value a channel. The engine's own grouped convolution
-//! is one launch a channel.
+//! In this layout a 1 x 1 convolution is a matrix product, and a depthwise one is a sum over
+//! its taps: shifted maps times one value per channel. candle's own grouped convolution
+//! launches one kernel per channel.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result as CandleResult, Tensor};
 
-use super::super::efficientnet::SIDE;
+use super::super::SIDE;
 use super::{Classify, Convolution, Convolve, padded, same};
 use crate::nn::{even, halving};
-use crate::{Error, Result as Checked};
+use crate::{Error, Result};
 
-/// Pictures that go through at once, where memory is for them: the widest layer's
-/// states are 4.8 MB a picture, and some of them stand beside each other.
+/// The maximum number of images per batch; halved while memory is short. The states of the
+/// widest layer take 4.8 MB per image, and a few layers are in memory at once.
 const BATCH: usize = 64;
 
-/// A device.
+/// Convolutions on a device.
 #[derive(Debug)]
 pub(in crate::starter) struct ChannelsLast(pub(in crate::starter) Device);
 
 impl Convolve for ChannelsLast {
     /// A depthwise kernel (channels, 1, k, k) becomes (k * k, channels), a pointwise one
     /// (in, out).
-    fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Checked<Convolution> {
-        let load = || -> Result<Convolution> {
+    fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Result<Convolution> {
+        let load = || -> CandleResult<Convolution> {
             let weight = Tensor::from_vec(weight, shape, &Device::Cpu)?;
             let weight = match shape {
                 [_, _, 3, 3] if shape[1] > 1 => weight,
@@ -37,7 +37,7 @@ impl Convolve for ChannelsLast {
         load().map_err(Error::engine("copy values to the device"))
     }
 
-    fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Checked<Vec<Vec<f32>>> {
+    fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>> {
         halving("classifying pictures", even(pictures.len(), BATCH), |part| {
             let (count, pixels) = (part.len(), pictures[part].concat());
             let pixels = Tensor::from_vec(pixels, (count, 3, SIDE, SIDE), &self.0);
@@ -45,12 +45,12 @@ impl Convolve for ChannelsLast {
         })
     }
 
-    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> Result<Tensor> {
+    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> CandleResult<Tensor> {
         let x = padded(pictures)?.conv2d(&kernel.weight, 0, 2, 1, 1)?;
         relu6(&x.permute((0, 2, 3, 1))?.contiguous()?.broadcast_add(&kernel.bias)?)
     }
 
-    fn pointwise(&self, kernel: &Convolution, x: &Tensor, clamped: bool) -> Result<Tensor> {
+    fn pointwise(&self, kernel: &Convolution, x: &Tensor, clamped: bool) -> CandleResult<Tensor> {
         let (count, height, width, channels) = x.dims4()?;
         let rows = x.reshape((count * height * width, channels))?;
         let y = rows.matmul(&kernel.weight)?.broadcast_add(&kernel.bias)?;
@@ -58,11 +58,11 @@ impl Convolve for ChannelsLast {
         if clamped { relu6(&y) } else { Ok(y) }
     }
 
-    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> Result<Tensor> {
+    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> CandleResult<Tensor> {
         let (count, height, width, channels) = x.dims4()?;
         let side = kernel.weight.dim(0)?.isqrt();
         let (rows, columns) = (same(height, side, stride).1, same(width, side, stride).1);
-        // So far that every tap finds its outputs times the stride of pixels.
+        // Enough that each tap has `outputs * stride` pixels.
         let padded = |x: &Tensor, dim, size, outputs| {
             let before = same(size, side, stride).0;
             x.pad_with_zeros(dim, before, outputs * stride + side - 1 - size - before)
@@ -80,17 +80,23 @@ impl Convolve for ChannelsLast {
         relu6(&sums)
     }
 
-    fn mean(&self, x: &Tensor) -> Result<Tensor> {
+    fn mean(&self, x: &Tensor) -> CandleResult<Tensor> {
         x.flatten(1, 2)?.mean(1)?.unsqueeze(1)?.unsqueeze(1)
     }
 }
 
-fn relu6(x: &Tensor) -> Result<Tensor> {
+fn relu6(x: &Tensor) -> CandleResult<Tensor> {
     x.clamp(0f32, 6f32)
 }
 
-/// `count` slices of `x` along `dim`, every `stride`-th from `first` on.
-fn strided(x: &Tensor, dim: usize, first: usize, count: usize, stride: usize) -> Result<Tensor> {
+/// Returns `count` slices of `x` along `dim`, every `stride`-th from `first` on.
+fn strided(
+    x: &Tensor,
+    dim: usize,
+    first: usize,
+    count: usize,
+    stride: usize,
+) -> CandleResult<Tensor> {
     let x = x.narrow(dim, first, count * stride)?;
     if stride == 1 {
         return Ok(x);

@@ -1,35 +1,35 @@
-//! Convolutions, by the processor and by a device.
+//! Convolutions on the CPU and on a device.
 //!
-//! Owns TensorFlow's SAME padding, and in which order the values of feature maps lie: the
-//! processor has channels first, a device channels last.
+//! Owns TensorFlow's SAME padding, and the memory layout of feature maps: channels first on
+//! the CPU, channels last on a device.
 
 mod channels_first;
 mod channels_last;
 
 use std::fmt::Debug;
 
-use candle_core::{Result as Computed, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 
 use crate::Result;
 pub(super) use channels_first::ChannelsFirst;
 pub(super) use channels_last::ChannelsLast;
 
-/// A kernel and its bias (out), laid out for what computes with it.
+/// A kernel and its bias (out), in the layout of a [`Convolve`].
 #[derive(Debug)]
 pub(super) struct Convolution {
     weight: Tensor,
     bias: Tensor,
 }
 
-/// Computes pictures to one list of values, row behind row.
-pub(super) type Classify<'a> = dyn Fn(Tensor) -> Computed<Vec<f32>> + Sync + 'a;
+/// Computes the values of a batch of images, row after row.
+pub(super) type Classify<'a> = dyn Fn(Tensor) -> CandleResult<Vec<f32>> + Sync + 'a;
 
-/// What convolves. Feature maps are tensors in an order of its own.
+/// Computes convolutions. Each implementation has its own layout of feature maps.
 pub(super) trait Convolve: Debug + Send + Sync {
-    /// Lays out a kernel: (out, in, 3, 3), (channels, 1, k, k), (out, in, 1, 1) or (out, in).
+    /// Loads a kernel (out, in, 3, 3), (channels, 1, k, k), (out, in, 1, 1) or (out, in).
     fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Result<Convolution>;
 
-    /// Calls `classify` for `pictures`, (3, 224, 224) each, some at a time.
+    /// Calls `classify` for batches of `pictures`, (3, 224, 224) each.
     ///
     /// # Errors
     /// [`Error::DeviceMemory`](crate::Error::DeviceMemory),
@@ -37,23 +37,23 @@ pub(super) trait Convolve: Debug + Send + Sync {
     fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>>;
 
     /// The first convolution: 3 x 3 over all channels, stride 2, SAME, ReLU6.
-    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> Computed<Tensor>;
+    fn stem(&self, kernel: &Convolution, pictures: &Tensor) -> CandleResult<Tensor>;
 
-    /// A 1 x 1 convolution, clamped to 0..=6 where `relu6` says so.
-    fn pointwise(&self, kernel: &Convolution, x: &Tensor, relu6: bool) -> Computed<Tensor>;
+    /// A 1 x 1 convolution, clamped to 0..=6 if `relu6` is set.
+    fn pointwise(&self, kernel: &Convolution, x: &Tensor, relu6: bool) -> CandleResult<Tensor>;
 
-    /// Each channel by its own kernel, SAME, ReLU6.
-    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> Computed<Tensor>;
+    /// A depthwise convolution, SAME, ReLU6.
+    fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> CandleResult<Tensor>;
 
-    /// The mean over each map: maps of one pixel.
-    fn mean(&self, x: &Tensor) -> Computed<Tensor>;
+    /// The mean of each map, as maps of one pixel.
+    fn mean(&self, x: &Tensor) -> CandleResult<Tensor>;
 }
 
-/// How far the first kernel column stands before the first pixel, and the
-/// number of outputs, along a side of `size` pixels.
+/// Returns the padding before the first pixel, and the number of outputs, along a side of
+/// `size` pixels.
 ///
-/// TensorFlow's SAME: ceil(size / stride) outputs, and of an odd number of
-/// padded pixels the greater half behind.
+/// TensorFlow's SAME: ceil(size / stride) outputs; of an odd padding, the larger half comes
+/// after the last pixel.
 /// <https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2>
 pub(super) fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
     let outputs = size.div_ceil(stride);
@@ -61,8 +61,8 @@ pub(super) fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) 
     (padding / 2, outputs)
 }
 
-/// `pictures` (count, 3, side, side) with what SAME pads around them for the stem.
-fn padded(pictures: &Tensor) -> Computed<Tensor> {
+/// Adds the SAME padding of the stem to `pictures` (count, 3, side, side).
+fn padded(pictures: &Tensor) -> CandleResult<Tensor> {
     let (_, _, height, width) = pictures.dims4()?;
     let around = |size: usize| {
         let (before, outputs) = same(size, 3, 2);

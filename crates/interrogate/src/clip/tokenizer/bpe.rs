@@ -1,44 +1,29 @@
-//! A CLIP tokenizer from vocab.json and merges.txt, as checkpoints had it before
-//! tokenizer.json.
+//! CLIP's tokenizer from a vocabulary and merges, for checkpoints without a tokenizer.json.
 //!
-//! Owns the pipeline that `CLIPTokenizer` of transformers 5.23
+//! Owns the steps that `CLIPTokenizer` of transformers 5.23
 //! (src/transformers/models/clip/tokenization_clip.py) puts around the two.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::tokenizer::refused;
-use crate::tokenization::{self, guarded};
-use crate::{Error, Result, input, limits};
+use crate::tokenization::{guarded, tokenizer_error};
+use crate::{Error, Result};
 
 pub(super) const START: &str = "<|startoftext|>";
 pub(super) const END: &str = "<|endoftext|>";
 
-/// CLIP's pieces of a text: special tokens, English endings, runs of letters,
-/// single digits, runs of anything else but space.
+/// CLIP's split of a text: special tokens, English contractions, runs of letters, single
+/// digits, and runs of other characters except white space.
 const PIECES: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// The tokenizer of the two files.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Json`]; [`Error::Mismatch`] for a vocabulary without
-/// the special tokens and for a line of merges.txt that is no pair;
-/// [`Error::Tokenizer`] where a merge makes a token that the vocabulary lacks.
-pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers::Tokenizer> {
-    let vocab = tokenization::vocabulary(vocab_path)?;
-    let vocab = vocab.into_iter().map(|(token, id)| (token, Value::from(id))).collect();
-    whole(vocab_path, Value::Object(vocab), merges(merges_path)?)
-}
-
-/// The tokenizer of a vocabulary, tokens to ids, and its merges; `path` stands
-/// for it in errors.
+/// Builds the tokenizer of a vocabulary (tokens to ids) and its merges. Errors name `path`.
 ///
 /// # Errors
 /// [`Error::Mismatch`] for a vocabulary without the special tokens;
-/// [`Error::Tokenizer`] where a merge makes a token that the vocabulary lacks.
-pub(super) fn whole(
+/// [`Error::Tokenizer`] if a merge makes a token that is not in the vocabulary.
+pub(super) fn build(
     path: &Path,
     vocab: Value,
     merges: Vec<(String, String)>,
@@ -77,25 +62,5 @@ pub(super) fn whole(
             "byte_fallback": false, "ignore_merges": false, "vocab": vocab, "merges": merges },
     });
     let built = guarded(|| serde_json::from_value(file).map_err(Into::into));
-    built.map_err(refused(path))
-}
-
-/// The pairs of merges.txt, best first, behind an optional `#version` line.
-fn merges(path: &Path) -> Result<Vec<(String, String)>> {
-    let text = input::read_text(path, limits::SMALL_FILE)?;
-    let lines = text.lines().enumerate();
-    let lines = lines.filter(|(_, line)| !line.starts_with("#version") && !line.trim().is_empty());
-    let pairs = lines.enumerate().map(|(count, (number, line))| match line.split_once(' ') {
-        _ if count == limits::MERGES => {
-            Err(Error::mismatch(path, "merges", format!("at most {}", limits::MERGES), "more"))
-        }
-        Some((a, b)) if !a.is_empty() && !b.is_empty() && !b.contains(' ') => {
-            Ok((a.to_owned(), b.to_owned()))
-        }
-        _ => {
-            let found = format!("{line:?} in line {}", number + 1);
-            Err(Error::mismatch(path, "merge", "two tokens", found))
-        }
-    });
-    pairs.collect()
+    built.map_err(tokenizer_error(path))
 }

@@ -1,8 +1,8 @@
-//! A cleaned text cut into words and tokens as OpenAI's code and OpenCLIP's do:
-//! `SimpleTokenizer` of both (clip/simple_tokenizer.py, src/open_clip/tokenizer.py).
+//! Splits a cleaned text into words and tokens like `SimpleTokenizer` of OpenAI
+//! (clip/simple_tokenizer.py) and OpenCLIP (src/open_clip/tokenizer.py).
 //!
-//! Owns the cut and the special tokens that a text may spell. The merges within a word
-//! are the `tokenizers` library's.
+//! Owns the split and the special tokens that a text may spell. The `tokenizers` library
+//! applies the merges within a word.
 
 use std::path::Path;
 
@@ -10,27 +10,25 @@ use regex::{Regex, RegexBuilder};
 use tokenizers::models::ModelWrapper;
 use tokenizers::{Model, Tokenizer};
 
-use super::cleaning::Cleaning;
-use super::legacy;
+use super::bpe;
+use crate::clip::cleaning::Cleaning;
 use crate::{Error, Result};
 
-/// Cuts text as one of the two does.
+/// Cleans a text and splits it into words.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct WordSplitter {
     cleaning: Cleaning,
     pattern: Regex,
     /// The special tokens that a text may spell, and their ids.
     specials: [(&'static str, u32); 2],
 }
 
-impl Words {
-    /// For the model of `tokenizer`, from the file at `path`, whose `start` and
-    /// `end` tokens stand around a text; `None` where the tokenizer does all of it
-    /// itself.
+impl WordSplitter {
+    /// Creates the splitter for `tokenizer`, from the file at `path`, and its `start` and
+    /// `end` tokens; `None` if the tokenizer's own steps do the cleaning.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] where the model is no byte-level BPE that marks the end of
-    /// a word.
+    /// [`Error::Mismatch`] if the model is not a BPE with the end-of-word suffix `</w>`.
     pub(super) fn new(
         cleaning: Cleaning,
         tokenizer: &Tokenizer,
@@ -39,16 +37,16 @@ impl Words {
     ) -> Result<Option<Self>> {
         let names = match cleaning {
             Cleaning::Transformers => return Ok(None),
-            Cleaning::OpenAi => [legacy::START, legacy::END],
+            Cleaning::OpenAi => [bpe::START, bpe::END],
             Cleaning::OpenClip(_) => ["<start_of_text>", "<end_of_text>"],
         };
-        let has_ends = match tokenizer.get_model() {
+        let has_suffix = match tokenizer.get_model() {
             ModelWrapper::BPE(model) => model.end_of_word_suffix.as_deref() == Some("</w>"),
             _ => false,
         };
-        if !has_ends {
-            let expected = "a BPE whose words end in </w>, for text cleaning as OpenAI's";
-            return Err(Error::mismatch(path, "model", expected, "another"));
+        if !has_suffix {
+            let expected = "BPE with the suffix </w>, which OpenAI's text cleaning needs";
+            return Err(Error::mismatch(path, "model", expected, "another model"));
         }
         let expression = format!(
             "{}|{}|'s|'t|'re|'ve|'m|'ll|'d|{}",
@@ -58,16 +56,16 @@ impl Words {
         );
         let pattern = RegexBuilder::new(&expression).case_insensitive(true).build();
         let Ok(pattern) = pattern else {
-            return Err(Error::mismatch(path, "words", "an expression", expression));
+            return Err(Error::mismatch(path, "words", "a regular expression", expression));
         };
         let specials = [(names[0], start), (names[1], end)];
-        Ok(Some(Words { cleaning, pattern, specials }))
+        Ok(Some(WordSplitter { cleaning, pattern, specials }))
     }
 
-    /// The tokens of `text` by `tokenizer`, without those around it.
+    /// Returns the tokens of `text`, without start and end token.
     ///
     /// # Errors
-    /// Those of the `tokenizers` library.
+    /// The errors of the `tokenizers` library.
     pub(super) fn tokens(
         &self,
         tokenizer: &Tokenizer,
@@ -79,8 +77,8 @@ impl Words {
             match self.specials.iter().find(|(special, _)| *special == word) {
                 Some((_, id)) => ids.push(*id),
                 None => {
-                    let letters: String = word.bytes().map(letter).collect();
-                    let tokens = tokenizer.get_model().tokenize(&letters)?;
+                    let chars: String = word.bytes().map(byte_char).collect();
+                    let tokens = tokenizer.get_model().tokenize(&chars)?;
                     ids.extend(tokens.into_iter().map(|token| token.id));
                 }
             }
@@ -89,9 +87,9 @@ impl Words {
     }
 }
 
-/// The letter that stands for a byte in CLIP's vocabulary (`bytes_to_unicode`): printable
-/// ones of Latin-1 for themselves, the others from U+0100 on.
-fn letter(byte: u8) -> char {
+/// Returns the character that encodes a byte in CLIP's vocabulary (`bytes_to_unicode`): the
+/// byte itself in Latin-1 if that is printable, otherwise a character from U+0100 on.
+fn byte_char(byte: u8) -> char {
     let at = match byte {
         0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => return char::from(byte),
         0x00..=0x20 => byte,
@@ -106,11 +104,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_has_the_letter_of_the_vocabulary() {
-        let letters: std::collections::BTreeSet<char> = (0..=255).map(letter).collect();
-        assert_eq!(letters.len(), 256);
+    fn byte_char_agrees_with_the_byte_level_alphabet() {
+        let chars: std::collections::BTreeSet<char> = (0..=255).map(byte_char).collect();
+        assert_eq!(chars.len(), 256);
         let alphabet = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
-        assert_eq!(letters, alphabet.into_iter().collect());
-        assert_eq!([0x00, 0x20, 0x7f, 0xa0, 0xad].map(letter), ['Ā', 'Ġ', 'ġ', 'ł', 'Ń']);
+        assert_eq!(chars, alphabet.into_iter().collect());
+        assert_eq!([0x00, 0x20, 0x7f, 0xa0, 0xad].map(byte_char), ['Ā', 'Ġ', 'ġ', 'ł', 'Ń']);
     }
 }

@@ -1,6 +1,5 @@
-//! Parts of a tokenizer's file that may be long, read without being kept: how many
-//! there are and how many bytes, each refused at the first that is too many or of
-//! another type.
+//! The long lists of a tokenizer's file, checked without being stored: types, number of
+//! entries and bytes. Reading stops at the first entry of another type or beyond a limit.
 
 use std::fmt;
 
@@ -9,13 +8,13 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::limits;
 
-/// A string's length in bytes.
+/// The length of a string in bytes.
 pub(super) struct Length(pub(super) usize);
 
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
+        struct StringVisitor;
+        impl Visitor<'_> for StringVisitor {
             type Value = Length;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
@@ -24,73 +23,80 @@ impl<'de> Deserialize<'de> for Length {
                 Ok(Length(text.len()))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(StringVisitor)
     }
 }
 
-/// A vocabulary: tokens with their ids, or pieces with their scores.
+/// A vocabulary within the limits: tokens with their ids, or pieces with their scores.
 #[derive(Default)]
-pub(super) struct Vocabulary {
-    /// Whether it is a list of pieces, as a Unigram model has.
+pub(super) struct LimitedVocabulary {
+    /// Whether it is a list of pieces, of a Unigram model.
     pub(super) pieces: bool,
     entries: usize,
-    text: usize,
+    bytes: usize,
 }
 
-impl Vocabulary {
+impl LimitedVocabulary {
     fn add<E: serde::de::Error>(&mut self, token: Length) -> Result<(), E> {
         self.entries += 1;
-        self.text += token.0; // at most the file's
-        let most = if self.pieces { limits::PIECES_TEXT } else { limits::TOKENS_TEXT };
-        match self.entries <= limits::TOKENS && self.text <= most {
+        self.bytes += token.0; // at most the size of the file
+        let max_bytes = if self.pieces { limits::PIECES_TEXT } else { limits::TOKENS_TEXT };
+        match self.entries <= limits::TOKENS && self.bytes <= max_bytes {
             true => Ok(()),
             false => Err(E::custom(format_args!(
-                "a vocabulary of more than {} entries or {most} bytes",
+                "a vocabulary of more than {} entries or {max_bytes} bytes",
                 limits::TOKENS
             ))),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Vocabulary {
+impl<'de> Deserialize<'de> for LimitedVocabulary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Vocabulary;
+        struct EntriesVisitor;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = LimitedVocabulary;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a vocabulary")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocabulary, A::Error> {
-                let mut found = Vocabulary::default();
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<LimitedVocabulary, A::Error> {
+                let mut vocabulary = LimitedVocabulary::default();
                 while let Some((token, _)) = map.next_entry::<Length, u32>()? {
-                    found.add(token)?;
+                    vocabulary.add(token)?;
                 }
-                Ok(found)
+                Ok(vocabulary)
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vocabulary, A::Error> {
-                let mut found = Vocabulary { pieces: true, ..Vocabulary::default() };
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<LimitedVocabulary, A::Error> {
+                let mut vocabulary =
+                    LimitedVocabulary { pieces: true, ..LimitedVocabulary::default() };
                 while let Some((token, _)) = seq.next_element::<(Length, f64)>()? {
-                    found.add(token)?;
+                    vocabulary.add(token)?;
                 }
-                Ok(found)
+                Ok(vocabulary)
             }
         }
-        deserializer.deserialize_any(Entries)
+        deserializer.deserialize_any(EntriesVisitor)
     }
 }
 
-/// Merges: each `"a b"` or `["a", "b"]`.
-pub(super) struct Merges;
+/// Merges within the limits, each `"a b"` or `["a", "b"]`.
+pub(super) struct LimitedMerges;
 
-impl<'de> Deserialize<'de> for Merges {
+impl<'de> Deserialize<'de> for LimitedMerges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Merges;
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = LimitedMerges;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of merges")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Merges, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<LimitedMerges, A::Error> {
                 let (mut count, mut text) = (0, 0);
                 while let Some(Merge(length)) = seq.next_element()? {
                     (count, text) = (count + 1, text + length);
@@ -99,19 +105,20 @@ impl<'de> Deserialize<'de> for Merges {
                         return Err(A::Error::custom(format_args!("more than {most} merges")));
                     }
                 }
-                Ok(Merges)
+                Ok(LimitedMerges)
             }
         }
-        deserializer.deserialize_seq(All)
+        deserializer.deserialize_seq(ListVisitor)
     }
 }
 
+/// The length of a merge in bytes.
 struct Merge(usize);
 
 impl<'de> Deserialize<'de> for Merge {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct One;
-        impl<'de> Visitor<'de> for One {
+        struct MergeVisitor;
+        impl<'de> Visitor<'de> for MergeVisitor {
             type Value = Merge;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a merge of two tokens")
@@ -127,15 +134,15 @@ impl<'de> Deserialize<'de> for Merge {
                 }
             }
         }
-        deserializer.deserialize_any(One)
+        deserializer.deserialize_any(MergeVisitor)
     }
 }
 
-/// Tokens that are added to a vocabulary.
+/// Added tokens within the limits.
 #[derive(Default)]
-pub(super) struct Added;
+pub(super) struct LimitedAddedTokens;
 
-impl<'de> Deserialize<'de> for Added {
+impl<'de> Deserialize<'de> for LimitedAddedTokens {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -154,13 +161,16 @@ impl<'de> Deserialize<'de> for Added {
             #[serde(default)]
             special: bool,
         }
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Added;
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = LimitedAddedTokens;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of added tokens")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Added, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<LimitedAddedTokens, A::Error> {
                 let (tokens, bytes) = (limits::ADDED_TOKENS, limits::ADDED_TOKEN);
                 let mut count = 0;
                 while let Some(token) = seq.next_element::<Token>()? {
@@ -171,9 +181,9 @@ impl<'de> Deserialize<'de> for Added {
                         )));
                     }
                 }
-                Ok(Added)
+                Ok(LimitedAddedTokens)
             }
         }
-        deserializer.deserialize_seq(All)
+        deserializer.deserialize_seq(ListVisitor)
     }
 }

@@ -1,0 +1,138 @@
+//! The text tower on a backend: token sequences to embeddings.
+//!
+//! Follows `CLIPTextModel` and the text half of `CLIPModel` of transformers 5.23
+//! (src/transformers/models/clip/modeling_clip.py), with one difference that changes no
+//! value. Attention is causal and the embedding is read at end-of-text, so padding after it
+//! is never computed, and sequences with a common prefix share its computation: all
+//! products run over the nodes of a trie.
+
+use super::config::Config;
+use super::layers;
+use super::prefix_cache::PrefixCache;
+use crate::Result;
+use crate::encoder::{Embeddings, Tokens};
+use crate::nn::{
+    Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, Readout, RowLists, Scope,
+    Workspace,
+};
+use crate::trie::{Blocks, Trie};
+use crate::weights::Weights;
+
+/// The text tower on one backend. Every sequence must be checked before: it ends with its
+/// first end-of-text token.
+#[derive(Debug)]
+pub(super) struct TextTower<B: Backend> {
+    backend: B,
+    token_embedding: B::Table,
+    position_embedding: B::Table,
+    layers: PreNormLayers<B>,
+    final_layer_norm: B::Norm,
+    text_projection: B::Linear,
+    dim: usize,
+    batch_tokens: usize,
+}
+
+impl<B: Backend> TextTower<B> {
+    pub(super) fn load(
+        weights: &Weights,
+        config: &Config,
+        compute: &Compute,
+        backend: B,
+    ) -> Result<Self> {
+        let loader = Loader::new(weights, &backend);
+        let (text, dim) = (&config.text, config.projection_dim);
+        let sizes = [
+            text.hidden_size,
+            text.intermediate_size,
+            text.num_hidden_layers,
+            text.num_attention_heads,
+        ];
+        let sizes = layers::sizes(&loader, sizes, &text.hidden_act, text.layer_norm_eps)?;
+        let width = sizes.width;
+        let embedding = |name: &str, rows: usize| {
+            loader.table(&format!("text_model.embeddings.{name}.weight"), [rows, width])
+        };
+        Ok(TextTower {
+            token_embedding: embedding("token_embedding", text.vocab_size)?,
+            position_embedding: embedding("position_embedding", text.max_position_embeddings)?,
+            layers: layers::load(&loader, "text_model.encoder", &sizes)?,
+            final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
+            text_projection: loader.linear_no_bias("text_projection", [dim, width])?,
+            dim,
+            batch_tokens: backend.batch_tokens(compute.batch_tokens),
+            backend,
+        })
+    }
+
+    /// Returns the embeddings of `tokens`, reusing `prefix` where a sequence begins with it.
+    pub(super) fn embed_after(
+        &self,
+        prefix: &PrefixCache<B>,
+        tokens: &Tokens,
+    ) -> Result<Embeddings> {
+        let blocks = Blocks::new(&prefix.tokens, tokens, self.batch_tokens);
+        let encoded = self.backend.each("encoding texts", blocks.iter(), |work, block| {
+            self.forward(work, &block.trie(), &prefix.cache)
+        })?;
+        let mut rows = vec![0.0; tokens.len() * self.dim];
+        let numbers = blocks.iter().flat_map(|block| block.rows().collect::<Vec<_>>());
+        let encoded = encoded.iter().flat_map(|rows| rows.chunks_exact(self.dim));
+        for (number, row) in numbers.zip(encoded) {
+            rows[number * self.dim..][..self.dim].copy_from_slice(row);
+        }
+        Embeddings::new(self.dim, rows)
+    }
+
+    /// Replaces the tokens of `prefix` by `ids`, computing only those after their common
+    /// prefix.
+    pub(super) fn set_prefix(&self, prefix: &mut PrefixCache<B>, ids: &[u32]) -> Result<()> {
+        let backend = &self.backend;
+        let shared = prefix.tokens.iter().zip(ids).take_while(|(a, b)| a == b).count();
+        prefix.truncate(backend, shared);
+        if shared == ids.len() {
+            return Ok(());
+        }
+        let trie = Trie::after(&ids[..shared], [ids]);
+        prefix.tokens.extend_from_slice(trie.ids());
+        let extended = backend.with_workspace(|work| {
+            self.embed_nodes(work, &trie)?;
+            let scope = backend.scope(Scope::Lists(lists(&trie)))?;
+            self.layers.extend(backend, work, &scope, &mut prefix.cache)
+        });
+        if extended.is_err() {
+            prefix.truncate(backend, shared); // some layers may have more rows than others
+        }
+        extended
+    }
+
+    /// Writes the embeddings of the nodes' tokens and positions to the rows (nodes, width)
+    /// of `work`.
+    fn embed_nodes(&self, work: &mut Workspace<B>, trie: &Trie) -> Result<()> {
+        self.backend.lookup(&self.token_embedding, trie.ids(), &mut work.rows)?;
+        self.backend.add_lookup(&self.position_embedding, trie.depths(), &mut work.rows)
+    }
+
+    /// Returns the rows (sequences, dim) at the last node of each sequence of `trie`.
+    fn forward(
+        &self,
+        work: &mut Workspace<B>,
+        trie: &Trie,
+        cache: &KvCache<B>,
+    ) -> Result<Vec<f32>> {
+        let (backend, lists) = (&self.backend, lists(trie));
+        self.embed_nodes(work, trie)?;
+        let ends = Readout::lists(backend, &lists, trie.ends())?;
+        let scope = backend.scope(Scope::Lists(lists))?;
+        self.layers.forward(backend, work, &scope, &mut Kv::Read(cache), Some(&ends))?;
+        let Workspace { rows, normed, .. } = work;
+        backend.normalize(&self.final_layer_norm, rows, normed)?;
+        let mut embeddings = B::Rows::default();
+        backend.apply(&self.text_projection, normed, Epilogue::none(), &mut embeddings)?;
+        backend.download(embeddings)
+    }
+}
+
+/// Returns the rows that each node attends to: its ancestors and itself.
+fn lists(trie: &Trie) -> RowLists {
+    RowLists::new(trie.ids().len(), |node, rows| trie.attended_rows(node, rows))
+}
