@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
     let json = json.to_vec();
     let Tensors(mut tensors) =
         serde_json::from_slice(&json).map_err(|e| refused(format!("a header with {e}")))?;
-    if let Some((name, info)) = tensors.iter().find(|(_, info)| !countable(&info.shape)) {
+    if let Some((name, info)) = tensors.iter().find(|(_, info)| !count_fits(&info.shape)) {
         return Err(refused(format!("{name} of shape {:?}", info.shape)));
     }
     tensors.sort_by_key(|(_, info)| info.data_offsets);
@@ -54,7 +54,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
 
 /// Whether the values of any dimensions of `shape` can be counted: a zero among
 /// them makes none of a whole, however many its parts would be.
-pub(super) fn countable(shape: &[usize]) -> bool {
+pub(super) fn count_fits(shape: &[usize]) -> bool {
     shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size.max(1))).is_some()
 }
 

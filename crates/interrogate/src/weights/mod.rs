@@ -9,7 +9,7 @@
 mod archive;
 pub(crate) mod header;
 mod shard;
-mod stored;
+mod stored_tensor;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 use shard::Shard;
-use stored::Stored;
+use stored_tensor::StoredTensor;
 pub(crate) use values::{Bytes, Float, Values};
 pub(crate) use view::View;
 
@@ -41,11 +41,11 @@ pub struct Weights {
     path: PathBuf,
     shards: Vec<Shard>,
     /// Which shard holds a weight.
-    homes: BTreeMap<String, usize>,
+    shard_of: BTreeMap<String, usize>,
     /// Weights that are seen under another name, and their shapes so.
     views: BTreeMap<String, (View, Vec<usize>)>,
     /// What nobody has taken yet.
-    left: RefCell<BTreeSet<String>>,
+    unused: RefCell<BTreeSet<String>>,
 }
 
 impl Weights {
@@ -72,7 +72,7 @@ impl Weights {
     /// weight stands in two shards; [`Error::WeightMissing`] where a shard lacks
     /// what the index says it has.
     pub fn open_sharded(index: &Path) -> Result<Self> {
-        let (shards, listed) = shard::open_all(index)?;
+        let (shards, listed) = shard::open_shards(index)?;
         let weights = Self::new(index.to_owned(), shards)?;
         match listed.into_iter().find(|(name, _)| !weights.contains(name)) {
             Some((name, path)) => Err(Error::WeightMissing { path, name }),
@@ -113,16 +113,16 @@ impl Weights {
     }
 
     fn new(path: PathBuf, shards: Vec<Shard>) -> Result<Self> {
-        let mut homes = BTreeMap::new();
+        let mut shard_of = BTreeMap::new();
         for (number, shard) in shards.iter().enumerate() {
             for name in shard.names() {
-                if homes.insert(name.clone(), number).is_some() {
+                if shard_of.insert(name.clone(), number).is_some() {
                     return Err(Error::mismatch(&path, "shards", "each weight once", name));
                 }
             }
         }
-        let left = RefCell::new(homes.keys().cloned().collect());
-        Ok(Weights { path, shards, homes, views: BTreeMap::new(), left })
+        let unused = RefCell::new(shard_of.keys().cloned().collect());
+        Ok(Weights { path, shards, shard_of, views: BTreeMap::new(), unused })
     }
 
     /// The same weights seen under other names: each of `views` in place of the
@@ -132,16 +132,16 @@ impl Weights {
     /// [`Error::WeightMissing`] where there is no such weight,
     /// [`Error::Mismatch`] where it has no such rows or cannot be transposed, and
     /// where two would have one name.
-    pub(crate) fn seen(mut self, views: Vec<(String, View)>) -> Result<Self> {
+    pub(crate) fn with_views(mut self, views: Vec<(String, View)>) -> Result<Self> {
         for (name, view) in views {
             let (_, stored) = self.find(&view.source)?;
             let shape = view.shape(&stored.shape).ok_or_else(|| {
                 let found = format!("{:?} for {}", stored.shape, view.source);
                 Error::mismatch(&self.path, "shape", format!("one with room for {name}"), found)
             })?;
-            self.left.get_mut().remove(&view.source);
-            let homeless = !self.homes.contains_key(&name);
-            self.left.get_mut().insert(name.clone());
+            self.unused.get_mut().remove(&view.source);
+            let homeless = !self.shard_of.contains_key(&name);
+            self.unused.get_mut().insert(name.clone());
             if self.views.insert(name.clone(), (view, shape)).is_some() || !homeless {
                 return Err(Error::mismatch(&self.path, "names", "each weight once", name));
             }
@@ -162,13 +162,13 @@ impl Weights {
     /// The names of all weights, those that are seen under another name by that.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let hidden: BTreeSet<&String> = self.views.values().map(|(view, _)| &view.source).collect();
-        let plain = self.homes.keys().filter(move |name| !hidden.contains(name));
+        let plain = self.shard_of.keys().filter(move |name| !hidden.contains(name));
         plain.chain(self.views.keys())
     }
 
     /// Whether there is a weight of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.views.contains_key(name) || self.homes.contains_key(name)
+        self.views.contains_key(name) || self.shard_of.contains_key(name)
     }
 
     /// The shape of a weight, or `None` where there is none of this name.
@@ -184,9 +184,9 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::WeightMissing`], [`Error::Mismatch`] for a checksum.
-    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>> {
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>> {
         let (shard, stored) = self.find(name)?;
-        stored.whole(shard.file(), name)
+        stored.integer(shard.file(), name)
     }
 
     /// Checks a whole architecture against the headers alone: that every weight
@@ -202,7 +202,7 @@ impl Weights {
         known: impl Fn(&str) -> bool,
     ) -> Result<()> {
         for (name, shape) in wanted {
-            self.expect_shape(name, shape)?;
+            self.check_shape(name, shape)?;
         }
         let wanted: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
         self.surplus(self.names().filter(|n| !wanted.contains(n.as_str()) && !known(n)))
@@ -214,8 +214,8 @@ impl Weights {
     /// # Errors
     /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
     /// is not a float, and for bytes that differ from an archive's checksum.
-    pub(crate) fn stored(&self, name: &str, shape: &[usize]) -> Result<Values> {
-        self.expect_shape(name, shape)?;
+    pub(crate) fn load(&self, name: &str, shape: &[usize]) -> Result<Values> {
+        self.check_shape(name, shape)?;
         let view = self.views.get(name).map(|(view, _)| view);
         let source = view.map_or(name, |view| &view.source);
         let (shard, stored) = self.find(source)?;
@@ -224,12 +224,12 @@ impl Weights {
             (view.and_then(|view| view.rows.as_ref()), &stored.shape[..])
         {
             let width = values.len() / all.max(&1);
-            values = values.part(rows.start * width..rows.end * width);
+            values = values.slice(rows.start * width..rows.end * width);
         }
         if let (true, &[rows, columns]) = (view.is_some_and(|view| view.transposed), shape) {
             values = values.transposed([columns, rows]);
         }
-        self.left.borrow_mut().remove(name);
+        self.unused.borrow_mut().remove(name);
         Ok(values)
     }
 
@@ -240,7 +240,7 @@ impl Weights {
     /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
     /// is not a float, and for bytes that differ from an archive's checksum.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let values = self.stored(name, shape)?;
+        let values = self.load(name, shape)?;
         let wide = values.to_f32();
         values.release();
         Ok(wide)
@@ -251,8 +251,8 @@ impl Weights {
     ///
     /// # Errors
     /// Those of [`values`](Self::values), and [`Error::Mismatch`] for other values.
-    pub(crate) fn tied(&self, name: &str, shape: &[usize], table: &Values) -> Result<()> {
-        if !self.contains(name) || self.stored(name, shape)?.same(table) {
+    pub(crate) fn check_tied(&self, name: &str, shape: &[usize], table: &Values) -> Result<()> {
+        if !self.contains(name) || self.load(name, shape)?.bit_eq(table) {
             return Ok(());
         }
         let found = format!("other values in {name}");
@@ -265,18 +265,18 @@ impl Weights {
     /// # Errors
     /// [`Error::WeightSurplus`] names those that were neither taken nor known.
     pub fn finish(self, known: impl Fn(&str) -> bool) -> Result<()> {
-        self.surplus(self.left.borrow().iter().filter(|name| !known(name)))
+        self.surplus(self.unused.borrow().iter().filter(|name| !known(name)))
     }
 
     /// The stored weight `name` and the file that it lies in.
-    fn find(&self, name: &str) -> Result<(&Shard, &Stored)> {
-        let shard = self.homes.get(name).and_then(|&number| self.shards.get(number));
+    fn find(&self, name: &str) -> Result<(&Shard, &StoredTensor)> {
+        let shard = self.shard_of.get(name).and_then(|&number| self.shards.get(number));
         shard
             .and_then(|shard| Some((shard, shard.get(name)?)))
             .ok_or_else(|| Error::WeightMissing { path: self.path.clone(), name: name.to_owned() })
     }
 
-    fn expect_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
+    fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
         let found = self.shape(name).ok_or_else(|| Error::WeightMissing {
             path: self.path.clone(),
             name: name.to_owned(),

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::archive;
 use super::header;
-use super::stored::Stored;
-use super::values::{Float, Place, Values};
+use super::stored_tensor::StoredTensor;
+use super::values::{Backing, Float, Values};
 use crate::mmap::Mmap;
 use crate::{Error, Result, input, limits};
 
@@ -20,7 +20,7 @@ use crate::{Error, Result, input, limits};
 pub(super) struct Shard {
     path: PathBuf,
     bytes: Bytes,
-    tensors: BTreeMap<String, Stored>,
+    tensors: BTreeMap<String, StoredTensor>,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Shard {
         self.tensors.keys()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Stored> {
+    pub(super) fn get(&self, name: &str) -> Option<&StoredTensor> {
         self.tensors.get(name)
     }
 
@@ -65,31 +65,31 @@ impl Shard {
     ///
     /// # Errors
     /// [`Error::Mismatch`] for a checksum, and for a type that is not a float.
-    pub(super) fn values(&self, name: &str, stored: &Stored) -> Result<Values> {
+    pub(super) fn values(&self, name: &str, stored: &StoredTensor) -> Result<Values> {
         let float = Float::of(stored.dtype).ok_or_else(|| {
             let found = format!("{} for {name}", stored.dtype);
             Error::mismatch(&self.path, "type", "F16, BF16, F32 or F64", found)
         })?;
-        let place = match (stored.packed(self.file(), name)?, &self.bytes) {
-            (Cow::Owned(bytes), _) => Place::Owned(Arc::new(bytes)),
+        let place = match (stored.contiguous(self.file(), name)?, &self.bytes) {
+            (Cow::Owned(bytes), _) => Backing::Owned(Arc::new(bytes)),
             (Cow::Borrowed(_), Bytes::Mapped(map)) => {
-                Place::Mapped(Arc::clone(map), stored.range.clone())
+                Backing::Mapped(Arc::clone(map), stored.range.clone())
             }
             (Cow::Borrowed(_), Bytes::Embedded(bytes)) => {
-                Place::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
+                Backing::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
             }
         };
         Ok(Values::new(place, float))
     }
 
-    /// The path for messages, and the bytes that a [`Stored`] lies in.
+    /// The path for messages, and the bytes that a [`StoredTensor`] lies in.
     pub(super) fn file(&self) -> (&Path, &[u8]) {
         (&self.path, self.bytes())
     }
 }
 
 /// Where the tensors of a safetensors file lie.
-fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     if bytes.starts_with(archive::OLD_PICKLE) {
         return Err(Error::Pickled { path: path.to_owned() });
     }
@@ -97,7 +97,7 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
     // The offsets end with the file, so that no sum overflows.
     let stored = tensors.into_iter().map(|(name, TensorInfo { dtype, shape, data_offsets })| {
         let range = start + data_offsets.0..start + data_offsets.1;
-        (name, Stored { dtype, shape, range, strides: None, sum: None })
+        (name, StoredTensor { dtype, shape, range, strides: None, checksum: None })
     });
     Ok(stored.collect())
 }
@@ -113,19 +113,19 @@ impl AsRef<[u8]> for Bytes {
 
 /// What an index of shards holds, as far as it matters.
 #[derive(Deserialize)]
-struct Index {
+struct ShardIndex {
     /// The file of each weight.
     weight_map: BTreeMap<String, String>,
 }
 
 /// Weights, and the file that must have each.
-pub(super) type Listed = Vec<(String, PathBuf)>;
+pub(super) type IndexEntries = Vec<(String, PathBuf)>;
 
 /// The shards that the index at `path` names, sorted by name, and the weights
 /// it lists.
-pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
+pub(super) fn open_shards(path: &Path) -> Result<(Vec<Shard>, IndexEntries)> {
     let text = input::read(path, limits::SHARD_INDEX)?;
-    let index: Index = serde_json::from_slice(&text)
+    let index: ShardIndex = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
     let files: BTreeSet<&String> = index.weight_map.values().collect();
     // An index comes from a download: it may not reach outside its own folder.

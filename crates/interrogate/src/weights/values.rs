@@ -49,7 +49,7 @@ impl Float {
 
 /// The bytes of a weight in row order. Cloning copies none.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Backing {
     /// A range of a mapped file.
     Mapped(Arc<Mmap>, Range<usize>),
     /// Compiled into the program.
@@ -61,19 +61,19 @@ pub(super) enum Place {
 /// The values of a weight, little-endian, in row order. Cloning copies none.
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
-    place: Place,
+    place: Backing,
     float: Float,
 }
 
 impl Values {
-    pub(super) fn new(place: Place, float: Float) -> Self {
+    pub(super) fn new(place: Backing, float: Float) -> Self {
         Values { place, float }
     }
 
     /// A copy of `values`.
     pub(crate) fn owned(values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Values { place: Place::Owned(Arc::new(bytes)), float: Float::F32 }
+        Values { place: Backing::Owned(Arc::new(bytes)), float: Float::F32 }
     }
 
     /// Their type in the file.
@@ -88,29 +88,29 @@ impl Values {
     }
 
     /// Whether the values are the same, bit by bit, and of the same type.
-    pub(crate) fn same(&self, other: &Values) -> bool {
+    pub(crate) fn bit_eq(&self, other: &Values) -> bool {
         self.float == other.float && self.bytes() == other.bytes()
     }
 
     /// What holds the bytes, kept alive, and where the first value begins in it.
-    pub(crate) fn place(&self) -> (Bytes, usize) {
+    pub(crate) fn bytes_and_offset(&self) -> (Bytes, usize) {
         match &self.place {
-            Place::Mapped(file, range) => (Arc::clone(file) as Bytes, range.start),
-            Place::Embedded(bytes) => (Arc::new(*bytes), 0),
-            Place::Owned(bytes) => (Arc::clone(bytes) as Bytes, 0),
+            Backing::Mapped(file, range) => (Arc::clone(file) as Bytes, range.start),
+            Backing::Embedded(bytes) => (Arc::new(*bytes), 0),
+            Backing::Owned(bytes) => (Arc::clone(bytes) as Bytes, 0),
         }
     }
 
     /// The values numbered `range`. Copies none.
-    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
         let size = self.float.size();
         let bytes = range.start * size..range.end * size;
         let place = match &self.place {
-            Place::Mapped(file, all) => {
-                Place::Mapped(Arc::clone(file), all.start + bytes.start..all.start + bytes.end)
+            Backing::Mapped(file, all) => {
+                Backing::Mapped(Arc::clone(file), all.start + bytes.start..all.start + bytes.end)
             }
-            Place::Embedded(all) => Place::Embedded(&all[bytes]),
-            Place::Owned(all) => Place::Owned(Arc::new(all[bytes].to_vec())),
+            Backing::Embedded(all) => Backing::Embedded(&all[bytes]),
+            Backing::Owned(all) => Backing::Owned(Arc::new(all[bytes].to_vec())),
         };
         Values { place, float: self.float }
     }
@@ -118,9 +118,9 @@ impl Values {
     fn bytes(&self) -> &[u8] {
         match &self.place {
             // The range was compared with the file's length when it was opened.
-            Place::Mapped(file, range) => &(**file).as_ref()[range.clone()],
-            Place::Embedded(bytes) => bytes,
-            Place::Owned(bytes) => bytes,
+            Backing::Mapped(file, range) => &(**file).as_ref()[range.clone()],
+            Backing::Embedded(bytes) => bytes,
+            Backing::Owned(bytes) => bytes,
         }
     }
 
@@ -135,7 +135,7 @@ impl Values {
 
     /// Lets go of the file's pages, where values that were read have been copied.
     pub(crate) fn release(&self) {
-        if let Place::Mapped(file, range) = &self.place {
+        if let Backing::Mapped(file, range) = &self.place {
             file.release(range.clone());
         }
     }
@@ -185,7 +185,7 @@ impl Values {
             Float::Bf16 => wide.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
         };
         self.release();
-        Values { place: Place::Owned(Arc::new(bytes)), float }
+        Values { place: Backing::Owned(Arc::new(bytes)), float }
     }
 
     /// The matrix `(rows, columns)` of these values with rows and columns exchanged, in f32.
@@ -219,7 +219,7 @@ mod tests {
             let mut part = [0.0; 2];
             values.widen(1, &mut part);
             assert_eq!((part, values.float()), ([-2.0, 0.5], float));
-            assert_eq!(values.part(2..4).to_f32(), [0.5, 4.0]);
+            assert_eq!(values.slice(2..4).to_f32(), [0.5, 4.0]);
         }
     }
 

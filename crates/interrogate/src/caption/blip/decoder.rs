@@ -43,7 +43,7 @@ impl<B: Backend> TextDecoder<B> {
         let (inner, heads) = (config.intermediate_size, config.num_attention_heads);
         let at = |name: &str| format!("{PREFIX}.embeddings.{name}");
         let vocabulary = [config.vocab_size, width];
-        let words = loader.weights.stored(&at("word_embeddings.weight"), &vocabulary)?;
+        let words = loader.weights.load(&at("word_embeddings.weight"), &vocabulary)?;
         let positions = [config.max_position_embeddings, width];
         let layer = |number: usize| {
             let at = |name: &str| format!("{PREFIX}.encoder.layer.{number}.{name}");
@@ -61,7 +61,7 @@ impl<B: Backend> TextDecoder<B> {
         };
         let head = |name: &str| format!("{HEAD}.{name}");
         let bias = loader.values(&head("bias"), &[config.vocab_size])?;
-        loader.weights.tied(&head("decoder.weight"), &vocabulary, &words)?;
+        loader.weights.check_tied(&head("decoder.weight"), &vocabulary, &words)?;
         Ok(TextDecoder {
             backend: loader.backend.clone(),
             limits: config.limits(),

@@ -56,8 +56,8 @@ impl<B: Backend> Opt<B> {
         let vocabulary = [config.vocab_size, sizes.width];
         let positions = [config.max_position_embeddings + OFFSET, sizes.width];
         let at = |name: &str| format!("{PREFIX}.{name}");
-        let tokens = loader.weights.stored(&at("embed_tokens.weight"), &vocabulary)?;
-        loader.weights.tied("language_model.lm_head.weight", &vocabulary, &tokens)?;
+        let tokens = loader.weights.load(&at("embed_tokens.weight"), &vocabulary)?;
+        loader.weights.check_tied("language_model.lm_head.weight", &vocabulary, &tokens)?;
         let layers = PreNormLayers::new(&sizes, |number| {
             let at = |name: &str| format!("{PREFIX}.layers.{number}.{name}");
             loader.pre_norm(&sizes, &NAMES, at, Biases::all(config.enable_bias))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::directory::{self, Entry};
+use super::zip_directory::{self, Entry};
 use crate::{Error, Result};
 
 /// The entries of an archive, by name without the folder that holds them all.
@@ -18,12 +18,12 @@ impl<'a> Entries<'a> {
     pub(super) fn read(path: &'a Path, file: &'a [u8]) -> Result<Self> {
         let broken = |found| Error::mismatch(path, "archive", "a whole zip file", found);
         let mut entries = BTreeMap::new();
-        for (name, entry) in directory::read(file).map_err(broken)? {
+        for (name, entry) in zip_directory::read(file).map_err(broken)? {
             if entries.insert(name.clone(), entry).is_some() {
                 return Err(Error::mismatch(path, "archive", "each entry once", name));
             }
         }
-        Ok(Entries { path, file, entries: rooted(path, entries)? })
+        Ok(Entries { path, file, entries: strip_root(path, entries)? })
     }
 
     /// The entry `name`, where there is one.
@@ -68,7 +68,7 @@ impl<'a> Entries<'a> {
 }
 
 /// The entries of the one folder that holds a data.pkl.
-fn rooted(path: &Path, entries: BTreeMap<String, Entry>) -> Result<BTreeMap<String, Entry>> {
+fn strip_root(path: &Path, entries: BTreeMap<String, Entry>) -> Result<BTreeMap<String, Entry>> {
     let mut roots = entries.keys().filter_map(|name| name.strip_suffix("/data.pkl"));
     let (root, more) = (roots.next(), roots.next());
     let Some(root) = root.filter(|_| more.is_none()).map(|root| format!("{root}/")) else {

@@ -10,25 +10,22 @@
 //! Sources of the format: torch/csrc/jit/serialization/pickler.cpp,
 //! torch/serialization.py and torch/_utils.py of PyTorch 2.
 
-mod directory;
 mod entries;
-mod input;
-mod names;
-mod opcode;
 mod pickle;
+mod state_dict;
 mod tensors;
 #[cfg(test)]
 mod tests;
-mod value;
+mod zip_directory;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::stored::Stored;
+use super::stored_tensor::StoredTensor;
 use crate::limits::PICKLE;
 use crate::{Error, Result};
 use entries::Entries;
-use pickle::Pickle;
+use pickle::Unpickler;
 
 /// How a pickle of protocol 2 begins that is no archive: what `torch.save` wrote
 /// before PyTorch 1.6.
@@ -46,7 +43,7 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`Error::Mismatch`] where the archive is not whole or a tensor reaches out of
 /// its entry, [`Error::Pickle`] where data.pkl holds anything but values.
-pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     let entries = Entries::read(path, bytes)?;
     let pickle = entries.copy("data.pkl", PICKLE)?;
     if let Some(order) = entries.find("byteorder")
@@ -54,10 +51,10 @@ pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stor
     {
         return Err(Error::mismatch(path, "byteorder", "little", "another"));
     }
-    let (values, root) = Pickle::new(path, &pickle).read()?;
-    let named = names::walk(path, &values, root)?;
-    let placed = named.into_iter().map(|(name, tensor)| tensors::place(&entries, name, tensor));
+    let (values, root) = Unpickler::new(path, &pickle).read()?;
+    let named = state_dict::collect(path, &values, root)?;
+    let placed = named.into_iter().map(|(name, tensor)| tensors::locate(&entries, name, tensor));
     let placed = placed.collect::<Result<BTreeMap<_, _>>>()?;
-    tensors::check_sum(path, bytes.len(), placed.values())?;
+    tensors::check_total_size(path, bytes.len(), placed.values())?;
     Ok(placed)
 }

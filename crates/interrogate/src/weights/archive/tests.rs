@@ -20,7 +20,7 @@ fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn read(bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+fn read(bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     tensors(&PathBuf::from("a.pt"), bytes)
 }
 
@@ -73,7 +73,7 @@ fn a_state_dict_names_its_tensors() {
     let found = read(&archive(&state(&tensor(6, 0, &[2, 3], &[3, 1])))).unwrap();
     let stored = &found["w"];
     assert_eq!((&stored.shape[..], stored.range.len()), (&[2, 3][..], 24));
-    assert!(stored.strides.is_none() && stored.sum.is_some());
+    assert!(stored.strides.is_none() && stored.checksum.is_some());
     let found = read(&archive(&state(&tensor(6, 1, &[2, 2], &[1, 2])))).unwrap();
     assert_eq!((found["w"].range.len(), found["w"].strides.as_deref()), (16, Some(&[1, 2][..])));
 }

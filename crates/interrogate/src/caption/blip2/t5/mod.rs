@@ -36,11 +36,11 @@ impl<B: Backend> T5<B> {
     /// Those of the weights.
     pub(super) fn load(loader: &Loader<'_, B>, config: Config) -> Result<Self> {
         let vocabulary = [config.vocab_size, config.d_model];
-        let shared = loader.weights.stored("language_model.shared.weight", &vocabulary)?;
+        let shared = loader.weights.load("language_model.shared.weight", &vocabulary)?;
         // Some files repeat the table for each half, and the head if it is tied.
         for half in ["encoder", "decoder"] {
             let name = format!("language_model.{half}.embed_tokens.weight");
-            loader.weights.tied(&name, &vocabulary, &shared)?;
+            loader.weights.check_tied(&name, &vocabulary, &shared)?;
         }
         let lm_head = match loader.weights.contains("language_model.lm_head.weight") {
             true => loader.linear_no_bias("language_model.lm_head", vocabulary)?,

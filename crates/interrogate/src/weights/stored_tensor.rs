@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// A weight where it lies. Whoever makes one has held `range` against the file's
 /// length and against the shape.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredTensor {
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
     /// Its bytes in the file, from the first value's to the last one's.
@@ -21,12 +21,12 @@ pub(super) struct Stored {
     /// row behind row.
     pub(super) strides: Option<Vec<usize>>,
     /// What the file says of the bytes that these are part of.
-    pub(super) sum: Option<Sum>,
+    pub(super) checksum: Option<Checksum>,
 }
 
 /// The checksum of a part of a file.
 #[derive(Clone, Debug)]
-pub(super) struct Sum {
+pub(super) struct Checksum {
     pub(super) range: Range<usize>,
     pub(super) crc32: u32,
     /// The checksum of the bytes, computed at the first use of any weight in them:
@@ -34,14 +34,14 @@ pub(super) struct Sum {
     pub(super) found: Arc<OnceLock<u32>>,
 }
 
-impl Stored {
+impl StoredTensor {
     /// The one whole number of a weight without dimensions; `None` where it is
     /// anything else.
-    pub(super) fn whole(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
+    pub(super) fn integer(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
         if !self.shape.is_empty() {
             return Ok(None);
         }
-        let data = self.packed(file, name)?;
+        let data = self.contiguous(file, name)?;
         Ok(match (self.dtype, &*data) {
             (Dtype::I64, data) => data.try_into().ok().map(i64::from_le_bytes),
             (Dtype::I32, data) => data.try_into().ok().map(i32::from_le_bytes).map(i64::from),
@@ -50,7 +50,7 @@ impl Stored {
     }
 
     /// The bytes of the values, row behind row, their checksum compared.
-    pub(super) fn packed<'a>(
+    pub(super) fn contiguous<'a>(
         &self,
         (path, bytes): (&Path, &'a [u8]),
         name: &str,
@@ -59,7 +59,7 @@ impl Stored {
         // file was cut since would have raised SIGBUS, not changed its length.
         let part =
             |range: &Range<usize>| bytes.get(range.clone()).ok_or_else(|| missing(path, name));
-        if let Some(Sum { range, crc32, found }) = &self.sum {
+        if let Some(Checksum { range, crc32, found }) = &self.checksum {
             let whole = part(range)?;
             let found = *found.get_or_init(|| crc32fast::hash(whole));
             if found != *crc32 {
@@ -113,12 +113,12 @@ mod tests {
         let both = |crc32| {
             let found = Arc::<OnceLock<u32>>::default();
             [0..4, 4..8].map(|range| {
-                let sum = Some(Sum { range: 0..8, crc32, found: Arc::clone(&found) });
-                Stored { dtype: Dtype::F32, shape: vec![1], range, strides: None, sum }
+                let checksum = Some(Checksum { range: 0..8, crc32, found: Arc::clone(&found) });
+                StoredTensor { dtype: Dtype::F32, shape: vec![1], range, strides: None, checksum }
             })
         };
-        let packed = |stored: &Stored, bytes: &[u8]| {
-            stored.packed((Path::new("x"), bytes), "w").map(Cow::into_owned)
+        let packed = |stored: &StoredTensor, bytes: &[u8]| {
+            stored.contiguous((Path::new("x"), bytes), "w").map(Cow::into_owned)
         };
         let [one, two] = both(crc32fast::hash(&bytes));
         assert_eq!(packed(&one, &bytes).unwrap(), bytes[..4]);

@@ -6,13 +6,18 @@
 //! place. Values lie in one list and are meant by number, so that what is shared
 //! costs nothing, and the memory is bounded by the pickle's length.
 
+pub(super) mod allowlist;
+mod input;
+mod opcode;
+pub(super) mod value;
+
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::input::Input;
-use super::opcode;
-use super::value::{Global, Id, Storage, Tensor, Value};
 use crate::Result;
+use allowlist::Global;
+use input::Input;
+use value::{Id, Storage, Tensor, Value};
 
 /// Values that a pickle may build. A state dict takes some fifteen a tensor, and
 /// the largest CLIP has a thousand tensors.
@@ -25,7 +30,7 @@ const MAX_TENSORS: usize = 1 << 16;
 const MAX_RANK: usize = 16;
 
 /// The machine.
-pub(super) struct Pickle<'a> {
+pub(super) struct Unpickler<'a> {
     input: Input<'a>,
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
@@ -35,9 +40,9 @@ pub(super) struct Pickle<'a> {
     tensors: usize,
 }
 
-impl<'a> Pickle<'a> {
+impl<'a> Unpickler<'a> {
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
-        Pickle {
+        Unpickler {
             input: Input::new(path, bytes),
             values: Vec::new(),
             stack: Vec::new(),
@@ -66,10 +71,10 @@ impl<'a> Pickle<'a> {
                 2 => Ok(()),
                 other => self.refuse("protocol 2", format!("protocol {other}")),
             },
-            b'N' | 0x88 | 0x89 => self.push(Value::Plain),
+            b'N' | 0x88 | 0x89 => self.push(Value::Scalar),
             b'G' => {
                 self.input.take(8)?;
-                self.push(Value::Plain)
+                self.push(Value::Scalar)
             }
             b'K' => {
                 let [value] = self.input.array()?;
@@ -236,7 +241,7 @@ impl<'a> Pickle<'a> {
 
     fn global(&mut self) -> Result<()> {
         let (module, name) = (self.input.line()?, self.input.line()?);
-        match Global::named(module, name) {
+        match Global::allowed(module, name) {
             Some(global) => self.push(Value::Global(global)),
             None => self.refuse("a name of tensors and modules", format!("{module}.{name}")),
         }
@@ -252,7 +257,7 @@ impl<'a> Pickle<'a> {
         match (global, &arguments[..]) {
             (Global::OrderedDict, []) => self.push(Value::Dict(Vec::new())),
             // The value in them is what counts; the rest says how torch holds it.
-            (Global::Typed | Global::Parameter, &[inner, ..]) => self.put(inner),
+            (Global::TypedList | Global::Parameter, &[inner, ..]) => self.put(inner),
             (Global::Tensor, _) if self.tensors == MAX_TENSORS => {
                 self.refuse(format!("at most {MAX_TENSORS} tensors"), "more")
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::value::{Id, Tensor, Value};
+use super::pickle::value::{Id, Tensor, Value};
 use crate::{Error, Result};
 
 /// How deep attributes may lead: CLIP's to six.
@@ -21,15 +21,15 @@ const MAX_NAMES: usize = 8 << 20;
 /// lead to them, joined by dots. Of a checkpoint that holds more than a state
 /// dict, its `state_dict` alone, without the `module.` that training on several
 /// processors puts before every key (open_clip, factory.py, `load_state_dict`).
-pub(super) fn walk<'a>(
+pub(super) fn collect<'a>(
     path: &Path,
     values: &[Value<'a>],
     root: Id,
 ) -> Result<BTreeMap<String, Tensor<'a>>> {
-    let mut walk = Walk { path, values, named: BTreeMap::new(), steps: 0, bytes: 0 };
-    let root = walk.attribute(root, "state_dict").unwrap_or(root);
-    walk.below(root, "", 0)?;
-    let named = walk.named;
+    let mut collector = Collector { path, values, named: BTreeMap::new(), steps: 0, bytes: 0 };
+    let root = collector.attribute(root, "state_dict").unwrap_or(root);
+    collector.visit(root, "", 0)?;
+    let named = collector.named;
     if named.is_empty() {
         return Err(Error::mismatch(path, "data.pkl", "tensors by name", "none"));
     }
@@ -40,7 +40,7 @@ pub(super) fn walk<'a>(
     Ok(named.into_iter().map(shorter).collect())
 }
 
-struct Walk<'w, 'a> {
+struct Collector<'w, 'a> {
     path: &'w Path,
     values: &'w [Value<'a>],
     named: BTreeMap<String, Tensor<'a>>,
@@ -49,7 +49,7 @@ struct Walk<'w, 'a> {
     bytes: usize,
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'a> Collector<'_, 'a> {
     fn value(&self, id: Id) -> Option<&Value<'a>> {
         self.values.get(id as usize)
     }
@@ -71,7 +71,7 @@ impl<'a> Walk<'_, 'a> {
         self.pairs(id).iter().find(|(key, _)| found(*key)).map(|&(_, value)| value)
     }
 
-    fn below(&mut self, id: Id, name: &str, depth: usize) -> Result<()> {
+    fn visit(&mut self, id: Id, name: &str, depth: usize) -> Result<()> {
         self.steps += 1;
         self.bytes += name.len(); // at most MAX_STEPS times a pickle's length
         if depth > MAX_DEPTH || self.steps > MAX_STEPS || self.bytes > MAX_NAMES {
@@ -91,7 +91,7 @@ impl<'a> Walk<'_, 'a> {
             let (key, value) = self.pairs(id)[at];
             if let Some(&Value::Text(key)) = self.value(key) {
                 let name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
-                self.below(value, &name, depth + 1)?;
+                self.visit(value, &name, depth + 1)?;
             }
         }
         Ok(())

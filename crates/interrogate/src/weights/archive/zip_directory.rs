@@ -27,10 +27,10 @@ pub(super) struct Entry {
 }
 
 /// What is wrong with a zip file.
-pub(super) type Refused = &'static str;
+pub(super) type ZipError = &'static str;
 
 /// The names and entries of the zip file `file`, in the directory's order.
-pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, Refused> {
+pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, ZipError> {
     let (count, records) = directory(file)?;
     // Copied: the text of a map may change between its check and its use.
     let records = records.to_vec();
@@ -38,17 +38,17 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, Refused> {
     // Each takes 46 bytes at least of the directory.
     let mut entries = Vec::with_capacity(records.len() / 46);
     while entries.len() as u64 != count {
-        let (record, rest) = central(records).ok_or("a directory that ends early")?;
+        let (record, rest) = central_record(records).ok_or("a directory that ends early")?;
         records = rest;
         let name = String::from_utf8_lossy(record.name).into_owned();
-        let entry = place(file, &record).ok_or("an entry that lies outside the file")?;
+        let entry = locate(file, &record).ok_or("an entry that lies outside the file")?;
         entries.push((name, entry));
     }
     Ok(entries)
 }
 
 /// How many entries there are, and their records.
-fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
+fn directory(file: &[u8]) -> Result<(u64, &[u8]), ZipError> {
     let latest = file.len().checked_sub(22).ok_or("no end of a directory")?;
     let earliest = latest.saturating_sub(MAX_COMMENT);
     let ends = |at: &usize| {
@@ -66,7 +66,7 @@ fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
     let mut found = (u64::from(counts.1), u64::from(size), u64::from(start));
     // What 16 or 32 bits cannot hold stands in a record of its own.
     if counts.1 == u16::MAX || size == u32::MAX || start == u32::MAX {
-        found = wide(file, at).unwrap_or(found);
+        found = zip64_end(file, at).unwrap_or(found);
     } else if disks != (0, 0) || counts.0 != counts.1 {
         return Err("a file of several parts");
     }
@@ -82,7 +82,7 @@ fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
 
 /// Count, size and start by the records of 64 bits, whose place stands before the
 /// usual end at `at`.
-fn wide(file: &[u8], at: usize) -> Option<(u64, u64, u64)> {
+fn zip64_end(file: &[u8], at: usize) -> Option<(u64, u64, u64)> {
     let locator = Fields(file.get(at.checked_sub(20)?..at)?).after(b"PK\x06\x07", 4)?.u64()?;
     let record = file.get(usize::try_from(locator).ok()?..)?;
     let mut record = Fields(record).after(b"PK\x06\x06", 28)?;
@@ -90,7 +90,7 @@ fn wide(file: &[u8], at: usize) -> Option<(u64, u64, u64)> {
 }
 
 /// A record of the directory.
-struct Central<'a> {
+struct CentralRecord<'a> {
     name: &'a [u8],
     flags: u16,
     method: u16,
@@ -100,7 +100,7 @@ struct Central<'a> {
 }
 
 /// The first record, and what is behind it.
-fn central(records: &[u8]) -> Option<(Central<'_>, &[u8])> {
+fn central_record(records: &[u8]) -> Option<(CentralRecord<'_>, &[u8])> {
     let mut fields = Fields(records).after(b"PK\x01\x02", 4)?;
     let (flags, method) = (fields.u16()?, fields.u16()?);
     fields.take(4)?; // time and date
@@ -110,7 +110,8 @@ fn central(records: &[u8]) -> Option<(Central<'_>, &[u8])> {
     let start = fields.u32()?;
     let (name, extra) = (fields.take(lengths[0])?, fields.take(lengths[1])?);
     fields.take(lengths[2])?; // comment
-    let mut record = Central { name, flags, method, crc32, size: size.into(), start: start.into() };
+    let mut record =
+        CentralRecord { name, flags, method, crc32, size: size.into(), start: start.into() };
     // Of the fields that do not fit, in this order, those that are full.
     if let Some(mut wide) = extra_field(extra, 1) {
         if unpacked == u32::MAX {
@@ -140,7 +141,7 @@ fn extra_field(extra: &[u8], wanted: u16) -> Option<Fields<'_>> {
 
 /// Where the data of an entry lies: behind its own header, whose name and extra
 /// fields have lengths of their own.
-fn place(file: &[u8], record: &Central<'_>) -> Option<Entry> {
+fn locate(file: &[u8], record: &CentralRecord<'_>) -> Option<Entry> {
     let start = usize::try_from(record.start).ok()?;
     let mut header = Fields(file.get(start..)?).after(b"PK\x03\x04", 22)?;
     let lengths = usize::from(header.u16()?) + usize::from(header.u16()?);
