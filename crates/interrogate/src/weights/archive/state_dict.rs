@@ -1,4 +1,4 @@
-//! From a pickle's values to tensors by name.
+//! Collects a pickle's tensors by name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,46 +6,46 @@ use std::path::Path;
 use super::pickle::value::{Id, Tensor, Value};
 use crate::{Error, Result};
 
-/// How deep attributes may lead: CLIP's to six.
+/// Maximum depth of nested dicts and modules. CLIP has six.
 const MAX_DEPTH: usize = 32;
 
-/// Steps of a walk at most. Values may be shared, so that a small pickle can
-/// name one tensor in as many ways as it likes. The largest CLIP takes some
-/// three thousand.
+/// Maximum number of names. Values may be shared, so a small pickle can give one tensor any
+/// number of names. The largest CLIP has about three thousand, those of dicts and modules
+/// included.
 const MAX_STEPS: usize = 1 << 16;
 
-/// Bytes of all names together at most, as a long key can be shared as well.
-const MAX_NAMES: usize = 8 << 20;
+/// Maximum total length of all names in bytes: a long key can be shared as well.
+const MAX_NAME_BYTES: usize = 8 << 20;
 
-/// All tensors below `root`: the keys of dicts and the attributes of modules that
-/// lead to them, joined by dots. Of a checkpoint that holds more than a state
-/// dict, its `state_dict` alone, without the `module.` that training on several
-/// processors puts before every key (open_clip, factory.py, `load_state_dict`).
+/// Returns all tensors below `root`. A tensor's name is the path of dict keys and module
+/// attributes that leads to it, joined by dots. If `root` has a `state_dict`, only that is
+/// read. The prefix `module.`, which distributed training puts before every key, is removed
+/// (open_clip, factory.py, `load_state_dict`).
 pub(super) fn collect<'a>(
     path: &Path,
     values: &[Value<'a>],
     root: Id,
 ) -> Result<BTreeMap<String, Tensor<'a>>> {
-    let mut collector = Collector { path, values, named: BTreeMap::new(), steps: 0, bytes: 0 };
+    let mut collector = Collector { path, values, tensors: BTreeMap::new(), steps: 0, bytes: 0 };
     let root = collector.attribute(root, "state_dict").unwrap_or(root);
     collector.visit(root, "", 0)?;
-    let named = collector.named;
-    if named.is_empty() {
+    let tensors = collector.tensors;
+    if tensors.is_empty() {
         return Err(Error::mismatch(path, "data.pkl", "tensors by name", "none"));
     }
-    if !named.keys().all(|name| name.starts_with("module.")) {
-        return Ok(named);
+    if !tensors.keys().all(|name| name.starts_with("module.")) {
+        return Ok(tensors);
     }
     let shorter = |(name, tensor): (String, _)| (name["module.".len()..].to_owned(), tensor);
-    Ok(named.into_iter().map(shorter).collect())
+    Ok(tensors.into_iter().map(shorter).collect())
 }
 
 struct Collector<'w, 'a> {
     path: &'w Path,
     values: &'w [Value<'a>],
-    named: BTreeMap<String, Tensor<'a>>,
+    tensors: BTreeMap<String, Tensor<'a>>,
     steps: usize,
-    /// Of the names so far, those of dicts and modules among them.
+    /// Total length of the names so far, those of dicts and modules included.
     bytes: usize,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Collector<'_, 'a> {
         self.values.get(id as usize)
     }
 
-    /// Keys and values of a dict, or of a module's attributes.
+    /// Returns the keys and values of a dict, or of a module's attributes.
     fn pairs(&self, id: Id) -> &[(Id, Id)] {
         match self.value(id) {
             Some(Value::Dict(pairs)) => pairs,
@@ -74,16 +74,17 @@ impl<'a> Collector<'_, 'a> {
     fn visit(&mut self, id: Id, name: &str, depth: usize) -> Result<()> {
         self.steps += 1;
         self.bytes += name.len(); // at most MAX_STEPS times a pickle's length
-        if depth > MAX_DEPTH || self.steps > MAX_STEPS || self.bytes > MAX_NAMES {
+        if depth > MAX_DEPTH || self.steps > MAX_STEPS || self.bytes > MAX_NAME_BYTES {
             let expected = format!(
-                "names {MAX_DEPTH} deep at most, {MAX_STEPS} in all, of {MAX_NAMES} bytes together"
+                "at most {MAX_STEPS} names, {MAX_DEPTH} levels and {MAX_NAME_BYTES} bytes of names"
             );
             return Err(Error::mismatch(self.path, "data.pkl", expected, "more"));
         }
         if let Some(Value::Tensor(tensor)) = self.value(id) {
             let tensor = Tensor::clone(tensor);
-            if self.named.insert(name.to_owned(), tensor).is_some() {
-                return Err(Error::mismatch(self.path, "data.pkl", "each name once", name));
+            if self.tensors.insert(name.to_owned(), tensor).is_some() {
+                let found = format!("{name} twice");
+                return Err(Error::mismatch(self.path, "data.pkl", "unique names", found));
             }
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Where a tensor lies, held against its entry.
+//! Byte ranges of tensors, checked against their entries.
 
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use super::pickle::value::{Storage, Tensor};
 use super::zip_directory::Entry;
 use crate::{Error, Result, limits};
 
-/// The place of `tensor` in the file. Every value that its sizes and strides can
-/// reach lies in its storage, and there are no more values than the storage has,
-/// so that what is taken of it is never larger than the file.
+/// Locates `tensor` in the file. Checks that every value its sizes and strides can reach is in
+/// its storage, and that it has no more values than the storage, so a copy of it is never
+/// larger than the file.
 pub(super) fn locate(
     entries: &Entries<'_>,
     name: String,
@@ -37,7 +37,7 @@ pub(super) fn locate(
         return Err(Error::mismatch(entries.path, "tensor", expected, format!("{shape:?}")));
     }
     let strides = (!is_contiguous(&shape, &strides)).then_some(strides);
-    // Below the entry's end, which is within the file: no product overflows.
+    // Within the entry, which is within the file, so no product overflows.
     let start = entry.range.start;
     let range = start + values.start * width..start + values.end * width;
     let Entry { range: whole, crc32, found, .. } = entry.clone();
@@ -45,14 +45,14 @@ pub(super) fn locate(
     Ok((name, StoredTensor { dtype, shape, range, strides, checksum }))
 }
 
-/// Refuses tensors that share storages so often that together they are many times the
-/// file: each may be taken as a copy of its own.
+/// Refuses tensors that share storages so often that their total size is many times the
+/// file's: each may be copied.
 pub(super) fn check_total_size<'a>(
     path: &Path,
     file: usize,
     tensors: impl Iterator<Item = &'a StoredTensor>,
 ) -> Result<()> {
-    // Each is at most the file, and counted.
+    // At most the file's size, so no product overflows.
     let size =
         |stored: &StoredTensor| stored.shape.iter().product::<usize>() * stored.dtype.bitsize() / 8;
     let sum = tensors.fold(0usize, |sum, stored| sum.saturating_add(size(stored)));
@@ -64,8 +64,7 @@ pub(super) fn check_total_size<'a>(
     Err(Error::mismatch(path, "shared storages", expected, sum))
 }
 
-/// The values from the first to the last that a tensor reaches; `None` where
-/// that is no number.
+/// Returns the range of values from a tensor's first to its last; `None` on overflow.
 fn value_range(
     offset: usize,
     shape: &[usize],
@@ -80,8 +79,8 @@ fn value_range(
     Some(offset..last.checked_add(1)?)
 }
 
-/// Whether the values, no more than a usize counts, lie row behind row; a
-/// dimension of one has any stride.
+/// Whether the values are contiguous in row-major order; a dimension of size 1 may have any
+/// stride. The number of values must fit a `usize`.
 fn is_contiguous(shape: &[usize], strides: &[usize]) -> bool {
     let mut next = 1;
     if shape.contains(&0) {
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_reaches_from_its_offset_to_its_last_value() {
+    fn value_range_is_from_offset_to_last_value() {
         assert_eq!(value_range(2, &[2, 3], &[3, 1]), Some(2..8));
         assert_eq!(value_range(2, &[2, 3], &[1, 2]), Some(2..8));
         assert_eq!(value_range(5, &[], &[]), Some(5..6));
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_row_behind_row_is_packed() {
+    fn only_row_major_tensors_are_contiguous() {
         assert!(
             is_contiguous(&[2, 3], &[3, 1])
                 && is_contiguous(&[1, 3], &[99, 1])

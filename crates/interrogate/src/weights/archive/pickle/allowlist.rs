@@ -2,25 +2,25 @@
 
 use safetensors::Dtype;
 
-/// What a pickle may name.
+/// A global that a pickle may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::weights::archive) enum Global {
     /// `torch._utils._rebuild_tensor_v2`.
     Tensor,
-    /// `torch._utils._rebuild_parameter`: the tensor within.
+    /// `torch._utils._rebuild_parameter`: stands for the wrapped tensor.
     Parameter,
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// `torch.jit._pickle`'s names for typed lists: the list within.
+    /// The typed lists of `torch.jit._pickle`: stands for the wrapped list.
     TypedList,
-    /// `torch.FloatStorage` and its kin.
+    /// `torch.FloatStorage` and the storages of other types.
     Storage(Dtype),
-    /// A class of TorchScript's, `__torch__.…`: a bag of attributes.
+    /// A TorchScript class, `__torch__.…`: read as a bag of attributes.
     Class,
 }
 
 impl Global {
-    /// What `module.name` may stand for; `None` for all that is not on the list.
+    /// Looks up `module.name`; `None` if it is not on the list and must be refused.
     pub(in crate::weights::archive) fn allowed(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("torch._utils", "_rebuild_tensor_v2") => Global::Tensor,

@@ -1,12 +1,13 @@
-//! The pickle of an archive, read as plain values.
+//! Reads an archive's pickle as plain values, without running code.
 //!
-//! A pickle is a program for a stack machine. This one knows the opcodes that
-//! PyTorch writes for tensors, dicts and modules, and the few names of
-//! [`Global`]; it builds values and calls nothing. All else is refused with its
-//! place. Values lie in one list and are meant by number, so that what is shared
-//! costs nothing, and the memory is bounded by the pickle's length.
+//! A pickle is a program for a stack machine. [`Unpickler`] supports the opcodes that PyTorch
+//! writes for tensors, dicts and modules, and resolves only the globals on the
+//! [`allowlist`]; every other opcode or name is refused with its byte offset. It builds values
+//! and calls nothing. Values are stored in one list and referred to by index, so shared values
+//! cost nothing and memory is bounded by the pickle's length.
 
 pub(super) mod allowlist;
+mod calls;
 mod input;
 mod opcode;
 pub(super) mod value;
@@ -15,26 +16,22 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::Result;
-use allowlist::Global;
 use input::Input;
-use value::{Id, Storage, Tensor, Value};
+use value::{Id, Value};
 
-/// Values that a pickle may build. A state dict takes some fifteen a tensor, and
+/// Maximum number of values in a pickle. A state dict has about fifteen for each tensor, and
 /// the largest CLIP has a thousand tensors.
 const MAX_VALUES: usize = 1 << 18;
 
-/// Tensors that a pickle may build, each with its sizes and strides.
+/// Maximum number of tensors in a pickle, each with its sizes and strides.
 const MAX_TENSORS: usize = 1 << 16;
 
-/// Dimensions of a tensor at most.
-const MAX_RANK: usize = 16;
-
-/// The machine.
+/// The stack machine.
 pub(super) struct Unpickler<'a> {
     input: Input<'a>,
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
-    /// Heights of the stack at which marks stand.
+    /// The stack heights of the open marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
     tensors: usize,
@@ -52,7 +49,7 @@ impl<'a> Unpickler<'a> {
         }
     }
 
-    /// Runs to the end; all values, and which of them is the pickle's.
+    /// Runs the program; returns all values and the id of the result.
     pub(super) fn read(mut self) -> Result<(Vec<Value<'a>>, Id)> {
         loop {
             match self.input.opcode()? {
@@ -115,11 +112,11 @@ impl<'a> Unpickler<'a> {
             }
             b's' => {
                 let height = self.stack.len().checked_sub(2);
-                self.set(height)
+                self.set_items(height)
             }
             b'u' => {
                 let height = self.marks.pop();
-                self.set(height)
+                self.set_items(height)
             }
             b'q' | b'r' => {
                 let slot = self.input.slot(opcode == b'r')?;
@@ -131,8 +128,8 @@ impl<'a> Unpickler<'a> {
             b'h' | b'j' => {
                 let slot = self.input.slot(opcode == b'j')?;
                 match self.memo.get(&slot) {
-                    Some(&id) => self.put(id),
-                    None => self.refuse("a value kept before", format!("none in slot {slot}")),
+                    Some(&id) => self.push_id(id),
+                    None => self.refuse("a memoized value", format!("none in slot {slot}")),
                 }
             }
             b'c' => self.global(),
@@ -140,7 +137,7 @@ impl<'a> Unpickler<'a> {
             0x81 => self.object(),
             b'b' => self.build(),
             b'Q' => self.storage(),
-            other => self.refuse("an opcode of tensors and dicts", opcode::name(other)),
+            other => self.refuse("a supported opcode", opcode::name(other)),
         }
     }
 
@@ -151,12 +148,11 @@ impl<'a> Unpickler<'a> {
         let bytes = self.input.take(length as usize)?;
         match std::str::from_utf8(bytes) {
             Ok(text) => self.push(Value::Text(text)),
-            Err(_) => self.refuse("text", "bytes that are no UTF-8"),
+            Err(_) => self.refuse("text", "invalid UTF-8"),
         }
     }
 
-    /// A whole number of up to eight bytes, little-endian, the highest bit the
-    /// sign.
+    /// LONG1: a two's complement integer of up to eight bytes, little-endian.
     fn long(&mut self) -> Result<()> {
         let length = self.input.byte()?;
         if length > 8 {
@@ -164,9 +160,9 @@ impl<'a> Unpickler<'a> {
         }
         let bytes = self.input.take(length.into())?;
         let sign = if bytes.last().is_some_and(|last| last >> 7 == 1) { 0xff } else { 0 };
-        let mut whole = [sign; 8];
-        whole[..bytes.len()].copy_from_slice(bytes);
-        self.push(Value::Int(i64::from_le_bytes(whole)))
+        let mut padded = [sign; 8];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        self.push(Value::Int(i64::from_le_bytes(padded)))
     }
 
     // ---- the stack ----
@@ -177,16 +173,16 @@ impl<'a> Unpickler<'a> {
             return self.refuse(format!("at most {MAX_VALUES} values"), "more");
         }
         self.values.push(value);
-        self.put(id as Id) // below 2^18
+        self.push_id(id as Id) // below 2^18
     }
 
-    fn put(&mut self, id: Id) -> Result<()> {
+    fn push_id(&mut self, id: Id) -> Result<()> {
         self.stack.push(id);
         Ok(())
     }
 
     fn pop(&mut self) -> Result<Id> {
-        // What stands below a mark is not the opcode's to take.
+        // An opcode may not pop values below the last mark.
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.pop() {
             Some(id) if self.stack.len() >= floor => Ok(id),
@@ -194,7 +190,8 @@ impl<'a> Unpickler<'a> {
         }
     }
 
-    fn above(&mut self, height: Option<usize>) -> Result<Vec<Id>> {
+    /// Pops the values above `height`.
+    fn pop_above(&mut self, height: Option<usize>) -> Result<Vec<Id>> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match height {
             Some(height) if height <= self.stack.len() && height >= floor => {
@@ -205,18 +202,20 @@ impl<'a> Unpickler<'a> {
     }
 
     fn value(&self, id: Id) -> &Value<'a> {
-        &self.values[id as usize] // only numbers of `values` are ever pushed
+        &self.values[id as usize] // only indexes into `values` are ever pushed
     }
 
     // ---- containers ----
 
+    // Each of these pops the values above `height`.
+
     fn tuple(&mut self, height: Option<usize>) -> Result<()> {
-        let items = self.above(height)?;
+        let items = self.pop_above(height)?;
         self.push(Value::Tuple(items))
     }
 
     fn append(&mut self, height: Option<usize>) -> Result<()> {
-        let items = self.above(height)?;
+        let items = self.pop_above(height)?;
         match self.stack.last().map(|&id| &mut self.values[id as usize]) {
             Some(Value::List(list)) => {
                 list.extend(items);
@@ -226,126 +225,14 @@ impl<'a> Unpickler<'a> {
         }
     }
 
-    fn set(&mut self, height: Option<usize>) -> Result<()> {
-        let items = self.above(height)?;
+    fn set_items(&mut self, height: Option<usize>) -> Result<()> {
+        let items = self.pop_above(height)?;
         match self.stack.last().map(|&id| &mut self.values[id as usize]) {
             Some(Value::Dict(dict)) if items.len().is_multiple_of(2) => {
                 dict.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
                 Ok(())
             }
             _ => self.refuse("a dict and pairs", "something else"),
-        }
-    }
-
-    // ---- names and what they make ----
-
-    fn global(&mut self) -> Result<()> {
-        let (module, name) = (self.input.line()?, self.input.line()?);
-        match Global::allowed(module, name) {
-            Some(global) => self.push(Value::Global(global)),
-            None => self.refuse("a name of tensors and modules", format!("{module}.{name}")),
-        }
-    }
-
-    fn reduce(&mut self) -> Result<()> {
-        let (arguments, callee) = (self.pop()?, self.pop()?);
-        let (Value::Global(global), Value::Tuple(arguments)) =
-            (self.value(callee), self.value(arguments))
-        else {
-            return self.refuse("a name and a tuple", "something else");
-        };
-        match (global, &arguments[..]) {
-            (Global::OrderedDict, []) => self.push(Value::Dict(Vec::new())),
-            // The value in them is what counts; the rest says how torch holds it.
-            (Global::TypedList | Global::Parameter, &[inner, ..]) => self.put(inner),
-            (Global::Tensor, _) if self.tensors == MAX_TENSORS => {
-                self.refuse(format!("at most {MAX_TENSORS} tensors"), "more")
-            }
-            (Global::Tensor, &[storage, offset, shape, strides, ..]) => {
-                self.tensors += 1;
-                match self.tensor(storage, offset, shape, strides) {
-                    Some(tensor) => self.push(Value::Tensor(tensor.into())),
-                    None => self.refuse("a storage, an offset, sizes and strides", "another"),
-                }
-            }
-            (global, _) => {
-                let found = format!("{global:?} of {} arguments", arguments.len());
-                self.refuse("a call that makes a tensor or a dict", found)
-            }
-        }
-    }
-
-    fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Option<Tensor<'a>> {
-        let &Value::Storage(storage) = self.value(storage) else { return None };
-        let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
-        (shape.len() == strides.len()).then_some(())?;
-        Some(Tensor { storage, offset: self.size(offset)?, shape, strides })
-    }
-
-    fn size(&self, id: Id) -> Option<usize> {
-        match self.value(id) {
-            &Value::Int(size) => usize::try_from(size).ok(),
-            _ => None,
-        }
-    }
-
-    fn sizes(&self, id: Id) -> Option<Vec<usize>> {
-        match self.value(id) {
-            Value::Tuple(ids) if ids.len() <= MAX_RANK => {
-                ids.iter().map(|&id| self.size(id)).collect()
-            }
-            _ => None,
-        }
-    }
-
-    fn object(&mut self) -> Result<()> {
-        let (arguments, class) = (self.pop()?, self.pop()?);
-        match (self.value(class), self.value(arguments)) {
-            (Value::Global(Global::Class), Value::Tuple(none)) if none.is_empty() => {
-                self.push(Value::Module(None))
-            }
-            _ => self.refuse("a module's class without arguments", "something else"),
-        }
-    }
-
-    fn build(&mut self) -> Result<()> {
-        let state = self.pop()?;
-        match self.stack.last().map(|&id| &mut self.values[id as usize]) {
-            Some(Value::Module(attributes @ None)) => {
-                *attributes = Some(state);
-                Ok(())
-            }
-            // A state dict's `_metadata`, which names versions of classes.
-            Some(Value::Dict(_)) => Ok(()),
-            _ => self.refuse("a module or a dict to give attributes to", "something else"),
-        }
-    }
-
-    /// The tuple that stands for a storage: `("storage", class, key, device,
-    /// values)`.
-    fn storage(&mut self) -> Result<()> {
-        let id = self.pop()?;
-        let parts = match self.value(id) {
-            Value::Tuple(parts) => &parts[..],
-            _ => &[],
-        };
-        let storage = match parts {
-            &[kind, class, key, _, len] => {
-                match (self.value(kind), self.value(class), self.value(key), self.size(len)) {
-                    (
-                        Value::Text("storage"),
-                        &Value::Global(Global::Storage(dtype)),
-                        &Value::Text(key),
-                        Some(len),
-                    ) => Some(Storage { key, dtype, len }),
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
-        match storage {
-            Some(storage) => self.push(Value::Storage(storage)),
-            None => self.refuse("the tuple of a storage", "another"),
         }
     }
 

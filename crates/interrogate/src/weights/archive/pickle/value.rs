@@ -1,16 +1,16 @@
-//! What a pickle may hold: a closed set of values, each by number.
+//! The values that a pickle may hold.
 
 use safetensors::Dtype;
 
 use super::allowlist::Global;
 
-/// A value's number among all of a pickle.
+/// The index of a value among all values of a pickle.
 pub(in crate::weights::archive) type Id = u32;
 
 /// A value.
 #[derive(Debug)]
 pub(in crate::weights::archive) enum Value<'a> {
-    /// `None`, a bool or a float: nothing that a tensor is made of.
+    /// `None`, a bool or a float, none of which a tensor needs.
     Scalar,
     Int(i64),
     Text(&'a str),
@@ -20,22 +20,22 @@ pub(in crate::weights::archive) enum Value<'a> {
     Global(Global),
     Storage(Storage<'a>),
     Tensor(Box<Tensor<'a>>),
-    /// A TorchScript module: its attributes, once it has them.
+    /// A TorchScript module and its attributes, once BUILD has set them.
     Module(Option<Id>),
 }
 
-/// An entry that holds values.
+/// An archive entry that holds the values of tensors.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::weights::archive) struct Storage<'a> {
     /// The entry is `data/{key}`.
     pub(in crate::weights::archive) key: &'a str,
     pub(in crate::weights::archive) dtype: Dtype,
-    /// Values in it.
+    /// Number of values.
     pub(in crate::weights::archive) len: usize,
 }
 
-/// A tensor over a storage; offset and strides count values. Nothing here has
-/// been held against the storage.
+/// A tensor over a storage; offset and strides count values. Not yet checked against the
+/// storage.
 #[derive(Clone, Debug)]
 pub(in crate::weights::archive) struct Tensor<'a> {
     pub(in crate::weights::archive) storage: Storage<'a>,
