@@ -9,8 +9,9 @@ mod remote_file;
 mod retry;
 mod transfer;
 
-use ureq::Agent;
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, Response};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::Options;
 use crate::{Error, Result};
@@ -50,6 +51,28 @@ impl<'a> Client<'a> {
                 .into()
         };
         Ok(Client { options, files: agent(REDIRECTS as u32), hub: agent(0) })
+    }
+
+    /// Sends a HEAD request. Redirects are not followed.
+    fn head(&self, url: &str) -> Result<Response<Body>, ureq::Error> {
+        self.authorized(self.hub.head(url)).call()
+    }
+
+    /// Sends a GET request for the bytes from `start` on. Redirects are followed, and a redirect
+    /// to another host does not get the token.
+    fn get(&self, url: &str, start: u64) -> Result<Response<Body>, ureq::Error> {
+        let request = self.authorized(self.files.get(url));
+        match start {
+            0 => request.call(),
+            _ => request.header("Range", format!("bytes={start}-")).call(),
+        }
+    }
+
+    fn authorized(&self, request: RequestBuilder<WithoutBody>) -> RequestBuilder<WithoutBody> {
+        match &self.options.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 }
 

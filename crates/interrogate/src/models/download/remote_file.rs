@@ -45,12 +45,7 @@ impl Client<'_> {
     fn metadata_once(&self, url: &str) -> Result<Option<RemoteFile>, Failure> {
         let (mut at, mut commit) = (url.to_owned(), None);
         for _ in 0..=REDIRECTS {
-            let request = self.hub.head(&at);
-            let request = match &self.options.token {
-                Some(token) => request.header("Authorization", format!("Bearer {token}")),
-                None => request,
-            };
-            let response = request.call().map_err(|e| Failure::connection(url, e))?;
+            let response = self.head(&at).map_err(|e| Failure::connection(url, e))?;
             let headers = response.headers();
             commit = header(headers, "x-repo-commit").map(str::to_owned).or(commit);
             let hub = origin(&self.options.endpoint);

@@ -71,15 +71,7 @@ impl Client<'_> {
             progress(done);
             return Ok(());
         }
-        // The token is sent to the hub's own URL, and not to where that redirects.
-        let mut request = self.files.get(&remote.url);
-        if let Some(token) = &self.options.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        if done > 0 {
-            request = request.header("Range", format!("bytes={done}-"));
-        }
-        let response = request.call().map_err(|e| Failure::connection(url, e))?;
+        let response = self.get(&remote.url, done).map_err(|e| Failure::connection(url, e))?;
         let range = header(response.headers(), "content-range").unwrap_or_default();
         match response.status().as_u16() {
             206 if range.starts_with(&format!("bytes {done}-")) => {}
