@@ -25,7 +25,7 @@ pub use images::{images, stems};
 pub use task::Task;
 pub use zero_shot::{SCALE, ZERO_SHOT};
 
-use crate::caption::{Captioner, Generation};
+use crate::caption::{Captioner, GenerationConfig};
 use crate::encoder::TextEncoder;
 use crate::picture::{self, Budget, Picture, Pixels, Stage};
 use crate::prompt::{Prompt, Recipe, Template};
@@ -38,7 +38,7 @@ pub struct Settings {
     /// Flavors of a prompt.
     pub max_flavors: usize,
     /// How captions are searched for.
-    pub generation: Generation,
+    pub generation: GenerationConfig,
     /// How the captioner's weights are kept.
     pub precision: Precision,
     /// Where its models compute.
@@ -50,7 +50,7 @@ pub struct Settings {
 /// A task with the models that it needs, open.
 pub struct Pipeline {
     task: Task,
-    generation: Generation,
+    generation: GenerationConfig,
     captioner: Option<Box<dyn Captioner>>,
     prompts: Option<Prompts>,
     sentences: Option<Box<dyn TextEncoder>>,
