@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use interrogate::Precision;
-use interrogate::caption::{Captioner, Generation, open};
+use interrogate::caption::{Captioner, GenerationConfig, open};
 use rayon::prelude::*;
 
 /// As in the binaries.
@@ -83,11 +83,11 @@ const STEPS: usize = 20;
 fn best(model: &dyn Captioner, runs: usize, batch: usize, beams: usize) -> (f64, f64) {
     let (height, width) = model.preprocess().crop;
     let pixels = vec![0.0; batch * 3 * height as usize * width as usize];
-    let options = Generation {
+    let options = GenerationConfig {
         num_beams: beams,
         min_new_tokens: STEPS + 1,
         max_new_tokens: STEPS + 1,
-        ..Generation::default()
+        ..GenerationConfig::default()
     };
     let run = || {
         let (started, mut ended) = (Instant::now(), Vec::with_capacity(STEPS + 1));

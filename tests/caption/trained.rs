@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use interrogate::Precision;
-use interrogate::caption::{Generation, open};
+use interrogate::caption::{GenerationConfig, open};
 use interrogate::picture::Picture;
 
 /// A photo, and words one of which any fair caption of it has.
@@ -38,7 +38,7 @@ fn main() {
     let open = |name| Picture::open(&photos.join(name)).unwrap_or_else(|error| panic!("{error}"));
     let pictures = SHOWN.map(|(name, _)| open(name));
     for num_beams in [1, 3] {
-        let options = Generation { num_beams, ..Generation::default() };
+        let options = GenerationConfig { num_beams, ..GenerationConfig::default() };
         let captions = model.caption(&pictures, &options).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(captions.len(), SHOWN.len());
         for (caption, (name, words)) in captions.iter().zip(SHOWN) {

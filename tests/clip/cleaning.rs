@@ -136,7 +136,7 @@ fn another_tokenizer_than_clips_is_refused() {
 fn a_model_takes_the_choice() {
     let source = ModelSource::File(file("tiny.pt"));
     let open = || Model::open(source.clone(), &Options::new("none"), &mut |_| {}).unwrap();
-    let other = open().cleaning(TextCleaning::Transformers).unwrap();
+    let other = open().with_cleaning(TextCleaning::Transformers).unwrap();
     assert_ne!(open().fingerprint().unwrap(), other.fingerprint().unwrap());
     let count = |model: &Model| model.counter().unwrap().count(PAIRS[2].0).unwrap();
     assert!(count(&open()) < count(&other));

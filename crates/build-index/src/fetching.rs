@@ -47,7 +47,7 @@ impl<'a> Fetching<'a> {
 
     /// Takes the newest progress.
     pub fn update(&mut self, progress: Progress<'_>) {
-        let Progress { file, done, total, named } = progress;
+        let Progress { file, done, total, has_checksum } = progress;
         let another = self.file != file;
         if another {
             file.clone_into(&mut self.file);
@@ -56,7 +56,7 @@ impl<'a> Fetching<'a> {
             Show::Nothing => {}
             Show::Bar(bar) => {
                 if another {
-                    bar.set_message(on_one_line(&self.file) + mark(named));
+                    bar.set_message(on_one_line(&self.file) + mark(has_checksum));
                     bar.set_length(total);
                 }
                 bar.set_position(done);
@@ -68,7 +68,7 @@ impl<'a> Fetching<'a> {
                     "fetching {}, {}{}",
                     on_one_line(file),
                     bytes(total),
-                    mark(named)
+                    mark(has_checksum)
                 );
             }
             Show::Lines(_) => {}
@@ -84,8 +84,8 @@ impl<'a> Fetching<'a> {
 }
 
 /// What is said of a file that the hub gives no name to compare it with.
-fn mark(named: bool) -> &'static str {
-    if named { "" } else { " (unverified: the hub gives no checksum)" }
+fn mark(has_checksum: bool) -> &'static str {
+    if has_checksum { "" } else { " (unverified: the hub gives no checksum)" }
 }
 
 const TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {msg}, {bytes_per_sec}, {eta} left";
@@ -99,7 +99,7 @@ mod tests {
         let mut out = Vec::new();
         let mut fetching = Fetching::lines(&mut out);
         for (file, done) in [("config.json", 0), ("config.json", 9), ("model.safetensors", 5)] {
-            fetching.update(Progress { file, done, total: 2000, named: done > 0 });
+            fetching.update(Progress { file, done, total: 2000, has_checksum: done > 0 });
         }
         fetching.finish();
         let text = String::from_utf8(out).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     fn the_bar_s_template_parses() {
         assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
         let mut fetching = Fetching::bar(ProgressDrawTarget::hidden());
-        fetching.update(Progress { file: "x", done: 3, total: 10, named: true });
+        fetching.update(Progress { file: "x", done: 3, total: 10, has_checksum: true });
         let Show::Bar(bar) = &fetching.show else { panic!("a bar was asked for") };
         assert_eq!((bar.position(), bar.length()), (3, Some(10)));
     }

@@ -49,11 +49,12 @@ fn computing(
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
 ) -> Result<Model, Fault> {
     choice.device.check()?; // before anything is fetched
-    let model = fetching(logger, open)?.cleaning(choice.text_cleaning)?.computing(Compute {
-        precision: choice.precision,
-        device: choice.device,
-        ..Compute::default()
-    });
+    let model =
+        fetching(logger, open)?.with_cleaning(choice.text_cleaning)?.with_compute(Compute {
+            precision: choice.precision,
+            device: choice.device,
+            ..Compute::default()
+        });
     if let Some(notice) = model.notice() {
         logger.note(notice);
     }

@@ -57,7 +57,7 @@ pub(crate) fn open(
         Name::Recorded(id) => models::Model::open_recorded(id, &options),
     };
     fetching.finish();
-    let model = opened?.cleaning(cleaning)?.computing(compute);
+    let model = opened?.with_cleaning(cleaning)?.with_compute(compute);
     if let (Some(notice), true) = (model.notice(), volume != Volume::Quiet) {
         let _ = writeln!(err, "{notice}");
     }

@@ -6,7 +6,7 @@ mod pace;
 use std::cell::RefCell;
 
 use interrogate::Device;
-use interrogate::caption::{self, Caption, Captioner, Generation, NAMES, Sampling};
+use interrogate::caption::{self, Caption, Captioner, GenerationConfig, NAMES, Sampling};
 use interrogate::models::{ModelSource, hub};
 use interrogate::picture::{Pixels, Preprocess};
 
@@ -20,7 +20,7 @@ use pace::Pace;
 /// An open captioner and what it is asked for.
 pub(crate) struct Captions {
     model: Box<dyn Captioner>,
-    options: Generation,
+    options: GenerationConfig,
     pace: RefCell<Pace>,
 }
 
@@ -77,7 +77,7 @@ impl Captions {
     fn together(&self, first: usize, pixels: &[&Pixels]) -> interrogate::Result<Vec<Caption>> {
         let mut options = self.options.clone();
         if let Some(sampling) = &mut options.sampling {
-            sampling.first = first;
+            sampling.first_image = first;
         }
         let mut pace = self.pace.borrow_mut();
         pace.start(pixels.len());
@@ -92,10 +92,10 @@ impl Captions {
     }
 }
 
-fn options(search: &Search) -> Generation {
+fn options(search: &Search) -> GenerationConfig {
     let &Search { temperature, top_p, seed, .. } = search;
     let drawn = temperature.is_some() || top_p.is_some() || seed.is_some();
-    Generation {
+    GenerationConfig {
         num_beams: search.num_beams,
         max_new_tokens: search.max_length,
         min_new_tokens: search.min_length,
@@ -111,7 +111,7 @@ fn options(search: &Search) -> Generation {
             temperature: temperature.unwrap_or(1.0),
             top_p: top_p.unwrap_or(1.0),
             seed: seed.unwrap_or(0),
-            first: 0,
+            first_image: 0,
         }),
         prompt: search.caption_prefix.clone().unwrap_or_default(),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use interrogate::caption::Generation;
+use interrogate::caption::GenerationConfig;
 use interrogate::models::Model;
 use interrogate::pipeline::ZERO_SHOT;
 use interrogate::pipeline::{
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Faul
     args.device.check()?; // before anything is fetched
     let settings = Settings {
         max_flavors: args.max_flavors,
-        generation: Generation { num_beams: args.num_beams, ..Generation::default() },
+        generation: GenerationConfig { num_beams: args.num_beams, ..GenerationConfig::default() },
         precision: args.caption_precision,
         device: args.device,
         template: args.template.parse()?,

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, Fault
     args.device.check()?; // before anything is fetched
     let compute = Compute { device: args.device, ..Compute::default() };
     let encoder = opening::fetching(logger, |options, progress| {
-        MiniLm::named(&args.embedding_model, &compute, options, progress)
+        MiniLm::from_name(&args.embedding_model, &compute, options, progress)
     })?;
     let shape = (prompts.len(), encoder.dim());
     let mut sink = rows::open(format, args.output.as_deref(), shape)?;

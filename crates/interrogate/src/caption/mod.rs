@@ -1,22 +1,33 @@
-//! Captions: a sentence for a picture, by BLIP or BLIP-2.
+//! Captions images with BLIP or BLIP-2.
 //!
-//! [`open`] reads a Hugging Face folder and tells by its config.json which
-//! model it is; a [`Captioner`] turns pictures into [`Caption`]s as
-//! [`Generation`] asks. Owns the models, their weights and the search for a
-//! caption; decoding and resizing pictures is for [`crate::picture`], and what
-//! a caption is good for, for `prompt`.
+//! [`open`] opens a model in a Hugging Face folder; a [`Captioner`] turns images into
+//! [`Caption`]s with the options of a [`GenerationConfig`]. Owns the models, their weights and the
+//! search for a caption. [`crate::picture`] decodes and resizes images; `prompt` uses captions.
 //!
-//! Every value is f32 while it is computed with; [`Precision`] tells how the
-//! weights are kept.
+//! Values are f32 in computations; [`Precision`] is the type of the weights.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use interrogate::Precision;
+//! use interrogate::caption::{GenerationConfig, open};
+//! use interrogate::picture::Picture;
+//!
+//! let captioner = open(Path::new("blip-image-captioning-base"), Precision::F32)?;
+//! let picture = Picture::from_rgb(1, 1, vec![255, 0, 0])?;
+//! let captions = captioner.caption(&[picture], &GenerationConfig::default())?;
+//! println!("{}", captions[0].text);
+//! # Ok::<(), interrogate::Error>(())
+//! ```
 
 mod blip;
 mod blip2;
+mod decoder_state;
 #[cfg(test)]
 mod device_tests;
 mod generate;
-mod images;
-mod memory;
-mod state;
+mod image_batches;
+mod memory_check;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -27,18 +38,17 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use generate::{EarlyStopping, Generation, Sampling};
+pub use generate::{EarlyStopping, GenerationConfig, Sampling};
 
 use crate::clip::preprocess::{self, Processor};
 use crate::nn::{Backend, Compute, Cpu, Gpu};
 use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
 use crate::{Device, Error, Precision, Result, input, limits};
-use generate::Generated;
+use generate::Sequence;
 use tokenizer::CaptionTokenizer;
 
-/// Short names of captioners that stand on the hub in Hugging Face layout, with
-/// their repositories there.
+/// Short names of captioners, and their repositories on the hub.
 pub const NAMES: [(&str, &str); 4] = [
     ("blip-base", "Salesforce/blip-image-captioning-base"),
     ("blip-large", "Salesforce/blip-image-captioning-large"),
@@ -46,119 +56,117 @@ pub const NAMES: [(&str, &str); 4] = [
     ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
 ];
 
-/// What a captioner says of one picture.
+/// The caption of one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Caption {
-    /// The words that were generated, without the prompt before them, without
-    /// special tokens, and without the newline that OPT ends with.
+    /// The generated text, without the prompt, special tokens, and OPT's newline at the end.
     pub text: String,
-    /// The tokens that were generated: no prompt and no padding, the
-    /// end-of-sequence token included where there is one.
+    /// The generated tokens, without the prompt, including the end-of-sequence token if any.
     pub tokens: Vec<u32>,
-    /// With beams, the caption's log-probability divided by its length to the
-    /// power of the length penalty; else `None`.
+    /// With beams: the caption's log-probability divided by its length to the power of the length
+    /// penalty. Otherwise `None`.
     pub score: Option<f32>,
 }
 
-/// How far a batch has come.
+/// The progress of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Images whose caption is finished.
+    /// Number of finished captions.
     pub images: usize,
-    /// Tokens generated so far, over all images, one a step and image.
+    /// Number of tokens generated so far, over all images: one per step and unfinished image.
     pub tokens: usize,
 }
 
-/// Turns pictures into captions.
+/// An image captioning model.
+///
+/// See the [module](self) for an example.
 pub trait Captioner: Send + Sync {
-    /// How a picture becomes the pixels that [`caption_pixels`] takes.
+    /// Returns the preprocessing that turns an image into the pixels for [`caption_pixels`].
     ///
     /// [`caption_pixels`]: Self::caption_pixels
     fn preprocess(&self) -> &Preprocess;
 
-    /// The captions of images given as pixels (images, 3, height, width), in
-    /// their order. `watch` is called after each step.
+    /// Captions preprocessed images, given as pixels (images, 3, height, width), in their order.
+    /// `on_progress` is called after each step.
     ///
-    /// All images are one batch; an image whose caption is finished leaves it.
-    /// A caption does not depend on the images beside it by more than rounding.
+    /// All images are one batch; an image leaves it when its caption is finished. A caption
+    /// depends on the other images of the batch only by rounding.
     ///
     /// # Errors
-    /// [`Error::Generation`] where an option is out of range, [`Error::Dim`]
-    /// where `pixels` is no whole number of images, [`Error::Tokenizer`] where
-    /// the prompt cannot be tokenized, [`Error::Scores`] where the weights give
-    /// no numbers, [`Error::Engine`].
+    /// [`Error::Generation`] if an option is out of range, [`Error::Dim`] if `pixels` is not a
+    /// multiple of an image's, [`Error::Tokenizer`] if the prompt cannot be tokenized,
+    /// [`Error::Scores`] if the model's scores are NaN, [`Error::Engine`].
     fn caption_pixels(
         &self,
         pixels: &[f32],
-        options: &Generation,
-        watch: &mut dyn FnMut(Progress),
+        options: &GenerationConfig,
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>>;
 
-    /// The captions of `pictures`, in their order, as one batch.
+    /// Captions `pictures` as one batch, in their order.
     ///
     /// # Errors
     /// Those of [`caption_pixels`](Self::caption_pixels).
-    fn caption(&self, pictures: &[Picture], options: &Generation) -> Result<Vec<Caption>> {
-        self.caption_watched(pictures, options, &mut |_| {})
+    fn caption(&self, pictures: &[Picture], options: &GenerationConfig) -> Result<Vec<Caption>> {
+        self.caption_with_progress(pictures, options, &mut |_| {})
     }
 
-    /// The same; `watch` is called after each step.
+    /// Captions `pictures` as one batch; `on_progress` is called after each step.
     ///
     /// # Errors
     /// Those of [`caption_pixels`](Self::caption_pixels).
-    fn caption_watched(
+    fn caption_with_progress(
         &self,
         pictures: &[Picture],
-        options: &Generation,
-        watch: &mut dyn FnMut(Progress),
+        options: &GenerationConfig,
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let pixels: Result<Vec<Pixels>> =
             pictures.iter().map(|picture| self.preprocess().prepare(picture)).collect();
-        self.caption_prepared(&pixels?.iter().collect::<Vec<_>>(), options, watch)
+        self.caption_prepared(&pixels?.iter().collect::<Vec<_>>(), options, on_progress)
     }
 
-    /// The same for pictures that [`preprocess`](Self::preprocess) prepared,
-    /// ahead and on other threads.
+    /// Captions images that [`preprocess`](Self::preprocess) has prepared, for example on other
+    /// threads.
     ///
     /// # Errors
     /// Those of [`caption_pixels`](Self::caption_pixels).
     fn caption_prepared(
         &self,
         pixels: &[&Pixels],
-        options: &Generation,
-        watch: &mut dyn FnMut(Progress),
+        options: &GenerationConfig,
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
-        self.caption_pixels(&Pixels::joined(pixels), options, watch)
+        self.caption_pixels(&Pixels::joined(pixels), options, on_progress)
     }
 }
 
-/// Opens the captioner in `folder`: config.json, tokenizer.json,
-/// preprocessor_config.json, and the weights as safetensors, in one file or
-/// sharded.
+/// Opens the captioner in `folder`, which has config.json, tokenizer.json,
+/// preprocessor_config.json or processor_config.json, and the weights as safetensors or
+/// PyTorch archives, in one file or in shards.
 ///
 /// Maps the weights; those of another type than `precision` are converted.
 ///
 /// # Errors
-/// [`Error::CaptionModel`] where config.json is of another model,
-/// [`Error::MemoryTooSmall`] before anything is loaded, [`Error::ShardMissing`],
-/// [`Error::Pickled`], [`Error::Vocabulary`], [`Error::WeightMissing`],
-/// [`Error::WeightShape`], [`Error::WeightSurplus`], [`Error::Mismatch`] for a
-/// configuration that is not supported, [`Error::Io`], [`Error::Json`],
+/// [`Error::CaptionModel`] if config.json is of another model, [`Error::MemoryTooSmall`] before
+/// anything is loaded, [`Error::ShardMissing`], [`Error::Pickled`], [`Error::Vocabulary`],
+/// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::WeightSurplus`],
+/// [`Error::Mismatch`] for an unsupported configuration, [`Error::Io`], [`Error::Json`],
 /// [`Error::Tokenizer`].
 pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
-    open_within(folder, precision, memory::available())
+    open_within(folder, precision, memory_check::available())
 }
 
-/// The same, to caption on `device`, in f32, f16 or bf16. There what meets a half weight is
-/// rounded to halves as well, and sums are the device's.
+/// Opens the captioner in `folder` on `device`, in f32, f16 or bf16. A GPU multiplies f16 or bf16
+/// weights with inputs rounded to the same type, and sums in its own precision.
 ///
 /// # Errors
-/// Those of [`open`], and of a [`Device`] that cannot be had; [`Error::DeviceUnserved`] for
+/// Those of [`open`], and of a [`Device`] that is not available; [`Error::DeviceUnserved`] for
 /// q8.
 pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Box<dyn Captioner>> {
     match (Compute { precision, device, ..Compute::default() }).opened()? {
         None => open(folder, precision),
-        // What is free of the processor's memory does not bound a device's.
+        // Free host memory does not limit a device's memory.
         Some(device) => load(
             folder,
             model_type(folder)?,
@@ -168,7 +176,7 @@ pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Bo
     }
 }
 
-/// The same with `available` bytes of free memory; `None` skips the check.
+/// [`open`] with `available` bytes of free memory; `None` skips the check.
 fn open_within(
     folder: &Path,
     precision: Precision,
@@ -176,11 +184,11 @@ fn open_within(
 ) -> Result<Box<dyn Captioner>> {
     let model = model_type(folder)?;
     let weights = Weights::open_folder(folder)?;
-    memory::check(folder, memory::needed(&weights, precision), available)?;
+    memory_check::check(folder, memory_check::required(&weights, precision), available)?;
     load(folder, model, weights, Cpu::lean(precision))
 }
 
-/// The captioner in `folder`, a `model`, over `backend`.
+/// Loads the `model` in `folder` on `backend`.
 fn load<B: Backend>(
     folder: &Path,
     model: Model,
@@ -193,47 +201,47 @@ fn load<B: Backend>(
     }
 }
 
-/// A model that captions.
+/// The supported model types.
 enum Model {
     Blip,
     Blip2,
 }
 
-/// What config.json says the model is.
+/// Reads the model type from config.json.
 fn model_type(folder: &Path) -> Result<Model> {
     #[derive(Deserialize)]
-    struct Written {
+    struct RawConfig {
         #[serde(default)]
         model_type: String,
     }
     let path = folder.join("config.json");
-    match read_json::<Written>(&path)?.model_type.as_str() {
+    match read_json::<RawConfig>(&path)?.model_type.as_str() {
         "blip" => Ok(Model::Blip),
         "blip-2" => Ok(Model::Blip2),
         found => Err(Error::CaptionModel { path, found: found.to_owned() }),
     }
 }
 
-/// How a picture becomes what an image tower of `side` by `side` pixels takes.
+/// Opens the preprocessing for an image tower of `side` by `side` pixels.
 fn preprocess(folder: &Path, side: usize) -> Result<Preprocess> {
     preprocess::open_for(&preprocess::find(folder)?, Processor::Blip, "size", side)
 }
 
-/// The texts of what was generated.
-fn captions(tokenizer: &CaptionTokenizer, generated: Vec<Generated>) -> Result<Vec<Caption>> {
-    let caption = |Generated { tokens, score }| -> Result<Caption> {
+/// Decodes generated sequences.
+fn captions(tokenizer: &CaptionTokenizer, generated: Vec<Sequence>) -> Result<Vec<Caption>> {
+    let caption = |Sequence { tokens, score }| -> Result<Caption> {
         Ok(Caption { text: tokenizer.decode(&tokens)?, tokens, score })
     };
     generated.into_iter().map(caption).collect()
 }
 
-/// The JSON file at `path`.
+/// Reads and parses the JSON file at `path`.
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = input::read(path, limits::CONFIG)?;
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
 }
 
-/// Refuses a token that the language model does not have.
+/// Checks that a token is in the language model's vocabulary.
 fn check_token(path: &Path, what: &'static str, token: u32, vocab: usize) -> Result<()> {
     match (token as usize) < vocab {
         true => Ok(()),

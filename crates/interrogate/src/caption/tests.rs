@@ -1,5 +1,5 @@
-//! Held against transformers, over the checkpoints of tests/fixtures/caption
-//! that make.py there writes (torch 2.15, transformers 5.23).
+//! Compares values and captions with transformers, on the checkpoints in tests/fixtures/caption,
+//! which make.py writes (torch 2.15, transformers 5.23).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::blip::Blip;
 use super::blip2::Blip2;
-use super::generate::{Decoder, Generation, Input, Prompt, Row, Step, generate};
-use super::state::State;
+use super::decoder_state::DecoderState;
+use super::generate::{Decoder, GenerationConfig, Input, Prompt, Row, Step, generate};
 use super::*;
 use crate::nn::Workspace;
 
@@ -19,18 +19,18 @@ mod keys;
 mod precision;
 mod refusals;
 
-/// What make.py stored beside a checkpoint.
+/// The expected values that make.py writes for a checkpoint.
 pub(super) struct Golden {
     arrays: std::collections::HashMap<String, candle_core::Tensor>,
-    wanted: Wanted,
+    expected: Expected,
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct Expected {
     eos: u32,
     prompt_ids: Vec<u32>,
     lengths: Lengths,
-    searches: BTreeMap<String, Wish>,
+    searches: BTreeMap<String, Search>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ struct Lengths {
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct Search {
     options: Options,
     ids: Vec<Vec<u32>>,
     scores: Option<Vec<f32>>,
@@ -65,18 +65,18 @@ impl Golden {
         let arrays =
             candle_core::safetensors::load(folder.join("golden.safetensors"), &Device::Cpu)
                 .unwrap();
-        Golden { arrays, wanted: read_json(&folder.join("golden.json")).unwrap() }
+        Golden { arrays, expected: read_json(&folder.join("golden.json")).unwrap() }
     }
 
     pub(super) fn values(&self, name: &str) -> Vec<f32> {
         self.arrays[name].to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    fn options(&self, options: &Options) -> Generation {
-        Generation {
+    fn options(&self, options: &Options) -> GenerationConfig {
+        GenerationConfig {
             num_beams: options.num_beams,
-            max_new_tokens: self.wanted.lengths.max_new_tokens,
-            min_new_tokens: self.wanted.lengths.min_new_tokens,
+            max_new_tokens: self.expected.lengths.max_new_tokens,
+            min_new_tokens: self.expected.lengths.min_new_tokens,
             length_penalty: options.length_penalty.unwrap_or(1.0),
             early_stopping: match &options.early_stopping {
                 None => EarlyStopping::Likely,
@@ -88,7 +88,7 @@ impl Golden {
             },
             repetition_penalty: options.repetition_penalty.unwrap_or(1.0),
             no_repeat_ngram_size: options.no_repeat_ngram_size.unwrap_or(0),
-            ..Generation::default()
+            ..GenerationConfig::default()
         }
     }
 }
@@ -108,17 +108,17 @@ pub(super) fn blip<B: Backend>(backend: B) -> Blip<B> {
 #[track_caller]
 pub(super) fn near(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let far = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(far <= tolerance, "{what}: {far} away");
+    let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference <= tolerance, "{what}: differs by {difference}");
 }
 
-/// What the captions of the first `images` images begin from, the tokens of the prompt given.
-type Begin<'a, B> = &'a dyn Fn(usize, &[u32]) -> (State<B>, Vec<Prompt>);
+/// Starts a batch of the first `images` images with the tokens of the prompt.
+type Begin<'a, B> = &'a dyn Fn(usize, &[u32]) -> (DecoderState<B>, Vec<Prompt>);
 
-/// The scores of each greedy step that transformers took, its tokens given.
+/// Compares the logits of each greedy step, with the tokens of transformers as input.
 fn steps<B: Backend>(
     golden: &Golden,
-    decoder: &impl Decoder<State = State<B>>,
+    decoder: &impl Decoder<State = DecoderState<B>>,
     begin: Begin<'_, B>,
     bos: u32,
 ) {
@@ -127,11 +127,11 @@ fn steps<B: Backend>(
     let (mut state, prompts) = begin(images, &[bos]);
     let mut step = Step { rows: Vec::new(), first: 0, scored: Vec::new() };
     for (image, prompt) in prompts.into_iter().enumerate() {
-        let ids = &golden.wanted.searches["greedy"].ids[image];
+        let ids = &golden.expected.searches["greedy"].ids[image];
         let start = step.rows.len() as u32;
         let generated = ids.iter().map(|&token| Input::Token(token));
-        for (place, input) in (start..).zip(prompt.inputs.into_iter().chain(generated)) {
-            step.rows.push(Row { image, input, chain: (start..place).collect() });
+        for (row, input) in (start..).zip(prompt.inputs.into_iter().chain(generated)) {
+            step.rows.push(Row { image, input, cache_rows: (start..row).collect() });
         }
         let end = step.rows.len() as u32;
         step.scored.extend(end - ids.len() as u32 - 1..end - 1);
@@ -139,42 +139,42 @@ fn steps<B: Backend>(
     let found = decoder.read(&mut state, &step).unwrap();
     let mut found = found.as_slice();
     for (image, logits) in logits.chunks_exact(count * vocab).enumerate() {
-        let ids = &golden.wanted.searches["greedy"].ids[image];
+        let ids = &golden.expected.searches["greedy"].ids[image];
         let expected = &logits[..ids.len() * vocab];
         let (own, rest) = found.split_at(expected.len());
         found = rest;
-        // T5's reach 20, and transformers' own f32 is 7.1e-5 away from its f64
-        // there: two f32 results may be twice that apart.
+        // T5's logits reach 20, where transformers' f32 differs from its f64 by 7.1e-5. Two f32
+        // results may differ by twice that.
         let largest = expected.iter().fold(0.0f32, |largest, score| largest.max(score.abs()));
         near("logits", own, expected, f32::max(1e-4, 1e-5 * largest));
     }
 }
 
-/// Every search that make.py ran, as one batch and as batches of fewer images.
+/// Compares every search of make.py, for batches of any number of images.
 fn searches<B: Backend>(
     golden: &Golden,
-    decoder: &impl Decoder<State = State<B>>,
+    decoder: &impl Decoder<State = DecoderState<B>>,
     begin: Begin<'_, B>,
     bos: u32,
 ) {
-    assert_eq!(decoder.limits().end, [golden.wanted.eos]);
-    for (name, wish) in &golden.wanted.searches {
+    assert_eq!(decoder.limits().eos, [golden.expected.eos]);
+    for (name, search) in &golden.expected.searches {
         let text = match name.as_str() {
-            "prompt3" => golden.wanted.prompt_ids.clone(),
+            "prompt3" => golden.expected.prompt_ids.clone(),
             _ => vec![bos],
         };
-        let options = golden.options(&wish.options);
-        for images in 1..=wish.ids.len() {
+        let options = golden.options(&search.options);
+        for images in 1..=search.ids.len() {
             let mut last = None;
-            let watch = &mut |progress| last = Some(progress);
+            let on_progress = &mut |progress| last = Some(progress);
             let (state, prompts) = begin(images, &text);
-            let found = generate(decoder, state, &prompts, &options, watch).unwrap();
+            let found = generate(decoder, state, &prompts, &options, on_progress).unwrap();
             let ids: Vec<_> = found.iter().map(|found| found.tokens.clone()).collect();
-            assert_eq!(ids, wish.ids[..images], "{name}");
+            assert_eq!(ids, search.ids[..images], "{name}");
             assert_eq!(last.map(|last: Progress| last.images), Some(found.len()));
-            if let Some(scores) = &wish.scores {
+            if let Some(scores) = &search.scores {
                 let found: Vec<f32> = found.iter().filter_map(|found| found.score).collect();
-                // A negative length penalty multiplies a score by its length.
+                // A negative length penalty multiplies a score by a power of its length.
                 let largest = scores.iter().fold(1.0f32, |largest, score| largest.max(score.abs()));
                 near(name, &found, &scores[..images], 1e-5 * largest);
             }
@@ -182,7 +182,7 @@ fn searches<B: Backend>(
     }
 }
 
-/// The pixels of the first `images` images.
+/// Returns the pixels of the first `images` images.
 fn first<'a>(golden: &Golden, pixels: &'a [f32], images: usize) -> &'a [f32] {
     let all = golden.arrays["pixels"].dim(0).unwrap();
     &pixels[..pixels.len() / all * images]
@@ -200,8 +200,8 @@ pub(super) fn blip2_equals_transformers<B: Backend>(name: &str, bos: u32, backen
     near("vision", &values(vision), &golden.values("vision"), 1e-4);
     near("qformer", &values(qformer), &golden.values("qformer"), 1e-4);
     let begin = |images: usize, text: &[u32]| {
-        let seen = model.see(first(&golden, &pixels, images)).unwrap();
-        model.begin(images, seen, text).unwrap()
+        let embeddings = model.encode_images(first(&golden, &pixels, images)).unwrap();
+        model.begin(images, embeddings, text).unwrap()
     };
     steps(&golden, &model.language, &begin, bos);
     searches(&golden, &model.language, &begin, bos);
@@ -210,11 +210,11 @@ pub(super) fn blip2_equals_transformers<B: Backend>(name: &str, bos: u32, backen
 pub(super) fn blip_equals_transformers<B: Backend>(backend: B) {
     let golden = Golden::of("blip");
     let (model, pixels) = (blip(backend.clone()), golden.values("pixels"));
-    let seen = model.see(&pixels).unwrap();
-    near("vision", &backend.download(seen).unwrap(), &golden.values("vision"), 1e-4);
+    let states = model.encode_images(&pixels).unwrap();
+    near("vision", &backend.download(states).unwrap(), &golden.values("vision"), 1e-4);
     let begin = |images: usize, text: &[u32]| {
-        let seen = model.see(first(&golden, &pixels, images)).unwrap();
-        model.begin(images, &seen, text).unwrap()
+        let states = model.encode_images(first(&golden, &pixels, images)).unwrap();
+        model.begin(images, &states, text).unwrap()
     };
     steps(&golden, &model.decoder, &begin, 90);
     searches(&golden, &model.decoder, &begin, 90);
@@ -225,36 +225,36 @@ fn cpu() -> Cpu {
 }
 
 #[test]
-fn blip2_with_opt_gives_the_values_and_captions_of_transformers() {
+fn blip2_opt_equals_transformers() {
     blip2_equals_transformers("blip2-opt", 2, cpu());
 }
 
 #[test]
-fn blip2_with_flan_t5_gives_the_values_and_captions_of_transformers() {
+fn blip2_flan_t5_equals_transformers() {
     blip2_equals_transformers("blip2-t5", 1, cpu());
 }
 
 #[test]
-fn blip_gives_the_values_and_captions_of_transformers() {
+fn blip_equals_transformers_on_the_cpu() {
     blip_equals_transformers(cpu());
 }
 
 #[test]
-fn a_prompt_is_read_and_is_no_part_of_the_caption() {
+fn prompt_is_not_part_of_the_caption() {
     for (name, image) in [("blip2-opt", 2), ("blip", 3)] {
         let golden = Golden::of(name);
         let model = open(&fixture(name), Precision::F32).unwrap();
-        let wish = &golden.wanted.searches["prompt3"];
-        let mut options = golden.options(&wish.options);
-        // BLIP's tokenizer puts a [SEP] behind, which this one of words lacks.
+        let search = &golden.expected.searches["prompt3"];
+        let mut options = golden.options(&search.options);
+        // The fixture's tokenizer appends no [SEP], so BLIP removes the last word instead.
         options.prompt = if name == "blip" { "w17 w30 w5" } else { "w17 w30" }.to_owned();
         let captions =
             model.caption_pixels(&golden.values("pixels"), &options, &mut |_| {}).unwrap();
         let tokens: Vec<_> = captions.iter().map(|caption| caption.tokens.clone()).collect();
-        assert_eq!(tokens, wish.ids, "{name}");
+        assert_eq!(tokens, search.ids, "{name}");
         let (end, words) = captions[image].tokens.split_last().unwrap();
-        assert_eq!(*end, golden.wanted.eos);
-        let special = [2, 90, golden.wanted.eos];
+        assert_eq!(*end, golden.expected.eos);
+        let special = [2, 90, golden.expected.eos];
         let words = words.iter().filter(|token| !special.contains(token));
         let words: Vec<String> = words.map(|token| format!("w{token}")).collect();
         assert_eq!(captions[image].text, words.join(" "));
@@ -262,7 +262,7 @@ fn a_prompt_is_read_and_is_no_part_of_the_caption() {
 }
 
 #[test]
-fn an_old_config_is_read_as_it_was_meant() {
+fn old_config_without_query_keys_is_read() {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixture("blip2-opt")).unwrap() {
         let path = entry.unwrap().path();
@@ -274,12 +274,12 @@ fn an_old_config_is_read_as_it_was_meant() {
     std::fs::write(&path, config.to_string()).unwrap();
     let golden = Golden::of("blip2-opt");
     let model = open(folder.path(), Precision::F32).unwrap();
-    let wish = &golden.wanted.searches["beam3"];
-    let options = golden.options(&wish.options);
+    let search = &golden.expected.searches["beam3"];
+    let options = golden.options(&search.options);
     let captions = model.caption_pixels(&golden.values("pixels"), &options, &mut |_| {}).unwrap();
-    assert!(captions.into_iter().map(|caption| caption.tokens).eq(wish.ids.iter().cloned()));
+    assert!(captions.into_iter().map(|caption| caption.tokens).eq(search.ids.iter().cloned()));
 
-    // Without num_query_tokens there are 32, which these weights do not hold.
+    // The default of num_query_tokens is 32, which these weights do not have.
     config.as_object_mut().unwrap().remove("num_query_tokens");
     std::fs::write(&path, config.to_string()).unwrap();
     let error = open(folder.path(), Precision::F32).err().unwrap().to_string();
@@ -287,20 +287,20 @@ fn an_old_config_is_read_as_it_was_meant() {
 }
 
 #[test]
-fn pixels_are_whole_images() {
+fn incomplete_image_is_refused() {
     let model = open(&fixture("blip"), Precision::F32).unwrap();
     let caption =
-        |pixels: &[f32]| model.caption_pixels(pixels, &Generation::default(), &mut |_| {});
+        |pixels: &[f32]| model.caption_pixels(pixels, &GenerationConfig::default(), &mut |_| {});
     assert_eq!(caption(&[]).unwrap(), []);
     assert!(matches!(caption(&[0.0; 5]), Err(Error::Dim { found: 5, .. })));
 }
 
 #[test]
-fn without_pictures_the_options_are_held_against_the_model_all_the_same() {
+fn options_are_checked_for_an_empty_batch() {
     for name in ["blip", "blip2-opt", "blip2-t5"] {
         let model = open(&fixture(name), Precision::F32).unwrap();
-        assert_eq!(model.caption(&[], &Generation::default()).unwrap(), []);
-        let options = Generation { min_new_tokens: 21, ..Generation::default() };
+        assert_eq!(model.caption(&[], &GenerationConfig::default()).unwrap(), []);
+        let options = GenerationConfig { min_new_tokens: 21, ..GenerationConfig::default() };
         let error = model.caption(&[], &options).unwrap_err().to_string();
         assert_eq!(error, "min_new_tokens is 21, expected at most max_new_tokens, 20");
     }

@@ -7,11 +7,10 @@ use tokenizers::Tokenizer;
 use crate::tokenization::{self, guarded};
 use crate::{Error, Result, input, limits};
 
-/// Rows that a language model's vocabulary may have beyond its tokenizer's: it
-/// is padded up to a round number.
+/// Maximum number of padding rows in a language model's vocabulary.
 const PADDING: usize = 256;
 
-/// The tokenizer of a language model.
+/// A language model's tokenizer.
 #[derive(Debug)]
 pub(super) struct CaptionTokenizer {
     path: std::path::PathBuf,
@@ -23,14 +22,14 @@ impl CaptionTokenizer {
     /// Reads `tokenizer.json` of `folder` for a language model of `vocab` tokens.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tokenizer`], [`Error::Vocabulary`] where it has tokens that the
-    /// model lacks, or far fewer than the model.
+    /// [`Error::Io`], [`Error::Tokenizer`], [`Error::Vocabulary`] if it has tokens that the model
+    /// lacks, or far fewer tokens than the model.
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let refused = |source| Error::Tokenizer { path: path.clone(), source };
         let text = input::read(&path, limits::SMALL_FILE)?;
         let mut tokenizer = tokenization::read(&text).map_err(refused)?;
-        // A file may ask for both, to any length.
+        // The file may specify both, with any length.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(refused)?;
         let highest = tokenizer.get_vocab(true).into_values().max();
@@ -41,13 +40,11 @@ impl CaptionTokenizer {
         Ok(CaptionTokenizer { path, tokenizer, vocab })
     }
 
-    /// The tokens of `text` with the special tokens that the tokenizer puts
-    /// around it, each below the vocabulary's size.
+    /// Tokenizes `text`, special tokens included.
     ///
     /// # Errors
-    /// Those of [`tokenization::encode`];
-    /// [`Error::Vocabulary`] where it puts tokens around it that the model lacks:
-    /// those need not be in its own vocabulary.
+    /// Those of [`tokenization::encode`]; [`Error::Vocabulary`] for a special token that the model
+    /// lacks: the tokenizer's own vocabulary need not contain it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let ids = tokenization::encode(&self.path, &self.tokenizer, text)?;
         let found = ids.iter().max().map_or(0, |&id| id as usize + 1);
@@ -57,11 +54,10 @@ impl CaptionTokenizer {
         Ok(ids)
     }
 
-    /// The words of `tokens`, special tokens left out, and one newline at the
-    /// end taken off.
+    /// Decodes `tokens` without special tokens, and without a newline at the end.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the tokenizer refuses the tokens.
+    /// [`Error::Tokenizer`] if decoding fails.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String> {
         let mut text = guarded(|| self.tokenizer.decode(tokens, true))
             .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;

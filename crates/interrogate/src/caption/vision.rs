@@ -1,7 +1,7 @@
-//! The image tower: a vision transformer that gives a state a patch.
+//! The image tower: a vision transformer with one state per patch.
 //!
-//! BLIP and BLIP-2 (whose weights are EVA's ViT-g) lay it out alike, names
-//! included: `modeling_blip_2.py` of transformers 5.23, `Blip2VisionModel`.
+//! BLIP and BLIP-2 (with the weights of EVA's ViT-g) have the same layout and weight names:
+//! `modeling_blip_2.py` of transformers 5.23, `Blip2VisionModel`.
 
 use std::path::Path;
 
@@ -13,11 +13,10 @@ use crate::nn::{
 };
 use crate::{Result, limits, sizes};
 
-/// The shape of a tower, as `vision_config` of config.json gives it. Old files
-/// leave out what equals the defaults of their model, which are for `blip` and
-/// `blip2` to fill in.
+/// The `vision_config` of config.json. Old files lack values that equal the defaults of their
+/// model; `blip` and `blip2` have these defaults.
 #[derive(Clone, Debug)]
-pub(super) struct Config {
+pub(super) struct VisionConfig {
     pub(super) hidden_size: usize,
     pub(super) intermediate_size: usize,
     pub(super) num_hidden_layers: usize,
@@ -29,9 +28,9 @@ pub(super) struct Config {
     pub(super) qkv_bias: bool,
 }
 
-/// The fields of a `vision_config`, each of which may be left out.
+/// A `vision_config` as written, where every key is optional.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Written {
+pub(super) struct RawVisionConfig {
     hidden_size: Option<usize>,
     intermediate_size: Option<usize>,
     num_hidden_layers: Option<usize>,
@@ -45,24 +44,26 @@ pub(super) struct Written {
     qkv_bias: Option<bool>,
 }
 
-impl Config {
-    /// These defaults, but for what is written.
-    pub(super) fn or(self, written: Written) -> Self {
-        Config {
-            hidden_size: written.hidden_size.unwrap_or(self.hidden_size),
-            intermediate_size: written.intermediate_size.unwrap_or(self.intermediate_size),
-            num_hidden_layers: written.num_hidden_layers.unwrap_or(self.num_hidden_layers),
-            num_attention_heads: written.num_attention_heads.unwrap_or(self.num_attention_heads),
-            image_size: written.image_size.unwrap_or(self.image_size),
-            patch_size: written.patch_size.unwrap_or(self.patch_size),
-            hidden_act: written.hidden_act.unwrap_or(self.hidden_act),
-            layer_norm_eps: written.layer_norm_eps.unwrap_or(self.layer_norm_eps),
-            qkv_bias: written.qkv_bias.unwrap_or(self.qkv_bias),
+impl VisionConfig {
+    /// Replaces these defaults by the keys that `raw` has.
+    pub(super) fn overridden_by(self, raw: RawVisionConfig) -> Self {
+        VisionConfig {
+            hidden_size: raw.hidden_size.unwrap_or(self.hidden_size),
+            intermediate_size: raw.intermediate_size.unwrap_or(self.intermediate_size),
+            num_hidden_layers: raw.num_hidden_layers.unwrap_or(self.num_hidden_layers),
+            num_attention_heads: raw.num_attention_heads.unwrap_or(self.num_attention_heads),
+            image_size: raw.image_size.unwrap_or(self.image_size),
+            patch_size: raw.patch_size.unwrap_or(self.patch_size),
+            hidden_act: raw.hidden_act.unwrap_or(self.hidden_act),
+            layer_norm_eps: raw.layer_norm_eps.unwrap_or(self.layer_norm_eps),
+            qkv_bias: raw.qkv_bias.unwrap_or(self.qkv_bias),
         }
     }
 
+    /// Validates the sizes.
+    ///
     /// # Errors
-    /// [`Error::Mismatch`](crate::Error::Mismatch) for sizes that do not go together.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for unsupported or inconsistent sizes.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         let (width, heads) = (self.hidden_size, self.num_attention_heads);
         sizes::within(path, "vision_config.hidden_size", width, limits::WIDTH)?;
@@ -77,12 +78,12 @@ impl Config {
         sizes::epsilon(path, "vision_config.layer_norm_eps", self.layer_norm_eps)
     }
 
-    /// States of an image, the class's included.
+    /// Returns the number of states per image, the class token included.
     pub(super) fn positions(&self) -> usize {
         1 + self.patches().count()
     }
 
-    /// How an image is cut into patches.
+    /// Returns how an image is split into patches.
     pub(super) fn patches(&self) -> Patches {
         Patches { channels: 3, image: self.image_size, patch: self.patch_size }
     }
@@ -106,11 +107,11 @@ const NAMES: PreNormNames = PreNormNames {
 };
 
 impl<B: Backend> Vision<B> {
-    /// Takes the weights under `vision_model`.
+    /// Loads the weights under `vision_model`.
     ///
     /// # Errors
-    /// Those of the weights.
-    pub(super) fn load(loader: &Loader<'_, B>, config: &Config) -> Result<Self> {
+    /// Those of [`Weights`](crate::weights::Weights).
+    pub(super) fn load(loader: &Loader<'_, B>, config: &VisionConfig) -> Result<Self> {
         let (width, patches) = (config.hidden_size, config.patches());
         let sizes = PreNormSizes {
             width,
@@ -144,13 +145,12 @@ impl<B: Backend> Vision<B> {
         })
     }
 
-    /// How an image is cut into patches.
+    /// Returns how an image is split into patches.
     pub(super) fn patches(&self) -> &Patches {
         &self.embeddings.patches
     }
 
-    /// The states (images * positions, width) of whole images' pixels (images, 3, height,
-    /// width).
+    /// Computes the states (images * positions, width) of `pixels` (images, 3, height, width).
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).

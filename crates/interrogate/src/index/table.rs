@@ -172,7 +172,7 @@ impl Table {
 
 /// Maps a file that must have `bytes` bytes, and reads its start into `start`.
 fn map_file<'a>(path: &Path, bytes: u64, start: &'a mut [u8]) -> Result<(Mmap, &'a [u8])> {
-    let (map, start) = Mmap::open_reading(path, start).map_err(|error| match error {
+    let (map, start) = Mmap::open_with_start(path, start).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Error::damaged(path, "file", "the one that manifest.json names", "none")
         }

@@ -1,9 +1,9 @@
-//! Variables and paths as `huggingface_hub` reads them: Python's `os.path.expanduser`
-//! and `os.path.expandvars`.
+//! Environment variables and paths as `huggingface_hub` reads them, with Python's
+//! `os.path.expanduser` and `os.path.expandvars`.
 
 use std::path::PathBuf;
 
-/// Looks variables up; an empty value is none.
+/// Looks up variables. An empty value counts as unset.
 pub(super) struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl<'a> Variables<'a> {
@@ -11,28 +11,27 @@ impl<'a> Variables<'a> {
         Variables(var)
     }
 
-    /// A variable's value.
+    /// Returns a variable's value.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of the first that is set.
+    /// Returns the value of the first variable that is set.
     pub(super) fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// The home folder.
+    /// Returns the home folder.
     pub(super) fn home(&self) -> PathBuf {
         self.first(&["HOME", "USERPROFILE"]).map(PathBuf::from).unwrap_or_default()
     }
 
-    /// A variable that holds a path, with `~` and the variables in it replaced.
+    /// Returns a variable's value as a path, with `~` and variables expanded.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(|text| self.expand_vars(&self.expand_user(&text)).into())
     }
 
-    /// `~` and `~/...` by the home folder. Another user's home (`~name`) is not looked
-    /// for.
+    /// Expands `~` and `~/...` to the home folder. Another user's home (`~name`) is left as is.
     fn expand_user(&self, text: &str) -> String {
         match text.strip_prefix('~') {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
@@ -42,26 +41,26 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// `$NAME` and `${NAME}` by their values; what is not set stays. Values are not
-    /// looked into again.
+    /// Expands `$NAME` and `${NAME}`; unset variables are left as is. Values are not expanded
+    /// again.
     fn expand_vars(&self, text: &str) -> String {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let (mut expanded, mut left) = (String::with_capacity(text.len()), text);
         while let Some(at) = left.find('$') {
             expanded += &left[..at];
             left = &left[at..];
-            let behind = &left[1..];
-            let (name, end) = match behind.strip_prefix('{') {
+            let after = &left[1..];
+            let (name, end) = match after.strip_prefix('{') {
                 Some(braced) => match braced.find('}') {
                     Some(end) => (&braced[..end], end + 3),
                     None => ("", 1),
                 },
                 None => {
-                    let end = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
-                    (&behind[..end], end + 1)
+                    let end = after.find(|c| !is_name(c)).unwrap_or(after.len());
+                    (&after[..end], end + 1)
                 }
             };
-            // Set to nothing, it is replaced by nothing.
+            // An empty value does expand here, unlike in `get`.
             match (self.0)(name).filter(|_| !name.is_empty()) {
                 Some(value) => expanded += &value,
                 None => expanded += &left[..end],
@@ -72,7 +71,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// What `huggingface_hub` takes for true.
+/// Whether `huggingface_hub` reads `value` as true.
 pub(super) fn is_true(value: &str) -> bool {
     ["1", "ON", "YES", "TRUE"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
@@ -83,7 +82,7 @@ mod tests {
 
     /// Values of Python 3's `os.path.expandvars` with A=x, EMPTY=, R=$A.
     #[test]
-    fn variables_are_expanded_as_python_does() {
+    fn variables_expand_as_in_python() {
         let var = |name: &str| match name {
             "A" => Some("x".to_owned()),
             "EMPTY" => Some(String::new()),

@@ -1,33 +1,20 @@
-//! Where a model comes from: a folder, a hub id, or the starter.
+//! Opens models by name: a folder, a hub id, or the starter.
 //!
-//! Owns names ([`ModelSource`]), the way from a name to files ([`hub`]), and
-//! [`Model`], which joins them to encoders. What the files mean is for `clip`
-//! and `starter`.
+//! Owns names ([`ModelSource`]), downloads ([`hub`]), and [`Model`], which joins a model's files
+//! and its encoders. `clip` and `starter` read the files.
 
+mod download;
 mod environment;
 pub mod hub;
+mod min_speed;
 mod model;
 mod options;
-mod pace;
-mod sentences;
+mod progress;
+mod sentence_model;
 mod source;
-mod transfer;
 
+pub use min_speed::MinSpeed;
 pub use model::Model;
 pub use options::{Offline, Options};
-pub use pace::Pace;
+pub use progress::Progress;
 pub use source::{ALIASES, ModelSource};
-
-/// How far the download of a file has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress<'a> {
-    /// Its name in the repository.
-    pub file: &'a str,
-    /// Bytes that are on the disk.
-    pub done: u64,
-    /// Bytes that it has.
-    pub total: u64,
-    /// Whether the hub names the content: by a SHA-256, with which the file is compared,
-    /// or by its id in Git. Without either only the size is known.
-    pub named: bool,
-}

@@ -1,4 +1,4 @@
-//! A model, opened: its name, its fingerprint and its two encoders.
+//! An open model: its name, its fingerprint and its two encoders.
 
 use super::{ModelSource, Options, Progress, hub, source};
 use crate::clip::{Checkpoint, TextCleaning};
@@ -9,8 +9,20 @@ use crate::nn::Compute;
 use crate::starter::{self, Starter};
 use crate::{Device, Error, Result};
 
-/// A model whose files are at hand; weights are read when an encoder is asked
-/// for, and that encoder's alone.
+/// An open model. Opening reads no weights; each encoder loads its own.
+///
+/// ```no_run
+/// use interrogate::models::{Model, ModelSource, Options};
+///
+/// let source: ModelSource = "openai/clip-vit-base-patch32".parse()?;
+/// let options = Options::from_vars(|name| std::env::var(name).ok());
+/// let model = Model::open(source, &options, &mut |progress| {
+///     eprintln!("{}: {} of {} bytes", progress.file, progress.done, progress.total);
+/// })?;
+/// let images = model.image_encoder()?;
+/// assert_eq!(images.dim(), 512);
+/// # Ok::<(), interrogate::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Model {
     source: ModelSource,
@@ -19,10 +31,10 @@ pub struct Model {
     compute: Compute,
 }
 
-/// What errors call it.
+/// The name of the setting in errors.
 const TEXT_CLEANING: &str = "text cleaning";
 
-/// What the files are.
+/// The kind of model.
 #[derive(Debug)]
 enum Kind {
     Clip(Box<Checkpoint>),
@@ -31,13 +43,12 @@ enum Kind {
 }
 
 impl Model {
-    /// Finds the model's files, and fetches those that a hub has and the cache
-    /// has not; `progress` hears of every piece that arrives. Killed at any
-    /// point it leaves a cache from which the next call goes on.
+    /// Opens the model `source`, after downloading the files that are missing from the cache.
+    /// `progress` is called for each chunk. If the process is killed, the next call resumes.
     ///
     /// # Errors
-    /// Those of [`hub::fetch`]; [`crate::Error::StarterLeftOut`] without the
-    /// feature `starter`; those of [`Checkpoint::open`].
+    /// Those of [`hub::fetch`] and [`Checkpoint::open`]; [`crate::Error::StarterLeftOut`]
+    /// without the feature `starter`.
     pub fn open(
         source: ModelSource,
         options: &Options,
@@ -55,12 +66,11 @@ impl Model {
         Ok(Model { source, kind, cleaning, compute: Compute::default() })
     }
 
-    /// The same model, its texts to be cleaned as `cleaning` says.
+    /// Sets the text cleaning.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for another cleaning than `auto` of the starter, which is
-    /// no CLIP.
-    pub fn cleaning(self, cleaning: TextCleaning) -> Result<Self> {
+    /// [`Error::Mismatch`] for the starter, which is not a CLIP, unless `cleaning` is `Auto`.
+    pub fn with_cleaning(self, cleaning: TextCleaning) -> Result<Self> {
         let kind = match self.kind {
             Kind::Clip(checkpoint) => Kind::Clip(Box::new(checkpoint.cleaning(cleaning))),
             #[cfg(feature = "starter")]
@@ -73,14 +83,13 @@ impl Model {
         Ok(Model { kind, cleaning, ..self })
     }
 
-    /// Refuses an index of another model, or of other text cleaning.
+    /// Checks that `index` was built with this model and text cleaning.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] where the text cleaning alone differs,
-    /// [`Error::IndexModel`] where more does; those of
-    /// [`fingerprint`](Self::fingerprint).
+    /// [`Error::Mismatch`] if only the text cleaning differs, [`Error::IndexModel`] if the model
+    /// does; those of [`fingerprint`](Self::fingerprint).
     pub fn check(&self, index: &Index) -> Result<()> {
-        let Err(refusal) = index.check_model(&self.id(), &self.fingerprint()?) else {
+        let Err(mismatch) = index.check_model(&self.id(), &self.fingerprint()?) else {
             return Ok(());
         };
         let found = match &self.kind {
@@ -90,55 +99,55 @@ impl Model {
         };
         Err(match found {
             Some(found) => Error::mismatch(index.path(), TEXT_CLEANING, self.cleaning, found),
-            None => refusal,
+            None => mismatch,
         })
     }
 
-    /// Opens the model that a file names, such as an index's manifest, and not whoever
-    /// runs the program: it is never downloaded.
+    /// Opens a model whose name is recorded in a file, such as an index's manifest. Such a model
+    /// is never downloaded.
     ///
     /// # Errors
-    /// [`crate::Error::HubOffline`] where it is a hub's and not in the cache,
+    /// [`crate::Error::HubOffline`] for a hub id that is not in the cache,
     /// [`crate::Error::ModelUnknown`], and those of [`open`](Self::open).
     pub fn open_recorded(id: &str, options: &Options) -> Result<Self> {
-        // There, to look at such a path is to speak to the machine that it names.
+        // On Windows, opening such a path connects to the host that it names.
         if cfg!(windows) && (id.starts_with("//") || id.starts_with(r"\\")) {
             return Err(source::unknown(id));
         }
         Self::open(id.parse()?, &options.recorded(), &mut |_| {})
     }
 
-    /// The same model, its encoders to be run as `compute` says. The starter's
-    /// side for pictures is f32 whatever it says.
-    pub fn computing(self, compute: Compute) -> Self {
+    /// Sets the precision and device of the encoders. The starter's image encoder always
+    /// computes in f32.
+    pub fn with_compute(self, compute: Compute) -> Self {
         Model { compute, ..self }
     }
 
-    /// The same model, its encoders to be run on `device`.
-    pub fn on(self, device: Device) -> Self {
+    /// Sets the device of the encoders.
+    pub fn with_device(self, device: Device) -> Self {
         Model { compute: Compute { device, ..self.compute }, ..self }
     }
 
-    /// How its encoders are run.
+    /// Returns the precision and device of the encoders.
     pub fn compute(&self) -> &Compute {
         &self.compute
     }
 
-    /// What the model is called: text that opens it again.
+    /// Returns the model's name, which parses to the same [`ModelSource`].
     pub fn id(&self) -> String {
         self.source.to_string()
     }
 
-    /// A name for a folder of its own: [`ModelSource::slug`].
+    /// Returns a folder name for the model: [`ModelSource::slug`].
     pub fn slug(&self) -> String {
         self.source.slug()
     }
 
-    /// What tells it from any other model: SHA-256 in hex over weights,
-    /// tokenizer, text cleaning, preprocessing and configuration. Reads all of the weights.
+    /// Computes the model's fingerprint: the SHA-256 in hex of weights, tokenizer, text cleaning,
+    /// preprocessing and configuration. Reads all weights.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] where a file cannot be read.
+    /// [`crate::Error::Io`] if a file cannot be read.
     pub fn fingerprint(&self) -> Result<String> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.fingerprint(),
@@ -147,7 +156,7 @@ impl Model {
         }
     }
 
-    /// Loads the encoder of texts.
+    /// Loads the text encoder.
     ///
     /// # Errors
     /// Those of [`Checkpoint::text_encoder`].
@@ -159,7 +168,7 @@ impl Model {
         })
     }
 
-    /// Opens the tokenizer of its texts, without any weights.
+    /// Opens the tokenizer of the text encoder, without weights.
     ///
     /// # Errors
     /// Those of [`Checkpoint::counter`].
@@ -171,7 +180,7 @@ impl Model {
         })
     }
 
-    /// Loads the encoder of pictures.
+    /// Loads the image encoder.
     ///
     /// # Errors
     /// Those of [`Checkpoint::image_encoder`].
@@ -183,7 +192,7 @@ impl Model {
         })
     }
 
-    /// What whoever uses this model should know of it, in a sentence.
+    /// Returns a one-sentence notice for users of this model, if any.
     pub fn notice(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Clip(_) => None,
@@ -192,8 +201,8 @@ impl Model {
         }
     }
 
-    /// The lowest score that a prompt should repeat, where there is one below
-    /// which the model's ranking is not to be trusted.
+    /// Returns the minimum score of a label in a prompt, if the model's ranking is unreliable
+    /// below one.
     pub fn min_score(&self) -> Option<f32> {
         match &self.kind {
             Kind::Clip(_) => None,

@@ -1,15 +1,28 @@
-//! What opening a model from the hub may use.
+//! The options for opening a model from the hub.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Pace;
+use super::MinSpeed;
 use super::environment::{Variables, is_true};
 use crate::{input, limits};
 
-/// What opening a model from the hub may use. The library looks at no
-/// environment variable for it: a binary passes what it finds there
-/// ([`from_vars`](Self::from_vars)). Not printable, for the token's sake:
+/// The options for opening a model from the hub.
+///
+/// The library itself reads no environment variables; a program passes them in
+/// ([`from_vars`](Self::from_vars)).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use interrogate::models::Options;
+///
+/// let options =
+///     Options { retries: 2, timeout: Duration::from_secs(10), ..Options::new("/data/cache") };
+/// assert_eq!(options.endpoint, "https://huggingface.co");
+/// ```
+///
+/// It does not implement `Debug`, so that no log contains the token:
 ///
 /// ```compile_fail,E0277
 /// fn print(_: impl std::fmt::Debug) {}
@@ -17,43 +30,42 @@ use crate::{input, limits};
 /// ```
 #[derive(Clone)]
 pub struct Options {
-    /// The folder of downloads, laid out as Hugging Face's own libraries do
-    /// (`models--owner--name/...`), so that both find each other's files.
+    /// The cache folder for downloads, in the layout of Hugging Face's own libraries
+    /// (`models--owner--name/...`), so both use each other's files.
     pub cache: PathBuf,
-    /// The hub's address, without a slash at its end.
+    /// The hub's URL, without a trailing slash.
     pub endpoint: String,
-    /// What opens private and gated repositories. Sent to the endpoint alone,
-    /// never to where it redirects.
+    /// The access token for private and gated repositories. It is sent only to the endpoint,
+    /// and not to the hosts that it redirects to.
     pub token: Option<String>,
-    /// The proxy to go through, as a URL; `None` goes straight.
+    /// The URL of a proxy; `None` connects directly.
     pub proxy: Option<String>,
-    /// Hosts that are reached without the proxy, separated by commas: names, which
-    /// cover the names below them, or `*`.
+    /// Hosts that bypass the proxy, separated by commas: names, which include their subdomains,
+    /// or `*` for all.
     pub no_proxy: String,
-    /// Why nothing may be downloaded; `None` where it may. What is cached is used
-    /// either way.
+    /// Why downloads are not allowed; `None` if they are. Cached files are used either way.
     pub offline: Option<Offline>,
-    /// How often a broken transfer is taken up again before it is given up.
+    /// How many times a failed request is retried.
     pub retries: u32,
-    /// How long to wait for the next bytes.
+    /// How long to wait for a connection, a response, or the next bytes.
     pub timeout: Duration,
-    /// The least speed of a transfer: slower ones are broken off and taken up again.
-    pub pace: Pace,
+    /// The minimum speed of a download; a slower one is ended and retried.
+    pub min_speed: MinSpeed,
 }
 
-/// Why nothing may be downloaded.
+/// Why downloads are not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Offline {
-    /// The environment variable of this name says so.
+    /// This environment variable forbids them.
     Variable(&'static str),
-    /// The model is named by a file, such as an index's manifest, and not by whoever
-    /// runs the program.
+    /// The model's name is recorded in a file, such as an index's manifest, and was not given
+    /// by the user.
     Recorded,
 }
 
 impl Options {
-    /// The public hub, neither token nor proxy, five retries, a minute's patience.
+    /// Returns the defaults: the public hub, no token, no proxy, 5 retries, a timeout of 60 s.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Options {
             cache: cache.into(),
@@ -64,22 +76,22 @@ impl Options {
             offline: None,
             retries: 5,
             timeout: Duration::from_secs(60),
-            pace: Pace::default(),
+            min_speed: MinSpeed::default(),
         }
     }
 
-    /// As `huggingface_hub` 2.4 reads its environment (`constants.py`, `utils/_auth.py`),
-    /// through `var`, which gives a variable's value. An empty value is none.
+    /// Reads environment variables like `huggingface_hub` 2.4 (`constants.py`,
+    /// `utils/_auth.py`). `var` returns a variable's value; an empty value counts as unset.
     ///
-    /// | what | variables, the first that is set |
+    /// | option | variables; the first that is set is used |
     /// |---|---|
     /// | cache | `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `hub` in `HF_HOME`, `huggingface/hub` in `XDG_CACHE_HOME`, `~/.cache/huggingface/hub` |
     /// | hub | `HF_ENDPOINT` |
     /// | token | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `token` in `HF_HOME`; none where `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true |
-    /// | no downloads | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`, where true: 1, ON, YES or TRUE |
+    /// | offline | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`, if true: 1, ON, YES or TRUE |
     /// | proxy | `https_proxy`, `HTTPS_PROXY` (for an `http:` hub `http_proxy`, `HTTP_PROXY`), `all_proxy`, `ALL_PROXY`; `no_proxy`, `NO_PROXY` |
     ///
-    /// In paths `~` is the home folder, and `$NAME` and `${NAME}` are variables.
+    /// In paths, `~`, `$NAME` and `${NAME}` are expanded.
     ///
     /// ```
     /// use interrogate::models::Options;
@@ -101,9 +113,9 @@ impl Options {
         }
         let implicit = !vars.get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|it| is_true(&it));
         if implicit {
-            let typed = vars.first(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]);
+            let token = vars.first(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]);
             let file = || vars.path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
-            options.token = typed.and_then(|token| cleaned(&token)).or_else(|| stored(&file()));
+            options.token = token.and_then(|token| trim(&token)).or_else(|| read_token(&file()));
         }
         let proxies = match options.endpoint.starts_with("http://") {
             true => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
@@ -111,15 +123,16 @@ impl Options {
         };
         options.proxy = vars.first(&proxies);
         options.no_proxy = vars.first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
-        // The second is looked at only where the first is not set.
-        let offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter();
-        let said = offline.filter_map(|name| Some((name, vars.get(name)?))).next();
+        // The second is read only if the first is not set.
+        let mut names = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter();
+        let offline = names.find_map(|name| Some((name, vars.get(name)?)));
         options.offline =
-            said.filter(|(_, it)| is_true(it)).map(|(name, _)| Offline::Variable(name));
+            offline.filter(|(_, it)| is_true(it)).map(|(name, _)| Offline::Variable(name));
         options
     }
 
-    /// The same for a model that a file names: what is cached, and no download.
+    /// Returns these options for a model whose name is recorded in a file: cached files are
+    /// used, and nothing is downloaded.
     #[must_use]
     pub fn recorded(&self) -> Self {
         let offline = self.offline.or(Some(Offline::Recorded));
@@ -127,13 +140,13 @@ impl Options {
     }
 }
 
-/// The token that `hf auth login` has left in a file, where there is one.
-fn stored(path: &Path) -> Option<String> {
-    cleaned(&input::read_text(path, limits::TOKEN).ok()?)
+/// Reads the token file that `hf auth login` writes, if it exists.
+fn read_token(path: &Path) -> Option<String> {
+    trim(&input::read_text(path, limits::TOKEN).ok()?)
 }
 
-/// A token without the line ends and spaces around it; `None` where nothing is left.
-fn cleaned(token: &str) -> Option<String> {
+/// Removes line ends and surrounding spaces from a token; `None` if nothing is left.
+fn trim(token: &str) -> Option<String> {
     let token = token.replace(['\r', '\n'], "");
     let token = token.trim();
     (!token.is_empty()).then(|| token.to_owned())
@@ -149,10 +162,10 @@ mod tests {
         })
     }
 
-    /// Values that huggingface_hub 2.4.0 gives: `python -c "from huggingface_hub import
-    /// constants; print(constants.HF_HUB_CACHE)"` under each of these environments.
+    /// Values of huggingface_hub 2.4.0: `python -c "from huggingface_hub import constants;
+    /// print(constants.HF_HUB_CACHE)"` in each of these environments.
     #[test]
-    fn the_cache_is_where_other_tools_keep_it() {
+    fn cache_folder_equals_that_of_huggingface_hub() {
         let me = ("HOME", "/me");
         for (vars, cache) in [
             (&[][..], "/me/.cache/huggingface/hub"),
@@ -174,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_none() {
+    fn empty_variable_counts_as_unset() {
         let options = with(&[("HF_TOKEN", ""), ("HF_ENDPOINT", "http://127.0.0.1:9/")]);
         assert_eq!((options.token, options.endpoint.as_str()), (None, "http://127.0.0.1:9"));
     }
 
     #[test]
-    fn a_token_is_found_where_huggingface_hub_finds_it() {
+    fn token_equals_that_of_huggingface_hub() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().to_str().unwrap();
         let token = |vars: &[(&str, &str)]| with(&[&[("HF_HOME", home)], vars].concat()).token;
@@ -203,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn offline_is_read_as_huggingface_hub_reads_it() {
+    fn offline_variables_are_read_like_huggingface_hub() {
         let offline = |vars: &[(&str, &str)]| with(vars).offline;
         let (hub, transformers) = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE");
         for yes in ["1", "on", "Yes", "TRUE"] {
@@ -221,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_that_of_the_hubs_scheme() {
+    fn proxy_variable_follows_the_scheme_of_the_endpoint() {
         let proxy = |vars: &[(&str, &str)]| with(vars).proxy.unwrap_or_default();
         let all = [("ALL_PROXY", "all"), ("HTTP_PROXY", "h"), ("HTTPS_PROXY", "s")];
         assert_eq!(proxy(&all), "s");

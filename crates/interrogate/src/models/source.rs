@@ -1,6 +1,6 @@
-//! What a person types to name a model, and what it stands for.
+//! Model names as a user types them.
 //!
-//! Owns the names alone; `hub` fetches, `clip` and `starter` read.
+//! Owns only the names; `hub` fetches files, `clip` and `starter` read them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// Where a model comes from.
+/// The source of a model.
 ///
-/// Parsed from text in this order: `starter`; a folder or a file that exists; a
-/// name of open_clip's ([`ALIASES`]); a hub id, `owner/name` or `owner/name@revision`.
+/// Text is parsed in this order: `starter`; an existing folder or file; a name of open_clip
+/// ([`ALIASES`]); a hub id, `owner/name` or `owner/name@revision`.
 ///
 /// ```
 /// use interrogate::models::ModelSource;
@@ -23,9 +23,9 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
-    /// The embedded default. A folder of this name is `./starter`.
+    /// The embedded default model. A folder with this name is `./starter`.
     Starter,
-    /// A folder in Hugging Face layout or in OpenCLIP's.
+    /// A folder in the layout of Hugging Face or OpenCLIP.
     Folder(PathBuf),
     /// A file of weights in OpenAI's layout, such as `ViT-B-32.pt`.
     File(PathBuf),
@@ -38,9 +38,8 @@ pub enum ModelSource {
     },
 }
 
-/// open_clip's `architecture/pretrained` names that stand on the hub in Hugging
-/// Face layout, with their repositories there (open_clip, `pretrained.py`, and
-/// the repositories' model cards).
+/// The `architecture/pretrained` names of open_clip that have a hub repository in Hugging Face
+/// layout, and that repository (open_clip, `pretrained.py`, and the repositories' model cards).
 pub const ALIASES: [(&str, &str); 12] = [
     ("ViT-B-16/laion2b_s34b_b88k", "laion/CLIP-ViT-B-16-laion2B-s34B-b88K"),
     ("ViT-B-16/openai", "openai/clip-vit-base-patch16"),
@@ -56,15 +55,14 @@ pub const ALIASES: [(&str, &str); 12] = [
     ("ViT-g-14/laion2b_s12b_b42k", "laion/CLIP-ViT-g-14-laion2B-s12B-b42K"),
 ];
 
-/// How open_clip's architectures begin: no owner on the hub is called so.
+/// Prefixes of open_clip's architectures. No owner on the hub has such a name.
 const ARCHITECTURES: [&str; 7] = ["ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
 
 impl FromStr for ModelSource {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::ModelUnknown`] for text that can be none of them; its hint
-    /// lists what can be.
+    /// [`Error::ModelUnknown`] for any other text; its hint lists the valid forms.
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || unknown(text);
         if text == "starter" {
@@ -84,16 +82,19 @@ impl FromStr for ModelSource {
             None => (text, None),
         };
         let (owner, name) = repo.split_once('/').ok_or_else(unknown)?;
-        let named = [owner, name].into_iter().all(is_name);
-        let foreign = ARCHITECTURES.iter().any(|start| owner.starts_with(start));
-        if !named || foreign || !revision.is_none_or(|revision| revision.split('/').all(is_name)) {
+        let is_id = [owner, name].into_iter().all(is_name);
+        let is_architecture = ARCHITECTURES.iter().any(|start| owner.starts_with(start));
+        if !is_id
+            || is_architecture
+            || !revision.is_none_or(|revision| revision.split('/').all(is_name))
+        {
             return Err(unknown());
         }
         Ok(ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
     }
 }
 
-/// The text that parses to it again.
+/// Formats the text that parses to the same source.
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,13 +107,13 @@ impl fmt::Display for ModelSource {
 }
 
 impl ModelSource {
-    /// A name for a folder of this model's own: letters, digits, `.`, `_` and
-    /// `-` alone. `openai--clip-vit-base-patch32` for a hub id, the last part of
-    /// a folder's path, a file's name without its ending, so that two models may share one: what an index holds
-    /// tells them apart by fingerprint.
+    /// Returns a folder name for the model, of letters, digits, `.`, `_` and `-`:
+    /// `openai--clip-vit-base-patch32` for a hub id, the last part of a folder's path, or a
+    /// file's name without extension. Two models may have the same slug; an index tells them
+    /// apart by fingerprint.
     pub fn slug(&self) -> String {
         let name = match self {
-            // Of `.` and `..` the name is that of the folder they stand for.
+            // Resolves `.` and `..` to a folder with a name.
             ModelSource::Folder(folder) => {
                 let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
                 folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into())
@@ -131,14 +132,14 @@ impl ModelSource {
     }
 }
 
-/// Whether `part` can stand between the slashes of a hub id or of a revision,
-/// and so in a URL and in a path below the cache: no `..`, nothing to escape.
+/// Whether `part` is a valid component of a hub id or a revision. Components go into URLs and
+/// cache paths, so `..` and characters that need escaping are not allowed.
 fn is_name(part: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     !part.is_empty() && part.len() <= 96 && !part.starts_with(['.', '-']) && part.bytes().all(plain)
 }
 
-/// No model can be meant by `name`.
+/// Returns the error for an invalid model name.
 pub(super) fn unknown(name: &str) -> Error {
     let aliases = ALIASES.iter().map(|(alias, _)| *alias).collect();
     Error::ModelUnknown { name: name.to_owned(), aliases }
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_name_is_told_apart() {
+    fn each_kind_of_name_is_parsed() {
         let parse = |text: &str| text.parse::<ModelSource>().unwrap();
         assert_eq!(parse("starter"), ModelSource::Starter);
         assert_eq!(
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_model_is_refused_with_what_can() {
+    fn invalid_name_is_refused_with_the_valid_forms() {
         for text in [
             "",
             "clip",
@@ -202,14 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_source_prints_as_it_is_typed() {
+    fn source_formats_as_it_was_parsed() {
         for text in ["starter", "a/b", "a/b@main", "a/b@refs/pr/15"] {
             assert_eq!(text.parse::<ModelSource>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn slugs_are_names_of_folders() {
+    fn slugs_are_valid_folder_names() {
         let slug = |text: &str| text.parse::<ModelSource>().unwrap().slug();
         assert_eq!(slug("starter"), "starter");
         assert_eq!(slug("a/b@refs/pr/15"), "a--b--refs--pr--15");
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_sorted_and_stand_for_hub_ids() {
+    fn aliases_are_sorted_and_map_to_hub_ids() {
         assert!(ALIASES.is_sorted());
         for (_, repo) in ALIASES {
             assert_eq!(repo.parse::<ModelSource>().unwrap(), hub(repo, None));

@@ -47,7 +47,7 @@ impl Linear {
             check("bias", n, bias.len())?;
         }
         let rows = |float, element| -> Result<Rows> {
-            let (bytes, start) = stored.clone().into_float(float).place();
+            let (bytes, start) = stored.clone().into_float(float).bytes_and_offset();
             let rows = Rows::new(Isa::best(), bytes, start, element, (n, k));
             rows.ok_or(Error::Dim { what: "mapped weight", expected: n * k, found: 0 })
         };

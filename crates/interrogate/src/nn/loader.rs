@@ -34,7 +34,7 @@ impl<'a, B: Backend> Loader<'a, B> {
 
     /// Loads the product with `{name}.weight` (out, in), and `{name}.bias` if `bias`.
     pub(crate) fn linear_if(&self, name: &str, shape: [usize; 2], bias: bool) -> Result<B::Linear> {
-        let weight = self.weights.stored(&format!("{name}.weight"), &shape)?;
+        let weight = self.weights.load(&format!("{name}.weight"), &shape)?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &shape[..1]));
         self.backend.linear(&weight, shape, bias.transpose()?)
     }
@@ -48,8 +48,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         [out, channels, side]: [usize; 3],
         bias: bool,
     ) -> Result<B::Linear> {
-        let weight =
-            self.weights.stored(&format!("{name}.weight"), &[out, channels, side, side])?;
+        let weight = self.weights.load(&format!("{name}.weight"), &[out, channels, side, side])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[out])).transpose()?;
         self.backend.linear(&weight, [out, channels * side * side], bias)
     }
@@ -68,7 +67,7 @@ impl<'a, B: Backend> Loader<'a, B> {
 
     /// Loads the table `name` (rows, width).
     pub(crate) fn table(&self, name: &str, [rows, width]: [usize; 2]) -> Result<B::Table> {
-        self.backend.table(self.weights.stored(name, &[rows, width])?, width)
+        self.backend.table(self.weights.load(name, &[rows, width])?, width)
     }
 
     /// Loads the rows `name`, whose last dimension is their width.
@@ -115,10 +114,10 @@ impl<'a, B: Backend> Loader<'a, B> {
 
     /// Loads the three products stacked in `{name}.weight` (3 * width, width).
     fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
-        let weight = self.weights.stored(&format!("{name}.weight"), &[3 * width, width])?;
+        let weight = self.weights.load(&format!("{name}.weight"), &[3 * width, width])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
         let part = |number: usize| {
-            let weight = weight.part(number * width * width..(number + 1) * width * width);
+            let weight = weight.slice(number * width * width..(number + 1) * width * width);
             let bias = bias.as_ref().map(|bias| bias[number * width..][..width].to_vec());
             self.backend.linear(&weight, [width, width], bias)
         };

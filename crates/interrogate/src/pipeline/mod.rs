@@ -22,7 +22,7 @@ pub use output::{BatchResult, TaskOutput};
 pub use task::Task;
 pub use zero_shot::{SCALE, ZERO_SHOT};
 
-use crate::caption::{Captioner, Generation};
+use crate::caption::{Captioner, GenerationConfig};
 use crate::encoder::TextEncoder;
 use crate::picture::{self, Budget, LoadStage, Picture, Pixels};
 use crate::prompt::{Prompt, Recipe, Template};
@@ -35,7 +35,7 @@ pub struct Settings {
     /// Largest number of flavors in a prompt.
     pub max_flavors: usize,
     /// The captioner's generation config.
-    pub generation: Generation,
+    pub generation: GenerationConfig,
     /// The precision of the captioner's weights.
     pub precision: Precision,
     /// The device that the models compute on.
@@ -79,7 +79,7 @@ pub struct Settings {
 /// ```
 pub struct Pipeline {
     task: Task,
-    generation: Generation,
+    generation: GenerationConfig,
     captioner: Option<Box<dyn Captioner>>,
     prompts: Option<PromptModels>,
     sentences: Option<Box<dyn TextEncoder>>,

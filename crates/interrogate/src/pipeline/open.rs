@@ -40,7 +40,7 @@ impl Pipeline {
             notice: None,
         };
         if task.ranks() {
-            let model = config.clip(hub, progress)?.on(settings.device);
+            let model = config.clip(hub, progress)?.with_device(settings.device);
             pipeline.notice = model.notice();
             let interrogator = Interrogator::new(&model, index(&model)?)?;
             let tables = interrogator.index().tables().iter();
@@ -51,7 +51,7 @@ impl Pipeline {
             pipeline.prompts = Some(PromptModels { interrogator, recipe, template });
         }
         if task == Task::ClipModel {
-            let model = config.clip(hub, progress)?.on(settings.device);
+            let model = config.clip(hub, progress)?.with_device(settings.device);
             pipeline.notice = model.notice();
             pipeline.zero_shot = Some(ZeroShot::new(&model)?);
         }
@@ -82,7 +82,7 @@ impl Config {
             (_, false) => ModelSource::Folder(self.clip_path.clone()),
         };
         let compute = Compute { batch_tokens: self.chunk_size, ..Compute::default() };
-        Ok(Model::open(source, hub, progress)?.computing(compute))
+        Ok(Model::open(source, hub, progress)?.with_compute(compute))
     }
 
     /// Returns the source of OpenAI's model `name`.
@@ -129,7 +129,7 @@ impl Config {
     /// embedded encoder.
     ///
     /// # Errors
-    /// Those of [`MiniLm::named`]; [`Error::FileMissing`] if neither folder contains one.
+    /// Those of [`MiniLm::from_name`]; [`Error::FileMissing`] if neither folder contains one.
     pub fn sentences(
         &self,
         device: Device,
@@ -140,7 +140,7 @@ impl Config {
         let compute = Compute { device, ..Compute::default() };
         let empty = is_empty(path) && is_empty(folder);
         if empty || self.embedding_model == "starter" {
-            let sentences = MiniLm::named(&self.embedding_model, &compute, hub, progress)?;
+            let sentences = MiniLm::from_name(&self.embedding_model, &compute, hub, progress)?;
             return Ok(Box::new(sentences));
         }
         let mut folders = Vec::new();

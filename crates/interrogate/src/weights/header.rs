@@ -1,9 +1,8 @@
-//! The header of a safetensors file: each tensor's type, shape and place.
+//! Reads the header of a safetensors file: each tensor's type, shape and byte range.
 //!
-//! The container's crate has a reader of its own, which is not used for what
-//! comes from outside: it takes headers of 100 MB, buffers them in a form many
-//! times that, lets a name that comes twice stand once, and ends with a sum that
-//! may overflow. The rules for offsets are the crate's here as well.
+//! The safetensors crate's own reader is not used for untrusted files: it accepts headers of
+//! 100 MB, buffers them in a form many times that size, drops duplicate names silently, and
+//! adds offsets in a sum that may overflow. The rules for offsets are checked by the crate.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,11 +14,11 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use crate::limits::WEIGHTS_HEADER;
 use crate::{Error, Result};
 
-/// Where the tensors begin in `bytes`, and what the header says of each, in the
-/// order of their places. They lie one behind the other from there to the end.
+/// Returns the offset of the tensor data in `bytes`, and each tensor's name and header entry,
+/// sorted by offset. The tensors fill the data without gaps, up to the end.
 ///
 /// # Errors
-/// [`Error::Mismatch`] where `bytes` are no whole safetensors file.
+/// [`Error::Mismatch`] if `bytes` are not a complete, valid safetensors file.
 pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>)> {
     let refused = |found: String| Error::mismatch(path, "safetensors", "a whole file", found);
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
@@ -31,45 +30,45 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
         return Err(Error::mismatch(path, "header", expected, length));
     }
     let length = length as usize; // at most WEIGHTS_HEADER
-    let Some((json, held)) = rest.split_at_checked(length) else {
-        return Err(refused(format!("{} bytes of a header of {length}", rest.len())));
+    let Some((json, data)) = rest.split_at_checked(length) else {
+        return Err(refused(format!("{} of {length} header bytes", rest.len())));
     };
-    // Copied: text of a map may change between its check and its use.
+    // Copied because a mapped file can change between the check and the use of a name.
     let json = json.to_vec();
     let Tensors(mut tensors) =
-        serde_json::from_slice(&json).map_err(|e| refused(format!("a header with {e}")))?;
-    if let Some((name, info)) = tensors.iter().find(|(_, info)| !countable(&info.shape)) {
+        serde_json::from_slice(&json).map_err(|e| refused(format!("an invalid header: {e}")))?;
+    if let Some((name, info)) = tensors.iter().find(|(_, info)| !count_fits(&info.shape)) {
         return Err(refused(format!("{name} of shape {:?}", info.shape)));
     }
     tensors.sort_by_key(|(_, info)| info.data_offsets);
-    // Offsets without gap or overlap from the first byte on, sizes that follow
+    // Checks that offsets start at 0 and have no gap or overlap, and that each size follows
     // from shape and type.
     let metadata = Metadata::new(None, tensors.clone()).map_err(|e| refused(e.to_string()))?;
-    if metadata.data_len() != held.len() {
+    if metadata.data_len() != data.len() {
         let needed = metadata.data_len();
-        return Err(refused(format!("{} of {needed} bytes behind the header", held.len())));
+        return Err(refused(format!("{} of {needed} bytes after the header", data.len())));
     }
     Ok((8 + length, tensors))
 }
 
-/// Whether the values of any dimensions of `shape` can be counted: a zero among
-/// them makes none of a whole, however many its parts would be.
-pub(super) fn countable(shape: &[usize]) -> bool {
+/// Whether the product of any of the sizes of `shape` fits a `usize`. A zero counts as one:
+/// the other sizes alone must not overflow.
+pub(super) fn count_fits(shape: &[usize]) -> bool {
     shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size.max(1))).is_some()
 }
 
-/// The tensors of a header as they stand in it.
+/// The tensors of a header in file order; duplicate names are an error.
 struct Tensors(Vec<(String, TensorInfo)>);
 
 impl<'de> Deserialize<'de> for Tensors {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_map(TensorsVisitor)
     }
 }
 
-struct Fields;
+struct TensorsVisitor;
 
-impl<'de> Visitor<'de> for Fields {
+impl<'de> Visitor<'de> for TensorsVisitor {
     type Value = Tensors;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,18 +96,18 @@ impl<'de> Visitor<'de> for Fields {
 mod tests {
     use super::*;
 
-    /// A file of this header and as many zeros.
-    fn file(header: &str, held: usize) -> Vec<u8> {
+    /// A file with this header and `zeros` bytes of data.
+    fn file(header: &str, zeros: usize) -> Vec<u8> {
         let length = (header.len() as u64).to_le_bytes();
-        [&length[..], header.as_bytes(), &vec![0; held]].concat()
+        [&length[..], header.as_bytes(), &vec![0; zeros]].concat()
     }
 
-    fn said(header: &str, held: usize) -> String {
-        read(Path::new("x"), &file(header, held)).unwrap_err().to_string()
+    fn error_of(header: &str, zeros: usize) -> String {
+        read(Path::new("x"), &file(header, zeros)).unwrap_err().to_string()
     }
 
     #[test]
-    fn tensors_come_in_the_order_of_their_places() {
+    fn tensors_are_sorted_by_offset() {
         let header = r#"{"__metadata__":{"format":"pt"},
             "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},
             "a":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]}}"#;
@@ -119,36 +118,36 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_refused() {
+    fn duplicate_name_is_refused() {
         let header = r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},
             "a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#;
-        assert!(said(header, 2).contains("two tensors \"a\""));
+        assert!(error_of(header, 2).contains("two tensors \"a\""));
     }
 
-    /// Eight tensors of an eighth of the address space: their ends cannot be summed
-    /// with the header's length.
+    /// Eight tensors of an eighth of the address space each: the last end plus the header's
+    /// length overflows.
     #[test]
-    fn ends_beyond_all_memory_are_refused_without_an_overflow() {
-        let size = (1u64 << 61) - 1; // of more the bits cannot be counted
+    fn offsets_that_overflow_are_refused() {
+        let size = (1u64 << 61) - 1; // the largest size whose bits fit a u64
         let one = |at: u64| {
             let (from, to) = (at * size, (at + 1) * size);
             format!(r#""{at}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{from},{to}]}}"#)
         };
         let all: Vec<String> = (0..8).map(one).collect();
-        assert!(said(&format!("{{{}}}", all.join(",")), 8).contains("behind the header"));
+        assert!(error_of(&format!("{{{}}}", all.join(",")), 8).contains("after the header"));
     }
 
-    /// No bytes at all, and parts of it that no number counts.
+    /// The tensor is empty, but the product of its other sizes overflows.
     #[test]
-    fn a_shape_that_cannot_be_counted_is_refused() {
+    fn empty_tensor_whose_sizes_overflow_is_refused() {
         let far = 1u64 << 40;
         let header =
             format!(r#"{{"a":{{"dtype":"F32","shape":[0,{far},{far}],"data_offsets":[0,0]}}}}"#);
-        assert!(said(&header, 0).contains("a of shape [0, 1099511627776, 1099511627776]"));
+        assert!(error_of(&header, 0).contains("a of shape [0, 1099511627776, 1099511627776]"));
     }
 
     #[test]
-    fn a_header_of_any_length_is_refused_before_it_is_read() {
+    fn header_over_the_limit_is_refused() {
         let mut bytes = file("{}", 0);
         bytes[..8].copy_from_slice(&(WEIGHTS_HEADER as u64 + 1).to_le_bytes());
         let error = read(Path::new("x"), &bytes).unwrap_err().to_string();

@@ -1,15 +1,15 @@
-//! Named weights of safetensors files and PyTorch archives, handed out strictly.
+//! Reads named weights from safetensors files and PyTorch archives, strictly.
 //!
-//! A model takes each weight by name with the shape that its configuration asks
-//! for, and then says it is finished: a weight that is missing, misshapen or left
-//! over is an error that names it. A checkpoint cut into shards reads as one
-//! file; one of another layout is seen through views, under the names that the
-//! models ask for. What a name means is for the models.
+//! A model loads each weight by name with the shape that its configuration implies, and then
+//! calls [`Weights::finish`]: a weight that is missing, unused or of another shape is an error
+//! that names it. A sharded checkpoint reads like one file; a checkpoint of another layout is
+//! read through [views](View), under the names that the models use. The models define what a
+//! name means.
 
 mod archive;
 pub(crate) mod header;
 mod shard;
-mod stored;
+mod stored_tensor;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -21,12 +21,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 use shard::Shard;
-use stored::Stored;
+use stored_tensor::StoredTensor;
 pub(crate) use values::{Bytes, Float, Values};
 pub(crate) use view::View;
 
-/// The files of weights in a folder, the first that is there; those of shards are told by
-/// the ending.
+/// The weight files of a folder; the first that exists is opened. A `.json` file is an index of
+/// shards.
 const FILES: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -37,71 +37,66 @@ const FILES: [&str; 4] = [
 /// The weights of one checkpoint.
 #[derive(Debug)]
 pub struct Weights {
-    /// The file, or the index that names the shards.
+    /// The file, or the index of the shards.
     path: PathBuf,
     shards: Vec<Shard>,
-    /// Which shard holds a weight.
-    homes: BTreeMap<String, usize>,
-    /// Weights that are seen under another name, and their shapes so.
+    /// The shard number for each stored weight.
+    shard_of: BTreeMap<String, usize>,
+    /// Views by name, with their shapes.
     views: BTreeMap<String, (View, Vec<usize>)>,
-    /// What nobody has taken yet.
-    left: RefCell<BTreeSet<String>>,
+    /// Names that were not loaded yet.
+    unused: RefCell<BTreeSet<String>>,
 }
 
 impl Weights {
-    /// Maps the file at `path` and reads what it names: a safetensors file's
-    /// header, or the pickle of an archive that `torch.save` or TorchScript wrote,
-    /// of which no code runs. The content tells which it is.
+    /// Opens the file at `path`: maps it and reads its header, or the pickle of an archive that
+    /// `torch.save` or TorchScript wrote, without running its code. The content decides which.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be mapped, [`Error::Mismatch`] where
-    /// it is no whole file of either kind, [`Error::Pickle`] where an archive
-    /// holds more than tensors and their names, [`Error::Pickled`] for what
-    /// PyTorch wrote before 1.6.
+    /// [`Error::Io`] if the file cannot be mapped, [`Error::Mismatch`] if it is not a complete
+    /// file of either format, [`Error::Pickle`] if an archive holds anything but tensors and
+    /// plain values, [`Error::Pickled`] for a file of PyTorch before 1.6.
     pub fn open(path: &Path) -> Result<Self> {
         Self::new(path.to_owned(), vec![Shard::open(path)?])
     }
 
-    /// Maps every shard that an index (`model.safetensors.index.json`,
-    /// `pytorch_model.bin.index.json`) names, from the
-    /// folder that it stands in, and reads their headers.
+    /// Opens every shard of an index (`model.safetensors.index.json` or
+    /// `pytorch_model.bin.index.json`), in the index's folder.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open); [`Error::Json`] where the index does not
-    /// parse; [`Error::ShardMissing`]; [`Error::Mismatch`] where it names a file outside its folder or a
-    /// weight stands in two shards; [`Error::WeightMissing`] where a shard lacks
-    /// what the index says it has.
+    /// Those of [`open`](Self::open); [`Error::Json`] if the index does not parse;
+    /// [`Error::ShardMissing`]; [`Error::Mismatch`] if it names a file outside its folder or two
+    /// shards contain the same weight; [`Error::WeightMissing`] if a shard lacks a weight that
+    /// the index lists.
     pub fn open_sharded(index: &Path) -> Result<Self> {
-        let (shards, listed) = shard::open_all(index)?;
+        let (shards, entries) = shard::open_shards(index)?;
         let weights = Self::new(index.to_owned(), shards)?;
-        match listed.into_iter().find(|(name, _)| !weights.contains(name)) {
+        match entries.into_iter().find(|(name, _)| !weights.contains(name)) {
             Some((name, path)) => Err(Error::WeightMissing { path, name }),
             None => Ok(weights),
         }
     }
 
-    /// The same over bytes that are compiled in; `name` stands for the path in
-    /// errors.
+    /// Opens a safetensors file that is compiled in; errors report `name` as its path.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] where they are no whole safetensors file.
+    /// [`Error::Mismatch`] if `bytes` are not a complete safetensors file.
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
         Self::new(PathBuf::from(name), vec![Shard::embedded(name, bytes)?])
     }
 
-    /// Opens the weights in `folder`, under the names that Hugging Face gives them: the
-    /// first that is there of one file and an index of shards, as safetensors and as
-    /// PyTorch's archives.
+    /// Opens the weights in `folder` by Hugging Face's file names: the first that exists of
+    /// `model.safetensors`, its index of shards, `pytorch_model.bin` and its index of shards.
     ///
     /// # Errors
     /// Those of [`open`](Self::open) and [`open_sharded`](Self::open_sharded).
     pub fn open_folder(folder: &Path) -> Result<Self> {
-        let there = FILES.into_iter().find(|name| folder.join(name).exists());
-        // Opening the first says that it is missing.
-        Self::open_any(&folder.join(there.unwrap_or(FILES[0])))
+        let existing = FILES.into_iter().find(|name| folder.join(name).exists());
+        // If none exists, opening the first reports it as missing.
+        Self::open_any(&folder.join(existing.unwrap_or(FILES[0])))
     }
 
-    /// Opens a file of weights, or the index of several, which ends with `.json`.
+    /// Opens a file of weights, or an index of shards if the name ends with `.json`.
     ///
     /// # Errors
     /// Those of [`open`](Self::open) and [`open_sharded`](Self::open_sharded).
@@ -113,65 +108,66 @@ impl Weights {
     }
 
     fn new(path: PathBuf, shards: Vec<Shard>) -> Result<Self> {
-        let mut homes = BTreeMap::new();
+        let mut shard_of = BTreeMap::new();
         for (number, shard) in shards.iter().enumerate() {
             for name in shard.names() {
-                if homes.insert(name.clone(), number).is_some() {
-                    return Err(Error::mismatch(&path, "shards", "each weight once", name));
+                if shard_of.insert(name.clone(), number).is_some() {
+                    let found = format!("{name} twice");
+                    return Err(Error::mismatch(&path, "shards", "unique weights", found));
                 }
             }
         }
-        let left = RefCell::new(homes.keys().cloned().collect());
-        Ok(Weights { path, shards, homes, views: BTreeMap::new(), left })
+        let unused = RefCell::new(shard_of.keys().cloned().collect());
+        Ok(Weights { path, shards, shard_of, views: BTreeMap::new(), unused })
     }
 
-    /// The same weights seen under other names: each of `views` in place of the
-    /// stored weight that it is a view of. What has no view keeps its name.
+    /// Renames weights: each view replaces the stored weight that it refers to. A weight without
+    /// a view keeps its name.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`] where there is no such weight,
-    /// [`Error::Mismatch`] where it has no such rows or cannot be transposed, and
-    /// where two would have one name.
-    pub(crate) fn seen(mut self, views: Vec<(String, View)>) -> Result<Self> {
+    /// [`Error::WeightMissing`] if there is no such weight, [`Error::Mismatch`] if it has no such
+    /// rows or cannot be transposed, or if two weights would have the same name.
+    pub(crate) fn with_views(mut self, views: Vec<(String, View)>) -> Result<Self> {
         for (name, view) in views {
             let (_, stored) = self.find(&view.source)?;
             let shape = view.shape(&stored.shape).ok_or_else(|| {
                 let found = format!("{:?} for {}", stored.shape, view.source);
-                Error::mismatch(&self.path, "shape", format!("one with room for {name}"), found)
+                Error::mismatch(&self.path, "shape", format!("one that contains {name}"), found)
             })?;
-            self.left.get_mut().remove(&view.source);
-            let homeless = !self.homes.contains_key(&name);
-            self.left.get_mut().insert(name.clone());
-            if self.views.insert(name.clone(), (view, shape)).is_some() || !homeless {
-                return Err(Error::mismatch(&self.path, "names", "each weight once", name));
+            self.unused.get_mut().remove(&view.source);
+            let is_stored = self.shard_of.contains_key(&name);
+            self.unused.get_mut().insert(name.clone());
+            if self.views.insert(name.clone(), (view, shape)).is_some() || is_stored {
+                let found = format!("{name} twice");
+                return Err(Error::mismatch(&self.path, "names", "unique weights", found));
             }
         }
         Ok(self)
     }
 
-    /// The file, or the index that names the shards, for messages.
+    /// Returns the path of the file or of the index of shards, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The bytes of each file, in the order of the shards' names.
+    /// Returns the bytes of each file, ordered by shard name.
     pub fn files(&self) -> impl Iterator<Item = &[u8]> {
         self.shards.iter().map(Shard::bytes)
     }
 
-    /// The names of all weights, those that are seen under another name by that.
+    /// Returns the names of all weights; a weight with a view has only the view's name.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let hidden: BTreeSet<&String> = self.views.values().map(|(view, _)| &view.source).collect();
-        let plain = self.homes.keys().filter(move |name| !hidden.contains(name));
+        let plain = self.shard_of.keys().filter(move |name| !hidden.contains(name));
         plain.chain(self.views.keys())
     }
 
-    /// Whether there is a weight of this name.
+    /// Whether there is a weight `name`.
     pub fn contains(&self, name: &str) -> bool {
-        self.views.contains_key(name) || self.homes.contains_key(name)
+        self.views.contains_key(name) || self.shard_of.contains_key(name)
     }
 
-    /// The shape of a weight, or `None` where there is none of this name.
+    /// Returns the shape of the weight `name`, if any.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         match self.views.get(name) {
             Some((_, shape)) => Some(shape),
@@ -179,43 +175,41 @@ impl Weights {
         }
     }
 
-    /// The whole number that the weight `name` is, where it is one without
-    /// dimensions.
+    /// Returns the value of the weight `name` if it is an integer scalar, else `None`.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a checksum.
-    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>> {
+    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a wrong checksum.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>> {
         let (shard, stored) = self.find(name)?;
-        stored.whole(shard.file(), name)
+        stored.integer(shard.file(), name)
     }
 
-    /// Checks a whole architecture against the headers alone: that every weight
-    /// of `wanted` is there with its shape, and no other but the extras that
-    /// `known` tells.
+    /// Checks an architecture against the headers alone: every weight of `expected` must exist
+    /// with its shape, and any other weight must satisfy `ignored`.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`] and [`Error::WeightShape`] for the first of
-    /// `wanted` that fails, [`Error::WeightSurplus`] names all that are too many.
+    /// [`Error::WeightMissing`] and [`Error::WeightShape`] for the first of `expected` that
+    /// fails, [`Error::WeightSurplus`] with the names of all other weights.
     pub fn check(
         &self,
-        wanted: &[(String, Vec<usize>)],
-        known: impl Fn(&str) -> bool,
+        expected: &[(String, Vec<usize>)],
+        ignored: impl Fn(&str) -> bool,
     ) -> Result<()> {
-        for (name, shape) in wanted {
-            self.expect_shape(name, shape)?;
+        for (name, shape) in expected {
+            self.check_shape(name, shape)?;
         }
-        let wanted: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        self.surplus(self.names().filter(|n| !wanted.contains(n.as_str()) && !known(n)))
+        let expected: BTreeSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+        self.surplus(self.names().filter(|n| !expected.contains(n.as_str()) && !ignored(n)))
     }
 
-    /// The values of the weight `name` of exactly `shape`, where they lie. Counts it as
-    /// taken.
+    /// Loads the weight `name`, which must have exactly this `shape`, without copying values
+    /// that are contiguous in the file. Marks it as used.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
-    /// is not a float, and for bytes that differ from an archive's checksum.
-    pub(crate) fn stored(&self, name: &str, shape: &[usize]) -> Result<Values> {
-        self.expect_shape(name, shape)?;
+    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that is
+    /// not a float or a wrong checksum.
+    pub(crate) fn load(&self, name: &str, shape: &[usize]) -> Result<Values> {
+        self.check_shape(name, shape)?;
         let view = self.views.get(name).map(|(view, _)| view);
         let source = view.map_or(name, |view| &view.source);
         let (shard, stored) = self.find(source)?;
@@ -224,59 +218,58 @@ impl Weights {
             (view.and_then(|view| view.rows.as_ref()), &stored.shape[..])
         {
             let width = values.len() / all.max(&1);
-            values = values.part(rows.start * width..rows.end * width);
+            values = values.slice(rows.start * width..rows.end * width);
         }
         if let (true, &[rows, columns]) = (view.is_some_and(|view| view.transposed), shape) {
             values = values.transposed([columns, rows]);
         }
-        self.left.borrow_mut().remove(name);
+        self.unused.borrow_mut().remove(name);
         Ok(values)
     }
 
-    /// The values of the weight `name` of exactly `shape`, in f32 and row order. Counts it as
-    /// taken.
+    /// Loads the weight `name`, which must have exactly this `shape`, as f32 in row-major order.
+    /// Marks it as used.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that
-    /// is not a float, and for bytes that differ from an archive's checksum.
+    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that is
+    /// not a float or a wrong checksum.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let values = self.stored(name, shape)?;
+        let values = self.load(name, shape)?;
         let wide = values.to_f32();
         values.release();
         Ok(wide)
     }
 
-    /// Takes the weight `name`, where there is one, which must have the values of `table`:
-    /// another name for it.
+    /// Checks that the weight `name`, if it exists, is tied to `table`: that it has the same
+    /// values. Marks it as used.
     ///
     /// # Errors
     /// Those of [`values`](Self::values), and [`Error::Mismatch`] for other values.
-    pub(crate) fn tied(&self, name: &str, shape: &[usize], table: &Values) -> Result<()> {
-        if !self.contains(name) || self.stored(name, shape)?.same(table) {
+    pub(crate) fn check_tied(&self, name: &str, shape: &[usize], table: &Values) -> Result<()> {
+        if !self.contains(name) || self.load(name, shape)?.bit_eq(table) {
             return Ok(());
         }
         let found = format!("other values in {name}");
-        Err(Error::mismatch(&self.path, "tied weights", "those of the embedding", found))
+        Err(Error::mismatch(&self.path, "tied weights", "the embedding's values", found))
     }
 
-    /// Says that no further weight will be taken. `known` tells the extras that
-    /// such checkpoints carry and nobody needs.
+    /// Ends loading: every weight must have been loaded, or satisfy `ignored`.
     ///
     /// # Errors
-    /// [`Error::WeightSurplus`] names those that were neither taken nor known.
-    pub fn finish(self, known: impl Fn(&str) -> bool) -> Result<()> {
-        self.surplus(self.left.borrow().iter().filter(|name| !known(name)))
+    /// [`Error::WeightSurplus`] with the names of all other weights.
+    pub fn finish(self, ignored: impl Fn(&str) -> bool) -> Result<()> {
+        self.surplus(self.unused.borrow().iter().filter(|name| !ignored(name)))
     }
 
-    /// The stored weight `name` and the file that it lies in.
-    fn find(&self, name: &str) -> Result<(&Shard, &Stored)> {
-        let shard = self.homes.get(name).and_then(|&number| self.shards.get(number));
+    /// Returns the stored weight `name` and its file.
+    fn find(&self, name: &str) -> Result<(&Shard, &StoredTensor)> {
+        let shard = self.shard_of.get(name).and_then(|&number| self.shards.get(number));
         shard
             .and_then(|shard| Some((shard, shard.get(name)?)))
             .ok_or_else(|| Error::WeightMissing { path: self.path.clone(), name: name.to_owned() })
     }
 
-    fn expect_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
+    fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
         let found = self.shape(name).ok_or_else(|| Error::WeightMissing {
             path: self.path.clone(),
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! One file of weights, and the index that lists several.
+//! One file of weights, and the index of a sharded checkpoint.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,17 +10,17 @@ use serde::Deserialize;
 
 use super::archive;
 use super::header;
-use super::stored::Stored;
-use super::values::{Float, Place, Values};
+use super::stored_tensor::StoredTensor;
+use super::values::{Backing, Float, Values};
 use crate::mmap::Mmap;
 use crate::{Error, Result, input, limits};
 
-/// One file: what it names, its tensors where they lie.
+/// One file and its tensors by name.
 #[derive(Debug)]
 pub(super) struct Shard {
     path: PathBuf,
     bytes: Bytes,
-    tensors: BTreeMap<String, Stored>,
+    tensors: BTreeMap<String, StoredTensor>,
 }
 
 #[derive(Debug)]
@@ -30,8 +30,7 @@ enum Bytes {
 }
 
 impl Shard {
-    /// Maps a safetensors file or an archive of PyTorch's: the content tells
-    /// which, not the name.
+    /// Maps a safetensors file or a PyTorch archive; the content decides which, not the name.
     pub(super) fn open(path: &Path) -> Result<Self> {
         Self::new(path.to_owned(), Bytes::Mapped(Arc::new(Mmap::open(path)?)))
     }
@@ -56,48 +55,47 @@ impl Shard {
         self.tensors.keys()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Stored> {
+    pub(super) fn get(&self, name: &str) -> Option<&StoredTensor> {
         self.tensors.get(name)
     }
 
-    /// The values of the weight `name`, one of this file's; their checksum, where the file
-    /// has one, is compared.
+    /// Returns the values of the weight `name` of this file. Verifies their checksum, if any.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for a checksum, and for a type that is not a float.
-    pub(super) fn values(&self, name: &str, stored: &Stored) -> Result<Values> {
+    /// [`Error::Mismatch`] for a wrong checksum or a type that is not a float.
+    pub(super) fn values(&self, name: &str, stored: &StoredTensor) -> Result<Values> {
         let float = Float::of(stored.dtype).ok_or_else(|| {
             let found = format!("{} for {name}", stored.dtype);
             Error::mismatch(&self.path, "type", "F16, BF16, F32 or F64", found)
         })?;
-        let place = match (stored.packed(self.file(), name)?, &self.bytes) {
-            (Cow::Owned(bytes), _) => Place::Owned(Arc::new(bytes)),
+        let place = match (stored.contiguous(self.file(), name)?, &self.bytes) {
+            (Cow::Owned(bytes), _) => Backing::Owned(Arc::new(bytes)),
             (Cow::Borrowed(_), Bytes::Mapped(map)) => {
-                Place::Mapped(Arc::clone(map), stored.range.clone())
+                Backing::Mapped(Arc::clone(map), stored.range.clone())
             }
             (Cow::Borrowed(_), Bytes::Embedded(bytes)) => {
-                Place::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
+                Backing::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
             }
         };
         Ok(Values::new(place, float))
     }
 
-    /// The path for messages, and the bytes that a [`Stored`] lies in.
+    /// Returns the path, for messages, and the bytes that a [`StoredTensor`]'s range refers to.
     pub(super) fn file(&self) -> (&Path, &[u8]) {
         (&self.path, self.bytes())
     }
 }
 
-/// Where the tensors of a safetensors file lie.
-fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
+/// Reads the tensors of a safetensors file.
+fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     if bytes.starts_with(archive::OLD_PICKLE) {
         return Err(Error::Pickled { path: path.to_owned() });
     }
     let (start, tensors) = header::read(path, bytes)?;
-    // The offsets end with the file, so that no sum overflows.
+    // All offsets are within the file, so no sum overflows.
     let stored = tensors.into_iter().map(|(name, TensorInfo { dtype, shape, data_offsets })| {
         let range = start + data_offsets.0..start + data_offsets.1;
-        (name, Stored { dtype, shape, range, strides: None, sum: None })
+        (name, StoredTensor { dtype, shape, range, strides: None, checksum: None })
     });
     Ok(stored.collect())
 }
@@ -111,24 +109,24 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// What an index of shards holds, as far as it matters.
+/// The part of a shard index that is used.
 #[derive(Deserialize)]
-struct Index {
-    /// The file of each weight.
+struct ShardIndex {
+    /// The file name for each weight name.
     weight_map: BTreeMap<String, String>,
 }
 
-/// Weights, and the file that must have each.
-pub(super) type Listed = Vec<(String, PathBuf)>;
+/// The name of each weight in an index, and the file that must contain it.
+pub(super) type IndexEntries = Vec<(String, PathBuf)>;
 
-/// The shards that the index at `path` names, sorted by name, and the weights
-/// it lists.
-pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
+/// Opens the shards of the index at `path`, sorted by file name. Returns them and the index's
+/// entries.
+pub(super) fn open_shards(path: &Path) -> Result<(Vec<Shard>, IndexEntries)> {
     let text = input::read(path, limits::SHARD_INDEX)?;
-    let index: Index = serde_json::from_slice(&text)
+    let index: ShardIndex = serde_json::from_slice(&text)
         .map_err(|source| Error::Json { path: path.to_owned(), source })?;
     let files: BTreeSet<&String> = index.weight_map.values().collect();
-    // An index comes from a download: it may not reach outside its own folder.
+    // The index is untrusted: a shard must be in the index's own folder.
     let plain = |name: &&String| Path::new(name).file_name() == Some(name.as_ref());
     if let Some(name) = files.iter().find(|name| !plain(name)) {
         return Err(Error::mismatch(path, "shard", "a file name", name));
@@ -141,6 +139,6 @@ pub(super) fn open_all(path: &Path) -> Result<(Vec<Shard>, Listed)> {
         }
     });
     let shards = shards.collect::<Result<Vec<_>>>()?;
-    let listed = index.weight_map.into_iter().map(|(n, file)| (n, path.with_file_name(file)));
-    Ok((shards, listed.collect()))
+    let entries = index.weight_map.into_iter().map(|(n, file)| (n, path.with_file_name(file)));
+    Ok((shards, entries.collect()))
 }

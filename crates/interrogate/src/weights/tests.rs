@@ -1,4 +1,4 @@
-//! What a user sees of a damaged, foreign or cut-up weight file.
+//! Damaged, foreign and sharded weight files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ fn bytes(tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8> {
 const TWO: &[(&str, Dtype, &[usize])] =
     &[("a.weight", Dtype::F16, &[2, 3]), ("b", Dtype::F32, &[])];
 
-fn saved(bytes: &[u8]) -> (TempDir, PathBuf) {
+fn write_file(bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     fs::write(&path, bytes).unwrap();
@@ -31,7 +31,7 @@ fn saved(bytes: &[u8]) -> (TempDir, PathBuf) {
 }
 
 fn two() -> Weights {
-    let (_folder, path) = saved(&bytes(TWO));
+    let (_folder, path) = write_file(&bytes(TWO));
     Weights::open(&path).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn message<T>(result: Result<T>) -> String {
 }
 
 #[test]
-fn a_weight_comes_as_f32_in_its_shape() {
+fn weight_is_read_as_f32_in_its_shape() {
     let weights = two();
     assert_eq!(weights.values("a.weight", &[2, 3]).unwrap().len(), 6);
     assert_eq!(weights.shape("b"), Some(&[][..]));
@@ -53,45 +53,45 @@ fn a_weight_comes_as_f32_in_its_shape() {
 }
 
 #[test]
-fn a_missing_weight_is_named() {
-    let said = message(two().values("c", &[2]));
-    assert_eq!(said, "model.safetensors: no weight named c");
-    assert_eq!(message(two().check(&[("c".into(), vec![])], |_| true)), said);
+fn missing_weight_is_reported() {
+    let error = message(two().values("c", &[2]));
+    assert_eq!(error, "model.safetensors: no weight named c");
+    assert_eq!(message(two().check(&[("c".into(), vec![])], |_| true)), error);
 }
 
 #[test]
-fn a_weight_of_another_shape_is_named() {
-    let said = message(two().values("a.weight", &[3, 2]));
-    assert_eq!(said, "model.safetensors: a.weight: expected shape [3, 2], found [2, 3]");
-    assert_eq!(message(two().check(&[("a.weight".into(), vec![3, 2])], |_| true)), said);
+fn wrong_shape_is_reported() {
+    let error = message(two().values("a.weight", &[3, 2]));
+    assert_eq!(error, "model.safetensors: a.weight: expected shape [3, 2], found [2, 3]");
+    assert_eq!(message(two().check(&[("a.weight".into(), vec![3, 2])], |_| true)), error);
 }
 
 #[test]
-fn what_is_left_over_is_named() {
+fn unused_weight_is_reported() {
     let weights = two();
     weights.values("b", &[]).unwrap();
-    let said = message(weights.finish(|_| false));
-    assert_eq!(said, "model.safetensors: 1 weight more than the architecture has: a.weight");
-    assert_eq!(message(two().check(&[("b".into(), vec![])], |_| false)), said);
+    let error = message(weights.finish(|_| false));
+    assert_eq!(error, "model.safetensors: 1 weight more than the architecture has: a.weight");
+    assert_eq!(message(two().check(&[("b".into(), vec![])], |_| false)), error);
 }
 
 #[test]
-fn whole_numbers_are_no_weights() {
-    let (_folder, path) = saved(&bytes(&[("a", Dtype::I64, &[2])]));
-    let said = message(Weights::open(&path).unwrap().values("a", &[2]));
-    assert_eq!(said, "model.safetensors: type: expected F16, BF16, F32 or F64, found I64 for a");
+fn integer_weight_is_refused() {
+    let (_folder, path) = write_file(&bytes(&[("a", Dtype::I64, &[2])]));
+    let error = message(Weights::open(&path).unwrap().values("a", &[2]));
+    assert_eq!(error, "model.safetensors: type: expected F16, BF16, F32 or F64, found I64 for a");
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused() {
+fn truncated_file_is_refused() {
     let whole = bytes(TWO);
     for length in 0..whole.len() {
-        let (_folder, path) = saved(&whole[..length]);
+        let (_folder, path) = write_file(&whole[..length]);
         assert!(matches!(Weights::open(&path), Err(Error::Mismatch { .. })), "at {length}");
     }
-    let (_folder, path) = saved(&[]);
-    let said = message(Weights::open(&path));
-    assert!(said.starts_with("model.safetensors: safetensors: expected a whole file, found"));
+    let (_folder, path) = write_file(&[]);
+    let error = message(Weights::open(&path));
+    assert!(error.starts_with("model.safetensors: safetensors: expected a whole file, found"));
 }
 
 /// Writes `files` and an index of `map` into a folder, and opens it.
@@ -106,7 +106,7 @@ fn sharded(files: &[(&str, Vec<u8>)], map: serde_json::Value) -> Result<Weights>
 }
 
 #[test]
-fn shards_read_as_one_file() {
+fn shards_read_like_one_file() {
     let files = [("1.st", bytes(&TWO[..1])), ("2.st", bytes(&TWO[1..]))];
     let weights = sharded(&files, serde_json::json!({ "a.weight": "1.st", "b": "2.st" })).unwrap();
     weights.values("a.weight", &[2, 3]).unwrap();
@@ -116,22 +116,25 @@ fn shards_read_as_one_file() {
 }
 
 #[test]
-fn a_shard_that_lacks_what_the_index_lists_is_named() {
+fn shard_without_a_listed_weight_is_reported() {
     let files = [("1.st", bytes(&TWO[..1]))];
     let map = serde_json::json!({ "a.weight": "1.st", "b": "1.st" });
     assert_eq!(message(sharded(&files, map)), "1.st: no weight named b");
 }
 
 #[test]
-fn a_weight_in_two_shards_is_refused() {
+fn weight_in_two_shards_is_refused() {
     let files = [("1.st", bytes(TWO)), ("2.st", bytes(&TWO[1..]))];
     let map = serde_json::json!({ "a.weight": "1.st", "b": "2.st" });
-    let said = message(sharded(&files, map));
-    assert_eq!(said, "model.safetensors.index.json: shards: expected each weight once, found b");
+    let error = message(sharded(&files, map));
+    assert_eq!(
+        error,
+        "model.safetensors.index.json: shards: expected unique weights, found b twice"
+    );
 }
 
 #[test]
-fn an_index_cannot_reach_outside_its_folder() {
+fn shard_outside_the_index_folder_is_refused() {
     for name in ["../1.st", "/etc/passwd", "sub/1.st", "..", ""] {
         let result = sharded(&[], serde_json::json!({ "a": name }));
         let Err(Error::Mismatch { what: "shard", found, .. }) = result else {
@@ -142,8 +145,8 @@ fn an_index_cannot_reach_outside_its_folder() {
 }
 
 #[test]
-fn an_index_that_is_no_json_is_refused() {
-    let (_folder, path) = saved(b"{");
+fn index_that_is_not_json_is_refused() {
+    let (_folder, path) = write_file(b"{");
     assert_eq!(
         message(Weights::open_sharded(&path)),
         "model.safetensors is not the JSON expected here"
@@ -151,13 +154,13 @@ fn an_index_that_is_no_json_is_refused() {
 }
 
 proptest! {
-    /// Any byte of the header changed: an error or another header, never a panic.
+    /// A file with one byte changed: an error or other values, never a panic.
     #[test]
-    fn a_flipped_byte_never_panics(at in 0..200usize, value: u8) {
+    fn changed_byte_never_panics(at in 0..200usize, value: u8) {
         let mut file = bytes(TWO);
         let at = at % file.len();
         file[at] = value;
-        let (_folder, path) = saved(&file);
+        let (_folder, path) = write_file(&file);
         if let Ok(weights) = Weights::open(&path) {
             for name in ["a.weight", "b"] {
                 if let Some(shape) = weights.shape(name).map(<[usize]>::to_vec) {

@@ -1,7 +1,7 @@
-//! The values of one weight where they lie, in the type that the file has.
+//! The values of one weight, in the file's own type.
 //!
-//! Owns how each stored type becomes f32. Values that the file holds in row order are
-//! not copied: they are widened as they are read.
+//! Owns the conversion of each stored type to f32. Values that are in row-major order in the
+//! file are not copied: they are converted on each read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use safetensors::Dtype;
 
 use crate::mmap::Mmap;
 
-/// Bytes that their users keep alive: a map of a file, or a buffer.
+/// Shared bytes: a mapped file or a buffer.
 pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The type of a stored value.
@@ -26,7 +26,7 @@ pub(crate) enum Float {
 }
 
 impl Float {
-    /// `None` for types that are not floats.
+    /// Converts a safetensors type; `None` if it is not a float.
     pub(super) fn of(dtype: Dtype) -> Option<Self> {
         match dtype {
             Dtype::F64 => Some(Float::F64),
@@ -37,7 +37,7 @@ impl Float {
         }
     }
 
-    /// Bytes of a value.
+    /// Returns the bytes per value.
     pub(crate) fn size(self) -> usize {
         match self {
             Float::F64 => 8,
@@ -47,84 +47,84 @@ impl Float {
     }
 }
 
-/// The bytes of a weight in row order. Cloning copies none.
+/// The bytes of a weight in row-major order. Cloning does not copy them.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Backing {
     /// A range of a mapped file.
     Mapped(Arc<Mmap>, Range<usize>),
     /// Compiled into the program.
     Embedded(&'static [u8]),
-    /// A copy, where the file has them in another order or type.
+    /// A copy, because the file has another order or type.
     Owned(Arc<Vec<u8>>),
 }
 
-/// The values of a weight, little-endian, in row order. Cloning copies none.
+/// The values of a weight, little-endian, in row-major order. Cloning does not copy them.
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
-    place: Place,
+    place: Backing,
     float: Float,
 }
 
 impl Values {
-    pub(super) fn new(place: Place, float: Float) -> Self {
+    pub(super) fn new(place: Backing, float: Float) -> Self {
         Values { place, float }
     }
 
-    /// A copy of `values`.
+    /// Copies `values`.
     pub(crate) fn owned(values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Values { place: Place::Owned(Arc::new(bytes)), float: Float::F32 }
+        Values { place: Backing::Owned(Arc::new(bytes)), float: Float::F32 }
     }
 
-    /// Their type in the file.
+    /// Returns the type of the values.
     #[cfg(test)]
     fn float(&self) -> Float {
         self.float
     }
 
-    /// Number of values.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.bytes().len() / self.float.size()
     }
 
-    /// Whether the values are the same, bit by bit, and of the same type.
-    pub(crate) fn same(&self, other: &Values) -> bool {
+    /// Whether both have the same type and the same bits.
+    pub(crate) fn bit_eq(&self, other: &Values) -> bool {
         self.float == other.float && self.bytes() == other.bytes()
     }
 
-    /// What holds the bytes, kept alive, and where the first value begins in it.
-    pub(crate) fn place(&self) -> (Bytes, usize) {
+    /// Returns the shared bytes and the offset of the first value.
+    pub(crate) fn bytes_and_offset(&self) -> (Bytes, usize) {
         match &self.place {
-            Place::Mapped(file, range) => (Arc::clone(file) as Bytes, range.start),
-            Place::Embedded(bytes) => (Arc::new(*bytes), 0),
-            Place::Owned(bytes) => (Arc::clone(bytes) as Bytes, 0),
+            Backing::Mapped(file, range) => (Arc::clone(file) as Bytes, range.start),
+            Backing::Embedded(bytes) => (Arc::new(*bytes), 0),
+            Backing::Owned(bytes) => (Arc::clone(bytes) as Bytes, 0),
         }
     }
 
-    /// The values numbered `range`. Copies none.
-    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+    /// Returns the values in `range`. Copies them only if they are owned.
+    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
         let size = self.float.size();
         let bytes = range.start * size..range.end * size;
         let place = match &self.place {
-            Place::Mapped(file, all) => {
-                Place::Mapped(Arc::clone(file), all.start + bytes.start..all.start + bytes.end)
+            Backing::Mapped(file, all) => {
+                Backing::Mapped(Arc::clone(file), all.start + bytes.start..all.start + bytes.end)
             }
-            Place::Embedded(all) => Place::Embedded(&all[bytes]),
-            Place::Owned(all) => Place::Owned(Arc::new(all[bytes].to_vec())),
+            Backing::Embedded(all) => Backing::Embedded(&all[bytes]),
+            Backing::Owned(all) => Backing::Owned(Arc::new(all[bytes].to_vec())),
         };
         Values { place, float: self.float }
     }
 
     fn bytes(&self) -> &[u8] {
         match &self.place {
-            // The range was compared with the file's length when it was opened.
-            Place::Mapped(file, range) => &(**file).as_ref()[range.clone()],
-            Place::Embedded(bytes) => bytes,
-            Place::Owned(bytes) => bytes,
+            // The range was checked against the file's length on opening.
+            Backing::Mapped(file, range) => &(**file).as_ref()[range.clone()],
+            Backing::Embedded(bytes) => bytes,
+            Backing::Owned(bytes) => bytes,
         }
     }
 
-    /// All values as f32, widened on all threads.
+    /// Converts all values to f32, on all threads.
     pub(crate) fn to_f32(&self) -> Vec<f32> {
         const PART: usize = 1 << 16;
         let mut values = vec![0.0; self.len()];
@@ -133,14 +133,14 @@ impl Values {
         values
     }
 
-    /// Lets go of the file's pages, where values that were read have been copied.
+    /// Releases the mapped pages, after the values were copied.
     pub(crate) fn release(&self) {
-        if let Place::Mapped(file, range) = &self.place {
+        if let Backing::Mapped(file, range) = &self.place {
             file.release(range.clone());
         }
     }
 
-    /// Writes to `out` the values from number `from` on, as f32.
+    /// Converts the values from index `from` on to f32 and writes them to `out`.
     pub(crate) fn widen(&self, from: usize, out: &mut [f32]) {
         let size = self.float.size();
         let bytes = &self.bytes()[from * size..][..out.len() * size];
@@ -159,8 +159,8 @@ impl Values {
                 out.iter_mut().zip(values).for_each(|(o, b)| *o = wide(*b));
             }
             Float::F16 => {
-                // Through a buffer of aligned f16, which the machine widens eight
-                // or sixteen at a time.
+                // Through a buffer of aligned f16, which the CPU converts eight or sixteen at a
+                // time.
                 let mut buffer = [f16::ZERO; 256];
                 for (out, bytes) in out.chunks_mut(256).zip(bytes.chunks(512)) {
                     let (values, _) = bytes.as_chunks::<2>();
@@ -172,7 +172,7 @@ impl Values {
         }
     }
 
-    /// The same values as `float`: copied and rounded, unless that is their type.
+    /// Converts the values to `float`: copied and rounded, unless that is already their type.
     pub(crate) fn into_float(self, float: Float) -> Self {
         if self.float == float {
             return self;
@@ -185,10 +185,10 @@ impl Values {
             Float::Bf16 => wide.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
         };
         self.release();
-        Values { place: Place::Owned(Arc::new(bytes)), float }
+        Values { place: Backing::Owned(Arc::new(bytes)), float }
     }
 
-    /// The matrix `(rows, columns)` of these values with rows and columns exchanged, in f32.
+    /// Transposes the matrix `(rows, columns)`; the result is f32.
     pub(super) fn transposed(&self, [rows, columns]: [usize; 2]) -> Self {
         let wide = self.to_f32();
         let at = |i: usize| wide[i % rows * columns + i / rows];
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_half_becomes_the_f32_that_it_is() {
+    fn every_f16_and_bf16_converts_exactly() {
         let all: Vec<f32> = (0..=u16::MAX).map(|b| f16::from_bits(b).to_f32()).collect();
         let halves = Values::owned(&all).into_float(Float::F16);
         assert_eq!(halves.len(), 65_536);
@@ -213,18 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_widened_from_any_value_on() {
+    fn widen_and_slice_start_at_any_value() {
         for float in [Float::F64, Float::F32, Float::F16, Float::Bf16] {
             let values = Values::owned(&[1.0, -2.0, 0.5, 4.0]).into_float(float);
             let mut part = [0.0; 2];
             values.widen(1, &mut part);
             assert_eq!((part, values.float()), ([-2.0, 0.5], float));
-            assert_eq!(values.part(2..4).to_f32(), [0.5, 4.0]);
+            assert_eq!(values.slice(2..4).to_f32(), [0.5, 4.0]);
         }
     }
 
     #[test]
-    fn rows_and_columns_are_exchanged() {
+    fn transposed_exchanges_rows_and_columns() {
         let values = Values::owned(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(values.transposed([2, 3]).to_f32(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }

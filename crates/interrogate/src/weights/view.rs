@@ -1,27 +1,26 @@
-//! A stored weight under another name: other layouts of the same architecture.
+//! Views of stored weights under other names, for other layouts of an architecture.
 
 use std::ops::Range;
 
-/// How a weight is seen: all of a stored one, or some of its rows, as it lies or
-/// transposed.
+/// A view of a stored weight: all or some of its rows, optionally transposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     /// The stored weight's name.
     pub(crate) source: String,
-    /// Which of its rows (of the first dimension); `None` for all.
+    /// The range of the first dimension; `None` for all.
     pub(crate) rows: Option<Range<usize>>,
-    /// Whether the two dimensions change places.
+    /// Whether the matrix is transposed.
     pub(crate) transposed: bool,
 }
 
 impl View {
-    /// All of `source`, as it lies.
+    /// Views all of `source`, not transposed.
     pub(crate) fn of(source: &str) -> Self {
         View { source: source.to_owned(), rows: None, transposed: false }
     }
 
-    /// The shape that a weight of `stored` shape is seen in; `None` where it has
-    /// no such rows, or not the two dimensions that can change places.
+    /// Returns the shape of the view for a weight of shape `stored`; `None` if that has no such
+    /// rows, or is not a matrix and is to be transposed.
     pub(super) fn shape(&self, stored: &[usize]) -> Option<Vec<usize>> {
         let mut shape = stored.to_vec();
         if let Some(rows) = &self.rows {

@@ -1,26 +1,27 @@
-//! config.json of BLIP, with the defaults of `configuration_blip.py` of
-//! transformers 5.23 for what it leaves out.
+//! config.json of BLIP. Missing keys have the defaults of `configuration_blip.py` of
+//! transformers 5.23.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::super::generate::Limits;
-use super::super::{check_token, read_json, vision};
+use super::super::vision::{RawVisionConfig, VisionConfig};
+use super::super::{check_token, read_json};
 use crate::nn::Activation;
 use crate::{Result, limits, sizes};
 
-/// What config.json says.
+/// The contents of config.json.
 #[derive(Debug)]
 pub(super) struct Config {
-    pub(super) vision: vision::Config,
-    pub(super) text: Text,
+    pub(super) vision: VisionConfig,
+    pub(super) text: TextConfig,
 }
 
 /// `text_config`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-pub(super) struct Text {
+pub(super) struct TextConfig {
     pub(super) vocab_size: usize,
     pub(super) hidden_size: usize,
     pub(super) intermediate_size: usize,
@@ -32,13 +33,13 @@ pub(super) struct Text {
     pub(super) bos_token_id: u32,
     pub(super) sep_token_id: u32,
     is_decoder: bool,
-    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    /// Ignored by transformers 5. Before it, "relative_key" selected another attention.
     position_embedding_type: Option<String>,
 }
 
-impl Default for Text {
+impl Default for TextConfig {
     fn default() -> Self {
-        Text {
+        TextConfig {
             vocab_size: 30_524,
             hidden_size: 768,
             intermediate_size: 3072,
@@ -55,7 +56,7 @@ impl Default for Text {
     }
 }
 
-const VISION: vision::Config = vision::Config {
+const VISION: VisionConfig = VisionConfig {
     hidden_size: 768,
     intermediate_size: 3072,
     num_hidden_layers: 12,
@@ -67,32 +68,32 @@ const VISION: vision::Config = vision::Config {
     qkv_bias: true,
 };
 
-impl Text {
+impl TextConfig {
     pub(super) fn limits(&self) -> Limits {
         Limits {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
-            end: vec![self.sep_token_id],
+            eos: vec![self.sep_token_id],
         }
     }
 }
 
 impl Config {
-    /// Reads and checks the file at `path`.
+    /// Reads and validates the file at `path`.
     ///
     /// # Errors
     /// [`crate::Error::Io`], [`crate::Error::Json`], [`crate::Error::Mismatch`]
-    /// for values that do not go together.
+    /// for unsupported or inconsistent values.
     pub(super) fn open(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
-        struct Written {
+        struct RawConfig {
             #[serde(default)]
-            vision_config: vision::Written,
+            vision_config: RawVisionConfig,
             #[serde(default)]
-            text_config: Text,
+            text_config: TextConfig,
         }
-        let Written { vision_config, text_config: text } = read_json(path)?;
-        let vision = VISION.or(vision_config);
+        let RawConfig { vision_config, text_config: text } = read_json(path)?;
+        let vision = VISION.overridden_by(vision_config);
         vision.check(path)?;
         let (width, heads) = (text.hidden_size, text.num_attention_heads);
         let positions = text.max_position_embeddings;

@@ -1,11 +1,10 @@
-//! BLIP's text decoder: a BERT that reads from left to right and attends to the
-//! image in every layer.
+//! BLIP's text decoder: a causal BERT with cross-attention to the image in every layer.
 //!
 //! `modeling_blip_text.py` of transformers 5.23, `BlipTextLMHeadModel`.
 
+use super::super::decoder_state::DecoderState;
 use super::super::generate::{Decoder, Limits, Step};
-use super::super::state::State;
-use super::config::Text as Config;
+use super::config::TextConfig;
 use crate::Result;
 use crate::nn::{Backend, Epilogue, Kv, Loader, PostNormLayer, Scope, Workspace};
 
@@ -16,9 +15,9 @@ const HEAD: &str = "text_decoder.cls.predictions";
 #[derive(Debug)]
 pub(in crate::caption) struct TextDecoder<B: Backend> {
     backend: B,
-    config: Config,
+    config: TextConfig,
     limits: Limits,
-    /// States of an image.
+    /// States per image.
     states: usize,
     word_embeddings: B::Table,
     position_embeddings: B::Table,
@@ -30,25 +29,25 @@ pub(in crate::caption) struct TextDecoder<B: Backend> {
 }
 
 impl<B: Backend> TextDecoder<B> {
-    /// Takes the weights under `text_decoder`, for images of so many states of some width.
+    /// Loads the weights under `text_decoder`, for images of `states` states of `image_width`.
     ///
     /// # Errors
-    /// Those of the weights.
+    /// Those of [`Weights`](crate::weights::Weights).
     pub(super) fn load(
         loader: &Loader<'_, B>,
-        config: Config,
+        config: TextConfig,
         [states, image_width]: [usize; 2],
     ) -> Result<Self> {
         let (width, eps) = (config.hidden_size, config.layer_norm_eps);
         let (inner, heads) = (config.intermediate_size, config.num_attention_heads);
         let at = |name: &str| format!("{PREFIX}.embeddings.{name}");
         let vocabulary = [config.vocab_size, width];
-        let words = loader.weights.stored(&at("word_embeddings.weight"), &vocabulary)?;
+        let words = loader.weights.load(&at("word_embeddings.weight"), &vocabulary)?;
         let positions = [config.max_position_embeddings, width];
         let layer = |number: usize| {
             let at = |name: &str| format!("{PREFIX}.encoder.layer.{number}.{name}");
-            let attention = |name: &str, seen: usize| {
-                loader.attention(&at(name), "self", [heads, width, seen], eps)
+            let attention = |name: &str, kv_width: usize| {
+                loader.attention(&at(name), "self", [heads, width, kv_width], eps)
             };
             Ok(PostNormLayer {
                 attention: attention("attention", width)?,
@@ -61,7 +60,7 @@ impl<B: Backend> TextDecoder<B> {
         };
         let head = |name: &str| format!("{HEAD}.{name}");
         let bias = loader.values(&head("bias"), &[config.vocab_size])?;
-        loader.weights.tied(&head("decoder.weight"), &vocabulary, &words)?;
+        loader.weights.check_tied(&head("decoder.weight"), &vocabulary, &words)?;
         Ok(TextDecoder {
             backend: loader.backend.clone(),
             limits: config.limits(),
@@ -77,29 +76,30 @@ impl<B: Backend> TextDecoder<B> {
         })
     }
 
-    /// The state of images whose states are `seen` (images * states, image width): each
-    /// layer's keys and values of them, once for all steps.
+    /// Starts a batch of images with these encoder states (images * states, image width):
+    /// computes each layer's cross-attention keys and values, once for all steps.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
-    pub(super) fn begin(&self, seen: &B::Rows) -> Result<State<B>> {
+    pub(super) fn begin(&self, image_states: &B::Rows) -> Result<DecoderState<B>> {
         let attentions = self.layers.iter().filter_map(|layer| layer.crossattention.as_ref());
-        let across = attentions.map(|attention| attention.keys_and_values(&self.backend, seen));
-        Ok(State::of_keys(across.collect::<Result<_>>()?, self.states))
+        let cross =
+            attentions.map(|attention| attention.keys_and_values(&self.backend, image_states));
+        Ok(DecoderState::of_keys(cross.collect::<Result<_>>()?, self.states))
     }
 }
 
 impl<B: Backend> Decoder for TextDecoder<B> {
-    type State = State<B>;
+    type State = DecoderState<B>;
 
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
         let backend = &self.backend;
         state.embed(backend, &self.word_embeddings, step.inputs())?;
-        let State { cache, work, across, states, .. } = state;
+        let DecoderState { cache, work, cross, states, .. } = state;
         let Workspace { rows, next, .. } = &mut *work;
         backend.add_lookup(&self.position_embeddings, &step.positions(0), rows)?;
         backend.normalize(&self.norm, rows, next)?;
@@ -107,8 +107,8 @@ impl<B: Backend> Decoder for TextDecoder<B> {
         let scope = backend.scope(Scope::Lists(step.lists()))?;
         let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let mut kv = Kv::Append(cache);
-        for ((number, layer), across) in self.layers.iter().enumerate().zip(&*across) {
-            layer.forward(backend, number, work, (&scope, &mut kv), Some((across, &images)))?;
+        for ((number, layer), cross) in self.layers.iter().enumerate().zip(&*cross) {
+            layer.forward(backend, number, work, (&scope, &mut kv), Some((cross, &images)))?;
         }
         let Workspace { rows, normed, next, inner, .. } = work;
         backend.select(rows, &backend.ids(&step.scored)?, next)?;

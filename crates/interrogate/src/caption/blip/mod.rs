@@ -1,5 +1,5 @@
-//! BLIP, base and large: an image tower and a small decoder that looks at it
-//! (Li et al., arXiv 2201.12086).
+//! BLIP, base and large: an image tower and a small decoder that attends to it (Li et al.,
+//! arXiv 2201.12086).
 //!
 //! Owns how the two are joined: `modeling_blip.py` of transformers 5.23,
 //! `BlipForConditionalGeneration`.
@@ -9,9 +9,9 @@ mod decoder;
 
 use std::path::Path;
 
-use super::generate::{Decoder, Generation, Input, Prompt, check, generate};
-use super::images;
-use super::state::State;
+use super::decoder_state::DecoderState;
+use super::generate::{Decoder, GenerationConfig, Input, Prompt, check, generate};
+use super::image_batches;
 use super::tokenizer::CaptionTokenizer;
 use super::vision::Vision;
 use super::{Caption, Captioner, Progress};
@@ -44,41 +44,40 @@ impl<B: Backend> Blip<B> {
         let loader = Loader::new(&weights, &backend);
         let vision = Vision::load(&loader, &vision)?;
         let decoder = TextDecoder::load(&loader, text, states)?;
-        weights.finish(known)?;
+        weights.finish(is_ignored)?;
         Ok(Blip { backend, preprocess, tokenizer, vision, decoder, bos })
     }
 
-    /// The states (images * states, width) of the images of `pixels` (images, 3, height,
-    /// width).
+    /// Computes the image tower's states (images * states, width) for `pixels` (images, 3,
+    /// height, width).
     ///
     /// # Errors
     /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
     /// [`Error::Engine`](crate::Error::Engine).
-    pub(super) fn see(&self, pixels: &[f32]) -> Result<B::Rows> {
-        images::each(&self.backend, self.vision.patches(), pixels, |work, pixels| {
+    pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
+        image_batches::encode(&self.backend, self.vision.patches(), pixels, |work, pixels| {
             self.vision.forward(&self.backend, work, pixels)
         })
     }
 
-    /// What the captions of `images` images begin from: their state, and the tokens `text`
-    /// for each.
+    /// Starts a batch of `images` images with these states; each caption starts with the tokens
+    /// `text`.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
     pub(super) fn begin(
         &self,
         images: usize,
-        seen: &B::Rows,
+        image_states: &B::Rows,
         text: &[u32],
-    ) -> Result<(State<B>, Vec<Prompt>)> {
+    ) -> Result<(DecoderState<B>, Vec<Prompt>)> {
         let inputs = text.iter().map(|&token| Input::Token(token)).collect();
         let prompt = Prompt { inputs, ids: text.to_vec() };
-        Ok((self.decoder.begin(seen)?, vec![prompt; images]))
+        Ok((self.decoder.begin(image_states)?, vec![prompt; images]))
     }
 
-    /// The tokens of a prompt: the tokenizer's first, [CLS], gives its place to
-    /// the token that captions begin with, and its last, [SEP], which would end
-    /// the caption, goes.
+    /// Tokenizes a prompt. The first token, [CLS], is replaced by the decoder's start token, and
+    /// the last, [SEP], is removed because it would end the caption.
     ///
     /// # Errors
     /// [`Error::Tokenizer`](crate::Error::Tokenizer).
@@ -100,23 +99,22 @@ impl<B: Backend> Captioner for Blip<B> {
     fn caption_pixels(
         &self,
         pixels: &[f32],
-        options: &Generation,
-        watch: &mut dyn FnMut(Progress),
+        options: &GenerationConfig,
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let text = self.text(&options.prompt)?;
         check(self.decoder.limits(), options, text.len())?;
-        let images = images::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.patches(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }
-        let (state, prompts) = self.begin(images, &self.see(pixels)?, &text)?;
-        let generated = generate(&self.decoder, state, &prompts, options, watch)?;
+        let (state, prompts) = self.begin(images, &self.encode_images(pixels)?, &text)?;
+        let generated = generate(&self.decoder, state, &prompts, options, on_progress)?;
         super::captions(&self.tokenizer, generated)
     }
 }
 
-/// Weights that checkpoints carry and nobody needs: buffers, and what is tied
-/// to the embedding.
-fn known(name: &str) -> bool {
+/// Whether a weight may be unused: buffers, and weights tied to the embedding.
+fn is_ignored(name: &str) -> bool {
     name.ends_with("position_ids") || name.starts_with("text_decoder.cls.predictions.decoder.")
 }

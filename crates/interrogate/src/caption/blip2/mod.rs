@@ -1,8 +1,8 @@
-//! BLIP-2: an image tower, a Q-Former, and a large language model that reads
-//! what the Q-Former says (Li et al., arXiv 2301.12597).
+//! BLIP-2: an image tower, a Q-Former, and a large language model that reads the Q-Former's
+//! output (Li et al., arXiv 2301.12597).
 //!
-//! Owns how the parts are joined and what a caption begins from:
-//! `modeling_blip_2.py` of transformers 5.23, `Blip2ForConditionalGeneration`.
+//! Owns how the parts are joined and the inputs that start a caption: `modeling_blip_2.py` of
+//! transformers 5.23, `Blip2ForConditionalGeneration`.
 
 mod config;
 mod opt;
@@ -11,9 +11,9 @@ mod t5;
 
 use std::path::Path;
 
-use super::generate::{Decoder, Generation, Input, Limits, Prompt, Step, check, generate};
-use super::images;
-use super::state::State;
+use super::decoder_state::DecoderState;
+use super::generate::{Decoder, GenerationConfig, Input, Limits, Prompt, Step, check, generate};
+use super::image_batches;
 use super::tokenizer::CaptionTokenizer;
 use super::vision::Vision;
 use super::{Caption, Captioner, Progress};
@@ -21,7 +21,7 @@ use crate::Result;
 use crate::nn::{Backend, Epilogue, Loader};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
-use config::{Config, Text};
+use config::{Config, TextConfig};
 use opt::Opt;
 use qformer::QFormer;
 use t5::T5;
@@ -36,7 +36,7 @@ pub(super) struct Blip2<B: Backend> {
     pub(super) qformer: QFormer<B>,
     language_projection: B::Linear,
     pub(super) language: Language<B>,
-    /// Queries of an image.
+    /// Queries per image.
     queries: usize,
     image_token: Option<u32>,
     bos: u32,
@@ -64,10 +64,10 @@ impl<B: Backend> Blip2<B> {
         let qformer = QFormer::load(&loader, &config.qformer, queries, image_width)?;
         let language_projection = loader.linear("language_projection", projection)?;
         let language = match config.text {
-            Text::Opt(opt) => Language::Opt(Opt::load(&loader, &opt)?.into()),
-            Text::T5(t5) => Language::T5(T5::load(&loader, t5)?.into()),
+            TextConfig::Opt(opt) => Language::Opt(Opt::load(&loader, &opt)?.into()),
+            TextConfig::T5(t5) => Language::T5(T5::load(&loader, t5)?.into()),
         };
-        weights.finish(known)?;
+        weights.finish(is_ignored)?;
         Ok(Blip2 {
             backend,
             preprocess,
@@ -82,24 +82,25 @@ impl<B: Backend> Blip2<B> {
         })
     }
 
-    /// The images of `pixels` (images, 3, height, width) as the language model reads them,
-    /// (images * queries, width).
+    /// Computes the language model's image embeddings (images * queries, width) for `pixels`
+    /// (images, 3, height, width).
     ///
     /// # Errors
     /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
     /// [`Error::Engine`](crate::Error::Engine).
-    pub(super) fn see(&self, pixels: &[f32]) -> Result<B::Rows> {
+    pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
         let (backend, patches) = (&self.backend, self.vision.patches());
-        images::each(backend, patches, pixels, |work, pixels| {
+        image_batches::encode(backend, patches, pixels, |work, pixels| {
             let states = self.vision.forward(backend, work, pixels)?;
             self.qformer.forward(backend, work, pixels.len() / patches.pixels(), &states)?;
-            let mut seen = B::Rows::default();
-            backend.apply(&self.language_projection, &work.rows, Epilogue::none(), &mut seen)?;
-            Ok(seen)
+            let mut projected = B::Rows::default();
+            let projection = &self.language_projection;
+            backend.apply(projection, &work.rows, Epilogue::none(), &mut projected)?;
+            Ok(projected)
         })
     }
 
-    /// The tokens of a prompt.
+    /// Tokenizes a prompt.
     ///
     /// # Errors
     /// [`Error::Tokenizer`](crate::Error::Tokenizer),
@@ -111,37 +112,37 @@ impl<B: Backend> Blip2<B> {
         }
     }
 
-    /// What the captions of `images` images begin from: the rows that are `seen` of each,
-    /// then the tokens `text`.
+    /// Starts a batch of `images` images: each caption starts with the image's embeddings, then
+    /// the tokens `text`.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
     pub(super) fn begin(
         &self,
         images: usize,
-        seen: B::Rows,
+        embeddings: B::Rows,
         text: &[u32],
-    ) -> Result<(State<B>, Vec<Prompt>)> {
+    ) -> Result<(DecoderState<B>, Vec<Prompt>)> {
         let inputs = |image: usize| -> Vec<Input> {
             let rows = image * self.queries..(image + 1) * self.queries;
             let rows = rows.map(|row| Input::Image(row as u32));
             rows.chain(text.iter().map(|&token| Input::Token(token))).collect()
         };
         let inputs: Vec<_> = (0..images).map(inputs).collect();
-        let seen = (seen, images * self.queries);
+        let embeddings = (embeddings, images * self.queries);
         match &self.language {
             Language::Opt(opt) => {
                 let images = self.image_token.iter().flat_map(|&token| vec![token; self.queries]);
                 let ids: Vec<u32> = images.chain(text.iter().copied()).collect();
-                Ok(opt.begin(seen, inputs, &ids))
+                Ok(opt.begin(embeddings, inputs, &ids))
             }
-            Language::T5(t5) => t5.begin(seen, &inputs),
+            Language::T5(t5) => t5.begin(embeddings, &inputs),
         }
     }
 }
 
 impl<B: Backend> Decoder for Language<B> {
-    type State = State<B>;
+    type State = DecoderState<B>;
 
     fn limits(&self) -> &Limits {
         match self {
@@ -150,7 +151,7 @@ impl<B: Backend> Decoder for Language<B> {
         }
     }
 
-    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
         match self {
             Language::Opt(opt) => opt.read(state, step),
             Language::T5(t5) => t5.read(state, step),
@@ -166,28 +167,28 @@ impl<B: Backend> Captioner for Blip2<B> {
     fn caption_pixels(
         &self,
         pixels: &[f32],
-        options: &Generation,
-        watch: &mut dyn FnMut(Progress),
+        options: &GenerationConfig,
+        on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
         let text = self.text(&options.prompt)?;
         let first = match &self.language {
             Language::Opt(_) => self.queries + text.len(),
-            Language::T5(_) => 1, // the encoder reads the rest
+            Language::T5(_) => 1, // the encoder reads the image and the prompt
         };
         check(self.language.limits(), options, first)?;
-        let images = images::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.patches(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }
-        let (state, prompts) = self.begin(images, self.see(pixels)?, &text)?;
-        let generated = generate(&self.language, state, &prompts, options, watch)?;
+        let (state, prompts) = self.begin(images, self.encode_images(pixels)?, &text)?;
+        let generated = generate(&self.language, state, &prompts, options, on_progress)?;
         super::captions(&self.tokenizer, generated)
     }
 }
 
-/// Weights that checkpoints carry and nobody needs: buffers, what is tied to
-/// the embedding, and the Q-Former's table of words, for it reads none here.
-fn known(name: &str) -> bool {
+/// Whether a weight may be unused: buffers, weights tied to the embedding, and the Q-Former's
+/// word embeddings, because it reads no text.
+fn is_ignored(name: &str) -> bool {
     name.ends_with("position_ids")
         || name.starts_with("qformer.embeddings.")
         || matches!(

@@ -1,20 +1,20 @@
 //! OPT, the language model of blip2-opt-2.7b and -6.7b.
 //!
-//! `modeling_opt.py` of transformers 5.23 in the layout with norms before each
-//! part (Zhang et al., arXiv 2205.01068).
+//! `modeling_opt.py` of transformers 5.23, with pre-norm layers (Zhang et al., arXiv
+//! 2205.01068).
 
+use super::super::decoder_state::DecoderState;
 use super::super::generate::{Decoder, Input, Limits, Prompt, Step};
-use super::super::state::State;
-use super::config::Opt as Config;
+use super::config::OptConfig;
 use crate::Result;
 use crate::nn::{
     Backend, Biases, Epilogue, Kv, Loader, PreNormLayers, PreNormNames, PreNormSizes, Projections,
     Readout, Scope, Workspace,
 };
 
-/// Rows that OPT's table of positions has before that of position 0.
+/// Number of rows before position 0 in OPT's position table.
 const OFFSET: usize = 2;
-/// The norms' epsilon, torch's default: OPT's configuration does not say it.
+/// The norms' epsilon, torch's default: OPT's configuration has none.
 const EPS: f64 = 1e-5;
 const PREFIX: &str = "language_model.model.decoder";
 
@@ -40,11 +40,11 @@ pub(in crate::caption) struct Opt<B: Backend> {
 }
 
 impl<B: Backend> Opt<B> {
-    /// Takes the weights under `language_model`.
+    /// Loads the weights under `language_model`.
     ///
     /// # Errors
-    /// Those of the weights.
-    pub(super) fn load(loader: &Loader<'_, B>, config: &Config) -> Result<Self> {
+    /// Those of [`Weights`](crate::weights::Weights).
+    pub(super) fn load(loader: &Loader<'_, B>, config: &OptConfig) -> Result<Self> {
         let sizes = PreNormSizes {
             width: config.hidden_size,
             inner: config.ffn_dim,
@@ -56,8 +56,8 @@ impl<B: Backend> Opt<B> {
         let vocabulary = [config.vocab_size, sizes.width];
         let positions = [config.max_position_embeddings + OFFSET, sizes.width];
         let at = |name: &str| format!("{PREFIX}.{name}");
-        let tokens = loader.weights.stored(&at("embed_tokens.weight"), &vocabulary)?;
-        loader.weights.tied("language_model.lm_head.weight", &vocabulary, &tokens)?;
+        let tokens = loader.weights.load(&at("embed_tokens.weight"), &vocabulary)?;
+        loader.weights.check_tied("language_model.lm_head.weight", &vocabulary, &tokens)?;
         let layers = PreNormLayers::new(&sizes, |number| {
             let at = |name: &str| format!("{PREFIX}.layers.{number}.{name}");
             loader.pre_norm(&sizes, &NAMES, at, Biases::all(config.enable_bias))
@@ -73,30 +73,30 @@ impl<B: Backend> Opt<B> {
         })
     }
 
-    /// What captions begin from, where `inputs` are those of each image and `ids` the tokens
-    /// that stand for them; `embeddings` are the images', `count` rows.
+    /// Starts a batch with the `inputs` of each image. `ids` are the tokens that count for the
+    /// repetition options; `embeddings` are the image embeddings, `count` rows.
     pub(super) fn begin(
         &self,
         (embeddings, count): (B::Rows, usize),
         inputs: Vec<Vec<Input>>,
         ids: &[u32],
-    ) -> (State<B>, Vec<Prompt>) {
+    ) -> (DecoderState<B>, Vec<Prompt>) {
         let prompts = inputs.into_iter().map(|inputs| Prompt { inputs, ids: ids.to_vec() });
-        (State::of_embeddings(embeddings, count), prompts.collect())
+        (DecoderState::of_embeddings(embeddings, count), prompts.collect())
     }
 }
 
 impl<B: Backend> Decoder for Opt<B> {
-    type State = State<B>;
+    type State = DecoderState<B>;
 
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
         let backend = &self.backend;
         state.embed(backend, &self.embed_tokens, step.inputs())?;
-        let State { cache, work, .. } = state;
+        let DecoderState { cache, work, .. } = state;
         backend.add_lookup(&self.embed_positions, &step.positions(OFFSET), &mut work.rows)?;
         let lists = step.lists();
         let all = step.scored.len() == step.rows.len();

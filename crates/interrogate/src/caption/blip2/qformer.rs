@@ -1,31 +1,30 @@
-//! The Q-Former: a few learned queries that look at an image's states and
-//! become what the language model reads of it.
+//! The Q-Former: learned queries that attend to an image's states and become the language
+//! model's image embeddings.
 //!
-//! A BERT whose every `cross_attention_frequency`-th layer attends to the
-//! image: `modeling_blip_2.py` of transformers 5.23, `Blip2QFormerModel`, the
-//! part that has queries and no text.
+//! A BERT with cross-attention to the image in every `cross_attention_frequency`-th layer:
+//! `modeling_blip_2.py` of transformers 5.23, `Blip2QFormerModel`, without text input.
 
-use super::config::QFormer as Config;
+use super::config::QFormerConfig;
 use crate::Result;
 use crate::nn::{Backend, Kv, Loader, PostNormLayer, Scope, Workspace};
 
 /// The Q-Former and its queries.
 #[derive(Debug)]
 pub(in crate::caption) struct QFormer<B: Backend> {
-    /// The queries behind their first norm, (queries, width).
+    /// The normalized queries, (queries, width).
     queries: B::Rows,
     layers: Vec<PostNormLayer<B>>,
 }
 
 impl<B: Backend> QFormer<B> {
-    /// Takes `query_tokens` and the weights under `qformer`, for so many queries and image
+    /// Loads `query_tokens` and the weights under `qformer`, for `queries` queries and image
     /// states of `image_width`.
     ///
     /// # Errors
-    /// Those of the weights.
+    /// Those of [`Weights`](crate::weights::Weights).
     pub(super) fn load(
         loader: &Loader<'_, B>,
-        config: &Config,
+        config: &QFormerConfig,
         queries: usize,
         image_width: usize,
     ) -> Result<Self> {
@@ -37,8 +36,8 @@ impl<B: Backend> QFormer<B> {
         loader.backend.normalize(&norm, &tokens, &mut queries)?;
         let layer = |number: usize| {
             let at = |name: &str| format!("qformer.encoder.layer.{number}.{name}");
-            let attention = |name: &str, seen: usize| {
-                loader.attention(&at(name), "attention", [heads, width, seen], eps)
+            let attention = |name: &str, kv_width: usize| {
+                loader.attention(&at(name), "attention", [heads, width, kv_width], eps)
             };
             let crosses = number.is_multiple_of(config.cross_attention_frequency);
             let crossattention = crosses.then(|| attention("crossattention", image_width));
@@ -55,8 +54,8 @@ impl<B: Backend> QFormer<B> {
         Ok(QFormer { queries, layers })
     }
 
-    /// What the queries become over each image: (images * queries, width) of image states
-    /// (images * states, image width), as the rows of `work`.
+    /// Computes the query embeddings of each image, (images * queries, width), from the image
+    /// states (images * states, image width). The result is in the rows of `work`.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
@@ -65,16 +64,16 @@ impl<B: Backend> QFormer<B> {
         backend: &B,
         work: &mut Workspace<B>,
         images: usize,
-        seen: &B::Rows,
+        image_states: &B::Rows,
     ) -> Result<()> {
         backend.repeat(&self.queries, images, &mut work.rows)?;
         let scope = backend.scope(Scope::Groups(images))?;
         for (number, layer) in self.layers.iter().enumerate() {
-            let across = layer.crossattention.as_ref();
-            let across = across.map(|attention| attention.keys_and_values(backend, seen));
-            let across = across.transpose()?;
-            let across = across.as_ref().map(|across| (across, &scope));
-            layer.forward(backend, number, work, (&scope, &mut Kv::None), across)?;
+            let cross = layer.crossattention.as_ref();
+            let cross = cross.map(|attention| attention.keys_and_values(backend, image_states));
+            let cross = cross.transpose()?;
+            let cross = cross.as_ref().map(|cross| (cross, &scope));
+            layer.forward(backend, number, work, (&scope, &mut Kv::None), cross)?;
         }
         Ok(())
     }

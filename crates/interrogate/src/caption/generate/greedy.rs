@@ -1,62 +1,65 @@
-//! One sequence: at each step the likeliest token, or one drawn by chance.
+//! One sequence per image: at each step the most likely token, or a sampled one.
 
-use super::process::process;
-use super::sample::{Dice, draw};
-use super::{Generated, Generation, Live, Search};
+use super::logits_processor::process;
+use super::sampling::{Rng, sample};
+use super::{GenerationConfig, NextInput, Search, Sequence};
 
-/// The state of one image.
-pub(super) struct Greedy {
-    options: Generation,
-    end: Vec<u32>,
-    /// The prompt's tokens, then those generated.
+/// The search of one image.
+pub(super) struct GreedySearch {
+    options: GenerationConfig,
+    eos: Vec<u32>,
+    /// The prompt's tokens, then the generated ones.
     ids: Vec<u32>,
+    /// Number of the prompt's tokens.
     prompt: usize,
-    chain: Vec<u32>,
-    live: Option<Live>,
-    dice: Option<Dice>,
+    /// The rows of the KV cache that were read.
+    cache_rows: Vec<u32>,
+    /// The next input; `None` once the sequence has ended.
+    input: Option<NextInput>,
+    rng: Option<Rng>,
 }
 
-impl Greedy {
-    /// `chain` are the rows before the one whose scores come first.
+impl GreedySearch {
+    /// `cache_rows` are the rows before the one whose logits come first.
     pub(super) fn new(
         ids: Vec<u32>,
-        chain: Vec<u32>,
-        end: Vec<u32>,
-        options: &Generation,
+        cache_rows: Vec<u32>,
+        eos: Vec<u32>,
+        options: &GenerationConfig,
         image: usize,
     ) -> Self {
-        let dice =
-            options.sampling.map(|sampling| Dice::new(sampling.seed, sampling.first + image));
+        let rng =
+            options.sampling.map(|sampling| Rng::new(sampling.seed, sampling.first_image + image));
         let prompt = ids.len();
-        Greedy { options: options.clone(), end, ids, prompt, chain, live: None, dice }
+        GreedySearch { options: options.clone(), eos, ids, prompt, cache_rows, input: None, rng }
     }
 }
 
-impl Search for Greedy {
-    fn live(&self) -> &[Live] {
-        self.live.as_slice()
+impl Search for GreedySearch {
+    fn next_inputs(&self) -> &[NextInput] {
+        self.input.as_slice()
     }
 
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]) {
         let generated = self.ids.len() - self.prompt;
-        process(&self.options, &self.end, &self.ids, generated, logits);
-        let token = match (self.options.sampling, &mut self.dice) {
-            (Some(sampling), Some(dice)) => draw(sampling, dice, logits),
-            _ => likeliest(logits),
+        process(&self.options, &self.eos, &self.ids, generated, logits);
+        let token = match (self.options.sampling, &mut self.rng) {
+            (Some(sampling), Some(rng)) => sample(sampling, rng, logits),
+            _ => argmax(logits),
         };
         self.ids.push(token);
-        self.chain.extend_from_slice(rows);
-        let ended = self.end.contains(&token) || generated + 1 >= self.options.max_new_tokens;
-        self.live = (!ended).then(|| Live { token, chain: self.chain.clone() });
+        self.cache_rows.extend_from_slice(rows);
+        let ended = self.eos.contains(&token) || generated + 1 >= self.options.max_new_tokens;
+        self.input = (!ended).then(|| NextInput { token, cache_rows: self.cache_rows.clone() });
     }
 
-    fn finish(self: Box<Self>) -> Generated {
-        Generated { tokens: self.ids[self.prompt..].to_vec(), score: None }
+    fn finish(self: Box<Self>) -> Sequence {
+        Sequence { tokens: self.ids[self.prompt..].to_vec(), score: None }
     }
 }
 
-/// The token of the highest score, the first of equal ones.
-fn likeliest(scores: &[f32]) -> u32 {
+/// Returns the token with the highest score; ties go to the lower token.
+fn argmax(scores: &[f32]) -> u32 {
     let mut best = 0;
     for (token, &score) in scores.iter().enumerate() {
         if score > scores[best] {

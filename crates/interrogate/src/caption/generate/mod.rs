@@ -1,24 +1,22 @@
-//! The search for a caption: step by step the likeliest tokens.
+//! Caption generation: greedy search, sampling and beam search over a language model.
 //!
-//! Owns the loop over steps and what leaves it when. Between the loop and a
-//! model stands [`Decoder`], so that all of this is tested without weights.
-//! Nothing is padded: the rows of an image go through the products beside those of
-//! other images, and only attention tells them apart. All share one KV cache; a
-//! sequence is a list of its row numbers, so that beams share what they have in common,
-//! and a beam that splits in two or moves to another place copies no row. Greedy and
-//! beam search compute what transformers' `generate` defines (version 5.23,
-//! `generation/utils.py`: `_sample`, `_beam_search`).
+//! Owns the loop over steps and when an image leaves the batch. [`Decoder`] separates the loop
+//! from the models, so it is tested without weights. There is no padding: all images share the
+//! matrix products, and attention keeps them apart. They share one KV cache, and a sequence is a
+//! list of its row indices, so beams share their common rows, and splitting or reordering beams
+//! copies none. Greedy and beam search compute what transformers' `generate` defines (version
+//! 5.23, `generation/utils.py`: `_sample`, `_beam_search`).
 
-mod beam;
+mod beam_search;
+mod config;
 mod greedy;
-mod options;
-mod process;
-mod sample;
+mod logits_processor;
+mod sampling;
 mod step;
 #[cfg(test)]
 mod tests;
 
-pub use options::{EarlyStopping, Generation, Sampling};
+pub use config::{EarlyStopping, GenerationConfig, Sampling};
 
 pub(crate) use step::{Input, Prompt, Row, Step};
 
@@ -26,68 +24,67 @@ use super::Progress;
 use crate::nn::threads::in_pool;
 use crate::{Error, Result};
 
-/// What a language model's configuration says to a search.
+/// The part of a language model's configuration that a search needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// Tokens in the vocabulary.
     pub(crate) vocab: usize,
-    /// Positions that the model has room for.
+    /// Maximum number of positions.
     pub(crate) positions: usize,
-    /// Tokens that end a caption.
-    pub(crate) end: Vec<u32>,
+    /// End-of-sequence tokens.
+    pub(crate) eos: Vec<u32>,
 }
 
-/// A language model that reads some positions at a time.
+/// A language model that reads a step's positions at a time.
 pub(crate) trait Decoder: Sync {
-    /// What is kept of a batch between its steps, its KV cache above all.
+    /// The state of a batch between steps, such as its KV cache.
     type State: Send;
 
-    /// What its configuration says.
+    /// Returns the model's limits.
     fn limits(&self) -> &Limits;
 
-    /// Reads the positions of `step`, and gives the scores of the next token behind those
-    /// that are asked for, (scored, vocab).
+    /// Reads the positions of `step` and returns the logits of the token after each scored
+    /// position, (scored, vocab).
     fn read(&self, state: &mut Self::State, step: &Step) -> Result<Vec<f32>>;
 }
 
 /// A generated sequence.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Generated {
+pub(crate) struct Sequence {
     pub(crate) tokens: Vec<u32>,
     pub(crate) score: Option<f32>,
 }
 
-/// A sequence that goes on: the token to be read next, and the rows of the KV cache that it
-/// follows, in order.
+/// The next input of a sequence: a token, and the rows of the KV cache before it, in order.
 #[derive(Clone, Debug, PartialEq)]
-struct Live {
+struct NextInput {
     token: u32,
-    chain: Vec<u32>,
+    cache_rows: Vec<u32>,
 }
 
-/// The state of one image's search.
+/// The search of one image.
 trait Search {
-    /// The sequences to be read next; none when the search has ended.
-    fn live(&self) -> &[Live];
+    /// Returns the inputs of the next step; none if the search has ended.
+    fn next_inputs(&self) -> &[NextInput];
 
-    /// Takes the scores of what follows each of them, (live, vocab), in their
-    /// order. `rows` are the rows of the KV cache that their tokens got.
+    /// Continues the search with the logits (inputs, vocab) after each input, in order. `rows`
+    /// are the rows of the KV cache that the inputs were written to.
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]);
 
-    /// The best sequence.
-    fn finish(self: Box<Self>) -> Generated;
+    /// Returns the best sequence.
+    fn finish(self: Box<Self>) -> Sequence;
 }
 
-/// Compares `options` with `limits`, for prompts of at most `longest` inputs.
+/// Checks `options` against `limits`, for prompts of at most `longest` inputs.
 ///
 /// # Errors
 /// [`Error::Generation`] for the first option that is out of range.
-pub(crate) fn check(limits: &Limits, options: &Generation, longest: usize) -> Result<()> {
-    options.check(limits.vocab, limits.end.len(), limits.positions, longest)
+pub(crate) fn check(limits: &Limits, options: &GenerationConfig, longest: usize) -> Result<()> {
+    options.check(limits.vocab, limits.eos.len(), limits.positions, longest)
 }
 
-/// Generates a sequence for each prompt, in their order, where `state` is of their batch.
-/// `watch` is called after each step.
+/// Generates a sequence for each prompt, in their order. `state` is the state of their batch.
+/// `on_progress` is called after each step.
 ///
 /// # Errors
 /// [`Error::Generation`], [`Error::Scores`], and those of the decoder.
@@ -95,80 +92,80 @@ pub(crate) fn generate<D: Decoder>(
     decoder: &D,
     mut state: D::State,
     prompts: &[Prompt],
-    options: &Generation,
-    watch: &mut dyn FnMut(Progress),
-) -> Result<Vec<Generated>> {
+    options: &GenerationConfig,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Sequence>> {
     let longest = prompts.iter().map(|prompt| prompt.inputs.len()).max().unwrap_or(0);
     check(decoder.limits(), options, longest)?;
     if prompts.is_empty() {
         return Ok(Vec::new());
     }
-    let Limits { vocab, end, .. } = decoder.limits();
+    let Limits { vocab, eos, .. } = decoder.limits();
     let vocab = *vocab;
-    let mut done: Vec<Option<Generated>> = prompts.iter().map(|_| None).collect();
+    let mut sequences: Vec<Option<Sequence>> = prompts.iter().map(|_| None).collect();
     let mut progress = Progress { images: 0, tokens: 0 };
 
-    // The prompts, all positions of all images at once.
+    // The first step reads all prompts.
     let mut step = Step { rows: Vec::new(), first: 0, scored: Vec::new() };
-    let mut open: Vec<(usize, Box<dyn Search>)> = Vec::with_capacity(prompts.len());
+    let mut searches: Vec<(usize, Box<dyn Search>)> = Vec::with_capacity(prompts.len());
     for (image, Prompt { inputs, ids }) in prompts.iter().enumerate() {
         let start = step.rows.len() as u32;
-        for (place, &input) in (start..).zip(inputs) {
-            step.rows.push(Row { image, input, chain: (start..place).collect() });
+        for (row, &input) in (start..).zip(inputs) {
+            step.rows.push(Row { image, input, cache_rows: (start..row).collect() });
         }
         let last = step.rows.len() as u32 - 1;
         step.scored.push(last);
-        let (chain, ids, end) = ((start..last).collect(), ids.clone(), end.clone());
-        open.push(match options.num_beams {
-            1 => (image, Box::new(greedy::Greedy::new(ids, chain, end, options, image))),
-            _ => (image, Box::new(beam::Beam::new(ids, chain, end, options))),
+        let (before, ids, eos) = ((start..last).collect(), ids.clone(), eos.clone());
+        searches.push(match options.num_beams {
+            1 => (image, Box::new(greedy::GreedySearch::new(ids, before, eos, options, image))),
+            _ => (image, Box::new(beam_search::BeamSearch::new(ids, before, eos, options))),
         });
     }
-    // The rows that each search is given scores for.
+    // The scored rows of each search.
     let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![row]).collect();
 
     loop {
         let mut logits = in_pool(|| decoder.read(&mut state, &step))?;
-        // Each search takes its part of the scores; what has ended leaves.
-        let mut left = logits.as_mut_slice();
-        let mut going = Vec::with_capacity(open.len());
-        for ((image, mut search), rows) in open.into_iter().zip(&rows) {
-            let (own, others) = left.split_at_mut(rows.len() * vocab);
-            left = others;
+        // Pass each search its part of the logits, and remove the searches that end.
+        let mut rest = logits.as_mut_slice();
+        let mut live = Vec::with_capacity(searches.len());
+        for ((image, mut search), rows) in searches.into_iter().zip(&rows) {
+            let (own, others) = rest.split_at_mut(rows.len() * vocab);
+            rest = others;
             if own.iter().any(|score| score.is_nan()) {
                 return Err(Error::Scores { image });
             }
             search.advance(rows, own);
             progress.tokens += 1;
-            if search.live().is_empty() {
-                done[image] = Some(search.finish());
+            if search.next_inputs().is_empty() {
+                sequences[image] = Some(search.finish());
                 progress.images += 1;
             } else {
-                going.push((image, search));
+                live.push((image, search));
             }
         }
-        watch(progress);
-        open = going;
-        if open.is_empty() {
+        on_progress(progress);
+        searches = live;
+        if searches.is_empty() {
             break;
         }
 
-        // One more position of every sequence that goes on.
+        // The next step reads one more position of every live sequence.
         let first = step.first + step.rows.len() as u32;
         step = Step { rows: Vec::new(), first, scored: Vec::new() };
         rows.clear();
-        for (image, search) in &open {
+        for (image, search) in &searches {
             let start = first + step.rows.len() as u32;
-            let live = search.live().iter();
-            step.rows.extend(live.map(|live| Row {
+            let inputs = search.next_inputs().iter();
+            step.rows.extend(inputs.map(|input| Row {
                 image: *image,
-                input: Input::Token(live.token),
-                chain: live.chain.clone(),
+                input: Input::Token(input.token),
+                cache_rows: input.cache_rows.clone(),
             }));
             rows.push((start..first + step.rows.len() as u32).collect());
         }
         step.scored = (0..step.rows.len() as u32).collect();
     }
-    // Every search ended above, so that nothing is missing.
-    Ok(done.into_iter().flatten().collect())
+    // Every search has ended, so no sequence is missing.
+    Ok(sequences.into_iter().flatten().collect())
 }

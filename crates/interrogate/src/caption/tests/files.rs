@@ -1,12 +1,12 @@
-//! The same checkpoint in other files: shards of PyTorch's archives, and what
-//! transformers 5 writes beside them (`tests/fixtures/bins.py`).
+//! A checkpoint in other files: shards of PyTorch archives, and the processor_config.json of
+//! transformers 5 (`tests/fixtures/bins.py`).
 
 use std::fs;
 
 use super::refusals::{copy, refused};
 use super::*;
 
-/// The `blip` fixture with the files of tests/fixtures/bins/blip in place of its own.
+/// The `blip` fixture with its weights and preprocessing replaced by tests/fixtures/bins/blip.
 fn archived() -> tempfile::TempDir {
     let folder = copy("blip");
     for name in ["model.safetensors", "preprocessor_config.json"] {
@@ -20,27 +20,27 @@ fn archived() -> tempfile::TempDir {
 }
 
 #[test]
-fn shards_of_pickles_give_the_same_captions() {
+fn pickle_shards_give_the_same_captions() {
     let golden = Golden::of("blip");
-    let wish = &golden.wanted.searches["beam3"];
+    let search = &golden.expected.searches["beam3"];
     for precision in [Precision::F32, Precision::F16] {
         let model = open(archived().path(), precision).unwrap();
-        let options = golden.options(&wish.options);
+        let options = golden.options(&search.options);
         let captions = model.caption_pixels(&golden.values("pixels"), &options, &mut |_| {});
         let tokens = captions.unwrap().into_iter().map(|caption| caption.tokens);
-        assert!(tokens.eq(wish.ids.iter().cloned()));
+        assert!(tokens.eq(search.ids.iter().cloned()));
     }
 }
 
 #[test]
-fn a_processor_config_alone_says_the_steps() {
+fn processor_config_alone_defines_preprocessing() {
     let own = open(&fixture("blip"), Precision::F32).unwrap();
     let found = open(archived().path(), Precision::F32).unwrap();
     assert_eq!(found.preprocess(), own.preprocess());
 }
 
 #[test]
-fn a_shard_of_pickles_that_is_missing_or_changed_is_named() {
+fn missing_or_damaged_pickle_shard_is_reported() {
     let folder = archived();
     let shard = folder.path().join("pytorch_model-00002-of-00002.bin");
     let whole = fs::read(&shard).unwrap();
@@ -57,7 +57,7 @@ fn a_shard_of_pickles_that_is_missing_or_changed_is_named() {
 }
 
 #[test]
-fn a_pointer_of_git_lfs_is_called_one() {
+fn git_lfs_pointer_is_reported() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     for name in ["model.safetensors", "tokenizer.json", "config.json", "preprocessor_config.json"] {
         let folder = copy("blip");

@@ -1,5 +1,4 @@
-//! Keys of a configuration that override what another key says: read as transformers
-//! reads them, or refused by name.
+//! Configuration keys that override other keys: read like transformers, or refused.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -7,19 +6,19 @@ use serde_json::{Map, Value, json};
 use super::refusals::{copy, edit, refused};
 use super::*;
 
-/// One entry of blip2-t5/keys.json, which `make.py keys` wrote (transformers 5.24).
+/// An entry of blip2-t5/keys.json, which `make.py keys` writes (transformers 5.24).
 #[derive(Deserialize)]
 struct Case {
     name: String,
-    /// To text_config; null takes a key out.
+    /// Changes to text_config; null removes a key.
     change: Map<String, Value>,
     ids: Vec<Vec<u32>>,
-    /// The scores of each image's first step.
+    /// The logits of each image's first step.
     first: Vec<Vec<f32>>,
 }
 
 #[test]
-fn t5_keys_override_what_others_derive_as_in_transformers() {
+fn t5_keys_take_precedence_as_in_transformers() {
     let golden = Golden::of("blip2-t5");
     let cases: Vec<Case> = read_json(&fixture("blip2-t5").join("keys.json")).unwrap();
     assert_eq!(cases.len(), 7);
@@ -39,21 +38,21 @@ fn t5_keys_override_what_others_derive_as_in_transformers() {
         let model = Blip2::open(folder.path(), weights, cpu()).unwrap();
         let pixels = golden.values("pixels");
         let images = golden.arrays["pixels"].dim(0).unwrap();
-        let begin = || model.begin(images, model.see(&pixels).unwrap(), &[1]).unwrap();
+        let begin = || model.begin(images, model.encode_images(&pixels).unwrap(), &[1]).unwrap();
         let (mut state, prompts) = begin();
         let row = |(image, prompt): (usize, &Prompt)| Row {
             image,
             input: prompt.inputs[0],
-            chain: Vec::new(),
+            cache_rows: Vec::new(),
         };
         let rows: Vec<Row> = prompts.iter().enumerate().map(row).collect();
         let step = Step { rows, first: 0, scored: (0..images as u32).collect() };
         let found = model.language.read(&mut state, &step).unwrap();
         near(&case.name, &found, &case.first.concat(), 2e-4);
-        let options = Generation {
-            max_new_tokens: golden.wanted.lengths.max_new_tokens,
-            min_new_tokens: golden.wanted.lengths.min_new_tokens,
-            ..Generation::default()
+        let options = GenerationConfig {
+            max_new_tokens: golden.expected.lengths.max_new_tokens,
+            min_new_tokens: golden.expected.lengths.min_new_tokens,
+            ..GenerationConfig::default()
         };
         let (state, prompts) = begin();
         let found = generate(&model.language, state, &prompts, &options, &mut |_| {}).unwrap();
@@ -63,7 +62,7 @@ fn t5_keys_override_what_others_derive_as_in_transformers() {
 }
 
 #[test]
-fn keys_that_ask_for_what_is_not_built_are_refused_by_name() {
+fn unsupported_values_are_refused() {
     for (name, at, value, message) in [
         ("blip2-t5", "/text_config/dense_act_fn", json!("silu"), "found silu"),
         ("blip2-t5", "/text_config/is_gated_act", json!(false), "no weight named"),
@@ -102,7 +101,7 @@ fn keys_that_ask_for_what_is_not_built_are_refused_by_name() {
 }
 
 #[test]
-fn a_side_may_be_written_as_two() {
+fn image_size_may_be_a_pair() {
     let folder = copy("blip");
     edit(&folder.path().join("config.json"), |json| {
         json["vision_config"]["image_size"] = json!([28, 28]);
@@ -111,16 +110,17 @@ fn a_side_may_be_written_as_two() {
 }
 
 #[test]
-fn the_epsilon_of_a_captioner_is_the_files() {
+fn layer_norm_eps_is_read_from_the_config() {
     let pixels = Golden::of("blip").values("pixels");
-    let scores = |eps: f64| {
+    let states = |eps: f64| {
         let folder = copy("blip");
         edit(&folder.path().join("config.json"), |json| {
             json["vision_config"]["layer_norm_eps"] = json!(eps);
         });
         let weights = Weights::open_folder(folder.path()).unwrap();
-        let seen = Blip::open(folder.path(), weights, cpu()).unwrap().see(&pixels).unwrap();
-        cpu().download(seen).unwrap()
+        let states =
+            Blip::open(folder.path(), weights, cpu()).unwrap().encode_images(&pixels).unwrap();
+        cpu().download(states).unwrap()
     };
-    assert_ne!(scores(1e-5), scores(1e-2));
+    assert_ne!(states(1e-5), states(1e-2));
 }

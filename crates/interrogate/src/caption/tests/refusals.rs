@@ -1,13 +1,13 @@
-//! Folders that are refused, and what is said of them.
+//! Invalid folders and options, and their errors.
 
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::{Error, Generation, Precision, open, read_json};
+use super::super::{Error, GenerationConfig, Precision, open, read_json};
 use super::fixture;
 
-/// A copy of a fixture without its golden files.
+/// Copies a fixture without its golden files.
 pub(super) fn copy(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixture(name)).unwrap() {
@@ -26,7 +26,7 @@ pub(super) fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
     std::fs::write(path, json.to_string()).unwrap();
 }
 
-/// The message of what `open` says, less the folder's name, and its hint.
+/// Returns the message of `open`, without the folder's path, and the hint.
 pub(super) fn refused(folder: &TempDir) -> (String, String) {
     let error = open(folder.path(), Precision::F32).err().unwrap();
     let message = error.to_string().replace(&format!("{}/", folder.path().display()), "");
@@ -35,7 +35,7 @@ pub(super) fn refused(folder: &TempDir) -> (String, String) {
 }
 
 #[test]
-fn a_folder_of_another_model_is_refused() {
+fn other_model_type_is_refused() {
     let folder = copy("blip");
     let config = folder.path().join("config.json");
     edit(&config, |json| json["model_type"] = "clip".into());
@@ -49,7 +49,7 @@ fn a_folder_of_another_model_is_refused() {
 }
 
 #[test]
-fn a_missing_shard_is_named() {
+fn missing_shard_is_reported() {
     let folder = copy("blip2-opt");
     std::fs::remove_file(folder.path().join("model-00002-of-00003.safetensors")).unwrap();
     let (message, hint) = refused(&folder);
@@ -61,7 +61,7 @@ fn a_missing_shard_is_named() {
 }
 
 #[test]
-fn an_index_leads_to_no_other_folder() {
+fn shard_outside_the_folder_is_refused() {
     let folder = copy("blip2-opt");
     let index = folder.path().join("model.safetensors.index.json");
     for name in ["../model.safetensors", "/etc/passwd", "..", "a/b"] {
@@ -72,7 +72,7 @@ fn an_index_leads_to_no_other_folder() {
 }
 
 #[test]
-fn weights_pickled_without_an_archive_are_refused_with_a_way_to_convert_them() {
+fn bare_pickle_is_refused_with_a_hint() {
     let folder = copy("blip");
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert_eq!(refused(&folder).0, "cannot open model.safetensors");
@@ -83,7 +83,7 @@ fn weights_pickled_without_an_archive_are_refused_with_a_way_to_convert_them() {
 }
 
 #[test]
-fn a_tokenizer_of_another_vocabulary_is_refused() {
+fn tokenizer_with_another_vocabulary_is_refused() {
     let folder = copy("blip2-opt");
     let tokenizer = folder.path().join("tokenizer.json");
     edit(&tokenizer, |json| json["model"]["vocab"]["w96"] = 96.into());
@@ -94,21 +94,21 @@ fn a_tokenizer_of_another_vocabulary_is_refused() {
     assert_eq!(refused(&folder).0, "tokenizer.json: not a usable tokenizer");
 }
 
-/// What a tokenizer puts around a text need not be in its vocabulary.
+/// The tokenizer's own vocabulary need not contain its special tokens.
 #[test]
-fn a_special_token_that_the_model_lacks_is_refused() {
+fn special_token_outside_the_vocabulary_is_refused() {
     let folder = copy("blip2-opt");
     let tokenizer = folder.path().join("tokenizer.json");
     let before = std::fs::read(&tokenizer).unwrap();
     edit(&tokenizer, |json| {
         json["post_processor"]["special_tokens"]["w2"]["ids"] = serde_json::json!([u32::MAX]);
     });
-    let options = Generation { prompt: "w5".to_owned(), ..Generation::default() };
+    let options = GenerationConfig { prompt: "w5".to_owned(), ..GenerationConfig::default() };
     let captioner = open(folder.path(), Precision::F32).unwrap();
     let error = captioner.caption(&[], &options).unwrap_err();
     assert!(matches!(error, Error::Vocabulary { found: 0x1_0000_0000, .. }), "{error}");
 
-    // Nor is it believed how long it wants a text to be.
+    // The padding length of the file is ignored.
     std::fs::write(&tokenizer, before).unwrap();
     edit(&tokenizer, |json| {
         json["padding"] = serde_json::json!({
@@ -119,51 +119,50 @@ fn a_special_token_that_the_model_lacks_is_refused() {
     open(folder.path(), Precision::F32).unwrap().caption(&[], &options).unwrap();
 }
 
-/// The message and the hint of what a search with `options` is told.
-fn denied(name: &str, options: &Generation) -> (String, String) {
+/// Returns the error message and the hint for `options`.
+fn invalid(name: &str, options: &GenerationConfig) -> (String, String) {
     let error = open(&fixture(name), Precision::F32).unwrap().caption(&[], options).unwrap_err();
     (error.to_string(), error.hint().unwrap_or_default())
 }
 
 #[test]
-fn searches_that_cannot_be_are_told_with_a_way_out() {
+fn invalid_options_are_reported_with_a_hint() {
     for name in ["blip", "blip2-opt", "blip2-t5"] {
-        let none = Generation { num_beams: 0, ..Generation::default() };
-        let (message, hint) = denied(name, &none);
+        let none = GenerationConfig { num_beams: 0, ..GenerationConfig::default() };
+        let (message, hint) = invalid(name, &none);
         assert_eq!(message, "num_beams is 0, expected 1 to 48");
         assert_eq!(hint, "one beam is greedy search, 3 to 6 are usual");
-        let none = Generation { max_new_tokens: 0, ..Generation::default() };
-        let (message, hint) = denied(name, &none);
+        let none = GenerationConfig { max_new_tokens: 0, ..GenerationConfig::default() };
+        let (message, hint) = invalid(name, &none);
         assert!(message.starts_with("max_new_tokens is 0, expected 1 to "), "{message}");
         assert!(hint.contains("--max-length"), "{hint}");
     }
 }
 
-/// The fixtures have 64 positions: a prompt that takes them all leaves a caption
-/// none, and one that takes most leaves few.
+/// The fixtures have 64 positions.
 #[test]
-fn a_prompt_that_leaves_no_room_is_told_with_a_way_out() {
+fn prompt_that_leaves_too_few_positions_is_reported() {
     for (name, queries) in [("blip", 0), ("blip2-opt", 4)] {
         let model = open(&fixture(name), Precision::F32).unwrap();
         let picture = crate::picture::Picture::from_rgb(1, 1, vec![9; 3]).unwrap();
-        let ask = |words: usize| {
+        let caption = |words: usize| {
             let prompt = vec!["w7"; words].join(" ");
-            let options = Generation { prompt, ..Generation::default() };
+            let options = GenerationConfig { prompt, ..GenerationConfig::default() };
             model.caption(std::slice::from_ref(&picture), &options)
         };
-        let error = ask(64).unwrap_err();
+        let error = caption(64).unwrap_err();
         let message = error.to_string();
-        let told = "max_new_tokens is 20, expected a prompt shorter than ";
-        assert!(message.starts_with(told), "{message}");
+        let start = "max_new_tokens is 20, expected a prompt shorter than ";
+        assert!(message.starts_with(start), "{message}");
         assert!(error.hint().unwrap().contains("shorten the prompt"));
-        let message = ask(50 - queries).unwrap_err().to_string();
+        let message = caption(50 - queries).unwrap_err().to_string();
         assert!(message.starts_with("max_new_tokens is 20, expected 1 to 1"), "{message}");
-        assert_eq!(ask(3).unwrap().len(), 1);
+        assert_eq!(caption(3).unwrap().len(), 1);
     }
 }
 
 #[test]
-fn sizes_that_do_not_go_together_are_refused() {
+fn inconsistent_sizes_are_refused() {
     for (name, at, value, message) in [
         ("blip", "/vision_config/num_attention_heads", 5, "expected a divisor of 32, found 5"),
         ("blip", "/vision_config/patch_size", 0, "expected a divisor of 28, found 0"),
@@ -195,7 +194,7 @@ fn sizes_that_do_not_go_together_are_refused() {
 }
 
 #[test]
-fn language_models_that_are_not_supported_are_refused() {
+fn unsupported_language_models_are_refused() {
     for (name, at, value, message) in [
         ("blip2-opt", "model_type", "gpt2".into(), "expected opt or t5, found gpt2"),
         ("blip2-opt", "do_layer_norm_before", false.into(), "expected true, found false"),
@@ -212,7 +211,7 @@ fn language_models_that_are_not_supported_are_refused() {
 }
 
 #[test]
-fn weights_are_taken_strictly() {
+fn extra_and_missing_weights_are_refused() {
     let folder = copy("blip2-opt");
     let config = folder.path().join("config.json");
     edit(&config, |json| json["text_config"]["num_hidden_layers"] = 1.into());
@@ -232,7 +231,7 @@ fn weights_are_taken_strictly() {
 }
 
 #[test]
-fn weights_cut_off_anywhere_are_refused() {
+fn truncated_weights_are_refused() {
     let folder = copy("blip");
     let path = folder.path().join("model.safetensors");
     let whole = std::fs::read(&path).unwrap();

@@ -69,5 +69,5 @@ pub(super) fn read(
     };
     steps.crop = (side, side);
     let views = names::views(&weights);
-    Ok((weights.seen(views)?, sizes, steps))
+    Ok((weights.with_views(views)?, sizes, steps))
 }

@@ -93,6 +93,6 @@ impl Shapes<'_> {
     }
 
     fn scalar(&self, name: &str) -> Result<Option<i64>> {
-        if self.0.contains(name) { self.0.whole(name) } else { Ok(None) }
+        if self.0.contains(name) { self.0.integer(name) } else { Ok(None) }
     }
 }

@@ -1,12 +1,12 @@
-//! The entries of an archive: those of its one folder, by name.
+//! The entries of an archive, by name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::directory::{self, Entry};
+use super::zip_directory::{self, Entry};
 use crate::{Error, Result};
 
-/// The entries of an archive, by name without the folder that holds them all.
+/// The entries of an archive, by name without the root folder.
 pub(super) struct Entries<'a> {
     pub(super) path: &'a Path,
     file: &'a [u8],
@@ -14,27 +14,32 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Reads the directory and the header of each entry.
+    /// Reads the central directory and the header of each entry.
     pub(super) fn read(path: &'a Path, file: &'a [u8]) -> Result<Self> {
         let broken = |found| Error::mismatch(path, "archive", "a whole zip file", found);
         let mut entries = BTreeMap::new();
-        for (name, entry) in directory::read(file).map_err(broken)? {
+        for (name, entry) in zip_directory::read(file).map_err(broken)? {
             if entries.insert(name.clone(), entry).is_some() {
-                return Err(Error::mismatch(path, "archive", "each entry once", name));
+                return Err(Error::mismatch(
+                    path,
+                    "archive",
+                    "unique entries",
+                    format!("{name} twice"),
+                ));
             }
         }
-        Ok(Entries { path, file, entries: rooted(path, entries)? })
+        Ok(Entries { path, file, entries: strip_root(path, entries)? })
     }
 
-    /// The entry `name`, where there is one.
+    /// Returns the entry `name`, if any.
     pub(super) fn find(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
     }
 
-    /// The entry `name`, stored as it is.
+    /// Returns the entry `name`, which must be uncompressed.
     pub(super) fn stored(&self, name: &str) -> Result<&Entry> {
         let refuse = |found: &str| {
-            Err(Error::mismatch(self.path, "entry", format!("{name}, stored as it is"), found))
+            Err(Error::mismatch(self.path, "entry", format!("{name}, uncompressed"), found))
         };
         match self.find(name) {
             None => refuse("none"),
@@ -43,14 +48,13 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// The bytes of an entry; those of no file's length where it was changed
-    /// since.
+    /// Returns the bytes of an entry; empty if the range is outside the file.
     pub(super) fn bytes(&self, entry: &Entry) -> &'a [u8] {
         self.file.get(entry.range.clone()).unwrap_or_default()
     }
 
-    /// A copy of the entry `name`, stored, of `limit` bytes at most, its checksum
-    /// compared: text is validated where nobody else can change it.
+    /// Copies the uncompressed entry `name` of at most `limit` bytes, and verifies its CRC-32.
+    /// It is a copy because a mapped file can change after the check.
     pub(super) fn copy(&self, name: &'static str, limit: usize) -> Result<Vec<u8>> {
         let entry = self.stored(name)?;
         if entry.range.len() > limit {
@@ -67,8 +71,9 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The entries of the one folder that holds a data.pkl.
-fn rooted(path: &Path, entries: BTreeMap<String, Entry>) -> Result<BTreeMap<String, Entry>> {
+/// Keeps the entries of the folder with data.pkl, without the folder's name. There must be
+/// exactly one such folder.
+fn strip_root(path: &Path, entries: BTreeMap<String, Entry>) -> Result<BTreeMap<String, Entry>> {
     let mut roots = entries.keys().filter_map(|name| name.strip_suffix("/data.pkl"));
     let (root, more) = (roots.next(), roots.next());
     let Some(root) = root.filter(|_| more.is_none()).map(|root| format!("{root}/")) else {

@@ -1,22 +1,22 @@
-//! Where a tensor lies, held against its entry.
+//! Byte ranges of tensors, checked against their entries.
 
 use std::path::Path;
 
-use super::super::header::countable;
-use super::super::stored::{Stored, Sum};
-use super::directory::Entry;
+use super::super::header::count_fits;
+use super::super::stored_tensor::{Checksum, StoredTensor};
 use super::entries::Entries;
-use super::value::{Storage, Tensor};
+use super::pickle::value::{Storage, Tensor};
+use super::zip_directory::Entry;
 use crate::{Error, Result, limits};
 
-/// The place of `tensor` in the file. Every value that its sizes and strides can
-/// reach lies in its storage, and there are no more values than the storage has,
-/// so that what is taken of it is never larger than the file.
-pub(super) fn place(
+/// Locates `tensor` in the file. Checks that every value its sizes and strides can reach is in
+/// its storage, and that it has no more values than the storage, so a copy of it is never
+/// larger than the file.
+pub(super) fn locate(
     entries: &Entries<'_>,
     name: String,
     tensor: Tensor<'_>,
-) -> Result<(String, Stored)> {
+) -> Result<(String, StoredTensor)> {
     let Tensor { storage: Storage { key, dtype, len }, offset, shape, strides } = tensor;
     let entry = entries.stored(&format!("data/{key}"))?;
     let width = dtype.bitsize() / 8;
@@ -25,35 +25,36 @@ pub(super) fn place(
         let expected = format!("{len} values of {width} bytes for {name}");
         return Err(Error::mismatch(entries.path, "storage", expected, format!("{bytes} bytes")));
     }
-    let Some(values) = reach(offset, &shape, &strides).filter(|values| values.end <= len) else {
+    let Some(values) = value_range(offset, &shape, &strides).filter(|values| values.end <= len)
+    else {
         let expected = format!("sizes and strides within {len} values for {name}");
         let found = format!("{shape:?} by {strides:?} from {offset}");
         return Err(Error::mismatch(entries.path, "tensor", expected, found));
     };
     let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
-    if count.is_none_or(|count| count > len) || !countable(&shape) {
+    if count.is_none_or(|count| count > len) || !count_fits(&shape) {
         let expected = format!("at most {len} values for {name}");
         return Err(Error::mismatch(entries.path, "tensor", expected, format!("{shape:?}")));
     }
-    let strides = (!is_packed(&shape, &strides)).then_some(strides);
-    // Below the entry's end, which is within the file: no product overflows.
+    let strides = (!is_contiguous(&shape, &strides)).then_some(strides);
+    // Within the entry, which is within the file, so no product overflows.
     let start = entry.range.start;
     let range = start + values.start * width..start + values.end * width;
     let Entry { range: whole, crc32, found, .. } = entry.clone();
-    let sum = Some(Sum { range: whole, crc32, found });
-    Ok((name, Stored { dtype, shape, range, strides, sum }))
+    let checksum = Some(Checksum { range: whole, crc32, found });
+    Ok((name, StoredTensor { dtype, shape, range, strides, checksum }))
 }
 
-/// Refuses tensors that share storages so often that together they are many times the
-/// file: each may be taken as a copy of its own.
-pub(super) fn check_sum<'a>(
+/// Refuses tensors that share storages so often that their total size is many times the
+/// file's: each may be copied.
+pub(super) fn check_total_size<'a>(
     path: &Path,
     file: usize,
-    tensors: impl Iterator<Item = &'a Stored>,
+    tensors: impl Iterator<Item = &'a StoredTensor>,
 ) -> Result<()> {
-    // Each is at most the file, and counted.
+    // At most the file's size, so no product overflows.
     let size =
-        |stored: &Stored| stored.shape.iter().product::<usize>() * stored.dtype.bitsize() / 8;
+        |stored: &StoredTensor| stored.shape.iter().product::<usize>() * stored.dtype.bitsize() / 8;
     let sum = tensors.fold(0usize, |sum, stored| sum.saturating_add(size(stored)));
     let most = file.saturating_mul(limits::SHARED_STORAGE);
     if sum <= most {
@@ -63,9 +64,12 @@ pub(super) fn check_sum<'a>(
     Err(Error::mismatch(path, "shared storages", expected, sum))
 }
 
-/// The values from the first to the last that a tensor reaches; `None` where
-/// that is no number.
-fn reach(offset: usize, shape: &[usize], strides: &[usize]) -> Option<std::ops::Range<usize>> {
+/// Returns the range of values from a tensor's first to its last; `None` on overflow.
+fn value_range(
+    offset: usize,
+    shape: &[usize],
+    strides: &[usize],
+) -> Option<std::ops::Range<usize>> {
     if shape.contains(&0) {
         return Some(offset..offset);
     }
@@ -75,9 +79,9 @@ fn reach(offset: usize, shape: &[usize], strides: &[usize]) -> Option<std::ops::
     Some(offset..last.checked_add(1)?)
 }
 
-/// Whether the values, no more than a usize counts, lie row behind row; a
-/// dimension of one has any stride.
-fn is_packed(shape: &[usize], strides: &[usize]) -> bool {
+/// Whether the values are contiguous in row-major order; a dimension of size 1 may have any
+/// stride. The number of values must fit a `usize`.
+fn is_contiguous(shape: &[usize], strides: &[usize]) -> bool {
     let mut next = 1;
     if shape.contains(&0) {
         return true;
@@ -94,18 +98,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_reaches_from_its_offset_to_its_last_value() {
-        assert_eq!(reach(2, &[2, 3], &[3, 1]), Some(2..8));
-        assert_eq!(reach(2, &[2, 3], &[1, 2]), Some(2..8));
-        assert_eq!(reach(5, &[], &[]), Some(5..6));
-        assert_eq!(reach(5, &[0, 9], &[9, 1]), Some(5..5));
-        assert_eq!(reach(1, &[usize::MAX, 2], &[usize::MAX, 1]), None);
-        assert_eq!(reach(usize::MAX, &[1], &[1]), None);
+    fn value_range_is_from_offset_to_last_value() {
+        assert_eq!(value_range(2, &[2, 3], &[3, 1]), Some(2..8));
+        assert_eq!(value_range(2, &[2, 3], &[1, 2]), Some(2..8));
+        assert_eq!(value_range(5, &[], &[]), Some(5..6));
+        assert_eq!(value_range(5, &[0, 9], &[9, 1]), Some(5..5));
+        assert_eq!(value_range(1, &[usize::MAX, 2], &[usize::MAX, 1]), None);
+        assert_eq!(value_range(usize::MAX, &[1], &[1]), None);
     }
 
     #[test]
-    fn only_row_behind_row_is_packed() {
-        assert!(is_packed(&[2, 3], &[3, 1]) && is_packed(&[1, 3], &[99, 1]) && is_packed(&[], &[]));
-        assert!(!is_packed(&[2, 3], &[1, 2]) && !is_packed(&[2, 2], &[3, 1]));
+    fn only_row_major_tensors_are_contiguous() {
+        assert!(
+            is_contiguous(&[2, 3], &[3, 1])
+                && is_contiguous(&[1, 3], &[99, 1])
+                && is_contiguous(&[], &[])
+        );
+        assert!(!is_contiguous(&[2, 3], &[1, 2]) && !is_contiguous(&[2, 2], &[3, 1]));
     }
 }

@@ -1,8 +1,8 @@
-//! config.json of BLIP-2, old files and new.
+//! config.json of BLIP-2.
 //!
-//! Old files leave out `num_query_tokens`, `image_token_index`, and whatever
-//! equals a default: those of `configuration_blip_2.py` of transformers 5.23
-//! stand here, those of the language models in `opt` and `t5`.
+//! Old files lack `num_query_tokens`, `image_token_index`, and every value that equals a default.
+//! The defaults are those of `configuration_blip_2.py` of transformers 5.23; those of the
+//! language models are in `opt` and `t5`.
 
 mod opt;
 mod t5;
@@ -11,28 +11,28 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::{check_token, read_json, vision};
+use super::super::vision::{RawVisionConfig, VisionConfig};
+use super::super::{check_token, read_json};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
-pub(super) use opt::Opt;
-pub(super) use t5::T5;
+pub(super) use opt::OptConfig;
+pub(super) use t5::T5Config;
 
-/// What config.json says.
+/// The contents of config.json.
 #[derive(Debug)]
 pub(super) struct Config {
-    pub(super) vision: vision::Config,
-    pub(super) qformer: QFormer,
-    pub(super) text: Text,
+    pub(super) vision: VisionConfig,
+    pub(super) qformer: QFormerConfig,
+    pub(super) text: TextConfig,
     pub(super) num_query_tokens: usize,
-    /// The token that stands for a query's row; without one the rows come
-    /// before all tokens.
+    /// The placeholder token of a query. Without one, the queries precede all tokens.
     pub(super) image_token_index: Option<u32>,
 }
 
 /// `qformer_config`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-pub(super) struct QFormer {
+pub(super) struct QFormerConfig {
     pub(super) hidden_size: usize,
     pub(super) num_hidden_layers: usize,
     pub(super) num_attention_heads: usize,
@@ -40,66 +40,67 @@ pub(super) struct QFormer {
     pub(super) hidden_act: Activation,
     pub(super) layer_norm_eps: f64,
     pub(super) cross_attention_frequency: usize,
-    /// Not read by transformers 5; before it, "relative_key" was another attention.
+    /// Ignored by transformers 5. Before it, "relative_key" selected another attention.
     position_embedding_type: Option<String>,
 }
 
 /// `text_config`: one of two language models.
 #[derive(Clone, Debug)]
-pub(super) enum Text {
-    Opt(Opt),
-    T5(T5),
+pub(super) enum TextConfig {
+    Opt(OptConfig),
+    T5(T5Config),
 }
 
-/// One token that ends a caption, or several.
+/// One or several end-of-sequence tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum End {
+pub(crate) enum EosTokens {
     One(u32),
     Several(Vec<u32>),
 }
 
-impl End {
+impl EosTokens {
     pub(crate) fn tokens(&self) -> Vec<u32> {
         match self {
-            End::One(token) => vec![*token],
-            End::Several(tokens) => tokens.clone(),
+            EosTokens::One(token) => vec![*token],
+            EosTokens::Several(tokens) => tokens.clone(),
         }
     }
 }
 
-impl Text {
+impl TextConfig {
+    /// Returns the vocabulary size.
     pub(super) fn vocab(&self) -> usize {
         match self {
-            Text::Opt(opt) => opt.vocab_size,
-            Text::T5(t5) => t5.vocab_size,
+            TextConfig::Opt(opt) => opt.vocab_size,
+            TextConfig::T5(t5) => t5.vocab_size,
         }
     }
 
-    /// Values of a state.
+    /// Returns the width of a state.
     pub(super) fn dim(&self) -> usize {
         match self {
-            Text::Opt(opt) => opt.hidden_size,
-            Text::T5(t5) => t5.d_model,
+            TextConfig::Opt(opt) => opt.hidden_size,
+            TextConfig::T5(t5) => t5.d_model,
         }
     }
 
-    /// The token that stands for a text where there is none.
+    /// Returns the token that replaces an empty prompt.
     pub(super) fn bos(&self) -> u32 {
         match self {
-            Text::Opt(opt) => opt.bos_token_id,
-            // Flan-T5 has no such token of its own; its end stands for it.
-            Text::T5(t5) => {
-                let end = t5.eos_token_id.tokens().first().copied().unwrap_or(0);
-                t5.bos_token_id.unwrap_or(end)
+            TextConfig::Opt(opt) => opt.bos_token_id,
+            // Flan-T5 has no such token; its end-of-sequence token is used.
+            TextConfig::T5(t5) => {
+                let eos = t5.eos_token_id.tokens().first().copied().unwrap_or(0);
+                t5.bos_token_id.unwrap_or(eos)
             }
         }
     }
 }
 
-impl Default for QFormer {
+impl Default for QFormerConfig {
     fn default() -> Self {
-        QFormer {
+        QFormerConfig {
             hidden_size: 768,
             num_hidden_layers: 12,
             num_attention_heads: 12,
@@ -113,7 +114,7 @@ impl Default for QFormer {
 }
 
 /// The tower of `Blip2VisionConfig`: EVA's ViT-g without its last layer.
-const VISION: vision::Config = vision::Config {
+const VISION: VisionConfig = VisionConfig {
     hidden_size: 1408,
     intermediate_size: 6144,
     num_hidden_layers: 39,
@@ -126,42 +127,42 @@ const VISION: vision::Config = vision::Config {
 };
 
 impl Config {
-    /// Reads and checks config.json of `folder`.
+    /// Reads and validates the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for values that do
-    /// not go together or that are not supported.
+    /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for unsupported or inconsistent values.
     pub(super) fn open(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
-        struct Written {
+        struct RawConfig {
             #[serde(default)]
-            vision_config: vision::Written,
+            vision_config: RawVisionConfig,
             #[serde(default)]
-            qformer_config: QFormer,
+            qformer_config: QFormerConfig,
             #[serde(default)]
             text_config: serde_json::Value,
             num_query_tokens: Option<usize>,
             image_token_index: Option<u32>,
-            /// Another name of it, which wins (`attribute_map` of `Blip2Config`).
+            /// An alias of `image_token_index` that takes precedence (`attribute_map` of
+            /// `Blip2Config`).
             image_token_id: Option<u32>,
         }
-        let written: Written = read_json(path)?;
-        let kind = written.text_config.get("model_type").and_then(|kind| kind.as_str());
+        let raw: RawConfig = read_json(path)?;
+        let kind = raw.text_config.get("model_type").and_then(|kind| kind.as_str());
         let json = |source| Error::Json { path: path.to_owned(), source };
         let text = match kind.unwrap_or("opt").to_owned().as_str() {
-            "opt" if written.text_config.is_null() => Text::Opt(Opt::default()),
-            "opt" => Text::Opt(serde_json::from_value(written.text_config).map_err(json)?),
-            "t5" => Text::T5(serde_json::from_value(written.text_config).map_err(json)?),
+            "opt" if raw.text_config.is_null() => TextConfig::Opt(OptConfig::default()),
+            "opt" => TextConfig::Opt(serde_json::from_value(raw.text_config).map_err(json)?),
+            "t5" => TextConfig::T5(serde_json::from_value(raw.text_config).map_err(json)?),
             other => {
                 return Err(Error::mismatch(path, "text_config.model_type", "opt or t5", other));
             }
         };
         let config = Config {
-            vision: VISION.or(written.vision_config),
-            qformer: written.qformer_config,
+            vision: VISION.overridden_by(raw.vision_config),
+            qformer: raw.qformer_config,
             text,
-            num_query_tokens: written.num_query_tokens.unwrap_or(32),
-            image_token_index: written.image_token_id.or(written.image_token_index),
+            num_query_tokens: raw.num_query_tokens.unwrap_or(32),
+            image_token_index: raw.image_token_id.or(raw.image_token_index),
         };
         config.check(path)?;
         Ok(config)
@@ -171,7 +172,7 @@ impl Config {
         self.vision.check(path)?;
         let queries = self.num_query_tokens;
         sizes::within(path, "num_query_tokens", queries, limits::QUERIES)?;
-        let QFormer { hidden_size: width, num_attention_heads: heads, .. } = self.qformer;
+        let QFormerConfig { hidden_size: width, num_attention_heads: heads, .. } = self.qformer;
         sizes::within(path, "qformer_config.hidden_size", width, limits::WIDTH)?;
         let inner = (self.qformer.intermediate_size, width);
         sizes::inner(path, "qformer_config.intermediate_size", inner, limits::INNER)?;
@@ -185,14 +186,14 @@ impl Config {
         let (what, kind) =
             ("qformer_config.position_embedding_type", &self.qformer.position_embedding_type);
         sizes::only(path, what, kind.as_ref(), "absolute".to_owned())?;
-        let seen = queries.max(self.vision.positions());
-        sizes::scores(path, "num_query_tokens", heads, [queries, seen])?;
-        if let Text::T5(t5) = &self.text {
+        let keys = queries.max(self.vision.positions());
+        sizes::scores(path, "num_query_tokens", heads, [queries, keys])?;
+        if let TextConfig::T5(t5) = &self.text {
             sizes::scores(path, "num_query_tokens", t5.num_heads, [queries; 2])?;
         }
         match &self.text {
-            Text::Opt(opt) => opt.check(path)?,
-            Text::T5(t5) => t5.check(path)?,
+            TextConfig::Opt(opt) => opt.check(path)?,
+            TextConfig::T5(t5) => t5.check(path)?,
         }
         match self.image_token_index {
             Some(token) => check_token(path, "image_token_index", token, self.text.vocab()),
@@ -201,7 +202,7 @@ impl Config {
     }
 }
 
-fn check_ends(path: &Path, ends: &End, vocab: usize) -> Result<()> {
-    let mut tokens = ends.tokens().into_iter();
+fn check_eos(path: &Path, eos: &EosTokens, vocab: usize) -> Result<()> {
+    let mut tokens = eos.tokens().into_iter();
     tokens.try_for_each(|token| check_token(path, "text_config.eos_token_id", token, vocab))
 }

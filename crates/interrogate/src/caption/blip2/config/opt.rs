@@ -1,11 +1,11 @@
-//! `text_config` of an OPT, and the layouts that are refused. The defaults are
-//! those of `configuration_opt.py` of transformers 5.23.
+//! `text_config` of an OPT. The defaults are those of `configuration_opt.py` of transformers
+//! 5.23.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{End, check_ends};
+use super::{EosTokens, check_eos};
 use crate::caption::check_token;
 use crate::caption::generate::Limits;
 use crate::nn::Activation;
@@ -14,7 +14,7 @@ use crate::{Error, Result, limits, sizes};
 /// `text_config` of an OPT.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-pub(crate) struct Opt {
+pub(crate) struct OptConfig {
     pub(crate) vocab_size: usize,
     pub(crate) hidden_size: usize,
     pub(crate) num_hidden_layers: usize,
@@ -29,12 +29,12 @@ pub(crate) struct Opt {
     remove_final_layer_norm: bool,
     word_embed_proj_dim: Option<usize>,
     pub(crate) bos_token_id: u32,
-    pub(crate) eos_token_id: End,
+    pub(crate) eos_token_id: EosTokens,
 }
 
-impl Default for Opt {
+impl Default for OptConfig {
     fn default() -> Self {
-        Opt {
+        OptConfig {
             vocab_size: 50_272,
             hidden_size: 768,
             num_hidden_layers: 12,
@@ -48,17 +48,17 @@ impl Default for Opt {
             remove_final_layer_norm: false,
             word_embed_proj_dim: None,
             bos_token_id: 2,
-            eos_token_id: End::One(2),
+            eos_token_id: EosTokens::One(2),
         }
     }
 }
 
-impl Opt {
+impl OptConfig {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
-            end: self.eos_token_id.tokens(),
+            eos: self.eos_token_id.tokens(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Opt {
         sizes::within(path, "text_config.num_hidden_layers", layers, limits::LAYERS)?;
         sizes::within(path, "text_config.max_position_embeddings", positions, limits::POSITIONS)?;
         sizes::divides(path, "text_config.num_attention_heads", heads, width)?;
-        // The layout of opt-350m and of models from before 2022: no BLIP-2 has it.
+        // opt-350m and models before 2022 have other values; no BLIP-2 has.
         for (what, expected, found) in [
             ("text_config.do_layer_norm_before", true, self.do_layer_norm_before),
             ("text_config.layer_norm_elementwise_affine", true, self.layer_norm_elementwise_affine),
@@ -89,7 +89,7 @@ impl Opt {
             }
             _ => {
                 check_token(path, "text_config.bos_token_id", self.bos_token_id, self.vocab_size)?;
-                check_ends(path, &self.eos_token_id, self.vocab_size)
+                check_eos(path, &self.eos_token_id, self.vocab_size)
             }
         }
     }

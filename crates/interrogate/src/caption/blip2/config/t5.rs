@@ -1,11 +1,10 @@
-//! `text_config` of a T5, and what must hold of it. The defaults are those of
-//! `configuration_t5.py` of transformers 5.23.
+//! `text_config` of a T5. The defaults are those of `configuration_t5.py` of transformers 5.23.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{End, check_ends};
+use super::{EosTokens, check_eos};
 use crate::caption::check_token;
 use crate::caption::generate::Limits;
 use crate::nn::Activation;
@@ -14,7 +13,7 @@ use crate::{Error, Result, limits, sizes};
 /// `text_config` of a T5.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-pub(crate) struct T5 {
+pub(crate) struct T5Config {
     pub(crate) vocab_size: usize,
     pub(crate) d_model: usize,
     pub(crate) d_kv: usize,
@@ -31,9 +30,9 @@ pub(crate) struct T5 {
     /// Overrides whether `feed_forward_proj` begins with `gated`.
     is_gated_act: Option<bool>,
     tie_word_embeddings: Option<bool>,
-    /// Overrides what follows from `tie_word_embeddings`.
+    /// Overrides the value derived from `tie_word_embeddings`.
     scale_decoder_outputs: Option<bool>,
-    /// Other names of `d_model`, `d_kv`, `num_heads` and `num_layers`.
+    /// Aliases of `d_model`, `d_kv`, `num_heads` and `num_layers`.
     hidden_size: Option<usize>,
     head_dim: Option<usize>,
     num_attention_heads: Option<usize>,
@@ -41,12 +40,12 @@ pub(crate) struct T5 {
     pad_token_id: Option<u32>,
     decoder_start_token_id: Option<u32>,
     pub(crate) bos_token_id: Option<u32>,
-    pub(crate) eos_token_id: End,
+    pub(crate) eos_token_id: EosTokens,
 }
 
-impl Default for T5 {
+impl Default for T5Config {
     fn default() -> Self {
-        T5 {
+        T5Config {
             vocab_size: 32_128,
             d_model: 512,
             d_kv: 64,
@@ -69,25 +68,25 @@ impl Default for T5 {
             pad_token_id: Some(0),
             decoder_start_token_id: None,
             bos_token_id: None,
-            eos_token_id: End::One(1),
+            eos_token_id: EosTokens::One(1),
         }
     }
 }
 
-impl T5 {
-    /// Whether the feed-forward layer has a gate, and its activation; the key that is
-    /// wrong where there is no such layer.
+impl T5Config {
+    /// Parses whether the feed-forward layer has a gate, and its activation. The error is the
+    /// invalid key and its value.
     ///
-    /// `T5Config.__post_init__` derives both from `feed_forward_proj` and then sets
-    /// every other key of the file, so that `dense_act_fn` and `is_gated_act` win.
-    /// Flan-T5 XL has "gated-gelu" beside "gelu": the exact curve.
-    fn read_feed_forward(&self) -> Result<(bool, Activation), (&'static str, &str)> {
-        let written = self.feed_forward_proj.as_str();
-        let (gated, derived) = match written.split_once('-') {
-            None => (false, written),
+    /// `T5Config.__post_init__` derives both from `feed_forward_proj` and then sets every other
+    /// key of the file, so `dense_act_fn` and `is_gated_act` take precedence. Flan-T5 XL has
+    /// "gated-gelu" and "gelu", which is the exact GELU.
+    fn parse_feed_forward(&self) -> Result<(bool, Activation), (&'static str, &str)> {
+        let projection = self.feed_forward_proj.as_str();
+        let (gated, derived) = match projection.split_once('-') {
+            None => (false, projection),
             Some(("gated", "gelu")) => (true, "gelu_new"),
             Some(("gated", name)) => (true, name),
-            Some(_) => return Err(("text_config.feed_forward_proj", written)),
+            Some(_) => return Err(("text_config.feed_forward_proj", projection)),
         };
         let (key, name) = match &self.dense_act_fn {
             Some(name) => ("text_config.dense_act_fn", name.as_str()),
@@ -97,29 +96,29 @@ impl T5 {
         Ok((self.is_gated_act.unwrap_or(gated), activation))
     }
 
-    /// Whether the feed-forward layer has a gate, and its activation.
+    /// Returns whether the feed-forward layer has a gate, and its activation.
     pub(crate) fn feed_forward(&self) -> (bool, Activation) {
-        // check() let no other through.
-        self.read_feed_forward().unwrap_or((false, Activation::Relu))
+        // `check` has refused any other value.
+        self.parse_feed_forward().unwrap_or((false, Activation::Relu))
     }
 
-    /// The token that the decoder begins with: transformers falls back to the
-    /// beginning-of-sequence token (generation/utils.py, `_prepare_special_tokens`).
+    /// Returns the decoder's start token. transformers falls back to the beginning-of-sequence
+    /// token (generation/utils.py, `_prepare_special_tokens`).
     pub(crate) fn start(&self) -> u32 {
         self.decoder_start_token_id.or(self.bos_token_id).or(self.pad_token_id).unwrap_or(0)
     }
 
-    /// Whether the last states are scaled: T5 does so, whose head is tied to its
-    /// embedding, and Flan-T5 does not. transformers 5 writes
-    /// `tie_word_embeddings: true` for both and tells them apart by the other key.
-    pub(crate) fn scaled(&self) -> bool {
+    /// Whether the last states are scaled: they are in T5, whose head is tied to its embedding,
+    /// and not in Flan-T5. transformers 5 writes `tie_word_embeddings: true` for both and
+    /// distinguishes them by `scale_decoder_outputs`.
+    pub(crate) fn scales_outputs(&self) -> bool {
         self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings != Some(false))
     }
 
-    /// Relative positions have no end.
+    /// Relative positions are unlimited.
     pub(crate) fn limits(&self) -> Limits {
-        let end = self.eos_token_id.tokens();
-        Limits { vocab: self.vocab_size, positions: usize::MAX, end }
+        let eos = self.eos_token_id.tokens();
+        Limits { vocab: self.vocab_size, positions: usize::MAX, eos }
     }
 
     pub(crate) fn decoder_layers(&self) -> usize {
@@ -154,7 +153,7 @@ impl T5 {
             let what = "text_config.relative_attention_max_distance";
             return Err(Error::mismatch(path, what, format!("above {}", buckets / 2), far));
         }
-        if let Err((what, found)) = self.read_feed_forward() {
+        if let Err((what, found)) = self.parse_feed_forward() {
             let expected =
                 format!("an activation ({}), gated- before it or not", Activation::NAMES);
             return Err(Error::mismatch(path, what, expected, found));
@@ -173,6 +172,6 @@ impl T5 {
         if let Some(token) = self.bos_token_id {
             check_token(path, "text_config.bos_token_id", token, self.vocab_size)?;
         }
-        check_ends(path, &self.eos_token_id, self.vocab_size)
+        check_eos(path, &self.eos_token_id, self.vocab_size)
     }
 }

@@ -1,29 +1,30 @@
-//! Which bias a distance between two places gets: `_relative_position_bucket`
-//! of `modeling_t5.py`, transformers 5.23.
+//! Buckets of relative positions: `_relative_position_bucket` of `modeling_t5.py`, transformers
+//! 5.23.
 
-use super::super::config::T5 as Config;
+use super::super::config::T5Config;
 
-/// The bucket of a key `offset` places after its query, or before it: half of
-/// the buckets each (`_relative_position_bucket`, bidirectional).
-pub(super) fn bucket_both(config: &Config, offset: isize) -> usize {
+/// Returns the bucket of a key `offset` positions after its query, or before it if negative:
+/// half of the buckets each (`_relative_position_bucket`, bidirectional).
+pub(super) fn bucket_both(config: &T5Config, offset: isize) -> usize {
     let half = config.relative_attention_num_buckets / 2;
     let after = if offset > 0 { half } else { 0 };
     after + bucket(half, config.relative_attention_max_distance, offset.unsigned_abs())
 }
 
-/// The bucket of a key so many places before its query.
-pub(super) fn bucket_back(config: &Config, distance: usize) -> usize {
+/// Returns the bucket of a key `distance` positions before its query.
+pub(super) fn bucket_back(config: &T5Config, distance: usize) -> usize {
     let buckets = config.relative_attention_num_buckets;
     bucket(buckets, config.relative_attention_max_distance, distance)
 }
 
-/// One bucket a distance in the first half, then ever wider ones up to `far`.
+/// Returns the bucket of a distance: one bucket for each distance in the first half, then
+/// logarithmically wider ones up to the distance `far`.
 fn bucket(buckets: usize, far: usize, distance: usize) -> usize {
     let exact = buckets / 2;
     if distance < exact {
         return distance;
     }
-    // In f32 as the reference, so that a distance on an edge falls alike.
+    // In f32 like the reference, so that a distance at an edge gets the same bucket.
     let (distance, exact_f) = (distance as f32, exact as f32);
     let share = (distance / exact_f).ln() / (far as f32 / exact_f).ln();
     (exact + (share * (buckets - exact) as f32) as usize).min(buckets - 1)
@@ -36,8 +37,8 @@ mod tests {
     /// `T5Attention._relative_position_bucket` of transformers 5.23 over
     /// distances 0, 1, 7, 8, 15, 16, 20, 64, 127, 128, 1000.
     #[test]
-    fn distances_fall_into_the_buckets_of_the_reference() {
-        let config = Config::default();
+    fn buckets_equal_the_reference() {
+        let config = T5Config::default();
         let distances = [0usize, 1, 7, 8, 15, 16, 20, 64, 127, 128, 1000];
         let back = distances.map(|d| bucket_back(&config, d));
         assert_eq!(back, BACK);

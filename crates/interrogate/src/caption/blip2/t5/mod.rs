@@ -1,17 +1,16 @@
-//! Flan-T5, the language model of blip2-flan-t5-xl: an encoder that reads the
-//! queries and the prompt, and a decoder that writes.
+//! Flan-T5, the language model of blip2-flan-t5-xl: an encoder that reads the queries and the
+//! prompt, and a decoder that generates the caption.
 //!
-//! `modeling_t5.py` of transformers 5.23 (Raffel et al., arXiv 1910.10683).
-//! Positions are told by a bias on attention that grows coarser with distance;
-//! products of queries and keys are not scaled. The blocks are `stack`'s, the
-//! distances `buckets`'.
+//! `modeling_t5.py` of transformers 5.23 (Raffel et al., arXiv 1910.10683). Positions are encoded
+//! as an attention bias by distance (`buckets`); attention scores are not scaled. `stack` has the
+//! blocks.
 
 mod buckets;
 mod stack;
 
+use super::super::decoder_state::DecoderState;
 use super::super::generate::{Decoder, Input, Limits, Prompt, Step};
-use super::super::state::State;
-use super::config::T5 as Config;
+use super::config::T5Config;
 use crate::Result;
 use crate::nn::{Backend, Epilogue, Kv, Loader, RelativeBias, Scope, Workspace};
 use buckets::{bucket_back, bucket_both};
@@ -21,7 +20,7 @@ use stack::Stack;
 #[derive(Debug)]
 pub(in crate::caption) struct T5<B: Backend> {
     backend: B,
-    config: Config,
+    config: T5Config,
     limits: Limits,
     shared: B::Table,
     encoder: Stack<B>,
@@ -30,17 +29,17 @@ pub(in crate::caption) struct T5<B: Backend> {
 }
 
 impl<B: Backend> T5<B> {
-    /// Takes the weights under `language_model`.
+    /// Loads the weights under `language_model`.
     ///
     /// # Errors
-    /// Those of the weights.
-    pub(super) fn load(loader: &Loader<'_, B>, config: Config) -> Result<Self> {
+    /// Those of [`Weights`](crate::weights::Weights).
+    pub(super) fn load(loader: &Loader<'_, B>, config: T5Config) -> Result<Self> {
         let vocabulary = [config.vocab_size, config.d_model];
-        let shared = loader.weights.stored("language_model.shared.weight", &vocabulary)?;
-        // Some files repeat the table for each half, and the head if it is tied.
+        let shared = loader.weights.load("language_model.shared.weight", &vocabulary)?;
+        // Some files repeat the embedding for each half, and for the head if it is tied.
         for half in ["encoder", "decoder"] {
             let name = format!("language_model.{half}.embed_tokens.weight");
-            loader.weights.tied(&name, &vocabulary, &shared)?;
+            loader.weights.check_tied(&name, &vocabulary, &shared)?;
         }
         let lm_head = match loader.weights.contains("language_model.lm_head.weight") {
             true => loader.linear_no_bias("language_model.lm_head", vocabulary)?,
@@ -57,8 +56,8 @@ impl<B: Backend> T5<B> {
         })
     }
 
-    /// What captions begin from: one token, where the encoder reads `inputs`, as many for
-    /// each image; `embeddings` are the images', `count` rows.
+    /// Starts a batch: the encoder reads the `inputs`, equally many for each image, and each
+    /// caption starts with one token. `embeddings` are the image embeddings, `count` rows.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
@@ -66,22 +65,23 @@ impl<B: Backend> T5<B> {
         &self,
         (embeddings, count): (B::Rows, usize),
         inputs: &[Vec<Input>],
-    ) -> Result<(State<B>, Vec<Prompt>)> {
+    ) -> Result<(DecoderState<B>, Vec<Prompt>)> {
         let (backend, images) = (&self.backend, inputs.len());
-        let places = inputs.first().map_or(0, Vec::len);
-        let mut reading = State::of_embeddings(embeddings, count);
-        reading.embed(backend, &self.shared, inputs.iter().flatten().copied())?;
+        let positions = inputs.first().map_or(0, Vec::len);
+        let mut encoding = DecoderState::of_embeddings(embeddings, count);
+        encoding.embed(backend, &self.shared, inputs.iter().flatten().copied())?;
         let heads = self.config.num_heads;
-        let bias = RelativeBias::new(heads, places, places, |head, offset| {
+        let bias = RelativeBias::new(heads, positions, positions, |head, offset| {
             self.encoder.bias[bucket_both(&self.config, offset) * heads + head]
         });
         let scope = backend.scope(Scope::Groups(images))?;
-        let State { work, .. } = &mut reading;
+        let DecoderState { work, .. } = &mut encoding;
         self.encoder.forward(backend, work, (&scope, Kv::None, &bias), None)?;
-        // The decoder's keys and values of them, once for all steps.
-        let attentions = self.decoder.blocks.iter().filter_map(|block| block.across.as_ref());
-        let across = attentions.map(|attention| attention.keys_and_values(backend, &work.rows));
-        let state = State::of_keys(across.collect::<Result<_>>()?, places);
+        // The decoder's cross-attention keys and values, once for all steps.
+        let attentions =
+            self.decoder.blocks.iter().filter_map(|block| block.cross_attention.as_ref());
+        let cross = attentions.map(|attention| attention.keys_and_values(backend, &work.rows));
+        let state = DecoderState::of_keys(cross.collect::<Result<_>>()?, positions);
         let start = self.config.start();
         let prompt = Prompt { inputs: vec![Input::Token(start)], ids: vec![start] };
         Ok((state, vec![prompt; images]))
@@ -89,16 +89,16 @@ impl<B: Backend> T5<B> {
 }
 
 impl<B: Backend> Decoder for T5<B> {
-    type State = State<B>;
+    type State = DecoderState<B>;
 
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn read(&self, state: &mut State<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
         let backend = &self.backend;
         state.embed(backend, &self.shared, step.inputs())?;
-        let State { cache, work, across, states, .. } = state;
+        let DecoderState { cache, work, cross, states, .. } = state;
         let (lists, heads) = (step.lists(), self.config.num_heads);
         let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let bias = RelativeBias::new(heads, lists.longest(), 0, |head, offset| {
@@ -106,10 +106,10 @@ impl<B: Backend> Decoder for T5<B> {
         });
         let scope = backend.scope(Scope::Lists(lists))?;
         let attention = (&scope, Kv::Append(cache), &bias);
-        self.decoder.forward(backend, work, attention, Some((&across[..], &images)))?;
+        self.decoder.forward(backend, work, attention, Some((&cross[..], &images)))?;
         let Workspace { rows, next, .. } = work;
         backend.select(rows, &backend.ids(&step.scored)?, next)?;
-        if self.config.scaled() {
+        if self.config.scales_outputs() {
             backend.scale(1.0 / (self.config.d_model as f32).sqrt(), next)?;
         }
         let mut scores = B::Rows::default();

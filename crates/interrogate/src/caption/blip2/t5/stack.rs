@@ -1,17 +1,16 @@
-//! A half of T5: its blocks, their weights by the checkpoint's names, and how rows go
-//! through them.
+//! T5's encoder or decoder: its blocks and their forward pass.
 
-use super::super::config::T5 as Config;
+use super::super::config::T5Config;
 use crate::Result;
 use crate::nn::Heads;
 use crate::nn::{
     Activation, Backend, Epilogue, KeysAndValues, Kv, KvView, Loader, RelativeBias, Workspace,
 };
 
-/// One of the two halves.
+/// The encoder or the decoder.
 #[derive(Debug)]
 pub(super) struct Stack<B: Backend> {
-    /// (buckets, heads).
+    /// The attention bias, (buckets, heads).
     pub(super) bias: Vec<f32>,
     pub(super) blocks: Vec<Block<B>>,
     pub(super) norm: B::Norm,
@@ -19,19 +18,19 @@ pub(super) struct Stack<B: Backend> {
     activation: Activation,
 }
 
-/// Attention and a feed-forward layer, each behind its norm.
+/// Pre-norm attention and a feed-forward layer.
 #[derive(Debug)]
 pub(super) struct Block<B: Backend> {
     attention: Attention<B>,
-    /// To the encoder's states, in the decoder.
-    pub(super) across: Option<Attention<B>>,
+    /// The decoder's attention to the encoder's states.
+    pub(super) cross_attention: Option<Attention<B>>,
     wi: B::Linear,
     gate: Option<B::Linear>,
     wo: B::Linear,
     norm: B::Norm,
 }
 
-/// One attention's products, and the norm before it.
+/// The projections of an attention layer, and the norm before it.
 #[derive(Debug)]
 pub(super) struct Attention<B: Backend> {
     q: B::Linear,
@@ -42,13 +41,13 @@ pub(super) struct Attention<B: Backend> {
 }
 
 impl<B: Backend> Stack<B> {
-    /// Takes the weights of `half`, encoder or decoder, of so many `blocks`.
+    /// Loads the weights of `half`, "encoder" or "decoder", with `blocks` blocks.
     ///
     /// # Errors
-    /// Those of the weights.
+    /// Those of [`Weights`](crate::weights::Weights).
     pub(super) fn load(
         loader: &Loader<'_, B>,
-        config: &Config,
+        config: &T5Config,
         half: &str,
         blocks: usize,
     ) -> Result<Self> {
@@ -73,16 +72,16 @@ impl<B: Backend> Stack<B> {
                     norm: loader.rms_norm(&at(layer, "layer_norm"), width, eps)?,
                 })
             };
-            let across = (half == "decoder").then(|| attention(1, "EncDecAttention"));
-            let across = across.transpose()?;
-            let last = 1 + usize::from(across.is_some());
+            let cross_attention = (half == "decoder").then(|| attention(1, "EncDecAttention"));
+            let cross_attention = cross_attention.transpose()?;
+            let last = 1 + usize::from(cross_attention.is_some());
             let dense = |name: &str, shape| {
                 loader.linear_no_bias(&at(last, &format!("DenseReluDense.{name}")), shape)
             };
             let gate = gated.then(|| dense("wi_1", [config.d_ff, width]));
             Ok(Block {
                 attention: attention(0, "SelfAttention")?,
-                across,
+                cross_attention,
                 wi: dense(if gated { "wi_0" } else { "wi" }, [config.d_ff, width])?,
                 gate: gate.transpose()?,
                 wo: dense("wo", [width, config.d_ff])?,
@@ -93,15 +92,15 @@ impl<B: Backend> Stack<B> {
             bias,
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
             norm: loader.rms_norm(&at("final_layer_norm"), width, eps)?,
-            // T5 does not scale: its weights are initialised for that.
+            // T5 does not scale scores; its weights are initialized for that.
             heads: Heads { count: config.num_heads, scale: 1.0 },
             activation,
         })
     }
 
-    /// Takes the rows of `work` through all blocks and the last norm, in place, each
-    /// attending to what `scope` says; in the decoder also to the keys and values `across`
-    /// of each block that `across.1` says.
+    /// Runs the rows of `work` through all blocks and the last norm, in place. `scope` selects
+    /// the rows that each row attends to; `cross` are the keys and values of each decoder block
+    /// and their scope.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
@@ -110,7 +109,7 @@ impl<B: Backend> Stack<B> {
         backend: &B,
         work: &mut Workspace<B>,
         (scope, mut kv, bias): (&B::Scope, Kv<'_, B>, &RelativeBias),
-        across: Option<(&[KeysAndValues<B>], &B::Scope)>,
+        cross: Option<(&[KeysAndValues<B>], &B::Scope)>,
     ) -> Result<()> {
         for (number, block) in self.blocks.iter().enumerate() {
             let Workspace { rows, normed, queries, keys, values, context, next, inner } = work;
@@ -122,8 +121,8 @@ impl<B: Backend> Stack<B> {
             backend.attend(self.heads, queries, seen, scope, Some(bias), context)?;
             backend.apply(o, context, Epilogue::plus(rows), next)?;
             std::mem::swap(rows, next);
-            if let (Some(attention), Some((across, scope))) = (&block.across, across) {
-                let [keys, values] = &across[number];
+            if let (Some(attention), Some((cross, scope))) = (&block.cross_attention, cross) {
+                let [keys, values] = &cross[number];
                 backend.normalize(&attention.norm, rows, normed)?;
                 backend.apply(&attention.q, normed, Epilogue::none(), queries)?;
                 let seen = KvView::uncached(keys, values);
@@ -147,7 +146,7 @@ impl<B: Backend> Stack<B> {
 }
 
 impl<B: Backend> Attention<B> {
-    /// The keys and values of `states`, a row each.
+    /// Computes the keys and values of `states`.
     pub(super) fn keys_and_values(
         &self,
         backend: &B,

@@ -1,74 +1,73 @@
-//! The directory of a zip file: where its entries lie (PKWARE, APPNOTE.TXT 6.3.10,
-//! sections 4.3 and 4.5.3).
+//! Reads the central directory of a zip file (PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 and
+//! 4.5.3).
 //!
-//! Owns the records that say so and nothing of what they hold; entries that are
-//! compressed are told apart and not unpacked. Every length is held against the
-//! file before anything is taken of it, and the directory's own length against
-//! [`ARCHIVE_DIRECTORY`], so that the memory follows from what is there.
+//! Owns the records and not the entries' contents: compressed entries are marked and not
+//! unpacked. Every length is checked against the file, and the directory's own length against
+//! [`ARCHIVE_DIRECTORY`], so memory is bounded by the directory's size.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::limits::ARCHIVE_DIRECTORY;
 
-/// A comment may stand behind the last record, of a length of 16 bits.
+/// Maximum length of the comment after the last record: its length field has 16 bits.
 const MAX_COMMENT: usize = 0xffff;
 
 /// One entry.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Its bytes in the file, within it.
+    /// The byte range of its data, checked to be inside the file.
     pub(super) range: Range<usize>,
     pub(super) crc32: u32,
-    /// Whether they stand there as they are.
+    /// Whether its data is neither compressed nor encrypted.
     pub(super) stored: bool,
-    /// Its checksum as computed, once for all tensors that lie in it.
+    /// The CRC-32 of its data, computed once and shared by all tensors in it.
     pub(super) found: Arc<OnceLock<u32>>,
 }
 
 /// What is wrong with a zip file.
-pub(super) type Refused = &'static str;
+pub(super) type ZipError = &'static str;
 
-/// The names and entries of the zip file `file`, in the directory's order.
-pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, Refused> {
+/// Reads the names and entries of the zip file `file`, in directory order.
+pub(super) fn read(file: &[u8]) -> Result<Vec<(String, Entry)>, ZipError> {
     let (count, records) = directory(file)?;
-    // Copied: the text of a map may change between its check and its use.
+    // Copied because a mapped file can change between the check and the use of a name.
     let records = records.to_vec();
     let mut records = &records[..];
-    // Each takes 46 bytes at least of the directory.
+    // A record has at least 46 bytes.
     let mut entries = Vec::with_capacity(records.len() / 46);
     while entries.len() as u64 != count {
-        let (record, rest) = central(records).ok_or("a directory that ends early")?;
+        let (record, rest) = central_record(records).ok_or("a truncated directory")?;
         records = rest;
         let name = String::from_utf8_lossy(record.name).into_owned();
-        let entry = place(file, &record).ok_or("an entry that lies outside the file")?;
+        let entry = locate(file, &record).ok_or("an entry outside the file")?;
         entries.push((name, entry));
     }
     Ok(entries)
 }
 
-/// How many entries there are, and their records.
-fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
-    let latest = file.len().checked_sub(22).ok_or("no end of a directory")?;
+/// Finds the central directory: the number of entries and the bytes of their records.
+fn directory(file: &[u8]) -> Result<(u64, &[u8]), ZipError> {
+    let latest = file.len().checked_sub(22).ok_or("no end of central directory")?;
     let earliest = latest.saturating_sub(MAX_COMMENT);
     let ends = |at: &usize| {
         let comment = Fields(&file[*at..]).after(b"PK\x05\x06", 16).and_then(|mut f| f.u16());
         comment.is_some_and(|length| at + 22 + usize::from(length) == file.len())
     };
-    let at = (earliest..=latest).rev().find(ends).ok_or("no end of a directory")?;
+    let at = (earliest..=latest).rev().find(ends).ok_or("no end of central directory")?;
     let mut end = Fields(&file[at + 4..]);
     let mut read = || {
         let disks = (end.u16()?, end.u16()?);
         let counts = (end.u16()?, end.u16()?);
         Some((disks, counts, end.u32()?, end.u32()?))
     };
-    let (disks, counts, size, start) = read().ok_or("no end of a directory")?;
+    let (disks, counts, size, start) = read().ok_or("no end of central directory")?;
     let mut found = (u64::from(counts.1), u64::from(size), u64::from(start));
-    // What 16 or 32 bits cannot hold stands in a record of its own.
+    // Values that do not fit 16 or 32 bits are in the zip64 record.
     if counts.1 == u16::MAX || size == u32::MAX || start == u32::MAX {
-        found = wide(file, at).unwrap_or(found);
+        found = zip64_end(file, at).unwrap_or(found);
     } else if disks != (0, 0) || counts.0 != counts.1 {
-        return Err("a file of several parts");
+        return Err("a multi-part archive");
     }
     let (count, size, start) = found;
     let range = usize::try_from(start).ok().zip(usize::try_from(size).ok());
@@ -80,17 +79,17 @@ fn directory(file: &[u8]) -> Result<(u64, &[u8]), Refused> {
     }
 }
 
-/// Count, size and start by the records of 64 bits, whose place stands before the
-/// usual end at `at`.
-fn wide(file: &[u8], at: usize) -> Option<(u64, u64, u64)> {
+/// Reads count, size and start from the zip64 records, whose locator precedes the end record
+/// at `at`.
+fn zip64_end(file: &[u8], at: usize) -> Option<(u64, u64, u64)> {
     let locator = Fields(file.get(at.checked_sub(20)?..at)?).after(b"PK\x06\x07", 4)?.u64()?;
     let record = file.get(usize::try_from(locator).ok()?..)?;
     let mut record = Fields(record).after(b"PK\x06\x06", 28)?;
     Some((record.u64()?, record.u64()?, record.u64()?))
 }
 
-/// A record of the directory.
-struct Central<'a> {
+/// A record of the central directory.
+struct CentralRecord<'a> {
     name: &'a [u8],
     flags: u16,
     method: u16,
@@ -99,8 +98,8 @@ struct Central<'a> {
     start: u64,
 }
 
-/// The first record, and what is behind it.
-fn central(records: &[u8]) -> Option<(Central<'_>, &[u8])> {
+/// Parses the first record; returns it and the bytes after it.
+fn central_record(records: &[u8]) -> Option<(CentralRecord<'_>, &[u8])> {
     let mut fields = Fields(records).after(b"PK\x01\x02", 4)?;
     let (flags, method) = (fields.u16()?, fields.u16()?);
     fields.take(4)?; // time and date
@@ -110,8 +109,9 @@ fn central(records: &[u8]) -> Option<(Central<'_>, &[u8])> {
     let start = fields.u32()?;
     let (name, extra) = (fields.take(lengths[0])?, fields.take(lengths[1])?);
     fields.take(lengths[2])?; // comment
-    let mut record = Central { name, flags, method, crc32, size: size.into(), start: start.into() };
-    // Of the fields that do not fit, in this order, those that are full.
+    let mut record =
+        CentralRecord { name, flags, method, crc32, size: size.into(), start: start.into() };
+    // The zip64 extra field has, in this order, only those values whose own field is full.
     if let Some(mut wide) = extra_field(extra, 1) {
         if unpacked == u32::MAX {
             wide.u64()?;
@@ -126,7 +126,7 @@ fn central(records: &[u8]) -> Option<(Central<'_>, &[u8])> {
     Some((record, fields.0))
 }
 
-/// The extra field of this number.
+/// Returns the extra field with the id `wanted`.
 fn extra_field(extra: &[u8], wanted: u16) -> Option<Fields<'_>> {
     let mut fields = Fields(extra);
     loop {
@@ -138,9 +138,9 @@ fn extra_field(extra: &[u8], wanted: u16) -> Option<Fields<'_>> {
     }
 }
 
-/// Where the data of an entry lies: behind its own header, whose name and extra
-/// fields have lengths of their own.
-fn place(file: &[u8], record: &Central<'_>) -> Option<Entry> {
+/// Locates the data of an entry: after its local header, whose name and extra field have
+/// their own lengths.
+fn locate(file: &[u8], record: &CentralRecord<'_>) -> Option<Entry> {
     let start = usize::try_from(record.start).ok()?;
     let mut header = Fields(file.get(start..)?).after(b"PK\x03\x04", 22)?;
     let lengths = usize::from(header.u16()?) + usize::from(header.u16()?);
@@ -156,22 +156,21 @@ fn place(file: &[u8], record: &Central<'_>) -> Option<Entry> {
     })
 }
 
-/// Fields of a record, lowest byte first.
+/// A cursor over the little-endian fields of a record.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// What follows `mark` and `skip` bytes more; nothing where another mark
-    /// stands.
-    fn after(mut self, mark: &[u8; 4], skip: usize) -> Option<Self> {
-        (self.take(4)? == mark).then_some(())?;
+    /// Skips `signature` and `skip` more bytes; `None` if the signature differs.
+    fn after(mut self, signature: &[u8; 4], skip: usize) -> Option<Self> {
+        (self.take(4)? == signature).then_some(())?;
         self.take(skip)?;
         Some(self)
     }
 
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
+        let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
-        Some(taken)
+        Some(bytes)
     }
 
     fn u16(&mut self) -> Option<u16> {
@@ -196,8 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// A zip file as another program writes it; `large` asks for lengths of 64
-    /// bits.
+    /// Writes a zip file with the `zip` crate; `large` asks for zip64 sizes.
     fn zipped(entries: &[(String, Vec<u8>)], large: bool, comment: &str) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         let plain = SimpleFileOptions::default()
@@ -215,8 +213,8 @@ mod tests {
         zipped(&[("a/b".to_owned(), b"abc".to_vec())], false, "")
     }
 
-    /// The same file with the records of 64 bits before its end, which is full.
-    fn widened(mut file: Vec<u8>) -> Vec<u8> {
+    /// Adds the zip64 records and sets the fields of the end record to their maximum.
+    fn with_zip64_end(mut file: Vec<u8>) -> Vec<u8> {
         let end = file.split_off(file.len() - 22);
         let number = |range: Range<usize>| {
             end[range].iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte))
@@ -236,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn records_of_64_bits_are_read_where_others_are_full() {
-        let (name, entry) = read(&widened(one())).unwrap().remove(0);
+    fn zip64_end_record_is_read() {
+        let (name, entry) = read(&with_zip64_end(one())).unwrap().remove(0);
         assert_eq!((name.as_str(), entry.range.len(), entry.stored), ("a/b", 3, true));
     }
 
-    /// The entry's own sizes and start, full and in an extra field.
+    /// Sizes and start of the entry are in a zip64 extra field.
     #[test]
-    fn an_entry_of_64_bits_is_found() {
+    fn zip64_extra_field_is_read() {
         let mut file = one();
         let start = file.len() - 22 - 46 - 3;
         let mut extra = vec![1, 0, 24, 0];
@@ -260,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_zip_file_is_refused() {
+    fn truncated_and_inconsistent_files_are_refused() {
         let file = one();
         for cut in 0..file.len() {
             assert!(read(&file[..cut]).is_err(), "{cut}");
@@ -271,17 +269,17 @@ mod tests {
         assert_eq!(read(&far).unwrap_err(), "a directory outside the file");
         let mut parts = file.clone();
         parts[end + 4] = 1;
-        assert_eq!(read(&parts).unwrap_err(), "a file of several parts");
+        assert_eq!(read(&parts).unwrap_err(), "a multi-part archive");
         let mut outside = file.clone();
         outside[end - 3 - 46 + 20] = 200; // its size
-        assert_eq!(read(&outside).unwrap_err(), "an entry that lies outside the file");
+        assert_eq!(read(&outside).unwrap_err(), "an entry outside the file");
         let mut many = file;
         many[end + 8..end + 12].fill(7);
-        assert_eq!(read(&many).unwrap_err(), "a directory that ends early");
+        assert_eq!(read(&many).unwrap_err(), "a truncated directory");
     }
 
     #[test]
-    fn a_directory_without_end_is_refused_before_it_is_read() {
+    fn a_directory_over_the_limit_is_refused() {
         let mut file = vec![b'x'; ARCHIVE_DIRECTORY + 1];
         file.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
         file.extend((ARCHIVE_DIRECTORY as u32 + 1).to_le_bytes());
@@ -291,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn entries_are_where_another_program_put_them(
+        fn entries_match_those_of_the_zip_crate(
             entries in prop::collection::btree_map("[a-z]{1,3}/[a-zé]{1,9}", ".{0,30}", 0..9),
             large: bool,
             comment in ".{0,20}",

@@ -1,12 +1,12 @@
-//! Whether a model fits into memory, before it is loaded.
+//! Checks that a model fits into the free memory before it is loaded.
 
 use std::path::Path;
 
 use crate::weights::Weights;
 use crate::{Error, Precision, Result};
 
-/// Bytes that the system can give without swapping: `MemAvailable` of
-/// /proc/meminfo, or `None` where there is no such file.
+/// Returns the free memory in bytes: `MemAvailable` of /proc/meminfo, or `None` without that
+/// file.
 pub(super) fn available() -> Option<u64> {
     parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
@@ -17,9 +17,9 @@ fn parse(meminfo: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// Bytes that all `weights` take in memory where products keep theirs in `precision`, and
-/// norms and biases in f32.
-pub(super) fn needed(weights: &Weights, precision: Precision) -> u64 {
+/// Returns the bytes of memory that `weights` need: matrices in `precision`, norms and biases in
+/// f32.
+pub(super) fn required(weights: &Weights, precision: Precision) -> u64 {
     let size = |shape: &[usize]| {
         let (rows, width) = match shape {
             [] => (1, 1),
@@ -37,8 +37,10 @@ pub(super) fn needed(weights: &Weights, precision: Precision) -> u64 {
     shapes.fold(0, |sum: u64, shape| sum.saturating_add(size(shape)))
 }
 
+/// Checks that `available` bytes, if known, are enough for `needed`.
+///
 /// # Errors
-/// [`Error::MemoryTooSmall`] where `available` is known and less than `needed`.
+/// [`Error::MemoryTooSmall`] if they are not.
 pub(super) fn check(folder: &Path, needed: u64, available: Option<u64>) -> Result<()> {
     match available {
         Some(available) if available < needed => {
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn meminfo_is_read_in_bytes() {
+    fn meminfo_is_converted_to_bytes() {
         let text = "MemTotal:       24000000 kB\nMemAvailable:    1024 kB\n";
         assert_eq!(parse(text), Some(1 << 20));
         assert_eq!(parse("MemAvailable: many kB"), None);
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_and_what_there_is_are_both_told() {
+    fn error_reports_required_and_free_memory() {
         let error = check(Path::new("big"), 8 << 30, Some(3 << 29)).unwrap_err();
         assert_eq!(error.to_string(), "big: needs 8.0 GiB of memory, 1.5 GiB are free");
         assert!(error.hint().is_some_and(|hint| hint.contains("f16")));

@@ -1,4 +1,4 @@
-//! Where one weight lies in its file, and how it is read from there.
+//! A weight's byte range in its file, and how its bytes are read.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,39 +9,37 @@ use safetensors::Dtype;
 
 use crate::{Error, Result};
 
-/// A weight where it lies. Whoever makes one has held `range` against the file's
-/// length and against the shape.
+/// A weight's type, shape and byte range. The constructor must have checked `range` against
+/// the file's length and the shape.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredTensor {
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
-    /// Its bytes in the file, from the first value's to the last one's.
+    /// The byte range in the file, from the first value to the last.
     pub(super) range: Range<usize>,
-    /// Values from one index to the next, by dimension; `None` where they lie
-    /// row behind row.
+    /// The stride of each dimension in values; `None` if contiguous in row-major order.
     pub(super) strides: Option<Vec<usize>>,
-    /// What the file says of the bytes that these are part of.
-    pub(super) sum: Option<Sum>,
+    /// The file's checksum of the storage that contains `range`.
+    pub(super) checksum: Option<Checksum>,
 }
 
-/// The checksum of a part of a file.
+/// The checksum of a byte range of a file.
 #[derive(Clone, Debug)]
-pub(super) struct Sum {
+pub(super) struct Checksum {
     pub(super) range: Range<usize>,
     pub(super) crc32: u32,
-    /// The checksum of the bytes, computed at the first use of any weight in them:
-    /// thousands may share one storage.
+    /// The checksum as computed, at the first use of any weight in the range: thousands of
+    /// weights may share one storage.
     pub(super) found: Arc<OnceLock<u32>>,
 }
 
-impl Stored {
-    /// The one whole number of a weight without dimensions; `None` where it is
-    /// anything else.
-    pub(super) fn whole(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
+impl StoredTensor {
+    /// Returns the value of an integer scalar; `None` for any other tensor.
+    pub(super) fn integer(&self, file: (&Path, &[u8]), name: &str) -> Result<Option<i64>> {
         if !self.shape.is_empty() {
             return Ok(None);
         }
-        let data = self.packed(file, name)?;
+        let data = self.contiguous(file, name)?;
         Ok(match (self.dtype, &*data) {
             (Dtype::I64, data) => data.try_into().ok().map(i64::from_le_bytes),
             (Dtype::I32, data) => data.try_into().ok().map(i32::from_le_bytes).map(i64::from),
@@ -49,17 +47,17 @@ impl Stored {
         })
     }
 
-    /// The bytes of the values, row behind row, their checksum compared.
-    pub(super) fn packed<'a>(
+    /// Returns the bytes of the values in row-major order, after verifying the checksum.
+    pub(super) fn contiguous<'a>(
         &self,
         (path, bytes): (&Path, &'a [u8]),
         name: &str,
     ) -> Result<Cow<'a, [u8]>> {
-        // Held against the length of the file when it was opened; a map whose
-        // file was cut since would have raised SIGBUS, not changed its length.
+        // The range was checked against the file's length on opening. If the file was truncated
+        // since, the map raises SIGBUS and does not change its length.
         let part =
             |range: &Range<usize>| bytes.get(range.clone()).ok_or_else(|| missing(path, name));
-        if let Some(Sum { range, crc32, found }) = &self.sum {
+        if let Some(Checksum { range, crc32, found }) = &self.checksum {
             let whole = part(range)?;
             let found = *found.get_or_init(|| crc32fast::hash(whole));
             if found != *crc32 {
@@ -79,7 +77,7 @@ impl Stored {
     }
 }
 
-/// Values of `width` bytes that lie `strides` apart, row behind row.
+/// Copies values of `width` bytes with these strides into row-major order.
 fn gather(data: &[u8], shape: &[usize], strides: &[usize], width: usize) -> Option<Vec<u8>> {
     let count: usize = shape.iter().product();
     let mut packed = Vec::with_capacity(count * width);
@@ -106,23 +104,22 @@ fn missing(path: &Path, name: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Two weights of one storage: the second use of it computes nothing.
     #[test]
-    fn a_storage_is_compared_with_its_checksum_once() {
+    fn checksum_of_a_shared_storage_is_verified_once() {
         let bytes = [1u8, 2, 3, 4, 5, 6, 7, 8];
         let both = |crc32| {
             let found = Arc::<OnceLock<u32>>::default();
             [0..4, 4..8].map(|range| {
-                let sum = Some(Sum { range: 0..8, crc32, found: Arc::clone(&found) });
-                Stored { dtype: Dtype::F32, shape: vec![1], range, strides: None, sum }
+                let checksum = Some(Checksum { range: 0..8, crc32, found: Arc::clone(&found) });
+                StoredTensor { dtype: Dtype::F32, shape: vec![1], range, strides: None, checksum }
             })
         };
-        let packed = |stored: &Stored, bytes: &[u8]| {
-            stored.packed((Path::new("x"), bytes), "w").map(Cow::into_owned)
+        let packed = |stored: &StoredTensor, bytes: &[u8]| {
+            stored.contiguous((Path::new("x"), bytes), "w").map(Cow::into_owned)
         };
         let [one, two] = both(crc32fast::hash(&bytes));
         assert_eq!(packed(&one, &bytes).unwrap(), bytes[..4]);
-        assert_eq!(packed(&two, &[0; 8]).unwrap(), [0; 4], "it was compared already");
+        assert_eq!(packed(&two, &[0; 8]).unwrap(), [0; 4], "already verified");
         let [one, two] = both(7);
         for stored in [&one, &two] {
             let error = packed(stored, &bytes).unwrap_err().to_string();
@@ -131,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn values_apart_are_gathered_row_by_row() {
+    fn strided_values_are_gathered_in_row_major_order() {
         let data = [0, 1, 2, 3, 4, 5];
         // A matrix (2, 3) stored column by column.
         assert_eq!(gather(&data, &[2, 3], &[1, 2], 1), Some(vec![0, 2, 4, 1, 3, 5]));

@@ -1,15 +1,15 @@
-//! Images on their way through an image tower.
+//! Runs images through an image tower in batches.
 
 use crate::nn::{Backend, Patches, Workspace};
 use crate::{Error, Result};
 
-/// Images that go through together, where a device has memory for them.
+/// Maximum batch size; a device with little memory uses smaller batches.
 const BATCH: usize = 64;
 
-/// The number of images that `pixels` are.
+/// Returns the number of images in `pixels`.
 ///
 /// # Errors
-/// [`Error::Dim`] where they are no whole number of images.
+/// [`Error::Dim`] if the pixels are not a multiple of an image's.
 pub(super) fn count(patches: &Patches, pixels: &[f32]) -> Result<usize> {
     let expected = patches.pixels();
     match pixels.len().is_multiple_of(expected) {
@@ -18,11 +18,11 @@ pub(super) fn count(patches: &Patches, pixels: &[f32]) -> Result<usize> {
     }
 }
 
-/// What `forward` makes of the images of `pixels`, some at a time, row behind row.
+/// Runs `forward` on the images of `pixels` in batches, and concatenates the results.
 ///
 /// # Errors
 /// Those of [`count`] and of `forward`, [`Error::DeviceMemory`].
-pub(super) fn each<B: Backend>(
+pub(super) fn encode<B: Backend>(
     backend: &B,
     patches: &Patches,
     pixels: &[f32],
@@ -30,13 +30,13 @@ pub(super) fn each<B: Backend>(
 ) -> Result<B::Rows> {
     let (images, size) = (count(patches, pixels)?, patches.pixels());
     let batches = backend.batches(images, BATCH);
-    let mut seen = backend.each("looking at images", batches, |work, images| {
+    let mut results = backend.each("encoding images", batches, |work, images| {
         forward(work, &pixels[images.start * size..images.end * size])
     })?;
-    if seen.len() == 1 {
-        return Ok(seen.remove(0));
+    if results.len() == 1 {
+        return Ok(results.remove(0));
     }
     let mut all = B::Rows::default();
-    backend.concat(&seen.iter().collect::<Vec<_>>(), &mut all)?;
+    backend.concat(&results.iter().collect::<Vec<_>>(), &mut all)?;
     Ok(all)
 }

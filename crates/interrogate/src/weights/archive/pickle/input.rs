@@ -1,16 +1,16 @@
-//! A pickle's bytes, and where among them the program stands.
+//! A cursor over a pickle's bytes.
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// What is still to be read. Every refusal names the opcode in hand by its place.
+/// A cursor over a pickle's bytes. Errors report the offset of the current opcode.
 pub(super) struct Input<'a> {
     path: &'a Path,
     bytes: &'a [u8],
-    /// The next byte.
+    /// The offset of the next byte.
     at: usize,
-    /// Where the opcode in hand stands.
+    /// The offset of the current opcode.
     op: usize,
 }
 
@@ -19,12 +19,13 @@ impl<'a> Input<'a> {
         Input { path, bytes, at: 0, op: 0 }
     }
 
-    /// The next opcode, which is in hand from here on.
+    /// Reads the next opcode, which becomes the current one.
     pub(super) fn opcode(&mut self) -> Result<u8> {
         self.op = self.at;
         self.byte()
     }
 
+    /// Reads `count` bytes.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(count);
         match end.and_then(|end| self.bytes.get(self.at..end)) {
@@ -33,8 +34,8 @@ impl<'a> Input<'a> {
                 Ok(bytes)
             }
             None => self.refuse(
-                format!("{count} bytes more"),
-                format!("{} until the end", self.bytes.len() - self.at),
+                format!("{count} more bytes"),
+                format!("{} before the end", self.bytes.len() - self.at),
             ),
         }
     }
@@ -49,10 +50,12 @@ impl<'a> Input<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    /// Reads the index of a memo slot, of 4 bytes if `long`, else of one.
     pub(super) fn slot(&mut self, long: bool) -> Result<u32> {
         Ok(if long { u32::from_le_bytes(self.array()?) } else { self.byte()?.into() })
     }
 
+    /// Reads a line, without its newline.
     pub(super) fn line(&mut self) -> Result<&'a str> {
         let rest = &self.bytes[self.at..];
         let line = rest.iter().position(|&b| b == b'\n').map(|end| &rest[..end]);
@@ -65,6 +68,7 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Returns [`Error::Pickle`] at the current opcode.
     pub(super) fn refuse<T>(
         &self,
         expected: impl Into<String>,

@@ -1,7 +1,6 @@
-//! The names of pickle's opcodes, for what is refused.
+//! The names of unsupported pickle opcodes, for error messages.
 
-/// What Lib/pickletools.py of CPython calls the opcode `byte`, where it is none
-/// that is read here.
+/// Returns the name of an unsupported opcode, as in CPython's Lib/pickletools.py.
 pub(super) fn name(byte: u8) -> String {
     let name = match byte {
         b'0' => "POP",

@@ -1,5 +1,5 @@
-//! A small model hub on loopback, for tests: it serves files as the real one
-//! does, keeps a log, and misbehaves on request.
+//! A stub hub on loopback: it serves files like the real one, logs requests, and fails on
+//! request.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -12,39 +12,38 @@ use sha2::{Digest, Sha256};
 
 pub(super) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A file, and how it is served.
+/// A file and how the hub serves it.
 #[derive(Clone, Default)]
-pub(super) struct Served {
+pub(super) struct StubFile {
     pub(super) bytes: Vec<u8>,
-    /// Large files are redirected to another address, and their etag is a
-    /// SHA-256.
+    /// Large files are redirected to another host, and their etag is a SHA-256.
     pub(super) large: bool,
-    /// The first answers break off after so many bytes each.
-    pub(super) cuts: Vec<usize>,
-    /// The size announced, where it is not the true one.
-    pub(super) announced: Option<u64>,
-    /// A resumed transfer is answered with the whole file.
+    /// The first responses end after these numbers of bytes.
+    pub(super) cut_after: Vec<usize>,
+    /// The size in the metadata, if it is not the true one.
+    pub(super) reported_size: Option<u64>,
+    /// A range request gets the whole file.
     pub(super) ignores_range: bool,
-    /// The first answers have these statuses.
+    /// The statuses of the first responses.
     pub(super) statuses: Vec<u16>,
-    /// What these say in `Retry-After`.
+    /// The `Retry-After` header of those responses.
     pub(super) retry_after: Option<&'static str>,
-    /// The file is at another address (307): a path, or a whole address in which `HUB`
-    /// is the hub's.
-    pub(super) moved: Option<&'static str>,
-    /// The hub has it for this token alone.
+    /// The target of a redirect (307): a path, or a URL in which `HUB` is the hub and `OTHER`
+    /// another host.
+    pub(super) redirect: Option<&'static str>,
+    /// The token that is needed to read the file.
     pub(super) token: Option<&'static str>,
-    /// It says no name of the content.
-    pub(super) nameless: bool,
+    /// The hub sends no etag.
+    pub(super) without_etag: bool,
 }
 
-impl Served {
+impl StubFile {
     pub(super) fn small(text: &str) -> Self {
-        Served { bytes: text.into(), ..Served::default() }
+        StubFile { bytes: text.into(), ..StubFile::default() }
     }
 
     pub(super) fn large(bytes: Vec<u8>) -> Self {
-        Served { bytes, large: true, ..Served::default() }
+        StubFile { bytes, large: true, ..StubFile::default() }
     }
 
     pub(super) fn etag(&self) -> String {
@@ -54,10 +53,10 @@ impl Served {
     }
 }
 
-type Files = BTreeMap<String, Served>;
+type Files = BTreeMap<String, StubFile>;
 
-/// The hub: its files by `owner/name/revision/file`, and what was asked of it.
-pub(super) struct Hub {
+/// The hub: its files by `owner/name/revision/file`, and a log of requests.
+pub(super) struct StubHub {
     pub(super) address: SocketAddr,
     files: Arc<Mutex<Files>>,
     log: Arc<Mutex<Vec<String>>>,
@@ -65,8 +64,8 @@ pub(super) struct Hub {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Hub {
-    pub(super) fn start(files: impl IntoIterator<Item = (&'static str, Served)>) -> Self {
+impl StubHub {
+    pub(super) fn start(files: impl IntoIterator<Item = (&'static str, StubFile)>) -> Self {
         let files = files.into_iter().map(|(name, file)| (name.to_owned(), file)).collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -78,35 +77,34 @@ impl Hub {
                 if shared.2.load(Ordering::SeqCst) {
                     break;
                 }
-                // A client that hangs up is no concern of the hub's.
-                let _ = answer(stream.unwrap(), &shared.0, &shared.1);
+                // Ignore clients that hang up.
+                let _ = respond(stream.unwrap(), &shared.0, &shared.1);
             }
         });
-        Hub { address, files, log, closed, thread: Some(thread) }
+        StubHub { address, files, log, closed, thread: Some(thread) }
     }
 
     pub(super) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Serves one more file.
-    pub(super) fn add(&self, name: &str, file: Served) {
+    /// Adds a file.
+    pub(super) fn add(&self, name: &str, file: StubFile) {
         self.files.lock().unwrap().insert(name.to_owned(), file);
     }
 
     /// Changes how a file is served.
-    pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut Served)) {
+    pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut StubFile)) {
         change(self.files.lock().unwrap().get_mut(name).unwrap());
     }
 
-    /// The requests since the last call: method, path, and range or token where
-    /// there is one.
-    pub(super) fn asked(&self) -> Vec<String> {
+    /// Returns the requests since the last call: method, path, and the range and token, if any.
+    pub(super) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 }
 
-impl Drop for Hub {
+impl Drop for StubHub {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
@@ -114,7 +112,7 @@ impl Drop for Hub {
     }
 }
 
-fn answer(
+fn respond(
     stream: TcpStream,
     files: &Mutex<Files>,
     log: &Mutex<Vec<String>>,
@@ -138,7 +136,7 @@ fn answer(
 
     let mut files = files.lock().unwrap();
     // /owner/name/resolve/revision/file, or /blobs/owner/name/resolve/...
-    let stored = path.strip_prefix("/blobs").is_some();
+    let from_storage = path.strip_prefix("/blobs").is_some();
     let name = path.trim_start_matches("/blobs").trim_start_matches('/').replace("/resolve/", "/");
     let mut out = &stream;
     let Some(file) = files.get_mut(&name.replace(COMMIT, "main").replace("%2F", "/")) else {
@@ -147,32 +145,32 @@ fn answer(
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
     };
-    let refuse = |mut out: &TcpStream, status: u16, more: &str| {
+    let error_response = |mut out: &TcpStream, status: u16, more: &str| {
         let end = "Content-Length: 0\r\nConnection: close";
         write!(out, "HTTP/1.1 {status} No\r\n{more}{end}\r\n\r\n")
     };
     if !file.statuses.is_empty() {
         let status = file.statuses.remove(0);
         let after = file.retry_after.map(|after| format!("Retry-After: {after}\r\n"));
-        return refuse(out, status, &after.unwrap_or_default());
+        return error_response(out, status, &after.unwrap_or_default());
     }
-    if !stored && file.token.is_some_and(|wanted| token != Some(format!("Bearer {wanted}"))) {
-        return refuse(out, 401, "");
+    if !from_storage && file.token.is_some_and(|needed| token != Some(format!("Bearer {needed}"))) {
+        return error_response(out, 401, "");
     }
-    if let Some(moved) = file.moved {
-        let to = moved.replace("HUB", &format!("http://{}", stream.local_addr()?));
+    if let Some(redirect) = file.redirect {
+        let to = redirect.replace("HUB", &format!("http://{}", stream.local_addr()?));
         let to = to.replace("OTHER", &format!("http://localhost:{}", stream.local_addr()?.port()));
-        return refuse(out, 307, &format!("Location: {to}\r\n"));
+        return error_response(out, 307, &format!("Location: {to}\r\n"));
     }
-    let size = file.announced.unwrap_or(file.bytes.len() as u64);
+    let size = file.reported_size.unwrap_or(file.bytes.len() as u64);
     let mut head = format!("X-Repo-Commit: {COMMIT}\r\nConnection: close\r\n");
-    if file.large && !stored {
+    if file.large && !from_storage {
         head += &format!("X-Linked-Etag: \"{}\"\r\nX-Linked-Size: {size}\r\n", file.etag());
         head +=
             &format!("Location: http://localhost:{}/blobs{path}\r\n", stream.local_addr()?.port());
         return write!(out, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n{head}\r\n");
     }
-    if !file.nameless {
+    if !file.without_etag {
         head += &format!("ETag: \"{}\"\r\n", file.etag());
     }
     if method == "HEAD" {
@@ -193,6 +191,10 @@ fn answer(
         None => write!(out, "HTTP/1.1 200 OK\r\n")?,
     }
     write!(out, "Content-Length: {}\r\n{head}\r\n", body.len())?;
-    let cut = if file.cuts.is_empty() { body.len() } else { file.cuts.remove(0).min(body.len()) };
+    let cut = if file.cut_after.is_empty() {
+        body.len()
+    } else {
+        file.cut_after.remove(0).min(body.len())
+    };
     out.write_all(&body[..cut])
 }

@@ -1,69 +1,79 @@
-//! What may be asked of a search, and what may not.
+//! The options of caption generation and their valid ranges.
 
 use crate::{Error, Result};
 
-/// When a beam search has seen enough.
+/// When a beam search stops, before the maximum length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyStopping {
-    /// When the best sequence that goes on, were it to end now, would fall
-    /// behind all that have ended: transformers' `False`.
+    /// Stop when no live beam, at its current length, can beat the worst of `num_beams` finished
+    /// hypotheses: transformers' `False`.
     #[default]
     Likely,
-    /// When as many sequences as beams have ended: transformers' `True`.
+    /// Stop when `num_beams` hypotheses are finished: transformers' `True`.
     Full,
-    /// When no sequence that goes on can come in any more: `"never"`.
+    /// Stop when no live beam can beat the worst finished hypothesis at any length:
+    /// transformers' `"never"`.
     Never,
 }
 
-/// Drawing tokens by chance instead of taking the likeliest.
+/// Samples tokens instead of choosing the most likely one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// What logits are divided by: below 1 sharper, above 1 flatter.
+    /// Divides the logits: below 1 favors likely tokens, above 1 unlikely ones.
     pub temperature: f32,
-    /// Draws from the likeliest tokens that together have at least this
-    /// probability; 1 draws from all.
+    /// Samples only from the most likely tokens whose total probability reaches this; 1 samples
+    /// from all.
     pub top_p: f32,
-    /// The same seed draws the same captions; an image's draws depend on its
-    /// number.
+    /// The seed of the random numbers. They also depend on the image's index.
     pub seed: u64,
-    /// The number of the batch's first image: who counts on from batch to batch
-    /// gets the same captions whatever a batch's size.
-    pub first: usize,
+    /// The index of the batch's first image. Counting images across batches makes the captions
+    /// independent of the batch size.
+    pub first_image: usize,
 }
 
-/// How a caption is searched for. Lengths count generated tokens, the
-/// end-of-sequence token included.
+/// The options of caption generation. Lengths count generated tokens, including the
+/// end-of-sequence token.
+///
+/// ```
+/// use interrogate::caption::{EarlyStopping, GenerationConfig};
+///
+/// let config = GenerationConfig {
+///     num_beams: 3,
+///     early_stopping: EarlyStopping::Full,
+///     prompt: "a photo of".to_owned(),
+///     ..GenerationConfig::default()
+/// };
+/// assert_eq!((config.min_new_tokens, config.max_new_tokens), (5, 20));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Generation {
-    /// Sequences kept side by side; 1 is greedy.
+pub struct GenerationConfig {
+    /// Number of beams; 1 is greedy search.
     pub num_beams: usize,
-    /// Most tokens of a caption.
+    /// Maximum length of a caption.
     pub max_new_tokens: usize,
-    /// Tokens before a caption may end.
+    /// Minimum number of tokens before the end of a caption.
     pub min_new_tokens: usize,
-    /// With beams: a sequence's log-probability is divided by its length to
-    /// this power. Above 0 favours long captions, below 0 short ones.
+    /// With beams: a sequence's log-probability is divided by its length to this power. Above 0
+    /// favors long captions, below 0 short ones.
     pub length_penalty: f32,
     /// With beams: when to stop.
     pub early_stopping: EarlyStopping,
-    /// No run of so many tokens comes twice, the prompt's included; 0 allows
-    /// all.
+    /// No n-gram of this size occurs twice, the prompt included; 0 allows all.
     pub no_repeat_ngram_size: usize,
-    /// The score of a token that was there already, prompt included, is divided
-    /// by this where positive and multiplied where negative; 1 does nothing
-    /// (Keskar et al., arXiv 1909.05858).
+    /// The score of a token that already occurs, the prompt included, is divided by this if
+    /// positive and multiplied if negative; 1 has no effect (Keskar et al., arXiv 1909.05858).
     pub repetition_penalty: f32,
-    /// Draws tokens instead of taking the likeliest; not together with beams.
+    /// Samples tokens instead of choosing the most likely one; not allowed with beams.
     pub sampling: Option<Sampling>,
-    /// Words that the caption goes on from, such as "a photo of"; empty for
-    /// none. They are not part of the caption.
+    /// The text that the caption continues, such as "a photo of"; may be empty. It is not part
+    /// of the caption.
     pub prompt: String,
 }
 
-impl Default for Generation {
-    /// Greedy, 5 to 20 tokens.
+impl Default for GenerationConfig {
+    /// Greedy search, 5 to 20 tokens.
     fn default() -> Self {
-        Generation {
+        GenerationConfig {
             num_beams: 1,
             max_new_tokens: 20,
             min_new_tokens: 5,
@@ -77,20 +87,20 @@ impl Default for Generation {
     }
 }
 
-impl Generation {
-    /// Holds the options against a language model of `vocab` tokens, `ends` of
-    /// which end a caption, and of `positions`, `prompt` of which are taken.
+impl GenerationConfig {
+    /// Checks the options against a language model of `vocab` tokens, `eos` of which end a
+    /// sequence, and of `positions`, `prompt` of which the prompt needs.
     ///
     /// # Errors
     /// [`Error::Generation`] for the first option that is out of range.
     pub(super) fn check(
         &self,
         vocab: usize,
-        ends: usize,
+        eos: usize,
         positions: usize,
         prompt: usize,
     ) -> Result<()> {
-        let beams = vocab / ends.saturating_add(1).max(2);
+        let beams = vocab / eos.saturating_add(1).max(2);
         require("num_beams", self.num_beams, (1..=beams).contains(&self.num_beams), || {
             format!("1 to {beams}")
         })?;
@@ -145,16 +155,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_option_out_of_range_is_named() {
+    fn each_option_out_of_range_is_reported() {
         let sampling =
-            |temperature, top_p| Some(Sampling { temperature, top_p, seed: 0, first: 0 });
-        let with = |change: &dyn Fn(&mut Generation)| {
-            let mut options = Generation::default();
+            |temperature, top_p| Some(Sampling { temperature, top_p, seed: 0, first_image: 0 });
+        let with = |change: &dyn Fn(&mut GenerationConfig)| {
+            let mut options = GenerationConfig::default();
             change(&mut options);
             options.check(100, 1, 64, 40).unwrap_err().to_string()
         };
         for (change, message) in [
-            ((|o| o.num_beams = 0) as fn(&mut Generation), "num_beams is 0, expected 1 to 50"),
+            (
+                (|o| o.num_beams = 0) as fn(&mut GenerationConfig),
+                "num_beams is 0, expected 1 to 50",
+            ),
             (|o| o.num_beams = 51, "num_beams is 51, expected 1 to 50"),
             (|o| o.max_new_tokens = 0, "max_new_tokens is 0, expected 1 to 24"),
             (|o| o.max_new_tokens = 25, "max_new_tokens is 25, expected 1 to 24"),
@@ -176,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_leaves_no_room_is_told() {
-        let error = Generation::default().check(100, 1, 64, 64).unwrap_err().to_string();
+    fn prompt_that_fills_all_positions_is_reported() {
+        let error = GenerationConfig::default().check(100, 1, 64, 64).unwrap_err().to_string();
         assert_eq!(error, "max_new_tokens is 20, expected a prompt shorter than 64 tokens");
-        assert!(Generation::default().check(100, 1, 64, 44).is_ok());
+        assert!(GenerationConfig::default().check(100, 1, 64, 44).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Which sentence encoder a name stands for.
+//! Opens a sentence encoder by name.
 
 use super::{ModelSource, Options, Progress, hub, source};
 #[cfg(not(feature = "starter"))]
@@ -7,20 +7,19 @@ use crate::Result;
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
-/// The name of the encoder that the starter is built on, in f32, and the
-/// repository that has it.
+/// The alias of the f32 version of the starter's sentence encoder, and its repository.
 const ALIAS: (&str, &str) = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2");
 
 impl MiniLm {
-    /// The encoder that `name` stands for: a folder, a hub id, `all-MiniLM-L6-v2`
-    /// on the hub, or `starter`, the same in f16 as it is compiled in (feature
-    /// `starter`). `progress` hears of what is fetched.
+    /// Opens the encoder `name`: a folder, a hub id, `all-MiniLM-L6-v2` on the hub, or
+    /// `starter`, the same model in f16, compiled in with the feature `starter`. `progress` is
+    /// called as files download.
     ///
     /// # Errors
-    /// [`ModelUnknown`](crate::Error::ModelUnknown) for what can be none of them,
-    /// [`StarterLeftOut`](crate::Error::StarterLeftOut), those of [`hub::fetch_sentences`] and of
-    /// [`MiniLm::open`].
-    pub fn named(
+    /// [`ModelUnknown`](crate::Error::ModelUnknown) for an invalid name,
+    /// [`StarterLeftOut`](crate::Error::StarterLeftOut), and those of
+    /// [`hub::fetch_sentences`] and [`MiniLm::open`].
+    pub fn from_name(
         name: &str,
         compute: &Compute,
         options: &Options,
