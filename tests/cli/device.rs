@@ -13,7 +13,7 @@ fn refusal(device: &str) -> String {
         true => format!("error: this machine has no {device}, or its driver refuses it\n"),
         false => {
             let feature = device.split(':').next().unwrap();
-            format!("error: {device} was asked for and this build has no {feature}\n")
+            format!("error: {device} needs a build with the `{feature}` feature\n")
         }
     }
 }

@@ -67,7 +67,7 @@ fn an_index_without_its_manifest_is_built_again() {
     let folder = built();
     fs::remove_file(folder.path("indexes/starter/manifest.json")).unwrap();
     let ran = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
-    assert!(ran.err().contains("half-built"), "{}", ran.err());
+    assert!(ran.err().contains("unfinished"), "{}", ran.err());
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     folder.run(&["verify"]).expect(0);
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use interrogate::Error;
 use interrogate::encoder::Features;
+use interrogate::error::IndexError;
 use interrogate::index::{Index, Match};
 use shared::{Chance, Disk, drafts, files, killed, kills, repository, said, timed, until};
 use tempfile::TempDir;
@@ -125,7 +126,10 @@ fn kill(short: usize, labels: usize) {
                     let known = |whole: &BTreeMap<_, _>| whole["manifest.json"] == manifest;
                     assert!(stage.whole.iter().any(known));
                 }
-                Err(Error::IndexMissing { .. } | Error::IndexUnfinished { .. }) => {
+                Err(
+                    Error::Index(IndexError::Missing { .. })
+                    | Error::Index(IndexError::Unfinished { .. }),
+                ) => {
                     assert!(!standing, "the index before is lost");
                 }
                 Err(error) => panic!("after {hit} kills: {error}"),

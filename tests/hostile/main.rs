@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use allocator::peak;
 use forms::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
+use interrogate::error::PictureError;
 use interrogate::limits::PICTURE_PIXELS;
 use interrogate::picture::{Picture, Preprocess, Resampling, Resize};
 
@@ -191,7 +192,10 @@ fn a_polyglot_is_the_image_that_it_begins_with() {
         }
         for before in [&b"%PDF-1.7\n"[..], b"#!/bin/sh\n", page, b"MZ", b"\0"] {
             let error = decode(&[before, &bytes].concat()).unwrap_err();
-            assert!(matches!(error, Error::PictureFormat { .. }), "{name}: {error}");
+            assert!(
+                matches!(error, Error::Picture(PictureError::Format { .. })),
+                "{name}: {error}"
+            );
         }
     }
     // One that begins as two: a JPEG in the comment of a GIF, and a GIF that is script.
@@ -251,7 +255,10 @@ fn an_ending_tells_nothing() {
         assert!(open(&format!("x.{ending}"), &fixture(name)).is_ok(), "{name} as .{ending}");
     }
     for bytes in [&b"\x7fELF"[..], b"SQLite format 3\0", b"<svg xmlns='x'/>", b"RIFF\0\0\0\0WAVE"] {
-        assert!(matches!(open("x.jpg", bytes), Err(Error::PictureFormat { .. })), "{bytes:?}");
+        assert!(
+            matches!(open("x.jpg", bytes), Err(Error::Picture(PictureError::Format { .. }))),
+            "{bytes:?}"
+        );
     }
 }
 

@@ -60,7 +60,7 @@ fn a_device_that_the_build_has_not_is_exit_code_2() {
     let output = run(&[path, "-o", path, "--device", "cuda"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    assert!(said.contains("error: cuda:0 was asked for and this build has no cuda\n"), "{said}");
+    assert!(said.contains("error: cuda:0 needs a build with the `cuda` feature\n"), "{said}");
     assert!(said.contains("--features cuda"), "{said}");
 }
 

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use interrogate::Error;
+use interrogate::error::IndexError;
 use interrogate::index::{Digest, Index, Manifest};
 use interrogate::rank::Order;
 
@@ -45,14 +46,14 @@ fn a_missing_folder_holds_no_index() {
     let missing = folder.path().join("none");
     let error = Index::open(&missing).unwrap_err();
     assert_eq!(error.to_string(), format!("no index in {}", missing.display()));
-    assert!(error.hint().unwrap().contains("build-index"));
+    assert!(error.hint().unwrap().contains("Builder"));
 }
 
 #[test]
 fn without_its_manifest_an_index_is_half_built() {
     let folder = index();
     fs::remove_file(folder.path().join("manifest.json")).unwrap();
-    assert!(open_error(folder.path()).ends_with("is half-built: it has no manifest.json"));
+    assert!(open_error(folder.path()).ends_with("is unfinished: it has no manifest.json"));
 }
 
 #[test]
@@ -89,7 +90,10 @@ fn a_truncated_shard_is_refused_at_every_length() {
     let file = fs::File::options().write(true).open(&path).unwrap();
     for cut in (0..fs::metadata(&path).unwrap().len()).rev() {
         file.set_len(cut).unwrap();
-        assert!(matches!(Index::open(folder.path()), Err(Error::IndexDamaged { .. })), "{cut}");
+        assert!(
+            matches!(Index::open(folder.path()), Err(Error::Index(IndexError::Damaged { .. }))),
+            "{cut}"
+        );
     }
 }
 
@@ -108,7 +112,10 @@ fn a_bit_that_flips_anywhere_is_found_by_verify_or_before() {
         for (at, byte) in whole.into_iter().enumerate() {
             put(at, byte ^ (1 << (at % 8)));
             let verified = Index::open(folder.path()).and_then(|index| index.verify(|_| ()));
-            assert!(matches!(verified, Err(Error::IndexDamaged { .. })), "byte {at} of {name}");
+            assert!(
+                matches!(verified, Err(Error::Index(IndexError::Damaged { .. }))),
+                "byte {at} of {name}"
+            );
             put(at, byte);
         }
     }
@@ -138,7 +145,7 @@ fn another_model_is_named() {
     let error = index.check_model("clip", "0123456789abcdef").unwrap_err();
     let text = error.to_string();
     assert!(text.ends_with("is of the model fake (f1), expected clip (0123456789ab)"), "{text}");
-    assert!(error.hint().unwrap().contains("name the model"));
+    assert!(error.hint().unwrap().contains("open the model"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use build_index::Builder;
 use interrogate::Error;
 use interrogate::encoder::Features;
+use interrogate::error::RowsError;
 use interrogate::index::{Index, Match};
 use interrogate::rank::Order;
 
@@ -85,7 +86,7 @@ fn features_of_another_width_are_refused() {
     let (_folder, index) = index(&fake);
     let narrow = Features::new(vec![1.0; 8]).unwrap();
     let error = index.table("flavors").unwrap().rank(&narrow, 3).unwrap_err();
-    assert!(matches!(error, Error::Dim { expected: 32, found: 8, .. }), "{error}");
+    assert!(matches!(error, Error::Rows(RowsError::Dim { expected: 32, found: 8, .. })), "{error}");
 }
 
 /// All through one open index, and through one each; alone, and merged.

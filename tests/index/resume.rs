@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use build_index::{Builder, Dictionary, Error, Progress};
+use interrogate::error::IndexError;
 use interrogate::index::{Digest, Index};
 
 use crate::fake::Fake;
@@ -53,7 +54,7 @@ fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
         assert_eq!(error.to_string(), format!("stopped after {done} of 100 labels"));
         assert!(matches!(
             Index::open(folder.path()),
-            Err(interrogate::Error::IndexUnfinished { .. })
+            Err(interrogate::Error::Index(IndexError::Unfinished { .. }))
         ));
         assert_eq!(fake.count(), done);
 

@@ -11,6 +11,7 @@ use build_index::meter::Meter;
 use build_index::{Builder, open_all};
 use indicatif::ProgressDrawTarget;
 use interrogate::Compute;
+use interrogate::error::IndexError;
 use interrogate::index::Index;
 use interrogate::models::{Model, ModelSource, Options, Progress};
 
@@ -112,7 +113,8 @@ pub(crate) fn index_of(
 ) -> Result<Index, Fault> {
     match Index::open(folder) {
         Err(
-            interrogate::Error::IndexMissing { .. } | interrogate::Error::IndexUnfinished { .. },
+            interrogate::Error::Index(IndexError::Missing { .. })
+            | interrogate::Error::Index(IndexError::Unfinished { .. }),
         ) => {
             build(model, dicts, folder, logger)?;
             Ok(Index::open(folder)?)

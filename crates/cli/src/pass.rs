@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, stdout};
 
 use interrogate::encoder::{Features, ImageEncoder};
+use interrogate::error::RowsError;
 use interrogate::index::Index;
 use interrogate::picture::{Picture, Pixels};
 use interrogate::{Error, Result};
@@ -324,7 +325,8 @@ fn together<P, T>(items: &[Item<P>], see: &mut See<'_, P, T>) -> Vec<Result<T>> 
     match see(items) {
         Ok(seen) if seen.len() == items.len() => seen.into_iter().map(Ok).collect(),
         Ok(seen) => {
-            let missing = |_| Err(Error::Direction { what: "features", row: seen.len() });
+            let missing =
+                |_| Err(Error::Rows(RowsError::Direction { what: "features", row: seen.len() }));
             items.iter().map(missing).collect()
         }
         Err(error) if items.len() == 1 => vec![Err(error)],
@@ -372,7 +374,7 @@ mod tests {
 
     /// Refuses every batch that holds a nought.
     fn picky(items: &[Item<u8>]) -> Result<Vec<u8>> {
-        let refused = || Error::Direction { what: "features", row: 0 };
+        let refused = || Error::Rows(RowsError::Direction { what: "features", row: 0 });
         items.iter().map(|item| item.looked.checked_sub(1).ok_or_else(refused)).collect()
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::DeviceError;
 use crate::error::bare;
 use crate::{Error, Result};
 
@@ -58,7 +59,7 @@ impl Device {
         if self.is_cpu() {
             Ok(())
         } else {
-            Err(Error::DeviceUnserved { what, device: self.to_string() })
+            Err(Error::Device(DeviceError::CpuOnly { what, device: self.to_string() }))
         }
     }
 
@@ -66,7 +67,7 @@ impl Device {
     /// tenths of a second.
     ///
     /// # Errors
-    /// [`Error::DeviceLeftOut`] if the build lacks the feature, [`Error::DeviceAbsent`] if the
+    /// [`DeviceError::FeatureMissing`] if the build lacks the feature, [`DeviceError::Missing`] if the
     /// machine has no such device or its driver fails.
     pub fn check(self) -> Result<()> {
         self.open().map(drop)
@@ -81,10 +82,16 @@ impl Device {
         match self {
             Device::Cpu => Ok(candle_core::Device::Cpu),
             Device::Cuda(_) if !cfg!(feature = "cuda") => {
-                Err(Error::DeviceLeftOut { device: self.to_string(), feature: "cuda" })
+                Err(Error::Device(DeviceError::FeatureMissing {
+                    device: self.to_string(),
+                    feature: "cuda",
+                }))
             }
             Device::Metal if !cfg!(feature = "metal") => {
-                Err(Error::DeviceLeftOut { device: self.to_string(), feature: "metal" })
+                Err(Error::Device(DeviceError::FeatureMissing {
+                    device: self.to_string(),
+                    feature: "metal",
+                }))
             }
             // One stream for all threads: by the engine's default each thread has its own, and
             // none would wait for what another started.
@@ -96,7 +103,9 @@ impl Device {
     }
 
     fn absent(self) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::DeviceAbsent { device: self.to_string(), source: bare(source) }
+        move |source| {
+            Error::Device(DeviceError::Missing { device: self.to_string(), source: bare(source) })
+        }
     }
 }
 
@@ -114,7 +123,7 @@ impl FromStr for Device {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let unknown = || Error::DeviceUnknown { name: name.to_owned() };
+        let unknown = || Error::Device(DeviceError::Unknown { name: name.to_owned() });
         match name.split_once(':') {
             None => match name {
                 "cpu" => Ok(Device::Cpu),
@@ -160,9 +169,9 @@ mod tests {
     fn cpu_only_part_rejects_other_devices() {
         Device::Cpu.only_cpu("a part").unwrap();
         let error = Device::Metal.only_cpu("a part").unwrap_err();
-        let expected = "a part computes on the processor alone, and metal was asked for";
+        let expected = "a part runs on the CPU only, not on metal";
         assert_eq!(error.to_string(), expected);
-        assert_eq!(error.hint().unwrap(), "leave --device out");
+        assert_eq!(error.hint().unwrap(), "use Device::Cpu");
     }
 
     #[test]
@@ -175,8 +184,8 @@ mod tests {
     #[test]
     fn build_without_cuda_names_the_feature() {
         let error = Device::Cuda(1).open().unwrap_err();
-        assert_eq!(error.to_string(), "cuda:1 was asked for and this build has no cuda");
-        assert!(error.hint().unwrap().contains("--features cuda"), "{error:?}");
+        assert_eq!(error.to_string(), "cuda:1 needs a build with the `cuda` feature");
+        assert!(error.hint().unwrap().contains("feature `cuda`"), "{error:?}");
         assert!(!Device::built().any(|name| name == "cuda"));
     }
 
@@ -184,8 +193,8 @@ mod tests {
     #[test]
     fn build_without_metal_names_the_feature() {
         let error = Device::Metal.open().unwrap_err();
-        assert_eq!(error.to_string(), "metal was asked for and this build has no metal");
-        assert!(error.hint().unwrap().contains("--features metal"), "{error:?}");
+        assert_eq!(error.to_string(), "metal needs a build with the `metal` feature");
+        assert!(error.hint().unwrap().contains("feature `metal`"), "{error:?}");
     }
 
     #[test]

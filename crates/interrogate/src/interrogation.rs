@@ -3,6 +3,9 @@
 use std::ops::ControlFlow;
 
 use crate::encoder::{Counter, Features, TextEncoder};
+use crate::error::IndexError;
+#[cfg(doc)]
+use crate::error::PromptError;
 use crate::index::{CustomTable, Index, Match, Merged, TableRef};
 use crate::models::Model;
 use crate::prompt::modes::{ModeInput, PromptOptions, RankingRequest, TableEntry};
@@ -104,7 +107,7 @@ impl<'a> Interrogation<'a> {
     /// Uses the tables `names` only, including those that the mode's form does not know.
     ///
     /// # Errors
-    /// [`Error::TableMissing`] for an unknown name.
+    /// [`IndexError::TableMissing`] for an unknown name.
     pub fn only(mut self, names: &[String]) -> Result<Self> {
         names.iter().try_for_each(|name| self.table(name).map(drop))?;
         self.tables.retain(|table| names.contains(&table.name));
@@ -115,7 +118,7 @@ impl<'a> Interrogation<'a> {
     /// Leaves out the tables `names`.
     ///
     /// # Errors
-    /// [`Error::TableMissing`] for an unknown name.
+    /// [`IndexError::TableMissing`] for an unknown name.
     pub fn without(mut self, names: &[String]) -> Result<Self> {
         names.iter().try_for_each(|name| self.table(name).map(drop))?;
         self.tables.retain(|table| !names.contains(&table.name));
@@ -149,7 +152,7 @@ impl<'a> Interrogation<'a> {
     /// Writes prompts in the form of `template`, from the tables that it names.
     ///
     /// # Errors
-    /// [`Error::TemplateField`] for a field that matches no table.
+    /// [`PromptError::TemplateField`] for a field that matches no table.
     pub fn with_template(self, template: Template) -> Result<Self> {
         let recipe = template.recipe(self.tables(), self.options.max_flavors)?;
         let rankings = recipe.tables.iter().map(RankingRequest::from).collect();
@@ -175,8 +178,8 @@ impl<'a> Interrogation<'a> {
     /// it.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if `progress` breaks, [`Error::PromptTooLong`],
-    /// [`Error::TableMissing`] if a table of the mode is missing, and the errors of the
+    /// [`Error::Interrupted`] if `progress` breaks, [`PromptError::TooLong`],
+    /// [`IndexError::TableMissing`] if a table of the mode is missing, and the errors of the
     /// tables and of the text tower.
     pub fn prompts(
         &self,
@@ -304,10 +307,10 @@ impl<'a> Interrogation<'a> {
             return Ok(TableRef::Custom(own));
         }
         self.index.table(name).map(TableRef::Indexed).map_err(|error| match error {
-            Error::TableMissing { path, name, mut tables } => {
+            Error::Index(IndexError::TableMissing { path, name, mut tables }) => {
                 tables.extend(self.custom.iter().map(|own| own.name().to_owned()));
                 tables.sort();
-                Error::TableMissing { path, name, tables }
+                Error::Index(IndexError::TableMissing { path, name, tables })
             }
             other => other,
         })

@@ -2,6 +2,8 @@
 
 use crate::Result;
 use crate::encoder::{Features, ImageEncoder};
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::index::{Index, Match};
 use crate::models::Model;
 use crate::picture::Picture;
@@ -67,7 +69,7 @@ impl Interrogator {
     /// Returns the `k` best labels of a table for one image, best first, ties by row.
     ///
     /// # Errors
-    /// [`crate::Error::TableMissing`], and the errors of [`features`](Self::features).
+    /// [`IndexError::TableMissing`], and the errors of [`features`](Self::features).
     pub fn rank(&self, picture: &Picture, table: &str, k: usize) -> Result<Vec<Match<'_>>> {
         let table = self.index.table(table)?; // first, because encoding is expensive
         let features = self.features(std::slice::from_ref(picture))?;
@@ -89,7 +91,7 @@ impl Interrogator {
     /// images in one pass.
     ///
     /// # Errors
-    /// [`crate::Error::TableMissing`] if a table of the recipe is missing.
+    /// [`IndexError::TableMissing`] if a table of the recipe is missing.
     pub fn prompts(
         &self,
         features: &[Features],

@@ -16,6 +16,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use interrogate::Precision;
 use interrogate::encoder::{TextEncoder, Tokens};
+use interrogate::error::{IndexError, RowsError};
 use interrogate::index::format::{MAX_SHARDS, is_index_file};
 use interrogate::index::{Index, Manifest, ModelEntry, TableEntry};
 use interrogate::{Error as LibraryError, Result as LibraryResult};
@@ -227,7 +228,10 @@ impl<'a> Builder<'a> {
     /// there is one and they may not.
     fn usable(&self, folder: &Path) -> LibraryResult<Option<Index>> {
         let index = match Index::open(folder) {
-            Err(LibraryError::IndexMissing { .. } | LibraryError::IndexUnfinished { .. }) => {
+            Err(
+                LibraryError::Index(IndexError::Missing { .. })
+                | LibraryError::Index(IndexError::Unfinished { .. }),
+            ) => {
                 return Ok(None);
             }
             other => other?,
@@ -235,7 +239,11 @@ impl<'a> Builder<'a> {
         index.check_model(&self.model.id, &self.model.fingerprint)?;
         let (expected, found) = (self.encoder.dim(), index.dim());
         if found != expected {
-            return Err(LibraryError::Dim { what: "the index before", expected, found });
+            return Err(LibraryError::Rows(RowsError::Dim {
+                what: "the index before",
+                expected,
+                found,
+            }));
         }
         let name = |model: &ModelEntry| model.precision.clone().unwrap_or_else(|| "f32".to_owned());
         let (expected, found) = (name(&self.model), name(index.manifest().model()));
@@ -328,7 +336,11 @@ impl<'a> Builder<'a> {
         }
         let (expected, found) = (self.encoder.dim(), rows.dim());
         if found != expected {
-            return Err(LibraryError::Dim { what: "embeddings", expected, found })?;
+            return Err(LibraryError::Rows(RowsError::Dim {
+                what: "embeddings",
+                expected,
+                found,
+            }))?;
         }
         let mut halves = vec![f16::ZERO; rows.as_slice().len()];
         halves.convert_from_f32_slice(rows.as_slice());

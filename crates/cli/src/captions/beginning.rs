@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use interrogate::error::RowsError;
 use interrogate::picture::{Pixels, Preprocess};
 use interrogate::{Error, Result};
 
@@ -110,7 +111,7 @@ fn take(
     kept: &mut HashMap<usize, Result<String>>,
     images: &[(usize, Option<&Pixels>)],
 ) -> Result<Vec<Option<String>>> {
-    let missing = || Error::Direction { what: "captions", row: 0 };
+    let missing = || Error::Rows(RowsError::Direction { what: "captions", row: 0 });
     if images.len() > 1 && images.iter().any(|(number, _)| !matches!(kept.get(number), Some(Ok(_))))
     {
         return Err(missing());

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use interrogate::error::PictureError;
 use interrogate::limits::PICTURE_BYTES;
 use interrogate::picture::{has_image_extension, is_hidden};
 use interrogate::{Error, Result};
@@ -123,8 +124,12 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -
     let (at, size) = content;
     if size > PICTURE_BYTES {
         let path = PathBuf::from(&name.text);
-        let lost =
-            Error::PictureTooLarge { path, unit: "bytes", limit: PICTURE_BYTES, found: size };
+        let lost = Error::Picture(PictureError::TooLarge {
+            path,
+            unit: "bytes",
+            limit: PICTURE_BYTES,
+            found: size,
+        });
         return Ok(Body::Lost(lost));
     }
     members.read(&name.text, at, size).map(Body::Bytes)

@@ -78,6 +78,6 @@ fn captions_and_errors_equal_those_of_the_cpu_backend() {
 fn q8_on_a_device_is_refused() {
     let on = crate::Device::Cuda(1);
     let error = open_on(&fixture("blip2-opt"), Precision::Q8, on).err().unwrap().to_string();
-    let rest = "computes on the processor alone, and cuda:1 was asked for";
+    let rest = "runs on the CPU only, not on cuda:1";
     assert_eq!(error, format!("q8, eight-bit weights, {rest}"));
 }

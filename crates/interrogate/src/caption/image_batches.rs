@@ -1,5 +1,8 @@
 //! Runs images through an image tower in batches.
 
+#[cfg(doc)]
+use crate::error::DeviceError;
+use crate::error::RowsError;
 use crate::nn::{Backend, Patches, Workspace};
 use crate::{Error, Result};
 
@@ -9,19 +12,21 @@ const BATCH: usize = 64;
 /// Returns the number of images in `pixels`.
 ///
 /// # Errors
-/// [`Error::Dim`] if the pixels are not a multiple of an image's.
+/// [`RowsError::Dim`] if the pixels are not a multiple of an image's.
 pub(super) fn count(patches: &Patches, pixels: &[f32]) -> Result<usize> {
     let expected = patches.pixels();
     match pixels.len().is_multiple_of(expected) {
         true => Ok(pixels.len() / expected),
-        false => Err(Error::Dim { what: "an image", expected, found: pixels.len() }),
+        false => {
+            Err(Error::Rows(RowsError::Dim { what: "an image", expected, found: pixels.len() }))
+        }
     }
 }
 
 /// Runs `forward` on the images of `pixels` in batches, and concatenates the results.
 ///
 /// # Errors
-/// Those of [`count`] and of `forward`, [`Error::DeviceMemory`].
+/// Those of [`count`] and of `forward`, [`DeviceError::OutOfMemory`].
 pub(super) fn encode<B: Backend>(
     backend: &B,
     patches: &Patches,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::error::CaptionError;
 use crate::weights::Weights;
 use crate::{Error, Precision, Result};
 
@@ -40,11 +41,15 @@ pub(super) fn required(weights: &Weights, precision: Precision) -> u64 {
 /// Checks that `available` bytes, if known, are enough for `needed`.
 ///
 /// # Errors
-/// [`Error::MemoryTooSmall`] if they are not.
+/// [`CaptionError::MemoryTooSmall`] if they are not.
 pub(super) fn check(folder: &Path, needed: u64, available: Option<u64>) -> Result<()> {
     match available {
         Some(available) if available < needed => {
-            Err(Error::MemoryTooSmall { path: folder.to_owned(), needed, available })
+            Err(Error::Caption(CaptionError::MemoryTooSmall {
+                path: folder.to_owned(),
+                needed,
+                available,
+            }))
         }
         _ => Ok(()),
     }

@@ -23,6 +23,9 @@
 mod blip;
 mod blip2;
 mod decoder_state;
+#[cfg(doc)]
+use crate::error::{CheckpointError, DeviceError, RowsError, WeightsError};
+
 #[cfg(test)]
 mod device_tests;
 mod generate;
@@ -41,6 +44,7 @@ use serde::de::DeserializeOwned;
 pub use generate::{EarlyStopping, GenerationConfig, Sampling};
 
 use crate::clip::preprocess::{self, Processor};
+use crate::error::CaptionError;
 use crate::nn::{Backend, Compute, Cpu, Gpu};
 use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
@@ -93,9 +97,9 @@ pub trait Captioner: Send + Sync {
     /// depends on the other images of the batch only by rounding.
     ///
     /// # Errors
-    /// [`Error::Generation`] if an option is out of range, [`Error::Dim`] if `pixels` is not a
-    /// multiple of an image's, [`Error::Tokenizer`] if the prompt cannot be tokenized,
-    /// [`Error::Scores`] if the model's scores are NaN, [`Error::Engine`].
+    /// [`CaptionError::Generation`] if an option is out of range, [`RowsError::Dim`] if `pixels` is not a
+    /// multiple of an image's, [`CheckpointError::Tokenizer`] if the prompt cannot be tokenized,
+    /// [`CaptionError::Logits`] if the model's scores are NaN, [`DeviceError::Tensors`].
     fn caption_pixels(
         &self,
         pixels: &[f32],
@@ -148,11 +152,11 @@ pub trait Captioner: Send + Sync {
 /// Maps the weights; those of another type than `precision` are converted.
 ///
 /// # Errors
-/// [`Error::CaptionModel`] if config.json is of another model, [`Error::MemoryTooSmall`] before
-/// anything is loaded, [`Error::ShardMissing`], [`Error::Pickled`], [`Error::Vocabulary`],
-/// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::WeightSurplus`],
+/// [`CaptionError::ModelType`] if config.json is of another model, [`CaptionError::MemoryTooSmall`] before
+/// anything is loaded, [`WeightsError::ShardMissing`], [`WeightsError::BarePickle`], [`CheckpointError::Vocabulary`],
+/// [`WeightsError::Missing`], [`WeightsError::Shape`], [`WeightsError::Surplus`],
 /// [`Error::Mismatch`] for an unsupported configuration, [`Error::Io`], [`Error::Json`],
-/// [`Error::Tokenizer`].
+/// [`CheckpointError::Tokenizer`].
 pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
     open_within(folder, precision, memory_check::available())
 }
@@ -161,7 +165,7 @@ pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
 /// weights with inputs rounded to the same type, and sums in its own precision.
 ///
 /// # Errors
-/// Those of [`open`], and of a [`Device`] that is not available; [`Error::DeviceUnserved`] for
+/// Those of [`open`], and of a [`Device`] that is not available; [`DeviceError::CpuOnly`] for
 /// q8.
 pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Box<dyn Captioner>> {
     match (Compute { precision, device, ..Compute::default() }).opened()? {
@@ -218,7 +222,7 @@ fn model_type(folder: &Path) -> Result<Model> {
     match read_json::<RawConfig>(&path)?.model_type.as_str() {
         "blip" => Ok(Model::Blip),
         "blip-2" => Ok(Model::Blip2),
-        found => Err(Error::CaptionModel { path, found: found.to_owned() }),
+        found => Err(Error::Caption(CaptionError::ModelType { path, found: found.to_owned() })),
     }
 }
 

@@ -12,6 +12,7 @@ use super::blip2::Blip2;
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Prompt, Row, Step, generate};
 use super::*;
+use crate::error::RowsError;
 use crate::nn::Workspace;
 
 mod files;
@@ -292,7 +293,7 @@ fn incomplete_image_is_refused() {
     let caption =
         |pixels: &[f32]| model.caption_pixels(pixels, &GenerationConfig::default(), &mut |_| {});
     assert_eq!(caption(&[]).unwrap(), []);
-    assert!(matches!(caption(&[0.0; 5]), Err(Error::Dim { found: 5, .. })));
+    assert!(matches!(caption(&[0.0; 5]), Err(Error::Rows(RowsError::Dim { found: 5, .. }))));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
+use crate::error::CheckpointError;
 use crate::tokenization::{self, guarded};
 use crate::{Error, Result, input, limits};
 
@@ -22,11 +23,12 @@ impl CaptionTokenizer {
     /// Reads `tokenizer.json` of `folder` for a language model of `vocab` tokens.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tokenizer`], [`Error::Vocabulary`] if it has tokens that the model
+    /// [`Error::Io`], [`CheckpointError::Tokenizer`], [`CheckpointError::Vocabulary`] if it has tokens that the model
     /// lacks, or far fewer tokens than the model.
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
-        let refused = |source| Error::Tokenizer { path: path.clone(), source };
+        let refused =
+            |source| Error::Checkpoint(CheckpointError::Tokenizer { path: path.clone(), source });
         let text = input::read(&path, limits::SMALL_FILE)?;
         let mut tokenizer = tokenization::read(&text).map_err(refused)?;
         // The file may specify both, with any length.
@@ -35,7 +37,11 @@ impl CaptionTokenizer {
         let highest = tokenizer.get_vocab(true).into_values().max();
         let found = highest.map_or(0, |id| id as usize + 1);
         if found > vocab || found + PADDING < vocab {
-            return Err(Error::Vocabulary { path, expected: vocab, found });
+            return Err(Error::Checkpoint(CheckpointError::Vocabulary {
+                path,
+                expected: vocab,
+                found,
+            }));
         }
         Ok(CaptionTokenizer { path, tokenizer, vocab })
     }
@@ -43,13 +49,17 @@ impl CaptionTokenizer {
     /// Tokenizes `text`, special tokens included.
     ///
     /// # Errors
-    /// Those of [`tokenization::encode`]; [`Error::Vocabulary`] for a special token that the model
+    /// Those of [`tokenization::encode`]; [`CheckpointError::Vocabulary`] for a special token that the model
     /// lacks: the tokenizer's own vocabulary need not contain it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let ids = tokenization::encode(&self.path, &self.tokenizer, text)?;
         let found = ids.iter().max().map_or(0, |&id| id as usize + 1);
         if found > self.vocab {
-            return Err(Error::Vocabulary { path: self.path.clone(), expected: self.vocab, found });
+            return Err(Error::Checkpoint(CheckpointError::Vocabulary {
+                path: self.path.clone(),
+                expected: self.vocab,
+                found,
+            }));
         }
         Ok(ids)
     }
@@ -57,10 +67,11 @@ impl CaptionTokenizer {
     /// Decodes `tokens` without special tokens, and without a newline at the end.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if decoding fails.
+    /// [`CheckpointError::Tokenizer`] if decoding fails.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String> {
-        let mut text = guarded(|| self.tokenizer.decode(tokens, true))
-            .map_err(|source| Error::Tokenizer { path: self.path.clone(), source })?;
+        let mut text = guarded(|| self.tokenizer.decode(tokens, true)).map_err(|source| {
+            Error::Checkpoint(CheckpointError::Tokenizer { path: self.path.clone(), source })
+        })?;
         if text.ends_with('\n') {
             text.pop();
         }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::{
     Activation, Backend, Biases, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, PreNormNames,
     PreNormSizes, Projections, Scope, Workspace,
@@ -153,7 +155,7 @@ impl<B: Backend> Vision<B> {
     /// Computes the states (images * positions, width) of `pixels` (images, 3, height, width).
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn forward(
         &self,
         backend: &B,

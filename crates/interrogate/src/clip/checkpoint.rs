@@ -13,6 +13,8 @@ use super::{ClipText, ClipVision, names, openai};
 use crate::Error;
 use crate::Result;
 use crate::encoder::Counter;
+#[cfg(doc)]
+use crate::error::{CheckpointError, WeightsError};
 use crate::mmap::Mmap;
 use crate::nn::Compute;
 use crate::picture::Preprocess;
@@ -60,9 +62,9 @@ impl Checkpoint {
     /// both towers against them. Reads only the headers of the weights.
     ///
     /// # Errors
-    /// [`Error::FileMissing`]; the errors of [`Config::open`] and [`Weights::open`];
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::WeightSurplus`];
-    /// in OpenAI's layout [`Error::OpenClipConfig`], [`Error::TokenizerMissing`].
+    /// [`CheckpointError::FileMissing`]; the errors of [`Config::open`] and [`Weights::open`];
+    /// [`WeightsError::Missing`], [`WeightsError::Shape`], [`WeightsError::Surplus`];
+    /// in OpenAI's layout [`CheckpointError::OpenClipConfig`], [`CheckpointError::TokenizerMissing`].
     pub fn open(path: &Path) -> Result<Self> {
         let files = Files::find(path)?;
         let weights = Weights::open_any(&files.weights)?;
@@ -184,7 +186,7 @@ impl Checkpoint {
     /// Loads the text tower and its tokenizer, but not the image tower.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] for the tokenizer's
+    /// [`Error::Io`], [`CheckpointError::Tokenizer`] and [`Error::Mismatch`] for the tokenizer's
     /// files, and the errors of [`Weights::values`].
     pub fn text_encoder(&self) -> Result<ClipText> {
         self.text_encoder_with(&Compute::default())
@@ -213,7 +215,7 @@ impl Checkpoint {
     /// Opens the tokenizer only.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tokenizer`] and [`Error::Mismatch`] for its files.
+    /// [`Error::Io`], [`CheckpointError::Tokenizer`] and [`Error::Mismatch`] for its files.
     pub fn counter(&self) -> Result<impl Counter + use<>> {
         Tokenizer::open(&self.tokenizer, &self.config.text, self.cleaning)
     }

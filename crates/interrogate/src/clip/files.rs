@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::preprocess;
 use super::tokenizer::{TokenizerFiles, openai};
+use crate::error::CheckpointError;
 use crate::{Error, Result};
 
 /// The names of files of weights, by precedence: of transformers, of open_clip, and of
@@ -30,7 +31,7 @@ impl Files {
     /// other files beside it.
     ///
     /// # Errors
-    /// [`Error::FileMissing`] if the folder has no weights, [`Error::Io`] if it cannot be
+    /// [`CheckpointError::FileMissing`] if the folder has no weights, [`Error::Io`] if it cannot be
     /// opened.
     pub(super) fn find(path: &Path) -> Result<Self> {
         if path.is_file() {
@@ -53,7 +54,7 @@ impl Files {
     /// Returns the path of the file `name`.
     ///
     /// # Errors
-    /// [`Error::FileMissing`].
+    /// [`CheckpointError::FileMissing`].
     pub(super) fn file(&self, name: &'static str) -> Result<PathBuf> {
         find_file(&self.folder, name)
     }
@@ -69,7 +70,7 @@ impl Files {
     /// Returns the tokenizer's files in Hugging Face's layout.
     ///
     /// # Errors
-    /// [`Error::FileMissing`].
+    /// [`CheckpointError::FileMissing`].
     pub(super) fn tokenizer(&self) -> Result<TokenizerFiles> {
         match self.file("tokenizer.json") {
             Ok(path) => Ok(TokenizerFiles::Json(path)),
@@ -85,8 +86,8 @@ impl Files {
     /// tokenizer if there are none and it has `vocab` tokens.
     ///
     /// # Errors
-    /// [`Error::FileMissing`] if only one of vocab.json and merges.txt exists,
-    /// [`Error::TokenizerMissing`] if there is no tokenizer and `vocab` is not OpenAI's.
+    /// [`CheckpointError::FileMissing`] if only one of vocab.json and merges.txt exists,
+    /// [`CheckpointError::TokenizerMissing`] if there is no tokenizer and `vocab` is not OpenAI's.
     pub(super) fn openai_tokenizer(&self, vocab: usize) -> Result<TokenizerFiles> {
         let half = ["vocab.json", "merges.txt"].into_iter().any(|name| self.file(name).is_ok());
         match (self.tokenizer(), self.file(openai::FILE)) {
@@ -94,7 +95,10 @@ impl Files {
             (Err(missing), _) if half => Err(missing),
             (_, Ok(gzip)) => Ok(TokenizerFiles::Gzip(gzip)),
             _ if vocab == openai::TOKENS => Ok(TokenizerFiles::Embedded),
-            _ => Err(Error::TokenizerMissing { path: self.weights.clone(), vocab }),
+            _ => Err(Error::Checkpoint(CheckpointError::TokenizerMissing {
+                path: self.weights.clone(),
+                vocab,
+            })),
         }
     }
 }
@@ -104,7 +108,9 @@ fn find_file(folder: &Path, name: &'static str) -> Result<PathBuf> {
     let path = folder.join(name);
     match path.is_file() {
         true => Ok(path),
-        false => Err(Error::FileMissing { folder: folder.to_owned(), name }),
+        false => {
+            Err(Error::Checkpoint(CheckpointError::FileMissing { folder: folder.to_owned(), name }))
+        }
     }
 }
 

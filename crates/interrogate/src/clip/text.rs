@@ -11,6 +11,8 @@ use super::tokenizer::Tokenizer;
 use crate::Error;
 use crate::Result;
 use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
+#[cfg(doc)]
+use crate::error::CheckpointError;
 use crate::nn::{Backend, Compute, Cpu, Gpu};
 use crate::weights::Weights;
 
@@ -91,7 +93,7 @@ impl TextEncoder for ClipText {
     /// each buffer per thread, besides the result.
     ///
     /// # Errors
-    /// The errors of the trait, and [`Error::TokenSequence`] for a sequence that has no
+    /// The errors of the trait, and [`CheckpointError::TokenSequence`] for a sequence that has no
     /// end-of-text token or is too long.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
         self.tower.embed(&self.tokenizer.cut_at_end(tokens)?)

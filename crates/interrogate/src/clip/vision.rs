@@ -10,6 +10,9 @@ use std::fmt::Debug;
 use super::config::{Config, VisionConfig};
 use super::layers;
 use crate::encoder::{Features, ImageEncoder};
+#[cfg(doc)]
+use crate::error::DeviceError;
+use crate::error::RowsError;
 use crate::nn::{
     Backend, Compute, Cpu, Epilogue, Gpu, Kv, Loader, PatchEmbedding, Patches, PreNormLayers,
     Readout, Scope, Workspace,
@@ -64,13 +67,13 @@ impl ClipVision {
     /// Returns the features of preprocessed images, (images, 3, height, width).
     ///
     /// # Errors
-    /// [`Error::Dim`] if `pixels` is not a whole number of images, [`Error::Engine`],
-    /// [`Error::DeviceMemory`], [`Error::Direction`].
+    /// [`RowsError::Dim`] if `pixels` is not a whole number of images, [`DeviceError::Tensors`],
+    /// [`DeviceError::OutOfMemory`], [`RowsError::Direction`].
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<Features>> {
         let expected = self.patches.pixels();
         if !pixels.len().is_multiple_of(expected) {
             let found = pixels.len();
-            return Err(Error::Dim { what: "an image's pixels", expected, found });
+            return Err(Error::Rows(RowsError::Dim { what: "an image's pixels", expected, found }));
         }
         self.tower.features(pixels)
     }

@@ -19,6 +19,8 @@ pub(crate) use tokens::check_vocabulary;
 use rayon::prelude::*;
 
 use crate::Result;
+#[cfg(doc)]
+use crate::error::{CheckpointError, DeviceError, PictureError, RowsError};
 use crate::picture::{Picture, Pixels};
 
 /// Encodes texts to unit rows.
@@ -33,7 +35,7 @@ pub trait TextEncoder: Send + Sync {
     /// truncated to the context length before the end-of-text token, and are not padded.
     ///
     /// # Errors
-    /// [`crate::Error::Tokenizer`] if the tokenizer refuses a text.
+    /// [`CheckpointError::Tokenizer`] if the tokenizer refuses a text.
     fn tokenize(&self, texts: &[&str]) -> Result<Tokens>;
 
     /// Returns the embeddings (sequences, dim) of token sequences, in order.
@@ -42,7 +44,7 @@ pub trait TextEncoder: Send + Sync {
     /// rounding at most.
     ///
     /// # Errors
-    /// [`crate::Error::Engine`] if the computation fails, [`crate::Error::Direction`] if a
+    /// [`DeviceError::Tensors`] if the computation fails, [`RowsError::Direction`] if a
     /// row is zero or not finite.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
 
@@ -78,15 +80,15 @@ pub trait ImageEncoder: Send + Sync {
     /// calling thread only.
     ///
     /// # Errors
-    /// [`crate::Error::PictureResize`] if the image cannot be resized.
+    /// [`PictureError::Resize`] if the image cannot be resized.
     fn prepare(&self, picture: &Picture) -> Result<Pixels>;
 
     /// Returns the features of prepared images, in order. On the CPU, the other images of the
     /// call do not change the bits of a row.
     ///
     /// # Errors
-    /// [`crate::Error::Dim`] for pixels of another size, [`crate::Error::Engine`] if the
-    /// computation fails, [`crate::Error::Direction`] if a row is zero or not finite.
+    /// [`RowsError::Dim`] for pixels of another size, [`DeviceError::Tensors`] if the
+    /// computation fails, [`RowsError::Direction`] if a row is zero or not finite.
     fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>>;
 
     /// Returns the features of `pictures`, in order: [`prepare`](Self::prepare) on all

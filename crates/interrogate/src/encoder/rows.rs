@@ -1,5 +1,6 @@
 //! Unit rows, the output of every model.
 
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// The embeddings of texts: `len` rows of `dim` f32 values, each of unit length.
@@ -22,15 +23,15 @@ impl Embeddings {
     /// Normalizes each row of `values` (rows, dim) to unit length.
     ///
     /// # Errors
-    /// [`Error::Dim`] if `values` is not a whole number of rows, [`Error::Direction`] if a row
+    /// [`RowsError::Dim`] if `values` is not a whole number of rows, [`RowsError::Direction`] if a row
     /// is zero or not finite.
     pub fn new(dim: usize, mut values: Vec<f32>) -> Result<Self> {
         let what = "embeddings";
         if dim == 0 || !values.len().is_multiple_of(dim) {
-            return Err(Error::Dim { what, expected: dim, found: values.len() });
+            return Err(Error::Rows(RowsError::Dim { what, expected: dim, found: values.len() }));
         }
         for (row, values) in values.chunks_exact_mut(dim).enumerate() {
-            normalize(values).ok_or(Error::Direction { what, row })?;
+            normalize(values).ok_or(Error::Rows(RowsError::Direction { what, row }))?;
         }
         Ok(Embeddings { dim, values })
     }
@@ -78,9 +79,10 @@ impl Features {
     /// Normalizes `values` to unit length.
     ///
     /// # Errors
-    /// [`Error::Direction`] if all values are zero, or one is not finite.
+    /// [`RowsError::Direction`] if all values are zero, or one is not finite.
     pub fn new(mut values: Vec<f32>) -> Result<Self> {
-        normalize(&mut values).ok_or(Error::Direction { what: "features", row: 0 })?;
+        normalize(&mut values)
+            .ok_or(Error::Rows(RowsError::Direction { what: "features", row: 0 }))?;
         Ok(Features(values))
     }
 
@@ -88,7 +90,7 @@ impl Features {
     /// in f64, in order.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the widths differ, [`Error::Direction`] if `all` is empty or the
+    /// [`RowsError::Dim`] if the widths differ, [`RowsError::Direction`] if `all` is empty or the
     /// features cancel out.
     pub fn mean(all: &[Features]) -> Result<Self> {
         let expected = all.first().map_or(0, Features::dim);
@@ -96,7 +98,11 @@ impl Features {
         for features in all {
             if features.dim() != expected {
                 let found = features.dim();
-                return Err(Error::Dim { what: "one of the images", expected, found });
+                return Err(Error::Rows(RowsError::Dim {
+                    what: "one of the images",
+                    expected,
+                    found,
+                }));
             }
             sum.iter_mut().zip(&features.0).for_each(|(sum, &value)| *sum += f64::from(value));
         }
@@ -164,7 +170,10 @@ mod tests {
 
     #[test]
     fn a_partial_row_is_refused() {
-        assert!(matches!(Embeddings::new(2, vec![1.0; 3]), Err(Error::Dim { .. })));
-        assert!(matches!(Embeddings::new(0, vec![]), Err(Error::Dim { .. })));
+        assert!(matches!(
+            Embeddings::new(2, vec![1.0; 3]),
+            Err(Error::Rows(RowsError::Dim { .. }))
+        ));
+        assert!(matches!(Embeddings::new(0, vec![]), Err(Error::Rows(RowsError::Dim { .. }))));
     }
 }

@@ -1,5 +1,6 @@
 //! Token sequences of different lengths, stored flat.
 
+use crate::error::CheckpointError;
 use crate::{Error, Result};
 
 /// Token sequences, one per text, without padding.
@@ -53,13 +54,17 @@ impl Tokens {
 /// Checks that the ids of sequence `row` are below `vocabulary`.
 ///
 /// # Errors
-/// [`Error::TokenSequence`].
+/// [`CheckpointError::TokenSequence`].
 pub(crate) fn check_vocabulary(row: usize, ids: &[u32], vocabulary: usize) -> Result<()> {
     match ids.iter().find(|&&id| id as usize >= vocabulary) {
         None => Ok(()),
         Some(id) => {
             let expected = format!("tokens below {vocabulary}");
-            Err(Error::TokenSequence { row, expected, found: id.to_string() })
+            Err(Error::Checkpoint(CheckpointError::TokenSequence {
+                row,
+                expected,
+                found: id.to_string(),
+            }))
         }
     }
 }

@@ -1,23 +1,23 @@
-//! Errors made where they are met, most of them for `map_err`.
+//! Constructors of frequent errors, most of them for `map_err`.
 
 use std::io;
 use std::path::Path;
 
-use super::{Error, Source};
+use super::{Cause, DeviceError, Error, IndexError};
 
 impl Error {
-    /// An I/O error of `action` (a verb) on `path`, for `map_err`.
+    /// Makes an [`Error::Io`] of `action` (a verb) on `path`, for `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         let path = path.as_ref().to_owned();
         move |source| Error::Io { action, path, source }
     }
 
-    /// A failure of the tensor engine at `action` (a verb), for `map_err`.
-    pub(crate) fn engine(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
-        move |source| Error::Engine { action, source: bare(source) }
+    /// Makes a [`DeviceError::Tensors`] of `action` (a verb), for `map_err`.
+    pub(crate) fn tensors(action: &'static str) -> impl FnOnce(candle_core::Error) -> Error {
+        move |source| DeviceError::Tensors { action, source: bare(source) }.into()
     }
 
-    /// `path` holds `found` where `expected` must stand.
+    /// Makes an [`Error::Mismatch`]: `what` of `path` is `found`, not `expected`.
     pub fn mismatch(
         path: impl AsRef<Path>,
         what: &'static str,
@@ -28,7 +28,8 @@ impl Error {
         Error::Mismatch { path, what, expected: expected.to_string(), found: found.to_string() }
     }
 
-    /// The index's file `path` holds `found` where the builder wrote `expected`.
+    /// Makes an [`IndexError::Damaged`]: `what` of the index's file `path` is `found`, not
+    /// `expected`.
     pub fn damaged(
         path: impl AsRef<Path>,
         what: &'static str,
@@ -36,13 +37,14 @@ impl Error {
         found: impl ToString,
     ) -> Error {
         let path = path.as_ref().to_owned();
-        Error::IndexDamaged { path, what, expected: expected.to_string(), found: found.to_string() }
+        let (expected, found) = (expected.to_string(), found.to_string());
+        IndexError::Damaged { path, what, expected, found }.into()
     }
 }
 
-/// The engine's error without the backtrace that it takes where RUST_BACKTRACE asks for
-/// those of panics: what a cause says is one line.
-pub(crate) fn bare(error: candle_core::Error) -> Source {
+/// Removes the backtrace that candle adds to its error under RUST_BACKTRACE, so that the
+/// cause is one line.
+pub(crate) fn bare(error: candle_core::Error) -> Cause {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => bare(*inner),
         other => Box::new(other),
@@ -57,12 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_engines_cause_is_one_line() {
+    fn candles_cause_is_one_line() {
         let inner = Box::new(candle_core::Error::Msg("no memory".to_owned()));
         let backtrace = Box::new(Backtrace::force_capture());
         let error = candle_core::Error::WithBacktrace { inner, backtrace };
         assert!(error.to_string().contains('\n'));
-        let error = Error::engine("copy rows")(error);
+        let error = Error::tensors("copy rows")(error);
         assert_eq!(error.source().unwrap().to_string(), "no memory");
     }
 }

@@ -11,6 +11,8 @@ use bincode::config::{Configuration, Fixint, LittleEndian};
 use bincode::{BorrowDecode, Encode};
 
 use super::Digest;
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::mmap::Mmap;
 use crate::{Error, Result};
 
@@ -50,7 +52,7 @@ impl Labels {
     /// last label's end.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if the bytes are not a label table, or the text does not end
+    /// [`IndexError::Damaged`] if the bytes are not a label table, or the text does not end
     /// with the last label.
     pub fn open(path: &Path, bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
@@ -71,7 +73,7 @@ impl Labels {
     /// Returns the label of `row`.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if the table has no such row, the label ends before it
+    /// [`IndexError::Damaged`] if the table has no such row, the label ends before it
     /// starts, or is not UTF-8.
     pub fn get(&self, row: usize) -> Result<&str> {
         let (raw, _) = decode(&self.path, &self.bytes)?;
@@ -136,7 +138,7 @@ impl LabelFile {
     /// copy.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if the checksum does not match the manifest's; those of
+    /// [`IndexError::Damaged`] if the checksum does not match the manifest's; those of
     /// [`Labels::open`]; [`Error::Io`] if memory is exhausted.
     pub(super) fn read(&self, digest: impl FnOnce(&[u8]) -> Digest) -> Result<Labels> {
         let mapped = self.map.as_ref();

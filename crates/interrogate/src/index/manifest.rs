@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use super::format::{self, DTYPE, FORMAT, MANIFEST, MAX_DIM, MAX_MANIFEST, MAX_SHARDS};
+use crate::error::IndexError;
 use crate::{Error, Result, input};
 
 /// The content of manifest.json.
@@ -100,9 +101,9 @@ impl Manifest {
     /// Reads and checks the manifest of the index in `folder`.
     ///
     /// # Errors
-    /// [`Error::IndexMissing`] if the folder is missing or empty; [`Error::IndexUnfinished`]
-    /// if it has files but no manifest; [`Error::IndexVersion`] for an unsupported format;
-    /// [`Error::Json`]; [`Error::IndexDamaged`] if a field is invalid or the checksum does
+    /// [`IndexError::Missing`] if the folder is missing or empty; [`IndexError::Unfinished`]
+    /// if it has files but no manifest; [`IndexError::Version`] for an unsupported format;
+    /// [`Error::Json`]; [`IndexError::Damaged`] if a field is invalid or the checksum does
     /// not match; [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
@@ -117,12 +118,16 @@ impl Manifest {
     /// Parses and checks a manifest; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::IndexVersion`], [`Error::IndexDamaged`].
+    /// [`Error::Json`], [`IndexError::Version`], [`IndexError::Damaged`].
     pub fn parse(path: &Path, json: &[u8]) -> Result<Self> {
         let not_json = |source| Error::Json { path: path.to_owned(), source };
         let Version { format: found } = serde_json::from_slice(json).map_err(not_json)?;
         if !(1..=u64::from(FORMAT)).contains(&found) {
-            return Err(Error::IndexVersion { path: path.to_owned(), expected: FORMAT, found });
+            return Err(Error::Index(IndexError::Version {
+                path: path.to_owned(),
+                expected: FORMAT,
+                found,
+            }));
         }
         let manifest: Manifest = serde_json::from_slice(json).map_err(not_json)?;
         manifest.check(path)?;
@@ -228,8 +233,8 @@ impl TableEntry {
 fn absent(folder: &Path) -> Error {
     let path = folder.to_owned();
     match fs::read_dir(folder).map(|mut files| files.next().is_some()) {
-        Ok(true) => Error::IndexUnfinished { path },
-        _ => Error::IndexMissing { path },
+        Ok(true) => Error::Index(IndexError::Unfinished { path }),
+        _ => Error::Index(IndexError::Missing { path }),
     }
 }
 

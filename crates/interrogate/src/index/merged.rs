@@ -5,6 +5,9 @@ use half::f16;
 use super::table::Table;
 use super::table_ref::TableRef;
 use crate::encoder::Features;
+#[cfg(doc)]
+use crate::error::IndexError;
+use crate::error::RowsError;
 use crate::rank::{self, Hit, Order, Rows};
 use crate::{Error, Result};
 
@@ -44,11 +47,11 @@ impl<'a> Merged<'a> {
     /// Merges `tables` in this order, which decides ties.
     ///
     /// # Errors
-    /// [`Error::Dim`] if their rows have different widths.
+    /// [`RowsError::Dim`] if their rows have different widths.
     pub fn new(tables: Vec<TableRef<'a>>) -> Result<Self> {
         let expected = tables.first().map_or(0, |table| table.dim());
         match tables.iter().map(|table| table.dim()).find(|&dim| dim != expected) {
-            Some(found) => Err(Error::Dim { what: "a table", expected, found }),
+            Some(found) => Err(Error::Rows(RowsError::Dim { what: "a table", expected, found })),
             None => Ok(Merged { tables }),
         }
     }
@@ -82,7 +85,7 @@ impl<'a> Merged<'a> {
     /// by table, then by row, lower first.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// [`RowsError::Dim`] if the features have another width; [`IndexError::Damaged`] if a label
     /// cannot be read or a score of the result is NaN.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'a>>> {
         let ranked = self.rank_many(std::slice::from_ref(features), k, Order::Best)?;
@@ -211,7 +214,7 @@ impl Table {
     /// codes, on all threads.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the features have another width; [`Error::IndexDamaged`] if a label
+    /// [`RowsError::Dim`] if the features have another width; [`IndexError::Damaged`] if a label
     /// cannot be read or a score of the result is NaN.
     pub fn rank(&self, features: &Features, k: usize) -> Result<Vec<Match<'_>>> {
         Merged::indexed([self]).rank(features, k)

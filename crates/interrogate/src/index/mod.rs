@@ -34,6 +34,7 @@ pub use verify::VerifyProgress;
 
 use std::path::{Path, PathBuf};
 
+use crate::error::IndexError;
 use crate::rank::device::DeviceRanker;
 use crate::{Device, Error, Result};
 
@@ -71,9 +72,9 @@ impl Index {
     /// calls a file.
     ///
     /// # Errors
-    /// [`Error::IndexMissing`] if the folder is missing or empty; [`Error::IndexUnfinished`]
-    /// if the build did not finish; [`Error::IndexVersion`] for an unsupported format;
-    /// [`Error::Json`] for an invalid manifest; [`Error::IndexDamaged`] if a file is missing
+    /// [`IndexError::Missing`] if the folder is missing or empty; [`IndexError::Unfinished`]
+    /// if the build did not finish; [`IndexError::Version`] for an unsupported format;
+    /// [`Error::Json`] for an invalid manifest; [`IndexError::Damaged`] if a file is missing
     /// or does not match the manifest; [`Error::Io`].
     pub fn open(folder: &Path) -> Result<Self> {
         let mut manifest = Manifest::open(folder)?;
@@ -127,19 +128,21 @@ impl Index {
     /// Returns the table called `name`.
     ///
     /// # Errors
-    /// [`Error::TableMissing`], which lists the tables of the index.
+    /// [`IndexError::TableMissing`], which lists the tables of the index.
     pub fn table(&self, name: &str) -> Result<&Table> {
-        self.tables.iter().find(|table| table.name() == name).ok_or_else(|| Error::TableMissing {
-            path: self.path.clone(),
-            name: name.to_owned(),
-            tables: self.tables.iter().map(|table| table.name().to_owned()).collect(),
+        self.tables.iter().find(|table| table.name() == name).ok_or_else(|| {
+            Error::Index(IndexError::TableMissing {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                tables: self.tables.iter().map(|table| table.name().to_owned()).collect(),
+            })
         })
     }
 
     /// Merges the tables `names`, in this order, to rank them as one.
     ///
     /// # Errors
-    /// [`Error::TableMissing`] if one does not exist.
+    /// [`IndexError::TableMissing`] if one does not exist.
     pub fn merged(&self, names: &[&str]) -> Result<Merged<'_>> {
         let tables = names.iter().map(|name| self.table(name)).collect::<Result<Vec<_>>>()?;
         Ok(Merged::indexed(tables))
@@ -149,7 +152,7 @@ impl Index {
     /// message.
     ///
     /// # Errors
-    /// [`Error::IndexModel`] if the fingerprints differ.
+    /// [`IndexError::Model`] if the fingerprints differ.
     pub fn check_model(&self, id: &str, fingerprint: &str) -> Result<()> {
         let ModelEntry { id: built_with, fingerprint: built, .. } = self.manifest.model();
         if built == fingerprint {
@@ -159,11 +162,11 @@ impl Index {
             let start: String = fingerprint.chars().take(12).collect();
             format!("{id} ({start})")
         };
-        Err(Error::IndexModel {
+        Err(Error::Index(IndexError::Model {
             path: self.path.clone(),
             expected: name(id, fingerprint),
             found: name(built_with, built),
-        })
+        }))
     }
 
     /// Reads every byte and verifies the checksums of all files, that labels are UTF-8 and
@@ -171,7 +174,7 @@ impl Index {
     /// quantized codes are within their error bounds. Calls `progress` every few megabytes.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`], which names the first damaged file.
+    /// [`IndexError::Damaged`], which names the first damaged file.
     pub fn verify(&self, mut progress: impl FnMut(VerifyProgress)) -> Result<()> {
         verify::verify(self, &mut progress)
     }

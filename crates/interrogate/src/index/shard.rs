@@ -13,6 +13,8 @@ use serde::Deserialize;
 use zerocopy::FromBytes;
 
 use super::format::{CODES, EMBEDS, MAX_HEADER, MEAN, SCALES, SLACK, SPREAD};
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::rank::codes::Codes;
 use crate::{Error, Result};
 
@@ -55,7 +57,7 @@ impl<D: AsRef<[u8]>> Shard<D> {
     /// Opens a shard. Reads only the header and copies no row; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if the header is invalid, or the tensors are not contiguous
+    /// [`IndexError::Damaged`] if the header is invalid, or the tensors are not contiguous
     /// from the header to the last byte.
     pub fn open(path: &Path, bytes: D) -> Result<Self> {
         Self::open_with_prefix(path, &[], bytes)

@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use super::labels::LabelFile;
 use super::manifest::{FileEntry, TableEntry};
 use super::shard::Shard;
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::limits::LABEL_FILE;
 use crate::mmap::Mmap;
 use crate::rank::Block;
@@ -113,7 +115,7 @@ impl Table {
     /// verifies its checksum.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if the file does not match its checksum or has no such row.
+    /// [`IndexError::Damaged`] if the file does not match its checksum or has no such row.
     pub fn label(&self, row: usize) -> Result<&str> {
         self.labels.labels()?.get(row)
     }

@@ -2,6 +2,8 @@
 
 use super::custom::CustomTable;
 use super::table::Table;
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::rank::Block;
 use crate::rank::device::DeviceRanker;
 use crate::{Error, Result};
@@ -48,7 +50,7 @@ impl<'a> TableRef<'a> {
     /// Returns all labels, in the order of the rows.
     ///
     /// # Errors
-    /// [`Error::IndexDamaged`] if a label cannot be read.
+    /// [`IndexError::Damaged`] if a label cannot be read.
     pub fn labels(self) -> Result<Vec<&'a str>> {
         (0..self.len()).map(|row| self.label(row)).collect()
     }

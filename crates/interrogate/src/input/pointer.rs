@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use crate::error::WeightsError;
 use crate::{Error, Result};
 
 /// The first bytes of a pointer (git-lfs, docs/spec.md, "The Pointer").
@@ -16,7 +17,7 @@ const SIZES: std::ops::Range<u64> = START.len() as u64..1024;
 /// 1024 bytes or more are not read.
 ///
 /// # Errors
-/// [`Error::LfsPointer`] for a pointer; [`Error::Io`].
+/// [`WeightsError::LfsPointer`] for a pointer; [`Error::Io`].
 pub(super) fn refuse(path: &Path, mut file: &File, size: u64) -> Result<()> {
     if !SIZES.contains(&size) {
         return Ok(());
@@ -25,7 +26,7 @@ pub(super) fn refuse(path: &Path, mut file: &File, size: u64) -> Result<()> {
     let read = file.take(START.len() as u64).read_to_end(&mut start);
     read.and_then(|_| file.rewind()).map_err(Error::io("read", path))?;
     match start == START {
-        true => Err(Error::LfsPointer { path: path.to_owned() }),
+        true => Err(Error::Weights(WeightsError::LfsPointer { path: path.to_owned() })),
         false => Ok(()),
     }
 }
@@ -42,7 +43,7 @@ mod tests {
         std::fs::write(&path, pointer).unwrap();
         let mapped = crate::mmap::Mmap::open(&path).err().unwrap();
         for error in [crate::input::read(&path, 1 << 20).unwrap_err(), mapped] {
-            assert!(matches!(error, Error::LfsPointer { .. }), "{error}");
+            assert!(matches!(error, Error::Weights(WeightsError::LfsPointer { .. })), "{error}");
             assert!(error.to_string().ends_with("a Git LFS pointer, not the file itself"));
             assert!(error.hint().unwrap().contains("git lfs pull"));
         }

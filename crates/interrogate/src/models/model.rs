@@ -3,6 +3,8 @@
 use super::{ModelSource, Options, Progress, hub, source};
 use crate::clip::{Checkpoint, TextCleaning};
 use crate::encoder::{Counter, ImageEncoder, TextEncoder};
+#[cfg(doc)]
+use crate::error::{HubError, IndexError, ModelError};
 use crate::index::Index;
 use crate::nn::Compute;
 #[cfg(feature = "starter")]
@@ -47,7 +49,7 @@ impl Model {
     /// `progress` is called for each chunk. If the process is killed, the next call resumes.
     ///
     /// # Errors
-    /// Those of [`hub::fetch`] and [`Checkpoint::open`]; [`crate::Error::StarterLeftOut`]
+    /// Those of [`hub::fetch`] and [`Checkpoint::open`]; [`ModelError::StarterMissing`]
     /// without the feature `starter`.
     pub fn open(
         source: ModelSource,
@@ -86,7 +88,7 @@ impl Model {
     /// Checks that `index` was built with this model and text cleaning.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if only the text cleaning differs, [`Error::IndexModel`] if the model
+    /// [`Error::Mismatch`] if only the text cleaning differs, [`IndexError::Model`] if the model
     /// does; those of [`fingerprint`](Self::fingerprint).
     pub fn check(&self, index: &Index) -> Result<()> {
         let Err(mismatch) = index.check_model(&self.id(), &self.fingerprint()?) else {
@@ -107,8 +109,8 @@ impl Model {
     /// is never downloaded.
     ///
     /// # Errors
-    /// [`crate::Error::HubOffline`] for a hub id that is not in the cache,
-    /// [`crate::Error::ModelUnknown`], and those of [`open`](Self::open).
+    /// [`HubError::Offline`] for a hub id that is not in the cache,
+    /// [`ModelError::Unknown`], and those of [`open`](Self::open).
     pub fn open_recorded(id: &str, options: &Options) -> Result<Self> {
         // On Windows, opening such a path connects to the host that it names.
         if cfg!(windows) && (id.starts_with("//") || id.starts_with(r"\\")) {
@@ -219,5 +221,5 @@ fn starter() -> Result<Kind> {
 
 #[cfg(not(feature = "starter"))]
 fn starter() -> Result<Kind> {
-    Err(Error::StarterLeftOut)
+    Err(Error::Model(crate::error::ModelError::StarterMissing))
 }

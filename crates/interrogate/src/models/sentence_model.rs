@@ -4,6 +4,8 @@ use super::{ModelSource, Options, Progress, hub, source};
 #[cfg(not(feature = "starter"))]
 use crate::Error;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::ModelError;
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
@@ -16,8 +18,8 @@ impl MiniLm {
     /// called as files download.
     ///
     /// # Errors
-    /// [`ModelUnknown`](crate::Error::ModelUnknown) for an invalid name,
-    /// [`StarterLeftOut`](crate::Error::StarterLeftOut), and those of
+    /// [`ModelError::Unknown`] for an invalid name,
+    /// [`ModelError::StarterMissing`], and those of
     /// [`hub::fetch_sentences`] and [`MiniLm::open`].
     pub fn from_name(
         name: &str,
@@ -46,5 +48,5 @@ fn starter(compute: &Compute) -> Result<MiniLm> {
 
 #[cfg(not(feature = "starter"))]
 fn starter(_: &Compute) -> Result<MiniLm> {
-    Err(Error::StarterLeftOut)
+    Err(Error::Model(crate::error::ModelError::StarterMissing))
 }

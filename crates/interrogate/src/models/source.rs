@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::error::ModelError;
 use crate::{Error, Result};
 
 /// The source of a model.
@@ -62,7 +63,7 @@ impl FromStr for ModelSource {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::ModelUnknown`] for any other text; its hint lists the valid forms.
+    /// [`ModelError::Unknown`] for any other text; its hint lists the valid forms.
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || unknown(text);
         if text == "starter" {
@@ -142,7 +143,7 @@ fn is_name(part: &str) -> bool {
 /// Returns the error for an invalid model name.
 pub(super) fn unknown(name: &str) -> Error {
     let aliases = ALIASES.iter().map(|(alias, _)| *alias).collect();
-    Error::ModelUnknown { name: name.to_owned(), aliases }
+    Error::Model(ModelError::Unknown { name: name.to_owned(), aliases })
 }
 
 #[cfg(test)]

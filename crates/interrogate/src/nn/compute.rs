@@ -1,6 +1,8 @@
 //! Options of a model's computation.
 
 use super::Precision;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::{Device, Result};
 
 /// Options of a model's computation: precision, batch size and device.
@@ -21,7 +23,7 @@ impl Compute {
     /// Opens the device in the tensor engine, unless it is the CPU.
     ///
     /// # Errors
-    /// As of [`Device::check`]; [`Error::DeviceUnserved`](crate::Error::DeviceUnserved) for
+    /// As of [`Device::check`]; [`DeviceError::CpuOnly`] for
     /// eight-bit weights.
     pub(crate) fn opened(&self) -> Result<Option<candle_core::Device>> {
         if self.device.is_cpu() {

@@ -5,6 +5,7 @@ use super::check;
 use super::kernel::{Element, Out, Panels, Q8, Rows, Tiles, Weight};
 use super::precision::Precision;
 use super::simd::{Amx, Isa};
+use crate::error::RowsError;
 use crate::weights::{Float, Values};
 use crate::{Error, Result};
 
@@ -33,7 +34,7 @@ impl Linear {
     /// which also rounds no input.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the weight has another shape or no values, or if the bias does not have
+    /// [`RowsError::Dim`] if the weight has another shape or no values, or if the bias does not have
     /// `out` values.
     pub(crate) fn new(
         stored: &Values,
@@ -49,7 +50,11 @@ impl Linear {
         let rows = |float, element| -> Result<Rows> {
             let (bytes, start) = stored.clone().into_float(float).bytes_and_offset();
             let rows = Rows::new(Isa::best(), bytes, start, element, (n, k));
-            rows.ok_or(Error::Dim { what: "mapped weight", expected: n * k, found: 0 })
+            rows.ok_or(Error::Rows(RowsError::Dim {
+                what: "mapped weight",
+                expected: n * k,
+                found: 0,
+            }))
         };
         let panels = |isa| Weight::Panels(Panels::pack(isa, &stored.to_f32(), n, k));
         let (weight, copied) = match (precision, Amx::get(), Isa::bf16_pairs()) {
@@ -93,7 +98,7 @@ impl Linear {
     /// slice. The input is packed once for all layers.
     ///
     /// # Errors
-    /// [`Error::Dim`] if a slice does not have the length of its shape.
+    /// [`RowsError::Dim`] if a slice does not have the length of its shape.
     pub(crate) fn apply_each(
         layers: &mut [(&Linear, &mut [f32])],
         x: &[f32],
@@ -116,7 +121,7 @@ impl Linear {
     /// Computes `out (m, out) = activation(x (m, in) W^T + b) + residual`.
     ///
     /// # Errors
-    /// [`Error::Dim`] if a slice does not have the length of its shape.
+    /// [`RowsError::Dim`] if a slice does not have the length of its shape.
     pub(crate) fn apply(
         &self,
         x: &[f32],

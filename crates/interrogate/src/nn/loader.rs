@@ -4,12 +4,14 @@ use super::Heads;
 use super::backend::Backend;
 use super::layers::{Attention, PreNormLayer, PreNormSizes};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::weights::Weights;
 
 /// Loads weights by name and shape onto a backend.
 ///
 /// # Errors
-/// All methods: as of [`Weights::values`], and [`Error::Engine`](crate::Error::Engine) if a
+/// All methods: as of [`Weights::values`], and [`DeviceError::Tensors`] if a
 /// device fails.
 #[derive(Debug)]
 pub(crate) struct Loader<'a, B: Backend> {

@@ -45,12 +45,17 @@ pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
 
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// Checks that two sizes agree.
 ///
 /// # Errors
-/// [`Error::Dim`] if `found` is not `expected`.
+/// [`RowsError::Dim`] if `found` is not `expected`.
 fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
-    if found == expected { Ok(()) } else { Err(Error::Dim { what, expected, found }) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::Rows(RowsError::Dim { what, expected, found }))
+    }
 }

@@ -6,6 +6,8 @@ use super::check;
 use super::kernel::{Out, split};
 use super::simd::{Isa, Kernel, Simd};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::RowsError;
 
 /// Values per task.
 const TASK: usize = 16 * 1024;
@@ -25,7 +27,7 @@ impl Norm {
     /// Creates a norm of `weight` and `bias`, both `(dim)`.
     ///
     /// # Errors
-    /// [`Error::Dim`] if they differ in length or are empty.
+    /// [`RowsError::Dim`] if they differ in length or are empty.
     pub(crate) fn new(weight: Vec<f32>, bias: Option<Vec<f32>>, eps: f64) -> Result<Self> {
         if let Some(bias) = &bias {
             check("bias", weight.len(), bias.len())?;
@@ -37,7 +39,7 @@ impl Norm {
     /// Normalizes the rows of `x` `(rows, dim)`, without allocating.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the slices differ in length or end within a row.
+    /// [`RowsError::Dim`] if the slices differ in length or end within a row.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) -> Result<()> {
         check("norm's output", x.len(), out.len())?;
         let dim = self.weight.len();

@@ -60,9 +60,10 @@ mod tests {
 
     use super::*;
     use crate::Error;
+    use crate::error::RowsError;
 
     fn refused(row: usize) -> Error {
-        Error::Direction { what: "rows", row }
+        Error::Rows(RowsError::Direction { what: "rows", row })
     }
 
     #[test]

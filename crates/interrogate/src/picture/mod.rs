@@ -9,6 +9,7 @@ mod decode;
 mod pixels;
 mod preprocess;
 mod resize;
+
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use resize::{Filter, Resampling};
 
 use std::path::Path;
 
+use crate::error::PictureError;
 #[cfg(doc)]
 use crate::limits;
 use crate::{Error, Result};
@@ -88,9 +90,9 @@ impl Picture {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Mismatch`] for an empty file, a
-    /// folder, a pipe or a device; [`Error::PictureFormat`] for a file that is not an image;
-    /// [`Error::PictureTooLarge`] above [`limits::PICTURE_PIXELS`] or
-    /// [`limits::PICTURE_BYTES`]; [`Error::PictureTruncated`] and [`Error::PictureDecode`]
+    /// folder, a pipe or a device; [`PictureError::Format`] for a file that is not an image;
+    /// [`PictureError::TooLarge`] above [`limits::PICTURE_PIXELS`] or
+    /// [`limits::PICTURE_BYTES`]; [`PictureError::Truncated`] and [`PictureError::Decode`]
     /// for a damaged image.
     pub fn open(path: &Path) -> Result<Self> {
         decode::open(path)
@@ -118,7 +120,7 @@ impl Picture {
     /// Like [`decode_reserving`](Self::decode_reserving), with options.
     ///
     /// # Errors
-    /// Those of [`decode`](Self::decode); [`Error::PictureTruncated`] only where the options
+    /// Those of [`decode`](Self::decode); [`PictureError::Truncated`] only where the options
     /// do not allow it.
     pub fn decode_with(
         bytes: &[u8],
@@ -132,12 +134,17 @@ impl Picture {
     /// Creates a picture from values (height, width, 3), row by row.
     ///
     /// # Errors
-    /// [`Error::PictureValues`] if the number of values is 0 or not 3 times the area.
+    /// [`PictureError::Values`] if the number of values is 0 or not 3 times the area.
     pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
         // A saturated product equals the length of no Vec.
         let expected = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(3);
         if expected == 0 || expected != rgb.len() as u64 {
-            return Err(Error::PictureValues { width, height, expected, found: rgb.len() });
+            return Err(Error::Picture(PictureError::Values {
+                width,
+                height,
+                expected,
+                found: rgb.len(),
+            }));
         }
         Ok(Picture { width, height, rgb })
     }

@@ -2,6 +2,7 @@
 
 use super::resize::{Window, resize};
 use super::{Filter, Picture, Resampling};
+use crate::error::PictureError;
 use crate::{Error, Result};
 
 /// The steps before an image tower, in this order: resize, center crop, scaling from
@@ -89,7 +90,7 @@ impl Preprocess {
     /// costs no more time or memory.
     ///
     /// # Errors
-    /// [`Error::PictureResize`] if a side of the resize or the crop is zero, or the crop has
+    /// [`PictureError::Resize`] if a side of the resize or the crop is zero, or the crop has
     /// more than [`PICTURE_PIXELS`](crate::limits::PICTURE_PIXELS).
     pub fn pixels(&self, picture: &Picture) -> Result<Vec<f32>> {
         let (height, width) = self.crop;
@@ -114,7 +115,7 @@ impl Preprocess {
         let (to_height, to_width) = self.resize.size(picture);
         let refused = || {
             let (width, height) = (picture.width, picture.height);
-            Error::PictureResize { width, height, to_width, to_height }
+            Error::Picture(PictureError::Resize { width, height, to_width, to_height })
         };
         let empty = [to_height, to_width].contains(&0) || [height, width].contains(&0);
         if empty || u64::from(height) * u64::from(width) > crate::limits::PICTURE_PIXELS {

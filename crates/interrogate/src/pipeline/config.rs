@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::error::PipelineError;
 use crate::{Error, Result, input};
 
 /// The keys of the file. All are required; no other is allowed.
@@ -82,7 +83,7 @@ impl Config {
     /// Reads the file or pipe at `path`, as [`input::read_file_or_pipe`] does.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Json`]; [`Error::ConfigKey`] for a missing or unknown key;
+    /// [`Error::Io`]; [`Error::Json`]; [`PipelineError::ConfigKey`] for a missing or unknown key;
     /// [`Error::Mismatch`] for a value of the wrong type and for more than 1 MiB.
     pub fn open(path: &Path, overrides: Overrides<'_>) -> Result<Self> {
         let mut file = ConfigFile::read(path, overrides.models)?;
@@ -90,12 +91,12 @@ impl Config {
             file.extend(ConfigFile::read(more, None)?);
         }
         if let Some(key) = KEYS.into_iter().find(|key| !file.has(key)) {
-            return Err(Error::ConfigKey {
+            return Err(Error::Pipeline(PipelineError::ConfigKey {
                 path: path.to_owned(),
                 key: key.into(),
                 problem: "no",
                 keys: &KEYS,
-            });
+            }));
         }
         Ok(Config {
             file: path.to_owned(),
@@ -132,12 +133,12 @@ impl ConfigFile {
         let mut entries = Vec::new();
         for (key, value) in values {
             let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
-                return Err(Error::ConfigKey {
+                return Err(Error::Pipeline(PipelineError::ConfigKey {
                     path: path.to_owned(),
                     key,
                     problem: "an unknown",
                     keys: &KEYS,
-                });
+                }));
             };
             let start = if known == "dicts" { parent } else { models.unwrap_or(parent) };
             let entry = Entry { value, file: path.to_owned(), start: start.to_owned() };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::error::PipelineError;
 use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits, picture};
 
@@ -11,7 +12,7 @@ use crate::{Error, Result, limits, picture};
 ///
 /// # Errors
 /// [`Error::Io`] if there is no such folder; [`Error::Mismatch`] if it contains no image;
-/// [`Error::StemTwice`] if two images have the same name without extension.
+/// [`PipelineError::DuplicateStem`] if two images have the same name without extension.
 pub fn images(data: &Path, skipped: &mut dyn FnMut(&Path)) -> Result<Vec<PathBuf>> {
     let folder = data.join("images");
     let entries = std::fs::read_dir(&folder).map_err(Error::io("open", &folder))?;
@@ -36,7 +37,7 @@ pub fn images(data: &Path, skipped: &mut dyn FnMut(&Path)) -> Result<Vec<PathBuf
 /// Returns the file names of `paths` without folder and extension, in order.
 ///
 /// # Errors
-/// [`Error::StemTwice`] if two are equal, since names identify the rows of the output.
+/// [`PipelineError::DuplicateStem`] if two are equal, since names identify the rows of the output.
 pub fn stems(paths: &[impl AsRef<Path>]) -> Result<Vec<String>> {
     let mut first_paths: HashMap<String, &Path> = HashMap::with_capacity(paths.len());
     let mut stems = Vec::with_capacity(paths.len());
@@ -44,7 +45,7 @@ pub fn stems(paths: &[impl AsRef<Path>]) -> Result<Vec<String>> {
         let stem = stem(path);
         if let Some(first) = first_paths.insert(stem.clone(), path) {
             let (first, second) = (first.to_owned(), path.to_owned());
-            return Err(Error::StemTwice { stem, first, second });
+            return Err(Error::Pipeline(PipelineError::DuplicateStem { stem, first, second }));
         }
         stems.push(stem);
     }

@@ -24,6 +24,7 @@ pub use zero_shot::{SCALE, ZERO_SHOT};
 
 use crate::caption::{Captioner, GenerationConfig};
 use crate::encoder::TextEncoder;
+use crate::error::PipelineError;
 use crate::picture::{self, Budget, LoadStage, Picture, Pixels};
 use crate::prompt::{Prompt, Recipe, Template};
 use crate::{Device, Error, Interrogator, Precision, Result, limits};
@@ -195,7 +196,7 @@ impl Pipeline {
     /// Returns the error for a model that is not open. It does not occur: `open` opens every
     /// model that the task needs.
     fn missing_model(&self, part: &'static str) -> Error {
-        Error::TaskPart { task: self.task.name(), part }
+        Error::Pipeline(PipelineError::TaskPart { task: self.task.name(), part })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Config, Pipeline, PromptModels, Settings, Task, ZeroShot};
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
+use crate::error::CheckpointError;
 use crate::index::Index;
 use crate::models::{ALIASES, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
@@ -129,7 +130,7 @@ impl Config {
     /// embedded encoder.
     ///
     /// # Errors
-    /// Those of [`MiniLm::from_name`]; [`Error::FileMissing`] if neither folder contains one.
+    /// Those of [`MiniLm::from_name`]; [`CheckpointError::FileMissing`] if neither folder contains one.
     pub fn sentences(
         &self,
         device: Device,
@@ -153,7 +154,9 @@ impl Config {
         let has_config = |folder: &&PathBuf| folder.join("config.json").is_file();
         // At least one: one of the two paths is not empty.
         let first = || folders.first().cloned().unwrap_or_default();
-        let missing = || Error::FileMissing { folder: first(), name: "config.json" };
+        let missing = || {
+            Error::Checkpoint(CheckpointError::FileMissing { folder: first(), name: "config.json" })
+        };
         let folder = folders.iter().find(has_config).ok_or_else(missing)?;
         Ok(Box::new(MiniLm::open_with(folder, &compute)?))
     }

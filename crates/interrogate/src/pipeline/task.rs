@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::PipelineError;
 use crate::{Error, Result};
 
 /// A task: what the pipeline computes from the images.
@@ -76,12 +77,14 @@ impl FromStr for Task {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::TaskUnknown`]; its hint lists the names.
+    /// [`PipelineError::TaskUnknown`]; its hint lists the names.
     fn from_str(name: &str) -> Result<Self> {
         let found = Task::ALL.into_iter().find(|task| task.name() == name);
-        found.ok_or_else(|| Error::TaskUnknown {
-            name: name.to_owned(),
-            tasks: Task::ALL.map(Task::name).to_vec(),
+        found.ok_or_else(|| {
+            Error::Pipeline(PipelineError::TaskUnknown {
+                name: name.to_owned(),
+                tasks: Task::ALL.map(Task::name).to_vec(),
+            })
         })
     }
 }

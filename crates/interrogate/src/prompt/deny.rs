@@ -8,6 +8,7 @@ use hashbrown::hash_table::Entry;
 use regex::{RegexSet, RegexSetBuilder};
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
+use crate::error::PromptError;
 use crate::input::{LineEnding, Text};
 use crate::{Error, Result, limits};
 
@@ -50,7 +51,7 @@ impl Deny {
     /// ignored.
     ///
     /// # Errors
-    /// [`Error::Pattern`] for an invalid pattern; [`Error::Mismatch`] for a line that is
+    /// [`PromptError::Pattern`] for an invalid pattern; [`Error::Mismatch`] for a line that is
     /// not UTF-8 or too long, for too many patterns, and for patterns that need more than
     /// 32 MiB.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
@@ -76,10 +77,12 @@ impl Deny {
                 Some(pattern) => {
                     // Parsed here so that an error names the line; all patterns are
                     // compiled together below, within one size limit.
-                    regex_syntax::parse(pattern).map_err(|source| Error::Pattern {
-                        path: path.clone(),
-                        line: line.number,
-                        source: source.into(),
+                    regex_syntax::parse(pattern).map_err(|source| {
+                        Error::Prompt(PromptError::Pattern {
+                            path: path.clone(),
+                            line: line.number,
+                            source: source.into(),
+                        })
                     })?;
                     patterns.push(pattern.to_owned());
                 }

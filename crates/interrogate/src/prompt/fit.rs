@@ -2,6 +2,9 @@
 
 use super::part::{Part, SEPARATOR, join};
 use crate::encoder::Counter;
+#[cfg(doc)]
+use crate::error::CheckpointError;
+use crate::error::PromptError;
 use crate::{Error, Result};
 
 /// The default token limit of a prompt: CLIP's context length, whichever model ranks.
@@ -45,7 +48,7 @@ impl<'a> TokenBudget<'a> {
     /// Returns whether `text` is within the limit.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`].
+    /// [`CheckpointError::Tokenizer`].
     pub fn fits(&self, text: &str) -> Result<bool> {
         Ok(self.count(text)? <= self.tokens)
     }
@@ -53,7 +56,7 @@ impl<'a> TokenBudget<'a> {
     /// Returns whether `text` reaches the limit, so that no token can follow.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`].
+    /// [`CheckpointError::Tokenizer`].
     pub fn is_full(&self, text: &str) -> Result<bool> {
         Ok(self.count(text)? >= self.tokens)
     }
@@ -61,13 +64,15 @@ impl<'a> TokenBudget<'a> {
     /// Checks a finished prompt.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] if `text` exceeds the limit, [`Error::Tokenizer`].
+    /// [`PromptError::TooLong`] if `text` exceeds the limit, [`CheckpointError::Tokenizer`].
     pub fn check(&self, text: &str) -> Result<()> {
         match self.count(text)? {
             tokens if tokens <= self.tokens => Ok(()),
-            tokens => {
-                Err(Error::PromptTooLong { what: text.to_owned(), tokens, limit: self.tokens })
-            }
+            tokens => Err(Error::Prompt(PromptError::TooLong {
+                what: text.to_owned(),
+                tokens,
+                limit: self.tokens,
+            })),
         }
     }
 
@@ -77,8 +82,8 @@ impl<'a> TokenBudget<'a> {
     /// first of all, it is cut to its first words instead.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] if `before` and `after` alone do not fit,
-    /// [`Error::Tokenizer`].
+    /// [`PromptError::TooLong`] if `before` and `after` alone do not fit,
+    /// [`CheckpointError::Tokenizer`].
     pub fn fit(&self, before: &[Part], parts: Vec<Part>, after: &[Part]) -> Result<Vec<Part>> {
         let whole = |middle: &[Part]| [before, middle, after].concat();
         self.check(&join(&whole(&[])))?;
@@ -110,7 +115,7 @@ impl<'a> TokenBudget<'a> {
     /// next piece, without the comma between them, have fewer tokens than the limit.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`].
+    /// [`CheckpointError::Tokenizer`].
     pub fn fit_compat(&self, text: &str) -> Result<String> {
         let mut pieces = text.split(SEPARATOR);
         let mut kept = pieces.next().unwrap_or_default().to_owned();

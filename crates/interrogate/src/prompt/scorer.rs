@@ -4,6 +4,7 @@ use super::fit::TokenBudget;
 use super::part::SEPARATOR;
 use crate::Result;
 use crate::encoder::{Continuations, Features, TextEncoder};
+use crate::error::RowsError;
 
 /// Scores the prompts of a chain against an image.
 pub trait Scorer {
@@ -76,12 +77,16 @@ impl<'a> ChainScorer<'a> {
 
 impl Scorer for ChainScorer<'_> {
     /// # Errors
-    /// [`crate::Error::Dim`] if the features are of another width, and the errors of
+    /// [`RowsError::Dim`] if the features are of another width, and the errors of
     /// [`TextEncoder::encode`].
     fn score(&mut self, prompt: &str, phrases: &[&str]) -> Result<Vec<f32>> {
         let (expected, found) = (self.encoder.dim(), self.features.dim());
         if expected != found {
-            return Err(crate::Error::Dim { what: "the features", expected, found });
+            return Err(crate::Error::Rows(RowsError::Dim {
+                what: "the features",
+                expected,
+                found,
+            }));
         }
         let separator = if prompt.is_empty() { "" } else { SEPARATOR };
         let joined = |before: &str| -> Vec<String> {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::encoder::Features;
+use crate::error::{QueryError, RowsError};
 use crate::{Error, Result};
 
 /// The least length of a sum, relative to the sum of its weights. A shorter sum consists of
@@ -89,7 +90,7 @@ impl Query {
     /// rows are summed in f64 in the order of the terms.
     ///
     /// # Errors
-    /// Those of `row`; [`Error::Dim`] if rows have different widths; [`Error::QueryZero`] if
+    /// Those of `row`; [`RowsError::Dim`] if rows have different widths; [`QueryError::Zero`] if
     /// the terms cancel out.
     pub fn features<R: AsRef<[f32]>>(
         &self,
@@ -105,7 +106,11 @@ impl Query {
             }
             if row.len() != sum.len() {
                 let (expected, found) = (sum.len(), row.len());
-                return Err(Error::Dim { what: "a term of the query", expected, found });
+                return Err(Error::Rows(RowsError::Dim {
+                    what: "a term of the query",
+                    expected,
+                    found,
+                }));
             }
             weights += weight.abs();
             sum.iter_mut().zip(row).for_each(|(sum, &v)| *sum += weight * f64::from(v));
@@ -114,7 +119,7 @@ impl Query {
         let scaled: Vec<f64> = sum.iter().map(|v| v / weights).collect();
         let length = scaled.iter().map(|v| v * v).sum::<f64>().sqrt();
         if !length.is_finite() || length < MIN_LENGTH {
-            return Err(Error::QueryZero { query: self.to_string() });
+            return Err(Error::Query(QueryError::Zero { query: self.to_string() }));
         }
         Features::new(scaled.iter().map(|&v| (v / length) as f32).collect())
     }

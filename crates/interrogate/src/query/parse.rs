@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Operand, Query, Term};
+use crate::error::QueryError;
 use crate::{Error, Result};
 
 impl FromStr for Query {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::QuerySyntax`], with the column.
+    /// [`QueryError::Syntax`], with the column.
     fn from_str(text: &str) -> Result<Self> {
         let mut parser = Parser { text, at: 0 };
         let mut terms = Vec::new();
@@ -140,6 +141,6 @@ impl<'a> Parser<'a> {
             end if end.is_empty() => "the end".to_owned(),
             next => format!("{next:?}"),
         };
-        Error::QuerySyntax { query: self.text.to_owned(), column, expected, found }
+        Error::Query(QueryError::Syntax { query: self.text.to_owned(), column, expected, found })
     }
 }

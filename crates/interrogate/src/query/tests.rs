@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::QueryError;
 
 fn image(weight: f64, name: &str) -> Term {
     Term { weight, operand: Operand::Image(name.into()) }
@@ -70,7 +71,7 @@ fn terms_that_cancel_out_are_an_error() {
     let row = |_: &Operand| Ok([0.6f32, 0.8]);
     for cancelled in ["a - a", "0.1*a + 0.2*a - 0.3*a", "0*a", "1000000*a - 1000000*a"] {
         let error = cancelled.parse::<Query>().unwrap().features(row).unwrap_err();
-        assert!(matches!(error, Error::QueryZero { .. }), "{cancelled}: {error}");
+        assert!(matches!(error, Error::Query(QueryError::Zero { .. })), "{cancelled}: {error}");
         assert!(error.to_string().starts_with("the terms of "), "{error}");
         assert!(error.hint().is_some());
     }
@@ -115,7 +116,7 @@ proptest! {
                 prop_assert!(query.terms().iter().all(|term| term.weight.is_finite()));
                 prop_assert_eq!(query.to_string().parse::<Query>().unwrap(), query);
             }
-            Err(Error::QuerySyntax { column, .. }) => {
+            Err(Error::Query(QueryError::Syntax { column, .. })) => {
                 prop_assert!(column >= 1 && column <= text.chars().count() + 1);
             }
             Err(other) => prop_assert!(false, "{}", other),

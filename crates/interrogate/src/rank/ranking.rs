@@ -3,6 +3,7 @@
 use super::codes::kernel;
 use super::{Hit, Order, Rows, coarse, scan};
 use crate::encoder::Features;
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// Above 1/8 of the rows, a full scan is as fast as a coarse scan and rescoring.
@@ -19,10 +20,14 @@ impl Rows<'_> {
     /// over the rows. See the [module](super) for what a pass reads.
     ///
     /// # Errors
-    /// [`Error::Dim`] if a query does not have [`dim`](Self::dim) values.
+    /// [`RowsError::Dim`] if a query does not have [`dim`](Self::dim) values.
     pub fn top_k(&self, queries: &[Features], k: usize, order: Order) -> Result<Vec<Vec<Hit>>> {
         if let Some(query) = queries.iter().find(|query| query.dim() != self.dim()) {
-            return Err(Error::Dim { what: "a query", expected: self.dim(), found: query.dim() });
+            return Err(Error::Rows(RowsError::Dim {
+                what: "a query",
+                expected: self.dim(),
+                found: query.dim(),
+            }));
         }
         let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
         let use_codes = k > 0 && k <= self.len() / MAX_COARSE_SHARE;

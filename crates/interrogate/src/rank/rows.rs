@@ -5,6 +5,7 @@ use std::ops::Range;
 use half::f16;
 
 use super::codes::Codes;
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// A block of rows, and their codes if they have any.
@@ -61,7 +62,7 @@ impl<'a> Rows<'a> {
     /// [`with_codes`](Self::with_codes).
     ///
     /// # Errors
-    /// [`Error::Block`] if a block is not a whole number of rows.
+    /// [`RowsError::Block`] if a block is not a whole number of rows.
     pub fn new(dim: usize, blocks: Vec<&'a [f16]>) -> Result<Self> {
         let bare = |rows| Block { rows, codes: None };
         Self::with_codes(dim, blocks.into_iter().map(bare).collect())
@@ -72,7 +73,7 @@ impl<'a> Rows<'a> {
     /// results are the same.
     ///
     /// # Errors
-    /// [`Error::Block`] if a block is not a whole number of rows, [`Error::Codes`] if the codes
+    /// [`RowsError::Block`] if a block is not a whole number of rows, [`RowsError::Codes`] if the codes
     /// of a block do not have its shape.
     pub fn with_codes(dim: usize, blocks: Vec<Block<'a>>) -> Result<Self> {
         let mut len = 0;
@@ -80,7 +81,7 @@ impl<'a> Rows<'a> {
         for (block, Block { rows, codes }) in blocks.iter().enumerate() {
             let values = rows.len();
             if dim == 0 || !values.is_multiple_of(dim) {
-                return Err(Error::Block { block, dim, values });
+                return Err(Error::Rows(RowsError::Block { block, dim, values }));
             }
             if let Some(codes) = codes.filter(|c| (c.len(), c.dim()) != (values / dim, dim)) {
                 return Err(codes.unlike(values / dim, dim));

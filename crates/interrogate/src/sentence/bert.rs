@@ -11,6 +11,9 @@ use candle_transformers::models::bert::Config;
 
 use super::is_ignored;
 use crate::encoder::{Tokens, check_vocabulary};
+use crate::error::CheckpointError;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::{Activation, Backend, Compute, Kv, Loader, PostNormLayer, Scope, Span, Workspace};
 use crate::weights::{Values, Weights};
 use crate::{Error, Result};
@@ -21,8 +24,8 @@ pub(super) trait Tower: Debug + Send + Sync {
     /// empty sequence.
     ///
     /// # Errors
-    /// [`Error::TokenSequence`] for an id or a length beyond the checkpoint's,
-    /// [`Error::DeviceMemory`], [`Error::Engine`].
+    /// [`CheckpointError::TokenSequence`] for an id or a length beyond the checkpoint's,
+    /// [`DeviceError::OutOfMemory`], [`DeviceError::Tensors`].
     fn mean_pool(&self, tokens: &Tokens) -> Result<Vec<f32>>;
 }
 
@@ -90,7 +93,7 @@ impl<B: Backend> Bert<B> {
         if ids.len() > self.positions {
             let expected = format!("at most {} tokens", self.positions);
             let found = format!("{} tokens", ids.len());
-            return Err(Error::TokenSequence { row, expected, found });
+            return Err(Error::Checkpoint(CheckpointError::TokenSequence { row, expected, found }));
         }
         check_vocabulary(row, ids, self.vocabulary)
     }

@@ -9,6 +9,7 @@ use super::tests::{config, folder, tokenizer, weights};
 use super::{MiniLm, TextEncoder};
 use crate::Error;
 use crate::encoder::Tokens;
+use crate::error::WeightsError;
 use crate::nn::{Compute, Precision, devices};
 
 /// The maximum difference of a value of a unit row from that of the kernels.
@@ -92,8 +93,8 @@ fn missing_and_surplus_weights_are_refused() {
     };
     let mut broken = weights();
     let one = broken.remove("encoder.layer.1.output.dense.bias").unwrap();
-    assert!(matches!(refused(&broken), Error::WeightMissing { .. }));
+    assert!(matches!(refused(&broken), Error::Weights(WeightsError::Missing { .. })));
     broken.insert("encoder.layer.1.output.dense.bias".into(), one.clone());
     broken.insert("lm_head.bias".into(), one);
-    assert!(matches!(refused(&broken), Error::WeightSurplus { .. }));
+    assert!(matches!(refused(&broken), Error::Weights(WeightsError::Surplus { .. })));
 }

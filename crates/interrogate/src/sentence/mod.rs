@@ -6,6 +6,9 @@
 
 mod bert;
 mod config;
+#[cfg(doc)]
+use crate::error::CheckpointError;
+
 #[cfg(test)]
 mod device_tests;
 #[cfg(test)]
@@ -49,7 +52,7 @@ impl MiniLm {
     /// [`Io`](crate::Error::Io) and [`Json`](crate::Error::Json) for files that cannot be read
     /// or parsed, [`Mismatch`](crate::Error::Mismatch) for a configuration of another
     /// architecture or a tokenizer of another vocabulary,
-    /// [`Tokenizer`](crate::Error::Tokenizer), and the checkpoint errors of [`Weights`].
+    /// [`CheckpointError::Tokenizer`], and the checkpoint errors of [`Weights`].
     pub fn open(folder: &Path) -> Result<Self> {
         Self::open_with(folder, &Compute::default())
     }

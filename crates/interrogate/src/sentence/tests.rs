@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::Error;
+use crate::error::{CheckpointError, WeightsError};
 
 const WORDS: [&str; 12] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "cat", "photo", "of", "##s", "blue", ",", "8"];
@@ -200,15 +201,21 @@ fn missing_surplus_and_misshapen_weights_are_reported() {
     let mut broken = weights();
     broken.remove(name);
     let error = refusal(&config(), &broken);
-    assert!(matches!(&error, Error::WeightMissing { name: found, .. } if found == name), "{error}");
+    assert!(
+        matches!(&error, Error::Weights(WeightsError::Missing { name: found, .. }) if found == name),
+        "{error}"
+    );
     broken.insert(name.into(), weight(1, &[DIM + 1]));
     let error = refusal(&config(), &broken);
-    assert!(matches!(&error, Error::WeightShape { found, .. } if *found == [DIM + 1]), "{error}");
+    assert!(
+        matches!(&error, Error::Weights(WeightsError::Shape { found, .. }) if *found == [DIM + 1]),
+        "{error}"
+    );
     let mut broken = weights();
     broken.insert("lm_head.bias".into(), weight(1, &[1]));
     let error = refusal(&config(), &broken);
     assert!(
-        matches!(&error, Error::WeightSurplus { names, .. } if *names == ["lm_head.bias"]),
+        matches!(&error, Error::Weights(WeightsError::Surplus { names, .. }) if *names == ["lm_head.bias"]),
         "{error}"
     );
 }
@@ -268,7 +275,10 @@ fn missing_and_invalid_files_are_reported() {
     let path = folder.path().join("tokenizer.json");
     std::fs::write(&path, "{}").unwrap();
     let error = MiniLm::open(folder.path()).unwrap_err();
-    assert!(matches!(&error, Error::Tokenizer { path: found, .. } if *found == path), "{error}");
+    assert!(
+        matches!(&error, Error::Checkpoint(CheckpointError::Tokenizer { path: found, .. }) if *found == path),
+        "{error}"
+    );
     std::fs::remove_file(&path).unwrap();
     let error = MiniLm::open(folder.path()).unwrap_err();
     assert!(error.to_string().ends_with("tokenizer.json"), "{error}");

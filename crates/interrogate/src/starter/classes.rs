@@ -9,6 +9,8 @@
 use super::efficientnet::CLASSES;
 use crate::Result;
 use crate::encoder::{Embeddings, Features};
+#[cfg(doc)]
+use crate::error::RowsError;
 use crate::weights::Weights;
 
 /// The number of likeliest classes in the mean (T in the paper).
@@ -35,7 +37,7 @@ impl Classes {
     /// Returns the features of an image from its `logits` (1000).
     ///
     /// # Errors
-    /// [`crate::Error::Direction`] if a logit is not finite, or the classes cancel out.
+    /// [`RowsError::Direction`] if a logit is not finite, or the classes cancel out.
     pub(super) fn features(&self, logits: &[f32]) -> Result<Features> {
         let mut features = vec![0.0; self.dim];
         for (class, weight) in likeliest(logits) {
@@ -50,7 +52,7 @@ impl Classes {
     /// Subtracts the mean of the classes from text embeddings.
     ///
     /// # Errors
-    /// [`crate::Error::Direction`] for an embedding equal to the mean.
+    /// [`RowsError::Direction`] for an embedding equal to the mean.
     pub(super) fn center(&self, embeddings: &Embeddings) -> Result<Embeddings> {
         let center = |row: &[f32]| -> Vec<f32> {
             row.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect()
@@ -74,6 +76,7 @@ pub(super) fn likeliest(logits: &[f32]) -> Vec<(usize, f32)> {
 mod tests {
     use super::*;
     use crate::Error;
+    use crate::error::RowsError;
 
     /// Three classes of two dimensions, whose mean is not the origin.
     fn classes() -> Classes {
@@ -108,7 +111,7 @@ mod tests {
     fn classes_that_cancel_and_invalid_logits_are_refused() {
         for logits in [[1.0, 1.0, 0.0], [f32::NAN, 0.0, 0.0], [f32::INFINITY, 0.0, 0.0]] {
             let error = classes().features(&logits).unwrap_err();
-            assert!(matches!(error, Error::Direction { .. }), "{error}");
+            assert!(matches!(error, Error::Rows(RowsError::Direction { .. })), "{error}");
             assert_eq!(error.to_string(), "row 0 of the features is zero or not finite");
         }
     }

@@ -10,6 +10,8 @@ use candle_core::{Result as CandleResult, Tensor};
 
 use super::convolve::{Convolution, Convolve};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::weights::Weights;
 
 /// The number of logits.
@@ -128,8 +130,8 @@ impl EfficientNet {
     /// (x - 127) / 128.
     ///
     /// # Errors
-    /// [`Error::DeviceMemory`](crate::Error::DeviceMemory),
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::OutOfMemory`],
+    /// [`DeviceError::Tensors`].
     pub(super) fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
         let logits = self.convolve.each(pictures, &|pictures| {
             let convolve = self.convolve.as_ref();

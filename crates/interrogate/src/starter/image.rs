@@ -6,6 +6,7 @@ use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
 use super::efficientnet::EfficientNet;
 use super::{DIM, SIDE, embedded};
 use crate::encoder::{Features, ImageEncoder};
+use crate::error::RowsError;
 use crate::picture::{Filter, Picture, Pixels, Preprocess, Resize};
 use crate::{Error, Result};
 
@@ -62,9 +63,11 @@ impl ImageEncoder for StarterImage {
         let expected = 3 * SIDE * SIDE;
         let pictures: Vec<&[f32]> = pixels.iter().map(|pixels| pixels.as_slice()).collect();
         match pictures.iter().find(|values| values.len() != expected) {
-            Some(values) => {
-                Err(Error::Dim { what: "an image's pixels", expected, found: values.len() })
-            }
+            Some(values) => Err(Error::Rows(RowsError::Dim {
+                what: "an image's pixels",
+                expected,
+                found: values.len(),
+            })),
             None => self.features(&pictures),
         }
     }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokenizers::{Error, Tokenizer};
 
+use crate::error::CheckpointError;
 use crate::{guard, input, limits};
 use limited::{Length, LimitedAddedTokens, LimitedMerges, LimitedVocabulary};
 use node::Node;
@@ -111,7 +112,7 @@ impl RawModel {
 ///
 /// # Errors
 /// [`Mismatch`](crate::Error::Mismatch) for a text of more than [`limits::LINE`] bytes,
-/// [`Tokenizer`](crate::Error::Tokenizer) if the library refuses it.
+/// [`CheckpointError::Tokenizer`] if the library refuses it.
 pub(crate) fn encode(path: &Path, tokenizer: &Tokenizer, text: &str) -> crate::Result<Vec<u32>> {
     check_length(path, text)?;
     let encoding = guarded(|| tokenizer.encode_fast(text, true));
@@ -144,10 +145,10 @@ pub(crate) fn vocabulary(path: &Path) -> crate::Result<HashMap<String, u32>> {
 }
 
 /// Returns a function that makes an error of the `tokenizers` library an
-/// [`Error::Tokenizer`](crate::Error::Tokenizer) of the file at `path`.
+/// [`CheckpointError::Tokenizer`] of the file at `path`.
 pub(crate) fn tokenizer_error(path: &Path) -> impl FnOnce(Error) -> crate::Error {
     let path = path.to_owned();
-    move |source| crate::Error::Tokenizer { path, source }
+    move |source| crate::Error::Checkpoint(CheckpointError::Tokenizer { path, source })
 }
 
 /// Calls `work`, code of the library, and turns a panic into an error.

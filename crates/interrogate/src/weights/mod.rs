@@ -7,6 +7,7 @@
 //! name means.
 
 mod archive;
+
 pub(crate) mod header;
 mod shard;
 mod stored_tensor;
@@ -19,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::error::WeightsError;
 use crate::{Error, Result};
 use shard::Shard;
 use stored_tensor::StoredTensor;
@@ -54,8 +56,8 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be mapped, [`Error::Mismatch`] if it is not a complete
-    /// file of either format, [`Error::Pickle`] if an archive holds anything but tensors and
-    /// plain values, [`Error::Pickled`] for a file of PyTorch before 1.6.
+    /// file of either format, [`WeightsError::Pickle`] if an archive holds anything but tensors and
+    /// plain values, [`WeightsError::BarePickle`] for a file of PyTorch before 1.6.
     pub fn open(path: &Path) -> Result<Self> {
         Self::new(path.to_owned(), vec![Shard::open(path)?])
     }
@@ -65,14 +67,14 @@ impl Weights {
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`Error::Json`] if the index does not parse;
-    /// [`Error::ShardMissing`]; [`Error::Mismatch`] if it names a file outside its folder or two
-    /// shards contain the same weight; [`Error::WeightMissing`] if a shard lacks a weight that
+    /// [`WeightsError::ShardMissing`]; [`Error::Mismatch`] if it names a file outside its folder or two
+    /// shards contain the same weight; [`WeightsError::Missing`] if a shard lacks a weight that
     /// the index lists.
     pub fn open_sharded(index: &Path) -> Result<Self> {
         let (shards, entries) = shard::open_shards(index)?;
         let weights = Self::new(index.to_owned(), shards)?;
         match entries.into_iter().find(|(name, _)| !weights.contains(name)) {
-            Some((name, path)) => Err(Error::WeightMissing { path, name }),
+            Some((name, path)) => Err(Error::Weights(WeightsError::Missing { path, name })),
             None => Ok(weights),
         }
     }
@@ -125,7 +127,7 @@ impl Weights {
     /// a view keeps its name.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`] if there is no such weight, [`Error::Mismatch`] if it has no such
+    /// [`WeightsError::Missing`] if there is no such weight, [`Error::Mismatch`] if it has no such
     /// rows or cannot be transposed, or if two weights would have the same name.
     pub(crate) fn with_views(mut self, views: Vec<(String, View)>) -> Result<Self> {
         for (name, view) in views {
@@ -178,7 +180,7 @@ impl Weights {
     /// Returns the value of the weight `name` if it is an integer scalar, else `None`.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::Mismatch`] for a wrong checksum.
+    /// [`WeightsError::Missing`], [`Error::Mismatch`] for a wrong checksum.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>> {
         let (shard, stored) = self.find(name)?;
         stored.integer(shard.file(), name)
@@ -188,8 +190,8 @@ impl Weights {
     /// with its shape, and any other weight must satisfy `ignored`.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`] and [`Error::WeightShape`] for the first of `expected` that
-    /// fails, [`Error::WeightSurplus`] with the names of all other weights.
+    /// [`WeightsError::Missing`] and [`WeightsError::Shape`] for the first of `expected` that
+    /// fails, [`WeightsError::Surplus`] with the names of all other weights.
     pub fn check(
         &self,
         expected: &[(String, Vec<usize>)],
@@ -206,7 +208,7 @@ impl Weights {
     /// that are contiguous in the file. Marks it as used.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that is
+    /// [`WeightsError::Missing`], [`WeightsError::Shape`], [`Error::Mismatch`] for a type that is
     /// not a float or a wrong checksum.
     pub(crate) fn load(&self, name: &str, shape: &[usize]) -> Result<Values> {
         self.check_shape(name, shape)?;
@@ -231,7 +233,7 @@ impl Weights {
     /// Marks it as used.
     ///
     /// # Errors
-    /// [`Error::WeightMissing`], [`Error::WeightShape`], [`Error::Mismatch`] for a type that is
+    /// [`WeightsError::Missing`], [`WeightsError::Shape`], [`Error::Mismatch`] for a type that is
     /// not a float or a wrong checksum.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let values = self.load(name, shape)?;
@@ -256,7 +258,7 @@ impl Weights {
     /// Ends loading: every weight must have been loaded, or satisfy `ignored`.
     ///
     /// # Errors
-    /// [`Error::WeightSurplus`] with the names of all other weights.
+    /// [`WeightsError::Surplus`] with the names of all other weights.
     pub fn finish(self, ignored: impl Fn(&str) -> bool) -> Result<()> {
         self.surplus(self.unused.borrow().iter().filter(|name| !ignored(name)))
     }
@@ -264,25 +266,24 @@ impl Weights {
     /// Returns the stored weight `name` and its file.
     fn find(&self, name: &str) -> Result<(&Shard, &StoredTensor)> {
         let shard = self.shard_of.get(name).and_then(|&number| self.shards.get(number));
-        shard
-            .and_then(|shard| Some((shard, shard.get(name)?)))
-            .ok_or_else(|| Error::WeightMissing { path: self.path.clone(), name: name.to_owned() })
+        shard.and_then(|shard| Some((shard, shard.get(name)?))).ok_or_else(|| {
+            Error::Weights(WeightsError::Missing { path: self.path.clone(), name: name.to_owned() })
+        })
     }
 
     fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
-        let found = self.shape(name).ok_or_else(|| Error::WeightMissing {
-            path: self.path.clone(),
-            name: name.to_owned(),
+        let found = self.shape(name).ok_or_else(|| {
+            Error::Weights(WeightsError::Missing { path: self.path.clone(), name: name.to_owned() })
         })?;
         if found == expected {
             return Ok(());
         }
-        Err(Error::WeightShape {
+        Err(Error::Weights(WeightsError::Shape {
             path: self.path.clone(),
             name: name.to_owned(),
             expected: expected.to_vec(),
             found: found.to_vec(),
-        })
+        }))
     }
 
     fn surplus<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
@@ -290,6 +291,6 @@ impl Weights {
         if names.is_empty() {
             return Ok(());
         }
-        Err(Error::WeightSurplus { path: self.path.clone(), names })
+        Err(Error::Weights(WeightsError::Surplus { path: self.path.clone(), names }))
     }
 }

@@ -12,6 +12,7 @@ use super::archive;
 use super::header;
 use super::stored_tensor::StoredTensor;
 use super::values::{Backing, Float, Values};
+use crate::error::WeightsError;
 use crate::mmap::Mmap;
 use crate::{Error, Result, input, limits};
 
@@ -89,7 +90,7 @@ impl Shard {
 /// Reads the tensors of a safetensors file.
 fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     if bytes.starts_with(archive::OLD_PICKLE) {
-        return Err(Error::Pickled { path: path.to_owned() });
+        return Err(Error::Weights(WeightsError::BarePickle { path: path.to_owned() }));
     }
     let (start, tensors) = header::read(path, bytes)?;
     // All offsets are within the file, so no sum overflows.
@@ -135,7 +136,10 @@ pub(super) fn open_shards(path: &Path) -> Result<(Vec<Shard>, IndexEntries)> {
         let shard = path.with_file_name(name);
         match shard.exists() {
             true => Shard::open(&shard),
-            false => Err(Error::ShardMissing { path: shard, index: path.to_owned() }),
+            false => Err(Error::Weights(WeightsError::ShardMissing {
+                path: shard,
+                index: path.to_owned(),
+            })),
         }
     });
     let shards = shards.collect::<Result<Vec<_>>>()?;

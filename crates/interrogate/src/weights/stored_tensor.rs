@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use safetensors::Dtype;
 
+use crate::error::WeightsError;
 use crate::{Error, Result};
 
 /// A weight's type, shape and byte range. The constructor must have checked `range` against
@@ -97,7 +98,7 @@ fn gather(data: &[u8], shape: &[usize], strides: &[usize], width: usize) -> Opti
 }
 
 fn missing(path: &Path, name: &str) -> Error {
-    Error::WeightMissing { path: path.to_owned(), name: name.to_owned() }
+    Error::Weights(WeightsError::Missing { path: path.to_owned(), name: name.to_owned() })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use super::super::decoder_state::DecoderState;
 use super::super::generate::{Decoder, Limits, Step};
 use super::config::TextConfig;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::{Backend, Epilogue, Kv, Loader, PostNormLayer, Scope, Workspace};
 
 const PREFIX: &str = "text_decoder.bert";
@@ -80,7 +82,7 @@ impl<B: Backend> TextDecoder<B> {
     /// computes each layer's cross-attention keys and values, once for all steps.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn begin(&self, image_states: &B::Rows) -> Result<DecoderState<B>> {
         let attentions = self.layers.iter().filter_map(|layer| layer.crossattention.as_ref());
         let cross =

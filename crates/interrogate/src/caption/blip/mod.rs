@@ -16,6 +16,8 @@ use super::tokenizer::CaptionTokenizer;
 use super::vision::Vision;
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::{CheckpointError, DeviceError, RowsError};
 use crate::nn::{Backend, Loader};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
@@ -52,8 +54,8 @@ impl<B: Backend> Blip<B> {
     /// height, width).
     ///
     /// # Errors
-    /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`RowsError::Dim`], [`DeviceError::OutOfMemory`],
+    /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
         image_batches::encode(&self.backend, self.vision.patches(), pixels, |work, pixels| {
             self.vision.forward(&self.backend, work, pixels)
@@ -64,7 +66,7 @@ impl<B: Backend> Blip<B> {
     /// `text`.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn begin(
         &self,
         images: usize,
@@ -80,7 +82,7 @@ impl<B: Backend> Blip<B> {
     /// the last, [SEP], is removed because it would end the caption.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`](crate::Error::Tokenizer).
+    /// [`CheckpointError::Tokenizer`].
     fn text(&self, prompt: &str) -> Result<Vec<u32>> {
         let tokens = match prompt {
             "" => Vec::new(),

@@ -18,6 +18,8 @@ use super::tokenizer::CaptionTokenizer;
 use super::vision::Vision;
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::{CheckpointError, DeviceError, RowsError};
 use crate::nn::{Backend, Epilogue, Loader};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
@@ -86,8 +88,8 @@ impl<B: Backend> Blip2<B> {
     /// (images, 3, height, width).
     ///
     /// # Errors
-    /// [`Error::Dim`](crate::Error::Dim), [`Error::DeviceMemory`](crate::Error::DeviceMemory),
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`RowsError::Dim`], [`DeviceError::OutOfMemory`],
+    /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
         let (backend, patches) = (&self.backend, self.vision.patches());
         image_batches::encode(backend, patches, pixels, |work, pixels| {
@@ -103,8 +105,8 @@ impl<B: Backend> Blip2<B> {
     /// Tokenizes a prompt.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`](crate::Error::Tokenizer),
-    /// [`Error::Vocabulary`](crate::Error::Vocabulary).
+    /// [`CheckpointError::Tokenizer`],
+    /// [`CheckpointError::Vocabulary`].
     fn text(&self, prompt: &str) -> Result<Vec<u32>> {
         match prompt {
             "" => Ok(vec![self.bos]),
@@ -116,7 +118,7 @@ impl<B: Backend> Blip2<B> {
     /// the tokens `text`.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn begin(
         &self,
         images: usize,

@@ -6,6 +6,8 @@
 
 use super::config::QFormerConfig;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::{Backend, Kv, Loader, PostNormLayer, Scope, Workspace};
 
 /// The Q-Former and its queries.
@@ -58,7 +60,7 @@ impl<B: Backend> QFormer<B> {
     /// states (images * states, image width). The result is in the rows of `work`.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(in crate::caption) fn forward(
         &self,
         backend: &B,

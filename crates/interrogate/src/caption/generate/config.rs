@@ -1,5 +1,6 @@
 //! The options of caption generation and their valid ranges.
 
+use crate::error::CaptionError;
 use crate::{Error, Result};
 
 /// When a beam search stops, before the maximum length.
@@ -92,7 +93,7 @@ impl GenerationConfig {
     /// sequence, and of `positions`, `prompt` of which the prompt needs.
     ///
     /// # Errors
-    /// [`Error::Generation`] for the first option that is out of range.
+    /// [`CaptionError::Generation`] for the first option that is out of range.
     pub(super) fn check(
         &self,
         vocab: usize,
@@ -146,7 +147,11 @@ fn require(
 ) -> Result<()> {
     match holds {
         true => Ok(()),
-        false => Err(Error::Generation { option, expected: expected(), found: found.to_string() }),
+        false => Err(Error::Caption(CaptionError::Generation {
+            option,
+            expected: expected(),
+            found: found.to_string(),
+        })),
     }
 }
 

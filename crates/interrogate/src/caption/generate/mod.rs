@@ -13,6 +13,7 @@ mod greedy;
 mod logits_processor;
 mod sampling;
 mod step;
+
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use config::{EarlyStopping, GenerationConfig, Sampling};
 pub(crate) use step::{Input, Prompt, Row, Step};
 
 use super::Progress;
+use crate::error::CaptionError;
 use crate::nn::threads::in_pool;
 use crate::{Error, Result};
 
@@ -78,7 +80,7 @@ trait Search {
 /// Checks `options` against `limits`, for prompts of at most `longest` inputs.
 ///
 /// # Errors
-/// [`Error::Generation`] for the first option that is out of range.
+/// [`CaptionError::Generation`] for the first option that is out of range.
 pub(crate) fn check(limits: &Limits, options: &GenerationConfig, longest: usize) -> Result<()> {
     options.check(limits.vocab, limits.eos.len(), limits.positions, longest)
 }
@@ -87,7 +89,7 @@ pub(crate) fn check(limits: &Limits, options: &GenerationConfig, longest: usize)
 /// `on_progress` is called after each step.
 ///
 /// # Errors
-/// [`Error::Generation`], [`Error::Scores`], and those of the decoder.
+/// [`CaptionError::Generation`], [`CaptionError::Logits`], and those of the decoder.
 pub(crate) fn generate<D: Decoder>(
     decoder: &D,
     mut state: D::State,
@@ -133,7 +135,7 @@ pub(crate) fn generate<D: Decoder>(
             let (own, others) = rest.split_at_mut(rows.len() * vocab);
             rest = others;
             if own.iter().any(|score| score.is_nan()) {
-                return Err(Error::Scores { image });
+                return Err(Error::Caption(CaptionError::Logits { image }));
             }
             search.advance(rows, own);
             progress.tokens += 1;

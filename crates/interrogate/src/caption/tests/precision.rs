@@ -1,6 +1,7 @@
 //! Precisions below f32, and the memory check.
 
 use super::*;
+use crate::error::{CaptionError, CheckpointError};
 
 /// The fixtures' weights are exact in f16.
 #[test]
@@ -91,7 +92,9 @@ fn too_little_memory_is_reported_before_loading() {
         let open = |free| open_within(folder.path(), precision, free).err().unwrap();
         let error = open(Some(needed - 1));
         match &error {
-            Error::MemoryTooSmall { needed: reported, available, .. } => {
+            Error::Caption(CaptionError::MemoryTooSmall {
+                needed: reported, available, ..
+            }) => {
                 assert_eq!((*reported, *available), (needed, needed - 1));
             }
             other => panic!("{other}"),
@@ -99,7 +102,10 @@ fn too_little_memory_is_reported_before_loading() {
         let hint = error.hint().unwrap();
         assert!(hint.contains("q8") && hint.contains("f16"), "{hint}");
         // With enough or unknown memory, the missing tokenizer is the next error.
-        assert!(matches!(open(Some(needed)), Error::FileMissing { .. }));
-        assert!(matches!(open(None), Error::FileMissing { .. }));
+        assert!(matches!(
+            open(Some(needed)),
+            Error::Checkpoint(CheckpointError::FileMissing { .. })
+        ));
+        assert!(matches!(open(None), Error::Checkpoint(CheckpointError::FileMissing { .. })));
     }
 }

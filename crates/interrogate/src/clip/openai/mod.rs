@@ -15,6 +15,7 @@ pub(super) use names::extra;
 
 use super::cleaning::{Cleaning, Form};
 use super::config::Config;
+use crate::error::CheckpointError;
 use crate::picture::{Centre, Preprocess, Resize};
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -47,7 +48,7 @@ pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
 ///
 /// # Errors
 /// [`Error::Mismatch`] if the weights are not a vision transformer's or differ from the
-/// configuration, [`Error::OpenClipConfig`] if there is no configuration and the activation
+/// configuration, [`CheckpointError::OpenClipConfig`] if there is no configuration and the activation
 /// is unknown, and the errors of the configuration.
 pub(super) fn read(
     weights: Weights,
@@ -59,7 +60,7 @@ pub(super) fn read(
     match config {
         Some(config) => OpenClipConfig::open(config)?.apply(config, &mut sizes, &mut steps)?,
         None if names::is_openai(&weights) => {}
-        None => return Err(Error::OpenClipConfig { path }),
+        None => return Err(Error::Checkpoint(CheckpointError::OpenClipConfig { path })),
     }
     sizes.check(config.unwrap_or(&path))?;
     let side = sizes.vision.image_size as u32; // checked: at most 1,024

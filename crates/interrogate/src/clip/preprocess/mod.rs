@@ -5,6 +5,7 @@
 //! captioners. `picture` does the steps.
 
 mod config;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::CheckpointError;
 use crate::picture::Preprocess;
 use crate::{Error, Result, input, limits};
 use config::RawConfig;
@@ -37,7 +39,7 @@ pub(crate) enum Processor {
 /// (image_processing_base.py, `get_image_processor_dict`).
 ///
 /// # Errors
-/// [`Error::FileMissing`], [`Error::Io`], [`Error::Json`].
+/// [`CheckpointError::FileMissing`], [`Error::Io`], [`Error::Json`].
 pub fn find(folder: &Path) -> Result<PathBuf> {
     let (whole, plain) = (folder.join(PROCESSOR), folder.join(IMAGE_PROCESSOR));
     if whole.is_file()
@@ -47,7 +49,10 @@ pub fn find(folder: &Path) -> Result<PathBuf> {
     }
     match plain.is_file() {
         true => Ok(plain),
-        false => Err(Error::FileMissing { folder: folder.to_owned(), name: IMAGE_PROCESSOR }),
+        false => Err(Error::Checkpoint(CheckpointError::FileMissing {
+            folder: folder.to_owned(),
+            name: IMAGE_PROCESSOR,
+        })),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Preprocessor configurations of several versions of transformers.
 
 use super::*;
+use crate::error::CheckpointError;
 use crate::picture::{Filter, Resampling, Resize};
 
 fn parse(text: &str) -> Result<Preprocess> {
@@ -139,10 +140,16 @@ fn the_processor_class_selects_the_defaults() {
 fn an_image_processor_in_processor_config_takes_precedence() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    assert!(matches!(find(folder.path()), Err(Error::FileMissing { .. })));
+    assert!(matches!(
+        find(folder.path()),
+        Err(Error::Checkpoint(CheckpointError::FileMissing { .. }))
+    ));
     // Version 4 also wrote this file, without the image processor.
     write(PROCESSOR, r#"{"processor_class": "Blip2Processor", "num_query_tokens": 32}"#);
-    assert!(matches!(find(folder.path()), Err(Error::FileMissing { .. })));
+    assert!(matches!(
+        find(folder.path()),
+        Err(Error::Checkpoint(CheckpointError::FileMissing { .. }))
+    ));
     write(IMAGE_PROCESSOR, r#"{"size": 100, "crop_size": 50}"#);
     assert_eq!(find(folder.path()).unwrap(), folder.path().join(IMAGE_PROCESSOR));
     write(

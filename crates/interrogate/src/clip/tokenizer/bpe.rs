@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+#[cfg(doc)]
+use crate::error::CheckpointError;
 use crate::tokenization::{guarded, tokenizer_error};
 use crate::{Error, Result};
 
@@ -22,7 +24,7 @@ const PIECES: &str =
 ///
 /// # Errors
 /// [`Error::Mismatch`] for a vocabulary without the special tokens;
-/// [`Error::Tokenizer`] if a merge makes a token that is not in the vocabulary.
+/// [`CheckpointError::Tokenizer`] if a merge makes a token that is not in the vocabulary.
 pub(super) fn build(
     path: &Path,
     vocab: Value,

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use super::cleaning::{self, Cleaning};
 use super::config::TextConfig;
 use crate::encoder::{Counter, Tokens, check_vocabulary};
+use crate::error::CheckpointError;
 use crate::mmap::Mmap;
 use crate::tokenization::{self, guarded, tokenizer_error};
 use crate::{Error, Result, input, limits};
@@ -46,7 +47,7 @@ impl Tokenizer {
     /// the text tower.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Json`], [`Error::Tokenizer`] for an unusable file;
+    /// [`Error::Io`], [`Error::Json`], [`CheckpointError::Tokenizer`] for an unusable file;
     /// [`Error::Mismatch`] if the tokenizer has more tokens than the tower, adds no start
     /// and end token, ends a text with another token than config.json says (2 is ignored:
     /// all old files have it), or is of a kind that `cleaning` does not support.
@@ -174,7 +175,7 @@ impl Tokenizer {
     /// Checks the ids of sequence `row`.
     ///
     /// # Errors
-    /// [`Error::TokenSequence`] for an id that is not in the vocabulary.
+    /// [`CheckpointError::TokenSequence`] for an id that is not in the vocabulary.
     pub(super) fn check(&self, row: usize, ids: &[u32]) -> Result<()> {
         check_vocabulary(row, ids, self.vocab_size)
     }
@@ -182,7 +183,7 @@ impl Tokenizer {
     /// Cuts each sequence after its first end-of-text token.
     ///
     /// # Errors
-    /// [`Error::TokenSequence`] for a sequence without end-of-text, of more tokens than the
+    /// [`CheckpointError::TokenSequence`] for a sequence without end-of-text, of more tokens than the
     /// context length, or with an id that is not in the vocabulary.
     pub(super) fn cut_at_end(&self, tokens: &Tokens) -> Result<Tokens> {
         let (end, longest) = (self.end_of_text, self.context_length);
@@ -198,7 +199,11 @@ impl Tokenizer {
                         _ => format!("{} tokens without it", ids.len()),
                     };
                     let expected = format!("at most {longest} tokens that end with {end}");
-                    return Err(Error::TokenSequence { row, expected, found });
+                    return Err(Error::Checkpoint(CheckpointError::TokenSequence {
+                        row,
+                        expected,
+                        found,
+                    }));
                 }
             }
         }

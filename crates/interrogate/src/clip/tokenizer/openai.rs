@@ -12,6 +12,8 @@ use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
 
 use super::bpe;
+#[cfg(doc)]
+use crate::error::CheckpointError;
 use crate::{Error, Result};
 
 /// The name of the file of merges in openai/CLIP and OpenCLIP.
@@ -34,7 +36,7 @@ const MAX_TEXT: u64 = 16 << 20;
 ///
 /// # Errors
 /// [`Error::Io`] if `gzip` is not a gzip file, [`Error::Mismatch`] if it has too few merges
-/// or too much text, [`Error::Tokenizer`].
+/// or too much text, [`CheckpointError::Tokenizer`].
 pub(in crate::clip) fn build(
     path: &Path,
     gzip: &[u8],

@@ -5,13 +5,15 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::bpe;
+#[cfg(doc)]
+use crate::error::CheckpointError;
 use crate::{Error, Result, input, limits, tokenization};
 
 /// Builds the tokenizer of the two files.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Json`]; [`Error::Mismatch`] for a vocabulary without the special
-/// tokens and for a line of merges.txt that is not a pair; [`Error::Tokenizer`] if a merge
+/// tokens and for a line of merges.txt that is not a pair; [`CheckpointError::Tokenizer`] if a merge
 /// makes a token that is not in the vocabulary.
 pub(super) fn build(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers::Tokenizer> {
     let vocab = tokenization::vocabulary(vocab_path)?;

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::IndexError;
 
 fn manifest() -> Manifest {
     let digest = |n: u8| Digest::of(&[n]);
@@ -124,11 +125,14 @@ fn a_missing_and_an_unfinished_index_are_different_errors() {
     let error = |path: &Path| Manifest::open(path).unwrap_err();
     let missing = error(&folder.path().join("none"));
     assert!(missing.to_string().starts_with("no index in "), "{missing}");
-    assert!(matches!(error(folder.path()), Error::IndexMissing { .. }), "an empty folder");
+    assert!(
+        matches!(error(folder.path()), Error::Index(IndexError::Missing { .. })),
+        "an empty folder"
+    );
     fs::write(folder.path().join("flavors.labels"), "x").unwrap();
     let half = error(folder.path());
-    assert!(half.to_string().ends_with("is half-built: it has no manifest.json"), "{half}");
-    assert!(half.hint().unwrap().contains("goes on where it stopped"));
+    assert!(half.to_string().ends_with("is unfinished: it has no manifest.json"), "{half}");
+    assert!(half.hint().unwrap().contains("resumes where it stopped"));
 }
 
 proptest! {

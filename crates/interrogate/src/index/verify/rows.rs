@@ -5,6 +5,8 @@ use std::path::Path;
 use half::f16;
 use rayon::prelude::*;
 
+#[cfg(doc)]
+use crate::error::IndexError;
 use crate::index::Shard;
 use crate::index::format::{is_unit, square};
 use crate::mmap::Mmap;
@@ -17,7 +19,7 @@ const ROWS_PER_TASK: usize = 256;
 /// Checks that rows have unit length and that codes are within their error bounds.
 ///
 /// # Errors
-/// [`Error::IndexDamaged`], which names the first invalid row.
+/// [`IndexError::Damaged`], which names the first invalid row.
 pub(super) fn check(path: &Path, shard: &Shard<Mmap>) -> Result<()> {
     let (dim, codes) = (shard.dim(), shard.codes());
     if let Some(codes) = codes
@@ -71,7 +73,11 @@ fn check_codes(
         return Err(("a finite scale".to_owned(), scale.to_string()));
     }
     let needed = coder.error_bound(values, row_codes, scale);
-    if bound >= needed { Ok(()) } else { Err((format!("an error bound of {needed}"), bound.to_string())) }
+    if bound >= needed {
+        Ok(())
+    } else {
+        Err((format!("an error bound of {needed}"), bound.to_string()))
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, RequestBuilder};
 
 use super::Options;
+use crate::error::HubError;
 use crate::{Error, Result};
 pub(super) use remote_file::RemoteFile;
 pub(super) use transfer::sync_folder;
@@ -33,8 +34,9 @@ pub(super) struct Client<'a> {
 impl<'a> Client<'a> {
     pub(super) fn new(options: &'a Options) -> Result<Self> {
         let endpoint = || options.endpoint.clone();
-        let proxy = proxy::from_options(options)
-            .map_err(|source| Error::Hub { url: endpoint(), source: source.into() })?;
+        let proxy = proxy::from_options(options).map_err(|source| {
+            Error::Hub(HubError::Network { url: endpoint(), source: source.into() })
+        })?;
         let agent = |redirects| -> Agent {
             Agent::config_builder()
                 .http_status_as_error(false)

@@ -5,6 +5,7 @@ use ureq::http::HeaderMap;
 
 use super::retry::{Failure, retry};
 use super::{Client, REDIRECTS, header};
+use crate::error::HubError;
 use crate::{Error, Result};
 
 /// Prefix of the file names of content without an etag.
@@ -68,14 +69,17 @@ impl Client<'_> {
                 _ => return Err(Failure::status(url, &response)),
             }
         }
-        Err(Failure::Permanent(Error::HubAnswer { url: url.to_owned(), what: "redirect" }))
+        Err(Failure::Permanent(Error::Hub(HubError::Answer {
+            url: url.to_owned(),
+            what: "redirect",
+        })))
     }
 }
 
 /// Parses the headers of a metadata response. Commit and etag become file names, so only
 /// letters, digits, `-` and `_` are accepted.
 fn parse(url: &str, at: String, headers: &HeaderMap, commit: Option<String>) -> Result<RemoteFile> {
-    let unusable = |what| Error::HubAnswer { url: url.to_owned(), what };
+    let unusable = |what| Error::Hub(HubError::Answer { url: url.to_owned(), what });
     let is_name = |text: &str| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         !text.is_empty() && text.len() <= 128 && text.bytes().all(plain)

@@ -6,6 +6,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::header;
+use crate::error::HubError;
 use crate::{Error, Result, limits};
 
 /// Why an attempt failed, and whether another may succeed.
@@ -21,21 +22,27 @@ pub(super) enum Failure {
 impl Failure {
     /// A connection that failed or broke off.
     pub(super) fn connection(url: &str, source: ureq::Error) -> Self {
-        Failure::Transient(Error::Hub { url: url.to_owned(), source: source.into() })
+        Failure::Transient(Error::Hub(HubError::Network {
+            url: url.to_owned(),
+            source: source.into(),
+        }))
     }
 
     /// A response with an error status.
     pub(super) fn status(url: &str, response: &Response<Body>) -> Self {
         let (url, status) = (url.to_owned(), response.status().as_u16());
         match status {
-            401 | 403 => Failure::Permanent(Error::HubDenied { url, status }),
-            404 => Failure::Permanent(Error::HubAbsent { url }),
+            401 | 403 => Failure::Permanent(Error::Hub(HubError::Denied { url, status })),
+            404 => Failure::Permanent(Error::Hub(HubError::NotFound { url })),
             408 | 429 | 500.. => {
                 let value = header(response.headers(), "retry-after");
                 let delay = value.and_then(|v| parse_retry_after(v.trim(), SystemTime::now()));
-                Failure::Busy(Error::HubStatus { url, status }, delay.unwrap_or_default())
+                Failure::Busy(
+                    Error::Hub(HubError::Status { url, status }),
+                    delay.unwrap_or_default(),
+                )
             }
-            _ => Failure::Permanent(Error::HubStatus { url, status }),
+            _ => Failure::Permanent(Error::Hub(HubError::Status { url, status })),
         }
     }
 }

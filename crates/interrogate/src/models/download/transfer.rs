@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::remote_file::{RemoteFile, hex};
 use super::retry::{Failure, retry};
 use super::{Client, header};
+use crate::error::HubError;
 use crate::models::min_speed::SpeedMonitor;
 use crate::{Error, Result, output};
 
@@ -80,7 +81,10 @@ impl Client<'_> {
             206 | 416 => {
                 truncate(part).map_err(disk)?;
                 let what = "content-range";
-                return Err(Failure::Transient(Error::HubAnswer { url: url.to_owned(), what }));
+                return Err(Failure::Transient(Error::Hub(HubError::Answer {
+                    url: url.to_owned(),
+                    what,
+                })));
             }
             _ => return Err(Failure::status(url, &response)),
         }
@@ -139,7 +143,7 @@ fn verify_digest(url: &str, remote: &RemoteFile, part: &mut File, path: &Path) -
         return Ok(());
     }
     let expected = remote.etag.clone();
-    Err(Error::HubDigest { url: url.to_owned(), expected, found })
+    Err(Error::Hub(HubError::Digest { url: url.to_owned(), expected, found }))
 }
 
 /// Syncs a folder, so that a rename in it survives a power loss.
@@ -152,5 +156,5 @@ pub(in crate::models) fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 fn size_error(url: &str, remote: &RemoteFile, found: u64) -> Error {
-    Error::HubSize { url: url.to_owned(), expected: remote.size, found }
+    Error::Hub(HubError::Size { url: url.to_owned(), expected: remote.size, found })
 }

@@ -6,6 +6,7 @@
 
 mod formats;
 mod snapshot;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use super::download::Client;
 use super::{Offline, Options, Progress};
+use crate::error::HubError;
 use crate::{Error, Result};
 use formats::{Format, PICKLES, SAFETENSORS};
 use snapshot::Snapshot;
@@ -34,11 +36,11 @@ const SAFETENSORS_AT: [(&str, &str); 2] = [
 /// noticed. An interrupted download is resumed, also by the next call.
 ///
 /// # Errors
-/// [`Error::HubAbsent`] if the repository or a file of it does not exist,
-/// [`Error::HubDenied`] if a token is needed, [`Error::HubWeights`] if there are no weights,
-/// [`Error::Hub`], [`Error::HubStatus`] and [`Error::HubAnswer`] for connections and responses
-/// that fail, [`Error::HubSize`] and [`Error::HubDigest`] for a file that differs from the hub's
-/// metadata, [`Error::HubOffline`] if downloads are not allowed, [`Error::Mismatch`] for a file
+/// [`HubError::NotFound`] if the repository or a file of it does not exist,
+/// [`HubError::Denied`] if a token is needed, [`HubError::WeightsMissing`] if there are no weights,
+/// [`HubError::Network`], [`HubError::Status`] and [`HubError::Answer`] for connections and responses
+/// that fail, [`HubError::Size`] and [`HubError::Digest`] for a file that differs from the hub's
+/// metadata, [`HubError::Offline`] if downloads are not allowed, [`Error::Mismatch`] for a file
 /// that is too large, [`Error::Io`] for the cache.
 pub fn fetch(
     repo: &str,
@@ -112,7 +114,7 @@ fn fetch_kind(
             Offline::Variable(name) => Some(name),
             Offline::Recorded => None,
         };
-        return Err(Error::HubOffline { repo: format!("{repo}{revision}"), variable });
+        return Err(Error::Hub(HubError::Offline { repo: format!("{repo}{revision}"), variable }));
     }
     let client = Client::new(options)?;
     for (snapshot, format) in candidates() {
@@ -120,5 +122,8 @@ fn fetch_kind(
             return Ok(folder);
         }
     }
-    Err(Error::HubWeights { repo: repo.to_owned(), revision: revisions.join(", ") })
+    Err(Error::Hub(HubError::WeightsMissing {
+        repo: repo.to_owned(),
+        revision: revisions.join(", "),
+    }))
 }

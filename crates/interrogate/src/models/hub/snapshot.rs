@@ -6,6 +6,7 @@ use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
 use super::ModelKind;
 use super::formats::{Format, shards};
+use crate::error::HubError;
 use crate::models::download::{Client, RemoteFile, sync_folder};
 use crate::models::{Options, Progress};
 use crate::{Error, Result, limits};
@@ -126,7 +127,7 @@ impl<'a> Snapshot<'a> {
     }
 
     fn absent(&self, file: &str, revision: &str) -> Error {
-        Error::HubAbsent { url: self.url(revision, file) }
+        Error::Hub(HubError::NotFound { url: self.url(revision, file) })
     }
 
     /// Downloads one file and links it into the snapshot.

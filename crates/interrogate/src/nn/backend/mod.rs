@@ -17,6 +17,8 @@ use std::ops::Range;
 
 use super::{Activation, Heads, RelativeBias};
 use crate::Result;
+#[cfg(doc)]
+use crate::error::{DeviceError, RowsError};
 use crate::weights::Values;
 
 pub(crate) use batch::Batch;
@@ -28,8 +30,8 @@ pub(crate) use workspace::Workspace;
 /// Unless stated otherwise, an output is overwritten and takes the shape of the result.
 ///
 /// # Errors
-/// [`Error::Dim`](crate::Error::Dim) if shapes do not match,
-/// [`Error::Engine`](crate::Error::Engine) if a device fails.
+/// [`RowsError::Dim`] if shapes do not match,
+/// [`DeviceError::Tensors`] if a device fails.
 pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// A matrix of f32, (rows, width).
     type Rows: Debug + Default + Send + Sync;
@@ -181,7 +183,7 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// results are those of the halves.
     ///
     /// # Errors
-    /// Those of `work`; [`Error::DeviceMemory`](crate::Error::DeviceMemory) at `action` if a
+    /// Those of `work`; [`DeviceError::OutOfMemory`] at `action` if a
     /// batch of one does not fit.
     fn each<I, T>(
         &self,

@@ -1,6 +1,7 @@
 //! Scopes of the CPU backend.
 
 use super::super::backend::{RowLists, Scope, Span};
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// A [`Scope`] prepared for the CPU.
@@ -30,7 +31,7 @@ impl CpuScope {
     /// `rows`.
     ///
     /// # Errors
-    /// [`Error::Dim`] if the scope has another number of queries.
+    /// [`RowsError::Dim`] if the scope has another number of queries.
     pub(super) fn lists(
         &self,
         queries: usize,
@@ -42,7 +43,11 @@ impl CpuScope {
             CpuScope::Spans(_, own) => own.len(),
         };
         if found != queries {
-            return Err(Error::Dim { what: "queries of a scope", expected: queries, found });
+            return Err(Error::Rows(RowsError::Dim {
+                what: "queries of a scope",
+                expected: queries,
+                found,
+            }));
         }
         Ok(move |query: usize, list: &mut Vec<u32>| match self {
             CpuScope::Groups(count) => {

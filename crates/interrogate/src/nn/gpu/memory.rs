@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::error::DeviceError;
 use crate::nn::backend::Batch;
 use crate::{Error, Result};
 
@@ -9,7 +10,7 @@ use crate::{Error, Result};
 /// batch is halved and tried again; later batches are limited to the size that fit.
 ///
 /// # Errors
-/// [`Error::DeviceMemory`] at `action` if a batch of one does not fit, else those of `work`.
+/// [`DeviceError::OutOfMemory`] at `action` if a batch of one does not fit, else those of `work`.
 pub(crate) fn halving<P: Batch + Clone, T>(
     action: &'static str,
     batches: impl IntoIterator<Item = P>,
@@ -26,9 +27,15 @@ pub(crate) fn halving<P: Batch + Clone, T>(
             }
             match work(part.clone()) {
                 Ok(result) => results.push(result),
-                Err(Error::Engine { source, .. }) if is_out_of_memory(&source) => {
+                Err(Error::Device(DeviceError::Tensors { source, .. }))
+                    if is_out_of_memory(&source) =>
+                {
                     if part.items() <= 1 {
-                        return Err(Error::DeviceMemory { action, batch: 1, source });
+                        return Err(Error::Device(DeviceError::OutOfMemory {
+                            action,
+                            batch: 1,
+                            source,
+                        }));
                     }
                     most = part.items() / 2;
                     parts.push(part);
@@ -56,7 +63,7 @@ mod tests {
 
     fn out() -> Error {
         let message = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
-        Error::engine("test")(candle_core::Error::Msg(message.into()))
+        Error::tensors("test")(candle_core::Error::Msg(message.into()))
     }
 
     #[test]
@@ -84,9 +91,9 @@ mod tests {
         let mut calls = 0;
         let failed = halving("a test", [0..4, 4..5], |_| {
             calls += 1;
-            Err::<(), _>(Error::engine("test")(candle_core::Error::Msg("a wrong shape".into())))
+            Err::<(), _>(Error::tensors("test")(candle_core::Error::Msg("a wrong shape".into())))
         });
-        assert!(matches!(failed, Err(Error::Engine { .. })));
+        assert!(matches!(failed, Err(Error::Device(DeviceError::Tensors { .. }))));
         assert_eq!(calls, 1);
         assert!(halving("a test", Vec::<Range<usize>>::new(), |_| Ok(())).unwrap().is_empty());
     }

@@ -18,6 +18,7 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
 use super::{Activation, Heads, Precision, RelativeBias, even};
+use crate::error::RowsError;
 use crate::weights::Values;
 use crate::{Error, Result};
 pub(crate) use kv::KvTensors;
@@ -74,13 +75,17 @@ impl Gpu {
             // Converted on the host, so that fewer bytes are copied.
             Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(&self.device)
         };
-        copy().map_err(Error::engine("copy values to the device"))
+        copy().map_err(Error::tensors("copy values to the device"))
     }
 }
 
 impl DeviceRows {
     fn get(&self) -> Result<&Tensor> {
-        self.0.as_ref().ok_or(Error::Dim { what: "rows on the device", expected: 1, found: 0 })
+        self.0.as_ref().ok_or(Error::Rows(RowsError::Dim {
+            what: "rows on the device",
+            expected: 1,
+            found: 0,
+        }))
     }
 
     /// Replaces the rows. Frees the old ones first, so that both are never in memory at once.
@@ -90,7 +95,7 @@ impl DeviceRows {
         compute: impl FnOnce() -> candle_core::Result<Tensor>,
     ) -> Result<()> {
         self.0 = None;
-        self.0 = Some(compute().map_err(Error::engine(action))?);
+        self.0 = Some(compute().map_err(Error::tensors(action))?);
         Ok(())
     }
 
@@ -100,7 +105,7 @@ impl DeviceRows {
         action: &'static str,
         compute: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
     ) -> Result<()> {
-        let changed = compute(self.get()?).map_err(Error::engine(action))?;
+        let changed = compute(self.get()?).map_err(Error::tensors(action))?;
         self.0 = Some(changed);
         Ok(())
     }
@@ -145,15 +150,15 @@ impl Backend for Gpu {
 
     fn download(&self, rows: DeviceRows) -> Result<Vec<f32>> {
         let values = rows.get()?.flatten_all().and_then(|flat| flat.to_vec1());
-        values.map_err(Error::engine("read from the device"))
+        values.map_err(Error::tensors("read from the device"))
     }
 
     fn ids(&self, ids: &[u32]) -> Result<Tensor> {
-        Tensor::new(ids, &self.device).map_err(Error::engine("copy numbers to the device"))
+        Tensor::new(ids, &self.device).map_err(Error::tensors("copy numbers to the device"))
     }
 
     fn scope(&self, scope: Scope) -> Result<GpuScope> {
-        GpuScope::new(scope, &self.device).map_err(Error::engine("copy numbers to the device"))
+        GpuScope::new(scope, &self.device).map_err(Error::tensors("copy numbers to the device"))
     }
 
     fn apply_each(
@@ -291,7 +296,7 @@ impl Backend for Gpu {
 
     fn append(&self, layer: &mut KvTensors, keys: &DeviceRows, values: &DeviceRows) -> Result<()> {
         let appended = layer.append([keys.get()?, values.get()?]);
-        appended.map_err(Error::engine("append to the KV cache"))
+        appended.map_err(Error::tensors("append to the KV cache"))
     }
 
     fn truncate(&self, layer: &mut KvTensors, rows: usize) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Cause;
+use crate::error::PictureError;
 use crate::{Error, Result, limits};
 
 /// An image file to decode.
@@ -71,5 +72,5 @@ pub(super) fn too_large(path: &Path, unit: &'static str, limit: u64, found: u64)
     if found <= limit {
         return Ok(());
     }
-    Err(Error::PictureTooLarge { path: path.to_owned(), unit, limit, found })
+    Err(Error::Picture(PictureError::TooLarge { path: path.to_owned(), unit, limit, found }))
 }

@@ -18,6 +18,7 @@ use std::path::Path;
 use image::{DynamicImage, ImageFormat};
 
 use super::Picture;
+use crate::error::PictureError;
 use crate::guard::guarded;
 use crate::{Error, Result, input, limits};
 use encoded_image::{DecodeError, EncodedImage, Rgb, too_large};
@@ -40,8 +41,8 @@ pub(super) fn open(path: &Path) -> Result<Picture> {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Mismatch`] for a folder, a pipe, a socket, a device or an
-/// empty file; [`Error::PictureFormat`] for a file that is not an image;
-/// [`Error::PictureTooLarge`] above [`limits::PICTURE_BYTES`].
+/// empty file; [`PictureError::Format`] for a file that is not an image;
+/// [`PictureError::TooLarge`] above [`limits::PICTURE_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let (file, metadata) = input::regular(path, "open")?;
     let mut bytes = Vec::new();
@@ -68,11 +69,12 @@ pub(super) fn decode(
     let panicked = || DecodeError::Decoder("the decoder panicked".into());
     match guarded(panicked, || decode_as(&mut image, format)) {
         Ok(rgb) => upright(rgb, metadata::orientation(bytes, format)),
-        Err(DecodeError::Truncated) => {
-            Err(Error::PictureTruncated { path: path.to_owned(), bytes: bytes.len() })
-        }
+        Err(DecodeError::Truncated) => Err(Error::Picture(PictureError::Truncated {
+            path: path.to_owned(),
+            bytes: bytes.len(),
+        })),
         Err(DecodeError::Decoder(source)) => {
-            Err(Error::PictureDecode { path: path.to_owned(), source })
+            Err(Error::Picture(PictureError::Decode { path: path.to_owned(), source }))
         }
         Err(DecodeError::Other(error)) => Err(*error),
     }
@@ -112,7 +114,7 @@ fn format(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
     }
     match image::guess_format(bytes) {
         Ok(format) if format.reading_enabled() => Ok(format),
-        _ => Err(Error::PictureFormat { path: path.to_owned() }),
+        _ => Err(Error::Picture(PictureError::Format { path: path.to_owned() })),
     }
 }
 

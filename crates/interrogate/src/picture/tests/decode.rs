@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::PictureError;
 
 /// The largest difference between a file's decoded values and the golden ones.
 fn difference(file: &str, golden: &str) -> u8 {
@@ -162,7 +163,7 @@ fn a_truncated_file_decodes_if_allowed() {
     let whole = open("../cases/good.jpg").unwrap();
     let cut = std::fs::read(fixture("../cases/no-eoi.jpg")).unwrap();
     let error = read(&cut, DecodeOptions::default()).unwrap_err();
-    assert!(matches!(error, Error::PictureTruncated { .. }), "{error}");
+    assert!(matches!(error, Error::Picture(PictureError::Truncated { .. })), "{error}");
     assert_eq!(read(&cut, allowed).unwrap(), whole);
     for name in ["good.jpg", "good.png"] {
         let (bytes, whole) = (

@@ -7,6 +7,7 @@ use super::super::{Chain, Pick, Scorer};
 use super::{
     Mode, ModeInput, ModeOutput, PromptOptions, RankingRequest, TableEntry, classic, fast,
 };
+use crate::error::PromptError;
 use crate::index::Match;
 use crate::rank::Order;
 use crate::{Error, Result};
@@ -75,7 +76,7 @@ fn chain(
         start => input.scorer()?.score("", &[start])?.first().copied().unwrap_or(f32::NAN),
     };
     let ModeInput { scorer, progress, .. } = input;
-    let Some(scorer) = scorer else { return Err(Error::ScorerMissing) };
+    let Some(scorer) = scorer else { return Err(Error::Prompt(PromptError::ScorerMissing)) };
     let chain = Chain { min_count, max_count, order: Order::Best };
     let grown = chain.grow((&start, score), &phrases, &mut **scorer, progress)?;
     let added = grown.added.iter().map(|&at| Part::label(matches[at].label, matches[at].score));

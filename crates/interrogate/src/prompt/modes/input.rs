@@ -1,6 +1,7 @@
 //! The input of a mode, and the prefix, suffix and token limit around its parts.
 
 use super::ModeOutput;
+use crate::error::PromptError;
 use crate::prompt::fit::TokenBudget;
 use crate::prompt::part::{Part, join};
 use crate::prompt::{Pick, Progress, Scorer};
@@ -71,11 +72,11 @@ impl ModeInput<'_, '_> {
     /// Returns the scorer.
     ///
     /// # Errors
-    /// [`Error::ScorerMissing`].
+    /// [`PromptError::ScorerMissing`].
     pub(super) fn scorer(&mut self) -> Result<&mut dyn Scorer> {
         match &mut self.scorer {
             Some(scorer) => Ok(&mut **scorer),
-            None => Err(Error::ScorerMissing),
+            None => Err(Error::Prompt(PromptError::ScorerMissing)),
         }
     }
 }

@@ -16,6 +16,9 @@ mod negative;
 mod output;
 mod ranking;
 mod seed;
+#[cfg(doc)]
+use crate::error::PromptError;
+
 #[cfg(test)]
 mod tests;
 
@@ -99,7 +102,7 @@ impl PromptOptions {
     /// [`compat`](Self::compat).
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] if the required parts do not fit, [`Error::Interrupted`] if
+    /// [`PromptError::TooLong`] if the required parts do not fit, [`Error::Interrupted`] if
     /// the progress callback breaks, and the errors of the scorer.
     pub fn write(&self, input: &mut ModeInput<'_, '_>) -> Result<ModeOutput> {
         let (caption, picks, compat) = (input.caption, input.picks, self.compat);

@@ -6,6 +6,7 @@ use super::super::chain::{highest, score_all};
 use super::super::part::{Part, join};
 use super::super::{Chain, Step};
 use super::{ModeInput, ModeOutput, PromptOptions, RankingRequest, TableEntry};
+use crate::error::PromptError;
 use crate::rank::Order;
 use crate::{Error, Result};
 
@@ -30,7 +31,7 @@ pub(super) fn write(options: &PromptOptions, input: &mut ModeInput<'_, '_>) -> R
     let before = join(&parts);
 
     let ModeInput { scorer, progress, .. } = input;
-    let Some(scorer) = scorer else { return Err(Error::ScorerMissing) };
+    let Some(scorer) = scorer else { return Err(Error::Prompt(PromptError::ScorerMissing)) };
     let mut scores = score_all(&before, &phrases, &mut **scorer, &mut |scored| {
         let (steps, candidates) = (options.max_flavors, phrases.len());
         let (prompt, score) = (before.as_str(), f32::NAN);

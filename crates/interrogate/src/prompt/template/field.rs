@@ -1,6 +1,7 @@
 //! The fields of a template.
 
 use crate::Error;
+use crate::error::PromptError;
 
 /// The meaning of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,5 +45,5 @@ pub(super) fn unknown(name: &str, tables: &[(&str, Option<usize>)]) -> Error {
         fields.extend(best);
         fields.push((*table).to_owned());
     }
-    Error::TemplateField { name: name.to_owned(), fields }
+    Error::Prompt(PromptError::TemplateField { name: name.to_owned(), fields })
 }

@@ -6,6 +6,9 @@
 mod field;
 mod parse;
 mod render;
+#[cfg(doc)]
+use crate::error::PromptError;
+
 #[cfg(test)]
 mod tests;
 
@@ -55,7 +58,7 @@ impl Template {
     /// any other.
     ///
     /// # Errors
-    /// [`Error::TemplateField`] for a field that matches no table.
+    /// [`PromptError::TemplateField`] for a field that matches no table.
     pub fn recipe<'a>(
         &self,
         tables: impl IntoIterator<Item = (&'a str, Option<usize>)>,

@@ -4,16 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Template;
+use crate::error::PromptError;
 use crate::{Error, Result};
 
 impl FromStr for Template {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Template`] for an unmatched brace or a field without a name.
+    /// [`PromptError::Template`] for an unmatched brace or a field without a name.
     fn from_str(text: &str) -> Result<Self> {
-        let refuse =
-            |at: usize, problem| Err(Error::Template { template: text.to_owned(), at, problem });
+        let refuse = |at: usize, problem| {
+            Err(Error::Prompt(PromptError::Template { template: text.to_owned(), at, problem }))
+        };
         let mut template = Template { lead: String::new(), fields: Vec::new() };
         let mut rest = text;
         while let Some(found) = rest.find(['{', '}']) {

@@ -5,6 +5,8 @@ use super::field::Field;
 #[cfg(doc)]
 use crate::Error;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::{CheckpointError, PromptError};
 use crate::prompt::Prompt;
 use crate::prompt::fit::{TokenBudget, first_words, largest_that_fits};
 use crate::prompt::part::{Part, SEPARATOR, join};
@@ -23,8 +25,8 @@ impl Template {
     /// never cut.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] if the template's own text does not fit,
-    /// [`Error::Tokenizer`].
+    /// [`PromptError::TooLong`] if the template's own text does not fit,
+    /// [`CheckpointError::Tokenizer`].
     pub fn render_within(
         &self,
         prompt: &Prompt<'_>,

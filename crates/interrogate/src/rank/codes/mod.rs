@@ -43,6 +43,7 @@ use std::ops::Range;
 pub use coder::{Coded, Coder};
 pub use coding::Coding;
 
+use crate::error::RowsError;
 use crate::{Error, Result};
 
 /// The kernel that this processor scans codes with: `avx512`, `avxvnni`, `avx2`, `dotprod` or
@@ -70,7 +71,7 @@ impl<'a> Codes<'a> {
     /// of memory, and may be wrong.
     ///
     /// # Errors
-    /// [`Error::Codes`] if the lengths do not match.
+    /// [`RowsError::Codes`] if the lengths do not match.
     pub fn new(
         mean: &'a [f32],
         spread: Option<&'a [f32]>,
@@ -92,7 +93,7 @@ impl<'a> Codes<'a> {
         let Codes { mean, spread, scales, error_bounds, codes } = self;
         let spread = spread.unwrap_or(mean);
         let found = [codes.len(), scales.len(), error_bounds.len(), mean.len(), spread.len()];
-        Error::Codes { rows, dim, found }
+        Error::Rows(RowsError::Codes { rows, dim, found })
     }
 
     /// Values in a row.

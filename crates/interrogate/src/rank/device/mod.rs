@@ -21,6 +21,9 @@
 //! Queries run in batches. If the device runs out of memory, the batch is halved and tried
 //! again; if one query does not fit, that is an error.
 
+#[cfg(doc)]
+use crate::error::DeviceError;
+
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(any(test, feature = "cuda"))]
@@ -40,6 +43,7 @@ pub use ranker::DeviceRanker;
 
 use super::{Hit, Order, Rows};
 use crate::encoder::Features;
+use crate::error::RowsError;
 use crate::nn::{even, halving};
 use crate::{Device, Error, Result};
 use rescore::CoarseTop;
@@ -116,7 +120,7 @@ impl Resident {
     /// before. The others are streamed at every ranking.
     ///
     /// # Errors
-    /// As of [`Device::check`]; [`Error::Engine`] if the device fails otherwise, [`Error::Dim`]
+    /// As of [`Device::check`]; [`DeviceError::Tensors`] if the device fails otherwise, [`RowsError::Dim`]
     /// if there are 2^32 rows or more.
     pub fn new(device: Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
         Self::on_engine(&device.open()?, rows, bytes)
@@ -133,15 +137,19 @@ impl Resident {
         let most = u32::MAX as usize - 1;
         if rows.len() > most {
             let found = rows.len();
-            return Err(Error::Dim { what: "a table on a device", expected: most, found });
+            return Err(Error::Rows(RowsError::Dim {
+                what: "a table on a device",
+                expected: most,
+                found,
+            }));
         }
         let engine = Tensors::new(device, rows, fit.min(rows.len()))
-            .map_err(Error::engine("copy rows to the device"))?;
+            .map_err(Error::tensors("copy rows to the device"))?;
         Ok(Resident {
             dim: rows.dim(),
             len: rows.len(),
             fused: kernels(device, rows.dim())
-                .map_err(Error::engine("compile the device's kernels"))?,
+                .map_err(Error::tensors("compile the device's kernels"))?,
             engine,
         })
     }
@@ -155,8 +163,8 @@ impl Resident {
     /// created from.
     ///
     /// # Errors
-    /// [`Error::Dim`] if a query or `rows` have another shape, [`Error::DeviceMemory`] if not
-    /// even one query fits, [`Error::Engine`] if the device fails otherwise.
+    /// [`RowsError::Dim`] if a query or `rows` have another shape, [`DeviceError::OutOfMemory`] if not
+    /// even one query fits, [`DeviceError::Tensors`] if the device fails otherwise.
     pub fn top_k(
         &self,
         rows: &Rows<'_>,
@@ -164,7 +172,8 @@ impl Resident {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Hit>>> {
-        let mismatch = |what, expected, found| Err(Error::Dim { what, expected, found });
+        let mismatch =
+            |what, expected, found| Err(Error::Rows(RowsError::Dim { what, expected, found }));
         if (rows.dim(), rows.len()) != (self.dim, self.len) {
             let (expected, found) = (self.len * self.dim, rows.len() * rows.dim());
             return mismatch("a resident table", expected, found);
@@ -190,7 +199,7 @@ impl Resident {
             let found = halving("a ranking", even(undecided.len(), batch), |part| {
                 let queries: Vec<Vec<f32>> = undecided[part].iter().map(signed).collect();
                 let best = self.best(rows, &queries, m.min(self.len));
-                best.map_err(Error::engine("compute on the device"))
+                best.map_err(Error::tensors("compute on the device"))
             })?;
             let rescored = |(number, coarse): (usize, CoarseTop)| {
                 (number, rescore::hits(rows, &queries[number], k, order, &coarse))

@@ -152,7 +152,7 @@ fn codes_of_other_rows_are_an_error() {
     let error = Rows::with_codes(4, vec![block]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "codes of 3 rows of 4 values: found 8 codes, 2 scales, 2 slacks, a mean of 4 and a spread of 4"
+        "codes of 3 rows of 4 values: found 8 codes, 2 scales, 2 error bounds, a mean of 4 and a spread of 4"
     );
     assert!(error.hint().unwrap().contains("build the index again"));
     let short = Codes::new(&[0.0; 4], None, &[1.0; 2], &[1.0; 2], &[0; 7]).unwrap_err().to_string();

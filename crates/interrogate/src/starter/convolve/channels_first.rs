@@ -20,7 +20,7 @@ pub(in crate::starter) struct ChannelsFirst;
 impl Convolve for ChannelsFirst {
     fn load(&self, weight: Vec<f32>, shape: &[usize], bias: Vec<f32>) -> Result<Convolution> {
         let load = |values: Vec<f32>, shape: &[usize]| {
-            Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::engine("read a weight"))
+            Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensors("read a weight"))
         };
         Ok(Convolution { weight: load(weight, shape)?, bias: load(bias, &shape[..1])? })
     }
@@ -28,7 +28,7 @@ impl Convolve for ChannelsFirst {
     fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>> {
         let one = |pixels: &&[f32]| {
             let picture = Tensor::from_slice(pixels, (1, 3, SIDE, SIDE), &Device::Cpu);
-            picture.and_then(classify).map_err(Error::engine("classify a picture"))
+            picture.and_then(classify).map_err(Error::tensors("classify a picture"))
         };
         pictures.par_iter().map(one).collect()
     }

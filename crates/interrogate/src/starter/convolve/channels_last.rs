@@ -34,14 +34,14 @@ impl Convolve for ChannelsLast {
                 bias: Tensor::new(bias, &self.0)?,
             })
         };
-        load().map_err(Error::engine("copy values to the device"))
+        load().map_err(Error::tensors("copy values to the device"))
     }
 
     fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>> {
         halving("classifying pictures", even(pictures.len(), BATCH), |part| {
             let (count, pixels) = (part.len(), pictures[part].concat());
             let pixels = Tensor::from_vec(pixels, (count, 3, SIDE, SIDE), &self.0);
-            pixels.and_then(classify).map_err(Error::engine("classify pictures"))
+            pixels.and_then(classify).map_err(Error::tensors("classify pictures"))
         })
     }
 

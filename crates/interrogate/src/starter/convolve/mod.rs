@@ -11,6 +11,8 @@ use std::fmt::Debug;
 use candle_core::{Result as CandleResult, Tensor};
 
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 pub(super) use channels_first::ChannelsFirst;
 pub(super) use channels_last::ChannelsLast;
 
@@ -32,8 +34,8 @@ pub(super) trait Convolve: Debug + Send + Sync {
     /// Calls `classify` for batches of `pictures`, (3, 224, 224) each.
     ///
     /// # Errors
-    /// [`Error::DeviceMemory`](crate::Error::DeviceMemory),
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::OutOfMemory`],
+    /// [`DeviceError::Tensors`].
     fn each(&self, pictures: &[&[f32]], classify: &Classify<'_>) -> Result<Vec<Vec<f32>>>;
 
     /// The first convolution: 3 x 3 over all channels, stride 2, SAME, ReLU6.

@@ -13,6 +13,9 @@ mod entries;
 mod pickle;
 mod state_dict;
 mod tensors;
+#[cfg(doc)]
+use crate::error::WeightsError;
+
 #[cfg(test)]
 mod tests;
 mod zip_directory;
@@ -41,7 +44,7 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::Mismatch`] if the archive is truncated or a tensor exceeds its entry,
-/// [`Error::Pickle`] if data.pkl holds anything but tensors and plain values.
+/// [`WeightsError::Pickle`] if data.pkl holds anything but tensors and plain values.
 pub(super) fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTensor>> {
     let entries = Entries::read(path, bytes)?;
     let pickle = entries.copy("data.pkl", PICKLE)?;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
+use crate::error::WeightsError;
 use crate::limits::PICKLE;
 
 /// A zip file of these entries, uncompressed.
@@ -298,7 +299,7 @@ fn bare_pickle_of_torch_before_1_6_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), old).unwrap();
     let error = crate::weights::Weights::open(file.path()).unwrap_err();
-    assert!(matches!(error, Error::Pickled { .. }), "{error}");
+    assert!(matches!(error, Error::Weights(WeightsError::BarePickle { .. })), "{error}");
 }
 
 proptest! {

@@ -12,6 +12,8 @@ use super::super::decoder_state::DecoderState;
 use super::super::generate::{Decoder, Input, Limits, Prompt, Step};
 use super::config::T5Config;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::{Backend, Epilogue, Kv, Loader, RelativeBias, Scope, Workspace};
 use buckets::{bucket_back, bucket_both};
 use stack::Stack;
@@ -60,7 +62,7 @@ impl<B: Backend> T5<B> {
     /// caption starts with one token. `embeddings` are the image embeddings, `count` rows.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn begin(
         &self,
         (embeddings, count): (B::Rows, usize),

@@ -2,6 +2,8 @@
 
 use super::super::config::T5Config;
 use crate::Result;
+#[cfg(doc)]
+use crate::error::DeviceError;
 use crate::nn::Heads;
 use crate::nn::{
     Activation, Backend, Epilogue, KeysAndValues, Kv, KvView, Loader, RelativeBias, Workspace,
@@ -103,7 +105,7 @@ impl<B: Backend> Stack<B> {
     /// and their scope.
     ///
     /// # Errors
-    /// [`Error::Engine`](crate::Error::Engine).
+    /// [`DeviceError::Tensors`].
     pub(super) fn forward(
         &self,
         backend: &B,

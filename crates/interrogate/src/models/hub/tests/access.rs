@@ -1,6 +1,7 @@
 //! Tokens, redirects, missing repositories and offline mode.
 
 use super::*;
+use crate::error::HubError;
 use crate::models::Offline;
 
 #[test]
@@ -13,7 +14,7 @@ fn missing_repository_or_weights_are_reported() {
     assert!(error.hint().unwrap().contains("token"));
 
     let error = cache.fetch().unwrap_err();
-    assert_eq!(error.to_string(), "a/b has no model.safetensors (looked at main)");
+    assert_eq!(error.to_string(), "a/b has no model.safetensors (revisions: main)");
     assert!(error.hint().unwrap().contains("refs/pr"));
 }
 
@@ -146,7 +147,7 @@ fn token_is_not_sent_to_another_host() {
     let mut cache = empty_cache(&hub);
     cache.options.token = Some("hf_secret".to_owned());
     let error = cache.fetch().unwrap_err();
-    assert!(matches!(error, Error::HubAnswer { .. }), "{error:?}");
+    assert!(matches!(error, Error::Hub(HubError::Answer { .. })), "{error:?}");
     assert_eq!(hub.requests().len(), 1, "the other host got a request");
 }
 
@@ -168,7 +169,7 @@ fn offline_options_use_only_the_cache() {
     let message =
         "a/b@v1: not in the cache, and a name that was read from a file is not downloaded";
     assert_eq!(error.to_string(), message);
-    assert_eq!(error.hint().unwrap(), "pass --model a/b@v1 to download it");
+    assert_eq!(error.hint().unwrap(), "open a/b@v1 by its own name to download it");
     assert_eq!(hub.requests(), [""; 0]);
     // Cached files are used either way.
     let folder = cache.fetch().unwrap();

@@ -1,6 +1,7 @@
 //! Which files are downloaded, and their limits.
 
 use super::*;
+use crate::error::HubError;
 use crate::limits;
 
 #[test]
@@ -52,7 +53,7 @@ fn known_pull_request_is_tried_for_safetensors() {
     // The stub gives both revisions the same commit, so the weights are requested at the same
     // URL; the config shows that both revisions are tried.
     let error = fetch(repo, None, &cache.options, &mut |_| {}).unwrap_err();
-    let text = format!("{repo} has no model.safetensors (looked at main, refs/pr/15)");
+    let text = format!("{repo} has no model.safetensors (revisions: main, refs/pr/15)");
     assert_eq!(error.to_string(), text);
     let path = "HEAD /openai/clip-vit-base-patch32/resolve/refs%2Fpr%2F15/config.json";
     assert!(hub.requests().iter().any(|line| line == path));
@@ -165,7 +166,7 @@ fn sentence_encoder_has_its_length_and_pooling_files() {
     assert_eq!(fetch("a/b").unwrap(), folder);
     assert_eq!(hub.requests(), [""; 0]);
     // Sentence encoders support only safetensors.
-    assert!(matches!(fetch("c/d").unwrap_err(), Error::HubWeights { .. }));
+    assert!(matches!(fetch("c/d").unwrap_err(), Error::Hub(HubError::WeightsMissing { .. })));
 }
 
 #[test]

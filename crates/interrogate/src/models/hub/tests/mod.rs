@@ -9,6 +9,7 @@ use self::stub_hub::{COMMIT, StubFile, StubHub};
 use super::formats::shards;
 use super::snapshot::{CONFIG, PREPROCESSOR, PROCESSOR, TOKENIZER};
 use super::*;
+use crate::error::HubError;
 
 const WEIGHTS_OF: &str = "a/b/main/model.safetensors";
 
@@ -109,7 +110,7 @@ fn cached_repository_needs_no_request() {
     assert_eq!(fetch("a/b", Some(COMMIT), &cache.options, &mut |_| {}).unwrap(), folder);
     // Another revision is not cached.
     let error = fetch("a/b", Some("other"), &cache.options, &mut |_| {}).unwrap_err();
-    assert!(matches!(error, Error::Hub { .. }), "{error:?}");
+    assert!(matches!(error, Error::Hub(HubError::Network { .. })), "{error:?}");
     assert!(error.to_string().starts_with("cannot fetch http://127.0.0.1:"), "{error}");
     assert!(error.hint().unwrap().contains("network"));
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::error::HubError;
 use crate::models::MinSpeed;
 
 #[test]
@@ -11,7 +12,7 @@ fn interrupted_download_is_resumed_by_the_next_call() {
     let cache = empty_cache(&hub);
     hub.change(WEIGHTS_OF, |file| file.cut_after = vec![1_000_000]);
     let error = cache.fetch().unwrap_err();
-    assert!(matches!(error, Error::Hub { .. }), "{error:?}");
+    assert!(matches!(error, Error::Hub(HubError::Network { .. })), "{error:?}");
     assert!(!cache.has_weights());
     let (name, kept) = cache.blobs().into_iter().find(|(n, _)| n.ends_with(".incomplete")).unwrap();
     assert!(kept > 0 && kept <= 1_000_000, "{name} {kept}");
@@ -70,7 +71,7 @@ fn wrong_size_is_reported_and_the_file_is_not_renamed() {
         hub.change(WEIGHTS_OF, |file| file.reported_size = Some(announced));
         let error = cache.fetch().unwrap_err();
         assert!(
-            matches!(error, Error::HubSize { expected, .. } if expected == announced),
+            matches!(error, Error::Hub(HubError::Size { expected, .. }) if expected == announced),
             "{error:?}"
         );
         let text = error.to_string();
@@ -110,7 +111,7 @@ fn download_below_the_minimum_speed_is_ended() {
     let error = cache.fetch().unwrap_err();
     let message = full_text(&error);
     assert!(message.contains("fewer than 18446744073709551615 bytes a second"), "{message}");
-    assert!(error.hint().unwrap().contains("goes on where it stopped"));
+    assert!(error.hint().unwrap().contains("resumes where it stopped"));
     let parts = cache.blobs().into_iter().filter(|(name, _)| name.ends_with(".incomplete"));
     assert!(parts.into_iter().any(|(_, kept)| kept > 0));
     cache.options.min_speed = MinSpeed::default();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::error::WeightsError;
 use crate::{Error, Result};
 
 /// A cursor over a pickle's bytes. Errors report the offset of the current opcode.
@@ -68,17 +69,17 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Returns [`Error::Pickle`] at the current opcode.
+    /// Returns [`WeightsError::Pickle`] at the current opcode.
     pub(super) fn refuse<T>(
         &self,
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Result<T> {
-        Err(Error::Pickle {
+        Err(Error::Weights(WeightsError::Pickle {
             path: self.path.to_owned(),
             offset: self.op,
             expected: expected.into(),
             found: found.into(),
-        })
+        }))
     }
 }
