@@ -162,7 +162,7 @@ pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
 }
 
 /// Opens the captioner in `folder` on `device`, in f32, f16 or bf16. A GPU multiplies f16 or bf16
-/// weights with inputs rounded to the same type, and sums in its own precision.
+/// weights with inputs rounded to the same type; the precision of sums is the device's.
 ///
 /// # Errors
 /// Those of [`open`], and of a [`Device`] that is not available; [`DeviceError::CpuOnly`] for

@@ -87,7 +87,7 @@ impl Options {
     /// |---|---|
     /// | cache | `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `hub` in `HF_HOME`, `huggingface/hub` in `XDG_CACHE_HOME`, `~/.cache/huggingface/hub` |
     /// | hub | `HF_ENDPOINT` |
-    /// | token | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `token` in `HF_HOME`; none where `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true |
+    /// | token | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `token` in `HF_HOME`; none if `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true |
     /// | offline | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`, if true: 1, ON, YES or TRUE |
     /// | proxy | `https_proxy`, `HTTPS_PROXY` (for an `http:` hub `http_proxy`, `HTTP_PROXY`), `all_proxy`, `ALL_PROXY`; `no_proxy`, `NO_PROXY` |
     ///

@@ -3,7 +3,7 @@
 //! A model loads each weight by name with the shape that its configuration implies, and then
 //! calls [`Weights::finish`]: a weight that is missing, unused or of another shape is an error
 //! that names it. A sharded checkpoint reads like one file; a checkpoint of another layout is
-//! read through [views](View), under the names that the models use. The models define what a
+//! read through views, under the names that the models use. The models define what a
 //! name means.
 
 mod archive;

@@ -2,7 +2,7 @@
 //!
 //! Owns the choice of files and revisions, and the cache layout, which is that of hf-hub and
 //! `huggingface_hub`: `models--owner--name/` with `blobs/etag`, `snapshots/commit/file` as links
-//! to the blobs, and `refs/revision`. [`download`](super::download) transfers the bytes.
+//! to the blobs, and `refs/revision`. `download` transfers the bytes.
 
 mod formats;
 mod snapshot;

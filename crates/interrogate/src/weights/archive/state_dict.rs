@@ -19,7 +19,7 @@ const MAX_NAME_BYTES: usize = 8 << 20;
 
 /// Returns all tensors below `root`. A tensor's name is the path of dict keys and module
 /// attributes that leads to it, joined by dots. If `root` has a `state_dict`, only that is
-/// read. The prefix `module.`, which distributed training puts before every key, is removed
+/// read. If all names have the prefix `module.`, which distributed training adds, it is removed
 /// (open_clip, factory.py, `load_state_dict`).
 pub(super) fn collect<'a>(
     path: &Path,
