@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::args;
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::opening;
-use crate::sink::{self, Refused};
+use crate::output::{self, OutputError};
 
 /// Links that are followed to a file that does not exist yet, as Linux has it.
 const LINKS: usize = 40;
@@ -187,8 +187,8 @@ impl Files {
     /// image with sidecars, and none without.
     ///
     /// # Errors
-    /// [`Refused::Input`], [`Refused::Index`], [`Refused::Twice`].
-    pub(crate) fn check(&self, images: &[PathBuf], sidecars: bool) -> Result<(), Fault> {
+    /// [`OutputError::Input`], [`OutputError::InIndex`], [`OutputError::SamePath`].
+    pub(crate) fn check(&self, images: &[PathBuf], sidecars: bool) -> Result<(), CliError> {
         let mut folders = Folders::default();
         let (mut read, mut written) = (Known::default(), Known::default());
         // Terminals and devices are nobody's, and what was written to one is not read there.
@@ -227,13 +227,13 @@ impl Files {
         }
     }
 
-    fn apart_from_indexes(&self, path: &Path) -> Result<(), Fault> {
+    fn apart_from_indexes(&self, path: &Path) -> Result<(), CliError> {
         let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let folder = build_index::durable::folder_of(&folder);
         let Ok(folder) = Id::of(folder) else { return Ok(()) };
         match self.indexes.iter().find(|index| Id::of(index).is_ok_and(|index| index == folder)) {
             Some(index) => {
-                Err(Refused::Index { path: path.to_owned(), index: index.clone() }.into())
+                Err(OutputError::InIndex { path: path.to_owned(), index: index.clone() }.into())
             }
             None => Ok(()),
         }
@@ -246,7 +246,7 @@ fn beside(
     folders: &mut Folders,
     read: &Known,
     written: &Known,
-) -> Result<(), Fault> {
+) -> Result<(), CliError> {
     let mut taken = HashMap::with_capacity(images.len());
     let (mut pictures, mut absent) = (HashSet::with_capacity(images.len()), HashSet::new());
     for image in images {
@@ -257,7 +257,7 @@ fn beside(
     }
     let of = |image: &Path| format!("the sidecar of {}", image.display());
     for (number, image) in images.iter().enumerate() {
-        let sidecar = sink::beside(image);
+        let sidecar = output::sidecar_path(image);
         // It takes the place of a link and leaves alone what that leads to.
         let (id, place) = (Id::of(&sidecar).ok(), folders.place(&sidecar));
         let known = |files: &Known| {
@@ -295,13 +295,13 @@ fn is_models(path: &Path) -> bool {
         || ["merges.txt", "vocab.txt"].contains(&name)
 }
 
-fn input(path: &Path, what: &str) -> Fault {
-    Refused::Input { path: path.to_owned(), what: what.to_owned() }.into()
+fn input(path: &Path, what: &str) -> CliError {
+    OutputError::Input { path: path.to_owned(), what: what.to_owned() }.into()
 }
 
-fn twice(path: &Path, first: &str, second: &str) -> Fault {
+fn twice(path: &Path, first: &str, second: &str) -> CliError {
     let (first, second) = (first.to_owned(), second.to_owned());
-    Refused::Twice { path: path.to_owned(), first, second }.into()
+    OutputError::SamePath { path: path.to_owned(), first, second }.into()
 }
 
 #[cfg(test)]
@@ -316,7 +316,7 @@ mod tests {
         (folder, move |name: &str| root.join(name))
     }
 
-    fn refused(result: Result<(), Fault>) -> String {
+    fn refused(result: Result<(), CliError>) -> String {
         result.unwrap_err().to_string()
     }
 

@@ -6,10 +6,11 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Args;
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
+use crate::outcome::Outcome;
 
 /// Prints the script.
-pub(crate) fn run(shell: Shell) -> Result<Outcome, Fault> {
+pub(crate) fn run(shell: Shell) -> Result<Outcome, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "interrogate", &mut script);
     stdout().write_all(&script)?;

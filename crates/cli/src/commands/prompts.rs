@@ -12,10 +12,11 @@ use interrogate::pipeline::stems;
 use interrogate::sentence::MiniLm;
 
 use crate::args::{EmbedAverage, EmbedPrompts, RowFormat};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
 use crate::opening;
+use crate::outcome::Outcome;
 use crate::prompt_file;
 use crate::rows::{self, Error, Prompt, npy};
 
@@ -23,7 +24,7 @@ use crate::rows::{self, Error, Prompt, npy};
 const BATCH: usize = 256;
 
 /// Writes the embedding of each prompt.
-pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, CliError> {
     let format = args.format();
     let (prompts, failed, file) = read(args, logger)?;
     if let Some(output) = &args.output {
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, Fault
 fn read(
     args: &EmbedPrompts,
     logger: &Logger,
-) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), Fault> {
+) -> Result<(Vec<Prompt>, usize, Option<PathBuf>), CliError> {
     let (text, file) = match &args.prompts[..] {
         [only] if only == "-" => {
             (Text::new(Path::new("standard input"), stdin().lock(), limits::LIST), None)
@@ -100,7 +101,7 @@ fn named(row: usize, image: Option<String>, text: String) -> Prompt {
 }
 
 /// Writes the weighted sum of the unit rows of several files, of unit length.
-pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, Fault> {
+pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, CliError> {
     apart(Files::default(), &args.output, &args.files)?;
     let (weights, files) = (args.weights.len(), args.files.len());
     if weights != 0 && weights != files {
@@ -131,7 +132,7 @@ pub(crate) fn average(args: &EmbedAverage) -> Result<Outcome, Fault> {
 }
 
 /// Refuses an output that is read: it would be gone before, or after.
-fn apart(mut files: Files, output: &Path, inputs: &[PathBuf]) -> Result<(), Fault> {
+fn apart(mut files: Files, output: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
     for path in inputs {
         files = files.reading(path, "rows or prompts");
     }

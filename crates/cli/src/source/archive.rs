@@ -15,7 +15,8 @@ use interrogate::{Error, Result};
 
 use super::members::{Kind, Member, Members};
 use super::skipped::Skipped;
-use super::{Body, Image, Name};
+use super::{Body, Image};
+use crate::image_name::{ImageName, path_text};
 
 /// Whether a path is an archive's, by its ending.
 pub(super) fn is_one(path: &Path) -> bool {
@@ -28,7 +29,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 pub(super) fn walk(
     path: &Path,
     number: &mut usize,
-    wanted: &dyn Fn(&Name) -> bool,
+    wanted: &dyn Fn(&ImageName) -> bool,
     give: &mut dyn FnMut(Image) -> ControlFlow<()>,
     skipped: &mut Skipped,
 ) -> ControlFlow<()> {
@@ -55,7 +56,7 @@ pub(super) fn walk(
         Ok(flow) => return flow,
         Err(error) => error,
     };
-    let name = Name { text: super::text(path), file: None };
+    let name = ImageName { text: path_text(path), file: None };
     *number += 1;
     match wanted(&name) {
         true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
@@ -75,7 +76,12 @@ struct Known {
 impl Known {
     /// The name of the member as an image's, where it is one that is taken; else it is
     /// counted.
-    fn name(&mut self, archive: &Path, member: &Member, skipped: &mut Skipped) -> Option<Name> {
+    fn name(
+        &mut self,
+        archive: &Path,
+        member: &Member,
+        skipped: &mut Skipped,
+    ) -> Option<ImageName> {
         let inner = below(&member.name);
         let key = self.hasher.hash_one(&inner);
         let content = match &member.kind {
@@ -93,7 +99,7 @@ impl Known {
             () if member.kind == Kind::SymbolicLink => skipped.link(),
             () if !has_image_extension(&inner) => skipped.file(&inner),
             () if repeated => skipped.repeated(),
-            () => return Some(Name { text: super::text(&archive.join(inner)), file: None }),
+            () => return Some(ImageName { text: path_text(&archive.join(inner)), file: None }),
         }
         None
     }
@@ -105,7 +111,12 @@ impl Known {
 }
 
 /// The content of a member that is wanted.
-fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -> Result<Body> {
+fn body(
+    members: &mut Members<'_>,
+    member: Member,
+    name: &ImageName,
+    known: &Known,
+) -> Result<Body> {
     let lost = |expected: &str, found: String| {
         Ok(Body::Lost(Error::mismatch(&name.text, "member", expected, found)))
     };
@@ -114,7 +125,7 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -
         Kind::HardLink(target) => match known.target(target) {
             Some(content) => content,
             None => {
-                let target = super::text(&below(target));
+                let target = path_text(&below(target));
                 return lost("a hard link to a file before it", format!("one to {target}"));
             }
         },

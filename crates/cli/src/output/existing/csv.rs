@@ -7,8 +7,8 @@ use std::path::Path;
 
 use interrogate::{Error, input, limits};
 
-use super::{SHOWN, Standing, foreign, zeros_alone};
-use crate::fault::Fault;
+use super::{ExistingRows, SHOWN, foreign, zeros_alone};
+use crate::error::CliError;
 
 /// Where in a row the reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +53,12 @@ enum Step {
 /// names of the images, each of at most [`limits::ANSWER_NAME`].
 ///
 /// # Errors
-/// [`Refused::Foreign`](super::Refused::Foreign) for another header, a row of another width
+/// [`OutputError::UnexpectedRow`](super::OutputError::UnexpectedRow) for another header, a row of another width
 /// or one that is quoted otherwise, and where it cannot be read.
-pub(crate) fn read(path: &Path, header: &[u8]) -> Result<Standing, Fault> {
+pub(crate) fn read(path: &Path, header: &[u8]) -> Result<ExistingRows, CliError> {
     let mut file = BufReader::with_capacity(1 << 20, input::open(path)?);
     let columns = header.iter().filter(|&&byte| byte == b',').count() + 1; // names hold none
-    let mut standing = Standing::default();
+    let mut standing = ExistingRows::default();
     let (mut row, mut rows) = (Row::new(), 0);
     let keep = header.len().max(4 * SHOWN) + 1;
     let not_the_header = |row: &Row| {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use interrogate::Error;
 
 use super::{Content, Sink};
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger;
 
 /// Bytes gathered before they are written, at most; the rows of a batch go at
@@ -29,13 +29,13 @@ impl Lines {
 
     /// To `file`, which stands at `path` and is open at the place where the next
     /// row goes.
-    pub(super) fn file(path: PathBuf, file: File) -> Result<Self, Fault> {
+    pub(super) fn file(path: PathBuf, file: File) -> Result<Self, CliError> {
         let out = file.try_clone().map_err(Error::io("write", &path))?;
         let out = BufWriter::with_capacity(GATHERED, Box::new(out) as Box<dyn Write + Send>);
         Ok(Lines { out, file: Some((path, file)) })
     }
 
-    fn written(&self, result: io::Result<()>) -> Result<(), Fault> {
+    fn written(&self, result: io::Result<()>) -> Result<(), CliError> {
         result.map_err(|error| match &self.file {
             Some((path, _)) => Error::io("write", path)(error).into(),
             None => error.into(),
@@ -44,18 +44,18 @@ impl Lines {
 }
 
 impl Sink for Lines {
-    fn write(&mut self, content: Content) -> Result<(), Fault> {
+    fn write(&mut self, content: Content) -> Result<(), CliError> {
         let Content::Line(line) = content else { return Ok(()) };
         let result = self.out.write_all(&line);
         self.written(result)
     }
 
-    fn flush(&mut self) -> Result<(), Fault> {
+    fn flush(&mut self) -> Result<(), CliError> {
         let result = self.out.flush();
         self.written(result)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Fault> {
+    fn finish(mut self: Box<Self>) -> Result<(), CliError> {
         self.flush()?;
         // Pipes and devices cannot be synced, and need not be.
         let synced = match &self.file {

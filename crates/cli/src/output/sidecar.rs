@@ -7,7 +7,7 @@ use build_index::durable::{self, Draft};
 use interrogate::{input, limits};
 
 use crate::args;
-use crate::fault::Fault;
+use crate::error::CliError;
 
 /// What is behind a text that was added to another.
 const JOINT: &str = ", ";
@@ -16,7 +16,7 @@ const JOINT: &str = ", ";
 #[derive(Debug, Default)]
 pub(crate) struct Sidecars {
     /// What is done where one stands already.
-    standing: Standing,
+    on_existing: OnExisting,
     written: usize,
     left: usize,
     /// How many could not be read or written: their images have failed.
@@ -27,21 +27,21 @@ pub(crate) struct Sidecars {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Standing {
+enum OnExisting {
     #[default]
-    Leave,
+    Keep,
     Append,
     Replace,
 }
 
 impl Sidecars {
     pub(crate) fn new(args: &args::Sidecars, overwrite: bool) -> Self {
-        let standing = match (args.append, overwrite) {
-            (true, _) => Standing::Append,
-            (_, true) => Standing::Replace,
-            _ => Standing::Leave,
+        let on_existing = match (args.append, overwrite) {
+            (true, _) => OnExisting::Append,
+            (_, true) => OnExisting::Replace,
+            _ => OnExisting::Keep,
         };
-        Sidecars { standing, ..Sidecars::default() }
+        Sidecars { on_existing, ..Sidecars::default() }
     }
 
     /// Writes `text` beside `image`. It is there whole or not at all; a text that
@@ -49,14 +49,14 @@ impl Sidecars {
     ///
     /// # Errors
     /// Where it cannot be read or written.
-    pub(super) fn write(&mut self, image: &Path, text: &str) -> Result<(), Fault> {
-        let path = beside(image);
-        let text = match (self.standing, path.exists()) {
-            (Standing::Leave, true) => {
+    pub(super) fn write(&mut self, image: &Path, text: &str) -> Result<(), CliError> {
+        let path = sidecar_path(image);
+        let text = match (self.on_existing, path.exists()) {
+            (OnExisting::Keep, true) => {
                 self.left += 1;
                 return Ok(());
             }
-            (Standing::Append, true) => {
+            (OnExisting::Append, true) => {
                 let old = input::read_text(&path, limits::SMALL_FILE)?;
                 match old.trim_end() {
                     "" => text.to_owned(),
@@ -83,7 +83,7 @@ impl Sidecars {
     }
 
     /// What was done, where anything was.
-    pub(crate) fn said(&self) -> Option<String> {
+    pub(crate) fn summary(&self) -> Option<String> {
         let s = |n| if n == 1 { "" } else { "s" };
         match (self.written, self.left) {
             (0, 0) => None,
@@ -98,7 +98,7 @@ impl Sidecars {
 }
 
 /// Where the sidecar of `image` stands.
-pub(crate) fn beside(image: &Path) -> PathBuf {
+pub(crate) fn sidecar_path(image: &Path) -> PathBuf {
     image.with_extension("txt")
 }
 
@@ -108,13 +108,13 @@ mod tests {
 
     use super::*;
 
-    fn told(standing: Standing, old: Option<&str>) -> (String, usize, usize) {
+    fn told(on_existing: OnExisting, old: Option<&str>) -> (String, usize, usize) {
         let folder = tempfile::tempdir().unwrap();
         let (image, text) = (folder.path().join("a.b.jpg"), folder.path().join("a.b.txt"));
         if let Some(old) = old {
             fs::write(&text, old).unwrap();
         }
-        let mut sidecars = Sidecars { standing, ..Sidecars::default() };
+        let mut sidecars = Sidecars { on_existing, ..Sidecars::default() };
         sidecars.write(&image, "a cat, 8 k").unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         (fs::read_to_string(text).unwrap(), sidecars.written, sidecars.left)
@@ -122,27 +122,27 @@ mod tests {
 
     #[test]
     fn a_text_stands_beside_its_image() {
-        for standing in [Standing::Leave, Standing::Append, Standing::Replace] {
-            assert_eq!(told(standing, None), ("a cat, 8 k\n".into(), 1, 0));
+        for on_existing in [OnExisting::Keep, OnExisting::Append, OnExisting::Replace] {
+            assert_eq!(told(on_existing, None), ("a cat, 8 k\n".into(), 1, 0));
         }
     }
 
     #[test]
     fn what_stands_is_left_added_to_or_replaced() {
-        assert_eq!(told(Standing::Leave, Some("mine")), ("mine".into(), 0, 1));
-        assert_eq!(told(Standing::Replace, Some("mine")), ("a cat, 8 k\n".into(), 1, 0));
+        assert_eq!(told(OnExisting::Keep, Some("mine")), ("mine".into(), 0, 1));
+        assert_eq!(told(OnExisting::Replace, Some("mine")), ("a cat, 8 k\n".into(), 1, 0));
         let added = ("mine, a cat, 8 k\n".into(), 1, 0);
-        assert_eq!(told(Standing::Append, Some("mine\n")), added);
-        assert_eq!(told(Standing::Append, Some("")), ("a cat, 8 k\n".into(), 1, 0));
+        assert_eq!(told(OnExisting::Append, Some("mine\n")), added);
+        assert_eq!(told(OnExisting::Append, Some("")), ("a cat, 8 k\n".into(), 1, 0));
     }
 
     #[test]
     fn a_text_is_added_once() {
         for old in ["a cat, 8 k\n", "mine, a cat, 8 k"] {
-            assert_eq!(told(Standing::Append, Some(old)), (old.into(), 0, 1));
+            assert_eq!(told(OnExisting::Append, Some(old)), (old.into(), 0, 1));
         }
         let other = "not a cat, 8 k".to_owned();
-        assert_eq!(told(Standing::Append, Some(&other)).0, "not a cat, 8 k, a cat, 8 k\n");
+        assert_eq!(told(OnExisting::Append, Some(&other)).0, "not a cat, 8 k, a cat, 8 k\n");
     }
 
     /// A folder is listed once a run, whatever the order of the images.

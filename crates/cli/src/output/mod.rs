@@ -1,33 +1,35 @@
 //! Where answers go: lines on stdout, files in four forms, texts beside images.
 //!
-//! Owns what is written and when it stands. Answers are made into rows where
+//! Owns what is written and when it stands. Renderer are made into rows where
 //! they are made; a thread of its own writes them, so that nothing waits for a
 //! disk.
 
-mod answer;
+mod error;
+mod existing;
 mod lines;
 mod parquet;
 mod record;
-mod refused;
-mod render;
+mod renderer;
+mod run_file;
 mod sidecar;
-mod standing;
+mod stdout;
 mod target;
 mod writer;
 
 use std::path::PathBuf;
 
-pub(crate) use answer::{Answer, Column, Kind};
-pub(crate) use record::beside as record_of;
-pub(crate) use refused::Refused;
-pub(crate) use render::Answers;
-pub(crate) use sidecar::{Sidecars, beside};
-pub(crate) use standing::Standing;
+pub(crate) use error::OutputError;
+pub(crate) use existing::ExistingRows;
+pub(crate) use record::{Column, Kind, Record};
+pub(crate) use renderer::Renderer;
+pub(crate) use run_file::run_file_path;
+pub(crate) use sidecar::{Sidecars, sidecar_path};
+pub(crate) use stdout::{MatchJson, Stdout};
 pub(crate) use target::Target;
 pub(crate) use writer::Writer;
 
-use crate::fault::Fault;
-use answer::Cell;
+use crate::error::CliError;
+use record::Cell;
 
 /// One image's answer, ready to be written.
 #[derive(Debug)]
@@ -49,11 +51,11 @@ enum Content {
 /// Takes rows in order. Dropped before it is finished, it leaves what can be
 /// gone on with and nothing else.
 trait Sink: Send {
-    fn write(&mut self, content: Content) -> Result<(), Fault>;
+    fn write(&mut self, content: Content) -> Result<(), CliError>;
 
     /// Brings what was written to whoever reads along.
-    fn flush(&mut self) -> Result<(), Fault>;
+    fn flush(&mut self) -> Result<(), CliError>;
 
     /// The run has come to its end.
-    fn finish(self: Box<Self>) -> Result<(), Fault>;
+    fn finish(self: Box<Self>) -> Result<(), CliError>;
 }

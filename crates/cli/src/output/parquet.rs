@@ -18,7 +18,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::{Cell, Column, Content, Kind, Sink};
-use crate::fault::Fault;
+use crate::error::CliError;
 
 /// Rows that are in memory before they are written as a group.
 const GROUP: usize = 4096;
@@ -43,7 +43,7 @@ impl Parquet {
     ///
     /// # Errors
     /// Where its draft cannot be written.
-    pub(super) fn create(path: &Path, columns: &'static [Column]) -> Result<Self, Fault> {
+    pub(super) fn create(path: &Path, columns: &'static [Column]) -> Result<Self, CliError> {
         let draft = Draft::beside(path)?;
         let writer = parse_message_type(&schema(columns)).and_then(|schema| {
             let properties = Arc::new(WriterProperties::builder().build());
@@ -53,7 +53,7 @@ impl Parquet {
         Ok(Parquet { path: path.to_owned(), writer, columns, rows: Vec::new() })
     }
 
-    fn group(&mut self) -> Result<(), Fault> {
+    fn group(&mut self) -> Result<(), CliError> {
         let rows = std::mem::take(&mut self.rows);
         if rows.is_empty() {
             return Ok(());
@@ -75,7 +75,7 @@ impl Parquet {
 }
 
 impl Sink for Parquet {
-    fn write(&mut self, content: Content) -> Result<(), Fault> {
+    fn write(&mut self, content: Content) -> Result<(), CliError> {
         if let Content::Cells { image, cells, error } = content {
             self.rows.push(Held { image, cells, error });
         }
@@ -83,18 +83,18 @@ impl Sink for Parquet {
     }
 
     /// A table without its end is none: nobody reads along.
-    fn flush(&mut self) -> Result<(), Fault> {
+    fn flush(&mut self) -> Result<(), CliError> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Fault> {
+    fn finish(mut self: Box<Self>) -> Result<(), CliError> {
         self.group()?;
         let draft = self.writer.into_inner().map_err(failed(&self.path))?;
         Ok(draft.persist(&self.path)?)
     }
 }
 
-fn failed(path: &Path) -> impl FnOnce(ParquetError) -> Fault {
+fn failed(path: &Path) -> impl FnOnce(ParquetError) -> CliError {
     let path = path.to_owned();
     move |error| Error::io("write", path)(io::Error::other(error)).into()
 }

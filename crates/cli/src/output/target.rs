@@ -8,14 +8,14 @@ use build_index::durable::Draft;
 use interrogate::Error;
 use interrogate::index::Index;
 
-use super::answer::{Answer, Column};
 use super::lines::Lines;
 use super::parquet::Parquet;
-use super::record::Record;
+use super::record::{Column, Record};
+use super::run_file::RunFile;
 use super::writer::Table;
-use super::{Refused, Sidecars, Sink, Standing, Writer, render, standing};
+use super::{ExistingRows, OutputError, Sidecars, Sink, Writer, existing, renderer};
 use crate::args::{Form, Output};
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger::Logger;
 
 /// Where answers go; nothing is written yet.
@@ -25,7 +25,7 @@ pub(crate) struct Target {
     /// The file; none is standard output.
     pub(crate) path: Option<PathBuf>,
     columns: &'static [Column],
-    record: Record,
+    run_file: RunFile,
 }
 
 impl Target {
@@ -33,48 +33,49 @@ impl Target {
     /// Shows that the file can be written, before the work is done.
     ///
     /// # Errors
-    /// [`Refused`], and where it cannot be read or written.
-    pub(crate) fn open<A: Answer>(
+    /// [`OutputError`], and where it cannot be read or written.
+    pub(crate) fn open<A: Record>(
         output: &Output,
         default: Form,
-    ) -> Result<(Self, Standing), Fault> {
+    ) -> Result<(Self, ExistingRows), CliError> {
         let form = output.format.or(output.output.as_deref().and_then(ending)).unwrap_or(default);
-        let record = Record::default();
-        let mut target = Target { form, path: output.output.clone(), columns: A::COLUMNS, record };
+        let run_file = RunFile::default();
+        let mut target =
+            Target { form, path: output.output.clone(), columns: A::COLUMNS, run_file };
         let Some(path) = output.output.as_deref() else {
             return match form {
-                Form::Parquet => Err(Refused::Stdout.into()),
-                _ => Ok((target, Standing::default())),
+                Form::Parquet => Err(OutputError::BinaryOnStdout.into()),
+                _ => Ok((target, ExistingRows::default())),
             };
         };
         let resumable = matches!(form, Form::Jsonl | Form::Csv);
         if path.is_dir() {
-            return Err(Refused::Folder { path: path.to_owned() }.into());
+            return Err(OutputError::Folder { path: path.to_owned() }.into());
         }
         if output.resume && !resumable {
             let form = if form == Form::Text { "text" } else { "Parquet" };
-            return Err(Refused::Resume { path: path.to_owned(), form }.into());
+            return Err(OutputError::NotResumable { path: path.to_owned(), form }.into());
         }
         // Devices and pipes hold nothing that could be lost.
         let stands = || match fs::metadata(path).is_ok_and(|f| f.is_file() && f.len() > 0) {
             true if !output.resume && !output.overwrite => {
-                Err(Refused::Stands { path: path.to_owned(), resumable })
+                Err(OutputError::Exists { path: path.to_owned(), resumable })
             }
             stands => Ok(stands),
         };
         stands()?;
         // A table is made in a file of its own, and a device is nobody's.
         if form != Form::Parquet && fs::metadata(path).is_ok_and(|f| f.is_file()) | !path.exists() {
-            target.record = Record::open(path)?;
+            target.run_file = RunFile::open(path)?;
         }
         // Once more: it may have been written before it was ours.
         let mut standing = match (stands()?, form) {
-            (true, Form::Jsonl) if output.resume => standing::jsonl(path, A::KEYS)?,
-            (true, _) if output.resume => standing::csv(path, &render::header(A::COLUMNS))?,
-            _ => Standing::default(),
+            (true, Form::Jsonl) if output.resume => existing::jsonl(path, A::KEYS)?,
+            (true, _) if output.resume => existing::csv(path, &renderer::header(A::COLUMNS))?,
+            _ => ExistingRows::default(),
         };
         if standing.end > 0 {
-            target.record.go_on()?;
+            target.run_file.go_on()?;
         }
         if output.retry_failed {
             standing.retry_failed();
@@ -90,14 +91,14 @@ impl Target {
     /// with.
     ///
     /// # Errors
-    /// [`Refused::Options`].
-    pub(crate) fn asks(&mut self, index: &Index) -> Result<(), Fault> {
-        self.record.asks(index)
+    /// [`OutputError::OtherOptions`].
+    pub(crate) fn asks(&mut self, index: &Index) -> Result<(), CliError> {
+        self.run_file.asks(index)
     }
 
     /// What is to be said of the file before it is written.
     pub(crate) fn notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.record.notes)
+        std::mem::take(&mut self.run_file.notes)
     }
 
     /// Starts to write, behind what is `standing`.
@@ -106,16 +107,16 @@ impl Target {
     /// Where the file cannot be written.
     pub(crate) fn start(
         &mut self,
-        standing: &Standing,
+        standing: &ExistingRows,
         sidecars: Sidecars,
         logger: &Logger,
-    ) -> Result<Writer, Fault> {
-        self.record.keep();
+    ) -> Result<Writer, CliError> {
+        self.run_file.keep();
         let table = Table { form: self.form, columns: self.columns.len() };
         let sink: Box<dyn Sink> = match (&self.path, self.form) {
             (None, Form::Csv) => {
                 let mut lines = Lines::stdout();
-                lines.write(super::Content::Line(render::header(self.columns)))?;
+                lines.write(super::Content::Line(renderer::header(self.columns)))?;
                 Box::new(lines)
             }
             (None, _) => Box::new(Lines::stdout()),
@@ -123,7 +124,7 @@ impl Target {
             (Some(path), form) => {
                 let end = match standing.retried.is_empty() {
                     true => standing.end,
-                    false => standing::without_retried(path, standing)?,
+                    false => existing::without_retried(path, standing)?,
                 };
                 let mut file = self.file(path)?;
                 if file.metadata().is_ok_and(|kind| kind.is_file()) {
@@ -134,7 +135,7 @@ impl Target {
                 }
                 let mut lines = Lines::file(path.clone(), file)?;
                 if form == Form::Csv && end == 0 {
-                    lines.write(super::Content::Line(render::header(self.columns)))?;
+                    lines.write(super::Content::Line(renderer::header(self.columns)))?;
                 }
                 Box::new(lines)
             }
@@ -143,7 +144,7 @@ impl Target {
     }
 
     /// The file to be written, as it stands; Parquet's is a draft.
-    fn file(&self, path: &Path) -> Result<File, Fault> {
+    fn file(&self, path: &Path) -> Result<File, CliError> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
         Ok(file.map_err(Error::io("write", path))?)
     }

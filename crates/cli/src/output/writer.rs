@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 use build_index::signals::InHand;
 use interrogate::Error;
 
-use super::{Row, Sidecars, Sink, render};
+use super::{Row, Sidecars, Sink, renderer};
 use crate::args::Form;
-use crate::fault::Fault;
+use crate::error::CliError;
+use crate::image_name::path_text;
 use crate::interrupt;
 use crate::logger::{self, Logger};
-use crate::source;
 
 /// Batches that wait to be written, at most.
 const WAITING: usize = 2;
@@ -20,7 +20,7 @@ const WAITING: usize = 2;
 /// Writes rows in order, a batch after the other.
 pub(crate) struct Writer {
     batches: SyncSender<Batch>,
-    thread: JoinHandle<Result<Sidecars, Fault>>,
+    thread: JoinHandle<Result<Sidecars, CliError>>,
 }
 
 /// The form of the rows, for those of images whose sidecar fails.
@@ -60,7 +60,7 @@ impl Writer {
     ///
     /// # Errors
     /// What could not be written.
-    pub(crate) fn finish(self, whole: bool) -> Result<Sidecars, Fault> {
+    pub(crate) fn finish(self, whole: bool) -> Result<Sidecars, CliError> {
         if whole {
             // Nobody to hear it has failed, and says so below.
             let _ = self.batches.send(Batch::End);
@@ -76,7 +76,7 @@ fn write(
     mut sidecars: Sidecars,
     logger: &Logger,
     batches: &Receiver<Batch>,
-) -> Result<Sidecars, Fault> {
+) -> Result<Sidecars, CliError> {
     for batch in batches {
         let Batch::Rows(rows, _in_hand) = batch else {
             sink.finish()?;
@@ -91,8 +91,8 @@ fn write(
                 if ends_the_run(&fault) {
                     return Err(fault);
                 }
-                let (image, error) = (source::text(&image), logger::with_causes(&fault));
-                content = render::failed(table.form, table.columns, &image, error)?;
+                let (image, error) = (path_text(&image), logger::with_causes(&fault));
+                content = renderer::failed(table.form, table.columns, &image, error)?;
                 sidecars.failed += 1;
                 logger.error(&fault, fault.hint());
             }
@@ -105,11 +105,11 @@ fn write(
 
 /// Whether no other sidecar can be written either: the disk is full, or takes no writes, or
 /// they are not allowed. What is wrong with an old sidecar is its own.
-fn ends_the_run(fault: &Fault) -> bool {
+fn ends_the_run(fault: &CliError) -> bool {
     use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let ends = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
     match fault {
-        Fault::Library(Error::Io { action, source, .. }) => {
+        CliError::Library(Error::Io { action, source, .. }) => {
             action.starts_with("write") && ends.contains(&source.kind())
         }
         _ => false,

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// a place in that JSON.
 ///
 /// [`COLUMNS`]: Self::COLUMNS
-pub(crate) trait Answer: Serialize {
+pub(crate) trait Record: Serialize {
     /// The columns between `image` and `error`, which every table has.
     const COLUMNS: &'static [Column];
 
@@ -67,7 +67,7 @@ pub(crate) enum Cell {
 ///
 /// # Errors
 /// Where it cannot be JSON.
-pub(crate) fn cells<A: Answer>(answer: &A) -> serde_json::Result<Vec<Cell>> {
+pub(crate) fn cells<A: Record>(answer: &A) -> serde_json::Result<Vec<Cell>> {
     let json = serde_json::to_value(answer)?;
     Ok(A::COLUMNS.iter().map(|column| column.cell(&json)).collect())
 }

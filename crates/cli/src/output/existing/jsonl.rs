@@ -8,8 +8,8 @@ use interrogate::{Error, input, limits};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::{Standing, foreign, zeros_alone};
-use crate::fault::Fault;
+use super::{ExistingRows, foreign, zeros_alone};
+use crate::error::CliError;
 
 /// How every line of JSON begins.
 const BEGINNING: &[u8] = br#"{"image":"#;
@@ -18,11 +18,11 @@ const BEGINNING: &[u8] = br#"{"image":"#;
 /// most [`limits::ANSWER_LINE`], and the names of the images.
 ///
 /// # Errors
-/// [`Refused::Foreign`](super::Refused::Foreign) for a line of another kind, and where it
+/// [`OutputError::UnexpectedRow`](super::OutputError::UnexpectedRow) for a line of another kind, and where it
 /// cannot be read.
-pub(crate) fn read(path: &Path, keys: &[&str]) -> Result<Standing, Fault> {
+pub(crate) fn read(path: &Path, keys: &[&str]) -> Result<ExistingRows, CliError> {
     let mut file = BufReader::with_capacity(1 << 20, input::open(path)?);
-    let mut standing = Standing::default();
+    let mut standing = ExistingRows::default();
     let mut line = Vec::new();
     for number in 1.. {
         let end = line_of(path, &mut file, &mut line)?;
@@ -57,7 +57,7 @@ enum End {
 }
 
 /// Reads the next line, its end included.
-fn line_of(path: &Path, file: &mut impl BufRead, line: &mut Vec<u8>) -> Result<End, Fault> {
+fn line_of(path: &Path, file: &mut impl BufRead, line: &mut Vec<u8>) -> Result<End, CliError> {
     line.clear();
     loop {
         let bytes = file.fill_buf().map_err(Error::io("read", path))?;

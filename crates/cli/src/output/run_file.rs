@@ -16,9 +16,9 @@ use clap::CommandFactory;
 use interrogate::Error;
 use interrogate::index::{Digest, Index};
 
-use super::Refused;
+use super::OutputError;
 use crate::args::Args;
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger::with_causes;
 
 /// Options by their names, each as it was typed or by default.
@@ -36,7 +36,7 @@ const INDEX: &str = "the index";
 
 /// The right to write a file, and how its answers come about.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct RunFile {
     path: PathBuf,
     lock: Option<Lock>,
     options: Options,
@@ -46,19 +46,19 @@ pub(super) struct Record {
     pub(super) notes: Vec<String>,
 }
 
-impl Record {
+impl RunFile {
     /// Takes the right to write the file at `path`. Where no lock can be had, because
     /// the folder takes no new file or its file system has none, a note says so.
     ///
     /// # Errors
-    /// [`Refused::Busy`]; [`Error::Mismatch`] where the file beside it is not a record.
-    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        let mut record = Record {
+    /// [`OutputError::InUse`]; [`Error::Mismatch`] where the file beside it is not a record.
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
+        let mut record = RunFile {
             path: path.to_owned(),
             options: options(std::env::args_os()),
-            ..Record::default()
+            ..RunFile::default()
         };
-        match Lock::take(&beside(path)) {
+        match Lock::take(&run_file_path(path)) {
             Ok(Ok(lock)) => {
                 if let Some(holder) = lock.before() {
                     record.notes.push(format!(
@@ -68,7 +68,9 @@ impl Record {
                 }
                 record.lock = Some(lock);
             }
-            Ok(Err(holder)) => return Err(Refused::Busy { path: path.to_owned(), holder }.into()),
+            Ok(Err(holder)) => {
+                return Err(OutputError::InUse { path: path.to_owned(), holder }.into());
+            }
             // A file of the user's stands there, or a link to one: it is not written.
             Err(error @ Error::Mismatch { .. }) => return Err(error.into()),
             Err(error) => record.notes.push(format!(
@@ -83,8 +85,8 @@ impl Record {
     /// Says that the answers in the file are gone on with.
     ///
     /// # Errors
-    /// [`Refused::Options`] where they were made by others than those of this run.
-    pub(super) fn go_on(&mut self) -> Result<(), Fault> {
+    /// [`OutputError::OtherOptions`] where they were made by others than those of this run.
+    pub(super) fn go_on(&mut self) -> Result<(), CliError> {
         let kept = self.lock.as_ref().map_or("", Lock::kept);
         self.begun = serde_json::from_str(kept).ok();
         let Some(begun) = &self.begun else {
@@ -113,8 +115,8 @@ impl Record {
     /// Says which index is asked.
     ///
     /// # Errors
-    /// [`Refused::Options`] where the file's answers are another's.
-    pub(super) fn asks(&mut self, index: &Index) -> Result<(), Fault> {
+    /// [`OutputError::OtherOptions`] where the file's answers are another's.
+    pub(super) fn asks(&mut self, index: &Index) -> Result<(), CliError> {
         let digest = Digest::of(&index.manifest().to_json()?).to_string();
         let was = self.begun.as_ref().and_then(|begun| begun.get(INDEX));
         if was.is_some_and(|was| *was != digest) {
@@ -135,17 +137,17 @@ impl Record {
         }
     }
 
-    fn refuse(&self, changed: Vec<String>) -> Result<(), Fault> {
+    fn refuse(&self, changed: Vec<String>) -> Result<(), CliError> {
         match changed.is_empty() {
             true => Ok(()),
-            false => Err(Refused::Options { path: self.path.clone(), changed }.into()),
+            false => Err(OutputError::OtherOptions { path: self.path.clone(), changed }.into()),
         }
     }
 }
 
 /// Where the record of the file at `path` stands: beside the file that a link leads to, so
 /// that it has one whatever it is called.
-pub(crate) fn beside(path: &Path) -> PathBuf {
+pub(crate) fn run_file_path(path: &Path) -> PathBuf {
     let real = std::fs::read_link(path).and_then(|_| path.canonicalize());
     let path = real.as_deref().unwrap_or(path);
     let mut name = OsString::from(".");
@@ -213,8 +215,8 @@ mod tests {
         assert!(typed("cargo test").is_empty());
     }
 
-    fn record(options: &[(&str, &str)], folder: &Path) -> Record {
-        let mut record = Record::open(&folder.join("a.jsonl")).unwrap();
+    fn record(options: &[(&str, &str)], folder: &Path) -> RunFile {
+        let mut record = RunFile::open(&folder.join("a.jsonl")).unwrap();
         let options = options.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         record.options = options.collect();
         record
@@ -250,7 +252,7 @@ mod tests {
                 1 => fs::hard_link(&mine, &path).unwrap(),
                 _ => fs::write(&path, "precious\n").unwrap(),
             }
-            let error = Record::open(&folder.path().join("a.jsonl")).unwrap_err().to_string();
+            let error = RunFile::open(&folder.path().join("a.jsonl")).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{}: {said}", path.display())), "{error}");
             assert_eq!(fs::read(&mine).unwrap(), b"precious\n");
             assert_eq!(fs::read(&path).unwrap(), b"precious\n");
@@ -262,7 +264,7 @@ mod tests {
     fn of_two_runs_the_second_is_told_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let first = record(&[], folder.path());
-        let error = Record::open(&folder.path().join("a.jsonl")).unwrap_err().to_string();
+        let error = RunFile::open(&folder.path().join("a.jsonl")).unwrap_err().to_string();
         let pid = format!("a.jsonl is being written by another run (pid {}", std::process::id());
         assert!(error.contains(&pid), "{error}");
         drop(first);
@@ -276,15 +278,15 @@ mod tests {
         let (file, link) = (folder.path().join("a.jsonl"), folder.path().join("link"));
         std::fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        let _first = Record::open(&link).unwrap();
-        let error = Record::open(&file).unwrap_err().to_string();
+        let _first = RunFile::open(&link).unwrap();
+        let error = RunFile::open(&file).unwrap_err().to_string();
         assert!(error.contains("is being written by another run"), "{error}");
     }
 
     #[test]
     fn where_no_lock_can_be_had_the_run_goes_on_and_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let mut record = Record::open(&folder.path().join("gone/a.jsonl")).unwrap();
+        let mut record = RunFile::open(&folder.path().join("gone/a.jsonl")).unwrap();
         assert!(record.notes[0].contains("no second run is kept from writing"));
         record.keep();
         record.go_on().unwrap();

@@ -13,8 +13,8 @@ use std::path::Path;
 use build_index::durable::Draft;
 use interrogate::{Error, input, limits};
 
-use super::Refused;
-use crate::fault::Fault;
+use super::OutputError;
+use crate::error::CliError;
 
 mod csv;
 mod jsonl;
@@ -27,7 +27,7 @@ const SHOWN: usize = 80;
 
 /// The answers in a file.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct ExistingRows {
     /// The images that have an answer, and those that have an error alone.
     done: HashSet<String>,
     failed: HashSet<String>,
@@ -39,9 +39,9 @@ pub(crate) struct Standing {
     pub(super) retried: Vec<Range<u64>>,
 }
 
-impl Standing {
+impl ExistingRows {
     /// Whether the image is not looked at any more.
-    pub(crate) fn holds(&self, image: &str) -> bool {
+    pub(crate) fn contains(&self, image: &str) -> bool {
         self.done.contains(image) || self.failed.contains(image)
     }
 
@@ -84,7 +84,7 @@ impl Standing {
 ///
 /// # Errors
 /// Where it cannot be read or written.
-pub(super) fn without_retried(path: &Path, standing: &Standing) -> Result<u64, Fault> {
+pub(super) fn without_retried(path: &Path, standing: &ExistingRows) -> Result<u64, CliError> {
     // The file that a link leads to, not the link.
     let path = &path.canonicalize().map_err(Error::io("open", path))?;
     let mut file = input::open(path)?;
@@ -111,7 +111,7 @@ static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 ///
 /// # Errors
 /// The system's, and more than [`limits::ANSWER_ZEROS`].
-fn zeros_alone(path: &Path, file: &mut impl BufRead) -> Result<bool, Fault> {
+fn zeros_alone(path: &Path, file: &mut impl BufRead) -> Result<bool, CliError> {
     let mut zeros = 0;
     loop {
         let bytes = file.fill_buf().map_err(Error::io("read", path))?;
@@ -131,20 +131,20 @@ fn zeros_alone(path: &Path, file: &mut impl BufRead) -> Result<bool, Fault> {
     }
 }
 
-fn foreign(path: &Path, line: usize, expected: String, found: &[u8]) -> Fault {
+fn foreign(path: &Path, line: usize, expected: String, found: &[u8]) -> CliError {
     let found = &found[..found.len().min(4 * SHOWN)];
     let mut text: String = String::from_utf8_lossy(found).trim_end().chars().take(SHOWN).collect();
     if text.is_empty() {
         text = "nothing".into();
     }
-    Refused::Foreign { path: path.to_owned(), line, expected, found: text }.into()
+    OutputError::UnexpectedRow { path: path.to_owned(), line, expected, found: text }.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    impl Standing {
+    impl ExistingRows {
         fn images(&self) -> usize {
             self.done() + self.failed()
         }
@@ -292,7 +292,11 @@ mod tests {
         let mut standing = csv(file.path(), b"image,error\r\n").unwrap();
         assert_eq!((standing.done(), standing.failed()), (2, 2));
         standing.retry_failed();
-        assert!(standing.holds("b.jpg") && !standing.holds("a.jpg") && !standing.holds("c.jpg"));
+        assert!(
+            standing.contains("b.jpg")
+                && !standing.contains("a.jpg")
+                && !standing.contains("c.jpg")
+        );
         let end = without_retried(file.path(), &standing).unwrap();
         let left = "image,error\r\nb.jpg,\r\nd.jpg,\r\n";
         assert_eq!(std::fs::read_to_string(file.path()).unwrap(), left);

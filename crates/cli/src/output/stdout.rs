@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::logger::{in_columns, shown};
 
 /// Standard output, a line at a time.
-pub(crate) struct Output {
+pub(crate) struct Stdout {
     out: StdoutLock<'static>,
     /// A person reads it: what no escape of JSON spells out is spelled out too.
     terminal: bool,
 }
 
-impl Output {
+impl Stdout {
     /// Takes standard output for the run.
     pub(crate) fn new() -> Self {
-        Output { out: stdout().lock(), terminal: stdout().is_terminal() }
+        Stdout { out: stdout().lock(), terminal: stdout().is_terminal() }
     }
 
     /// One line of text for a person, spelled out but for its tabs.
@@ -37,7 +37,7 @@ impl Output {
 
 /// A match as a JSON object.
 #[derive(Serialize)]
-pub(crate) struct Found<'a> {
+pub(crate) struct MatchJson<'a> {
     /// Where several tables are ranked as one: the one it stands in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<&'a str>,
@@ -46,9 +46,9 @@ pub(crate) struct Found<'a> {
     pub(crate) row: usize,
 }
 
-impl<'a> From<&Match<'a>> for Found<'a> {
+impl<'a> From<&Match<'a>> for MatchJson<'a> {
     fn from(found: &Match<'a>) -> Self {
         let &Match { label, score, row, .. } = found;
-        Found { table: None, label, score, row }
+        MatchJson { table: None, label, score, row }
     }
 }

@@ -1,19 +1,19 @@
-//! From an answer to the row that is written.
+//! From an record to the row that is written.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::answer::{self, Answer, Cell, Column};
+use super::record::{self, Cell, Column, Record};
 use super::{Content, Row};
 use crate::args::Form;
-use crate::fault::Fault;
+use crate::error::CliError;
+use crate::image_name::ImageName;
 use crate::logger;
-use crate::source::Name;
 
 /// Makes rows of one form out of answers, in order.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct Renderer {
     form: Form,
     /// No other image is asked about.
     alone: bool,
@@ -29,33 +29,33 @@ struct Failed<'a> {
     error: &'a str,
 }
 
-impl Answers {
-    pub(crate) fn new<A: Answer>(form: Form, alone: bool, sidecars: bool) -> Self {
-        Answers { form, alone, sidecars, columns: A::COLUMNS.len(), rows: Vec::new() }
+impl Renderer {
+    pub(crate) fn new<A: Record>(form: Form, alone: bool, sidecars: bool) -> Self {
+        Renderer { form, alone, sidecars, columns: A::COLUMNS.len(), rows: Vec::new() }
     }
 
     /// What the image `name` is answered with.
     ///
     /// # Errors
     /// Where it cannot be JSON.
-    pub(crate) fn put<A: Answer>(&mut self, name: &Name, answer: &A) -> Result<(), Fault> {
+    pub(crate) fn push<A: Record>(&mut self, name: &ImageName, record: &A) -> Result<(), CliError> {
         let content = match self.form {
             Form::Text => {
-                Content::Line((logger::shown(&answer.text(self.alone)) + "\n").into_bytes())
+                Content::Line((logger::shown(&record.text(self.alone)) + "\n").into_bytes())
             }
-            Form::Jsonl => Content::Line(json(answer)?),
+            Form::Jsonl => Content::Line(json(record)?),
             Form::Csv => {
-                let cells = answer::cells(answer).map_err(std::io::Error::from)?;
-                Content::Line(record(answer.image(), &cells, ""))
+                let cells = record::cells(record).map_err(std::io::Error::from)?;
+                Content::Line(csv_record(record.image(), &cells, ""))
             }
             Form::Parquet => Content::Cells {
-                image: answer.image().to_owned(),
-                cells: answer::cells(answer).map_err(std::io::Error::from)?,
+                image: record.image().to_owned(),
+                cells: record::cells(record).map_err(std::io::Error::from)?,
                 error: None,
             },
         };
         let file = name.file.as_deref().filter(|_| self.sidecars);
-        let sidecar = file.map(|file: &Path| (file.to_owned(), answer.sidecar()));
+        let sidecar = file.map(|file: &Path| (file.to_owned(), record.sidecar()));
         self.rows.push(Row { content, sidecar });
         Ok(())
     }
@@ -65,11 +65,11 @@ impl Answers {
     ///
     /// # Errors
     /// None that is known.
-    pub(crate) fn put_failed(
+    pub(crate) fn push_error(
         &mut self,
-        name: &Name,
+        name: &ImageName,
         error: &interrogate::Error,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CliError> {
         let content = failed(self.form, self.columns, &name.text, logger::with_causes(error))?;
         self.rows.push(Row { content, sidecar: None });
         Ok(())
@@ -90,11 +90,11 @@ pub(super) fn failed(
     columns: usize,
     image: &str,
     error: String,
-) -> Result<Content, Fault> {
+) -> Result<Content, CliError> {
     Ok(match form {
         Form::Text => Content::Line(Vec::new()),
         Form::Jsonl => Content::Line(json(&Failed { image, error: &error })?),
-        Form::Csv => Content::Line(record(image, &vec![Cell::None; columns], &error)),
+        Form::Csv => Content::Line(csv_record(image, &vec![Cell::None; columns], &error)),
         Form::Parquet => Content::Cells {
             image: image.to_owned(),
             cells: vec![Cell::None; columns],
@@ -103,13 +103,13 @@ pub(super) fn failed(
     })
 }
 
-fn json(row: &impl Serialize) -> Result<Vec<u8>, Fault> {
+fn json(row: &impl Serialize) -> Result<Vec<u8>, CliError> {
     let mut line = serde_json::to_vec(row).map_err(std::io::Error::from)?;
     line.push(b'\n');
     Ok(line)
 }
 
-fn record(image: &str, cells: &[Cell], error: &str) -> Vec<u8> {
+fn csv_record(image: &str, cells: &[Cell], error: &str) -> Vec<u8> {
     let mut values = vec![image.to_owned()];
     values.extend(cells.iter().map(Cell::to_csv));
     values.push(error.to_owned());
