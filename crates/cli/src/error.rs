@@ -1,4 +1,4 @@
-//! How a run ends: the exit codes, and what stops it.
+//! The program's error: what ends a run, and what to do about it.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,29 +9,27 @@ use interrogate::caption::NAMES;
 use crate::interrupt;
 use crate::logger::Logger;
 use crate::output::OutputError;
-use crate::rows;
 
-/// What stops a run.
+/// An error that ends the run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// The library refused.
+    /// An error of the library.
     #[error(transparent)]
     Library(#[from] interrogate::Error),
-    /// The index could not be built.
+    /// The index cannot be built.
     #[error(transparent)]
     Build(#[from] build_index::Error),
-    /// Rows cannot be read or written.
+    /// The output cannot be written.
     #[error(transparent)]
-    Rows(#[from] rows::Error),
-    /// Nobody reads stdout any more, or it cannot be written.
-    #[error("cannot write to standard output")]
-    Stdout(#[from] io::Error),
-    /// No image stands where one was named.
+    Output(#[from] OutputError),
+    /// The writer has failed. Its own error replaces this one.
+    #[error("the output cannot be written any more")]
+    WriterStopped,
+    /// A path is not an image.
     #[error("{}: {problem}", path.display())]
     NoImage {
         /// As typed.
         path: PathBuf,
-        /// What is wrong with it.
         problem: &'static str,
     },
     /// A folder or a glob has no image.
@@ -39,57 +37,55 @@ pub(crate) enum CliError {
     NoImageIn {
         /// As typed.
         path: PathBuf,
-        /// What is wrong with it.
         problem: &'static str,
-        /// What it holds instead.
+        /// The summary of its other files.
         skipped: Option<String>,
     },
-    /// A glob that does not parse.
-    #[error("{pattern}: not a glob")]
+    /// A glob is invalid.
+    #[error("{pattern}: invalid glob")]
     Glob {
         /// As typed.
         pattern: String,
-        /// Why.
         source: glob::PatternError,
     },
-    /// What was named makes no captions.
-    #[error("no captioner is named {name:?}")]
+    /// A file of prompts cannot be read.
+    #[error(transparent)]
+    PromptFile(interrogate::Error),
+    /// The number of weights is not the number of files.
+    #[error("expected {files} weights, one per file, found {weights}")]
+    Weights { weights: usize, files: usize },
+    /// A row cannot be scaled to unit length. `row` counts from 0.
+    #[error("{}: row {row} is zero or not finite", path.display())]
+    ZeroRow {
+        /// The input, or the output for a sum.
+        path: PathBuf,
+        row: usize,
+    },
+    /// No captioner has that name.
+    #[error("unknown captioner {name:?}")]
     UnknownCaptioner {
         /// As typed.
         name: String,
     },
-    /// A page cannot stand at the place that was named.
+    /// The path of the report is not usable.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Report {
         /// As typed.
         path: PathBuf,
-        /// What it had to be.
         expected: &'static str,
-        /// What it is.
         found: String,
     },
-    /// Renderer cannot go where they were sent.
-    #[error(transparent)]
-    OutputError(#[from] OutputError),
-    /// The thread that writes has ended; it says why itself.
-    #[error("answers cannot be written any more")]
-    WriterStopped,
-    /// Which index is meant cannot be told.
+    /// The arguments leave a choice, such as one of several indexes.
     #[error("{message}")]
-    Ambiguous {
-        /// What is there.
-        message: String,
-        /// What to type.
-        hint: String,
-    },
+    Ambiguous { message: String, hint: String },
 }
 
 impl CliError {
-    /// Says what stopped the run and gives the exit code: a closed pipe is
-    /// success, a build that was asked to end has its signal's, all else is 2.
+    /// Logs the error and returns the exit code: success for a closed pipe, the signal's code for
+    /// a build that a signal stopped, else 2.
     pub(crate) fn report(&self, logger: &Logger) -> ExitCode {
         match self {
-            CliError::Stdout(error) | CliError::Rows(rows::Error::Write { source: error, .. })
+            CliError::Output(OutputError::Stdout(error))
                 if error.kind() == io::ErrorKind::BrokenPipe =>
             {
                 return ExitCode::SUCCESS;
@@ -104,25 +100,35 @@ impl CliError {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            CliError::Library(error) => error.hint(),
-            CliError::Build(error) => error.hint(),
-            CliError::Rows(error) => error.hint(),
-            CliError::Stdout(_) | CliError::WriterStopped => None,
-            CliError::OutputError(refused) => Some(refused.hint()),
-            CliError::NoImage { .. } | CliError::NoImageIn { .. } => Some(
-                "name image files, folders that hold some (below them with --recursive), or globs such as 'photos/*.jpg'".into(),
-            ),
-            CliError::Glob { .. } => Some("in a glob * ? and [a-z] are special".into()),
-            CliError::UnknownCaptioner { .. } => Some(format!(
-                "a captioner is a folder that exists, a hub id owner/name, or one of {}",
-                NAMES.map(|(name, _)| name).join(", ")
-            )),
-            CliError::Report { .. } => Some("name the page to write, such as report.html".into()),
-            CliError::Ambiguous { hint, .. } => Some(hint.clone()),
-        }
+        let hint = match self {
+            CliError::Library(error) => return error.hint(),
+            CliError::Build(error) => return error.hint(),
+            CliError::Output(error) => return error.hint(),
+            CliError::WriterStopped => return None,
+            CliError::NoImage { .. } | CliError::NoImageIn { .. } => {
+                "name image files, folders that hold some (below them with --recursive), or globs such as 'photos/*.jpg'"
+            }
+            CliError::Glob { .. } => "in a glob * ? and [a-z] are special",
+            CliError::PromptFile(error) => {
+                return Some(error.hint().unwrap_or_else(|| {
+                    "name the format if the file is right: --input-format lines, jsonl or csv"
+                        .to_owned()
+                }));
+            }
+            CliError::Weights { .. } => "pass a weight for each file: --weights 0.6,0.4",
+            CliError::ZeroRow { .. } => "leave the row out, or pass weights that do not cancel",
+            CliError::UnknownCaptioner { .. } => {
+                return Some(format!(
+                    "a captioner is a folder that exists, a hub id owner/name, or one of {}",
+                    NAMES.map(|(name, _)| name).join(", ")
+                ));
+            }
+            CliError::Report { .. } => "name the page to write, such as report.html",
+            CliError::Ambiguous { hint, .. } => hint,
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -134,10 +140,31 @@ fn and(skipped: Option<&String>) -> String {
 mod tests {
     use super::*;
 
+    fn code(error: CliError) -> String {
+        format!("{:?}", error.report(&Logger::new(true)))
+    }
+
     #[test]
     fn closed_stdout_is_success() {
-        let logger = Logger::new(true);
-        let closed = CliError::Stdout(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(format!("{:?}", closed.report(&logger)), format!("{:?}", ExitCode::from(0)));
+        let closed = OutputError::Stdout(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(code(closed.into()), format!("{:?}", ExitCode::SUCCESS));
+    }
+
+    #[test]
+    fn other_errors_have_exit_code_2() {
+        let full = OutputError::Stdout(io::ErrorKind::StorageFull.into());
+        let missing = interrogate::Error::io("open", "a.jpg")(io::ErrorKind::NotFound.into());
+        // A closed pipe that is a file of the user's is an error.
+        let fifo = interrogate::Error::io("write", "fifo")(io::ErrorKind::BrokenPipe.into());
+        for error in [full.into(), missing.into(), OutputError::File(fifo).into()] {
+            assert_eq!(code(error), format!("{:?}", ExitCode::from(2)));
+        }
+    }
+
+    #[test]
+    fn hint_of_a_prompt_file_names_the_formats() {
+        let error = interrogate::Error::mismatch("p", "format", "CSV", "Parquet");
+        let hint = CliError::PromptFile(error).hint();
+        assert!(hint.is_some_and(|hint| hint.contains("--input-format lines, jsonl or csv")));
     }
 }

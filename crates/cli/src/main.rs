@@ -23,7 +23,6 @@ mod pass;
 mod progress;
 mod prompt_file;
 mod report;
-mod rows;
 mod source;
 mod stream;
 

@@ -4,20 +4,20 @@ use std::process::ExitCode;
 
 use crate::interrupt;
 
-/// How a run that came to its end went.
+/// The outcome of a run that did not end in an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// Images answered.
+    /// The number of images with a record.
     pub(crate) done: usize,
-    /// Images that failed.
+    /// The number of images that failed.
     pub(crate) failed: usize,
-    /// Stopped before the last image.
+    /// Whether a signal stopped the run before the last image.
     pub(crate) interrupted: bool,
 }
 
 impl Outcome {
-    /// 0 where nothing failed, 1 where some images did, 2 where all did, 128 and
-    /// the signal's number where the run was stopped.
+    /// Returns the exit code: 0 where no image failed, 1 where some did, 2 where all did, and 128
+    /// plus the signal's number where the run was interrupted.
     pub(crate) fn code(self) -> ExitCode {
         match self {
             Outcome { interrupted: true, .. } => ExitCode::from(interrupt::code()),
@@ -33,13 +33,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes_are_a_contract() {
+    fn exit_codes_are_0_1_2_and_130() {
         let code =
             |done, failed| format!("{:?}", Outcome { done, failed, interrupted: false }.code());
         assert_eq!(code(3, 0), format!("{:?}", ExitCode::from(0)));
         assert_eq!(code(2, 1), format!("{:?}", ExitCode::from(1)));
         assert_eq!(code(0, 3), format!("{:?}", ExitCode::from(2)));
-        let stopped = Outcome { interrupted: true, ..Outcome::default() };
-        assert_eq!(format!("{:?}", stopped.code()), format!("{:?}", ExitCode::from(130)));
+        let interrupted = Outcome { interrupted: true, ..Outcome::default() };
+        assert_eq!(format!("{:?}", interrupted.code()), format!("{:?}", ExitCode::from(130)));
     }
 }

@@ -113,7 +113,7 @@ impl Pass {
     /// # Errors
     /// [`OutputError::OtherOptions`] where the answers that are gone on with are another's.
     pub(crate) fn asks(&mut self, index: &Index) -> std::result::Result<(), CliError> {
-        self.target.asks(index)
+        Ok(self.target.set_index(index)?)
     }
 
     /// At most `images` are looked at together: for answers that take their time, so
@@ -224,7 +224,7 @@ impl Pass {
             }
             // Why it stopped is the writer's to say.
             Err(CliError::WriterStopped) => {
-                Err(writer.finish(false).err().unwrap_or(CliError::WriterStopped))
+                Err(writer.finish(false).err().map_or(CliError::WriterStopped, CliError::Output))
             }
             Err(fault) => {
                 writer.finish(false)?;

@@ -46,9 +46,9 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
 /// Where a table or a file was asked for.
 fn lines_alone(output: &args::Output) -> Result<(), CliError> {
     match output.format {
-        _ if output.output.is_some() => Err(OutputError::SingleAnswer { what: "--output" }.into()),
-        Some(Form::Csv) => Err(OutputError::SingleAnswer { what: "--format csv" }.into()),
-        Some(Form::Parquet) => Err(OutputError::SingleAnswer { what: "--format parquet" }.into()),
+        _ if output.output.is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
+        Some(Form::Csv) => Err(OutputError::SingleRecord { what: "--format csv" }.into()),
+        Some(Form::Parquet) => Err(OutputError::SingleRecord { what: "--format parquet" }.into()),
         _ => Ok(()),
     }
 }

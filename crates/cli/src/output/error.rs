@@ -1,83 +1,129 @@
-//! Why answers cannot go where they were sent, and what to type instead.
+//! Errors of the output, and what to type instead.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use build_index::lock::Holder;
+use interrogate::Error;
 
-/// An output that is not written to. Nothing is overwritten then.
+/// The result of an operation on the output.
+pub(crate) type Result<T> = std::result::Result<T, OutputError>;
+
+/// An error of the output. An existing file is left as it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
-    /// It is a folder.
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] Error),
+    /// Standard output cannot be written. The program treats a closed pipe as success.
+    #[error("cannot write to standard output")]
+    Stdout(#[source] io::Error),
+    /// A row cannot be represented as JSON.
+    #[error("cannot write a row as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The path is a folder. `example` is a file name for the hint.
     #[error("{}: expected a file to write, found a folder", path.display())]
-    Folder { path: PathBuf },
-    /// The run reads it.
+    Folder { path: PathBuf, example: &'static str },
+    /// The path is an input of the run.
     #[error("{}: expected a file to write, found one that is read in this run ({what})", path.display())]
     Input { path: PathBuf, what: String },
-    /// It lies among the files of an index.
-    #[error("{}: expected a file to write, found a place in the index {}", path.display(), index.display())]
+    /// The path is in the folder of an index.
+    #[error("{}: expected a file outside of indexes, found one in the index {}", path.display(), index.display())]
     InIndex { path: PathBuf, index: PathBuf },
-    /// Two files of the run would be one.
+    /// Two outputs of the run have the same path.
     #[error("{}: {first} and {second} would both be written there", path.display())]
     SamePath { path: PathBuf, first: String, second: String },
-    /// Somebody's answers are in it.
-    #[error("{} stands already", path.display())]
+    /// The file exists, and neither `--overwrite` nor `--resume` is given.
+    #[error("{} already exists", path.display())]
     Exists { path: PathBuf, resumable: bool },
-    /// The form cannot be gone on with.
-    #[error("{}: a {form} file cannot be gone on with", path.display())]
+    /// The format does not support `--resume`.
+    #[error("{}: --resume does not support {form} files", path.display())]
     NotResumable { path: PathBuf, form: &'static str },
-    /// Another run writes it.
+    /// Another run writes the file.
     #[error("{} is being written by another run{}", path.display(), by(holder.as_ref()))]
     InUse { path: PathBuf, holder: Option<Holder> },
-    /// It was begun by other options.
-    #[error("{} was begun with other options: {}", path.display(), changed.join("; "))]
+    /// The file's rows were written with other options.
+    #[error("{} was started with other options: {}", path.display(), changed.join("; "))]
     OtherOptions { path: PathBuf, changed: Vec<String> },
-    /// It does not hold such answers.
+    /// The file to resume has a row of another kind.
     #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
     UnexpectedRow { path: PathBuf, line: usize, expected: String, found: String },
-    /// Bytes for programs on a terminal's stream.
-    #[error("Parquet is not written to standard output")]
-    BinaryOnStdout,
-    /// There is one answer for all images.
-    #[error("{what} is for answers image by image")]
-    SingleAnswer { what: &'static str },
-    /// Nowhere beside a member of an archive.
-    #[error("images in archives have no place for sidecars")]
+    /// A binary format on standard output. `text` is a format to use instead.
+    #[error("{format} cannot be written to standard output")]
+    BinaryOnStdout { format: &'static str, text: &'static str },
+    /// The run has one result for all images, and no table of them.
+    #[error("{what} needs a record for each image, and this run has one for all")]
+    SingleRecord { what: &'static str },
+    /// Sidecars of images in archives.
+    #[error("--sidecar does not support images in archives")]
     SidecarInArchive,
+    /// A submission's rows have the names of images. `row` counts from 0.
+    #[error("a submission names rows by image, and the prompt in row {row} has no image")]
+    NoImageName { row: usize },
+    /// A file is not a .npy of the expected type and shape.
+    #[error(transparent)]
+    Npy(Error),
 }
 
 impl OutputError {
-    /// What to type instead.
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            OutputError::Folder { path } => {
-                format!("name a file in it, such as -o {}", path.join("answers.jsonl").display())
+    /// An error of the .npy file at `path`.
+    pub(crate) fn npy(
+        path: &Path,
+        what: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
+        OutputError::Npy(Error::mismatch(path, what, expected, found))
+    }
+
+    /// Returns what to type instead.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            OutputError::File(error) => return error.hint(),
+            OutputError::Stdout(_) | OutputError::Json(_) => return None,
+            OutputError::Folder { path, example } => {
+                return Some(format!(
+                    "name a file in it, such as -o {}",
+                    path.join(example).display()
+                ));
             }
             OutputError::Input { .. } | OutputError::InIndex { .. } => {
-                "name another file to write; for --sidecar, rename the image".into()
+                "name another file to write; for --sidecar, rename the image"
             }
             OutputError::SamePath { .. } => {
-                "name another file to write; of two images with one sidecar, rename one, or write all answers to one file with -o".into()
+                "name another file to write; of two images with one sidecar, rename one, or write all records to one file with -o"
             }
             OutputError::Exists { resumable: true, .. } => {
-                "--resume goes on with it, --overwrite replaces it; or name another file".into()
+                "pass --resume to continue it or --overwrite to replace it, or name another file"
             }
-            OutputError::Exists { .. } => "--overwrite replaces it; or name another file".into(),
+            OutputError::Exists { .. } => "pass --overwrite to replace it, or name another file",
             OutputError::NotResumable { .. } => {
-                "JSONL and CSV can be gone on with; a table of either becomes Parquet in one line of pandas".into()
+                "write JSONL or CSV to resume; pandas converts either to Parquet in one line"
             }
-            OutputError::InUse { .. } => "wait for the other run, or end it; or name another file".into(),
+            OutputError::InUse { .. } => "wait for the other run or end it, or name another file",
             OutputError::OtherOptions { .. } => {
-                "give the options that it was begun with, or --overwrite to begin anew; or name another file".into()
+                "pass the options that it was started with, pass --overwrite to start anew, or name another file"
             }
             OutputError::UnexpectedRow { .. } => {
-                "--resume goes on with a file of the same command and format; name another file".into()
+                "pass --resume with a file of the same command and format, or name another file"
             }
-            OutputError::BinaryOnStdout => "name a file with -o, or take --format csv".into(),
-            OutputError::SingleAnswer { .. } => "leave it out; --format jsonl prints the answer as JSON".into(),
+            OutputError::BinaryOnStdout { text, .. } => {
+                return Some(format!("name a file with -o, or pass --format {text}"));
+            }
+            OutputError::SingleRecord { .. } => {
+                "leave it out; --format jsonl prints the result as JSON"
+            }
             OutputError::SidecarInArchive => {
-                "leave --sidecar out and write to a file with -o, or unpack the archive".into()
+                "leave --sidecar out and write to a file with -o, or unpack the archive"
             }
-        }
+            OutputError::NoImageName { .. } => {
+                "pass the JSONL or CSV that interrogate prompt writes: it names the images"
+            }
+            OutputError::Npy(_) => {
+                "pass files of (rows, values) in f32 or f64, as embed prompts --format npy writes them"
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 

@@ -1,23 +1,31 @@
-//! Where answers go: lines on stdout, files in four forms, texts beside images.
+//! The output: records and embeddings, as text, JSON lines, CSV, .npy and Parquet, on standard
+//! output and in files, and sidecars beside the images.
 //!
-//! Owns what is written and when it stands. Renderer are made into rows where
-//! they are made; a thread of its own writes them, so that nothing waits for a
-//! disk.
+//! A [`Record`] is rendered as a [`Row`](sink::Row) by the [`Renderer`] and written by the thread
+//! of the [`Writer`]. The [`Target`] is where rows go: it refuses an existing file, or reads its
+//! [`ExistingRows`] to resume it. The [`EmbeddingWriter`] needs neither: its files are whole or
+//! absent.
 
+mod cell;
+mod csv;
+mod destination;
+mod embeddings;
 mod error;
 mod existing;
-mod lines;
+pub(crate) mod npy;
 mod parquet;
 mod record;
 mod renderer;
 mod run_file;
+mod run_options;
 mod sidecar;
+mod sink;
 mod stdout;
+mod submission;
 mod target;
 mod writer;
 
-use std::path::PathBuf;
-
+pub(crate) use embeddings::{EmbeddingWriter, Prompt};
 pub(crate) use error::OutputError;
 pub(crate) use existing::ExistingRows;
 pub(crate) use record::{Column, Kind, Record};
@@ -27,35 +35,3 @@ pub(crate) use sidecar::{Sidecars, sidecar_path};
 pub(crate) use stdout::{MatchJson, Stdout};
 pub(crate) use target::Target;
 pub(crate) use writer::Writer;
-
-use crate::error::CliError;
-use record::Cell;
-
-/// One image's answer, ready to be written.
-#[derive(Debug)]
-pub(crate) struct Row {
-    content: Content,
-    /// The image and the text that goes beside it.
-    sidecar: Option<(PathBuf, String)>,
-}
-
-/// A row in the form of its file.
-#[derive(Debug)]
-enum Content {
-    /// Bytes that end a line; none where the form has no room for a failure.
-    Line(Vec<u8>),
-    /// One cell a column, between the image's name and what went wrong.
-    Cells { image: String, cells: Vec<Cell>, error: Option<String> },
-}
-
-/// Takes rows in order. Dropped before it is finished, it leaves what can be
-/// gone on with and nothing else.
-trait Sink: Send {
-    fn write(&mut self, content: Content) -> Result<(), CliError>;
-
-    /// Brings what was written to whoever reads along.
-    fn flush(&mut self) -> Result<(), CliError>;
-
-    /// The run has come to its end.
-    fn finish(self: Box<Self>) -> Result<(), CliError>;
-}

@@ -1,28 +1,35 @@
-//! From an record to the row that is written.
-
-use std::path::Path;
+//! Rendering of records as rows.
 
 use serde::Serialize;
 
-use super::record::{self, Cell, Column, Record};
-use super::{Content, Row};
+use super::cell::{self, Cell};
+use super::csv;
+use super::error::Result;
+use super::record::Record;
+use super::sink::{Row, RowData};
 use crate::args::Form;
-use crate::error::CliError;
 use crate::image_name::ImageName;
 use crate::logger;
 
-/// Makes rows of one form out of answers, in order.
+/// Renders records as rows of one format, in order.
 #[derive(Debug)]
 pub(crate) struct Renderer {
-    form: Form,
-    /// No other image is asked about.
+    layout: Layout,
+    /// Whether the run has a single image.
     alone: bool,
     sidecars: bool,
-    columns: usize,
     rows: Vec<Row>,
 }
 
-/// The line of an image that failed.
+/// The format of the rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) form: Form,
+    /// The number of columns between `image` and `error`.
+    pub(super) columns: usize,
+}
+
+/// The JSON object of an image that failed.
 #[derive(Serialize)]
 struct Failed<'a> {
     image: &'a str,
@@ -30,106 +37,82 @@ struct Failed<'a> {
 }
 
 impl Renderer {
-    pub(crate) fn new<A: Record>(form: Form, alone: bool, sidecars: bool) -> Self {
-        Renderer { form, alone, sidecars, columns: A::COLUMNS.len(), rows: Vec::new() }
+    /// `alone`: the run has a single image. `sidecars`: rows carry the text of their sidecar.
+    pub(crate) fn new<R: Record>(form: Form, alone: bool, sidecars: bool) -> Self {
+        let layout = Layout { form, columns: R::COLUMNS.len() };
+        Renderer { layout, alone, sidecars, rows: Vec::new() }
     }
 
-    /// What the image `name` is answered with.
+    /// Renders the record of the image `name`.
     ///
     /// # Errors
-    /// Where it cannot be JSON.
-    pub(crate) fn push<A: Record>(&mut self, name: &ImageName, record: &A) -> Result<(), CliError> {
-        let content = match self.form {
+    /// Where the record cannot be represented as JSON.
+    pub(crate) fn push<R: Record>(&mut self, name: &ImageName, record: &R) -> Result<()> {
+        let data = match self.layout.form {
             Form::Text => {
-                Content::Line((logger::shown(&record.text(self.alone)) + "\n").into_bytes())
+                RowData::Bytes((logger::shown(&record.text(self.alone)) + "\n").into_bytes())
             }
-            Form::Jsonl => Content::Line(json(record)?),
-            Form::Csv => {
-                let cells = record::cells(record).map_err(std::io::Error::from)?;
-                Content::Line(csv_record(record.image(), &cells, ""))
+            Form::Jsonl => RowData::Bytes(json_line(record)?),
+            Form::Csv => RowData::Bytes(csv::row(record.image(), &cell::cells(record)?, "")),
+            Form::Parquet => {
+                RowData::Cells(table_row(record.image(), cell::cells(record)?, Cell::None))
             }
-            Form::Parquet => Content::Cells {
-                image: record.image().to_owned(),
-                cells: record::cells(record).map_err(std::io::Error::from)?,
-                error: None,
-            },
         };
         let file = name.file.as_deref().filter(|_| self.sidecars);
-        let sidecar = file.map(|file: &Path| (file.to_owned(), record.sidecar()));
-        self.rows.push(Row { content, sidecar });
+        let sidecar = file.map(|file| (file.to_owned(), record.sidecar()));
+        self.rows.push(Row { data, sidecar });
         Ok(())
     }
 
-    /// The image `name` has failed. For people that is no line of its own: they
-    /// are told on stderr.
+    /// Renders the failure of the image `name`. Text has no row for it: stderr shows the error.
     ///
     /// # Errors
-    /// None that is known.
+    /// Where the row cannot be represented as JSON.
     pub(crate) fn push_error(
         &mut self,
         name: &ImageName,
         error: &interrogate::Error,
-    ) -> Result<(), CliError> {
-        let content = failed(self.form, self.columns, &name.text, logger::with_causes(error))?;
-        self.rows.push(Row { content, sidecar: None });
+    ) -> Result<()> {
+        let data = self.layout.failed(&name.text, logger::with_causes(error))?;
+        self.rows.push(Row { data, sidecar: None });
         Ok(())
     }
 
-    /// The rows so far.
+    /// Returns the rows since the last call.
     pub(crate) fn take(&mut self) -> Vec<Row> {
         std::mem::take(&mut self.rows)
     }
 }
 
-/// The row of an image that failed, in a table of `columns` beside its name and `error`.
-///
-/// # Errors
-/// None that is known.
-pub(super) fn failed(
-    form: Form,
-    columns: usize,
-    image: &str,
-    error: String,
-) -> Result<Content, CliError> {
-    Ok(match form {
-        Form::Text => Content::Line(Vec::new()),
-        Form::Jsonl => Content::Line(json(&Failed { image, error: &error })?),
-        Form::Csv => Content::Line(csv_record(image, &vec![Cell::None; columns], &error)),
-        Form::Parquet => Content::Cells {
-            image: image.to_owned(),
-            cells: vec![Cell::None; columns],
-            error: Some(error),
-        },
-    })
+impl Layout {
+    /// Returns the row of an image that failed.
+    ///
+    /// # Errors
+    /// Where the row cannot be represented as JSON.
+    pub(super) fn failed(self, image: &str, error: String) -> Result<RowData> {
+        let cells = vec![Cell::None; self.columns];
+        Ok(match self.form {
+            Form::Text => RowData::Bytes(Vec::new()),
+            Form::Jsonl => RowData::Bytes(json_line(&Failed { image, error: &error })?),
+            Form::Csv => RowData::Bytes(csv::row(image, &cells, &error)),
+            Form::Parquet => RowData::Cells(table_row(image, cells, Cell::Text(error))),
+        })
+    }
 }
 
-fn json(row: &impl Serialize) -> Result<Vec<u8>, CliError> {
-    let mut line = serde_json::to_vec(row).map_err(std::io::Error::from)?;
+/// Returns `row` as a line of JSON.
+///
+/// # Errors
+/// Where it cannot be represented as JSON.
+pub(super) fn json_line(row: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(row)?;
     line.push(b'\n');
     Ok(line)
 }
 
-fn csv_record(image: &str, cells: &[Cell], error: &str) -> Vec<u8> {
-    let mut values = vec![image.to_owned()];
-    values.extend(cells.iter().map(Cell::to_csv));
-    values.push(error.to_owned());
-    csv_line(&values)
-}
-
-/// The names of a table's columns as a line of CSV.
-pub(super) fn header(columns: &[Column]) -> Vec<u8> {
-    let names = columns.iter().map(|column| column.name.to_owned());
-    csv_line(
-        &std::iter::once("image".into()).chain(names).chain(["error".into()]).collect::<Vec<_>>(),
-    )
-}
-
-fn csv_line(values: &[String]) -> Vec<u8> {
-    let mut line = Vec::new();
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut line);
-    // Memory takes all bytes, and a row alone has no length to differ from.
-    let _ = writer.write_record(values).and_then(|()| Ok(writer.flush()?));
-    drop(writer);
-    line
+fn table_row(image: &str, cells: Vec<Cell>, error: Cell) -> Vec<Cell> {
+    let mut row = vec![Cell::Text(image.to_owned())];
+    row.extend(cells);
+    row.push(error);
+    row
 }

@@ -1,44 +1,48 @@
-//! Data: the lines on stdout, each flushed as it ends.
+//! Lines on standard output, for commands that do not write records.
 
-use std::io::{self, IsTerminal, StdoutLock, Write, stdout};
+use std::fmt::Display;
+use std::io::{IsTerminal, StdoutLock, Write, stdout};
 
 use interrogate::index::Match;
 use serde::Serialize;
 
+use super::error::{OutputError, Result};
 use crate::logger::{in_columns, shown};
 
-/// Standard output, a line at a time.
+/// Standard output, flushed after each line.
 pub(crate) struct Stdout {
     out: StdoutLock<'static>,
-    /// A person reads it: what no escape of JSON spells out is spelled out too.
+    /// Whether it is a terminal: characters that JSON leaves unescaped are escaped too.
     terminal: bool,
 }
 
 impl Stdout {
-    /// Takes standard output for the run.
+    /// Locks standard output for the run.
     pub(crate) fn new() -> Self {
         Stdout { out: stdout().lock(), terminal: stdout().is_terminal() }
     }
 
-    /// One line of text for a person, spelled out but for its tabs.
-    pub(crate) fn line(&mut self, line: impl std::fmt::Display) -> io::Result<()> {
-        writeln!(self.out, "{}", in_columns(&line.to_string()))?;
-        self.out.flush()
+    /// Prints a line of text, control characters other than tabs escaped.
+    pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
+        self.print(&in_columns(&line.to_string()))
     }
 
-    /// One JSON object.
-    pub(crate) fn json(&mut self, row: &impl Serialize) -> io::Result<()> {
+    /// Prints a JSON object.
+    pub(crate) fn json(&mut self, row: &impl Serialize) -> Result<()> {
         let line = serde_json::to_string(row)?;
-        let line = if self.terminal { shown(&line) } else { line };
-        writeln!(self.out, "{line}")?;
-        self.out.flush()
+        self.print(&if self.terminal { shown(&line) } else { line })
+    }
+
+    fn print(&mut self, line: &str) -> Result<()> {
+        let result = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+        result.map_err(OutputError::Stdout)
     }
 }
 
 /// A match as a JSON object.
 #[derive(Serialize)]
 pub(crate) struct MatchJson<'a> {
-    /// Where several tables are ranked as one: the one it stands in.
+    /// The table of the label, where several are ranked together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<&'a str>,
     pub(crate) label: &'a str,
@@ -47,8 +51,7 @@ pub(crate) struct MatchJson<'a> {
 }
 
 impl<'a> From<&Match<'a>> for MatchJson<'a> {
-    fn from(found: &Match<'a>) -> Self {
-        let &Match { label, score, row, .. } = found;
+    fn from(&Match { label, score, row, .. }: &Match<'a>) -> Self {
         MatchJson { table: None, label, score, row }
     }
 }

@@ -1,4 +1,4 @@
-//! Which file answers go to, and whether they may.
+//! The target of the records: standard output, or a file that may already exist.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom};
@@ -8,150 +8,156 @@ use build_index::durable::Draft;
 use interrogate::Error;
 use interrogate::index::Index;
 
-use super::lines::Lines;
-use super::parquet::Parquet;
+use super::destination::Destination;
+use super::error::{OutputError, Result};
+use super::parquet::{Parquet, Table};
 use super::record::{Column, Record};
+use super::renderer::Layout;
 use super::run_file::RunFile;
-use super::writer::Table;
-use super::{ExistingRows, OutputError, Sidecars, Sink, Writer, existing, renderer};
+use super::sink::{RowData, Sink};
+use super::{ExistingRows, Sidecars, Writer, csv, existing};
 use crate::args::{Form, Output};
-use crate::error::CliError;
 use crate::logger::Logger;
 
-/// Where answers go; nothing is written yet.
+/// The place and the format of the records.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) form: Form,
-    /// The file; none is standard output.
+    /// The file. `None` for standard output.
     pub(crate) path: Option<PathBuf>,
     columns: &'static [Column],
     run_file: RunFile,
 }
 
 impl Target {
-    /// What was typed, and what stands there already where it is gone on with.
-    /// Shows that the file can be written, before the work is done.
+    /// Checks that the output can be written, before a model is loaded, and reads the rows of a
+    /// file to resume. Nothing is written yet. `default` is the format where neither an option
+    /// nor the file's extension names one.
     ///
     /// # Errors
-    /// [`OutputError`], and where it cannot be read or written.
-    pub(crate) fn open<A: Record>(
-        output: &Output,
-        default: Form,
-    ) -> Result<(Self, ExistingRows), CliError> {
-        let form = output.format.or(output.output.as_deref().and_then(ending)).unwrap_or(default);
-        let run_file = RunFile::default();
-        let mut target =
-            Target { form, path: output.output.clone(), columns: A::COLUMNS, run_file };
-        let Some(path) = output.output.as_deref() else {
-            return match form {
-                Form::Parquet => Err(OutputError::BinaryOnStdout.into()),
-                _ => Ok((target, ExistingRows::default())),
-            };
+    /// Any of [`OutputError`].
+    pub(crate) fn open<R: Record>(output: &Output, default: Form) -> Result<(Self, ExistingRows)> {
+        let path = output.output.as_deref();
+        let form = output.format.or(path.and_then(form_of)).unwrap_or(default);
+        let path = path.map(Path::to_owned);
+        let mut target = Target { form, path, columns: R::COLUMNS, run_file: RunFile::default() };
+        let existing = match &output.output {
+            Some(path) => target.open_file::<R>(path, output)?,
+            None if form == Form::Parquet => {
+                return Err(OutputError::BinaryOnStdout { format: "Parquet", text: "csv" });
+            }
+            None => ExistingRows::default(),
         };
-        let resumable = matches!(form, Form::Jsonl | Form::Csv);
+        Ok((target, existing))
+    }
+
+    fn open_file<R: Record>(&mut self, path: &Path, output: &Output) -> Result<ExistingRows> {
+        let resumable = matches!(self.form, Form::Jsonl | Form::Csv);
         if path.is_dir() {
-            return Err(OutputError::Folder { path: path.to_owned() }.into());
+            let example = "answers.jsonl";
+            return Err(OutputError::Folder { path: path.to_owned(), example });
         }
         if output.resume && !resumable {
-            let form = if form == Form::Text { "text" } else { "Parquet" };
-            return Err(OutputError::NotResumable { path: path.to_owned(), form }.into());
+            let form = if self.form == Form::Text { "text" } else { "Parquet" };
+            return Err(OutputError::NotResumable { path: path.to_owned(), form });
         }
-        // Devices and pipes hold nothing that could be lost.
-        let stands = || match fs::metadata(path).is_ok_and(|f| f.is_file() && f.len() > 0) {
+        let is_file = || fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        // Devices and pipes hold nothing to lose.
+        let has_rows = || match fs::metadata(path).is_ok_and(|f| f.is_file() && f.len() > 0) {
             true if !output.resume && !output.overwrite => {
                 Err(OutputError::Exists { path: path.to_owned(), resumable })
             }
-            stands => Ok(stands),
+            has_rows => Ok(has_rows),
         };
-        stands()?;
-        // A table is made in a file of its own, and a device is nobody's.
-        if form != Form::Parquet && fs::metadata(path).is_ok_and(|f| f.is_file()) | !path.exists() {
-            target.run_file = RunFile::open(path)?;
+        has_rows()?;
+        // A Parquet file has a draft of its own, and devices have no lock.
+        if self.form != Form::Parquet && (is_file() || !path.exists()) {
+            self.run_file = RunFile::open(path)?;
         }
-        // Once more: it may have been written before it was ours.
-        let mut standing = match (stands()?, form) {
-            (true, Form::Jsonl) if output.resume => existing::jsonl(path, A::KEYS)?,
-            (true, _) if output.resume => existing::csv(path, &renderer::header(A::COLUMNS))?,
+        // Again: another run may have written the file before the lock.
+        let mut existing = match (has_rows()?, self.form) {
+            (true, Form::Jsonl) if output.resume => existing::read_jsonl(path, R::KEYS)?,
+            (true, _) if output.resume => existing::read_csv(path, &csv::header(R::COLUMNS))?,
             _ => ExistingRows::default(),
         };
-        if standing.end > 0 {
-            target.run_file.go_on()?;
+        if existing.end > 0 {
+            self.run_file.resume()?;
         }
         if output.retry_failed {
-            standing.retry_failed();
+            existing.retry_failed();
         }
-        match form {
+        match self.form {
             Form::Parquet => drop(Draft::beside(path)?),
-            _ => drop(target.file(path)?),
+            _ => drop(open(path)?),
         }
-        Ok((target, standing))
+        Ok(existing)
     }
 
-    /// Says which index is asked, so that a file of another's answers is not gone on
-    /// with.
+    /// Records which index the run uses.
     ///
     /// # Errors
-    /// [`OutputError::OtherOptions`].
-    pub(crate) fn asks(&mut self, index: &Index) -> Result<(), CliError> {
-        self.run_file.asks(index)
+    /// [`OutputError::OtherOptions`] where the file to resume was written with another index.
+    pub(crate) fn set_index(&mut self, index: &Index) -> Result<()> {
+        self.run_file.set_index(index)
     }
 
-    /// What is to be said of the file before it is written.
+    /// Returns the notes to log before the first row is written.
     pub(crate) fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.run_file.notes)
     }
 
-    /// Starts to write, behind what is `standing`.
+    /// Starts the writer after the `existing` rows.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// Where the output cannot be written.
     pub(crate) fn start(
         &mut self,
-        standing: &ExistingRows,
+        existing: &ExistingRows,
         sidecars: Sidecars,
         logger: &Logger,
-    ) -> Result<Writer, CliError> {
-        self.run_file.keep();
-        let table = Table { form: self.form, columns: self.columns.len() };
-        let sink: Box<dyn Sink> = match (&self.path, self.form) {
-            (None, Form::Csv) => {
-                let mut lines = Lines::stdout();
-                lines.write(super::Content::Line(renderer::header(self.columns)))?;
-                Box::new(lines)
-            }
-            (None, _) => Box::new(Lines::stdout()),
-            (Some(path), Form::Parquet) => Box::new(Parquet::create(path, self.columns)?),
-            (Some(path), form) => {
-                let end = match standing.retried.is_empty() {
-                    true => standing.end,
-                    false => existing::without_retried(path, standing)?,
-                };
-                let mut file = self.file(path)?;
-                if file.metadata().is_ok_and(|kind| kind.is_file()) {
-                    // What is behind the last whole answer was cut short.
-                    let cut = file.set_len(end);
-                    let cut = cut.and_then(|()| file.seek(SeekFrom::Start(end)));
-                    cut.map_err(Error::io("write", path))?;
-                }
-                let mut lines = Lines::file(path.clone(), file)?;
-                if form == Form::Csv && end == 0 {
-                    lines.write(super::Content::Line(renderer::header(self.columns)))?;
-                }
-                Box::new(lines)
-            }
-        };
-        Ok(Writer::start(sink, table, sidecars, logger.clone()))
+    ) -> Result<Writer> {
+        self.run_file.save();
+        let sink = self.sink(existing)?;
+        let layout = Layout { form: self.form, columns: self.columns.len() };
+        Ok(Writer::start(sink, layout, sidecars, logger.clone()))
     }
 
-    /// The file to be written, as it stands; Parquet's is a draft.
-    fn file(&self, path: &Path) -> Result<File, CliError> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        Ok(file.map_err(Error::io("write", path))?)
+    fn sink(&self, existing: &ExistingRows) -> Result<Box<dyn Sink>> {
+        let (mut sink, begins) = match (&self.path, self.form) {
+            (Some(path), Form::Parquet) => {
+                return Ok(Box::new(Parquet::create(path, &Table::records(self.columns))?));
+            }
+            (Some(path), _) => {
+                let end = existing.remove_retried(path)?;
+                (Destination::in_place(path.clone(), open_at(path, end)?), end == 0)
+            }
+            (None, _) => (Destination::stdout(), true),
+        };
+        if begins && self.form == Form::Csv {
+            Sink::write(&mut sink, RowData::Bytes(csv::header(self.columns)))?;
+        }
+        Ok(Box::new(sink))
     }
 }
 
-/// The form that a file's ending names.
-fn ending(path: &Path) -> Option<Form> {
+/// Opens the file at `path` to write, and creates it where it is missing.
+fn open(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    Ok(file.map_err(Error::io("write", path))?)
+}
+
+/// Opens the file at `path` and cuts it to `end` bytes; a device or a pipe is left as it is.
+fn open_at(path: &Path, end: u64) -> Result<File> {
+    let mut file = open(path)?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+        cut.map_err(Error::io("write", path))?;
+    }
+    Ok(file)
+}
+
+/// Returns the format that the extension of `path` names.
+fn form_of(path: &Path) -> Option<Form> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "jsonl" | "ndjson" => Some(Form::Jsonl),
         "csv" => Some(Form::Csv),
@@ -160,3 +166,6 @@ fn ending(path: &Path) -> Option<Form> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,68 +1,62 @@
-//! The thread that writes, so that nothing else waits for a disk or a pipe.
+//! The writer thread, so that a slow disk or pipe does not delay the model.
 
-use std::io;
+use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use build_index::signals::InHand;
 use interrogate::Error;
 
-use super::{Row, Sidecars, Sink, renderer};
-use crate::args::Form;
-use crate::error::CliError;
+use super::Sidecars;
+use super::error::{OutputError, Result};
+use super::renderer::Layout;
+use super::sink::{Row, Sink};
 use crate::image_name::path_text;
 use crate::interrupt;
 use crate::logger::{self, Logger};
 
-/// Batches that wait to be written, at most.
-const WAITING: usize = 2;
+/// The number of batches that wait for the writer at most.
+const QUEUE: usize = 2;
 
-/// Writes rows in order, a batch after the other.
+/// Writes batches of rows in order, on its own thread.
 pub(crate) struct Writer {
     batches: SyncSender<Batch>,
-    thread: JoinHandle<Result<Sidecars, CliError>>,
-}
-
-/// The form of the rows, for those of images whose sidecar fails.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Table {
-    pub(super) form: Form,
-    /// Columns beside the image's name and the error.
-    pub(super) columns: usize,
+    thread: JoinHandle<Result<Sidecars>>,
 }
 
 enum Batch {
-    /// With what keeps the process from ending before they are written.
+    /// Rows, and the guard that keeps a signal from ending the process before they are written.
     Rows(Vec<Row>, InHand),
-    /// No more comes; without this, the run was stopped.
+    /// The run is complete. Without this message it was interrupted.
     End,
 }
 
 impl Writer {
     pub(super) fn start(
         sink: Box<dyn Sink>,
-        table: Table,
+        layout: Layout,
         sidecars: Sidecars,
         logger: Logger,
     ) -> Self {
-        let (batches, received) = sync_channel(WAITING);
-        let thread = thread::spawn(move || write(sink, table, sidecars, &logger, &received));
+        let (batches, received) = sync_channel(QUEUE);
+        let thread = thread::spawn(move || write(sink, layout, sidecars, &logger, &received));
         Writer { batches, thread }
     }
 
-    /// Has `rows` written; waits where too many wait already. `false` where the
-    /// writer has failed: [`finish`](Self::finish) says why.
+    /// Queues `rows`; blocks while the queue is full. Returns `false` where the writer has
+    /// failed: [`finish`](Self::finish) returns its error.
     pub(crate) fn write(&self, rows: Vec<Row>) -> bool {
         self.batches.send(Batch::Rows(rows, interrupt::writing())).is_ok()
     }
 
-    /// Waits until all is written, and says what stands beside the images.
+    /// Waits until the queue is written, and returns the counts of sidecars. `complete` where the
+    /// run was not interrupted.
     ///
     /// # Errors
-    /// What could not be written.
-    pub(crate) fn finish(self, whole: bool) -> Result<Sidecars, CliError> {
-        if whole {
-            // Nobody to hear it has failed, and says so below.
+    /// The error that stopped the writer.
+    pub(crate) fn finish(self, complete: bool) -> Result<Sidecars> {
+        if complete {
+            // Fails where the writer has failed; its error is returned below.
             let _ = self.batches.send(Batch::End);
         }
         drop(self.batches);
@@ -72,45 +66,43 @@ impl Writer {
 
 fn write(
     mut sink: Box<dyn Sink>,
-    table: Table,
+    layout: Layout,
     mut sidecars: Sidecars,
     logger: &Logger,
     batches: &Receiver<Batch>,
-) -> Result<Sidecars, CliError> {
+) -> Result<Sidecars> {
     for batch in batches {
-        let Batch::Rows(rows, _in_hand) = batch else {
+        let Batch::Rows(rows, _guard) = batch else {
             sink.finish()?;
             return Ok(sidecars);
         };
-        for Row { mut content, sidecar } in rows {
-            // First the sidecar: an answer that stands says that it is there. Without one the
+        for Row { mut data, sidecar } in rows {
+            // The sidecar comes first: a row promises that its sidecar exists. Without it the
             // image has failed.
             if let Some((image, text)) = sidecar
-                && let Err(fault) = sidecars.write(&image, &text)
+                && let Err(error) = sidecars.write(&image, &text)
             {
-                if ends_the_run(&fault) {
-                    return Err(fault);
+                if is_fatal(&error) {
+                    return Err(error);
                 }
-                let (image, error) = (path_text(&image), logger::with_causes(&fault));
-                content = renderer::failed(table.form, table.columns, &image, error)?;
+                data = layout.failed(&path_text(&image), logger::with_causes(&error))?;
                 sidecars.failed += 1;
-                logger.error(&fault, fault.hint());
+                logger.error(&error, error.hint());
             }
-            sink.write(content)?;
+            sink.write(data)?;
         }
         sink.flush()?;
     }
     Ok(sidecars)
 }
 
-/// Whether no other sidecar can be written either: the disk is full, or takes no writes, or
-/// they are not allowed. What is wrong with an old sidecar is its own.
-fn ends_the_run(fault: &CliError) -> bool {
-    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let ends = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
-    match fault {
-        CliError::Library(Error::Io { action, source, .. }) => {
-            action.starts_with("write") && ends.contains(&source.kind())
+/// Returns whether writing any other sidecar would fail too: the disk is full or read-only, or
+/// permission is missing.
+fn is_fatal(error: &OutputError) -> bool {
+    let fatal = [PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+    match error {
+        OutputError::File(Error::Io { action, source, .. }) => {
+            action.starts_with("write") && fatal.contains(&source.kind())
         }
         _ => false,
     }
