@@ -150,7 +150,10 @@ fn nothing_is_overwritten_unasked() {
             &["-o", "out.jsonl"][..],
             "out.jsonl already exists\nhint: pass --resume to continue it or --ov",
         ),
-        (&["-o", "out.parquet"], "out.parquet already exists\nhint: pass --overwrite to replace it"),
+        (
+            &["-o", "out.parquet"],
+            "out.parquet already exists\nhint: pass --overwrite to replace it",
+        ),
         (
             &["-o", "photos"],
             "photos: expected a file to write, found a folder\nhint: name a file in",
@@ -170,7 +173,10 @@ fn nothing_is_overwritten_unasked() {
             "out.parquet: --resume does not support Parquet files\nhint: write JSONL or",
         ),
         (&["-o", "new.txt", "--resume"], "new.txt: --resume does not support text files"),
-        (&["--format", "parquet"], "Parquet cannot be written to standard output\nhint: name a file"),
+        (
+            &["--format", "parquet"],
+            "Parquet cannot be written to standard output\nhint: name a file",
+        ),
         (&["--resume"], "--output"),
     ] {
         let err = said(args);

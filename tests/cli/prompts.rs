@@ -170,7 +170,8 @@ fn two_images_with_one_name_are_refused_before_anything_is_written() {
     let told = "error: two images are called \"b\": photos/b.jpg and more/b.png\nhint: ";
     assert!(said.starts_with(told), "{said}");
     let said = refused(&folder, &["prompts", "a cat", "--submission"]);
-    let told = "error: a submission names rows by image, and the prompt in row 0 has no image\nhint: ";
+    let told =
+        "error: a submission names rows by image, and the prompt in row 0 has no image\nhint: ";
     assert!(said.starts_with(told), "{said}");
     // As Parquet the two have their paths.
     let args = ["embed", "prompts", "twice.jsonl", "--format", "parquet", "-o", "twice.parquet"];

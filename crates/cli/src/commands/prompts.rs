@@ -137,7 +137,7 @@ fn apart(mut files: Files, output: &Path, inputs: &[PathBuf]) -> Result<(), CliE
     for path in inputs {
         files = files.reading(path, "rows or prompts");
     }
-    files.writing(output, "the rows").check(&[], false)
+    Ok(files.writing(output, "the rows").check(&[], false)?)
 }
 
 /// The row divided by its length; `None` where that is zero or not finite.
