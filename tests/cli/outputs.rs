@@ -170,7 +170,7 @@ fn nothing_is_overwritten_unasked() {
         ),
         (
             &["-o", "new.parquet", "--resume"],
-            "out.parquet: --resume does not support Parquet files\nhint: write JSONL or",
+            "new.parquet: --resume does not support Parquet files\nhint: write JSONL or",
         ),
         (&["-o", "new.txt", "--resume"], "new.txt: --resume does not support text files"),
         (

@@ -116,3 +116,84 @@ fn table_row(image: &str, cells: Vec<Cell>, error: Cell) -> Vec<Cell> {
     row.push(error);
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Column, Kind};
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Caption {
+        image: &'static str,
+        caption: &'static str,
+    }
+
+    impl Record for Caption {
+        const COLUMNS: &'static [Column] =
+            &[Column { name: "caption", kind: Kind::Text, at: "caption" }];
+        const KEYS: &'static [&'static str] = &["caption"];
+
+        fn image(&self) -> &str {
+            self.image
+        }
+
+        fn text(&self, alone: bool) -> String {
+            if alone { self.caption.into() } else { format!("{}: {}", self.image, self.caption) }
+        }
+
+        fn sidecar(&self) -> String {
+            self.caption.to_owned()
+        }
+    }
+
+    /// Renders a record and a failure.
+    fn rows(form: Form, alone: bool, sidecars: bool) -> Vec<Row> {
+        let mut renderer = Renderer::new::<Caption>(form, alone, sidecars);
+        let name = ImageName { text: "a.jpg".into(), file: Some("a.jpg".into()) };
+        renderer.push(&name, &Caption { image: "a.jpg", caption: "a cat\u{1b}" }).unwrap();
+        let error = interrogate::Error::mismatch("a.jpg", "size", "1", "0");
+        renderer.push_error(&name, &error).unwrap();
+        let rows = renderer.take();
+        assert!(renderer.take().is_empty());
+        rows
+    }
+
+    fn text(form: Form, alone: bool) -> String {
+        let bytes = rows(form, alone, false).into_iter().flat_map(|row| match row.data {
+            RowData::Bytes(bytes) => bytes,
+            RowData::Cells(_) => panic!("cells in {form:?}"),
+        });
+        String::from_utf8(bytes.collect()).unwrap()
+    }
+
+    #[test]
+    fn text_is_escaped_and_has_no_row_for_a_failure() {
+        assert_eq!(text(Form::Text, true), "a cat\\u{1b}\n");
+        assert_eq!(text(Form::Text, false), "a.jpg: a cat\\u{1b}\n");
+    }
+
+    #[test]
+    fn jsonl_and_csv_have_a_row_for_a_failure() {
+        let error = "a.jpg: size: expected 1, found 0";
+        let expected = format!(
+            "{{\"image\":\"a.jpg\",\"caption\":\"a cat\\u001b\"}}\n{{\"image\":\"a.jpg\",\"error\":\"{error}\"}}\n"
+        );
+        assert_eq!(text(Form::Jsonl, true), expected);
+        let expected = format!("a.jpg,a cat\u{1b},\r\na.jpg,,\"{error}\"\r\n");
+        assert_eq!(text(Form::Csv, true), expected);
+    }
+
+    #[test]
+    fn parquet_rows_have_a_cell_for_each_column() {
+        for row in rows(Form::Parquet, true, false) {
+            assert!(matches!(row.data, RowData::Cells(cells) if cells.len() == 3));
+        }
+    }
+
+    #[test]
+    fn sidecar_has_the_text_of_a_record_and_failures_have_none() {
+        let sidecars = rows(Form::Csv, true, true).into_iter().map(|row| row.sidecar);
+        let expected = [Some(("a.jpg".into(), "a cat\u{1b}".to_owned())), None];
+        assert_eq!(sidecars.collect::<Vec<_>>(), expected);
+    }
+}

@@ -31,7 +31,7 @@ pub(super) struct RunFile {
 
 impl RunFile {
     /// Locks the output file at `path`. Where its folder or its file system does not allow a
-    /// lock, the run goes on with a note.
+    /// lock, the run continues with a note.
     ///
     /// # Errors
     /// [`OutputError::InUse`]; [`Error::Mismatch`] where the run file is a file of the user or a
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn run_without_a_lock_goes_on_with_a_note() {
+    fn run_without_a_lock_continues_with_a_note() {
         let folder = tempfile::tempdir().unwrap();
         let mut run_file = RunFile::open(&folder.path().join("gone/a.jsonl")).unwrap();
         assert!(run_file.notes[0].contains("is not locked against a second run"));

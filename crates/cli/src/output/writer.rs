@@ -107,3 +107,93 @@ fn is_fatal(error: &OutputError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::sink::RowData;
+    use super::*;
+    use crate::args::Form;
+
+    /// Collects rows; fails at an empty one.
+    #[derive(Clone, Default)]
+    struct Rows(Arc<Mutex<Vec<u8>>>);
+
+    impl Sink for Rows {
+        fn write(&mut self, row: RowData) -> Result<()> {
+            match row {
+                RowData::Bytes(bytes) if !bytes.is_empty() => self.0.lock().unwrap().extend(bytes),
+                _ => return Err(OutputError::Stdout(StorageFull.into())),
+            }
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<()> {
+            self.0.lock().unwrap().extend(b"end\n");
+            Ok(())
+        }
+    }
+
+    fn start(rows: &Rows) -> Writer {
+        let layout = Layout { form: Form::Csv, columns: 1 };
+        Writer::start(Box::new(rows.clone()), layout, Sidecars::default(), Logger::new(true))
+    }
+
+    fn row(bytes: &[u8], sidecar: Option<PathBuf>) -> Row {
+        let sidecar = sidecar.map(|image| (image, "a cat".to_owned()));
+        Row { data: RowData::Bytes(bytes.to_owned()), sidecar }
+    }
+
+    fn text(rows: &Rows) -> String {
+        String::from_utf8(rows.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn batches_are_written_in_order_and_the_sink_is_finished() {
+        let rows = Rows::default();
+        let writer = start(&rows);
+        for batch in [&b"1\n"[..], b"2\n", b"3\n", b"4\n"] {
+            assert!(writer.write(vec![row(batch, None)]));
+        }
+        writer.finish(true).unwrap();
+        assert_eq!(text(&rows), "1\n2\n3\n4\nend\n");
+    }
+
+    #[test]
+    fn interrupted_run_writes_its_rows_without_finishing_the_sink() {
+        let rows = Rows::default();
+        let writer = start(&rows);
+        assert!(writer.write(vec![row(b"1\n", None)]));
+        writer.finish(false).unwrap();
+        assert_eq!(text(&rows), "1\n");
+    }
+
+    #[test]
+    fn write_error_stops_the_writer_and_is_returned() {
+        let writer = start(&Rows::default());
+        while writer.write(vec![row(b"", None)]) {}
+        let error = writer.finish(true).unwrap_err().to_string();
+        assert_eq!(error, "cannot write to standard output");
+    }
+
+    #[test]
+    fn image_whose_sidecar_fails_gets_the_row_of_an_error() {
+        let (folder, rows) = (tempfile::tempdir().unwrap(), Rows::default());
+        let writer = start(&rows);
+        let images = [folder.path().join("a.jpg"), folder.path().join("gone/b.jpg")];
+        let [a, b] = images.map(|image| row(b"record\n", Some(image)));
+        assert!(writer.write(vec![a, b]));
+        let sidecars = writer.finish(true).unwrap();
+        assert_eq!(sidecars.failed, 1);
+        let lines = text(&rows);
+        let lines: Vec<_> = lines.lines().collect();
+        assert_eq!((lines[0], lines[2]), ("record", "end"));
+        assert!(lines[1].contains("b.jpg,,\"cannot write to "), "{lines:?}");
+    }
+}
