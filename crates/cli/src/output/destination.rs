@@ -93,6 +93,17 @@ impl Write for Destination {
     }
 }
 
+/// Refuses a path that is a folder. `example` is a file name for the hint.
+///
+/// # Errors
+/// [`OutputError::Folder`].
+pub(super) fn refuse_folder(path: &Path, example: &'static str) -> Result<()> {
+    match path.is_dir() {
+        true => Err(OutputError::Folder { path: path.to_owned(), example }),
+        false => Ok(()),
+    }
+}
+
 /// Text, JSON lines, CSV: rows that are bytes already.
 impl Sink for Destination {
     fn write(&mut self, row: RowData) -> Result<()> {

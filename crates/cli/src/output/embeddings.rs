@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::cell::Cell;
-use super::destination::Destination;
+use super::destination::{Destination, refuse_folder};
 use super::error::{OutputError, Result};
 use super::npy;
 use super::parquet::{Parquet, Table};
@@ -53,8 +53,8 @@ impl EmbeddingWriter {
         path: Option<&Path>,
         shape: (usize, usize),
     ) -> Result<Self> {
-        if let Some(path) = path.filter(|path| path.is_dir()) {
-            return Err(OutputError::Folder { path: path.to_owned(), example: example(format) });
+        if let Some(path) = path {
+            refuse_folder(path, example(format))?;
         }
         let mut sink: Box<dyn Sink> = match (format, path) {
             (RowFormat::Npy, Some(path)) => Box::new(npy::Writer::create(path, shape)?),

@@ -8,7 +8,7 @@ use build_index::durable::Draft;
 use interrogate::Error;
 use interrogate::index::Index;
 
-use super::destination::Destination;
+use super::destination::{Destination, refuse_folder};
 use super::error::{OutputError, Result};
 use super::parquet::{Parquet, Table};
 use super::record::{Column, Record};
@@ -53,10 +53,7 @@ impl Target {
 
     fn open_file<R: Record>(&mut self, path: &Path, output: &Output) -> Result<ExistingRows> {
         let resumable = matches!(self.form, Form::Jsonl | Form::Csv);
-        if path.is_dir() {
-            let example = "answers.jsonl";
-            return Err(OutputError::Folder { path: path.to_owned(), example });
-        }
+        refuse_folder(path, "answers.jsonl")?;
         if output.resume && !resumable {
             let form = if self.form == Form::Text { "text" } else { "Parquet" };
             return Err(OutputError::NotResumable { path: path.to_owned(), form });

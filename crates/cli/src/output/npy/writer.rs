@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::super::cell::Cell;
-use super::super::destination::Destination;
+use super::super::destination::{Destination, refuse_folder};
 use super::super::error::{OutputError, Result};
 use super::super::sink::{RowData, Sink};
 use super::header;
@@ -23,8 +23,9 @@ impl Writer {
     /// Starts a file of `rows` rows of `dim` values at `path`.
     ///
     /// # Errors
-    /// Where its draft cannot be written.
+    /// [`OutputError::Folder`], and where the draft cannot be written.
     pub(crate) fn create(path: &Path, (rows, dim): (usize, usize)) -> Result<Self> {
+        refuse_folder(path, "embeddings.npy")?;
         let mut writer =
             Writer { path: path.to_owned(), draft: Destination::draft(path)?, rows, dim, count: 0 };
         writer.append(&header::encode(rows, dim))?;
@@ -120,6 +121,13 @@ mod tests {
         let error = Writer::create(&path, (1, 2)).unwrap().finish().unwrap_err().to_string();
         assert!(error.ends_with("a.npy: shape: expected 1 rows of 2 values, found 0 rows"));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Writer::create(folder.path(), (1, 2)).err().unwrap();
+        assert!(matches!(error, OutputError::Folder { .. }), "{error}");
     }
 
     #[test]
