@@ -12,6 +12,7 @@ mod chain_progress;
 mod commands;
 mod doctor;
 mod error;
+mod file_id;
 mod files;
 mod image_name;
 mod interrupt;

@@ -11,7 +11,7 @@ use interrogate::{Error, Result};
 use crate::args::{self, Form};
 use crate::error::CliError;
 use crate::files::Files;
-use crate::image_name::ImageName;
+use crate::image_name::Name;
 use crate::interrupt;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
@@ -40,14 +40,14 @@ pub(crate) struct Pass {
 pub(crate) struct Item<P> {
     /// Its place among all images.
     pub(crate) number: usize,
-    pub(crate) name: ImageName,
+    pub(crate) name: Name,
     pub(crate) looked: P,
 }
 
 /// An image and what the model says of it.
 #[derive(Debug)]
 pub(crate) struct Seen<P, T> {
-    pub(crate) name: ImageName,
+    pub(crate) name: Name,
     /// What was made of it where it was decoded.
     pub(crate) looked: P,
     pub(crate) seen: T,
@@ -61,12 +61,12 @@ type Put<'a, P, T> =
     dyn FnMut(Vec<Seen<P, T>>, &mut Renderer) -> std::result::Result<(), CliError> + 'a;
 
 /// Hears of an image that failed.
-type Told<'a> = dyn FnMut(&ImageName, &Error) -> std::result::Result<(), CliError> + 'a;
+type Told<'a> = dyn FnMut(&Name, &Error) -> std::result::Result<(), CliError> + 'a;
 
 /// What came of one image.
 pub(crate) struct Came<P, T> {
     pub(crate) number: usize,
-    pub(crate) name: ImageName,
+    pub(crate) name: Name,
     pub(crate) result: Result<(P, T)>,
 }
 
@@ -143,7 +143,7 @@ impl Pass {
         mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), CliError>,
     ) -> std::result::Result<bool, CliError> {
         let _in_hand = interrupt::hold();
-        let wanted = |name: &ImageName| self.wanted(name);
+        let wanted = |name: &Name| self.wanted(name);
         stream::ahead(&self.source, self.at_once + BEYOND, &wanted, look, |mut stream| {
             loop {
                 let mut batch = Vec::with_capacity(self.at_once);
@@ -233,7 +233,7 @@ impl Pass {
         }
     }
 
-    fn wanted(&self, name: &ImageName) -> bool {
+    fn wanted(&self, name: &Name) -> bool {
         let has_sidecar =
             || name.file.as_deref().is_some_and(|file| output::sidecar_path(file).exists());
         let skipped = self.skip_existing && has_sidecar();
@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     fn looked(number: usize, seen: Result<u8>) -> Looked<u8> {
-        let name = ImageName { text: format!("{number}.jpg"), file: None };
+        let name = Name { text: format!("{number}.jpg"), file: None };
         Looked { number, name, seen }
     }
 

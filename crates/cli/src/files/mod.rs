@@ -9,7 +9,6 @@
 //! are compared in lower case. Other file systems that ignore case are not detected: the sidecars
 //! of `a.jpg` and `A.png` differ there until the first exists.
 
-mod file_id;
 mod file_set;
 mod location;
 mod sidecars;
@@ -21,9 +20,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args;
+use crate::file_id::Id;
 use crate::opening;
 use crate::output::OutputError;
-pub(crate) use file_id::FileId;
 use file_set::FileSet;
 use location::Locations;
 
@@ -117,7 +116,7 @@ impl Files {
         for image in images {
             let has_name = || image.file_name().is_some_and(|name| names.contains(&name));
             let is_output = (any_exists || has_name())
-                && match FileId::of(image) {
+                && match Id::of(image) {
                     Ok(id) => outputs.contains_id(&id),
                     Err(_) => outputs.find(&mut locations, image).is_some(),
                 };
@@ -135,8 +134,8 @@ impl Files {
     fn check_indexes(&self, path: &Path) -> Result<(), OutputError> {
         let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let folder = build_index::durable::folder_of(&folder);
-        let Ok(folder) = FileId::of(folder) else { return Ok(()) };
-        let is_same = |index: &&PathBuf| FileId::of(index).is_ok_and(|index| index == folder);
+        let Ok(folder) = Id::of(folder) else { return Ok(()) };
+        let is_same = |index: &&PathBuf| Id::of(index).is_ok_and(|index| index == folder);
         match self.indexes.iter().find(is_same) {
             Some(index) => {
                 Err(OutputError::InIndex { path: path.to_owned(), index: index.clone() })

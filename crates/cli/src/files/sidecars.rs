@@ -4,10 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::file_id::FileId;
 use super::file_set::FileSet;
 use super::location::Locations;
 use super::{is_input, same_path};
+use crate::file_id::Id;
 use crate::output::{OutputError, sidecar_path};
 
 /// Refuses sidecars of `images` that are an image, one of `inputs` or `outputs`, or the sidecar
@@ -24,7 +24,7 @@ pub(super) fn check(
     let mut sidecars = HashMap::with_capacity(images.len());
     let (mut present, mut missing) = (HashSet::with_capacity(images.len()), HashSet::new());
     for image in images {
-        match FileId::of(image) {
+        match Id::of(image) {
             Ok(id) => drop(present.insert(id)),
             Err(_) => drop(missing.insert(locations.of(image))),
         }
@@ -33,7 +33,7 @@ pub(super) fn check(
     for (number, image) in images.iter().enumerate() {
         let path = sidecar_path(image);
         // A sidecar replaces a link, so the link's own location counts, not its target's.
-        let (id, location) = (FileId::of(&path).ok(), locations.of(&path));
+        let (id, location) = (Id::of(&path).ok(), locations.of(&path));
         if let Some(what) = inputs.get(id.as_ref(), &location) {
             return Err(is_input(&path, what));
         }

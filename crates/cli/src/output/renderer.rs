@@ -8,7 +8,7 @@ use super::error::Result;
 use super::record::Record;
 use super::sink::{Row, RowData};
 use crate::args::Form;
-use crate::image_name::ImageName;
+use crate::image_name::Name;
 use crate::logger;
 
 /// Renders records as rows of one format, in order.
@@ -47,7 +47,7 @@ impl Renderer {
     ///
     /// # Errors
     /// Where the record cannot be represented as JSON.
-    pub(crate) fn push<R: Record>(&mut self, name: &ImageName, record: &R) -> Result<()> {
+    pub(crate) fn push<R: Record>(&mut self, name: &Name, record: &R) -> Result<()> {
         let data = match self.layout.form {
             Form::Text => {
                 RowData::Bytes((logger::shown(&record.text(self.alone)) + "\n").into_bytes())
@@ -68,11 +68,7 @@ impl Renderer {
     ///
     /// # Errors
     /// Where the row cannot be represented as JSON.
-    pub(crate) fn push_error(
-        &mut self,
-        name: &ImageName,
-        error: &interrogate::Error,
-    ) -> Result<()> {
+    pub(crate) fn push_error(&mut self, name: &Name, error: &interrogate::Error) -> Result<()> {
         let data = self.layout.failed(&name.text, logger::with_causes(error))?;
         self.rows.push(Row { data, sidecar: None });
         Ok(())
@@ -149,7 +145,7 @@ mod tests {
     /// Renders a record and a failure.
     fn rows(form: Form, alone: bool, sidecars: bool) -> Vec<Row> {
         let mut renderer = Renderer::new::<Caption>(form, alone, sidecars);
-        let name = ImageName { text: "a.jpg".into(), file: Some("a.jpg".into()) };
+        let name = Name { text: "a.jpg".into(), file: Some("a.jpg".into()) };
         renderer.push(&name, &Caption { image: "a.jpg", caption: "a cat\u{1b}" }).unwrap();
         let error = interrogate::Error::mismatch("a.jpg", "size", "1", "0");
         renderer.push_error(&name, &error).unwrap();

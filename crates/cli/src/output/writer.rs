@@ -11,7 +11,7 @@ use super::Sidecars;
 use super::error::{OutputError, Result};
 use super::renderer::Layout;
 use super::sink::{Row, Sink};
-use crate::image_name::path_text;
+use crate::image_name;
 use crate::interrupt;
 use crate::logger::{self, Logger};
 
@@ -85,7 +85,7 @@ fn write(
                 if is_fatal(&error) {
                     return Err(error);
                 }
-                data = layout.failed(&path_text(&image), logger::with_causes(&error))?;
+                data = layout.failed(&image_name::text(&image), logger::with_causes(&error))?;
                 sidecars.failed += 1;
                 logger.error(&error, error.hint());
             }

@@ -16,7 +16,7 @@ use interrogate::{Error, Result};
 use super::members::{Kind, Member, Members};
 use super::skipped::Skipped;
 use super::{Body, Image};
-use crate::image_name::{ImageName, path_text};
+use crate::image_name::{self, Name};
 
 /// Whether a path is an archive's, by its ending.
 pub(super) fn is_one(path: &Path) -> bool {
@@ -29,7 +29,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 pub(super) fn walk(
     path: &Path,
     number: &mut usize,
-    wanted: &dyn Fn(&ImageName) -> bool,
+    wanted: &dyn Fn(&Name) -> bool,
     give: &mut dyn FnMut(Image) -> ControlFlow<()>,
     skipped: &mut Skipped,
 ) -> ControlFlow<()> {
@@ -56,7 +56,7 @@ pub(super) fn walk(
         Ok(flow) => return flow,
         Err(error) => error,
     };
-    let name = ImageName { text: path_text(path), file: None };
+    let name = Name { text: image_name::text(path), file: None };
     *number += 1;
     match wanted(&name) {
         true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
@@ -76,12 +76,7 @@ struct Known {
 impl Known {
     /// The name of the member as an image's, where it is one that is taken; else it is
     /// counted.
-    fn name(
-        &mut self,
-        archive: &Path,
-        member: &Member,
-        skipped: &mut Skipped,
-    ) -> Option<ImageName> {
+    fn name(&mut self, archive: &Path, member: &Member, skipped: &mut Skipped) -> Option<Name> {
         let inner = below(&member.name);
         let key = self.hasher.hash_one(&inner);
         let content = match &member.kind {
@@ -99,7 +94,7 @@ impl Known {
             () if member.kind == Kind::SymbolicLink => skipped.link(),
             () if !has_image_extension(&inner) => skipped.file(&inner),
             () if repeated => skipped.repeated(),
-            () => return Some(ImageName { text: path_text(&archive.join(inner)), file: None }),
+            () => return Some(Name { text: image_name::text(&archive.join(inner)), file: None }),
         }
         None
     }
@@ -111,12 +106,7 @@ impl Known {
 }
 
 /// The content of a member that is wanted.
-fn body(
-    members: &mut Members<'_>,
-    member: Member,
-    name: &ImageName,
-    known: &Known,
-) -> Result<Body> {
+fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -> Result<Body> {
     let lost = |expected: &str, found: String| {
         Ok(Body::Lost(Error::mismatch(&name.text, "member", expected, found)))
     };
@@ -125,7 +115,7 @@ fn body(
         Kind::HardLink(target) => match known.target(target) {
             Some(content) => content,
             None => {
-                let target = path_text(&below(target));
+                let target = image_name::text(&below(target));
                 return lost("a hard link to a file before it", format!("one to {target}"));
             }
         },

@@ -9,7 +9,7 @@ use interrogate::picture::{has_image_extension, is_hidden};
 
 use super::skipped::Skipped;
 use crate::error::CliError;
-use crate::files::FileId;
+use crate::file_id::Id;
 
 /// The images that `named` stands for, sorted by path, each once.
 ///
@@ -65,7 +65,7 @@ pub(super) fn collect(
 struct Walk<'a> {
     /// Where folders below are entered too: those that were, each real one once, so that
     /// links that lead back to a folder above come to an end.
-    entered: Option<HashSet<FileId>>,
+    entered: Option<HashSet<Id>>,
     images: &'a mut Vec<PathBuf>,
     unread: &'a mut HashSet<PathBuf>,
     skipped: &'a mut Skipped,
@@ -76,7 +76,7 @@ impl Walk<'_> {
     /// counts each time.
     fn folder(&mut self, path: &Path) -> io::Result<()> {
         if let Some(entered) = &mut self.entered
-            && !entered.insert(FileId::of(path)?)
+            && !entered.insert(Id::of(path)?)
         {
             return Ok(());
         }

@@ -22,7 +22,7 @@ use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::error::CliError;
-use crate::image_name::{ImageName, path_text};
+use crate::image_name::{self, Name};
 pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
@@ -48,7 +48,7 @@ pub(crate) struct Source {
 pub(crate) struct Image {
     /// Its place among all images of the source, those left out included.
     pub(crate) number: usize,
-    pub(crate) name: ImageName,
+    pub(crate) name: Name,
     pub(crate) body: Body,
 }
 
@@ -121,7 +121,7 @@ impl Source {
     /// until `give` breaks off.
     pub(crate) fn walk(
         &self,
-        wanted: &dyn Fn(&ImageName) -> bool,
+        wanted: &dyn Fn(&Name) -> bool,
         give: &mut dyn FnMut(Image) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut skipped = Skipped::default();
@@ -132,7 +132,7 @@ impl Source {
 
     fn walk_counting(
         &self,
-        wanted: &dyn Fn(&ImageName) -> bool,
+        wanted: &dyn Fn(&Name) -> bool,
         give: &mut dyn FnMut(Image) -> ControlFlow<()>,
         skipped: &mut Skipped,
     ) -> ControlFlow<()> {
@@ -142,7 +142,7 @@ impl Source {
                 archive::walk(path, &mut number, wanted, give, skipped)?;
                 continue;
             }
-            let name = ImageName { text: path_text(path), file: Some(path.clone()) };
+            let name = Name { text: image_name::text(path), file: Some(path.clone()) };
             if wanted(&name) {
                 let body = match self.unread.contains(path) {
                     true => Body::Lost(unreadable(path)),

@@ -21,7 +21,7 @@ fn shard() -> Vec<u8> {
 fn walked(
     folder: &Path,
     source: &Source,
-    wanted: &dyn Fn(&ImageName) -> bool,
+    wanted: &dyn Fn(&Name) -> bool,
 ) -> Vec<(usize, String, String)> {
     let mut seen = Vec::new();
     let _ = source.walk(wanted, &mut |image| {

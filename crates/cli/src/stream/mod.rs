@@ -19,7 +19,7 @@ use std::thread;
 use interrogate::picture::{self, Budget, DecodeOptions, Picture, Share, Stage};
 use interrogate::{Result, limits};
 
-use crate::image_name::ImageName;
+use crate::image_name::Name;
 use crate::source::{Body, Image, Source};
 use seats::Seats;
 use window::Window;
@@ -32,7 +32,7 @@ const READERS: usize = 4;
 pub(crate) struct Looked<P> {
     /// Its place in the source.
     pub(crate) number: usize,
-    pub(crate) name: ImageName,
+    pub(crate) name: Name,
     pub(crate) seen: Result<P>,
 }
 
@@ -54,7 +54,7 @@ impl<P> Iterator for Stream<'_, P> {
 pub(crate) fn ahead<P: Send, R>(
     source: &Source,
     ahead: usize,
-    wanted: &(dyn Fn(&ImageName) -> bool + Sync),
+    wanted: &(dyn Fn(&Name) -> bool + Sync),
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
     consume: impl FnOnce(Stream<'_, P>) -> R,
 ) -> R {
@@ -66,7 +66,7 @@ fn ahead_within<P: Send, R>(
     bytes: u64,
     source: &Source,
     ahead: usize,
-    wanted: &(dyn Fn(&ImageName) -> bool + Sync),
+    wanted: &(dyn Fn(&Name) -> bool + Sync),
     look: &(dyn Fn(&Picture) -> Result<P> + Sync),
     consume: impl FnOnce(Stream<'_, P>) -> R,
 ) -> R {
@@ -114,7 +114,7 @@ fn read_share<'a>(body: &Body, budget: &'a Budget) -> Share<'a> {
 
 fn open<P>(
     body: Body,
-    name: &ImageName,
+    name: &Name,
     options: DecodeOptions,
     mut share: Share<'_>,
     seats: &Seats,
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn what_is_not_wanted_keeps_its_number_and_is_not_read() {
         let (_folder, source) = folder_of(8);
-        let wanted = |name: &ImageName| !name.text.ends_with("3.bmp");
+        let wanted = |name: &Name| !name.text.ends_with("3.bmp");
         let numbers: Vec<_> = ahead(&source, 2, &wanted, &|_| Ok(()), |stream| {
             stream.map(|looked| (looked.number, looked.seen.is_ok())).collect()
         });
