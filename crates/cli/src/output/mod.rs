@@ -23,6 +23,8 @@ mod sink;
 mod stdout;
 mod submission;
 mod target;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use embeddings::{EmbeddingWriter, Prompt};

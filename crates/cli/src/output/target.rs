@@ -163,6 +163,3 @@ fn form_of(path: &Path) -> Option<Form> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;
