@@ -10,7 +10,7 @@ use interrogate_fuzz::first;
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code, reason = "the program's own; the fuzzer takes its reader alone")]
-#[path = "../../crates/cli/src/prompt_file.rs"]
+#[path = "../../crates/cli/src/prompt_file/mod.rs"]
 mod prompt_file;
 
 use prompt_file::Format;

@@ -193,7 +193,7 @@ fn what_makes_no_captions_is_refused_with_what_does() {
     let folder = Folder::new();
     for name in ["starter", "blip-3"] {
         let ran = folder.run(&["caption", "photos", "--caption-model", name]).expect(2);
-        let told = format!("error: no captioner is named {name:?}\nhint: a captioner is a folder");
+        let told = format!("error: unknown captioner {name:?}\nhint: a captioner is a folder");
         assert!(ran.err().starts_with(&told) && ran.err().contains("blip2-2.7b"), "{}", ran.err());
     }
     let clip = repository().join("tests/fixtures/clip/quick");

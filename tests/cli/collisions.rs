@@ -38,8 +38,8 @@ fn an_output_is_none_of_the_files_that_are_read() {
         (&hats, "hats.txt", "(a list of labels)"),
         (&["--filelist", "list"], "list", "(the list of images)"),
         (&[], "dicts/flavors.txt", "(a dictionary)"),
-        (&[], &manifest, "found a place in the index indexes/"),
-        (&[], &labels, "found a place in the index indexes/"),
+        (&[], &manifest, "found one in the index indexes/"),
+        (&[], &labels, "found one in the index indexes/"),
         (&[], "photos/cat.jpg", "(an image)"),
         #[cfg(unix)]
         (&[], "soft.jsonl", "(an image)"),

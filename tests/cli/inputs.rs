@@ -89,7 +89,7 @@ fn images_in_an_archive_are_answered_without_being_unpacked() {
     let ran = folder.run(&["embed", "images", "shards/a.tar"]).expect(1);
     assert!(ran.err().contains("shards/a.tar: archive cut short: expected "), "{}", ran.err());
     let ran = folder.run(&["prompt", "shards/a.tar", "--sidecar"]).expect(2);
-    assert!(ran.err().contains("images in archives have no place for sidecars\nhint: "));
+    assert!(ran.err().contains("--sidecar does not support images in archives\nhint: "));
 }
 
 #[test]

@@ -148,9 +148,12 @@ fn nothing_is_overwritten_unasked() {
     for (args, told) in [
         (
             &["-o", "out.jsonl"][..],
-            "out.jsonl stands already\nhint: --resume goes on with it, --ov",
+            "out.jsonl already exists\nhint: pass --resume to continue it or --ov",
         ),
-        (&["-o", "out.parquet"], "out.parquet stands already\nhint: --overwrite replaces it"),
+        (
+            &["-o", "out.parquet"],
+            "out.parquet already exists\nhint: pass --overwrite to replace it",
+        ),
         (
             &["-o", "photos"],
             "photos: expected a file to write, found a folder\nhint: name a file in",
@@ -163,14 +166,17 @@ fn nothing_is_overwritten_unasked() {
         (&["-o", "gone/out.csv"], "cannot write gone/out.csv: No such file"),
         (
             &["-o", "out.jsonl", "--resume"],
-            "line 1: expected an image with prompt, flavors as JSON",
+            "line 1: expected a JSON object with image, prompt, flavors",
         ),
         (
             &["-o", "new.parquet", "--resume"],
-            "a Parquet file cannot be gone on with\nhint: JSONL and",
+            "new.parquet: --resume does not support Parquet files\nhint: write JSONL or",
         ),
-        (&["-o", "new.txt", "--resume"], "a text file cannot be gone on with"),
-        (&["--format", "parquet"], "Parquet is not written to standard output\nhint: name a file"),
+        (&["-o", "new.txt", "--resume"], "new.txt: --resume does not support text files"),
+        (
+            &["--format", "parquet"],
+            "Parquet cannot be written to standard output\nhint: name a file",
+        ),
         (&["--resume"], "--output"),
     ] {
         let err = said(args);

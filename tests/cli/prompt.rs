@@ -224,5 +224,5 @@ fn a_template_is_the_users_form_and_an_average_is_one_prompt() {
     let all = folder.run(&["prompt", "photos", "--average", "--min-score", "-1"]).expect(0);
     assert_eq!(all.out().lines().count(), 1);
     let ran = folder.run(&["prompt", "photos", "--average", "--format", "csv"]).expect(2);
-    assert!(ran.err().contains("--format csv is for answers image by image"), "{}", ran.err());
+    assert!(ran.err().contains("--format csv needs a record for each image"), "{}", ran.err());
 }

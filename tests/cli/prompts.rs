@@ -170,7 +170,8 @@ fn two_images_with_one_name_are_refused_before_anything_is_written() {
     let told = "error: two images are called \"b\": photos/b.jpg and more/b.png\nhint: ";
     assert!(said.starts_with(told), "{said}");
     let said = refused(&folder, &["prompts", "a cat", "--submission"]);
-    let told = "error: a submission names rows by image, and the prompt in row 0 has none\nhint: ";
+    let told =
+        "error: a submission names rows by image, and the prompt in row 0 has no image\nhint: ";
     assert!(said.starts_with(told), "{said}");
     // As Parquet the two have their paths.
     let args = ["embed", "prompts", "twice.jsonl", "--format", "parquet", "-o", "twice.parquet"];
@@ -186,7 +187,7 @@ fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
     let ran = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
     assert_eq!(
         ran.err(),
-        "error: npy goes into a file, and none is named\nhint: name one: -o FILE\n"
+        "error: npy cannot be written to standard output\nhint: name a file with -o, or pass --format jsonl\n"
     );
     let args = ["embed", "prompts", "prompts.jsonl", "-o", "./prompts.jsonl"];
     let ran = folder.run(&args).expect(2);
@@ -238,7 +239,7 @@ fn averages_that_cannot_be_are_refused() {
     let told = "error: one.npy: shape: expected (2, 384) as in a.npy, found (1, 384)\nhint: ";
     assert!(said.starts_with(told), "{said}");
     let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1"]);
-    assert!(said.starts_with("error: 1 weights for 2 files\nhint: "), "{said}");
+    assert!(said.starts_with("error: expected 2 weights, one per file, found 1\nhint: "), "{said}");
     let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1,-1"]);
     assert!(said.starts_with("error: out: row 0 is zero or not finite\nhint: "), "{said}");
     let whole = std::fs::read(folder.path("a.npy")).unwrap();

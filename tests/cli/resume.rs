@@ -90,7 +90,7 @@ fn a_file_of_other_answers_is_not_gone_on_with() {
         let before = fs::read(folder.path(&out)).unwrap();
         let ran = folder.run(&["prompt", "photos", "-o", &out, "--resume"]).expect(2);
         assert!(ran.err().contains(&format!("{out}: line 1: expected ")), "{}", ran.err());
-        assert!(ran.err().contains("hint: --resume goes on with a file of the same command"));
+        assert!(ran.err().contains("hint: pass --resume with a file of the same command"));
         assert_eq!(fs::read(folder.path(&out)).unwrap(), before);
     }
 }

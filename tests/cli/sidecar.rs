@@ -22,7 +22,7 @@ fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
     folder.write("photos/coffee.txt", "mine");
     let ran = folder.run(&["prompt", "photos", "--sidecar", "-o", "out.jsonl"]).expect(0);
     assert!(
-        ran.err().contains("2 sidecars written, 1 stood already and was left"),
+        ran.err().contains("2 sidecars written, 1 already existed and was kept"),
         "{}",
         ran.err()
     );
@@ -35,7 +35,7 @@ fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
     );
 
     let ran = folder.run(&["prompt", "photos", "--sidecar", "--append"]).expect(0);
-    assert!(ran.err().contains("1 sidecar written, 2 stood already"), "{}", ran.err());
+    assert!(ran.err().contains("1 sidecar written, 2 already existed"), "{}", ran.err());
     let added = texts(&folder);
     assert!(added[1].1.starts_with("mine, espresso in a cup"), "{}", added[1].1);
     assert_eq!((&added[0], &added[2]), (&written[0], &written[2]), "no text is added twice");

@@ -262,7 +262,7 @@ fn a_killed_run_is_gone_on_with_by_its_own_options_alone() {
         assert!(fs::read(&out).unwrap() == whole);
         said(&ran)
     };
-    let expected = format!("out.jsonl: taken over from a run that was killed (pid {}", child.id());
+    let expected = format!("out.jsonl: lock taken over from a killed run (pid {}", child.id());
     let first = own();
     assert!(first.contains(&expected), "{first}");
     fs::write(&out, &before).unwrap();
@@ -271,19 +271,19 @@ fn a_killed_run_is_gone_on_with_by_its_own_options_alone() {
         let ran = stage.command("prompt", &more).output().unwrap();
         assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
         assert!(said(&ran).contains(expected), "{}", said(&ran));
-        assert!(said(&ran).contains("hint: give the options that it was begun with"));
+        assert!(said(&ran).contains("hint: pass the options that it was started with"));
         assert_eq!(fs::read(&out).unwrap(), before);
     };
     refused(
         &["--mode", "fast", "--max-flavors", "1"],
-        "out.jsonl was begun with other options: --max-flavors was left out and is \"1\"; --mode was \"seed\" and is \"fast\"",
+        "out.jsonl was started with other options: --max-flavors was unset and is \"1\"; --mode was \"seed\" and is \"fast\"",
     );
     // The index of other labels.
     let dicts = stage.path("dicts/flavors.txt");
     let labels = fs::read(&dicts).unwrap();
     fs::write(&dicts, "other labels\n").unwrap();
     fs::rename(stage.path("indexes"), stage.path("kept")).unwrap();
-    refused(&[], "the index was another one than indexes/quick is now");
+    refused(&[], "the index had other contents than indexes/quick");
     fs::remove_dir_all(stage.path("indexes")).unwrap();
     fs::rename(stage.path("kept"), stage.path("indexes")).unwrap();
     fs::write(&dicts, labels).unwrap();

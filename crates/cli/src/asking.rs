@@ -8,7 +8,7 @@ use interrogate::prompt::modes::PromptOptions;
 use interrogate::prompt::{Deny, Mode, Prompt, weighted};
 
 use crate::args::{self, OwnList};
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger::Logger;
 
 /// What is asked of every image, and how its prompt is written.
@@ -24,10 +24,10 @@ impl<'a> Asked<'a> {
         model: &Model,
         index: &'a Index,
         logger: &Logger,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, CliError> {
         let (mode, control) = (mode(args.mode), &args.control);
         if control.template.is_some() && mode != Mode::Seed {
-            return Err(Fault::Which {
+            return Err(CliError::Ambiguous {
                 message: format!("a template is for seed prompts, not for {}", mode.name()),
                 hint: "leave out --template or --mode".to_owned(),
             });
@@ -78,7 +78,7 @@ fn mode(typed: args::Mode) -> Mode {
 }
 
 /// The lists, encoded.
-fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<CustomTable>, Fault> {
+fn lists(lists: &[OwnList], model: &Model, logger: &Logger) -> Result<Vec<CustomTable>, CliError> {
     if lists.is_empty() {
         return Ok(Vec::new());
     }

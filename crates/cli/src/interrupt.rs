@@ -1,6 +1,6 @@
 //! What becomes of a run that is asked to end, by Ctrl-C or another signal
 //! ([`signals`](build_index::signals)): what is said, and how it is gone on with.
-//! Answers that were written stand either way.
+//! Records that were written stand either way.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};

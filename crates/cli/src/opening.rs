@@ -16,7 +16,7 @@ use interrogate::index::Index;
 use interrogate::models::{Model, ModelSource, Options, Progress};
 
 use crate::args::{ModelChoice, Source};
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::interrupt;
 use crate::logger::Logger;
 
@@ -27,13 +27,13 @@ pub(crate) const INDEXES: &str = "indexes";
 const DEFAULT_MODEL: &str = "starter";
 
 /// The model that was named, or the starter.
-pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, Fault> {
+pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
     let source: ModelSource = choice.model.as_deref().unwrap_or(DEFAULT_MODEL).parse()?;
     computing(choice, logger, |options, progress| Model::open(source, options, progress))
 }
 
 /// The model that was named, or the one that `index` names, which is not downloaded.
-fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, Fault> {
+fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
     match &choice.model {
         Some(_) => model(choice, logger),
         None => {
@@ -48,7 +48,7 @@ fn computing(
     choice: &ModelChoice,
     logger: &Logger,
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
-) -> Result<Model, Fault> {
+) -> Result<Model, CliError> {
     choice.device.check()?; // before anything is fetched
     let model =
         fetching(logger, open)?.with_cleaning(choice.text_cleaning)?.with_compute(Compute {
@@ -80,7 +80,10 @@ pub(crate) fn fetching<T, E>(
 }
 
 /// The index and its model. Where none stands for the model, it is built first.
-pub(crate) fn model_and_index(source: &Source, logger: &Logger) -> Result<(Model, Index), Fault> {
+pub(crate) fn model_and_index(
+    source: &Source,
+    logger: &Logger,
+) -> Result<(Model, Index), CliError> {
     let named = match (&source.index, &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
@@ -110,7 +113,7 @@ pub(crate) fn index_of(
     dicts: &Path,
     folder: &Path,
     logger: &Logger,
-) -> Result<Index, Fault> {
+) -> Result<Index, CliError> {
     match Index::open(folder) {
         Err(
             interrogate::Error::Index(IndexError::Missing { .. })
@@ -124,7 +127,7 @@ pub(crate) fn index_of(
 }
 
 /// The index in `folder`, or the only one there is.
-pub(crate) fn index(folder: Option<&Path>) -> Result<Index, Fault> {
+pub(crate) fn index(folder: Option<&Path>) -> Result<Index, CliError> {
     if let Some(folder) = folder {
         return Ok(Index::open(folder)?);
     }
@@ -136,7 +139,7 @@ pub(crate) fn index(folder: Option<&Path>) -> Result<Index, Fault> {
 }
 
 /// The folders under `indexes/` that hold an index, sorted.
-fn standing() -> Result<Vec<PathBuf>, Fault> {
+fn standing() -> Result<Vec<PathBuf>, CliError> {
     let entries = match std::fs::read_dir(INDEXES) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -157,15 +160,15 @@ pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-fn which(several: &[PathBuf]) -> Fault {
+fn which(several: &[PathBuf]) -> CliError {
     let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
-    Fault::Which {
+    CliError::Ambiguous {
         message: format!("{} indexes stand under {INDEXES}: {}", names.len(), names.join(", ")),
         hint: format!("say which: --index {}, or --model", names[0]),
     }
 }
 
-fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<(), Fault> {
+fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<(), CliError> {
     let dictionaries = open_all(&[dicts.to_owned()])?;
     logger.note(format_args!(
         "no index of {} yet: building {} from {}, once; interrupted, it goes on at the next run",

@@ -10,13 +10,15 @@ use interrogate::picture::{Picture, Pixels};
 use interrogate::{Error, Result};
 
 use crate::args::{self, Form};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
+use crate::image_name::Name;
 use crate::interrupt;
 use crate::logger::Logger;
+use crate::outcome::Outcome;
+use crate::output::{self, ExistingRows, OutputError, Record, Renderer, Sidecars, Target};
 use crate::progress::Progress;
-use crate::sink::{self, Answer, Answers, Refused, Sidecars, Standing, Target};
-use crate::source::{Name, Source};
+use crate::source::Source;
 use crate::stream::{self, Looked};
 
 /// Images decoded beyond the batch that comes next, so that the threads that
@@ -28,7 +30,7 @@ const BEYOND: usize = 8;
 pub(crate) struct Pass {
     source: Source,
     target: Target,
-    standing: Standing,
+    standing: ExistingRows,
     sidecars: Option<Sidecars>,
     skip_existing: bool,
     at_once: usize,
@@ -57,10 +59,10 @@ type See<'a, P, T> = dyn FnMut(&[Item<P>]) -> Result<Vec<T>> + 'a;
 
 /// Puts answers for images that were seen, in their order.
 type Put<'a, P, T> =
-    dyn FnMut(Vec<Seen<P, T>>, &mut Answers) -> std::result::Result<(), Fault> + 'a;
+    dyn FnMut(Vec<Seen<P, T>>, &mut Renderer) -> std::result::Result<(), CliError> + 'a;
 
 /// Hears of an image that failed.
-type Told<'a> = dyn FnMut(&Name, &Error) -> std::result::Result<(), Fault> + 'a;
+type Told<'a> = dyn FnMut(&Name, &Error) -> std::result::Result<(), CliError> + 'a;
 
 /// What came of one image.
 pub(crate) struct Came<P, T> {
@@ -76,24 +78,24 @@ impl Pass {
     ///
     /// # Errors
     /// Where there is no image, where answers cannot go, and those of [`Files::check`].
-    pub(crate) fn open<A: Answer>(
+    pub(crate) fn open<A: Record>(
         images: &args::Images,
         output: &args::Output,
         sidecars: Option<&args::Sidecars>,
         default: Form,
         mut files: Files,
-    ) -> std::result::Result<Self, Fault> {
+    ) -> std::result::Result<Self, CliError> {
         let source = Source::collect(images)?;
         let sidecars = sidecars.filter(|sidecars| sidecars.sidecar);
         if sidecars.is_some() && source.has_archives() {
-            return Err(Refused::Sidecar.into());
+            return Err(OutputError::SidecarInArchive.into());
         }
         if let Some(list) = source.filelist() {
             files = files.reading(list, "the list of images");
         }
         if let Some(path) = &output.output {
             files = files.writing(path, "the answers");
-            files = files.writing(&sink::record_of(path), "the record of the run");
+            files = files.writing(&output::run_file_path(path), "the record of the run");
         }
         files.check(source.entries(), sidecars.is_some())?;
         let (target, standing) = Target::open::<A>(output, default)?;
@@ -110,9 +112,9 @@ impl Pass {
     /// Says which index is asked.
     ///
     /// # Errors
-    /// [`Refused::Options`] where the answers that are gone on with are another's.
-    pub(crate) fn asks(&mut self, index: &Index) -> std::result::Result<(), Fault> {
-        self.target.asks(index)
+    /// [`OutputError::OtherOptions`] where the answers that are gone on with are another's.
+    pub(crate) fn asks(&mut self, index: &Index) -> std::result::Result<(), CliError> {
+        Ok(self.target.set_index(index)?)
     }
 
     /// At most `images` are looked at together: for answers that take their time, so
@@ -139,8 +141,8 @@ impl Pass {
         &self,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
         see: &mut See<'_, P, T>,
-        mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), Fault>,
-    ) -> std::result::Result<bool, Fault> {
+        mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), CliError>,
+    ) -> std::result::Result<bool, CliError> {
         let _in_hand = interrupt::hold();
         let wanted = |name: &Name| self.wanted(name);
         stream::ahead(&self.source, self.at_once + BEYOND, &wanted, look, |mut stream| {
@@ -157,7 +159,7 @@ impl Pass {
                     return Ok(true);
                 }
                 match take(batch_of(batch, see)) {
-                    Err(Fault::Library(Error::Interrupted)) => return Ok(false),
+                    Err(CliError::Library(Error::Interrupted)) => return Ok(false),
                     taken => taken?,
                 }
             }
@@ -169,13 +171,13 @@ impl Pass {
     ///
     /// # Errors
     /// What cannot be written, and those of `answer`.
-    pub(crate) fn each<A: Answer, P: Send, T>(
+    pub(crate) fn each<A: Record, P: Send, T>(
         self,
         logger: &Logger,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
         see: &mut See<'_, P, T>,
         answer: &mut Put<'_, P, T>,
-    ) -> std::result::Result<Outcome, Fault> {
+    ) -> std::result::Result<Outcome, CliError> {
         self.each_told::<A, P, T>(logger, look, see, answer, &mut |_, _| Ok(()))
     }
 
@@ -183,20 +185,20 @@ impl Pass {
     ///
     /// # Errors
     /// Those of [`each`](Self::each), and those of `failed`.
-    pub(crate) fn each_told<A: Answer, P: Send, T>(
+    pub(crate) fn each_told<A: Record, P: Send, T>(
         mut self,
         logger: &Logger,
         look: &(dyn Fn(&Picture) -> Result<P> + Sync),
         see: &mut See<'_, P, T>,
         answer: &mut Put<'_, P, T>,
         failed: &mut Told<'_>,
-    ) -> std::result::Result<Outcome, Fault> {
+    ) -> std::result::Result<Outcome, CliError> {
         let sidecars = self.sidecars.take();
         interrupt::farewell(format!("interrupted: {}", self.how_to_go_on()));
         let _in_hand = interrupt::hold();
         self.target.notes().into_iter().for_each(|note| logger.note(note));
         let mut answers =
-            Answers::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
+            Renderer::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
         let writer = self.target.start(&self.standing, sidecars.unwrap_or_default(), logger)?;
         let mut outcome = Outcome { done: self.standing.done(), ..Outcome::default() };
         outcome.failed = self.standing.failed();
@@ -207,7 +209,7 @@ impl Pass {
             progress.step(done, lost);
             match writer.write(answers.take()) {
                 true => Ok(()),
-                false => Err(Fault::Stopped),
+                false => Err(CliError::WriterStopped),
             }
         });
         let said = progress.finish();
@@ -222,7 +224,9 @@ impl Pass {
                 Ok(outcome)
             }
             // Why it stopped is the writer's to say.
-            Err(Fault::Stopped) => Err(writer.finish(false).err().unwrap_or(Fault::Stopped)),
+            Err(CliError::WriterStopped) => {
+                Err(writer.finish(false).err().map_or(CliError::WriterStopped, CliError::Output))
+            }
             Err(fault) => {
                 writer.finish(false)?;
                 Err(fault)
@@ -231,9 +235,10 @@ impl Pass {
     }
 
     fn wanted(&self, name: &Name) -> bool {
-        let has_sidecar = || name.file.as_deref().is_some_and(|file| sink::beside(file).exists());
+        let has_sidecar =
+            || name.file.as_deref().is_some_and(|file| output::sidecar_path(file).exists());
         let skipped = self.skip_existing && has_sidecar();
-        !skipped && !self.standing.holds(&name.text)
+        !skipped && !self.standing.contains(&name.text)
     }
 
     fn progress(&self, logger: &Logger) -> Progress {
@@ -253,7 +258,7 @@ impl Pass {
             };
             logger.note(format_args!("{failed} of {} images failed{before}", done + failed));
         }
-        if let Some(said) = sidecars.said() {
+        if let Some(said) = sidecars.summary() {
             logger.note(said);
         }
         if let Some(path) = &self.target.path {
@@ -338,10 +343,10 @@ fn together<P, T>(items: &[Item<P>], see: &mut See<'_, P, T>) -> Vec<Result<T>> 
 fn in_order<P, T>(
     came: Vec<Came<P, T>>,
     logger: &Logger,
-    answers: &mut Answers,
+    answers: &mut Renderer,
     answer: &mut Put<'_, P, T>,
     failed: &mut Told<'_>,
-) -> std::result::Result<(usize, usize), Fault> {
+) -> std::result::Result<(usize, usize), CliError> {
     let (mut done, mut lost, mut seen) = (0, 0, Vec::new());
     for Came { name, result, .. } in came {
         match result {
@@ -354,7 +359,7 @@ fn in_order<P, T>(
                 answer(std::mem::take(&mut seen), answers)?;
                 lost += 1;
                 failed(&name, &error)?;
-                answers.put_failed(&name, &error)?;
+                answers.push_error(&name, &error)?;
                 logger.error(&error, error.hint());
             }
         }

@@ -9,7 +9,7 @@ use interrogate::{Error, Result};
 
 use super::Captions;
 use crate::args::Prompt;
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger::Logger;
 use crate::pass::Pass;
 
@@ -32,7 +32,11 @@ pub(crate) enum Beginning {
 impl Beginning {
     /// What was asked for; in two passes, this is the first. `None` where that
     /// was interrupted.
-    pub(crate) fn open(args: &Prompt, pass: &Pass, logger: &Logger) -> Result<Option<Self>, Fault> {
+    pub(crate) fn open(
+        args: &Prompt,
+        pass: &Pass,
+        logger: &Logger,
+    ) -> Result<Option<Self>, CliError> {
         let Some(name) = &args.caption_model else {
             return Ok(Some(Beginning::Typed(args.caption.clone())));
         };
@@ -43,7 +47,7 @@ impl Beginning {
         }
     }
 
-    fn kept(captions: &Captions, pass: &Pass, logger: &Logger) -> Result<Option<Self>, Fault> {
+    fn kept(captions: &Captions, pass: &Pass, logger: &Logger) -> Result<Option<Self>, CliError> {
         let template = match pass.len() {
             Some(_) => "{bar:40} {pos}/{len} captions, {eta} left",
             None => "{spinner} {pos} captions",

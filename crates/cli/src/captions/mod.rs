@@ -11,7 +11,7 @@ use interrogate::models::{ModelSource, hub};
 use interrogate::picture::{Pixels, Preprocess};
 
 use crate::args::{EarlyStopping, Search};
-use crate::fault::Fault;
+use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
 pub(crate) use beginning::Beginning;
@@ -32,10 +32,10 @@ impl Captions {
         search: &Search,
         device: Device,
         logger: &Logger,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, CliError> {
         device.check()?; // before anything is fetched
         let known = NAMES.iter().find(|(known, _)| *known == name);
-        let unknown = || Fault::Captioner { name: name.to_owned() };
+        let unknown = || CliError::UnknownCaptioner { name: name.to_owned() };
         let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
         let folder = match source {
             ModelSource::Folder(folder) => folder,

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use crate::args::{self, Form};
 use crate::captions::Captions;
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::{self, Logger};
+use crate::outcome::Outcome;
+use crate::output::{Column, Kind, Record};
 use crate::pass::{Pass, Seen};
-use crate::sink::{Answer, Column, Kind};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
@@ -19,7 +20,7 @@ struct Row<'a> {
     tokens: &'a [u32],
 }
 
-impl Answer for Row<'_> {
+impl Record for Row<'_> {
     const COLUMNS: &'static [Column] = &[
         Column { name: "caption", kind: Kind::Text, at: "caption" },
         Column { name: "tokens", kind: Kind::Integers, at: "tokens" },
@@ -43,7 +44,7 @@ impl Answer for Row<'_> {
 }
 
 /// Gives a caption for each image.
-pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliError> {
     let files = Files::default().model(Some(&args.caption_model));
     let sidecars = Some(&args.sidecars);
     let pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, Faul
         &mut |seen, answers| {
             for Seen { name, seen, .. } in &seen {
                 let (caption, tokens) = (&*seen.text, &*seen.tokens);
-                answers.put(name, &Row { image: &name.text, caption, tokens })?;
+                answers.push(name, &Row { image: &name.text, caption, tokens })?;
             }
             Ok(())
         },

@@ -2,13 +2,14 @@
 
 use crate::args::{Doctor, Format};
 use crate::doctor::{self, State};
-use crate::fault::{Fault, Outcome};
-use crate::output::Output;
+use crate::error::CliError;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
 
 /// Prints what was found, a line each.
-pub(crate) fn run(args: &Doctor) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Doctor) -> Result<Outcome, CliError> {
     let format = args.format.or(Format::Text);
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     let mut section = "";
     for found in doctor::look(&args.dicts) {
         if format == Format::Jsonl {

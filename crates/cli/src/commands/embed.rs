@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::prompts;
 use crate::args::{Embed, Form, Format};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::{self, Logger};
 use crate::opening;
-use crate::output::Output;
+use crate::outcome::Outcome;
+use crate::output::{Column, Kind, Record, Stdout};
 use crate::pass::{self, Pass, Seen};
-use crate::sink::{Answer, Column, Kind};
 
 /// Texts that are embedded together.
 pub(super) const BATCH: usize = 256;
@@ -30,7 +30,7 @@ struct Row<'a> {
     features: &'a [f32],
 }
 
-impl Answer for Row<'_> {
+impl Record for Row<'_> {
     const COLUMNS: &'static [Column] =
         &[Column { name: "features", kind: Kind::Numbers, at: "features" }];
     const KEYS: &'static [&'static str] = &["features"];
@@ -52,7 +52,7 @@ impl Answer for Row<'_> {
 }
 
 /// Gives a row of values for each image or text.
-pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, CliError> {
     match args {
         Embed::Images { images, model, output } => {
             let files = Files::default().model(model.model.as_deref());
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, Fault> {
                     for Seen { name, seen, .. } in &seen {
                         let features = seen.as_slice();
                         answers
-                            .put(name, &Row { image: Some(&name.text), text: None, features })?;
+                            .push(name, &Row { image: Some(&name.text), text: None, features })?;
                     }
                     Ok(())
                 },
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, Fault> {
         Embed::Texts { texts, model, format } => {
             let tower = opening::model(model, logger)?.text_encoder()?;
             let texts = typed(texts)?;
-            let mut output = Output::new();
+            let mut output = Stdout::new();
             for batch in texts.chunks(BATCH) {
                 let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
                 for (&text, features) in batch.iter().zip(tower.encode(&batch)?.rows()) {
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, Fault> {
 
 /// The texts that were typed, or the lines of standard input where `-` was, blank
 /// ones left out.
-pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, Fault> {
+pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, CliError> {
     if texts != ["-"] {
         return Ok(texts.to_vec());
     }
@@ -108,7 +108,7 @@ pub(super) fn typed(texts: &[String]) -> Result<Vec<String>, Fault> {
     Ok(texts)
 }
 
-fn print(output: &mut Output, format: Format, row: Row<'_>) -> Result<(), Fault> {
+fn print(output: &mut Stdout, format: Format, row: Row<'_>) -> Result<(), CliError> {
     match format {
         Format::Jsonl => output.json(&row)?,
         Format::Text => output.line(row.text(true))?,

@@ -12,10 +12,11 @@ use interrogate::pipeline::{
 use serde::Serialize;
 
 use crate::args::{self, Format};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::{self, Logger};
 use crate::opening;
-use crate::output::Output;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
 use crate::source::Skipped;
 
 /// One answer as a JSON object.
@@ -46,7 +47,7 @@ struct Failed<'a> {
 }
 
 /// Prints the task's answer for each image, batch by batch.
-pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliError> {
     let task: Task = args.model.parse()?;
     args.device.check()?; // before anything is fetched
     let settings = Settings {
@@ -66,14 +67,16 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Faul
     let beside = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
     let index = |model: &Model| {
         let folder = args.index.clone().unwrap_or_else(|| beside.join(model.slug()));
-        Ok::<_, Fault>(opening::index_of(model, &config.dicts, &folder, logger)?.on(args.device)?)
+        Ok::<_, CliError>(
+            opening::index_of(model, &config.dicts, &folder, logger)?.on(args.device)?,
+        )
     };
     let pipeline = opening::fetching(logger, |options, progress| {
         Pipeline::open(task, &config, &settings, options, index, progress)
     })?;
     pipeline.notice().into_iter().for_each(|notice| logger.note(notice));
     let format = args.format.or(Format::Text);
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     let mut outcome = Outcome::default();
     if task == Task::TestDict {
         print(&mut output, format, &pipeline.batch(&[])?)?;
@@ -96,7 +99,7 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, Faul
 }
 
 /// The answers of one batch.
-fn print(output: &mut Output, format: Format, executed: &BatchResult) -> Result<(), Fault> {
+fn print(output: &mut Stdout, format: Format, executed: &BatchResult) -> Result<(), CliError> {
     if let TaskOutput::Labels(labels) = &executed.output {
         for label in labels {
             match format {

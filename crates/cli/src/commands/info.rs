@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::args::{Format, Look};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::opening;
-use crate::output::Output;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
 
 /// One table as a JSON object.
 #[derive(Serialize)]
@@ -22,12 +23,12 @@ struct Row<'a> {
 }
 
 /// Prints the index's tables.
-pub(crate) fn run(args: &Look) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Look) -> Result<Outcome, CliError> {
     let index = opening::index(args.index.as_deref())?;
     let manifest = index.manifest();
     let model = manifest.model();
     let format = args.format.or(Format::Text);
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     let path = index.path().to_string_lossy();
     if format == Format::Text {
         let size = build_index::talk::bytes(index.bytes());

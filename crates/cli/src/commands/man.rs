@@ -8,15 +8,17 @@ use clap::{Command, CommandFactory};
 use interrogate::Error;
 
 use crate::args::{Args, Man};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::Logger;
+use crate::outcome::Outcome;
+use crate::output::OutputError;
 
 /// Prints the program's page, or writes one for each command into a folder.
-pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, CliError> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Args::command()).render(&mut page)?;
-        stdout().write_all(&page)?;
+        clap_mangen::Man::new(Args::command()).render(&mut page).map_err(OutputError::Stdout)?;
+        stdout().write_all(&page).map_err(OutputError::Stdout)?;
         return Ok(Outcome::default());
     };
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -30,7 +32,7 @@ pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, Fault> {
 /// Writes the page of `command` and those of its commands, as clap_mangen's own
 /// `generate_to` does, but into drafts: the names are fixed, and that one would write
 /// through a link under one of them.
-fn write(command: &Command, folder: &Path) -> Result<(), Fault> {
+fn write(command: &Command, folder: &Path) -> Result<(), CliError> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         write(below, folder)?;
     }

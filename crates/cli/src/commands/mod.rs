@@ -15,12 +15,13 @@ mod similarity;
 mod verify;
 
 use crate::args::{self, Command, Form};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::Logger;
-use crate::sink::Refused;
+use crate::outcome::Outcome;
+use crate::output::OutputError;
 
 /// Runs the command that was typed.
-pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError> {
     match command {
         Command::Prompt(args) => prompt::run(&args, logger),
         Command::Rank(args) => match &args.query {
@@ -43,11 +44,11 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, Fault> {
 ///
 /// # Errors
 /// Where a table or a file was asked for.
-fn lines_alone(output: &args::Output) -> Result<(), Fault> {
+fn lines_alone(output: &args::Output) -> Result<(), CliError> {
     match output.format {
-        _ if output.output.is_some() => Err(Refused::Alone { what: "--output" }.into()),
-        Some(Form::Csv) => Err(Refused::Alone { what: "--format csv" }.into()),
-        Some(Form::Parquet) => Err(Refused::Alone { what: "--format parquet" }.into()),
+        _ if output.output.is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
+        Some(Form::Csv) => Err(OutputError::SingleRecord { what: "--format csv" }.into()),
+        Some(Form::Parquet) => Err(OutputError::SingleRecord { what: "--format parquet" }.into()),
         _ => Ok(()),
     }
 }

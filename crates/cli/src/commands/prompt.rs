@@ -15,15 +15,15 @@ use crate::args::{self, Form};
 use crate::asking::Asked;
 use crate::captions::Beginning;
 use crate::chain_progress::ChainProgress;
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
 use crate::interrupt;
 use crate::logger::{self, Logger};
 use crate::opening;
-use crate::output::{Found, Output};
+use crate::outcome::Outcome;
+use crate::output::{Column, Kind, MatchJson, Record, Stdout};
 use crate::pass::{self, Item, Pass};
 use crate::report::{self, Heading, Report, Sheet, Thumbnail};
-use crate::sink::{Answer, Column, Kind};
 
 /// Labels of each table that a report shows, where the prompt takes fewer.
 const SHOWN: usize = 5;
@@ -41,15 +41,15 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     chosen: Option<&'static str>,
     caption: Option<&'a str>,
-    medium: Option<Found<'a>>,
-    movement: Option<Found<'a>>,
-    flavors: Vec<Found<'a>>,
+    medium: Option<MatchJson<'a>>,
+    movement: Option<MatchJson<'a>>,
+    flavors: Vec<MatchJson<'a>>,
     /// The tables that the form does not have, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tables: BTreeMap<&'a str, Vec<Found<'a>>>,
+    tables: BTreeMap<&'a str, Vec<MatchJson<'a>>>,
 }
 
-impl Answer for Row<'_> {
+impl Record for Row<'_> {
     const COLUMNS: &'static [Column] = &[
         Column { name: "prompt", kind: Kind::Text, at: "prompt" },
         Column { name: "caption", kind: Kind::Text, at: "caption" },
@@ -86,7 +86,7 @@ impl Answer for Row<'_> {
 type Looked = (Pixels, Option<Pixels>, Option<Thumbnail>);
 
 /// Gives a prompt for each image, or one for all of them.
-pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliError> {
     args.report.as_deref().map(report::place).transpose()?;
     let (files, sidecars) = (files(args), Some(&args.sidecars));
     let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
@@ -138,7 +138,7 @@ pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, Fault
             let texts: Vec<String> = prompts.iter().map(|prompt| asked.text(prompt)).collect();
             for ((seen, prompt), text) in seen.iter().zip(&prompts).zip(&texts) {
                 let name = &seen.name;
-                answers.put(name, &row(&name.text, text, mode, prompt))?;
+                answers.push(name, &row(&name.text, text, mode, prompt))?;
                 if text.is_empty() {
                     logger.note(empty(&name.text, &asked));
                 }
@@ -188,7 +188,7 @@ fn average(
     interrogator: &Interrogator,
     asked: &Asked<'_>,
     logger: &Logger,
-) -> Result<Outcome, Fault> {
+) -> Result<Outcome, CliError> {
     super::lines_alone(&args.output)?;
     let (tower, mut outcome) = (interrogator.tower(), Outcome::default());
     let mut all = Vec::new();
@@ -224,8 +224,8 @@ fn average(
         let text = asked.text(prompt);
         let row = row(&name, &text, asked.interrogation.options().mode, prompt);
         match args.output.format.unwrap_or(Form::Text) {
-            Form::Jsonl => Output::new().json(&row)?,
-            _ => Output::new().line(&text)?,
+            Form::Jsonl => Stdout::new().json(&row)?,
+            _ => Stdout::new().line(&text)?,
         }
         if text.is_empty() {
             logger.note(empty(&name, asked));
@@ -246,7 +246,7 @@ fn empty(name: &str, asked: &Asked<'_>) -> String {
 }
 
 /// Begins the page at `path`.
-fn begin(path: &Path, model: &Model, index: &Index, mode: Mode) -> Result<Sheet, Fault> {
+fn begin(path: &Path, model: &Model, index: &Index, mode: Mode) -> Result<Sheet, CliError> {
     let heading = Heading {
         model: &model.id(),
         index: &index.path().to_string_lossy(),
@@ -262,7 +262,8 @@ fn begin(path: &Path, model: &Model, index: &Index, mode: Mode) -> Result<Sheet,
 
 fn row<'a>(image: &'a str, text: &'a str, mode: Mode, prompt: &'a Prompt<'a>) -> Row<'a> {
     let found = |matches: &'a [Match<'a>], several: bool| {
-        let named = |m: &Match<'a>| Found { table: several.then_some(m.table), ..Found::from(m) };
+        let named =
+            |m: &Match<'a>| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) };
         matches.iter().map(named).collect::<Vec<_>>()
     };
     let others = prompt.picks.iter().filter(|pick| !FORM.contains(&pick.table));
@@ -275,8 +276,8 @@ fn row<'a>(image: &'a str, text: &'a str, mode: Mode, prompt: &'a Prompt<'a>) ->
         score: prompt.score,
         chosen: prompt.chosen.map(|mode| if mode == Mode::Best { "chain" } else { mode.name() }),
         caption: prompt.caption.as_deref(),
-        medium: prompt.picked("mediums").first().map(Found::from),
-        movement: prompt.picked("movements").first().map(Found::from),
+        medium: prompt.picked("mediums").first().map(MatchJson::from),
+        movement: prompt.picked("movements").first().map(MatchJson::from),
         flavors: found(prompt.picked("flavors"), false),
         tables: others.collect(),
     }

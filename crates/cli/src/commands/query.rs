@@ -8,21 +8,22 @@ use interrogate::rank::Order;
 use serde::Serialize;
 
 use crate::args::{self, Form};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
-use crate::output::{Found, Output};
+use crate::outcome::Outcome;
+use crate::output::{MatchJson, Stdout};
 
 /// The answer as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     query: &'a str,
     table: &'a str,
-    matches: Vec<Found<'a>>,
+    matches: Vec<MatchJson<'a>>,
 }
 
 /// Prints the best labels of the sum.
-pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Outcome, CliError> {
     let query: Query = typed.parse()?;
     super::lines_alone(&args.output)?;
     // Before a model is opened for nothing.
@@ -51,13 +52,13 @@ pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Out
     let table = interrogator.index().merged(&names)?;
     let ranked = table.rank_many(std::slice::from_ref(&features), args.k.get(), order)?;
     let matches = ranked.first().map_or(&[][..], Vec::as_slice);
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     match args.output.format.unwrap_or(Form::Text) {
         Form::Jsonl => {
             let several = names.len() > 1;
             let found = matches
                 .iter()
-                .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });
+                .map(|m| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) });
             let row = Row { query: typed, table: &names.join(","), matches: found.collect() };
             output.json(&row)?;
         }

@@ -5,23 +5,23 @@ use interrogate::rank::Order;
 use serde::Serialize;
 
 use crate::args::{self, Form};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::{self, Logger};
 use crate::opening;
-use crate::output::Found;
+use crate::outcome::Outcome;
+use crate::output::{Column, Kind, MatchJson, Record};
 use crate::pass::{self, Pass};
-use crate::sink::{Answer, Column, Kind};
 
 /// One answer as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     image: &'a str,
     table: &'a str,
-    matches: Vec<Found<'a>>,
+    matches: Vec<MatchJson<'a>>,
 }
 
-impl Answer for Row<'_> {
+impl Record for Row<'_> {
     const COLUMNS: &'static [Column] = &[
         Column { name: "table", kind: Kind::Text, at: "table" },
         Column { name: "labels", kind: Kind::Texts, at: "matches.label" },
@@ -49,7 +49,7 @@ impl Answer for Row<'_> {
 }
 
 /// Gives the best labels of each image.
-pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, CliError> {
     let files = Files::default().source(&args.source);
     let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
     let (model, index) = opening::model_and_index(&args.source, logger)?;
@@ -73,9 +73,9 @@ pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, Fault> 
             {
                 let found = matches
                     .iter()
-                    .map(|m| Found { table: several.then_some(m.table), ..Found::from(m) });
+                    .map(|m| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) });
                 let row = Row { image: &image.text, table: &name, matches: found.collect() };
-                answers.put(image, &row)?;
+                answers.push(image, &row)?;
             }
             Ok(())
         },

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::embed;
 use crate::args::{self, Format};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
-use crate::output::Output;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
 
 /// One text as a JSON object.
 #[derive(Serialize)]
@@ -20,7 +21,7 @@ struct Row<'a> {
 
 /// Prints the cosine of each text and the image, the nearest first; of equal ones the
 /// one typed first.
-pub(crate) fn run(args: &args::Similarity, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &args::Similarity, logger: &Logger) -> Result<Outcome, CliError> {
     let picture = args.decoding.open(&args.image)?;
     let texts = embed::typed(&args.texts)?;
     let model = opening::model(&args.model, logger)?;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &args::Similarity, logger: &Logger) -> Result<Outcome, F
         scores.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable
     }
     let image = args.image.to_string_lossy();
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     for (text, score) in scores {
         match args.format.or(Format::Text) {
             Format::Jsonl => output.json(&Row { image: &image, text, score })?,

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::args::{Format, Look};
-use crate::fault::{Fault, Outcome};
+use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
-use crate::output::Output;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
 
 /// The answer as a JSON object.
 #[derive(Serialize)]
@@ -18,7 +19,7 @@ struct Row<'a> {
 }
 
 /// Reads all of the index; an error names the first file that is not whole.
-pub(crate) fn run(args: &Look, logger: &Logger) -> Result<Outcome, Fault> {
+pub(crate) fn run(args: &Look, logger: &Logger) -> Result<Outcome, CliError> {
     let index = opening::index(args.index.as_deref())?;
     let bar = logger.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
     let whole = index.verify(|read| bar.set_position(read.bytes));
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &Look, logger: &Logger) -> Result<Outcome, Fault> {
     let path = index.path().to_string_lossy();
     let labels = index.tables().iter().map(|table| table.len()).sum();
     let tables = index.tables().len();
-    let mut output = Output::new();
+    let mut output = Stdout::new();
     match args.format.or(Format::Text) {
         Format::Jsonl => output.json(&Row { index: &path, tables, labels, whole: true })?,
         Format::Text => {

@@ -1,3 +1,4 @@
+use std::io::{self, Read};
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ fn records(bytes: &[u8]) -> Vec<(String, String)> {
     records.map(|record| (record.image.unwrap_or_default(), record.prompt)).collect()
 }
 
-fn said(bytes: &[u8]) -> String {
+fn error(bytes: &[u8]) -> String {
     parsed(bytes, None).unwrap_err().to_string()
 }
 
@@ -33,7 +34,7 @@ fn utf16(text: &str) -> Vec<u8> {
 const JSONL: &str = "{\"image\":\"a.jpg\",\"prompt\":\"a red ball\"}\n";
 
 #[test]
-fn json_lines_are_told_whatever_stands_before() {
+fn json_lines_are_detected_after_blank_lines_and_a_mark() {
     for before in ["", "\u{feff}", "\n", "\u{feff}\r\n  \n\n"] {
         let bytes = [before, JSONL].concat();
         assert_eq!(records(bytes.as_bytes()), [pair("a.jpg", "a red ball")], "{before:?}");
@@ -47,7 +48,7 @@ fn json_lines_are_told_whatever_stands_before() {
 }
 
 #[test]
-fn csv_is_told_by_its_header() {
+fn csv_is_detected_by_its_header() {
     let plain = [pair("a.jpg", "a red ball"), pair("b.jpg", "two\nlines, \"quoted\"")];
     let csv = "image,prompt,caption,error\r\na.jpg,a red ball,,\r\nb.jpg,\"two\nlines, \"\"quoted\"\"\",,\r\n";
     for text in [csv.to_owned(), csv.replace("two\nlines,", "two\nlines;").replace(',', ";")] {
@@ -64,7 +65,7 @@ fn csv_is_told_by_its_header() {
 }
 
 #[test]
-fn plain_lines_are_all_else() {
+fn any_other_first_line_is_plain() {
     for text in [
         "a cat\n{b}\n",
         "{red, blue} ball\n",
@@ -88,7 +89,7 @@ fn plain_lines_are_all_else() {
 }
 
 #[test]
-fn what_may_be_meant_otherwise_is_refused() {
+fn ambiguous_file_is_refused() {
     let expected = "p: format: expected JSON lines, CSV with image and prompt, or plain lines";
     for (bytes, found) in [
         (&b"PAR1\x15\x04"[..], "Parquet"),
@@ -99,16 +100,16 @@ fn what_may_be_meant_otherwise_is_refused() {
         (b"prompt\na cat\n", "the header of a CSV without image"),
         (b"prompt,score\na cat,1\n", "the header of a CSV without image"),
     ] {
-        assert_eq!(said(bytes), format!("{expected}, found {found}"));
+        assert_eq!(error(bytes), format!("{expected}, found {found}"));
     }
     assert_eq!(
-        said(format!("a cat\n{JSONL}").as_bytes()),
-        "p:2: format: expected plain lines as before, found a JSON object"
+        error(format!("a cat\n{JSONL}").as_bytes()),
+        "p:2: format: expected a plain line, found a JSON object"
     );
 }
 
 #[test]
-fn a_format_that_is_named_is_taken() {
+fn named_format_skips_detection() {
     let lines = format!("{JSONL}prompt\n");
     assert_eq!(parsed(lines.as_bytes(), Some(Format::Lines)).unwrap().records.len(), 2);
     let csv = parsed(b"prompt\na cat\n", Some(Format::Csv(b','))).unwrap().records;
@@ -120,35 +121,35 @@ fn a_format_that_is_named_is_taken() {
 }
 
 #[test]
-fn a_record_that_is_none_is_named_by_its_line() {
+fn invalid_record_is_reported_with_its_line() {
     for (more, found) in [
         ("{\"image\":\"b\"}", "no prompt"),
         ("{\"prompt\":\"b\"}", "no image"),
         ("a cat", "expected value at line 1 column 1"),
     ] {
-        let error = said(format!("{JSONL}\n{more}\n").as_bytes());
+        let message = error(format!("{JSONL}\n{more}\n").as_bytes());
         let expected = "p:3: record: expected a JSON object with image and prompt, found ";
-        assert_eq!(error, format!("{expected}{found}"));
+        assert_eq!(message, format!("{expected}{found}"));
     }
-    let error = said(b"image,prompt\na,x\nb\n");
-    assert_eq!(error, "p:3: record: expected 2 fields or more, found 1");
-    assert!(said(b"image,prompt\na,caf\xe9\n").starts_with("p:2: text: expected UTF-8, found "));
-    assert!(said(b"a\ncaf\xe9\n").starts_with("p:2: text: expected UTF-8, found "));
+    let message = error(b"image,prompt\na,x\nb\n");
+    assert_eq!(message, "p:3: record: expected 2 fields or more, found 1");
+    assert!(error(b"image,prompt\na,caf\xe9\n").starts_with("p:2: text: expected UTF-8, found "));
+    assert!(error(b"a\ncaf\xe9\n").starts_with("p:2: text: expected UTF-8, found "));
 }
 
 #[test]
-fn what_is_too_long_is_refused() {
+fn prompt_above_the_limit_is_refused() {
     let long = "x".repeat(limits::LINE + 1);
-    assert_eq!(said(long.as_bytes()), "p:1: length: expected at most 65536 bytes, found more");
+    assert_eq!(error(long.as_bytes()), "p:1: length: expected at most 65536 bytes, found more");
     let json = format!("{{\"image\":\"a\",\"prompt\":\"{long}\"}}");
-    assert_eq!(said(json.as_bytes()), "p:1: prompt: expected at most 65536 bytes, found 65537");
+    assert_eq!(error(json.as_bytes()), "p:1: prompt: expected at most 65536 bytes, found 65537");
     let csv = format!("image,prompt\na,{long}\n");
-    assert_eq!(said(csv.as_bytes()), "p:2: prompt: expected at most 65536 bytes, found 65537");
+    assert_eq!(error(csv.as_bytes()), "p:2: prompt: expected at most 65536 bytes, found 65537");
 }
 
-/// A quote that is never closed, and a line that never ends.
+/// An unclosed quote, and a line without an end.
 #[test]
-fn a_stream_without_an_end_is_refused_soon() {
+fn endless_record_is_refused_at_the_limit() {
     let endless = |begin: &'static [u8], byte| {
         let stream = begin.chain(io::repeat(byte));
         let text = Text::new(Path::new("p"), stream, u64::MAX).unwrap();
@@ -163,10 +164,10 @@ fn a_stream_without_an_end_is_refused_soon() {
 }
 
 proptest! {
-    /// What `prompt -o FILE` writes comes back, whatever the prompt holds.
+    /// A CSV as `prompt -o FILE` writes it is read back, whatever the prompts contain.
     #[test]
-    fn a_csv_comes_back(rows in prop::collection::vec(("[^\0]{1,9}", "[^\0]{0,19}"), 1..5)) {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+    fn csv_round_trips(rows in prop::collection::vec(("[^\0]{1,9}", "[^\0]{0,19}"), 1..5)) {
+        let mut writer = ::csv::Writer::from_writer(Vec::new());
         writer.write_record(["image", "prompt", "error"]).unwrap();
         for (image, prompt) in &rows {
             writer.write_record([image, prompt, ""]).unwrap();
@@ -180,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..99)) {
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..99)) {
         for begin in [&b""[..], b"\xff\xfe", b"image,prompt\n", b"{\"image\":\"a\",\"prompt\":\"b\"}\n"] {
             let _ = parsed(&[begin, &bytes].concat(), None);
         }
@@ -188,7 +189,7 @@ proptest! {
 }
 
 #[test]
-fn a_record_is_named_by_the_line_on_which_it_begins() {
+fn record_is_reported_with_its_first_line() {
     let rows =
         ["image,prompt,error", "", "a.jpg,\"one\n\ntwo\",", "b.jpg,,gone", "", "", "c.jpg,,lost"];
     for end in ["\n", "\r\n"] {

@@ -14,11 +14,11 @@ pub(crate) struct Card<'a> {
     /// What it looks like, where it could be decoded.
     pub(crate) thumbnail: Option<&'a Thumbnail>,
     /// What is said of it, or why nothing could be.
-    pub(crate) said: Result<Answer<'a>, &'a str>,
+    pub(crate) said: Result<Record<'a>, &'a str>,
 }
 
 /// What is said of an image.
-pub(crate) struct Answer<'a> {
+pub(crate) struct Record<'a> {
     /// The caption, where there is one.
     pub(crate) caption: Option<&'a str>,
     /// The prompt; empty where no label scored enough.
@@ -70,7 +70,7 @@ impl Card<'_> {
     }
 }
 
-impl Answer<'_> {
+impl Record<'_> {
     /// From the end of the image's name on.
     fn html(&self, mode: &str, html: &mut String) -> serde_json::Result<()> {
         if self.mode != mode {

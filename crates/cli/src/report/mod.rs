@@ -23,12 +23,12 @@ use std::path::{Path, PathBuf};
 use build_index::durable::{self, Draft};
 use interrogate::Error;
 
-pub(crate) use card::{Answer, Card};
+pub(crate) use card::{Card, Record};
 pub(crate) use heading::Heading;
 pub(crate) use sheet::Sheet;
 pub(crate) use thumbnail::Thumbnail;
 
-use crate::fault::Fault;
+use crate::error::CliError;
 
 /// The page without its values, each of which has a name in double braces.
 const FORM: &str = include_str!("page.html");
@@ -55,9 +55,9 @@ impl Report {
     /// cards.
     ///
     /// # Errors
-    /// [`Fault::Report`] where `path` does not end like a page or is a folder,
+    /// [`CliError::Report`] where `path` does not end like a page or is a folder,
     /// [`Error::Io`] where its folder is absent or cannot be written.
-    pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, Fault> {
+    pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, CliError> {
         place(path)?;
         let mut report = Report {
             path: path.to_owned(),
@@ -76,7 +76,7 @@ impl Report {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn add(&mut self, card: &Card<'_>) -> Result<(), Fault> {
+    pub(crate) fn add(&mut self, card: &Card<'_>) -> Result<(), CliError> {
         self.cards += 1;
         self.failed += usize::from(card.said.is_err());
         let html = card.html(&self.mode).map_err(|source| {
@@ -91,7 +91,7 @@ impl Report {
     ///
     /// # Errors
     /// [`Error::Io`]; the page is then not there, and what stood there is.
-    pub(crate) fn finish(mut self) -> Result<(), Fault> {
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
         let (_, after) = FORM.split_once(CARDS).unwrap_or(("", ""));
         let total = heading::total(self.cards, self.failed);
         let scale = self.scale.to_string();
@@ -105,7 +105,7 @@ impl Report {
         Ok(self.file.persist(&self.path)?)
     }
 
-    fn write(&mut self, html: &str) -> Result<(), Fault> {
+    fn write(&mut self, html: &str) -> Result<(), CliError> {
         Ok(self.file.append(html.as_bytes())?)
     }
 }
@@ -115,8 +115,8 @@ impl Report {
 ///
 /// # Errors
 /// Those of [`Report::create`].
-pub(crate) fn place(path: &Path) -> Result<(), Fault> {
-    let refused = |expected, found| Fault::Report { path: path.to_owned(), expected, found };
+pub(crate) fn place(path: &Path) -> Result<(), CliError> {
+    let refused = |expected, found| CliError::Report { path: path.to_owned(), expected, found };
     let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
     // So that no image is written over by a slip of the hand.
     if !ending.is_some_and(|ending| ending == "html" || ending == "htm") {

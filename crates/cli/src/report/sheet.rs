@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use interrogate::Error;
 use interrogate::prompt::Pick;
 
-use super::{Answer, Card, Report, Thumbnail};
-use crate::fault::Fault;
+use super::{Card, Record, Report, Thumbnail};
+use crate::error::CliError;
 use crate::logger;
 
 /// A report that is told of one image after the other, how it fared and what is said
@@ -29,22 +29,22 @@ impl Sheet {
         thumbnail: Option<&Thumbnail>,
         (caption, prompt): (Option<&str>, &str),
         picks: &[Pick<'_>],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CliError> {
         let tables = picks.iter().map(|pick| {
             (pick.table, pick.matches.iter().map(|found| (found.label, found.score)).collect())
         });
-        let said = Ok(Answer { caption, prompt, mode: self.mode, tables: tables.collect() });
+        let said = Ok(Record { caption, prompt, mode: self.mode, tables: tables.collect() });
         self.report.borrow_mut().add(&Card { image, thumbnail, said })
     }
 
     /// Writes the card of an image of which nothing can be said.
-    pub(crate) fn failed(&self, image: &str, error: &Error) -> Result<(), Fault> {
+    pub(crate) fn failed(&self, image: &str, error: &Error) -> Result<(), CliError> {
         let error = logger::with_causes(error);
         self.report.borrow_mut().add(&Card { image, thumbnail: None, said: Err(&error) })
     }
 
     /// Ends the page.
-    pub(crate) fn finish(self) -> Result<(), Fault> {
+    pub(crate) fn finish(self) -> Result<(), CliError> {
         self.report.into_inner().finish()
     }
 }

@@ -15,12 +15,12 @@ fn heading() -> Heading<'static> {
     }
 }
 
-fn answer<'a>(prompt: &'a str, label: &'a str) -> Answer<'a> {
+fn answer<'a>(prompt: &'a str, label: &'a str) -> Record<'a> {
     let tables = vec![("flavors", vec![(label, 0.25), ("other", -0.5)])];
-    Answer { caption: Some("a cat"), prompt, mode: "seed", tables }
+    Record { caption: Some("a cat"), prompt, mode: "seed", tables }
 }
 
-fn card<'a>(image: &'a str, said: Result<Answer<'a>, &'a str>) -> Card<'a> {
+fn card<'a>(image: &'a str, said: Result<Record<'a>, &'a str>) -> Card<'a> {
     Card { image, thumbnail: None, said }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use interrogate::picture::{has_image_extension, is_hidden};
 
 use super::skipped::Skipped;
-use crate::fault::Fault;
-use crate::files::Id;
+use crate::error::CliError;
+use crate::file_id::Id;
 
 /// The images that `named` stands for, sorted by path, each once.
 ///
@@ -27,7 +27,7 @@ pub(super) fn collect(
     recursive: bool,
     unread: &mut HashSet<PathBuf>,
     skipped: &mut Skipped,
-) -> Result<Vec<PathBuf>, Fault> {
+) -> Result<Vec<PathBuf>, CliError> {
     let mut images = Vec::new();
     for path in named {
         let before = images.len();
@@ -52,7 +52,7 @@ pub(super) fn collect(
                 (false, _) => "nothing matches",
             };
             let skipped = besides.said();
-            return Err(Fault::NoneTaken { path: path.clone(), problem, skipped });
+            return Err(CliError::NoImageIn { path: path.clone(), problem, skipped });
         }
         skipped.add(&besides);
     }
@@ -122,16 +122,16 @@ fn pattern(path: &Path) -> Option<&str> {
 }
 
 /// As in a shell, what is hidden is matched by a dot alone.
-fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
+fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), CliError> {
     // Not by default(), which ignores case.
     let options =
         glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let found = glob::glob_with(pattern, options)
-        .map_err(|source| Fault::Glob { pattern: pattern.to_owned(), source })?;
+        .map_err(|source| CliError::Glob { pattern: pattern.to_owned(), source })?;
     for path in found {
         images.push(path.map_err(|e| {
             let path = e.path().to_owned();
-            Fault::Library(interrogate::Error::io("read", path)(e.into()))
+            CliError::Library(interrogate::Error::io("read", path)(e.into()))
         })?);
     }
     Ok(())
@@ -141,7 +141,7 @@ fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
-    fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Fault> {
+    fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, CliError> {
         super::collect(named, recursive, &mut HashSet::new(), &mut Skipped::default())
     }
 
@@ -199,7 +199,7 @@ mod tests {
         let error = collect(&[folder.path().join("*.jpg")], false).unwrap_err().to_string();
         assert!(error.ends_with("*.jpg: nothing matches"), "{error}");
         let error = collect(&[folder.path().join("***.jpg")], false).unwrap_err().to_string();
-        assert!(error.ends_with(": not a glob"), "{error}");
+        assert!(error.ends_with(": invalid glob"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use interrogate::input::{LineEnding, Text};
 use interrogate::limits;
 
-use crate::fault::Fault;
+use crate::error::CliError;
 
 /// The paths that the file `list` holds, in its order; `-` is standard input.
 /// One a line, without the line's end (LF or CRLF), blank lines left out; with
@@ -14,7 +14,7 @@ use crate::fault::Fault;
 ///
 /// # Errors
 /// Where it cannot be read, a line is no path, or none is named.
-pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
+pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, CliError> {
     let stdin = list == Path::new("-");
     let shown = if stdin { Path::new("standard input") } else { list };
     let text = match (stdin, null) {
@@ -25,7 +25,7 @@ pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, Fault> {
     };
     let paths = parse(text, null)?;
     match paths.is_empty() {
-        true => Err(Fault::NoImage { path: shown.to_owned(), problem: "no path in this list" }),
+        true => Err(CliError::NoImage { path: shown.to_owned(), problem: "no path in this list" }),
         false => Ok(paths),
     }
 }

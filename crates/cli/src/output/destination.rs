@@ -1,0 +1,121 @@
+//! Byte streams: standard output, a file written in place, a draft.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use build_index::durable::Draft;
+use interrogate::Error;
+
+use super::error::{OutputError, Result};
+use super::sink::{RowData, Sink};
+use crate::logger;
+
+/// Size of the buffer in front of standard output and files written in place, in bytes.
+const BUFFER: usize = 1 << 16;
+
+/// A buffered byte stream.
+pub(super) enum Destination {
+    Stdout(BufWriter<Box<dyn Write + Send>>),
+    /// A file that readers can follow, and that stays when the run stops.
+    InPlace {
+        path: PathBuf,
+        file: BufWriter<File>,
+    },
+    /// A file that appears at `path`, whole, when it is finished.
+    Draft {
+        path: PathBuf,
+        draft: Draft,
+    },
+}
+
+impl Destination {
+    /// Standard output; escaped on a terminal.
+    pub(super) fn stdout() -> Self {
+        Destination::Stdout(BufWriter::with_capacity(BUFFER, logger::stdout()))
+    }
+
+    /// `file`, opened from `path`, from its current position.
+    pub(super) fn in_place(path: PathBuf, file: File) -> Self {
+        Destination::InPlace { path, file: BufWriter::with_capacity(BUFFER, file) }
+    }
+
+    /// A new draft in the folder of `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the folder is missing or read-only.
+    pub(super) fn draft(path: &Path) -> Result<Self> {
+        Ok(Destination::Draft { path: path.to_owned(), draft: Draft::beside(path)? })
+    }
+
+    /// Adds the destination to `error`.
+    pub(super) fn error(&self, error: io::Error) -> OutputError {
+        match self {
+            Destination::Stdout(_) => OutputError::Stdout(error),
+            Destination::InPlace { path, .. } | Destination::Draft { path, .. } => {
+                Error::io("write", path)(error).into()
+            }
+        }
+    }
+
+    /// Flushes the stream; syncs a file, and renames a draft to its path.
+    pub(super) fn finish(mut self) -> Result<()> {
+        Sink::flush(&mut self)?;
+        match self {
+            Destination::Stdout(_) => Ok(()),
+            Destination::InPlace { path, file } => match file.get_ref().metadata() {
+                // Pipes and devices cannot be synced.
+                Ok(metadata) if metadata.is_file() => {
+                    Ok(file.get_ref().sync_all().map_err(Error::io("write", &path))?)
+                }
+                _ => Ok(()),
+            },
+            Destination::Draft { path, draft } => Ok(draft.persist(&path)?),
+        }
+    }
+}
+
+impl Write for Destination {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Destination::Stdout(stdout) => stdout.write(bytes),
+            Destination::InPlace { file, .. } => file.write(bytes),
+            Destination::Draft { draft, .. } => draft.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Destination::Stdout(stdout) => stdout.flush(),
+            Destination::InPlace { file, .. } => file.flush(),
+            Destination::Draft { draft, .. } => draft.flush(),
+        }
+    }
+}
+
+/// Refuses a path that is a folder. `example` is a file name for the hint.
+///
+/// # Errors
+/// [`OutputError::Folder`].
+pub(super) fn refuse_folder(path: &Path, example: &'static str) -> Result<()> {
+    match path.is_dir() {
+        true => Err(OutputError::Folder { path: path.to_owned(), example }),
+        false => Ok(()),
+    }
+}
+
+/// Text, JSON lines, CSV: rows that are bytes already.
+impl Sink for Destination {
+    fn write(&mut self, row: RowData) -> Result<()> {
+        let RowData::Bytes(bytes) = row else { return Ok(()) };
+        self.write_all(&bytes).map_err(|error| self.error(error))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Write::flush(self).map_err(|error| self.error(error))
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        Destination::finish(*self)
+    }
+}

@@ -1,0 +1,146 @@
+//! Writing of .npy files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::super::cell::Cell;
+use super::super::destination::{Destination, refuse_folder};
+use super::super::error::{OutputError, Result};
+use super::super::sink::{RowData, Sink};
+use super::header;
+
+/// Writes the draft of a .npy file of f32, row by row.
+pub(crate) struct Writer {
+    path: PathBuf,
+    draft: Destination,
+    rows: usize,
+    dim: usize,
+    /// The number of rows so far.
+    count: usize,
+}
+
+impl Writer {
+    /// Starts a file of `rows` rows of `dim` values at `path`.
+    ///
+    /// # Errors
+    /// [`OutputError::Folder`], and where the draft cannot be written.
+    pub(crate) fn create(path: &Path, (rows, dim): (usize, usize)) -> Result<Self> {
+        refuse_folder(path, "embeddings.npy")?;
+        let mut writer =
+            Writer { path: path.to_owned(), draft: Destination::draft(path)?, rows, dim, count: 0 };
+        writer.append(&header::encode(rows, dim))?;
+        Ok(writer)
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// [`OutputError::Npy`] for a row too many or of another length, and where the draft cannot be
+    /// written.
+    pub(crate) fn write(&mut self, values: &[f32]) -> Result<()> {
+        if values.len() != self.dim || self.count == self.rows {
+            return self.wrong_shape(format!("row {} of {} values", self.count, values.len()));
+        }
+        self.count += 1;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.append(&bytes)
+    }
+
+    /// Syncs the file and renames it to its path.
+    ///
+    /// # Errors
+    /// [`OutputError::Npy`] where rows are missing, and where the file cannot be written.
+    pub(crate) fn finish(self) -> Result<()> {
+        match self.count == self.rows {
+            true => self.draft.finish(),
+            false => self.wrong_shape(format!("{} rows", self.count)),
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.draft.write_all(bytes).map_err(|error| self.draft.error(error))
+    }
+
+    fn wrong_shape(&self, found: String) -> Result<()> {
+        let expected = format!("{} rows of {} values", self.rows, self.dim);
+        Err(OutputError::npy(&self.path, "shape", expected, found))
+    }
+}
+
+/// Rows are one cell of numbers.
+impl Sink for Writer {
+    fn write(&mut self, row: RowData) -> Result<()> {
+        match row {
+            RowData::Cells(cells) => cells.iter().try_for_each(|cell| match cell {
+                Cell::Numbers(values) => Writer::write(self, values),
+                _ => Ok(()),
+            }),
+            RowData::Bytes(_) => Ok(()),
+        }
+    }
+
+    /// Does nothing: the file appears when it is finished.
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        Writer::finish(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reader;
+    use super::*;
+
+    #[test]
+    fn written_rows_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let mut writer = Writer::create(&path, (2, 3)).unwrap();
+        writer.write(&[1.0, -0.5, 0.25]).unwrap();
+        writer.write(&[2.0, 0.0, f32::MIN_POSITIVE]).unwrap();
+        writer.finish().unwrap();
+        let mut reader = Reader::open(&path).unwrap();
+        assert_eq!((reader.rows, reader.dim), (2, 3));
+        assert_eq!(reader.row().unwrap(), [1.0, -0.5, 0.25]);
+        assert_eq!(reader.row().unwrap(), [2.0, 0.0, f64::from(f32::MIN_POSITIVE)]);
+        assert!(reader.row().is_err());
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_the_header_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let mut writer = Writer::create(&path, (1, 2)).unwrap();
+        let error = writer.write(&[1.0]).unwrap_err().to_string();
+        assert!(error.ends_with("shape: expected 1 rows of 2 values, found row 0 of 1 values"));
+        writer.write(&[1.0, 2.0]).unwrap();
+        assert!(writer.write(&[1.0, 2.0]).is_err());
+        let error = Writer::create(&path, (1, 2)).unwrap().finish().unwrap_err().to_string();
+        assert!(error.ends_with("a.npy: shape: expected 1 rows of 2 values, found 0 rows"));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Writer::create(folder.path(), (1, 2)).err().unwrap();
+        assert!(matches!(error, OutputError::Folder { .. }), "{error}");
+    }
+
+    #[test]
+    fn truncated_file_is_refused_by_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let mut writer = Writer::create(&path, (1, 2)).unwrap();
+        writer.write(&[1.0, 2.0]).unwrap();
+        writer.finish().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for end in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            assert!(Reader::open(&path).is_err(), "{end}");
+        }
+    }
+}
