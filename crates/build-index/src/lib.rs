@@ -41,31 +41,26 @@
 //! [`Builder::import`] takes rows that clip-interrogator has cached ([`open_caches`]),
 //! and an [`Export`] writes what it would have.
 //!
-//! The library prints nothing: progress goes to a callback, which may also stop
-//! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
-//! terminal.
+//! The library prints nothing: progress goes to a callback, which may also stop the
+//! build. The feature `terminal` adds the module of that name, which both programs print
+//! by.
 
 mod builder;
 mod cache;
 mod dictionary;
 pub mod durable;
 mod error;
-pub mod escape;
-pub mod fetching;
 mod journal;
 pub mod lock;
-pub mod meter;
 mod plan;
-pub mod precision;
 mod report;
-pub mod sigbus;
-pub mod signals;
-pub mod talk;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 mod vocabulary;
 mod writer;
 
 pub use builder::{Builder, Progress};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
-pub use dictionary::{Dictionary, Finding, Flaw, Texts, open_all};
-pub use error::{Error, Result};
+pub use dictionary::{Dictionary, Finding, FindingKind, Texts, open_all};
+pub use error::{CacheError, DictionaryError, Error, Result};
 pub use report::{Report, TableReport};

@@ -27,7 +27,7 @@ impl Outcome {
     /// the signal's number where the run was stopped.
     pub(crate) fn code(self) -> ExitCode {
         match self {
-            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::code()),
+            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::exit_code()),
             Outcome { failed: 0, .. } => ExitCode::SUCCESS,
             Outcome { done: 0, .. } => ExitCode::from(2),
             _ => ExitCode::from(1),
@@ -121,8 +121,8 @@ impl Fault {
             _ => logger.error(self, self.hint()),
         }
         match self {
-            Fault::Build(build_index::Error::Stopped { .. }) if interrupt::asked() => {
-                ExitCode::from(interrupt::code())
+            Fault::Build(build_index::Error::Stopped { .. }) if interrupt::interrupted() => {
+                ExitCode::from(interrupt::exit_code())
             }
             _ => ExitCode::from(2),
         }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write, stdout};
 use interrogate::index::Match;
 use serde::Serialize;
 
-use crate::logger::{in_columns, shown};
+use crate::escape;
 
 /// Standard output, a line at a time.
 pub(crate) struct Output {
@@ -22,14 +22,14 @@ impl Output {
 
     /// One line of text for a person, spelled out but for its tabs.
     pub(crate) fn line(&mut self, line: impl std::fmt::Display) -> io::Result<()> {
-        writeln!(self.out, "{}", in_columns(&line.to_string()))?;
+        writeln!(self.out, "{}", escape::columns(&line.to_string()))?;
         self.out.flush()
     }
 
     /// One JSON object.
     pub(crate) fn json(&mut self, row: &impl Serialize) -> io::Result<()> {
         let line = serde_json::to_string(row)?;
-        let line = if self.terminal { shown(&line) } else { line };
+        let line = if self.terminal { escape::text(&line) } else { line };
         writeln!(self.out, "{line}")?;
         self.out.flush()
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use build_index::talk::seconds;
+use build_index::terminal::format::seconds;
 
 use crate::logger::{Bar, Logger};
 

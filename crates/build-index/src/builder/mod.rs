@@ -24,7 +24,7 @@ use crate::cache::Cache;
 use crate::dictionary::each_table_once;
 use crate::durable;
 use crate::journal::{self, Journal};
-use crate::lock::{LOCK, Lock};
+use crate::lock::{BUILD_LOCK, Lock};
 use crate::plan::Plan;
 use crate::report::{Report, TableReport};
 use crate::vocabulary::Vocabulary;
@@ -99,7 +99,7 @@ impl<'a> Builder<'a> {
     /// what the encoder takes; rows stay on the disk.
     ///
     /// # Errors
-    /// [`Error::TableTwice`] and [`Error::Shards`] before anything is done,
+    /// [`DictionaryError::DuplicateTable`] and [`Error::Shards`] before anything is done,
     /// [`Error::Locked`] where another build is at it, [`Error::Stopped`],
     /// [`Error::Rows`], and the library's for the encoder and the disk.
     pub fn build(
@@ -120,8 +120,8 @@ impl<'a> Builder<'a> {
     /// and there are no others ([`Cache::open`]).
     ///
     /// # Errors
-    /// Those of [`build`](Self::build); [`Error::Cache`] where a cache is of another
-    /// width, [`Error::CacheModel`] where its rows are not what the encoder makes of
+    /// Those of [`build`](Self::build); [`CacheError::Invalid`] where a cache is of another
+    /// width, [`CacheError::OtherModel`] where its rows are not what the encoder makes of
     /// the labels: eight of each are tried. Nothing is written then.
     pub fn import(
         mut self,
@@ -148,8 +148,8 @@ impl<'a> Builder<'a> {
         let start = Instant::now();
         self.check(dictionaries)?;
         durable::create_folder(folder)?;
-        let held = |holder| Error::Locked { path: folder.to_owned(), holder };
-        let lock = Lock::take(&folder.join(LOCK))?.map_err(held)?;
+        let held = |owner| Error::Locked { path: folder.to_owned(), owner };
+        let lock = Lock::acquire(&folder.join(BUILD_LOCK))?.map_err(held)?;
         durable::sweep(folder)?;
         let (old, discarded) = match self.usable(folder) {
             Ok(old) => (old, None),
@@ -204,7 +204,7 @@ impl<'a> Builder<'a> {
             tokens: encoded.tokens,
             bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
             elapsed: start.elapsed(),
-            took_over: lock.before().cloned(),
+            killed_build: lock.previous_owner().cloned(),
             discarded,
             refused,
         })

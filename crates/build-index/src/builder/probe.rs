@@ -14,7 +14,7 @@ use interrogate::{Error as LibraryError, Result as LibraryResult};
 use zerocopy::IntoBytes;
 
 use crate::cache::{Cache, halves};
-use crate::{Dictionary, Error, Result};
+use crate::{CacheError, Dictionary, Result};
 
 /// Labels of a table, or of a journal, that are tried.
 pub(super) const TRIED: usize = 8;
@@ -42,12 +42,13 @@ pub(super) fn cache(
 ) -> Result<()> {
     let (expected, found) = (encoder.dim(), cache.dim());
     if found != expected {
-        return Err(Error::Cache {
+        return Err(CacheError::Invalid {
             path: cache.path().to_owned(),
             what: "values in a row",
             expected: format!("{expected}, as {model} has"),
             found: found.to_string(),
-        });
+        }
+        .into());
     }
     let labels = dictionaries.iter().find(|d| d.table() == cache.table()).map(Dictionary::labels);
     let Some(labels) = labels else { return Ok(()) };
@@ -55,12 +56,13 @@ pub(super) fn cache(
     let tried: Vec<_> = tried.filter_map(|label| Some((label, cache.row(label)?))).collect();
     match far(encoder, &tried, Near::Half)? {
         None => Ok(()),
-        Some((cosine, label)) => Err(Error::CacheModel {
+        Some((cosine, label)) => Err(CacheError::OtherModel {
             path: cache.path().to_owned(),
             model: model.to_owned(),
             label: label.to_owned(),
             cosine,
-        }),
+        }
+        .into()),
     }
 }
 

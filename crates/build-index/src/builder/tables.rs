@@ -65,7 +65,7 @@ impl Tables<'_> {
     ) -> Result<ShardEntry> {
         let mut values = vec![f16::ZERO; labels.len() * self.dim];
         for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
-            let lost = || Error::RowLost { label: label.to_owned() };
+            let lost = || Error::RowMissing { label: label.to_owned() };
             values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(lost)?);
             // Wherever it is from, and whatever was checked there: this is the copy.
             let square = square(values);

@@ -15,7 +15,7 @@ use zerocopy::IntoBytes;
 use super::names::file_name;
 use super::{HASH, HEX, joined};
 use crate::durable::{self, Draft};
-use crate::{Dictionary, Error, Result, Texts};
+use crate::{CacheError, Dictionary, Error, Result, Texts};
 
 /// What clip-interrogator would have cached, from an index.
 pub struct Export<'a> {
@@ -56,7 +56,7 @@ impl<'a> Export<'a> {
     /// from the map.
     ///
     /// # Errors
-    /// [`Error::ExportStands`], [`Error::ExportDictionary`], those of `encode`, and
+    /// [`CacheError::Exists`], [`CacheError::OtherDictionary`], those of `encode`, and
     /// the library's for the disk.
     pub fn write(
         &self,
@@ -67,7 +67,7 @@ impl<'a> Export<'a> {
         for table in self.index.tables() {
             let path = folder.join(file_name(self.name, table.name()));
             if path.symlink_metadata().is_ok() {
-                return Err(Error::ExportStands { path });
+                return Err(CacheError::Exists { path }.into());
             }
             tables.push((table, self.labels(table)?, path));
         }
@@ -100,7 +100,7 @@ impl<'a> Export<'a> {
         let built = entry.map(|entry| entry.dictionary);
         if built != Some(Digest::of_labels(dictionary.labels().iter())) {
             let (path, index) = (dictionary.path().to_owned(), self.index.path().to_owned());
-            return Err(Error::ExportDictionary { path, index, table: name.to_owned() });
+            return Err(CacheError::OtherDictionary { path, index, table: name.to_owned() }.into());
         }
         dictionary.every_label()
     }
@@ -138,7 +138,7 @@ impl<'a> Export<'a> {
                 let at = missing.binary_search(&label).ok()?;
                 encoded.get(at * dim..(at + 1) * dim)
             };
-            let lost = || Error::RowLost { label: label.to_owned() };
+            let lost = || Error::RowMissing { label: label.to_owned() };
             draft.append(kept.or_else(made).ok_or_else(lost)?.as_bytes())?;
         }
         draft.append(joined(labels.iter()).as_bytes())?;

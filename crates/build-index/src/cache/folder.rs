@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use interrogate::Error as LibraryError;
 
 use super::{Cache, names};
-use crate::{Dictionary, Error, Result};
+use crate::{CacheError, Dictionary, Result};
 
 /// Opens each cache of `paths`, files and folders of `*.safetensors`, beside the
 /// dictionary of its table. Of a folder that holds caches of several models, those
@@ -15,9 +15,9 @@ use crate::{Dictionary, Error, Result};
 /// the table.
 ///
 /// # Errors
-/// [`Error::CacheMissing`] where a folder has none, [`Error::CacheTable`] where a
-/// file is of no dictionary's table, [`Error::CacheModels`] where the model cannot be
-/// told, [`Error::CacheTwice`], and those of [`Cache::open`].
+/// [`CacheError::Missing`] where a folder has none, [`CacheError::Table`] where a
+/// file is of no dictionary's table, [`CacheError::Models`] where the model cannot be
+/// told, [`CacheError::DuplicateTable`], and those of [`Cache::open`].
 pub fn open_caches(
     paths: &[PathBuf],
     dictionaries: &[Dictionary],
@@ -34,7 +34,12 @@ pub fn open_caches(
         for (file, dictionary) in files {
             let table = dictionary.table();
             if let Some((first, _)) = found.insert(table, (file.clone(), dictionary)) {
-                return Err(Error::CacheTwice { table: table.to_owned(), first, second: file });
+                return Err(CacheError::DuplicateTable {
+                    table: table.to_owned(),
+                    first,
+                    second: file,
+                }
+                .into());
             }
         }
     }
@@ -57,7 +62,7 @@ fn of_folder<'a>(
         }
     }
     if all.is_empty() {
-        return Err(Error::CacheMissing { path: folder.to_owned() });
+        return Err(CacheError::Missing { path: folder.to_owned() }.into());
     }
     let found: BTreeSet<&String> = all.iter().map(|(model, ..)| model).collect();
     let known: BTreeSet<&String> = found.iter().copied().filter(|m| models.contains(m)).collect();
@@ -66,7 +71,7 @@ fn of_folder<'a>(
         (0, 1) => found,
         _ => {
             let found = found.into_iter().cloned().collect();
-            return Err(Error::CacheModels { path: folder.to_owned(), found });
+            return Err(CacheError::Models { path: folder.to_owned(), found }.into());
         }
     };
     let meant: BTreeSet<String> = meant.into_iter().cloned().collect();
@@ -82,7 +87,7 @@ fn dictionary_of<'a>(
 ) -> Result<(String, &'a Dictionary)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let found = names::split(&name, dictionaries);
-    let (model, dictionary) = found.ok_or_else(|| Error::CacheTable {
+    let (model, dictionary) = found.ok_or_else(|| CacheError::Table {
         path: path.to_owned(),
         tables: dictionaries.iter().map(|d| d.table().to_owned()).collect(),
     })?;

@@ -28,7 +28,7 @@ use interrogate::mmap::Mmap;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::{Dictionary, Error, Result, Texts};
+use crate::{CacheError, Dictionary, Result, Texts};
 
 /// The tensor of the labels' digest.
 const HASH: &str = "hash";
@@ -59,12 +59,12 @@ impl Cache {
     /// cache.
     ///
     /// # Errors
-    /// [`Error::Cache`] where the file is no such cache, is cut off, or holds a row
-    /// that is not of unit length; [`Error::CacheHash`] where it is of other labels;
+    /// [`CacheError::Invalid`] where the file is no such cache, is cut off, or holds a row
+    /// that is not of unit length; [`CacheError::Hash`] where it is of other labels;
     /// [`interrogate::Error::Io`].
     pub fn open(path: &Path, dictionary: &Dictionary) -> Result<Self> {
         let map = Mmap::open(path)?;
-        let refused = |what, expected: &str, found: String| Error::Cache {
+        let refused = |what, expected: &str, found: String| CacheError::Invalid {
             path: path.to_owned(),
             what,
             expected: expected.to_owned(),
@@ -94,14 +94,14 @@ impl Cache {
         let (len, dim) = (shape[0], shape[1]); // two sides, as asked
         if len != labels.len() || !(1..=MAX_DIM).contains(&dim) {
             let expected = format!("({}, 1 to {MAX_DIM})", labels.len());
-            return Err(refused("shape of embeds", &expected, format!("({len}, {dim})")));
+            return Err(refused("shape of embeds", &expected, format!("({len}, {dim})")).into());
         }
         let values = bytes.get(rows.clone()).unwrap_or_default(); // within, as all offsets
         for (row, values) in values.chunks_exact(dim * 2).enumerate() {
             let square = square(values);
             if !is_unit(square) {
                 let found = format!("length {} in row {row}", square.sqrt());
-                return Err(refused("rows", "unit length", found));
+                return Err(refused("rows", "unit length", found).into());
             }
         }
         let (mut numbers, mut differing) = (HashMap::with_capacity(len), 0);
@@ -183,12 +183,13 @@ fn labels_of(path: &Path, dictionary: &Dictionary, hash: &str) -> Result<Texts> 
     let spelled = misspelt(dictionary.table(), &labels);
     match spelled.filter(|labels| joined(labels.iter()) == hash) {
         Some(labels) => Ok(labels),
-        None => Err(Error::CacheHash {
+        None => Err(CacheError::Hash {
             path: path.to_owned(),
             dictionary: dictionary.path().to_owned(),
             expected,
             found: hash.chars().filter(|c| !c.is_control()).collect(),
-        }),
+        }
+        .into()),
     }
 }
 

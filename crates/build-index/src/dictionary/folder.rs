@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use interrogate::{Error as LibraryError, input};
 
 use super::Dictionary;
-use crate::{Error, Result};
+use crate::{DictionaryError, Result};
 
 /// Reads each dictionary of `paths`, files and folders of `*.txt`. They come in
 /// the order of their tables' names.
 ///
 /// # Errors
-/// [`Error::NoDictionary`] where a folder has none, [`Error::TableTwice`], and
+/// [`DictionaryError::Missing`] where a folder has none, [`DictionaryError::DuplicateTable`], and
 /// those of [`Dictionary::open`].
 pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
     let mut dictionaries = Vec::new();
@@ -36,11 +36,12 @@ pub(crate) fn each_table_once(dictionaries: &[Dictionary]) -> Result<()> {
         // A file system may hold `Flavors` and `flavors` for one.
         let name = dictionary.table().to_lowercase();
         if let Some(first) = tables.insert(name, dictionary.path()) {
-            return Err(Error::TableTwice {
+            return Err(DictionaryError::DuplicateTable {
                 name: dictionary.table().to_owned(),
                 first: first.to_owned(),
                 second: dictionary.path().to_owned(),
-            });
+            }
+            .into());
         }
     }
     Ok(())
@@ -62,7 +63,7 @@ fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
         files.push(path);
     }
     if files.is_empty() {
-        return Err(Error::NoDictionary { path: folder.to_owned() });
+        return Err(DictionaryError::Missing { path: folder.to_owned() }.into());
     }
     files.sort();
     Ok(files)

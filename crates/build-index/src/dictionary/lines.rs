@@ -25,13 +25,13 @@ pub struct Finding {
     /// The line, from 1.
     pub line: usize,
     /// What is the matter with it.
-    pub flaw: Flaw,
+    pub kind: FindingKind,
 }
 
 /// What can be the matter with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum FindingKind {
     /// The file begins with a byte-order mark: dropped.
     ByteOrderMark,
     /// Nothing but white space: left out.
@@ -72,18 +72,20 @@ pub enum Flaw {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;
-        match &self.flaw {
-            Flaw::ByteOrderMark => write!(f, "byte-order mark, dropped"),
-            Flaw::Blank => write!(f, "blank, left out"),
-            Flaw::NotUtf8 => write!(f, "not UTF-8, left out"),
-            Flaw::TooLong => write!(f, "longer than {} bytes, left out", limits::LINE),
-            Flaw::LineEnd { label } => write!(f, "{label:?} holds a line end, left out"),
-            Flaw::Control { label } => write!(f, "{label:?} holds a control character, kept"),
-            Flaw::Duplicate { label, first } => {
+        match &self.kind {
+            FindingKind::ByteOrderMark => write!(f, "byte-order mark, dropped"),
+            FindingKind::Blank => write!(f, "blank, left out"),
+            FindingKind::NotUtf8 => write!(f, "not UTF-8, left out"),
+            FindingKind::TooLong => write!(f, "longer than {} bytes, left out", limits::LINE),
+            FindingKind::LineEnd { label } => write!(f, "{label:?} holds a line end, left out"),
+            FindingKind::Control { label } => {
+                write!(f, "{label:?} holds a control character, kept")
+            }
+            FindingKind::Duplicate { label, first } => {
                 write!(f, "{label:?} stands on line {first} already, left out")
             }
-            Flaw::Replacement { label } => write!(f, "{label:?} holds U+FFFD, kept"),
-            Flaw::More { count } => write!(f, "{count} more like these from here on"),
+            FindingKind::Replacement { label } => write!(f, "{label:?} holds U+FFFD, kept"),
+            FindingKind::More { count } => write!(f, "{count} more like these from here on"),
         }
     }
 }
@@ -96,10 +98,10 @@ const MAX_FINDINGS: usize = 1 << 17;
 fn note(findings: &mut Vec<Finding>, finding: Finding) {
     if findings.len() < MAX_FINDINGS {
         findings.push(finding);
-    } else if let Some(Finding { flaw: Flaw::More { count }, .. }) = findings.last_mut() {
+    } else if let Some(Finding { kind: FindingKind::More { count }, .. }) = findings.last_mut() {
         *count += 1;
     } else {
-        findings.push(Finding { flaw: Flaw::More { count: 1 }, ..finding });
+        findings.push(Finding { kind: FindingKind::More { count: 1 }, ..finding });
     }
 }
 
@@ -164,8 +166,8 @@ impl Distinct {
             }
             Entry::Occupied(entry) => {
                 let first = lines.get(*entry.get() as usize).map_or(0, |&line| line as usize);
-                let flaw = Flaw::Duplicate { label: beginning(text(number)), first };
-                note(findings, Finding { line, flaw });
+                let kind = FindingKind::Duplicate { label: beginning(text(number)), first };
+                note(findings, Finding { line, kind });
                 texts.pop();
             }
         }
@@ -193,15 +195,15 @@ pub(super) fn read(text: Text<'_>) -> Result<Read, Refused> {
     let labels = Distinct::with_capacity(capacity(&text));
     let mut read = Read { lines: 0, labels, findings: Vec::new() };
     if text.has_mark() {
-        read.findings.push(Finding { line: 1, flaw: Flaw::ByteOrderMark });
+        read.findings.push(Finding { line: 1, kind: FindingKind::ByteOrderMark });
     }
     let mut lines = text.lines(Ends::Any, limits::LINE);
     while let Some(found) = lines.next_line()? {
         let line = found.number;
         read.lines = line;
-        let (label, flaw) = label(&found);
-        if let Some(flaw) = flaw {
-            note(&mut read.findings, Finding { line, flaw });
+        let (label, kind) = label(&found);
+        if let Some(kind) = kind {
+            note(&mut read.findings, Finding { line, kind });
         }
         if let Some(label) = label {
             read.labels.push(line, &[label], &mut read.findings)?;
@@ -211,25 +213,25 @@ pub(super) fn read(text: Text<'_>) -> Result<Read, Refused> {
 }
 
 /// The label that a line holds, and what is the matter with it.
-fn label<'a>(line: &Line<'a>) -> (Option<&'a str>, Option<Flaw>) {
-    let Ok(bytes) = line.bytes() else { return (None, Some(Flaw::TooLong)) };
+fn label<'a>(line: &Line<'a>) -> (Option<&'a str>, Option<FindingKind>) {
+    let Ok(bytes) = line.bytes() else { return (None, Some(FindingKind::TooLong)) };
     let Ok(label) = std::str::from_utf8(bytes).map(str::trim) else {
-        return (None, Some(Flaw::NotUtf8));
+        return (None, Some(FindingKind::NotUtf8));
     };
     if label.is_empty() {
-        return (None, Some(Flaw::Blank));
+        return (None, Some(FindingKind::Blank));
     }
     if label.contains(ends_a_line) {
-        return (None, Some(Flaw::LineEnd { label: beginning(label) }));
+        return (None, Some(FindingKind::LineEnd { label: beginning(label) }));
     }
-    let flaw = if label.contains('\u{fffd}') {
-        Some(Flaw::Replacement { label: beginning(label) })
+    let kind = if label.contains('\u{fffd}') {
+        Some(FindingKind::Replacement { label: beginning(label) })
     } else if label.contains(|c: char| c.is_control() && c != '\t') {
-        Some(Flaw::Control { label: beginning(label) })
+        Some(FindingKind::Control { label: beginning(label) })
     } else {
         None
     };
-    (Some(label), flaw)
+    (Some(label), kind)
 }
 
 /// What no label may hold: the line ends that `verify` refuses, those of Python's

@@ -11,7 +11,7 @@ mod texts;
 
 pub(crate) use folder::each_table_once;
 pub use folder::open_all;
-pub use lines::{Finding, Flaw};
+pub use lines::{Finding, FindingKind};
 pub(crate) use texts::Chunk;
 pub use texts::Texts;
 
@@ -22,7 +22,7 @@ use interrogate::index::format::is_table_name;
 use interrogate::input::Text;
 use interrogate::limits;
 
-use crate::{Error, Result};
+use crate::{DictionaryError, Error, Result};
 use lines::{Read, Refused};
 use template::Template;
 
@@ -49,7 +49,7 @@ impl Dictionary {
     ///
     /// # Errors
     /// [`interrogate::Error::Io`] where the file cannot be read,
-    /// [`Error::TableName`], [`Error::Top`], [`Error::NoLabel`] where no line is a
+    /// [`DictionaryError::TableName`], [`DictionaryError::Top`], [`DictionaryError::NoLabel`] where no line is a
     /// label, and [`interrogate::Error::Mismatch`] where it is no file, has more than
     /// 4 GiB, or is UTF-16 without a byte-order mark.
     pub fn open(path: &Path) -> Result<Self> {
@@ -72,7 +72,9 @@ impl Dictionary {
         let refused = |refused| self::refused(path, refused);
         let Read { lines, labels: names, mut findings } = lines::read(text).map_err(refused)?;
         if names.is_empty() {
-            return Err(Error::NoLabel { path: path.to_owned(), lines, left_out: lines });
+            return Err(
+                DictionaryError::NoLabel { path: path.to_owned(), lines, left_out: lines }.into()
+            );
         }
         let template = Template::of(&name);
         let table = template.table().map_or(name, str::to_owned);
@@ -137,10 +139,14 @@ fn table_of(path: &Path) -> Result<(String, Option<u32>)> {
         None => (name, None),
         Some((table, n)) => match n.parse() {
             Ok(top) => (table.to_owned(), Some(top)),
-            Err(_) => return Err(Error::Top { found: n.to_owned(), path }),
+            Err(_) => return Err(DictionaryError::Top { found: n.to_owned(), path }.into()),
         },
     };
-    if is_table_name(&name) { Ok((name, top)) } else { Err(Error::TableName { path, name }) }
+    if is_table_name(&name) {
+        Ok((name, top))
+    } else {
+        Err(DictionaryError::TableName { path, name }.into())
+    }
 }
 
 #[cfg(test)]
@@ -172,10 +178,16 @@ mod tests {
     #[test]
     fn names_that_no_table_can_bear_are_refused() {
         for file in ["a:b.txt", ".txt.txt", "..", ".top3.txt", "x\u{7}.txt"] {
-            assert!(matches!(parse(file, "x"), Err(Error::TableName { .. })), "{file}");
+            assert!(
+                matches!(
+                    parse(file, "x"),
+                    Err(Error::Dictionary(DictionaryError::TableName { .. }))
+                ),
+                "{file}"
+            );
         }
         let error = parse("x.top99999999999.txt", "x").unwrap_err();
-        assert!(matches!(error, Error::Top { .. }), "{error}");
+        assert!(matches!(error, Error::Dictionary(DictionaryError::Top { .. })), "{error}");
     }
 
     #[test]

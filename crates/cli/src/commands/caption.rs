@@ -6,7 +6,7 @@ use crate::args::{self, Form};
 use crate::captions::Captions;
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::pass::{Pass, Seen};
 use crate::sink::{Answer, Column, Kind};
 
@@ -33,7 +33,7 @@ impl Answer for Row<'_> {
     fn text(&self, alone: bool) -> String {
         match alone {
             true => self.caption.to_owned(),
-            false => format!("{}: {}", logger::on_one_line(self.image), self.caption),
+            false => format!("{}: {}", crate::escape::line(self.image), self.caption),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::opening;
 use crate::output::Found;
 use crate::pass::{self, Pass};
@@ -39,8 +39,8 @@ impl Answer for Row<'_> {
         let found = self
             .matches
             .iter()
-            .map(|m| format!("\n  {:7.4}  {}", m.score, logger::on_one_line(m.label)));
-        logger::on_one_line(self.image) + &found.collect::<String>()
+            .map(|m| format!("\n  {:7.4}  {}", m.score, crate::escape::line(m.label)));
+        crate::escape::line(self.image) + &found.collect::<String>()
     }
 
     fn sidecar(&self) -> String {

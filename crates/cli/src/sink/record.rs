@@ -58,9 +58,9 @@ impl Record {
             options: options(std::env::args_os()),
             ..Record::default()
         };
-        match Lock::take(&beside(path)) {
+        match Lock::acquire(&beside(path)) {
             Ok(Ok(lock)) => {
-                if let Some(holder) = lock.before() {
+                if let Some(holder) = lock.previous_owner() {
                     record.notes.push(format!(
                         "{}: taken over from a run that was killed ({holder})",
                         path.display()
@@ -85,7 +85,7 @@ impl Record {
     /// # Errors
     /// [`Refused::Options`] where they were made by others than those of this run.
     pub(super) fn go_on(&mut self) -> Result<(), Fault> {
-        let kept = self.lock.as_ref().map_or("", Lock::kept);
+        let kept = self.lock.as_ref().map_or("", Lock::stored);
         self.begun = serde_json::from_str(kept).ok();
         let Some(begun) = &self.begun else {
             if self.lock.is_some() {
@@ -131,7 +131,7 @@ impl Record {
             let options = self.options.iter();
             let options = options.map(|(name, value)| (name.clone(), value.as_str().into()));
             // Where it cannot be kept, the next run says that nothing tells.
-            let _ = lock.keep(&options.collect());
+            let _ = lock.store(&options.collect());
         }
     }
 

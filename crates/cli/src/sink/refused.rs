@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use build_index::lock::Holder;
+use build_index::lock::LockOwner;
 
 /// An output that is not written to. Nothing is overwritten then.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(crate) enum Refused {
     Resume { path: PathBuf, form: &'static str },
     /// Another run writes it.
     #[error("{} is being written by another run{}", path.display(), by(holder.as_ref()))]
-    Busy { path: PathBuf, holder: Option<Holder> },
+    Busy { path: PathBuf, holder: Option<LockOwner> },
     /// It was begun by other options.
     #[error("{} was begun with other options: {}", path.display(), changed.join("; "))]
     Options { path: PathBuf, changed: Vec<String> },
@@ -81,6 +81,6 @@ impl Refused {
     }
 }
 
-fn by(holder: Option<&Holder>) -> String {
+fn by(holder: Option<&LockOwner>) -> String {
     holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }

@@ -41,7 +41,7 @@ impl Answers {
     pub(crate) fn put<A: Answer>(&mut self, name: &Name, answer: &A) -> Result<(), Fault> {
         let content = match self.form {
             Form::Text => {
-                Content::Line((logger::shown(&answer.text(self.alone)) + "\n").into_bytes())
+                Content::Line((crate::escape::text(&answer.text(self.alone)) + "\n").into_bytes())
             }
             Form::Jsonl => Content::Line(json(answer)?),
             Form::Csv => {

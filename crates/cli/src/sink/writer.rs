@@ -4,7 +4,6 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use build_index::signals::InHand;
 use interrogate::Error;
 
 use super::{Row, Sidecars, Sink, render};
@@ -33,7 +32,7 @@ pub(super) struct Table {
 
 enum Batch {
     /// With what keeps the process from ending before they are written.
-    Rows(Vec<Row>, InHand),
+    Rows(Vec<Row>, interrupt::Work),
     /// No more comes; without this, the run was stopped.
     End,
 }
@@ -53,7 +52,7 @@ impl Writer {
     /// Has `rows` written; waits where too many wait already. `false` where the
     /// writer has failed: [`finish`](Self::finish) says why.
     pub(crate) fn write(&self, rows: Vec<Row>) -> bool {
-        self.batches.send(Batch::Rows(rows, interrupt::writing())).is_ok()
+        self.batches.send(Batch::Rows(rows, interrupt::Work::write_rows())).is_ok()
     }
 
     /// Waits until all is written, and says what stands beside the images.
