@@ -24,13 +24,13 @@ pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
             dictionaries.push(Dictionary::open(&file)?);
         }
     }
-    each_table_once(&dictionaries)?;
+    check_tables(&dictionaries)?;
     dictionaries.sort_by(|a, b| a.table().cmp(b.table()));
     Ok(dictionaries)
 }
 
 /// Refuses two dictionaries for one table.
-pub(crate) fn each_table_once(dictionaries: &[Dictionary]) -> Result<()> {
+pub(crate) fn check_tables(dictionaries: &[Dictionary]) -> Result<()> {
     let mut tables: HashMap<String, &Path> = HashMap::new();
     for dictionary in dictionaries {
         // A file system may hold `Flavors` and `flavors` for one.

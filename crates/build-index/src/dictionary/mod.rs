@@ -9,7 +9,7 @@ mod lines;
 mod template;
 mod texts;
 
-pub(crate) use folder::each_table_once;
+pub(crate) use folder::check_tables;
 pub use folder::open_all;
 pub use lines::{Finding, FindingKind};
 pub(crate) use texts::Chunk;
