@@ -46,7 +46,7 @@ fn what_is_wrong_with_the_flavors_is_known_line_by_line() {
         assert_eq!(lines(|kind| matches!(kind, FindingKind::Control { .. })), [42_925]); // "\u{8}moebius"
         assert_eq!(dictionary.findings().len(), 19);
         let first = dictionary.findings()[0].to_string();
-        assert_eq!(first, "line 14212: \"high resolution\" stands on line 46 already, left out");
+        assert_eq!(first, "line 14212: \"high resolution\" is already on line 46, left out");
     }
 }
 

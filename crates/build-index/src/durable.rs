@@ -5,7 +5,7 @@
 //! written so.
 //!
 //! A process that is killed leaves its drafts behind. Each process holds the system's lock
-//! on its drafts, which ends with the process, so a draft that nobody locks is a leftover.
+//! on its drafts, which ends with the process, so an unlocked draft is a leftover.
 //! In a folder where a build holds its lock file, leftovers are removed only by the holder
 //! of that lock ([`sweep_build`]); elsewhere [`sweep`] removes them.
 

@@ -8,7 +8,7 @@ pub(crate) use build_index::terminal::signals::{Work, exit_code, interrupted};
 
 /// What is printed when a signal comes.
 pub(crate) const MESSAGES: Messages = Messages {
-    stopping: "stopping after the images in hand; once more to stop at once",
+    stopping: "stopping after the current batch; interrupt again to stop now",
     exiting: "interrupted",
 };
 

@@ -2,7 +2,7 @@
 //!
 //! A cache names its model only in the file's name: rows of another model of the same
 //! width would give meaningless scores. An index and a journal name the model inside, but
-//! whoever exchanges their labels can also recompute every checksum.
+//! a person who exchanges their labels can also recompute every checksum.
 
 use std::path::Path;
 

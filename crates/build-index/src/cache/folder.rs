@@ -1,4 +1,4 @@
-//! Which files are meant: caches as given, and those of folders.
+//! Finds caches: files as given, and those of folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,10 +9,9 @@ use interrogate::Error as LibraryError;
 use super::{Cache, names};
 use crate::{CacheError, Dictionary, Result};
 
-/// Opens each cache of `paths`, files and folders of `*.safetensors`, beside the
-/// dictionary of its table. Of a folder that holds caches of several models, those
-/// are meant that bear one of `models` ([`cache_names`](super::cache_names)) before
-/// the table.
+/// Opens the caches of `paths`, files and folders of `*.safetensors`, each with the
+/// dictionary of its table. In a folder with caches of several models, only those are
+/// opened whose model's name is one of `models` ([`cache_names`](super::cache_names)).
 ///
 /// # Errors
 /// [`CacheError::Missing`] where a folder has none, [`CacheError::Table`] where a
@@ -27,7 +26,7 @@ pub fn open_caches(
     for path in paths {
         let kind = fs::metadata(path).map_err(LibraryError::io("read", path))?;
         let files = if kind.is_dir() {
-            of_folder(path, dictionaries, models)?
+            in_folder(path, dictionaries, models)?
         } else {
             vec![(path.clone(), dictionary_of(path, dictionaries)?.1)]
         };
@@ -46,8 +45,8 @@ pub fn open_caches(
     found.into_values().map(|(path, dictionary)| Cache::open(&path, dictionary)).collect()
 }
 
-/// The caches of a folder.
-fn of_folder<'a>(
+/// Returns the caches of a folder and their dictionaries, sorted by path.
+fn in_folder<'a>(
     folder: &Path,
     dictionaries: &'a [Dictionary],
     models: &[String],
@@ -66,7 +65,7 @@ fn of_folder<'a>(
     }
     let found: BTreeSet<&String> = all.iter().map(|(model, ..)| model).collect();
     let known: BTreeSet<&String> = found.iter().copied().filter(|m| models.contains(m)).collect();
-    let meant = match (known.len(), found.len()) {
+    let chosen = match (known.len(), found.len()) {
         (1, _) => known,
         (0, 1) => found,
         _ => {
@@ -74,13 +73,13 @@ fn of_folder<'a>(
             return Err(CacheError::Models { path: folder.to_owned(), found }.into());
         }
     };
-    let meant: BTreeSet<String> = meant.into_iter().cloned().collect();
-    let mut files: Vec<_> = all.into_iter().filter(|(model, ..)| meant.contains(model)).collect();
+    let chosen: BTreeSet<String> = chosen.into_iter().cloned().collect();
+    let mut files: Vec<_> = all.into_iter().filter(|(model, ..)| chosen.contains(model)).collect();
     files.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
     Ok(files.into_iter().map(|(_, path, dictionary)| (path, dictionary)).collect())
 }
 
-/// The model and the dictionary that a file's name tells.
+/// Returns the model's name and the dictionary of a cache, from the file's name.
 fn dictionary_of<'a>(
     path: &Path,
     dictionaries: &'a [Dictionary],

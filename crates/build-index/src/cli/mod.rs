@@ -24,7 +24,7 @@ const FINDINGS: usize = 20;
 
 /// What is printed when a signal comes.
 const MESSAGES: Messages = Messages {
-    stopping: "stopping after the block in hand; once more to stop at once (that block is lost)",
+    stopping: "stopping after the current block; interrupt again to stop now (the block is lost)",
     exiting: "stopped within a block; run the same command again; it goes on where it stopped",
 };
 

@@ -2,7 +2,7 @@
 //!
 //! A lock file is never removed: two processes could hold locks on two files of one name.
 //! The system's own lock on the file decides, and ends with the process. The text in the
-//! file is for people. A name in a lock that nobody holds is that of a process that was
+//! file is for people. If the lock is free and the file names an owner, that process was
 //! killed ([`Lock::previous_owner`]).
 //!
 //! The file's name is fixed, so a file of the user's may have it, or a link to one. A link
@@ -117,8 +117,8 @@ fn read(mut file: &File) -> io::Result<Option<(Option<LockOwner>, String)>> {
     Ok(String::from_utf8(bytes).ok().filter(|_| fits).and_then(|text| parse(&text)))
 }
 
-/// Parses a lock file. It is empty, or has a line for the owner, empty where nobody holds
-/// the lock, and the stored line. Text after these two was left by a killed process and
+/// Parses a lock file. It is empty, or has a line for the owner, empty if the lock is free,
+/// and the stored line. Text after these two was left by a killed process and
 /// is ignored.
 fn parse(text: &str) -> Option<(Option<LockOwner>, String)> {
     if text.is_empty() {

@@ -9,7 +9,7 @@ use super::signals::{self, Event};
 /// The messages of an interrupted program.
 #[derive(Clone, Copy, Debug)]
 pub struct Messages {
-    /// The first signal came; the work in progress may end by itself.
+    /// The first signal came; the work in progress has some time to end.
     pub stopping: &'static str,
     /// The work did not end in time and the process exits now, unless
     /// [`set_exit_message`] replaced the text.

@@ -1,7 +1,7 @@
 //! How SIGINT (Ctrl-C), SIGTERM and SIGHUP end a process.
 //!
 //! Without work in progress the first signal ends the process. Work in progress
-//! ([`Work::begin`]) polls [`interrupted`] and has [`GRACE`] to end by itself. After that
+//! ([`Work::begin`]) polls [`interrupted`] and has [`GRACE`] to end. After that
 //! the process exits as soon as the rows that are being written are written
 //! ([`Work::write_rows`]) and the files that are being finished have their names
 //! ([`Work::finish_file`]). A second signal ends the process at once. That is safe at any
@@ -21,12 +21,11 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-/// How long work in progress may take to end by itself. With the time for rows and the
-/// message the sum stays below a second.
+/// How long work in progress may take to end. With the waits for rows and messages the sum
+/// stays below a second.
 pub const GRACE: Duration = Duration::from_millis(700);
 
-/// The longest wait for rows after that: a pipe that nobody reads must not keep the
-/// process.
+/// The longest wait for rows after that: the process must not wait for an unread pipe.
 const ROWS: Duration = Duration::from_millis(150);
 
 /// The longest wait for a message: a terminal may be stopped.
@@ -71,7 +70,7 @@ impl Counts {
 pub struct Work(fn(&mut Counts) -> &mut usize);
 
 impl Work {
-    /// Begins work that ends by itself when [`interrupted`] returns true.
+    /// Begins work that polls [`interrupted`] and ends when it returns true.
     pub fn begin() -> Self {
         Self::count(|counts| &mut counts.work)
     }
