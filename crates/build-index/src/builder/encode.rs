@@ -58,7 +58,7 @@ fn embed(encoder: &dyn TextEncoder, tokens: &Tokens) -> Result<Vec<f16>> {
     }
     let (expected, found) = (encoder.dim(), rows.dim());
     if found != expected {
-        return Err(LibraryError::Dim { what: "embeddings", expected, found })?;
+        return Err(LibraryError::Dim { what: "embeddings", expected, found }.into());
     }
     let mut halves = vec![f16::ZERO; rows.as_slice().len()];
     halves.convert_from_f32_slice(rows.as_slice());
