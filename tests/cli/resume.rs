@@ -116,7 +116,7 @@ fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(whole.starts_with(&so_far) && so_far.last() == Some(&b'\n'));
     assert!(so_far.len() < whole.len(), "it stopped before the end");
-    assert!(said.contains("stopping after the images in hand"), "{said}");
+    assert!(said.contains("stopping after the current batch"), "{said}");
     let told = said.split("interrupted: go on with\n  ").nth(1).unwrap_or_else(|| panic!("{said}"));
     // What it says is what is typed.
     let mut shell = std::process::Command::new("sh");

@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use build_index::Error;
+use build_index::{DictionaryError, Error};
 use interrogate::index::{Digest, Index, Manifest, pack_labels};
 
 use crate::fake::Fake;
@@ -235,7 +235,7 @@ fn a_second_builder_is_told_who_is_first() {
     assert!(
         errors
             .iter()
-            .all(|e| matches!(e, Error::Locked { holder: Some(found), .. } if found.pid == pid))
+            .all(|e| matches!(e, Error::Locked { owner: Some(found), .. } if found.pid == pid))
     );
 }
 
@@ -246,7 +246,7 @@ fn what_no_reader_would_open_is_refused_before_any_work() {
     let fake = Fake::new(4);
     let twice = [dictionary("a.txt", &["x"]), dictionary("A.txt", &["y"])];
     let error = build(&builder(&fake), &twice, &folder).unwrap_err();
-    assert!(matches!(error, Error::TableTwice { .. }), "{error}");
+    assert!(matches!(error, Error::Dictionary(DictionaryError::DuplicateTable { .. })), "{error}");
     let many = [dictionary("a.txt", &labels(100_000))];
     let error = build(&builder(&fake).shard_rows(1), &many, &folder).unwrap_err();
     assert_eq!(error.to_string(), "table a would have 100000 shards, expected at most 99999");

@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use build_index::{
-    Builder, Dictionary, Error, Export, Report, Result, cache_names, open_all, open_caches,
+    Builder, CacheError, Dictionary, Error, Export, Report, Result, cache_names, open_all,
+    open_caches,
 };
 use half::f16;
 use interrogate::encoder::TextEncoder;
@@ -273,7 +274,7 @@ fn a_cache_of_another_model_is_refused() {
         said.starts_with("PATH: expected rows of the model fake/one, found others: "),
         "{said}"
     );
-    assert!(hint.unwrap().contains("--model"));
+    assert!(hint.unwrap().contains("model that clip-interrogator ran"));
 }
 
 #[test]
@@ -286,7 +287,7 @@ fn a_cache_cut_anywhere_is_refused() {
             said.starts_with("PATH: safetensors: expected a whole file, found "),
             "{cut}: {said}"
         );
-        assert!(hint.unwrap().contains("write it anew"));
+        assert!(hint.unwrap().contains("write it again"));
     }
 }
 
@@ -343,9 +344,9 @@ fn files_that_cannot_be_told_are_refused() {
     let [a, b] = ["m_flavors.safetensors", "n_flavors.safetensors"].map(copy);
     let (said, hint) = refusal(folder.path(), &fake);
     assert_eq!(said, "PATH: expected the caches of one model, found those of m, n");
-    assert!(hint.unwrap().contains("--name m"));
+    assert!(hint.unwrap().contains("name the model"));
     let error = import(&fake, &[a, b], &dictionaries(), &folder.path().join("i")).unwrap_err();
-    assert!(matches!(error, Error::CacheTwice { .. }), "{error}");
+    assert!(matches!(error, Error::Cache(CacheError::DuplicateTable { .. })), "{error}");
     assert_eq!(refusal(empty.path(), &fake).0, "no cache (*.safetensors) in PATH");
 }
 
@@ -384,7 +385,7 @@ fn an_export_writes_over_nothing_and_wants_the_dictionaries_of_the_build() {
     assert_eq!(error.to_string(), said);
     fs::write(out.path().join("m_b.safetensors"), "mine").unwrap();
     let error = Export::new(&index, &[], "m").write(out.path(), never).unwrap_err();
-    assert!(matches!(error, Error::ExportStands { .. }), "{error}");
+    assert!(matches!(error, Error::Cache(CacheError::Exists { .. })), "{error}");
     assert_eq!(files(out.path()).len(), 1, "nothing was written");
     fs::remove_file(out.path().join("m_b.safetensors")).unwrap();
     let exported = Export::new(&index, &[], "m").write(out.path(), never).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use build_index::{Dictionary, Flaw, open_all};
+use build_index::{Dictionary, FindingKind, open_all};
 use interrogate::index::Digest;
 
 fn dicts() -> PathBuf {
@@ -34,19 +34,19 @@ fn what_is_wrong_with_the_flavors_is_known_line_by_line() {
             assert_eq!(dictionary.findings(), [], "{}", dictionary.table());
             continue;
         }
-        let lines = |wanted: fn(&Flaw) -> bool| -> Vec<usize> {
-            let findings = dictionary.findings().iter().filter(|f| wanted(&f.flaw));
+        let lines = |wanted: fn(&FindingKind) -> bool| -> Vec<usize> {
+            let findings = dictionary.findings().iter().filter(|f| wanted(&f.kind));
             findings.map(|finding| finding.line).collect()
         };
-        assert_eq!(lines(|flaw| *flaw == Flaw::Blank), [51_897]);
-        assert_eq!(lines(|flaw| matches!(flaw, Flaw::Replacement { .. })), [36_549, 56_838]);
-        let duplicates = lines(|flaw| matches!(flaw, Flaw::Duplicate { .. }));
+        assert_eq!(lines(|kind| *kind == FindingKind::Blank), [51_897]);
+        assert_eq!(lines(|kind| matches!(kind, FindingKind::Replacement { .. })), [36_549, 56_838]);
+        let duplicates = lines(|kind| matches!(kind, FindingKind::Duplicate { .. }));
         assert_eq!(duplicates.len(), 15);
         assert_eq!((duplicates[0], duplicates[14]), (14_212, 77_541));
-        assert_eq!(lines(|flaw| matches!(flaw, Flaw::Control { .. })), [42_925]); // "\u{8}moebius"
+        assert_eq!(lines(|kind| matches!(kind, FindingKind::Control { .. })), [42_925]); // "\u{8}moebius"
         assert_eq!(dictionary.findings().len(), 19);
         let first = dictionary.findings()[0].to_string();
-        assert_eq!(first, "line 14212: \"high resolution\" stands on line 46 already, left out");
+        assert_eq!(first, "line 14212: \"high resolution\" is already on line 46, left out");
     }
 }
 

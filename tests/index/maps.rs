@@ -21,7 +21,7 @@ fn truncate_and_read() -> Option<u8> {
 #[test]
 #[ignore = "a process of its own, for the tests below"]
 fn other_process_maps() {
-    build_index::sigbus::report();
+    build_index::terminal::report_sigbus();
     truncate_and_read();
 }
 

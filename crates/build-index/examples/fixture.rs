@@ -1,5 +1,5 @@
-//! Writes tests/fixtures/index-v2: a small index of the format as it is now, from
-//! the encoder that the tests use. Run once for a format; see tests/index/fixture.rs.
+//! Writes tests/fixtures/index-v2, a small index in the current format, with the encoder
+//! of the tests. Run once for each format; see tests/index/fixture.rs.
 //!
 //! ```text
 //! cargo run -p build-index --example fixture --no-default-features -- FOLDER

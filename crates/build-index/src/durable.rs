@@ -1,14 +1,13 @@
-//! Files that are there whole or not at all.
+//! Files that are written whole or not at all.
 //!
-//! A file grows under a name of its own in the folder where it is to stand, is
-//! synced, and takes its place by a rename. So does everything that this project
-//! writes whole: the files of an index here, and the program's tables, pages and
-//! sidecars. What the files hold is for whoever writes them.
+//! A [`Draft`] is a temporary file in the folder of the final file. It is synced and then
+//! renamed. The files of an index, and the program's tables, pages and sidecars are
+//! written so.
 //!
-//! A process that is killed leaves its [`Draft`]s behind. They are known by their
-//! names, and that nobody makes them any more by a lock which the system takes
-//! back when the maker dies: [`sweep`] removes those, and leaves the ones that
-//! grow.
+//! A process that is killed leaves its drafts behind. Each process holds the system's lock
+//! on its drafts, which ends with the process, so an unlocked draft is a leftover.
+//! In a folder where a build holds its lock file, leftovers are removed only by the holder
+//! of that lock ([`sweep_build`]); elsewhere [`sweep`] removes them.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -17,16 +16,18 @@ use std::path::{Path, PathBuf};
 use interrogate::{Error, Result};
 use tempfile::NamedTempFile;
 
-/// What the names of drafts begin and end with; between stand [`RANDOM`] letters
-/// and digits.
-const BEGINNING: &str = ".interrogate-";
-const ENDING: &str = ".part";
+use crate::lock::{BUILD_LOCK, Lock};
+
+/// A draft's name is this, [`RANDOM`] letters and digits, and [`SUFFIX`]. The final name is
+/// no part of it, as that may have the maximum length already.
+const PREFIX: &str = ".interrogate-";
+const SUFFIX: &str = ".part";
 const RANDOM: usize = 12;
 
-/// Names that are tried before a folder is given up.
+/// Drafts that are tried before [`Draft::create`] fails.
 const TRIES: usize = 16;
 
-/// A file in the making; gone again when it is dropped before
+/// A file that is being written. It is removed when dropped before
 /// [`persist`](Self::persist).
 #[derive(Debug)]
 pub struct Draft {
@@ -35,23 +36,22 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Begins a file in `folder`. It gets the mode that the umask leaves.
+    /// Creates a file in `folder`, with the mode that the umask leaves.
     ///
     /// # Errors
-    /// [`Error::Io`] where the folder is absent or cannot be written.
+    /// [`Error::Io`] where the folder is missing or cannot be written.
     pub fn create(folder: &Path) -> Result<Self> {
-        let file = unnamed(folder).map_err(Error::io("write to", folder))?;
+        let file = create_locked(folder).map_err(Error::io("write to", folder))?;
         Ok(Draft { folder: folder.to_owned(), file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// Begins a file that is to stand at `path`, and removes what killed runs have
-    /// left in its folder.
+    /// Creates a file that is to be renamed to `path`, and [sweeps](sweep) the folder.
     ///
     /// # Errors
     /// Those of [`create`](Self::create).
     pub fn beside(path: &Path) -> Result<Self> {
         let folder = folder_of(path);
-        // A folder that cannot be listed can be written all the same.
+        // Ignore errors: a folder that cannot be listed may still be written.
         let _ = sweep(folder);
         Draft::create(folder)
     }
@@ -59,17 +59,16 @@ impl Draft {
     /// Appends `bytes`.
     ///
     /// # Errors
-    /// [`Error::Io`], which names the folder: the file has no name yet.
+    /// [`Error::Io`] with the path of the folder, as the file has no name yet.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io("write to", &self.folder))
     }
 
-    /// Brings the file to the disk and lets it stand at `path`, which is in its
-    /// folder, in place of any file that is there. When this returns, the name is on
-    /// the disk too.
+    /// Syncs the file and renames it to `path`, in the same folder. A file of that name is
+    /// replaced. The name is synced too.
     ///
     /// # Errors
-    /// [`Error::Io`]: what stood at `path` stands there still.
+    /// [`Error::Io`]; a file that was at `path` is unchanged then.
     pub fn persist(self, path: &Path) -> Result<()> {
         let write = |error| Error::io("write", path)(error);
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error);
@@ -90,28 +89,28 @@ impl Write for Draft {
     }
 }
 
-/// A new file in `folder`, locked for as long as it is open.
-fn unnamed(folder: &Path) -> io::Result<NamedTempFile> {
+/// Creates a temporary file in `folder`, locked for as long as it is open.
+fn create_locked(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(BEGINNING).suffix(ENDING).rand_bytes(RANDOM);
-    // A temporary file is its owner's alone by default and would stay so under its
-    // final name. Asked for 0666, it gets what the umask leaves.
+    builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM);
+    // By default only the owner may read a temporary file, and the final file would keep
+    // that mode. With 0666 it gets what the umask leaves.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     for _ in 0..TRIES {
         let file = builder.tempfile_in(folder)?;
         match file.as_file().try_lock() {
-            // Between its birth and its lock a sweep may have taken it for a leftover.
+            // Before it was locked, a sweep locked it, or removed it.
             Ok(()) if !file.path().exists() => {}
             Err(TryLockError::WouldBlock) => {}
-            // Where files cannot be locked, sweeps leave them all alone.
+            // Where files cannot be locked, sweeps remove nothing.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
         }
     }
     Err(ErrorKind::ResourceBusy.into())
 }
 
-/// The folder that holds `path`.
+/// Returns the folder that holds `path`.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -119,31 +118,59 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Removes the drafts in `folder` whose makers are dead. What cannot be removed
-/// stays: it costs space and harms nothing.
+/// Removes the drafts in `folder` that killed processes left there. In the folder of a
+/// build, which has a lock file, nothing is removed. A file that cannot be removed is
+/// skipped.
 ///
 /// # Errors
 /// [`Error::Io`] where the folder cannot be listed.
 pub fn sweep(folder: &Path) -> Result<()> {
-    remove_each(folder, |name, path| is_draft(name).then(|| unheld(path)).flatten().map(Some))
+    match folder.join(BUILD_LOCK).symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => remove_leftovers(folder),
+        _ => Ok(()),
+    }
 }
 
-/// Removes the files of `folder` whose names `unwanted` picks, as [`sweep`] does.
-pub(crate) fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    remove_each(folder, |name, _| unwanted(name).then_some(None))
+/// Removes the drafts that killed builds left in the folder of `lock`, as [`sweep`] does
+/// elsewhere.
+///
+/// # Errors
+/// [`Error::Io`] where the folder cannot be listed.
+pub(crate) fn sweep_build(lock: &Lock) -> Result<()> {
+    remove_leftovers(folder_of(lock.path()))
 }
 
-/// Removes the files for which `unwanted` gives something, while what it gives lives:
-/// a lock of the file, or none.
-fn remove_each(
-    folder: &Path,
-    unwanted: impl Fn(&str, &Path) -> Option<Option<File>>,
-) -> Result<()> {
+/// Removes the files in the folder of `lock` whose names `unwanted` matches. A file that
+/// cannot be removed is skipped.
+///
+/// # Errors
+/// [`Error::Io`] where the folder cannot be listed.
+pub(crate) fn remove_files(lock: &Lock, unwanted: impl Fn(&str) -> bool) -> Result<()> {
+    for_each_file(folder_of(lock.path()), |name, path| {
+        if unwanted(name) {
+            let _ = fs::remove_file(path);
+        }
+    })
+}
+
+fn remove_leftovers(folder: &Path) -> Result<()> {
+    for_each_file(folder, |name, path| {
+        // The lock is held until the file is removed: a process that has created the file
+        // and not yet locked it then meets the lock, or finds the file removed.
+        if is_draft(name)
+            && let Some(_lock) = lock_leftover(path)
+        {
+            let _ = fs::remove_file(path);
+        }
+    })
+}
+
+/// Calls `f` with the name and path of each file in `folder` whose name is UTF-8.
+fn for_each_file(folder: &Path, f: impl Fn(&str, &Path)) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let entry = entry.map_err(Error::io("read", folder))?;
-        let path = entry.path();
-        if let Some(_held) = entry.file_name().to_str().and_then(|name| unwanted(name, &path)) {
-            let _ = fs::remove_file(path);
+        if let Some(name) = entry.file_name().to_str() {
+            f(name, &entry.path());
         }
     }
     Ok(())
@@ -151,14 +178,13 @@ fn remove_each(
 
 /// Whether a name is a draft's.
 fn is_draft(name: &str) -> bool {
-    let random = name.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(ENDING));
+    let random = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     random.is_some_and(|r| r.len() == RANDOM && r.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// The file at `path`, locked by us, where nobody else holds its lock and that can be
-/// told. It must be held until the file is removed: a maker whose file was born but
-/// not yet locked then meets a lock, or finds its file gone, and begins another.
-fn unheld(path: &Path) -> Option<File> {
+/// Opens and locks the file at `path`; `None` where another process holds its lock, or
+/// where that is unknown.
+fn lock_leftover(path: &Path) -> Option<File> {
     if !fs::symlink_metadata(path).is_ok_and(|kind| kind.is_file()) {
         return None;
     }
@@ -166,8 +192,8 @@ fn unheld(path: &Path) -> Option<File> {
     file.try_lock().is_ok().then_some(file)
 }
 
-/// Brings the names in a folder to the disk. Where folders cannot be synced
-/// (Windows, some file systems, one that may not be read), nothing is done.
+/// Syncs the names in a folder. Where folders cannot be synced (Windows, some file
+/// systems, one that may not be read), nothing is done.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
         let sync = File::open(folder).and_then(|file| file.sync_all());
@@ -180,7 +206,7 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes `folder`, and those above it, and brings its own name to the disk.
+/// Creates `folder` and its parents, and syncs its name.
 pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     sync_folder(folder_of(folder))
@@ -190,13 +216,19 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// The draft of a killed process.
+    const LEFTOVER: &str = ".interrogate-0123456789ab.part";
+
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     }
 
     #[test]
-    fn a_file_has_its_name_once_it_is_whole() {
+    fn persisted_draft_has_the_final_name() {
         let folder = tempfile::tempdir().unwrap();
         let mut draft = Draft::create(folder.path()).unwrap();
         draft.write_all(b"abc").unwrap();
@@ -207,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_given_up_leaves_nothing_and_what_stood_there_stays() {
+    fn dropped_draft_is_removed_and_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         fs::write(&path, "before").unwrap();
@@ -218,35 +250,67 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn others_may_read_what_the_umask_lets_them() {
+    fn file_mode_follows_the_umask() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = |name| folder.path().join(name);
         fs::write(path("plain"), "").unwrap();
-        Draft::create(folder.path()).unwrap().persist(&path("drafted")).unwrap();
+        Draft::create(folder.path()).unwrap().persist(&path("draft")).unwrap();
         let mode = |name| fs::metadata(path(name)).unwrap().permissions().mode();
-        assert_eq!(mode("drafted"), mode("plain"));
+        assert_eq!(mode("draft"), mode("plain"));
     }
 
     #[test]
-    fn a_sweep_takes_what_the_dead_have_left_and_nothing_else() {
+    fn sweep_removes_leftovers_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name| folder.path().join(name);
-        let left = ".interrogate-0123456789ab.part";
-        // Ours in form alone, and not in form.
-        for name in [left, ".interrogate-notes.part", ".interrogate-0123456789a_.part", "x"] {
+        // A leftover, and names that are no draft's.
+        for name in [LEFTOVER, ".interrogate-notes.part", ".interrogate-0123456789a_.part", "x"] {
             fs::write(path(name), "").unwrap();
         }
-        let growing = Draft::create(folder.path()).unwrap();
+        let draft = Draft::create(folder.path()).unwrap();
         sweep(folder.path()).unwrap();
-        assert!(!path(left).exists());
+        assert!(!path(LEFTOVER).exists());
         assert_eq!(names(folder.path()).len(), 4, "{:?}", names(folder.path()));
-        growing.persist(&path("grown")).unwrap();
-        assert!(path("grown").exists());
+        draft.persist(&path("final")).unwrap();
+        assert!(path("final").exists());
     }
 
     #[test]
-    fn however_long_a_name_is_its_draft_has_room() {
+    fn folder_of_a_build_is_swept_only_under_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let lock = Lock::acquire(&path(BUILD_LOCK)).unwrap().unwrap();
+        let draft = Draft::create(folder.path()).unwrap();
+        fs::write(path(LEFTOVER), "").unwrap();
+        sweep(folder.path()).unwrap();
+        drop(Draft::beside(&path("x")).unwrap());
+        assert!(path(LEFTOVER).exists(), "the lock is held");
+        sweep_build(&lock).unwrap();
+        assert!(!path(LEFTOVER).exists());
+        draft.persist(&path("final")).unwrap();
+
+        fs::write(path(LEFTOVER), "").unwrap();
+        drop(lock); // its file stays
+        sweep(folder.path()).unwrap();
+        assert!(path(LEFTOVER).exists(), "the next build removes it");
+        sweep_build(&Lock::acquire(&path(BUILD_LOCK)).unwrap().unwrap()).unwrap();
+        assert_eq!(names(folder.path()), [BUILD_LOCK, "final"]);
+    }
+
+    #[test]
+    fn files_of_an_index_are_removed_under_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let lock = Lock::acquire(&folder.path().join(BUILD_LOCK)).unwrap().unwrap();
+        remove_files(&lock, |name| name == "a").unwrap();
+        assert_eq!(names(folder.path()), ["b", BUILD_LOCK]);
+    }
+
+    #[test]
+    fn final_name_may_have_the_maximum_length() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x".repeat(255));
         Draft::beside(&path).unwrap().persist(&path).unwrap();
@@ -254,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn many_sweep_while_many_write_and_no_file_is_lost() {
+    fn concurrent_sweeps_remove_no_draft_in_use() {
         let folder = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {

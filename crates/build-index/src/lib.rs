@@ -1,10 +1,10 @@
-//! Dictionaries of labels in, a label index out, once per model.
+//! Builds label indexes: encodes dictionaries of labels once per model.
 //!
-//! [`open_all`] reads dictionaries and says what it left out of them; a
-//! [`Builder`] encodes their labels with a model and writes the index that
-//! [`interrogate::index`] reads. Only labels that no index of the same model
-//! holds yet are encoded, and a build that was stopped or killed goes on where
-//! it was: each block of rows is in a journal before the next begins.
+//! [`open_all`] reads dictionaries and reports what it left out. A [`Builder`] encodes
+//! their labels with a model and writes the index that [`interrogate::index`] reads. Only
+//! labels that the previous index of the model does not hold are encoded. A build that was
+//! stopped or killed is resumed: each block of rows is written to a journal before the
+//! next begins.
 //!
 //! ```
 //! use std::ops::ControlFlow;
@@ -38,34 +38,61 @@
 //! # Ok::<(), build_index::Error>(())
 //! ```
 //!
-//! [`Builder::import`] takes rows that clip-interrogator has cached ([`open_caches`]),
-//! and an [`Export`] writes what it would have.
+//! [`Builder::import`] uses rows of clip-interrogator's caches ([`open_caches`]), and an
+//! [`Export`] writes such caches.
 //!
-//! The library prints nothing: progress goes to a callback, which may also stop
-//! the build, and [`talk`], [`meter`] and [`fetching`] put it in words for whoever has a
-//! terminal.
+//! The library prints nothing: progress goes to a callback, which can also stop the build.
+//! The feature `terminal` adds the module `terminal`, which both programs print with.
 
 mod builder;
 mod cache;
 mod dictionary;
 pub mod durable;
 mod error;
-pub mod escape;
-pub mod fetching;
 mod journal;
 pub mod lock;
-pub mod meter;
 mod plan;
-pub mod precision;
 mod report;
-pub mod sigbus;
-pub mod signals;
-pub mod talk;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 mod vocabulary;
 mod writer;
 
 pub use builder::{Builder, Progress};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
-pub use dictionary::{Dictionary, Finding, Flaw, Texts, open_all};
-pub use error::{Error, Result};
+pub use dictionary::{Dictionary, Finding, FindingKind, Texts, open_all};
+pub use error::{CacheError, DictionaryError, Error, Result};
 pub use report::{Report, TableReport};
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// Adds the Rust files below `folder`.
+    fn add_sources(folder: &Path, sources: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => add_sources(&path, sources),
+                false => sources.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn library_does_not_use_the_terminal() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut sources = Vec::new();
+        add_sources(&root, &mut sources);
+        let of_programs = ["terminal", "cli", "main.rs", "lib.rs"].map(|name| root.join(name));
+        sources.retain(|path| !of_programs.iter().any(|program| path.starts_with(program)));
+        assert!(sources.len() > 20);
+        for path in sources {
+            let code = fs::read_to_string(&path).unwrap();
+            for word in ["terminal::", "clap", "indicatif", "signal_hook", "stderr", "stdout"] {
+                assert!(!code.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+}

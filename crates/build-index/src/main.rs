@@ -1,9 +1,9 @@
-//! The `build-index` command. What it does stands in `cli`.
+//! The `build-index` command; its code is in `cli`.
 
 mod cli;
 
-// Encoding allocates and frees large buffers all the time: the system's
-// allocator gives them back to the kernel each time, which costs up to 2.3 times.
+// Encoding allocates and frees large buffers all the time. The system's allocator
+// returns them to the kernel each time, which takes up to 2.3 times as long.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,8 +1,8 @@
-//! Which labels must be encoded, and in which blocks.
+//! The labels to encode, in blocks.
 //!
-//! A block's composition depends on the labels to encode alone, not on how far
-//! an earlier build came: a row may depend on the rows beside it by rounding,
-//! and a build that goes on must give the bytes of one that was never stopped.
+//! A block depends only on the labels to encode, not on the progress of an earlier build.
+//! By rounding, a row may depend on the other rows of its batch, and a resumed build must
+//! write the same bytes as an uninterrupted one.
 
 use std::ops::{ControlFlow, Range};
 
@@ -11,29 +11,28 @@ use interrogate::encoder::{TextEncoder, Tokens};
 use crate::Result;
 use crate::vocabulary::Vocabulary;
 
-/// Labels tokenized in one call.
-const PIECE: usize = 4096;
+/// Labels that are tokenized in one call.
+const CHUNK: usize = 4096;
 
-/// Labels to encode in the order of their token sequences: labels that begin
-/// alike stand together, so that an encoder need compute but once what they
-/// share.
+/// The labels to encode, sorted by their token sequences. Labels with a common prefix are
+/// neighbors, so an encoder can compute the prefix once.
 ///
-/// Memory: four bytes a token, and 16 a label.
+/// Memory: four bytes a token and 16 a label.
 pub(crate) struct Plan<'a> {
     vocabulary: &'a Vocabulary<'a>,
-    /// The labels' numbers, in the order of the dictionaries.
+    /// The labels' numbers in the vocabulary, in order.
     numbers: Vec<u32>,
-    /// The sequence of each.
+    /// The token sequence of each.
     tokens: Tokens,
-    /// Places in `numbers`, in the order of the sequences.
+    /// Indices into `numbers`, sorted by token sequence.
     order: Vec<u32>,
     block: usize,
 }
 
 impl<'a> Plan<'a> {
-    /// Plans the labels of `vocabulary` that are not `known`, each once, in blocks
-    /// of `block`. `progress` hears how many of how many are tokenized, and may
-    /// stop it: then there is no plan.
+    /// Plans the distinct labels of `vocabulary` that are not `known`, in blocks of `block`.
+    /// `progress` is called with the number of labels tokenized and the total; if it
+    /// breaks, there is no plan.
     pub(crate) fn new(
         encoder: &dyn TextEncoder,
         vocabulary: &'a Vocabulary<'a>,
@@ -44,8 +43,8 @@ impl<'a> Plan<'a> {
         let mut numbers = Vec::with_capacity(vocabulary.distinct());
         numbers.extend(vocabulary.numbers().filter(|&number| !known(number)));
         let mut tokens = Tokens::new();
-        for piece in numbers.chunks(PIECE) {
-            let labels: Vec<&str> = piece.iter().map(|&n| vocabulary.label(n)).collect();
+        for chunk in numbers.chunks(CHUNK) {
+            let labels: Vec<&str> = chunk.iter().map(|&n| vocabulary.label(n)).collect();
             encoder.tokenize(&labels)?.iter().for_each(|ids| tokens.push(ids));
             if progress(tokens.len(), numbers.len()).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -70,7 +69,7 @@ impl<'a> Plan<'a> {
         self.tokens.total()
     }
 
-    /// The blocks in order.
+    /// The blocks, in order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         let block = |start| {
             let end = self.len().min(start + self.block);
@@ -80,7 +79,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Labels that are encoded in one call.
+/// Labels to encode in one call.
 pub(crate) struct Block<'a> {
     plan: &'a Plan<'a>,
     range: Range<usize>,
@@ -97,7 +96,7 @@ impl<'a> Block<'a> {
         self.labels().map(|(_, ids)| ids.len()).sum()
     }
 
-    /// Its labels that are not `known`, and their sequences.
+    /// Returns the labels that are not `known`, and their token sequences.
     pub(crate) fn without(&self, known: impl Fn(u32) -> bool) -> (Vec<&'a str>, Tokens) {
         let (mut labels, mut tokens) = (Vec::new(), Tokens::new());
         for (number, ids) in self.labels().filter(|&(number, _)| !known(number)) {
@@ -107,10 +106,10 @@ impl<'a> Block<'a> {
         (labels, tokens)
     }
 
-    /// The number of each label, and its sequence.
+    /// The number and token sequence of each label.
     fn labels(&self) -> impl Iterator<Item = (u32, &'a [u32])> {
         let Plan { numbers, tokens, order, .. } = self.plan;
-        // The plan has a number and a sequence for each place.
+        // `numbers` and `tokens` have the same length.
         let label = |&at: &u32| (numbers[at as usize], tokens.get(at as usize).unwrap_or_default());
         order[self.range.clone()].iter().map(label)
     }
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
     use crate::Dictionary;
 
-    /// A label's tokens are its bytes.
+    /// An encoder whose tokens are a label's bytes.
     struct Bytes;
 
     impl TextEncoder for Bytes {
@@ -144,19 +143,19 @@ mod tests {
         }
     }
 
-    /// The plan over a dictionary of `labels`, told by its blocks' labels.
-    fn planned(labels: &[&str], known: &[&str], block: usize, see: impl FnOnce(Plan<'_>)) {
-        let go_on = |_, _| ControlFlow::Continue(());
+    /// Calls `check` with the plan of `labels` that are not `known`.
+    fn with_plan(labels: &[&str], known: &[&str], block: usize, check: impl FnOnce(Plan<'_>)) {
+        let keep_going = |_, _| ControlFlow::Continue(());
         let dictionaries = dictionaries(labels);
         let vocabulary = Vocabulary::new(&dictionaries).unwrap();
         let is_known = |number| known.contains(&vocabulary.label(number));
-        match Plan::new(&Bytes, &vocabulary, is_known, block, go_on).unwrap() {
-            ControlFlow::Continue(plan) => see(plan),
-            ControlFlow::Break(()) => unreachable!("it was told to go on"),
+        match Plan::new(&Bytes, &vocabulary, is_known, block, keep_going).unwrap() {
+            ControlFlow::Continue(plan) => check(plan),
+            ControlFlow::Break(()) => unreachable!("no callback breaks"),
         }
     }
 
-    /// Two dictionaries, the second one of the last label.
+    /// Returns two dictionaries; the second has the last label.
     fn dictionaries(labels: &[&str]) -> [Dictionary; 2] {
         let parse = |name: &str, labels: &[&str]| {
             Dictionary::parse(Path::new(name), labels.join("\n").as_bytes()).unwrap()
@@ -170,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_alike_stands_together_and_each_label_once() {
-        planned(&["bb", "ab", "c", "aaa", "old", "bb"], &["old"], 2, |plan| {
+    fn labels_are_sorted_by_tokens_without_duplicates() {
+        with_plan(&["bb", "ab", "c", "aaa", "old", "bb"], &["old"], 2, |plan| {
             let labels: Vec<_> = blocks(&plan).into_iter().map(|(labels, _)| labels).collect();
             assert_eq!(labels, [vec!["aaa", "ab"], vec!["bb", "c"]]);
             assert_eq!((plan.len(), plan.tokens()), (4, 8));
@@ -179,8 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn a_block_lends_what_is_missing_with_its_tokens() {
-        planned(&["b", "a", "cc", "dd"], &[], 3, |plan| {
+    fn block_returns_unknown_labels_with_their_tokens() {
+        with_plan(&["b", "a", "cc", "dd"], &[], 3, |plan| {
             let all: Vec<_> = plan.blocks().collect();
             let (labels, tokens) = all[0].without(|number| plan.vocabulary.label(number) == "a");
             assert_eq!(labels, ["b", "cc"]);
@@ -191,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_labels_given_does_not_matter() {
-        planned(&["x", "yy", "z"], &[], 2, |a| {
-            planned(&["z", "x", "yy"], &[], 2, |b| assert_eq!(blocks(&a), blocks(&b)));
+    fn plan_does_not_depend_on_the_order_of_labels() {
+        with_plan(&["x", "yy", "z"], &[], 2, |a| {
+            with_plan(&["z", "x", "yy"], &[], 2, |b| assert_eq!(blocks(&a), blocks(&b)));
         });
     }
 
     #[test]
-    fn it_stops_when_told() {
+    fn plan_stops_when_progress_breaks() {
         let stop = |_, _| ControlFlow::Break(());
         let dictionaries = dictionaries(&["a", "b"]);
         let vocabulary = Vocabulary::new(&dictionaries).unwrap();

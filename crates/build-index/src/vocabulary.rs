@@ -1,9 +1,8 @@
-//! The labels of all dictionaries, each known by a number.
+//! The labels of all dictionaries, by number.
 //!
-//! What a build must remember of a label is remembered by its number, an index
-//! into some vector: a map of strings would cost ten times as much. The labels
-//! stay where the dictionaries have them; the table of hashes holds numbers, and
-//! whether two labels are equal is seen on their texts.
+//! A build stores what it knows of a label in vectors, by the label's number; maps of
+//! strings would take ten times the memory. The texts stay in the dictionaries. The hash
+//! table holds numbers and compares labels by their texts.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -13,17 +12,17 @@ use interrogate::Error as LibraryError;
 
 use crate::{Dictionary, Result};
 
-/// The labels of dictionaries, numbered through them in order. A label that
-/// comes again has the number of the first.
+/// The labels of dictionaries, numbered in order. A repeated label has the number of its
+/// first occurrence.
 ///
-/// Memory: some 9 bytes a label, beside the dictionaries.
+/// Memory: about 9 bytes a label, beside the dictionaries.
 pub(crate) struct Vocabulary<'a> {
     dictionaries: &'a [Dictionary],
     /// The number of each dictionary's first label.
     starts: Vec<usize>,
     numbers: HashTable<u32>,
     hasher: RandomState,
-    /// For each label whether it is the first of its kind.
+    /// For each label, whether it is its first occurrence.
     first: Vec<bool>,
 }
 
@@ -63,35 +62,34 @@ impl<'a> Vocabulary<'a> {
         }
     }
 
-    /// Labels of all dictionaries, repeated ones counted as often as they come:
-    /// every number is below.
+    /// Number of labels, with duplicates. All numbers are below.
     pub(crate) fn len(&self) -> usize {
         self.first.len()
     }
 
-    /// How many labels differ.
+    /// Number of distinct labels.
     pub(crate) fn distinct(&self) -> usize {
         self.numbers.len()
     }
 
-    /// The numbers of the labels that differ, in order.
+    /// The numbers of the distinct labels, in order.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.first).filter_map(|(number, &first)| first.then_some(number))
     }
 
-    /// The number of `label`, where a dictionary has it.
+    /// Returns the number of `label`, if a dictionary has it.
     pub(crate) fn number(&self, label: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(label);
         self.numbers.find(hash, |&number| self.label(number) == label).copied()
     }
 
-    /// The label of a number: one that this vocabulary has given.
+    /// Returns the label of a number of this vocabulary.
     pub(crate) fn label(&self, number: u32) -> &'a str {
         Texts { dictionaries: self.dictionaries, starts: &self.starts }.of(number)
     }
 }
 
-/// Where labels lie.
+/// Finds the text of a label by its number.
 #[derive(Clone, Copy)]
 struct Texts<'a, 'b> {
     dictionaries: &'a [Dictionary],
@@ -101,7 +99,7 @@ struct Texts<'a, 'b> {
 impl<'a> Texts<'a, '_> {
     fn of(self, number: u32) -> &'a str {
         let number = number as usize;
-        // The last dictionary that begins at it or before: an empty one has no label.
+        // The last dictionary that starts at the number or before.
         let at = self.starts.partition_point(|&start| start <= number).saturating_sub(1);
         let labels = self.dictionaries.get(at).map(Dictionary::labels);
         labels.and_then(|labels| labels.get(number - self.starts[at])).unwrap_or_default()
@@ -115,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_that_comes_again_has_the_number_of_the_first() {
+    fn repeated_label_has_the_number_of_the_first() {
         let dictionary =
             |name: &str, text: &str| Dictionary::parse(Path::new(name), text.as_bytes()).unwrap();
         let dictionaries = [dictionary("a.txt", "x\ny"), dictionary("b.txt", "y\nz")];

@@ -26,7 +26,7 @@ impl<'a> ChainProgress<'a> {
 
     /// Shows `step`; breaks where the run is asked to stop.
     pub(crate) fn step(&self, step: Step<'_>) -> ControlFlow<()> {
-        if interrupt::asked() {
+        if interrupt::interrupted() {
             return ControlFlow::Break(());
         }
         let mut bar = self.bar.borrow_mut();
@@ -55,7 +55,7 @@ impl<'a> ChainProgress<'a> {
 fn scored(step: &Step<'_>) -> String {
     let tried = format!("{}/{} tried", step.scored, step.candidates);
     match step.score.is_finite() {
-        true => format!("{tried}, {:.4} {}", step.score, crate::logger::on_one_line(step.prompt)),
+        true => format!("{tried}, {:.4} {}", step.score, crate::escape::line(step.prompt)),
         false => tried,
     }
 }

@@ -93,8 +93,8 @@ impl CliError {
             _ => logger.error(self, self.hint()),
         }
         match self {
-            CliError::Build(build_index::Error::Stopped { .. }) if interrupt::asked() => {
-                ExitCode::from(interrupt::code())
+            CliError::Build(build_index::Error::Stopped { .. }) if interrupt::interrupted() => {
+                ExitCode::from(interrupt::exit_code())
             }
             _ => ExitCode::from(2),
         }

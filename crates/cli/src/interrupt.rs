@@ -1,43 +1,25 @@
-//! What becomes of a run that is asked to end, by Ctrl-C or another signal
-//! ([`signals`](build_index::signals)): what is said, and how it is gone on with.
-//! Records that were written stand either way.
+//! Interruption of a run by Ctrl-C or another signal ([`signals`](build_index::terminal::signals)):
+//! the messages, and the command that continues the run. Results that were written stay.
 
-use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use build_index::terminal::interrupt::Messages;
 
-use build_index::escape::shown;
-use build_index::signals::Moment;
+pub(crate) use build_index::terminal::interrupt::set_exit_message;
+pub(crate) use build_index::terminal::signals::{Work, exit_code, interrupted};
 
-pub(crate) use build_index::signals::{asked, code, hold, listen, saving, writing};
+/// What is printed when a signal comes.
+pub(crate) const MESSAGES: Messages = Messages {
+    stopping: "stopping after the current batch; interrupt again to stop now",
+    exiting: "interrupted",
+};
 
-/// What is said of a run that is cut off.
-static FAREWELL: Mutex<String> = Mutex::new(String::new());
-
-/// Sets what is said where the run does not come to its end in time.
-pub(crate) fn farewell(words: String) {
-    *FAREWELL.lock().unwrap_or_else(PoisonError::into_inner) = words;
-}
-
-/// Says what becomes of the run.
-pub(crate) fn say(moment: Moment) {
-    let words = match moment {
-        Moment::Asked => "stopping after the images in hand; once more to stop at once".to_owned(),
-        Moment::Cut => {
-            let words = FAREWELL.lock().unwrap_or_else(PoisonError::into_inner);
-            if words.is_empty() { "interrupted".to_owned() } else { shown(&words) }
-        }
-    };
-    let _ = writeln!(io::stderr(), "{words}");
-}
-
-/// The command that was typed, with `more` at its end unless it is there, as a
-/// shell takes it.
-pub(crate) fn command(more: &str) -> String {
-    let typed: Vec<String> =
+/// Returns the command that was typed, quoted for a shell, with `option` appended unless
+/// it is there or empty.
+pub(crate) fn command_with(option: &str) -> String {
+    let words: Vec<String> =
         std::env::args_os().map(|word| quoted(&word.to_string_lossy())).collect();
-    match typed.iter().any(|word| word == more) {
-        true => typed.join(" "),
-        false => format!("{} {more}", typed.join(" ")),
+    match words.iter().any(|word| word == option) {
+        true => words.join(" "),
+        false => format!("{} {option}", words.join(" ")),
     }
 }
 
@@ -54,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_as_a_shell_takes_them() {
+    fn words_are_quoted_for_a_shell() {
         assert_eq!(quoted("photos/a-1.jpg"), "photos/a-1.jpg");
         assert_eq!(quoted("it's *"), r"'it'\''s *'");
         assert_eq!(quoted(""), "''");

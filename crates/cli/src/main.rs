@@ -1,9 +1,10 @@
 //! `interrogate`: what does this image look like, in words?
 //!
-//! Thin: arguments in, library calls, lines out. Data goes to stdout, logger to
-//! stderr. Exit codes: 0 all well, 1 some images failed, 2 nothing could be done; 130
-//! stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, what was answered being written;
-//! 135 (Linux) where another program truncated a file that was mapped.
+//! Parses the arguments and runs the command. Data goes to stdout, messages go to stderr.
+//!
+//! Exit codes: 0, success; 1, some images failed; 2, an error, or all images failed; 130,
+//! 143 or 129, stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP, with the results so far
+//! written; 135, another program truncated a mapped file (Linux).
 
 mod args;
 mod asking;
@@ -16,7 +17,6 @@ mod file_id;
 mod files;
 mod image_name;
 mod interrupt;
-mod logger;
 mod opening;
 mod outcome;
 mod output;
@@ -29,17 +29,14 @@ mod stream;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use build_index::terminal::{self, escape, logger};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    logger::show_panics();
-    // Where no handler can be set, a signal does what it did: what was written stands.
-    let _ = interrupt::listen(interrupt::say);
-    build_index::sigbus::report();
-    let args = args::Args::try_parse().unwrap_or_else(|error| logger::misused(&error));
+    terminal::init(interrupt::MESSAGES);
+    let args: args::Args = terminal::args::parse();
     if args.no_mmap {
         interrogate::mmap::disable();
     }

@@ -5,11 +5,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use build_index::escape::Shown;
-use build_index::fetching::Fetching;
-use build_index::meter::Meter;
+use build_index::terminal::{BuildProgress, DownloadProgress, Summary};
 use build_index::{Builder, open_all};
-use indicatif::ProgressDrawTarget;
 use interrogate::Compute;
 use interrogate::error::IndexError;
 use interrogate::index::Index;
@@ -69,11 +66,7 @@ pub(crate) fn fetching<T, E>(
     fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> Result<T, E>,
 ) -> Result<T, E> {
     let options = Options::from_vars(|name| std::env::var(name).ok());
-    let mut fetching = match (logger.is_quiet(), logger.is_live()) {
-        (true, _) => Fetching::quiet(),
-        (_, true) => Fetching::bar(ProgressDrawTarget::stderr()),
-        _ => Fetching::lines(Shown(io::stderr())),
-    };
+    let mut fetching = DownloadProgress::new(logger);
     let fetched = fetch(&options, &mut |progress| fetching.update(progress));
     fetching.finish();
     fetched
@@ -176,23 +169,21 @@ fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<
         folder.display(),
         dicts.display()
     ));
-    let mut meter = match (logger.is_quiet(), logger.is_live()) {
-        (true, _) => Meter::quiet(),
-        (_, true) => Meter::bar(ProgressDrawTarget::stderr()),
-        _ => Meter::lines(Shown(io::stderr())),
-    };
+    let mut meter = BuildProgress::new(logger);
     let encoder = model.text_encoder()?;
     let fingerprint = model.fingerprint()?;
     let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint)
         .precision(model.compute().precision);
-    interrupt::farewell("interrupted; run the same command again, the build goes on".into());
-    let in_hand = interrupt::hold();
+    interrupt::set_exit_message(
+        "interrupted; run the same command again, the build goes on".into(),
+    );
+    let in_hand = interrupt::Work::begin();
     let report = builder.build(&dictionaries, folder, |progress| {
         meter.update(progress);
-        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     drop(in_hand);
     meter.finish();
-    logger.lines(report?);
+    logger.lines(Summary(&report?));
     Ok(())
 }

@@ -20,7 +20,7 @@ impl Outcome {
     /// plus the signal's number where the run was interrupted.
     pub(crate) fn code(self) -> ExitCode {
         match self {
-            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::code()),
+            Outcome { interrupted: true, .. } => ExitCode::from(interrupt::exit_code()),
             Outcome { failed: 0, .. } => ExitCode::SUCCESS,
             Outcome { done: 0, .. } => ExitCode::from(2),
             _ => ExitCode::from(1),

@@ -143,16 +143,16 @@ impl Pass {
         see: &mut See<'_, P, T>,
         mut take: impl FnMut(Vec<Came<P, T>>) -> std::result::Result<(), CliError>,
     ) -> std::result::Result<bool, CliError> {
-        let _in_hand = interrupt::hold();
+        let _in_hand = interrupt::Work::begin();
         let wanted = |name: &Name| self.wanted(name);
         stream::ahead(&self.source, self.at_once + BEYOND, &wanted, look, |mut stream| {
             loop {
                 let mut batch = Vec::with_capacity(self.at_once);
-                while batch.len() < self.at_once && !interrupt::asked() {
+                while batch.len() < self.at_once && !interrupt::interrupted() {
                     let Some(looked) = stream.next() else { break };
                     batch.push(looked);
                 }
-                if interrupt::asked() {
+                if interrupt::interrupted() {
                     return Ok(false);
                 }
                 if batch.is_empty() {
@@ -194,8 +194,8 @@ impl Pass {
         failed: &mut Told<'_>,
     ) -> std::result::Result<Outcome, CliError> {
         let sidecars = self.sidecars.take();
-        interrupt::farewell(format!("interrupted: {}", self.how_to_go_on()));
-        let _in_hand = interrupt::hold();
+        interrupt::set_exit_message(format!("interrupted: {}", self.how_to_go_on()));
+        let _in_hand = interrupt::Work::begin();
         self.target.notes().into_iter().for_each(|note| logger.note(note));
         let mut answers =
             Renderer::new::<A>(self.target.form, self.len() == Some(1), sidecars.is_some());
@@ -282,12 +282,12 @@ impl Pass {
     fn how_to_go_on(&self) -> String {
         match (&self.target.path, self.target.form) {
             (Some(_), Form::Jsonl | Form::Csv) => {
-                format!("go on with\n  {}", interrupt::command("--resume"))
+                format!("go on with\n  {}", interrupt::command_with("--resume"))
             }
             (Some(_), Form::Parquet) => {
                 "Parquet is whole or not at all, and nothing was kept; a run into .jsonl or .csv can be gone on with".into()
             }
-            _ if self.skip_existing => format!("go on with\n  {}", interrupt::command("")),
+            _ if self.skip_existing => format!("go on with\n  {}", interrupt::command_with("")),
             _ => "a run with -o answers.jsonl can be gone on with".into(),
         }
     }

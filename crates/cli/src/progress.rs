@@ -1,31 +1,32 @@
-//! How far a run has come: images a second, time left, failures.
+//! Progress of a run: images per second, time left, failures.
 
 use std::time::{Duration, Instant};
 
-use build_index::talk::seconds;
+use build_index::terminal::format::seconds;
 
 use crate::logger::{Bar, Logger};
 
-/// Between two lines, where nobody watches a bar.
+/// The shortest time between two lines in a log.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Counts what is answered, and shows it.
+/// Counts images and shows a bar on a terminal, else a line every [`PAUSE`].
 pub(crate) struct Progress {
     logger: Logger,
     bar: Bar,
-    /// How many images there are, where that is known.
+    /// Number of images, if it is known.
     total: Option<usize>,
-    /// Images that were left out, being answered before.
+    /// Images that an earlier run completed.
     skipped: usize,
     done: usize,
     failed: usize,
     started: Instant,
-    said: Instant,
+    /// When the last line was printed.
+    printed: Instant,
 }
 
 impl Progress {
-    /// Of `total` images `skipped` are answered already. A bar is shown where
-    /// `watched` and a person is looking, else a line now and then.
+    /// Starts at `skipped` of `total` images. A bar is drawn only if `watched` and the
+    /// logger is live.
     pub(crate) fn new(
         logger: &Logger,
         total: Option<usize>,
@@ -50,18 +51,18 @@ impl Progress {
             done: 0,
             failed: 0,
             started: now,
-            said: now,
+            printed: now,
         }
     }
 
-    /// So many more are answered, and so many have failed.
+    /// Adds `done` images that succeeded and `failed` that did not.
     pub(crate) fn step(&mut self, done: usize, failed: usize) {
         self.done += done;
         self.failed += failed;
         self.bar.set_position((self.done + self.failed) as u64);
         self.bar.set_message(self.pace(self.started.elapsed()));
-        if !self.logger.is_live() && self.said.elapsed() >= PAUSE {
-            self.said = Instant::now();
+        if !self.logger.is_live() && self.printed.elapsed() >= PAUSE {
+            self.printed = Instant::now();
             let all = self.total.map_or(String::new(), |total| format!("/{total}"));
             let so_far = self.skipped + self.done + self.failed;
             let pace = self.pace(self.started.elapsed());
@@ -69,7 +70,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away, and says in a line what there was.
+    /// Removes the bar, and returns a line with the totals.
     pub(crate) fn finish(&self) -> String {
         self.bar.finish_and_clear();
         let spent = self.started.elapsed();
@@ -78,7 +79,7 @@ impl Progress {
         format!("{images} image{s} in {:.1} s: {}", spent.as_secs_f64(), rate(images, spent))
     }
 
-    /// `12.1 images/s, 3 min 4 s left, 2 failed`.
+    /// Formats `12.1 images/s, 3 min 4 s left, 2 failed`.
     fn pace(&self, spent: Duration) -> String {
         let images = self.done + self.failed;
         let mut pace = rate(images, spent);
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_answered_before_does_not_count_as_speed() {
+    fn skipped_images_do_not_count_as_speed() {
         let mut progress = Progress::new(&Logger::new(true), Some(100), 40, false);
         progress.step(18, 2);
         let pace = progress.pace(Duration::from_secs(10));
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_unknown_number_none_are_left() {
+    fn unknown_total_gives_no_time_left() {
         let mut progress = Progress::new(&Logger::new(true), None, 0, false);
         progress.step(5, 0);
         assert_eq!(progress.pace(Duration::from_secs(10)), "0.5 images/s");

@@ -1,8 +1,8 @@
-//! Whether rows that this build did not encode are the model's.
+//! Compares stored rows with the encoder's own, for a sample of labels.
 //!
-//! A cache names its model in the file's name alone: another model of the same width
-//! would pass for this one, with meaningless scores. An index and a journal name it
-//! inside, but a person who exchanges their labels can also recompute every checksum.
+//! A cache names its model only in the file's name: rows of another model of the same
+//! width would give meaningless scores. An index and a journal name the model inside, but
+//! a person who exchanges their labels can also recompute every checksum.
 
 use std::path::Path;
 
@@ -14,27 +14,27 @@ use interrogate::{Error as LibraryError, Result as LibraryResult};
 use zerocopy::IntoBytes;
 
 use crate::cache::{Cache, halves};
-use crate::{Dictionary, Error, Result};
+use crate::{CacheError, Dictionary, Result};
 
-/// Labels of a table, or of a journal, that are tried.
-pub(super) const TRIED: usize = 8;
+/// Labels in the sample of a table or a journal.
+const SAMPLE: usize = 8;
 
-/// The least cosine of a label's row and the encoder's own. What a model computes in
-/// f16 and in f32 is nearer; what two models do is nowhere near.
-const LEAST: f64 = 0.99;
+/// The least cosine of equal rows. Rows of one model in f16 and f32 are closer; rows of
+/// two models are far below.
+const MIN_COSINE: f64 = 0.99;
 
-/// How many of the rows that are tried must be near.
+/// Which rows of a sample must equal the encoder's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Near {
-    /// All: the rows are of the same model, with the same tokenizer.
+pub(super) enum Agreement {
+    /// All: the rows are of the same model and tokenizer.
     All,
-    /// The middle one, as another program's tokenizer may differ over an odd label.
-    Half,
+    /// The median one: another program's tokenizer may differ on an odd label.
+    Median,
 }
 
-/// Refuses a cache whose rows are of another width than `encoder`'s, or are not near
-/// to what it makes of the labels.
-pub(super) fn cache(
+/// Refuses a cache whose rows have another width than `encoder`'s or are not its
+/// embeddings of the labels.
+pub(super) fn check_cache(
     encoder: &dyn TextEncoder,
     model: &str,
     dictionaries: &[Dictionary],
@@ -42,51 +42,56 @@ pub(super) fn cache(
 ) -> Result<()> {
     let (expected, found) = (encoder.dim(), cache.dim());
     if found != expected {
-        return Err(Error::Cache {
+        return Err(CacheError::Invalid {
             path: cache.path().to_owned(),
             what: "values in a row",
             expected: format!("{expected}, as {model} has"),
             found: found.to_string(),
-        });
+        }
+        .into());
     }
     let labels = dictionaries.iter().find(|d| d.table() == cache.table()).map(Dictionary::labels);
     let Some(labels) = labels else { return Ok(()) };
-    let tried = labels.iter().step_by(step(labels.len()));
-    let tried: Vec<_> = tried.filter_map(|label| Some((label, cache.row(label)?))).collect();
-    match far(encoder, &tried, Near::Half)? {
+    let sample = labels.iter().step_by(step(labels.len()));
+    let sample: Vec<_> = sample.filter_map(|label| Some((label, cache.row(label)?))).collect();
+    match disagreement(encoder, &sample, Agreement::Median)? {
         None => Ok(()),
-        Some((cosine, label)) => Err(Error::CacheModel {
+        Some((cosine, label)) => Err(CacheError::OtherModel {
             path: cache.path().to_owned(),
             model: model.to_owned(),
             label: label.to_owned(),
             cosine,
-        }),
+        }
+        .into()),
     }
 }
 
-/// Refuses an index of whose tables one has rows that are not near to what `encoder`
-/// makes of their labels.
-pub(super) fn index(encoder: &dyn TextEncoder, index: &Index, near: Near) -> LibraryResult<()> {
+/// Refuses an index with a table whose rows are not `encoder`'s embeddings of the labels.
+pub(super) fn check_index(
+    encoder: &dyn TextEncoder,
+    index: &Index,
+    agreement: Agreement,
+) -> LibraryResult<()> {
     for table in index.tables() {
         let values = Rows::new(index.dim(), table.rows())?;
-        let tried = (0..table.len()).step_by(step(table.len()));
-        let tried = tried.map(|row| Ok((table.label(row)?, values.row(row).unwrap_or_default())));
-        let tried = tried.collect::<LibraryResult<Vec<(&str, &[f16])>>>()?;
-        let tried: Vec<_> = tried.iter().map(|(label, row)| (*label, row.as_bytes())).collect();
-        rows(encoder, index.path(), &tried, near)?;
+        let sample = (0..table.len()).step_by(step(table.len()));
+        let sample = sample.map(|row| Ok((table.label(row)?, values.row(row).unwrap_or_default())));
+        let sample = sample.collect::<LibraryResult<Vec<(&str, &[f16])>>>()?;
+        let sample: Vec<_> = sample.iter().map(|(label, row)| (*label, row.as_bytes())).collect();
+        check_rows(encoder, index.path(), &sample, agreement)?;
     }
     Ok(())
 }
 
-/// Refuses rows of the file or folder `path` that are not near to what `encoder` makes
-/// of their labels.
-pub(super) fn rows(
+/// Refuses a sample of rows, from the file or folder `path`, that are not `encoder`'s
+/// embeddings of the labels.
+pub(super) fn check_rows(
     encoder: &dyn TextEncoder,
     path: &Path,
-    tried: &[(&str, &[u8])],
-    near: Near,
+    sample: &[(&str, &[u8])],
+    agreement: Agreement,
 ) -> LibraryResult<()> {
-    match far(encoder, tried, near)? {
+    match disagreement(encoder, sample, agreement)? {
         None => Ok(()),
         Some((cosine, label)) => {
             let found = format!("others: {label:?} has a cosine of {cosine:.3} with the model's");
@@ -95,30 +100,30 @@ pub(super) fn rows(
     }
 }
 
-/// From one label to the next of `count` that is tried.
+/// Returns the distance between labels of a sample of `count`.
 pub(super) fn step(count: usize) -> usize {
-    count.div_ceil(TRIED).max(1)
+    count.div_ceil(SAMPLE).max(1)
 }
 
-/// The row, of those that must be near to the encoder's own, that is not.
-fn far<'a>(
+/// Returns the cosine and label of a row that must equal the encoder's own and does not.
+fn disagreement<'a>(
     encoder: &dyn TextEncoder,
-    tried: &[(&'a str, &[u8])],
-    near: Near,
+    sample: &[(&'a str, &[u8])],
+    agreement: Agreement,
 ) -> LibraryResult<Option<(f64, &'a str)>> {
-    let texts: Vec<&str> = tried.iter().map(|(label, _)| *label).collect();
-    let own = encoder.encode(&texts)?;
+    let labels: Vec<&str> = sample.iter().map(|(label, _)| *label).collect();
+    let own = encoder.encode(&labels)?;
     let mut cosines: Vec<(f64, &str)> =
-        own.rows().zip(tried).map(|(own, (label, row))| (cosine(own, row), *label)).collect();
+        own.rows().zip(sample).map(|(own, (label, row))| (cosine(own, row), *label)).collect();
     cosines.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let least = match near {
-        Near::All => cosines.first(),
-        Near::Half => cosines.get(cosines.len() / 2),
+    let least = match agreement {
+        Agreement::All => cosines.first(),
+        Agreement::Median => cosines.get(cosines.len() / 2),
     };
-    Ok(least.copied().filter(|(cosine, _)| *cosine < LEAST))
+    Ok(least.copied().filter(|(cosine, _)| *cosine < MIN_COSINE))
 }
 
-/// The cosine of two rows of unit length.
+/// Returns the cosine of two rows of unit length.
 fn cosine(own: &[f32], row: &[u8]) -> f64 {
     own.iter().zip(halves(row)).map(|(&a, b)| f64::from(a) * f64::from(b)).sum()
 }

@@ -1,31 +1,31 @@
-//! How far a build has come.
+//! Progress of a build.
 
-/// How far a build has come.
+/// Progress of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Labels are being tokenized.
     Tokenizing {
         /// Labels done.
         labels: usize,
-        /// Labels there are to do.
+        /// Labels in all.
         total: usize,
     },
     /// Labels are being encoded, shortest first.
     Encoding {
-        /// Labels done, those of an earlier build that was stopped among them.
+        /// Labels done, including those of an earlier, unfinished build.
         labels: usize,
-        /// Labels there are to do.
+        /// Labels in all.
         total: usize,
-        /// Their tokens done: what time goes by.
+        /// Tokens done; the time left follows from these.
         tokens: usize,
-        /// Their tokens there are to do.
+        /// Tokens in all.
         total_tokens: usize,
     },
     /// Rows are being written.
     Writing {
         /// Rows written.
         rows: usize,
-        /// Rows there are to write.
+        /// Rows in all.
         total: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! Tables from dictionaries and the rows of their labels.
+//! Writes the tables of an index.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::dictionary::Chunk;
 use crate::writer::{write_labels, write_shard};
 use crate::{Dictionary, Error, Result};
 
-/// Where tables are written, and in what shape.
+/// The folder and shape of the tables.
 pub(super) struct Tables<'a> {
     pub(super) folder: &'a Path,
     pub(super) dim: usize,
@@ -23,7 +23,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Writes shards and labels of a table for each dictionary.
+    /// Writes the shards and the label file of each dictionary's table.
     pub(super) fn write(
         &self,
         dictionaries: &[Dictionary],
@@ -65,9 +65,9 @@ impl Tables<'_> {
     ) -> Result<ShardEntry> {
         let mut values = vec![f16::ZERO; labels.len() * self.dim];
         for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
-            let lost = || Error::RowLost { label: label.to_owned() };
-            values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(lost)?);
-            // Wherever it is from, and whatever was checked there: this is the copy.
+            let missing = || Error::RowMissing { label: label.to_owned() };
+            values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(missing)?);
+            // Check the copy: the source may have changed since it was checked.
             let square = square(values);
             if !is_unit(square) {
                 let found = format!("length {} for {label:?}", square.sqrt());
@@ -85,23 +85,23 @@ mod tests {
 
     use interrogate::mmap::Mmap;
 
-    use super::super::rows::Places;
+    use super::super::locations::Locations;
     use super::*;
     use crate::vocabulary::Vocabulary;
 
-    /// A row that was changed after it was checked.
+    /// As where a row changes after it was checked.
     #[test]
-    fn a_row_that_is_not_of_unit_length_ends_in_no_index() {
+    fn row_that_is_not_of_unit_length_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let dictionaries = [Dictionary::parse(Path::new("a.txt"), b"x").unwrap()];
         let vocabulary = Vocabulary::new(&dictionaries).unwrap();
-        let mut places = Places::new(&vocabulary);
-        places.journaled("x", 0);
+        let mut locations = Locations::new(&vocabulary);
+        locations.add_journaled("x", 0);
         for (bad, length) in [(f16::NAN, "NaN"), (f16::INFINITY, "inf"), (f16::ZERO, "0")] {
             let path = folder.path().join("journal");
             std::fs::write(&path, [bad, f16::ZERO].as_bytes()).unwrap();
             let map = Mmap::open(&path).unwrap();
-            let rows = Rows::new(&places, None, Some(&map), &[], 2);
+            let rows = Rows::new(&locations, None, Some(&map), &[], 2);
             let tables = Tables { folder: folder.path(), dim: 2, shard_rows: 8 };
             let error = tables.write(&dictionaries, &rows, &mut |_| Continue(())).unwrap_err();
             let tail = format!("rows: expected unit length, found length {length} for \"x\"");

@@ -1,4 +1,4 @@
-//! Tables of an index as caches that clip-interrogator reads.
+//! Writes the tables of an index as caches that clip-interrogator reads.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use zerocopy::IntoBytes;
 
 use super::names::file_name;
-use super::{HASH, HEX, joined};
+use super::{HASH, HEX, digest};
 use crate::durable::{self, Draft};
-use crate::{Dictionary, Error, Result, Texts};
+use crate::{CacheError, Dictionary, Error, Result, Texts};
 
-/// What clip-interrogator would have cached, from an index.
+/// An export of an index to clip-interrogator's caches.
 pub struct Export<'a> {
     index: &'a Index,
     dictionaries: &'a [Dictionary],
     name: &'a str,
 }
 
-/// What an export has written.
+/// What an export wrote.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Exported {
@@ -32,31 +32,31 @@ pub struct Exported {
     pub files: Vec<PathBuf>,
     /// Rows in all of them.
     pub rows: usize,
-    /// Rows of lines that repeat a label: those of the first.
+    /// Rows of lines that repeat a label; they equal the first's.
     pub repeated: usize,
-    /// Labels of no row in the index, blank ones for the most part, that were
-    /// encoded: what clip-interrogator had for them may differ in its bits.
+    /// Labels without a row in the index, mostly blank ones, that were encoded.
+    /// clip-interrogator's own rows for them may differ in their bits.
     pub encoded: usize,
 }
 
 impl<'a> Export<'a> {
-    /// The export of `index`. Of a table with a dictionary every line gets a row, as
-    /// clip-interrogator wants it, which reads no cache of other labels than its
-    /// own; of one without, the labels of the index. `name` is what it calls the
-    /// model ([`cache_names`](super::cache_names)).
+    /// Returns the export of `index`. A table with a dictionary gets a row for every line,
+    /// as clip-interrogator only reads caches of all its labels; a table without one gets
+    /// the labels of the index. `name` is the model's name there
+    /// ([`cache_names`](super::cache_names)).
     pub fn new(index: &'a Index, dictionaries: &'a [Dictionary], name: &'a str) -> Self {
         Export { index, dictionaries, name }
     }
 
-    /// Writes a file for each table in `folder`, which is made. `encode` gives the
-    /// rows (labels, dim) of labels that the index leaves out; it is called for the
-    /// tables that have some.
+    /// Writes a file for each table in `folder`, which is created. `encode` returns the rows
+    /// (labels, dim) of labels that the index leaves out; it is called for each table that
+    /// has some.
     ///
-    /// Files get their names when all are written, so that an error leaves none. Memory: some 60 bytes a label of one table; rows are copied
-    /// from the map.
+    /// The files are renamed when all are written, so an error leaves none. Memory: about
+    /// 60 bytes a label of one table; rows are copied from the map.
     ///
     /// # Errors
-    /// [`Error::ExportStands`], [`Error::ExportDictionary`], those of `encode`, and
+    /// [`CacheError::Exists`], [`CacheError::OtherDictionary`], those of `encode`, and
     /// the library's for the disk.
     pub fn write(
         &self,
@@ -67,7 +67,7 @@ impl<'a> Export<'a> {
         for table in self.index.tables() {
             let path = folder.join(file_name(self.name, table.name()));
             if path.symlink_metadata().is_ok() {
-                return Err(Error::ExportStands { path });
+                return Err(CacheError::Exists { path }.into());
             }
             tables.push((table, self.labels(table)?, path));
         }
@@ -84,7 +84,7 @@ impl<'a> Export<'a> {
         Ok(exported)
     }
 
-    /// The labels of a table, as the cache has them.
+    /// Returns the labels of a table's cache.
     fn labels(&self, table: &Table) -> Result<Texts> {
         let name = table.name();
         let Some(dictionary) = self.dictionaries.iter().find(|d| d.table() == name) else {
@@ -100,12 +100,12 @@ impl<'a> Export<'a> {
         let built = entry.map(|entry| entry.dictionary);
         if built != Some(Digest::of_labels(dictionary.labels().iter())) {
             let (path, index) = (dictionary.path().to_owned(), self.index.path().to_owned());
-            return Err(Error::ExportDictionary { path, index, table: name.to_owned() });
+            return Err(CacheError::OtherDictionary { path, index, table: name.to_owned() }.into());
         }
         dictionary.every_label()
     }
 
-    /// A table's cache, whole but without its name.
+    /// Writes a table's cache to a draft.
     fn draft(
         &self,
         table: &Table,
@@ -133,15 +133,15 @@ impl<'a> Export<'a> {
         let mut draft = Draft::create(folder)?;
         draft.append(&header)?;
         for label in labels.iter() {
-            let kept = numbers.get(label).and_then(|&row| rows.row(row));
-            let made = || {
+            let own = numbers.get(label).and_then(|&row| rows.row(row));
+            let new = || {
                 let at = missing.binary_search(&label).ok()?;
                 encoded.get(at * dim..(at + 1) * dim)
             };
-            let lost = || Error::RowLost { label: label.to_owned() };
-            draft.append(kept.or_else(made).ok_or_else(lost)?.as_bytes())?;
+            let row_missing = || Error::RowMissing { label: label.to_owned() };
+            draft.append(own.or_else(new).ok_or_else(row_missing)?.as_bytes())?;
         }
-        draft.append(joined(labels.iter()).as_bytes())?;
+        draft.append(digest(labels.iter()).as_bytes())?;
         let absent = labels.iter().filter(|label| !numbers.contains_key(label)).count();
         exported.rows += labels.len();
         exported.encoded += missing.len();
@@ -150,8 +150,8 @@ impl<'a> Export<'a> {
     }
 }
 
-/// The header of a cache, with its length before it, padded by spaces (as the format
-/// allows) so that the rows begin at a multiple of 8 bytes.
+/// Returns the header of a cache, after its length, padded by spaces (as the format allows)
+/// so that the rows begin at a multiple of 8 bytes.
 fn header(
     rows: usize,
     dim: usize,

@@ -1,13 +1,12 @@
-//! What clip-interrogator calls the files of its caches.
+//! The file names of clip-interrogator's caches.
 
 use interrogate::models::{ALIASES, ModelSource};
 
 use crate::Dictionary;
 
-/// What stands before the table in the names of a model's caches, most likely
-/// first: its names in open_clip, and its id, each with `_` for `/` and `@`
-/// (clip-interrogator, `LabelTable.__init__`). Of a folder's path the last part is
-/// the name.
+/// Returns the model's names in the file names of its caches, most likely first: its names
+/// in open_clip, and its id, each with `_` for `/` and `@` (clip-interrogator,
+/// `LabelTable.__init__`). A model in a folder has the folder's name.
 ///
 /// ```
 /// let names = build_index::cache_names("openai/clip-vit-large-patch14");
@@ -16,7 +15,7 @@ use crate::Dictionary;
 pub fn cache_names(model: &str) -> Vec<String> {
     let aliases = ALIASES.iter().filter(|(_, repo)| *repo == model).map(|(alias, _)| *alias);
     let mut names: Vec<&str> = aliases.collect();
-    // Of two names for one model, the one that the other only adds to.
+    // Two names of one model differ by a suffix; the shorter is the likelier.
     names.sort_by_key(|name| name.len());
     let own = match model.parse() {
         Ok(folder @ ModelSource::Folder(_)) => folder.slug(),
@@ -25,13 +24,13 @@ pub fn cache_names(model: &str) -> Vec<String> {
     names.into_iter().chain([&*own]).map(|name| name.replace(['/', '@'], "_")).collect()
 }
 
-/// The name of a table's cache.
+/// Returns the file name of a table's cache.
 pub(super) fn file_name(model: &str, table: &str) -> String {
     format!("{model}_{table}.safetensors")
 }
 
-/// What a file of this name is: the model's name, and the dictionary of its table.
-/// The longest table's name counts, as either may hold a `_`.
+/// Splits a file name into the model's name and the dictionary of the table. Either may
+/// hold a `_`; the longest table name that fits is taken.
 pub(super) fn split<'n, 'd>(
     name: &'n str,
     dictionaries: &'d [Dictionary],
@@ -51,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn models_are_called_as_open_clip_calls_them() {
+    fn names_are_those_of_open_clip_first() {
         assert_eq!(
             cache_names("openai/clip-vit-base-patch32"),
             ["ViT-B-32_openai", "ViT-B-32-quickgelu_openai", "openai_clip-vit-base-patch32"]
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_a_model_s_and_a_table_s() {
+    fn file_name_is_split_into_model_and_table() {
         let dictionaries = ["flavors.txt", "my_flavors.txt"]
             .map(|n| Dictionary::parse(Path::new(n), b"x").unwrap());
         let found = |name| split(name, &dictionaries).map(|(model, d)| (model, d.table()));

@@ -1,10 +1,11 @@
-//! The arguments: as typed, then resolved.
+//! The arguments: as typed, then resolved to [`Options`].
 
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use build_index::{Dictionary, Error, Result, open_all, precision};
+use build_index::terminal::args::precision;
+use build_index::{CacheError, Dictionary, DictionaryError, Result, open_all};
 use clap::{Args as Group, Parser, Subcommand};
 use interrogate::clip::TextCleaning;
 use interrogate::{Compute, Device, Precision};
@@ -12,12 +13,12 @@ use interrogate::{Compute, Device, Precision};
 /// Encode dictionaries of labels once per model into a label index.
 ///
 /// Every *.txt is a table: one label a line, UTF-8. Blank lines, duplicates and
-/// lines that are not UTF-8 are left out and reported. name.topN.txt says that a
-/// prompt takes N labels of the table; artists.txt and sites.txt hold names, of
+/// lines that are not UTF-8 are left out and reported. name.topN.txt means that a
+/// prompt takes N labels of the table; artists.txt and sites.txt hold names from
 /// which labels are made ("by Monet", "trending on flickr").
 ///
-/// Run again, it encodes only labels that the index does not hold yet. Stopped
-/// by Ctrl-C or killed, it goes on where it was when it is run again.
+/// Run again, it encodes only labels that the index does not hold yet. A build that
+/// was stopped by Ctrl-C or killed continues when it is run again.
 #[derive(Debug, Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 
     /// Read files into memory instead of mapping them: slower, for disks where another
-    /// program may truncate a file that is in use
+    /// program may truncate a file in use
     #[arg(long, global = true)]
     pub(crate) no_mmap: bool,
 
@@ -35,12 +36,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Build an index with the rows that clip-interrogator has cached, and encode
-    /// what its caches leave
+    /// Build an index from clip-interrogator's caches, and encode the labels that they
+    /// lack
     ///
     /// A cache is MODEL_TABLE.safetensors, as clip-interrogator keeps it in cache/. It
-    /// is read beside the dictionary of its table, and refused where it is of other
-    /// labels, of another model, or damaged.
+    /// needs the dictionary of its table, and is refused where its labels or its model
+    /// are others, or where it is damaged.
     Import(Import),
     /// Write the tables of an index as caches that clip-interrogator reads
     Export(Export),
@@ -53,7 +54,7 @@ pub(crate) struct Build {
     dictionaries: Vec<PathBuf>,
 
     #[command(flatten)]
-    how: How,
+    options: BuildOptions,
 }
 
 #[derive(Debug, Group)]
@@ -62,13 +63,13 @@ pub(crate) struct Import {
     #[arg(required = true, value_name = "CACHES DICTS")]
     paths: Vec<PathBuf>,
 
-    /// What the caches call the model, where a folder holds those of several:
-    /// ViT-L-14_openai
+    /// The model's name in the caches' file names, where a folder holds caches of
+    /// several models: ViT-L-14_openai
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
     #[command(flatten)]
-    how: How,
+    options: BuildOptions,
 }
 
 #[derive(Debug, Group)]
@@ -78,15 +79,15 @@ pub(crate) struct Export {
     pub(crate) index: PathBuf,
 
     /// The dictionaries that it was built from, files or folders: clip-interrogator
-    /// wants a row of every line, and the index has none of blank and repeated ones
+    /// needs a row for every line, and the index has none for blank and repeated lines
     #[arg(value_name = "DICTS")]
     pub(crate) dictionaries: Vec<PathBuf>,
 
-    /// The folder for the caches; no file there is written over
+    /// The folder for the caches; no file there is overwritten
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) output: PathBuf,
 
-    /// What clip-interrogator calls the model, such as ViT-L-14/openai. [default: by
+    /// clip-interrogator's name for the model, such as ViT-L-14/openai. [default: from
     /// the index's model]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -95,133 +96,131 @@ pub(crate) struct Export {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
-    /// Where the model computes: cpu, cuda, cuda:N or metal, as far as the build has
-    /// them
+    /// The device that the model computes on: cpu, cuda, cuda:N or metal, where this
+    /// build has them
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(crate) device: Device,
 
     /// How texts are cleaned before the tokenizer: auto (as the code that the model's
-    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
-    /// transformers (NFC and lower case). Indexes of different cleaning are different
-    /// models'
+    /// files are for), openai (ftfy's repairs, HTML character references), or
+    /// transformers (NFC and lower case). An index fits one cleaning
     #[arg(long, value_name = "CLEANING", default_value_t)]
     pub(crate) text_cleaning: TextCleaning,
 
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
-/// How an index is built.
+/// Options of a build and of an import.
 #[derive(Debug, Group)]
-struct How {
-    /// Where indexes are kept: the index goes into a folder there, named after
-    /// the model
+struct BuildOptions {
+    /// The folder of indexes: the index goes into a folder there, named after the
+    /// model
     #[arg(short, long, value_name = "INDEXES", required = true)]
-    output: Option<PathBuf>, // nothing in the build that a command takes the place of
+    output: Option<PathBuf>, // none where a subcommand replaces the build
 
     /// The model: "starter", a folder, OpenAI's archive (ViT-B-32.pt), a hub id,
     /// or an open_clip name
     #[arg(long, value_name = "MODEL", default_value = "starter")]
     model: String,
 
-    /// What the model computes in. bf16 is faster where the processor has it
-    /// (AMX, AVX512-BF16), and its rows are not those of f32 to the last digits:
-    /// docs/PARITY.md has by how much. An index of either ranks images of either
+    /// The precision that the model computes in. bf16 is faster where the processor
+    /// has it (AMX, AVX512-BF16), and its rows differ from those of f32 in the last
+    /// digits (docs/PARITY.md). An index of either ranks images of either
     #[arg(
         long,
-        value_parser = precision::parser(&[Precision::F32, Precision::Bf16]),
+        value_parser = precision(&[Precision::F32, Precision::Bf16]),
         value_name = "PRECISION",
         default_value_t
     )]
     precision: Precision,
 
-    /// Tokens that go through the model at once: bounds the memory, changes no
-    /// row
+    /// Tokens of a batch: bounds the memory, changes no row
     #[arg(long, value_name = "N", default_value = "1024")]
     batch_tokens: NonZeroUsize,
 
-    /// Where the model computes: cpu, cuda, cuda:N or metal, as far as the build has
-    /// them
+    /// The device that the model computes on: cpu, cuda, cuda:N or metal, where this
+    /// build has them
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
 
     /// How texts are cleaned before the tokenizer: auto (as the code that the model's
-    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
-    /// transformers (NFC and lower case). Indexes of different cleaning are different
-    /// models'
+    /// files are for), openai (ftfy's repairs, HTML character references), or
+    /// transformers (NFC and lower case). An index fits one cleaning
     #[arg(long, value_name = "CLEANING", default_value_t)]
     text_cleaning: TextCleaning,
 
-    /// Rows of a shard at most
+    /// Maximum rows of a shard
     #[arg(long, value_name = "N", default_value = "32768")]
     shard_rows: NonZeroUsize,
 
-    /// Print nothing but errors and, for each dictionary, how many lines were
-    /// found wanting
+    /// Print only errors and, for each dictionary, the number of findings
     #[arg(short, long)]
     quiet: bool,
 
-    /// List every line found wanting, not only the first 20 of a dictionary
+    /// List every finding, not only the first 20 of a dictionary
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
 }
 
-/// What a run needs, read and checked.
+/// The resolved arguments of a build or an import.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) dictionaries: Vec<Dictionary>,
-    pub(crate) caches: Option<Caches>,
+    pub(crate) import: Option<ImportSource>,
     pub(crate) output: PathBuf,
     pub(crate) model: String,
     pub(crate) text_cleaning: TextCleaning,
     pub(crate) compute: Compute,
     pub(crate) shard_rows: usize,
-    pub(crate) volume: Volume,
+    pub(crate) verbosity: Verbosity,
 }
 
-/// Where rows are imported from.
+/// The caches that rows are imported from.
 #[derive(Debug)]
-pub(crate) struct Caches {
+pub(crate) struct ImportSource {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) name: Option<String>,
 }
 
-/// How much is said.
+/// How many messages are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Volume {
+pub(crate) enum Verbosity {
     Quiet,
     Normal,
     Verbose,
 }
 
 impl Build {
-    /// Reads the dictionaries, before a model is loaded for nothing.
+    /// Reads the dictionaries, so that their errors come before the model is loaded.
     pub(crate) fn resolve(self) -> Result<Options> {
-        self.how.options(&self.dictionaries, None)
+        self.options.resolve(&self.dictionaries, None)
     }
 }
 
 impl Import {
-    /// Tells caches from dictionaries, and reads the latter. A folder may hold both.
+    /// Sorts the paths into caches and dictionaries, and reads the dictionaries. A folder
+    /// may hold both.
     pub(crate) fn resolve(self) -> Result<Options> {
         let first = || self.paths.first().cloned().unwrap_or_default();
         let of = |ending| self.paths.iter().filter(move |path| holds(path, ending)).cloned();
         let caches: Vec<PathBuf> = of("safetensors").collect();
         if caches.is_empty() {
-            return Err(Error::CacheMissing { path: first() });
+            return Err(CacheError::Missing { path: first() }.into());
         }
-        // What is neither is looked at as a dictionary, and named.
+        // A path that is neither is opened as a dictionary, for that error.
         let texts = self.paths.iter().filter(|path| !caches.contains(path)).cloned();
         let texts: Vec<PathBuf> = texts.chain(of("txt").filter(|p| caches.contains(p))).collect();
         if texts.is_empty() {
-            return Err(Error::NoDictionary { path: first() });
+            return Err(DictionaryError::Missing { path: first() }.into());
         }
-        self.how.options(&texts, Some(Caches { paths: caches, name: self.name }))
+        let import = ImportSource { paths: caches, name: self.name };
+        self.options.resolve(&texts, Some(import))
     }
 }
 
-/// Whether the file ends so, or the folder holds one that does.
+/// Whether `path` is a file with this ending, or a folder that holds one.
 fn holds(path: &Path, ending: &str) -> bool {
     match fs::read_dir(path) {
         Ok(files) => files.flatten().any(|file| has_ending(&file.path(), ending)),
@@ -233,16 +232,16 @@ fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-impl How {
-    fn options(self, dictionaries: &[PathBuf], caches: Option<Caches>) -> Result<Options> {
-        let volume = match (self.quiet, self.verbose) {
-            (true, _) => Volume::Quiet,
-            (_, true) => Volume::Verbose,
-            _ => Volume::Normal,
+impl BuildOptions {
+    fn resolve(self, dictionaries: &[PathBuf], import: Option<ImportSource>) -> Result<Options> {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
         };
         Ok(Options {
             dictionaries: open_all(dictionaries)?,
-            caches,
+            import,
             output: self.output.unwrap_or_default(),
             model: self.model,
             text_cleaning: self.text_cleaning,
@@ -252,7 +251,7 @@ impl How {
                 device: self.device,
             },
             shard_rows: self.shard_rows.get(),
-            volume,
+            verbosity,
         })
     }
 }

@@ -1,129 +1,106 @@
-//! The command line: arguments in, words on stderr and an exit code out.
+//! The command line: arguments in, messages on stderr and an exit code out.
 //!
-//! Exit codes: 0, the index stands; 2, it does not, and stderr says why; 130, stopped
-//! by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP: run again, the build goes on. The work is
-//! the library's.
+//! Exit codes: 0, success; 2, an error; 130, 143 or 129, stopped by SIGINT (Ctrl-C),
+//! SIGTERM or SIGHUP: the same command continues the build.
 
 mod args;
 mod export;
-mod interrupt;
+mod hint;
 mod model;
 
-use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use build_index::escape::{Shown, of_panic, shown};
-use build_index::meter::Meter;
-use build_index::{Builder, Error, Report, Result, cache_names, open_caches, signals, talk};
-use clap::Parser;
-use indicatif::ProgressDrawTarget;
+use build_index::terminal::interrupt::Messages;
+use build_index::terminal::signals::{self, Work};
+use build_index::terminal::{self, BuildProgress, Logger, Summary, log_findings};
+use build_index::{Builder, Error, Report, Result, cache_names, open_caches};
 
-use args::{Args, Command, Options, Volume};
-use model::{Model, Name};
+use args::{Args, Command, Options, Verbosity};
+use model::{Model, ModelName};
 
-/// Findings listed of one dictionary, unless all are asked for.
+/// Findings of one dictionary that are listed by default.
 const FINDINGS: usize = 20;
+
+/// What is printed when a signal comes.
+const MESSAGES: Messages = Messages {
+    stopping: "stopping after the current block; interrupt again to stop now (the block is lost)",
+    exiting: "stopped within a block; run the same command again; it goes on where it stopped",
+};
 
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
-    let mut err = Shown(io::stderr());
-    std::panic::set_hook(Box::new(|info| {
-        let _ = writeln!(io::stderr(), "{}", of_panic(info));
-    }));
-    let _ = signals::listen(interrupt::say);
-    build_index::sigbus::report();
-    let args = Args::try_parse().unwrap_or_else(|error| misused(&error));
-    let Args { command, no_mmap, build } = args;
+    terminal::init(MESSAGES);
+    let Args { command, no_mmap, build } = terminal::args::parse();
     if no_mmap {
         interrogate::mmap::disable();
     }
-    let done = match command {
+    let result = match command {
         None => build.resolve().and_then(|options| index(&options)),
         Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),
-        Some(Command::Export(args)) => export::run(&args, &mut err),
+        Some(Command::Export(args)) => export::run(&args),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be listening any more: the exit code says it too.
-            let _ = talk::explain(&error, error.hint().as_deref(), &mut err);
+            Logger::new(false).error(&error, hint::hint(&error));
             match error {
-                Error::Stopped { .. } if signals::asked() => ExitCode::from(signals::code()),
+                Error::Stopped { .. } if signals::interrupted() => {
+                    ExitCode::from(signals::exit_code())
+                }
                 _ => ExitCode::from(2),
             }
         }
     }
 }
 
-/// Says what is wrong with the arguments, which may hold anything.
-fn misused(error: &clap::Error) -> ! {
-    let words = error.to_string();
-    match shown(&words) {
-        harmless if harmless == words => error.exit(),
-        harmless => {
-            let _ = write!(io::stderr(), "{harmless}");
-            #[expect(clippy::exit, reason = "nothing has begun")]
-            std::process::exit(error.exit_code())
-        }
-    }
-}
-
-/// Builds or imports, with what a person sees of it on stderr.
+/// Builds or imports, with messages on stderr.
 fn index(options: &Options) -> Result<()> {
-    let mut err = Shown(io::stderr());
-    let meter = match options.volume {
-        Volume::Quiet => Meter::quiet(),
-        _ if io::stderr().is_terminal() => Meter::bar(ProgressDrawTarget::stderr()),
-        _ => Meter::lines(io::stderr()),
-    };
+    let logger = Logger::new(options.verbosity == Verbosity::Quiet);
     let open = |name: &str| {
-        model::open(Name::Typed(name), options.text_cleaning, options.compute, options.volume)
+        model::open(ModelName::Typed(name), options.text_cleaning, options.compute, &logger)
     };
-    run(options, open, signals::asked, meter, &mut err).map(drop)
+    run(options, open, signals::interrupted, &logger).map(drop)
 }
 
-/// Lists what was found in the dictionaries, opens the model, builds, reports.
+/// Lists the findings of the dictionaries, opens the model, builds, and logs the report.
 fn run(
     options: &Options,
     open: impl FnOnce(&str) -> Result<Model>,
     stop: impl Fn() -> bool,
-    mut meter: Meter<'_>,
-    err: &mut dyn Write,
+    logger: &Logger,
 ) -> Result<Report> {
-    let limit = match options.volume {
-        Volume::Quiet => 0,
-        Volume::Normal => FINDINGS,
-        Volume::Verbose => usize::MAX,
+    let limit = match options.verbosity {
+        Verbosity::Quiet => 0,
+        Verbosity::Normal => FINDINGS,
+        Verbosity::Verbose => usize::MAX,
     };
     for dictionary in &options.dictionaries {
-        let _ = talk::list_findings(dictionary, limit, err);
+        log_findings(dictionary, limit, logger);
     }
     let model = open(&options.model)?;
     let folder = options.output.join(&model.slug);
     let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
         .precision(options.compute.precision)
         .shard_rows(options.shard_rows);
+    let mut shown = BuildProgress::new(logger);
     let progress = |progress| {
-        meter.update(progress);
+        shown.update(progress);
         if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let dictionaries = &options.dictionaries;
-    let _build = signals::hold();
-    let built = match &options.caches {
+    let _work = Work::begin();
+    let report = match &options.import {
         None => builder.build(dictionaries, &folder, progress),
-        Some(caches) => {
-            let names =
-                caches.name.as_ref().map_or_else(|| cache_names(&model.id), |n| cache_names(n));
-            let caches = open_caches(&caches.paths, dictionaries, &names)?;
+        Some(import) => {
+            let name = import.name.as_ref().unwrap_or(&model.id);
+            let caches = open_caches(&import.paths, dictionaries, &cache_names(name))?;
             builder.import(dictionaries, &caches, &folder, progress)
         }
     };
-    meter.finish();
-    let report = built?;
-    if options.volume != Volume::Quiet {
-        let _ = writeln!(err, "{report}");
-    }
+    shown.finish();
+    let report = report?;
+    logger.lines(Summary(&report));
     Ok(report)
 }
 

@@ -1,13 +1,13 @@
 use std::fs;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 use interrogate::index::Index;
 
 use super::*;
 
-/// A row is a label's length and 1.
+/// An encoder whose rows are a label's length and 1.
 struct Lengths;
 
 impl TextEncoder for Lengths {
@@ -33,7 +33,7 @@ fn open(name: &str) -> Result<Model> {
     })
 }
 
-/// Runs the command over `dictionary`; what it says, and what came of it.
+/// Runs the command on `dictionary`; returns its messages and its result.
 fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Report>) {
     let dicts = folder.join("mediums.txt");
     fs::write(&dicts, dictionary).unwrap();
@@ -41,18 +41,18 @@ fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Re
     let mut typed = vec!["build-index", dicts.to_str().unwrap(), "-o", indexes.to_str().unwrap()];
     typed.extend(more);
     let options = Args::try_parse_from(typed).unwrap().build.resolve().unwrap();
-    let mut err = Vec::new();
-    let done = run(&options, open, || false, Meter::quiet(), &mut err);
-    (String::from_utf8(err).unwrap(), done)
+    let logger = Logger::in_memory(options.verbosity == Verbosity::Quiet);
+    let result = run(&options, open, || false, &logger);
+    (logger.messages(), result)
 }
 
 #[test]
-fn the_arguments_hang_together() {
+fn arguments_are_consistent() {
     Args::command().debug_assert();
 }
 
 #[test]
-fn a_command_takes_the_place_of_a_build() {
+fn subcommand_replaces_a_build() {
     let parse = |typed: &str| Args::try_parse_from(typed.split(' '));
     assert!(matches!(
         parse("x import cache dicts -o i --model m").unwrap().command,
@@ -68,7 +68,7 @@ fn a_command_takes_the_place_of_a_build() {
 }
 
 #[test]
-fn an_import_wants_caches_and_dictionaries() {
+fn import_needs_caches_and_dictionaries() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let error = |paths: &[&str]| {
@@ -87,11 +87,12 @@ fn an_import_wants_caches_and_dictionaries() {
 }
 
 #[test]
-fn it_builds_an_index_and_reports() {
+fn index_is_built_and_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let (said, report) = command(folder.path(), "a\nbb\n", &["--model", "m", "--shard-rows", "1"]);
+    let (messages, report) =
+        command(folder.path(), "a\nbb\n", &["--model", "m", "--shard-rows", "1"]);
     assert_eq!(report.unwrap().encoded, 2);
-    assert!(said.contains("table    mediums: 2 labels in 2 shards\n"), "{said}");
+    assert!(messages.contains("table    mediums: 2 labels in 2 shards\n"), "{messages}");
     let index = Index::open(&folder.path().join("indexes/slug")).unwrap();
     assert_eq!(index.manifest().model().id, "m");
 }
@@ -101,8 +102,8 @@ fn findings_are_listed_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("a\n{}", "\n".repeat(25));
     let lines = |more: &[&str]| {
-        let (said, _) = command(folder.path(), &text, more);
-        let findings = said.lines().filter(|line| line.contains("mediums.txt: "));
+        let (messages, _) = command(folder.path(), &text, more);
+        let findings = messages.lines().filter(|line| line.contains("mediums.txt: "));
         findings.map(|line| line.rsplit_once("mediums.txt: ").unwrap().1.to_owned()).collect()
     };
     let normal: Vec<String> = lines(&[]);
@@ -113,21 +114,20 @@ fn findings_are_listed_with_file_and_line() {
 }
 
 #[test]
-fn quiet_says_nothing_where_nothing_is_wanting() {
+fn quiet_build_without_findings_prints_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (said, report) = command(folder.path(), "a\n", &["--quiet"]);
-    assert_eq!((said.as_str(), report.unwrap().labels), ("", 1));
+    let (messages, report) = command(folder.path(), "a\n", &["--quiet"]);
+    assert_eq!((messages.as_str(), report.unwrap().labels), ("", 1));
 }
 
 #[test]
-fn asked_to_stop_it_stops_and_says_how_to_go_on() {
+fn stopped_build_hints_how_to_continue() {
     let folder = tempfile::tempdir().unwrap();
     let dicts = folder.path().join("a.txt");
     fs::write(&dicts, "a").unwrap();
     let typed = ["x".as_ref(), dicts.as_os_str(), "-o".as_ref(), folder.path().as_os_str()];
     let options = Args::try_parse_from(typed).unwrap().build.resolve().unwrap();
-    let mut err = Vec::new();
-    let error = run(&options, open, || true, Meter::quiet(), &mut err).unwrap_err();
+    let error = run(&options, open, || true, &Logger::in_memory(true)).unwrap_err();
     assert_eq!(error.to_string(), "stopped after 0 of 1 labels");
     assert!(error.hint().unwrap().contains("run the same command again"));
 }

@@ -1,4 +1,4 @@
-//! Which dictionaries there are: files as given, and the `*.txt` of folders.
+//! Finds dictionaries: files as given, and the `*.txt` of folders.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use interrogate::{Error as LibraryError, input};
 
 use super::Dictionary;
-use crate::{Error, Result};
+use crate::{DictionaryError, Result};
 
-/// Reads each dictionary of `paths`, files and folders of `*.txt`. They come in
-/// the order of their tables' names.
+/// Reads the dictionaries of `paths`, files and folders of `*.txt`. They are sorted by
+/// table name.
 ///
 /// # Errors
-/// [`Error::NoDictionary`] where a folder has none, [`Error::TableTwice`], and
-/// those of [`Dictionary::open`].
+/// [`DictionaryError::Missing`] where a folder has none,
+/// [`DictionaryError::DuplicateTable`], and those of [`Dictionary::open`].
 pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
     let mut dictionaries = Vec::new();
     for path in paths {
@@ -24,29 +24,30 @@ pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Dictionary>> {
             dictionaries.push(Dictionary::open(&file)?);
         }
     }
-    each_table_once(&dictionaries)?;
+    check_tables(&dictionaries)?;
     dictionaries.sort_by(|a, b| a.table().cmp(b.table()));
     Ok(dictionaries)
 }
 
-/// Refuses two dictionaries for one table.
-pub(crate) fn each_table_once(dictionaries: &[Dictionary]) -> Result<()> {
+/// Refuses two dictionaries for one table. Case is ignored.
+pub(crate) fn check_tables(dictionaries: &[Dictionary]) -> Result<()> {
     let mut tables: HashMap<String, &Path> = HashMap::new();
     for dictionary in dictionaries {
-        // A file system may hold `Flavors` and `flavors` for one.
+        // Some file systems ignore case.
         let name = dictionary.table().to_lowercase();
         if let Some(first) = tables.insert(name, dictionary.path()) {
-            return Err(Error::TableTwice {
+            return Err(DictionaryError::DuplicateTable {
                 name: dictionary.table().to_owned(),
                 first: first.to_owned(),
                 second: dictionary.path().to_owned(),
-            });
+            }
+            .into());
         }
     }
     Ok(())
 }
 
-/// The `*.txt` of a folder, sorted, hidden ones left out.
+/// Returns the `*.txt` of a folder, sorted, without hidden ones.
 fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = || LibraryError::io("read", folder);
     let mut files = Vec::new();
@@ -57,12 +58,12 @@ fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
         if hidden || !text {
             continue;
         }
-        // Nobody named what stands here: a pipe or a device is no dictionary.
+        // Only files: opening a pipe that was not named might wait forever.
         input::open(&path)?;
         files.push(path);
     }
     if files.is_empty() {
-        return Err(Error::NoDictionary { path: folder.to_owned() });
+        return Err(DictionaryError::Missing { path: folder.to_owned() }.into());
     }
     files.sort();
     Ok(files)
@@ -72,7 +73,7 @@ fn text_files(folder: &Path) -> Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
-    /// A folder of files, named and filled.
+    /// Creates a folder of files, by names and contents.
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_file_of_a_folder_is_a_table_and_others_are_not() {
+    fn text_files_of_a_folder_are_tables_and_others_are_not() {
         let a =
             folder(&[("b.txt", "x"), ("README.md", "no"), (".hidden.txt", "no"), ("C.TXT", "y")]);
         let b = folder(&[("a.txt", "z")]);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_dictionaries_is_named() {
+    fn folder_without_dictionaries_is_an_error() {
         let empty = folder(&[]);
         assert!(error(&[empty.path()]).starts_with("no dictionary (*.txt) in "));
         let missing = empty.path().join("dicts");
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_named_like_a_dictionary_is_named() {
+    fn folder_with_a_dictionary_s_name_is_an_error() {
         let a = folder(&[("b.txt", "x")]);
         fs::create_dir(a.path().join("x.txt")).unwrap();
         assert!(error(&[a.path()]).ends_with("x.txt: kind: expected a file, found a folder"));
@@ -114,14 +115,14 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_device_in_a_folder_is_no_dictionary() {
+    fn device_in_a_folder_is_an_error() {
         let a = folder(&[("b.txt", "x")]);
         std::os::unix::fs::symlink("/dev/null", a.path().join("x.txt")).unwrap();
         assert!(error(&[a.path()]).ends_with("x.txt: kind: expected a file, found a device"));
     }
 
     #[test]
-    fn one_table_from_two_files_is_refused() {
+    fn two_dictionaries_for_one_table_are_refused() {
         for (one, other) in [("a.txt", "A.top2.txt"), ("sites.txt", "trendings.txt")] {
             let a = folder(&[(one, "x"), (other, "y")]);
             assert!(error(&[a.path()]).starts_with("two dictionaries for table "), "{one}");

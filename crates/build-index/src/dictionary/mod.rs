@@ -1,17 +1,18 @@
-//! Dictionaries: a text file of labels becomes the labels of one table.
+//! Dictionaries: a text file with the labels of one table.
 //!
-//! Which lines are labels is for `lines`, what is made of artists and sites for
-//! `template`, which files there are for `folder`. Here the file's name is read
-//! and the three are put together.
+//! `folder` finds the files, `lines` reads the labels, and `template` makes labels of the
+//! names in artists.txt and sites.txt. This module parses the file's name.
 
+mod distinct;
+mod finding;
 mod folder;
 mod lines;
 mod template;
 mod texts;
 
-pub(crate) use folder::each_table_once;
+pub use finding::{Finding, FindingKind};
+pub(crate) use folder::check_tables;
 pub use folder::open_all;
-pub use lines::{Finding, Flaw};
 pub(crate) use texts::Chunk;
 pub use texts::Texts;
 
@@ -22,11 +23,11 @@ use interrogate::index::format::is_table_name;
 use interrogate::input::Text;
 use interrogate::limits;
 
-use crate::{Error, Result};
-use lines::{Read, Refused};
+use crate::{DictionaryError, Error, Result};
+use lines::{Lines, ReadError};
 use template::Template;
 
-/// The labels of one table, and what was noticed when they were read.
+/// The labels of one table, and what was noticed in their file.
 #[derive(Clone, Debug)]
 pub struct Dictionary {
     path: PathBuf,
@@ -37,31 +38,31 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// Reads the dictionary at `path`, a file or what another program writes
+    /// Reads the dictionary at `path`, a file or a pipe
     /// ([`interrogate::input::read_file_or_pipe`]).
     ///
-    /// The table's name is the file's without `.txt`; `name.topN.txt` also says
-    /// that a prompt takes `N` labels of it. `artists.txt` and `sites.txt` hold
-    /// names that labels are made of: see the crate's dicts/PROVENANCE.md.
+    /// The table's name is the file's without `.txt`; `name.topN.txt` also means that a
+    /// prompt takes `N` labels of the table. `artists.txt` and `sites.txt` hold names from
+    /// which labels are made: see dicts/PROVENANCE.md.
     ///
-    /// Memory: the text of the labels and four bytes for each; while they are read
-    /// some 20 bytes more for each.
+    /// Memory: the text of the labels and four bytes for each; while reading, about 20
+    /// bytes more for each.
     ///
     /// # Errors
     /// [`interrogate::Error::Io`] where the file cannot be read,
-    /// [`Error::TableName`], [`Error::Top`], [`Error::NoLabel`] where no line is a
+    /// [`DictionaryError::TableName`], [`DictionaryError::Top`], [`DictionaryError::NoLabel`] where no line is a
     /// label, and [`interrogate::Error::Mismatch`] where it is no file, has more than
     /// 4 GiB, or is UTF-16 without a byte-order mark.
     pub fn open(path: &Path) -> Result<Self> {
-        table_of(path)?; // a name that does not do costs no reading
+        table_of(path)?; // before the file is read
         // Read and not mapped: people edit dictionaries in place.
         Self::read(Text::open(path, limits::LIST)?)
     }
 
-    /// The same for the bytes of a file; `path` gives the name.
+    /// Parses the bytes of a dictionary file; the table's name is from `path`.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), reading aside.
+    /// Those of [`open`](Self::open), but for those of reading.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         Self::read(Text::new(path, bytes, limits::LIST)?)
     }
@@ -69,14 +70,18 @@ impl Dictionary {
     fn read(text: Text<'_>) -> Result<Self> {
         let path = &text.path().to_owned();
         let (name, top) = table_of(path)?;
-        let refused = |refused| self::refused(path, refused);
-        let Read { lines, labels: names, mut findings } = lines::read(text).map_err(refused)?;
+        let error = |error| self::error(path, error);
+        let Lines { count: lines, labels: names, mut findings } =
+            lines::read(text).map_err(error)?;
         if names.is_empty() {
-            return Err(Error::NoLabel { path: path.to_owned(), lines, left_out: lines });
+            return Err(
+                DictionaryError::NoLabel { path: path.to_owned(), lines, left_out: lines }.into()
+            );
         }
         let template = Template::of(&name);
         let table = template.table().map_or(name, str::to_owned);
-        let labels = template.labels(names, &mut findings).map_err(refused)?.into_texts();
+        let labels = template.labels(names, &mut findings);
+        let labels = labels.map_err(|too_large| error(too_large.into()))?.into_texts();
         findings.sort_by_key(|finding| finding.line);
         Ok(Dictionary { path: path.to_owned(), table, top, labels, findings })
     }
@@ -86,12 +91,12 @@ impl Dictionary {
         &self.path
     }
 
-    /// The name of the table that it makes.
+    /// The table's name.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// How many of its labels a prompt takes, where the file's name says so.
+    /// How many of the labels a prompt takes, if the file's name gives it.
     pub fn top(&self) -> Option<u32> {
         self.top
     }
@@ -101,18 +106,18 @@ impl Dictionary {
         &self.labels
     }
 
-    /// The labels as clip-interrogator 0.6.0 makes them, in its order: of every
-    /// line, stripped, blank ones and duplicates too; of bytes that are not UTF-8
-    /// U+FFFD is made. Reads the file again, which a pipe has not twice.
+    /// Returns the labels as clip-interrogator 0.6.0 makes them, in its order: every line,
+    /// stripped, with blank ones and duplicates. Bytes that are not UTF-8 become U+FFFD.
+    /// Reads the file again, so it fails for a pipe.
     ///
     /// # Errors
     /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where a line is
     /// longer than 64 KiB or the labels are more than 4 GiB.
     pub fn every_label(&self) -> Result<Texts> {
         let (name, _) = table_of(&self.path)?;
-        let lines = lines::every(Text::open(&self.path, limits::LIST)?);
-        let labels = lines.and_then(|l| Template::of(&name).every(l).ok_or(Refused::TooLong));
-        labels.map_err(|why| refused(&self.path, why))
+        let lines = lines::read_all(Text::open(&self.path, limits::LIST)?);
+        let labels = lines.and_then(|lines| Ok(Template::of(&name).all_labels(lines)?));
+        labels.map_err(|why| error(&self.path, why))
     }
 
     /// What was noticed, by line.
@@ -121,14 +126,16 @@ impl Dictionary {
     }
 }
 
-fn refused(path: &Path, why: Refused) -> Error {
-    match why {
-        Refused::Unreadable(error) => error.into(),
-        Refused::TooLong => LibraryError::mismatch(path, "labels", "at most 4 GiB", "more").into(),
+fn error(path: &Path, error: ReadError) -> Error {
+    match error {
+        ReadError::Library(error) => error.into(),
+        ReadError::TooLarge => {
+            LibraryError::mismatch(path, "labels", "at most 4 GiB", "more").into()
+        }
     }
 }
 
-/// `dir/flavors.top3.txt` is `("flavors", Some(3))`.
+/// Parses a file name: `dir/flavors.top3.txt` gives `("flavors", Some(3))`.
 fn table_of(path: &Path) -> Result<(String, Option<u32>)> {
     let path = path.to_owned();
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -137,10 +144,14 @@ fn table_of(path: &Path) -> Result<(String, Option<u32>)> {
         None => (name, None),
         Some((table, n)) => match n.parse() {
             Ok(top) => (table.to_owned(), Some(top)),
-            Err(_) => return Err(Error::Top { found: n.to_owned(), path }),
+            Err(_) => return Err(DictionaryError::Top { found: n.to_owned(), path }.into()),
         },
     };
-    if is_table_name(&name) { Ok((name, top)) } else { Err(Error::TableName { path, name }) }
+    if is_table_name(&name) {
+        Ok((name, top))
+    } else {
+        Err(DictionaryError::TableName { path, name }.into())
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_s_name_gives_table_and_top() {
+    fn file_name_gives_table_and_top() {
         for (file, table, top) in [
             ("a/flavors.txt", "flavors", None),
             ("flavors.top3.txt", "flavors", Some(3)),
@@ -170,16 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn names_that_no_table_can_bear_are_refused() {
+    fn invalid_table_names_are_refused() {
         for file in ["a:b.txt", ".txt.txt", "..", ".top3.txt", "x\u{7}.txt"] {
-            assert!(matches!(parse(file, "x"), Err(Error::TableName { .. })), "{file}");
+            assert!(
+                matches!(
+                    parse(file, "x"),
+                    Err(Error::Dictionary(DictionaryError::TableName { .. }))
+                ),
+                "{file}"
+            );
         }
         let error = parse("x.top99999999999.txt", "x").unwrap_err();
-        assert!(matches!(error, Error::Top { .. }), "{error}");
+        assert!(matches!(error, Error::Dictionary(DictionaryError::Top { .. })), "{error}");
     }
 
     #[test]
-    fn a_file_without_a_label_is_an_error() {
+    fn file_without_a_label_is_an_error() {
         for text in ["", "\n", " \n\t\r\n", "\u{feff}"] {
             let error = parse("x.txt", text).unwrap_err().to_string();
             assert!(error.starts_with("no label in x.txt: "), "{text:?}: {error}");
@@ -193,7 +210,7 @@ mod tests {
         let artists = parse("artists.txt", "Monet\nKlimt\nMonet\n").unwrap();
         let labels = ["by Monet", "by Klimt", "inspired by Monet", "inspired by Klimt"];
         assert_eq!(*artists.labels(), labels);
-        assert_eq!(artists.findings().len(), 1, "a name that comes twice is found once");
+        assert_eq!(artists.findings().len(), 1, "a repeated name is one finding");
     }
 
     #[test]
@@ -206,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_label_is_there_where_a_cache_wants_it() {
+    fn every_label_includes_blank_and_repeated_lines() {
         let folder = tempfile::tempdir().unwrap();
         let every = |name: &str, text: &[u8]| {
             let path = folder.path().join(name);
@@ -225,10 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_a_template_makes_twice_is_found() {
+    fn label_that_a_template_makes_twice_is_a_finding() {
         let sites = parse("sites.txt", "a\ntrending on a\n").unwrap();
         assert_eq!(sites.labels().len(), 7);
         let found = sites.findings()[0].to_string();
-        assert_eq!(found, "line 1: \"trending on a\" stands on line 2 already, left out");
+        assert_eq!(found, "line 1: \"trending on a\" is already on line 2, left out");
     }
 }

@@ -1,15 +1,16 @@
-//! Labels made of names: "by Monet" of Monet, "trending on flickr" of flickr.
+//! Labels made from names: "by Monet" from Monet, "trending on flickr" from flickr.
 //!
-//! Tables and order are clip-interrogator 0.6.0's, so that rows and their ties
-//! compare.
+//! Tables and order are those of clip-interrogator 0.6.0, so that rows and ties can be
+//! compared.
 
-use super::lines::{Distinct, Refused};
-use super::{Finding, Texts};
+use super::Texts;
+use super::distinct::{Distinct, TooLarge};
+use super::finding::Finding;
 
-/// What is made of the lines of a dictionary.
+/// How labels are made from the lines of a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Template {
-    /// The lines themselves.
+    /// The lines are the labels.
     Plain,
     /// "by A" for all artists, then "inspired by A" for all.
     Artists,
@@ -19,7 +20,7 @@ pub(super) enum Template {
 }
 
 impl Template {
-    /// The template for a dictionary of this name.
+    /// Returns the template of a dictionary of this name.
     pub(super) fn of(name: &str) -> Self {
         match name {
             "artists" => Template::Artists,
@@ -28,12 +29,12 @@ impl Template {
         }
     }
 
-    /// The table that it makes, where that is not the dictionary's name.
+    /// The table's name, where that is not the dictionary's.
     pub(super) fn table(self) -> Option<&'static str> {
         (self == Template::Sites).then_some("trendings")
     }
 
-    /// What stands before and after the name, one label a name for each.
+    /// The text before and after the name in each form.
     fn forms(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Template::Plain => &[("", "")],
@@ -44,13 +45,13 @@ impl Template {
         }
     }
 
-    /// The labels made of `names`, each with the line of its name; what comes
-    /// twice is found.
+    /// Returns the labels made from `names`, each with the line of its name. Duplicates are
+    /// findings.
     pub(super) fn labels(
         self,
         names: Distinct,
         findings: &mut Vec<Finding>,
-    ) -> Result<Distinct, Refused> {
+    ) -> Result<Distinct, TooLarge> {
         if self == Template::Plain {
             return Ok(names);
         }
@@ -63,16 +64,16 @@ impl Template {
         Ok(labels)
     }
 
-    /// The labels made of `lines`, however often one comes; `None` where they are
-    /// more than 4 GiB.
-    pub(super) fn every(self, lines: Texts) -> Option<Texts> {
+    /// Returns the labels made from `lines`, with duplicates.
+    pub(super) fn all_labels(self, lines: Texts) -> Result<Texts, TooLarge> {
         if self == Template::Plain {
-            return Some(lines);
+            return Ok(lines);
         }
         let mut labels = Texts::default();
         for (before, after) in self.forms() {
-            lines.iter().try_for_each(|line| labels.push(&[before, line, after]))?;
+            let mut lines = lines.iter();
+            lines.try_for_each(|line| labels.push(&[before, line, after])).ok_or(TooLarge)?;
         }
-        Some(labels)
+        Ok(labels)
     }
 }

@@ -1,11 +1,11 @@
-//! Many short texts in one piece of memory.
+//! Many short texts in one allocation.
 //!
-//! A `String` a label costs 24 bytes and an allocation; here a label costs its
-//! own bytes and four. The layout is that of a label file.
+//! A `String` takes 24 bytes and an allocation beside its text; here a text takes four
+//! bytes more than its own. The layout is that of a label file.
 
 use std::ops::Range;
 
-/// Texts one behind the other, at most 4 GiB together, as a label file has them.
+/// Texts in order, at most 4 GiB together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     text: String,
@@ -14,13 +14,13 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// No text, and room for `bytes` of them.
+    /// Returns no texts, with room for `bytes` of them.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Texts { text: String::with_capacity(bytes), ends: Vec::new() }
     }
 
-    /// Appends the parts of one text; `None`, and nothing is appended, where all
-    /// would be more than 4 GiB.
+    /// Appends a text, which is `parts` joined. Returns `None`, with nothing appended, where
+    /// the sum would be more than 4 GiB.
     pub(crate) fn push(&mut self, parts: &[&str]) -> Option<()> {
         let length = parts.iter().map(|part| part.len()).sum::<usize>();
         let end = u32::try_from(self.text.len().checked_add(length)?).ok()?;
@@ -29,7 +29,7 @@ impl Texts {
         Some(())
     }
 
-    /// Takes the last text away.
+    /// Removes the last text.
     pub(crate) fn pop(&mut self) {
         self.ends.pop();
         self.text.truncate(self.ends.last().map_or(0, |&end| end as usize));
@@ -40,12 +40,12 @@ impl Texts {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Text number `at`, or `None` beyond the last.
+    /// Returns text number `at`, or `None` beyond the last.
     pub fn get(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)? as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
@@ -57,7 +57,7 @@ impl Texts {
         self.range(0..self.len())
     }
 
-    /// The texts in pieces of `count`, the last one maybe shorter.
+    /// The texts in chunks of `count`; the last may be shorter.
     pub(crate) fn chunks(&self, count: usize) -> impl ExactSizeIterator<Item = Chunk<'_>> {
         let chunk = move |start| {
             let end = self.len().min(start + count);
@@ -77,7 +77,7 @@ impl<S: AsRef<str>, const N: usize> PartialEq<[S; N]> for Texts {
     }
 }
 
-/// Some texts of [`Texts`] that stand together.
+/// A range of [`Texts`].
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk<'a> {
     texts: &'a Texts,
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_come_back_as_they_went_in() {
+    fn texts_are_read_as_pushed() {
         let mut texts = Texts::default();
         for parts in [&["ab"][..], &[], &["by ", "Klée"]] {
             texts.push(parts).unwrap();

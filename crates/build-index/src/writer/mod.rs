@@ -1,6 +1,6 @@
-//! The files of an index: shards, label tables and the manifest.
+//! Writes the files of an index: shards, label tables and the manifest.
 //!
-//! The layout is `interrogate::index`'s; here it is written.
+//! `interrogate::index` defines the layout.
 
 mod shard;
 
@@ -25,11 +25,12 @@ pub(crate) fn write_labels(folder: &Path, table: &str, labels: &Texts) -> Result
     Ok(FileEntry { bytes: bytes.len() as u64, sha256 })
 }
 
-/// Makes the files that `manifest` names, which are on the disk, the index in `folder`. From the rename
-/// on, a reader sees them and not those before. Returns the manifest's size.
+/// Writes the manifest in `folder`. The files that it names must be there. From the rename
+/// on, readers open them and not those of the previous index. Returns the manifest's size
+/// in bytes.
 pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<u64> {
     let json = manifest.to_json()?;
-    // What its reader would refuse must not take the place of what it reads.
+    // A manifest that readers refuse must not replace a valid one.
     Manifest::parse(&folder.join(MANIFEST), &json)?;
     let mut draft = Draft::create(folder)?;
     draft.append(&json)?;
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_that_no_reader_opens_is_not_written() {
+    fn invalid_manifest_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let model = ModelEntry { id: "m".into(), fingerprint: "f".into(), precision: None };
         let error = write_manifest(folder.path(), &Manifest::new(model, 0, vec![])).unwrap_err();

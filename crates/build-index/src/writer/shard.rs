@@ -1,4 +1,4 @@
-//! A shard: rows and their codes, as one safetensors file.
+//! Writes a shard: rows and their codes, in a safetensors file.
 
 use std::error::Error as StdError;
 use std::path::Path;
@@ -15,10 +15,10 @@ use zerocopy::IntoBytes;
 use crate::Result;
 use crate::durable::Draft;
 
-/// Writes `rows` (rows, dim) and their codes in `folder`, under the name that `name`
-/// makes of the file's checksum. The same rows give the same bytes.
+/// Writes `rows` (rows, dim) and their codes in `folder`. `name` returns the file's name
+/// for its checksum. The same rows give the same bytes.
 ///
-/// Memory: the codes, a byte a value.
+/// Memory: the codes, one byte a value.
 pub(crate) fn write_shard(
     folder: &Path,
     dim: usize,
@@ -51,11 +51,10 @@ pub(crate) fn write_shard(
     Ok(ShardEntry { rows: count, bytes, sha256 })
 }
 
-/// The header of a shard, with its length before it, padded by spaces (as the
-/// safetensors format allows) so that the rows begin at a multiple of
-/// [`ALIGNMENT`]. Tensors lie in the order that the format's own writer has, the
-/// widest values first, and so does each at a multiple of its values' size. It
-/// holds nothing but the tensors: the same bytes every time.
+/// Returns the header of a shard, after its length, padded by spaces (as the safetensors
+/// format allows) so that the rows begin at a multiple of [`ALIGNMENT`]. As in the format's
+/// own writer, tensors of wider values come first, so each begins at a multiple of its
+/// values' size. The header has no metadata, so its bytes depend only on the shape.
 fn header(rows: usize, dim: usize) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> {
     let (mut at, mut tensors, mut before_rows) = (0usize, Vec::new(), 0);
     for (name, dtype, size, shape) in [
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn any_safetensors_reader_reads_a_shard() {
+    fn shard_is_read_by_the_safetensors_library() {
         let folder = tempfile::tempdir().unwrap();
         // 1, -1; 0.5, 0; 0, 1.
         let (_, bytes) = write(folder.path(), 2, &[0x3c00, 0xbc00, 0x3800, 0, 0, 0x3c00]);
@@ -117,7 +116,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn rows_come_back_bit_for_bit_at_a_cache_line(
+        fn rows_are_read_back_bit_for_bit_and_aligned(
             dim in 1usize..40,
             values in prop::collection::vec(any::<u16>(), 0..400),
         ) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use build_index::precision;
+use build_index::terminal::args::precision;
 use clap::{Args as Group, ValueEnum};
 use interrogate::{Device, Precision};
 
@@ -44,7 +44,7 @@ pub(crate) struct Execute {
     /// How the captioner's weights are kept.
     #[arg(
         long,
-        value_parser = precision::parser(&Precision::ALL),
+        value_parser = precision(&Precision::ALL),
         default_value_t = Precision::F16
     )]
     pub(crate) caption_precision: Precision,

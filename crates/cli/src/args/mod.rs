@@ -8,7 +8,7 @@ mod prompt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use build_index::precision;
+use build_index::terminal::args::precision;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
@@ -150,7 +150,7 @@ pub(crate) struct Search {
     /// memory, q8 (eight bits and a scale for each 64) a quarter and rounds.
     #[arg(
         long,
-        value_parser = precision::parser(&Precision::ALL),
+        value_parser = precision(&Precision::ALL),
         default_value_t,
         requires = "caption_model"
     )]
@@ -281,7 +281,7 @@ pub(crate) struct ModelChoice {
     /// scores differ in the last digits.
     #[arg(
         long,
-        value_parser = precision::parser(&[Precision::F32, Precision::Bf16]),
+        value_parser = precision(&[Precision::F32, Precision::Bf16]),
         value_name = "PRECISION",
         default_value_t
     )]

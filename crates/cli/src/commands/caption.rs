@@ -6,7 +6,7 @@ use crate::args::{self, Form};
 use crate::captions::Captions;
 use crate::error::CliError;
 use crate::files::Files;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, Record};
 use crate::pass::{Pass, Seen};
@@ -34,7 +34,7 @@ impl Record for Row<'_> {
     fn text(&self, alone: bool) -> String {
         match alone {
             true => self.caption.to_owned(),
-            false => format!("{}: {}", logger::on_one_line(self.image), self.caption),
+            false => format!("{}: {}", crate::escape::line(self.image), self.caption),
         }
     }
 

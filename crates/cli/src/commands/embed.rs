@@ -11,7 +11,7 @@ use super::prompts;
 use crate::args::{Embed, Form, Format};
 use crate::error::CliError;
 use crate::files::Files;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, Record, Stdout};
@@ -41,7 +41,7 @@ impl Record for Row<'_> {
 
     /// The name, then the values, apart by tabs.
     fn text(&self, _alone: bool) -> String {
-        let mut line = logger::on_one_line(self.image.or(self.text).unwrap_or_default());
+        let mut line = crate::escape::line(self.image.or(self.text).unwrap_or_default());
         self.features.iter().for_each(|value| line += &format!("\t{value}"));
         line
     }

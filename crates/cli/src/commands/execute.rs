@@ -137,7 +137,7 @@ fn row<'a>(id: &'a str, answers: &'a TaskOutput, at: usize) -> Row<'a> {
 
 /// As text: the id and its prompt, its values, its scores or its size.
 fn line(row: &Row<'_>) -> String {
-    let id = &logger::on_one_line(row.id);
+    let id = &crate::escape::line(row.id);
     if let Some(values) = row.embedding {
         return values.iter().fold(id.clone(), |line, value| line + &format!("\t{value}"));
     }

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Look) -> Result<Outcome, CliError> {
     let mut output = Stdout::new();
     let path = index.path().to_string_lossy();
     if format == Format::Text {
-        let size = build_index::talk::bytes(index.bytes());
+        let size = build_index::terminal::format::bytes(index.bytes());
         output.line(format_args!(
             "{path}: model {}, {} values a row, {size}",
             model.id,

@@ -18,7 +18,7 @@ use crate::chain_progress::ChainProgress;
 use crate::error::CliError;
 use crate::files::Files;
 use crate::interrupt;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, MatchJson, Record, Stdout};
@@ -72,7 +72,7 @@ impl Record for Row<'_> {
     fn text(&self, alone: bool) -> String {
         match alone {
             true => self.prompt.to_owned(),
-            false => format!("{}: {}", logger::on_one_line(self.image), self.prompt),
+            false => format!("{}: {}", crate::escape::line(self.image), self.prompt),
         }
     }
 
@@ -159,7 +159,7 @@ pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliEr
     )?;
     beginning.finish(logger);
     if let (Some(sheet), Some(path)) = (sheet, &args.report) {
-        let _page = interrupt::saving();
+        let _page = interrupt::Work::finish_file();
         sheet.finish()?;
         logger.note(format_args!("report: {}", path.display()));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::{self, Form};
 use crate::error::CliError;
 use crate::files::Files;
-use crate::logger::{self, Logger};
+use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, MatchJson, Record};
@@ -39,8 +39,8 @@ impl Record for Row<'_> {
         let found = self
             .matches
             .iter()
-            .map(|m| format!("\n  {:7.4}  {}", m.score, logger::on_one_line(m.label)));
-        logger::on_one_line(self.image) + &found.collect::<String>()
+            .map(|m| format!("\n  {:7.4}  {}", m.score, crate::escape::line(m.label)));
+        crate::escape::line(self.image) + &found.collect::<String>()
     }
 
     fn sidecar(&self) -> String {

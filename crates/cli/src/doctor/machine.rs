@@ -2,7 +2,7 @@
 
 use std::thread::available_parallelism;
 
-use build_index::talk::bytes;
+use build_index::terminal::format::bytes;
 use interrogate::Device;
 use interrogate::Precision;
 

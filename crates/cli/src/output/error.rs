@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use build_index::lock::Holder;
+use build_index::lock::LockOwner;
 use interrogate::Error;
 
 /// The result of an operation on the output.
@@ -41,7 +41,7 @@ pub(crate) enum OutputError {
     NotResumable { path: PathBuf, form: &'static str },
     /// Another run writes the file.
     #[error("{} is being written by another run{}", path.display(), by(holder.as_ref()))]
-    InUse { path: PathBuf, holder: Option<Holder> },
+    InUse { path: PathBuf, holder: Option<LockOwner> },
     /// The file's rows were written with other options.
     #[error("{} was started with other options: {}", path.display(), changed.join("; "))]
     OtherOptions { path: PathBuf, changed: Vec<String> },
@@ -127,6 +127,6 @@ impl OutputError {
     }
 }
 
-fn by(holder: Option<&Holder>) -> String {
+fn by(holder: Option<&LockOwner>) -> String {
     holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }

@@ -50,7 +50,7 @@ impl Renderer {
     pub(crate) fn push<R: Record>(&mut self, name: &Name, record: &R) -> Result<()> {
         let data = match self.layout.form {
             Form::Text => {
-                RowData::Bytes((logger::shown(&record.text(self.alone)) + "\n").into_bytes())
+                RowData::Bytes((crate::escape::text(&record.text(self.alone)) + "\n").into_bytes())
             }
             Form::Jsonl => RowData::Bytes(json_line(record)?),
             Form::Csv => RowData::Bytes(csv::row(record.image(), &cell::cells(record)?, "")),

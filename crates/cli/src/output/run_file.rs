@@ -39,9 +39,9 @@ impl RunFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let mut run_file =
             RunFile { path: path.to_owned(), options: RunOptions::current(), ..RunFile::default() };
-        match Lock::take(&run_file_path(path)) {
+        match Lock::acquire(&run_file_path(path)) {
             Ok(Ok(lock)) => {
-                if let Some(holder) = lock.before() {
+                if let Some(holder) = lock.previous_owner() {
                     let path = path.display();
                     run_file
                         .notes
@@ -66,7 +66,7 @@ impl RunFile {
     /// # Errors
     /// [`OutputError::OtherOptions`] where they differ.
     pub(super) fn resume(&mut self) -> Result<()> {
-        self.previous = RunOptions::from_json(self.lock.as_ref().map_or("", Lock::kept));
+        self.previous = RunOptions::from_json(self.lock.as_ref().map_or("", Lock::stored));
         match &self.previous {
             Some(previous) => self.refuse(previous.changes(&self.options)),
             None => {
@@ -100,7 +100,7 @@ impl RunFile {
     pub(super) fn save(&mut self) {
         if let Some(lock) = &mut self.lock {
             // Where this fails, the run that resumes finds them unknown.
-            let _ = lock.keep(&self.options.to_json());
+            let _ = lock.store(&self.options.to_json());
         }
     }
 

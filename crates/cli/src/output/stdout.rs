@@ -7,7 +7,7 @@ use interrogate::index::Match;
 use serde::Serialize;
 
 use super::error::{OutputError, Result};
-use crate::logger::{in_columns, shown};
+use crate::escape;
 
 /// Standard output, flushed after each line.
 pub(crate) struct Stdout {
@@ -24,13 +24,13 @@ impl Stdout {
 
     /// Prints a line of text, control characters other than tabs escaped.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
-        self.print(&in_columns(&line.to_string()))
+        self.print(&escape::columns(&line.to_string()))
     }
 
     /// Prints a JSON object.
     pub(crate) fn json(&mut self, row: &impl Serialize) -> Result<()> {
         let line = serde_json::to_string(row)?;
-        self.print(&if self.terminal { shown(&line) } else { line })
+        self.print(&if self.terminal { escape::text(&line) } else { line })
     }
 
     fn print(&mut self, line: &str) -> Result<()> {

@@ -4,7 +4,6 @@ use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, St
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use build_index::signals::InHand;
 use interrogate::Error;
 
 use super::Sidecars;
@@ -26,7 +25,7 @@ pub(crate) struct Writer {
 
 enum Batch {
     /// Rows, and the guard that keeps a signal from ending the process before they are written.
-    Rows(Vec<Row>, InHand),
+    Rows(Vec<Row>, interrupt::Work),
     /// The run is complete. Without this message it was interrupted.
     End,
 }
@@ -46,7 +45,7 @@ impl Writer {
     /// Queues `rows`; blocks while the queue is full. Returns `false` where the writer has
     /// failed: [`finish`](Self::finish) returns its error.
     pub(crate) fn write(&self, rows: Vec<Row>) -> bool {
-        self.batches.send(Batch::Rows(rows, interrupt::writing())).is_ok()
+        self.batches.send(Batch::Rows(rows, interrupt::Work::write_rows())).is_ok()
     }
 
     /// Waits until the queue is written, and returns the counts of sidecars. `complete` where the

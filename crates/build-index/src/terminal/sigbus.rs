@@ -1,13 +1,13 @@
-//! A message for SIGBUS, the signal of a mapped file that another program truncates.
+//! A message for SIGBUS, which reading a mapped file raises that another program
+//! truncated.
 //!
-//! For programs: a library does not decide how a process ends, and nothing in this one
-//! calls [`report`]. Linux says in /proc/self/maps which file an address belongs to;
-//! on other systems nothing is installed, and the process ends as the system has it.
+//! On Linux /proc/self/maps tells which file an address belongs to. On other systems no
+//! handler is installed, and the process ends without a message.
 
-/// Lets SIGBUS in a mapped file end the process with a line on stderr that names the
-/// file, and with the code 128 + 7, as a shell has it for the signal. Any other SIGBUS
-/// ends it as before.
-pub fn report() {
+/// Installs a handler for SIGBUS that, where the address lies in a mapped file, names the
+/// file on stderr and exits with the code 128 + 7, as a shell does for the signal. Any
+/// other SIGBUS ends the process as before. Linux only.
+pub fn report_sigbus() {
     #[cfg(target_os = "linux")]
     linux::install();
 }
@@ -17,20 +17,20 @@ mod linux {
     use std::mem;
     use std::ptr;
 
-    /// Bytes of a file's name that are shown.
+    /// The longest file name that is printed, in bytes.
     const NAME: usize = 4096;
 
     /// Installs the handler.
     pub(super) fn install() {
         type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
         let handler: Handler = handle;
-        // SAFETY: all zeros are a value of this C struct: no flag, an empty mask.
+        // SAFETY: all zeros are a valid value of this C struct: no flag, an empty mask.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
         action.sa_flags = libc::SA_SIGINFO;
         action.sa_sigaction = handler as libc::sighandler_t;
-        // SAFETY: `action` is whole and outlives the call, and the handler has the
-        // signature that SA_SIGINFO asks for and calls nothing but what signal-safety(7)
-        // allows. Where it cannot be installed, the signal ends the process as before.
+        // SAFETY: `action` is initialized and outlives the call, and the handler has the
+        // signature that SA_SIGINFO requires and calls only functions that
+        // signal-safety(7) allows. On failure the signal ends the process as before.
         unsafe { libc::sigaction(libc::SIGBUS, &action, ptr::null_mut()) };
     }
 
@@ -41,10 +41,10 @@ mod linux {
         let address = unsafe { (*info).si_addr() }.addr();
         let mut name = [0; NAME];
         if let Some(name) = mapped_file(address, &mut name) {
-            say(b"error: ");
-            say(name);
-            say(b": truncated by another program while it was mapped\n");
-            say(b"hint: run again, with --no-mmap where it happens often: files are then read into memory\n");
+            print(b"error: ");
+            print(name);
+            print(b": truncated by another program while it was mapped\n");
+            print(b"hint: run again, with --no-mmap where it happens often: files are then read into memory\n");
             // SAFETY: ends the process at once, without handlers or destructors.
             unsafe { libc::_exit(128 + signal) };
         }
@@ -53,27 +53,26 @@ mod linux {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 
-    /// The file that is mapped at `address`, where there is one.
+    /// Returns the name of the file that is mapped at `address`, if one is.
     fn mapped_file(address: usize, name: &mut [u8]) -> Option<&[u8]> {
         // SAFETY: the path ends with a zero.
         let file =
             unsafe { libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-        find(address, name, |room| {
-            // SAFETY: `room` is writable for its whole length. A negative descriptor
+        find(address, name, |buffer| {
+            // SAFETY: `buffer` is writable for its whole length. A negative descriptor
             // gives an error.
-            let read = unsafe { libc::read(file, room.as_mut_ptr().cast(), room.len()) };
+            let read = unsafe { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
             usize::try_from(read).unwrap_or(0)
         })
     }
 
-    fn say(text: &[u8]) {
+    fn print(text: &[u8]) {
         // SAFETY: `text` is readable for its whole length.
         unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
     }
 
     /// Looks for `address` in lines of `start-end perms offset dev inode /path`, which
-    /// `read` gives piece by piece. The name has no control characters: it may end on a
-    /// terminal.
+    /// `read` returns piece by piece. Control characters in the name become `?`.
     fn find(
         address: usize,
         name: &mut [u8],
@@ -96,13 +95,13 @@ mod linux {
                     }
                     b'/' if field >= 5 && !in_name => {
                         in_name = true;
-                        put(name, &mut length, byte);
+                        push(name, &mut length, byte);
                     }
-                    _ if in_name => put(name, &mut length, byte),
+                    _ if in_name => push(name, &mut length, byte),
                     b'-' if field == 0 => field = 1,
                     b' ' => field += usize::from(field < 6),
                     _ => {
-                        // `field` counts 0 and 1 for the bounds, and one more a space.
+                        // Fields 0 and 1 are the bounds; each space starts another.
                         if let Some(bound) = bounds.get_mut(field)
                             && let Some(digit) = char::from(byte).to_digit(16)
                         {
@@ -114,16 +113,16 @@ mod linux {
         }
     }
 
-    /// Appends a byte of a name, while there is room.
-    fn put(name: &mut [u8], length: &mut usize, byte: u8) {
+    /// Appends a byte to the name, unless `name` is full.
+    fn push(name: &mut [u8], length: &mut usize, byte: u8) {
         // C0 and DEL; C1, which UTF-8 writes as 0xc2 and 0x80 to 0x9f.
         let before = length.checked_sub(1).and_then(|at| name.get(at)).copied();
         let c1 = before == Some(0xc2) && (0x80..0xa0).contains(&byte);
         if c1 {
             *length -= 1;
         }
-        if let Some(place) = name.get_mut(*length) {
-            *place = if byte < 0x20 || byte == 0x7f || c1 { b'?' } else { byte };
+        if let Some(slot) = name.get_mut(*length) {
+            *slot = if byte < 0x20 || byte == 0x7f || c1 { b'?' } else { byte };
             *length += 1;
         }
     }
@@ -140,9 +139,9 @@ mod linux {
 
         fn found(address: usize, step: usize) -> Option<Vec<u8>> {
             let (mut name, mut rest) = ([0; 64], MAPS);
-            let read = |room: &mut [u8]| {
-                let count = rest.len().min(step).min(room.len());
-                room[..count].copy_from_slice(&rest[..count]);
+            let read = |buffer: &mut [u8]| {
+                let count = rest.len().min(step).min(buffer.len());
+                buffer[..count].copy_from_slice(&rest[..count]);
                 rest = &rest[count..];
                 count
             };
@@ -150,11 +149,11 @@ mod linux {
         }
 
         #[test]
-        fn the_file_at_an_address_is_found_and_its_name_is_made_plain() {
+        fn file_at_an_address_is_found_without_control_characters() {
             for step in [1, 7, 512] {
                 assert_eq!(found(0x55d0, step).unwrap(), b"/usr/bin/dbus-daemon");
-                let shown = b"/tmp/a b?[31m?-\xc3\xa9.safetensors (deleted)";
-                assert_eq!(found(0x7f1f, step).unwrap(), shown);
+                let plain = b"/tmp/a b?[31m?-\xc3\xa9.safetensors (deleted)";
+                assert_eq!(found(0x7f1f, step).unwrap(), plain);
                 for address in [0, 0x55e0, 0x7f20, 0x7f3f, 0x7ffc] {
                     assert_eq!(found(address, step), None, "{address:x}");
                 }
@@ -162,16 +161,16 @@ mod linux {
         }
 
         #[test]
-        fn a_name_without_end_is_cut() {
-            let mut ended = false;
-            let read = |room: &mut [u8]| {
+        fn long_name_is_truncated() {
+            let mut started = false;
+            let read = |buffer: &mut [u8]| {
                 let line = b"10-20 r--p 0 0:0 1 /";
-                room.fill(b'x');
-                if !std::mem::replace(&mut ended, true) {
-                    room[..line.len()].copy_from_slice(line);
+                buffer.fill(b'x');
+                if !std::mem::replace(&mut started, true) {
+                    buffer[..line.len()].copy_from_slice(line);
                 }
-                *room.last_mut().unwrap() = b'\n';
-                room.len()
+                *buffer.last_mut().unwrap() = b'\n';
+                buffer.len()
             };
             let mut name = [0; 8];
             assert_eq!(find(0x10, &mut name, read), Some(&b"/xxxxxxx"[..]));

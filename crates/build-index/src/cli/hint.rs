@@ -1,0 +1,37 @@
+//! Hints that name options of the command.
+
+use build_index::{CacheError, Error};
+
+/// Returns what to try next: the option to pass, else the error's own hint.
+pub(super) fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Shards { .. } => "allow more rows per shard (--shard-rows)".to_owned(),
+        Error::Cache(CacheError::Models { found, .. }) => {
+            let first = found.first().map_or("ViT-L-14_openai", String::as_str);
+            format!("pass --name {first}, or another of them")
+        }
+        Error::Cache(CacheError::OtherModel { .. }) => {
+            "name the model that clip-interrogator ran (--model)".to_owned()
+        }
+        _ => return error.hint(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_name_the_options_to_pass() {
+        let shards = Error::Shards { table: "x".into(), found: 9, most: 8 };
+        assert!(hint(&shards).unwrap().contains("--shard-rows"));
+        let found = vec!["m".to_owned(), "n".to_owned()];
+        let models = CacheError::Models { path: "c".into(), found };
+        assert!(hint(&models.into()).unwrap().contains("--name m"));
+        let (path, model, label) = ("c".into(), "m".into(), "8k".into());
+        let other = CacheError::OtherModel { path, model, label, cosine: 0.25 };
+        assert!(hint(&other.into()).unwrap().contains("--model"));
+        let stopped = Error::Stopped { done: 1, total: 9 };
+        assert_eq!(hint(&stopped), stopped.hint());
+    }
+}
