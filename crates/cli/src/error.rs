@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use build_index::terminal::{build_hint, library_hint};
 use interrogate::caption::NAMES;
 
 use crate::interrupt;
@@ -103,8 +104,8 @@ impl CliError {
     /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            CliError::Library(error) => return error.hint(),
-            CliError::Build(error) => return error.hint(),
+            CliError::Library(error) => return library_hint(error),
+            CliError::Build(error) => return build_hint(error),
             CliError::Output(error) => return error.hint(),
             CliError::WriterStopped => return None,
             CliError::NoImage { .. } | CliError::NoImageIn { .. } => {
@@ -112,7 +113,7 @@ impl CliError {
             }
             CliError::Glob { .. } => "in a glob * ? and [a-z] are special",
             CliError::PromptFile(error) => {
-                return Some(error.hint().unwrap_or_else(|| {
+                return Some(library_hint(error).unwrap_or_else(|| {
                     "name the format if the file is right: --input-format lines, jsonl or csv"
                         .to_owned()
                 }));

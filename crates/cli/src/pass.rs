@@ -3,6 +3,7 @@
 
 use std::io::{IsTerminal, stdout};
 
+use build_index::terminal::library_hint;
 use interrogate::encoder::{Features, ImageEncoder};
 use interrogate::error::RowsError;
 use interrogate::index::Index;
@@ -360,7 +361,7 @@ fn in_order<P, T>(
                 lost += 1;
                 failed(&name, &error)?;
                 answers.push_error(&name, &error)?;
-                logger.error(&error, error.hint());
+                logger.error(&error, library_hint(&error));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Hints that name options of the command.
 
+use build_index::terminal::build_hint;
 use build_index::{CacheError, Error};
 
 /// Returns what to try next: the option to pass, else the error's own hint.
@@ -13,7 +14,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         Error::Cache(CacheError::OtherModel { .. }) => {
             "name the model that clip-interrogator ran (--model)".to_owned()
         }
-        _ => return error.hint(),
+        _ => return build_hint(error),
     })
 }
 

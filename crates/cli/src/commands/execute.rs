@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use build_index::terminal::library_hint;
 use interrogate::caption::GenerationConfig;
 use interrogate::models::Model;
 use interrogate::pipeline::ZERO_SHOT;
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliE
                 let (image, error) = (&*path.to_string_lossy(), &*logger::with_causes(error));
                 output.json(&Failed { image, error })?;
             }
-            logger.error(error, error.hint());
+            logger.error(error, library_hint(error));
         }
     }
     skipped.said().into_iter().for_each(|said| logger.note(said));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use build_index::terminal::library_hint;
 use interrogate::encoder::Features;
 use interrogate::index::{Index, Match};
 use interrogate::models::{Model, ModelSource};
@@ -199,7 +200,7 @@ fn average(
                     Ok((_, features)) => all.push(features),
                     Err(error) => {
                         outcome.failed += 1;
-                        logger.error(&error, error.hint());
+                        logger.error(&error, library_hint(&error));
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use build_index::terminal::{build_hint, library_hint};
 use build_index::{Dictionary, open_all};
 use interrogate::index::Index;
 
@@ -17,7 +18,7 @@ pub(super) fn indexes() -> Vec<Finding> {
             let name = folder.to_string_lossy();
             match Index::open(&folder) {
                 Ok(index) => Finding::ready(kind, name, described(&index)),
-                Err(error) => Finding::broken(kind, name, &error, error.hint()),
+                Err(error) => Finding::broken(kind, name, &error, library_hint(&error)),
             }
         })
         .collect();
@@ -47,7 +48,9 @@ pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
     match open_all(&[folder.to_owned()]) {
         Ok(all) => all.iter().map(|one| Finding::ready(kind, one.table(), counted(one))).collect(),
         Err(error) => match folder.exists() {
-            true => vec![Finding::broken(kind, folder.to_string_lossy(), &error, error.hint())],
+            true => {
+                vec![Finding::broken(kind, folder.to_string_lossy(), &error, build_hint(&error))]
+            }
             false => {
                 let hint = "run from a clone's folder, or name one with --dicts";
                 vec![Finding::missing(kind, folder.to_string_lossy(), "no such folder", hint)]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use build_index::terminal::library_hint;
 use interrogate::clip::{Checkpoint, preprocess};
 use interrogate::models::Options;
 use interrogate::{Error, Result, input, limits};
@@ -97,7 +98,7 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
     };
     match opened {
         Ok(()) => Finding::ready(kind, name, format!("in {}", folder.display())),
-        Err(error) => Finding::broken(kind, name, &error, error.hint()),
+        Err(error) => Finding::broken(kind, name, &error, library_hint(&error)),
     }
 }
 

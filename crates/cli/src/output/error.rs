@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use build_index::lock::LockOwner;
+use build_index::terminal::library_hint;
 use interrogate::Error;
 
 /// The result of an operation on the output.
@@ -79,7 +80,7 @@ impl OutputError {
     /// Returns what to type instead.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            OutputError::File(error) => return error.hint(),
+            OutputError::File(error) => return library_hint(error),
             OutputError::Stdout(_) | OutputError::Json(_) => return None,
             OutputError::Folder { path, example } => {
                 return Some(format!(
