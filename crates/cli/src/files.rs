@@ -12,41 +12,17 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use crate::args;
 use crate::fault::Fault;
+use crate::file_id::Id;
 use crate::opening;
 use crate::sink::{self, Refused};
 
 /// Links that are followed to a file that does not exist yet, as Linux has it.
 const LINKS: usize = 40;
-
-/// What tells a file that exists from every other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Id {
-    #[cfg(unix)]
-    Inode(u64, u64),
-    #[cfg(not(unix))]
-    Path(PathBuf),
-}
-
-impl Id {
-    /// Of the file or folder at `path`, through links. Costs one system call on Unix.
-    ///
-    /// # Errors
-    /// The system's, where there is none.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            fs::metadata(path).map(|file| Id::Inode(file.dev(), file.ino()))
-        }
-        #[cfg(not(unix))]
-        path.canonicalize().map(Id::Path)
-    }
-}
 
 /// A place for a file: a folder and a name in it.
 type Place = (usize, OsString);

@@ -11,11 +11,12 @@ use interrogate::{Error, Result};
 use crate::args::{self, Form};
 use crate::fault::{Fault, Outcome};
 use crate::files::Files;
+use crate::image_name::Name;
 use crate::interrupt;
 use crate::logger::Logger;
 use crate::progress::Progress;
 use crate::sink::{self, Answer, Answers, Refused, Sidecars, Standing, Target};
-use crate::source::{Name, Source};
+use crate::source::Source;
 use crate::stream::{self, Looked};
 
 /// Images decoded beyond the batch that comes next, so that the threads that

@@ -8,8 +8,8 @@ use super::answer::{self, Answer, Cell, Column};
 use super::{Content, Row};
 use crate::args::Form;
 use crate::fault::Fault;
+use crate::image_name::Name;
 use crate::logger;
-use crate::source::Name;
 
 /// Makes rows of one form out of answers, in order.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use interrogate::Error;
 use super::{Row, Sidecars, Sink, render};
 use crate::args::Form;
 use crate::fault::Fault;
+use crate::image_name;
 use crate::interrupt;
 use crate::logger::{self, Logger};
-use crate::source;
 
 /// Batches that wait to be written, at most.
 const WAITING: usize = 2;
@@ -91,7 +91,7 @@ fn write(
                 if ends_the_run(&fault) {
                     return Err(fault);
                 }
-                let (image, error) = (source::text(&image), logger::with_causes(&fault));
+                let (image, error) = (image_name::text(&image), logger::with_causes(&fault));
                 content = render::failed(table.form, table.columns, &image, error)?;
                 sidecars.failed += 1;
                 logger.error(&fault, fault.hint());

@@ -15,7 +15,8 @@ use interrogate::{Error, Result};
 
 use super::members::{Kind, Member, Members};
 use super::skipped::Skipped;
-use super::{Body, Image, Name};
+use super::{Body, Image};
+use crate::image_name::{self, Name};
 
 /// Whether a path is an archive's, by its ending.
 pub(super) fn is_one(path: &Path) -> bool {
@@ -55,7 +56,7 @@ pub(super) fn walk(
         Ok(flow) => return flow,
         Err(error) => error,
     };
-    let name = Name { text: super::text(path), file: None };
+    let name = Name { text: image_name::text(path), file: None };
     *number += 1;
     match wanted(&name) {
         true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
@@ -93,7 +94,7 @@ impl Known {
             () if member.kind == Kind::SymbolicLink => skipped.link(),
             () if !has_image_extension(&inner) => skipped.file(&inner),
             () if repeated => skipped.repeated(),
-            () => return Some(Name { text: super::text(&archive.join(inner)), file: None }),
+            () => return Some(Name { text: image_name::text(&archive.join(inner)), file: None }),
         }
         None
     }
@@ -114,7 +115,7 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -
         Kind::HardLink(target) => match known.target(target) {
             Some(content) => content,
             None => {
-                let target = super::text(&below(target));
+                let target = image_name::text(&below(target));
                 return lost("a hard link to a file before it", format!("one to {target}"));
             }
         },

@@ -9,7 +9,7 @@ use interrogate::picture::{has_image_extension, is_hidden};
 
 use super::skipped::Skipped;
 use crate::fault::Fault;
-use crate::files::Id;
+use crate::file_id::Id;
 
 /// The images that `named` stands for, sorted by path, each once.
 ///

@@ -22,6 +22,7 @@ use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::fault::Fault;
+use crate::image_name::{self, Name};
 pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
@@ -49,15 +50,6 @@ pub(crate) struct Image {
     pub(crate) number: usize,
     pub(crate) name: Name,
     pub(crate) body: Body,
-}
-
-/// What an image is called, and where it lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name {
-    /// As it is written in an answer: [`text`].
-    pub(crate) text: String,
-    /// The file, where it is one of its own.
-    pub(crate) file: Option<PathBuf>,
 }
 
 /// Where an image's bytes are.
@@ -150,7 +142,7 @@ impl Source {
                 archive::walk(path, &mut number, wanted, give, skipped)?;
                 continue;
             }
-            let name = Name { text: text(path), file: Some(path.clone()) };
+            let name = Name { text: image_name::text(path), file: Some(path.clone()) };
             if wanted(&name) {
                 let body = match self.unread.contains(path) {
                     true => Body::Lost(unreadable(path)),
@@ -169,24 +161,4 @@ fn unreadable(path: &Path) -> interrogate::Error {
     let kind = ErrorKind::PermissionDenied;
     let error = std::fs::read_dir(path).err().unwrap_or_else(|| kind.into());
     interrogate::Error::io("read", path)(error)
-}
-
-/// A path as text. Each byte that is not UTF-8 becomes U+FFFD and its two digits in hex,
-/// so that names which differ in such bytes differ in an answer too: a run that goes on
-/// knows by them what is done. (A name that holds U+FFFD and digits itself is written the
-/// same; no text has a place for both.)
-pub(crate) fn text(path: &Path) -> String {
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        text += chunk.valid();
-        chunk.invalid().iter().for_each(|byte| text += &format!("\u{fffd}{byte:02x}"));
-    }
-    text
-}
-
-impl Name {
-    /// As a path, for messages.
-    pub(crate) fn path(&self) -> &Path {
-        self.file.as_deref().unwrap_or(Path::new(&self.text))
-    }
 }

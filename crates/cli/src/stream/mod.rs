@@ -19,7 +19,8 @@ use std::thread;
 use interrogate::picture::{self, Budget, DecodeOptions, Picture, Share, Stage};
 use interrogate::{Result, limits};
 
-use crate::source::{Body, Image, Name, Source};
+use crate::image_name::Name;
+use crate::source::{Body, Image, Source};
 use seats::Seats;
 use window::Window;
 
