@@ -6,9 +6,7 @@
 //! 135 (Linux) where another program truncated a file that was mapped.
 
 mod args;
-mod asking;
 mod captions;
-mod chain_progress;
 mod commands;
 mod doctor;
 mod fault;
@@ -19,11 +17,11 @@ mod interrupt;
 mod logger;
 mod opening;
 mod output;
-mod pass;
 mod progress;
 mod prompt_file;
 mod report;
 mod rows;
+mod run;
 mod sink;
 mod source;
 mod stream;

@@ -55,9 +55,9 @@ pub(crate) enum Command {
     /// file says.
     Execute(Execute),
     /// Read every byte of an index and say whether it is whole.
-    Verify(Look),
+    Verify(IndexChoice),
     /// What an index holds: model, tables, shards. Reads the headers alone.
-    Info(Look),
+    Info(IndexChoice),
     /// What there is to work with and what is missing: models, indexes,
     /// dictionaries, processor, memory.
     Doctor(Doctor),
@@ -229,7 +229,7 @@ pub(crate) enum Embed {
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct Look {
+pub(crate) struct IndexChoice {
     /// The index. [default: the only one under indexes/]
     #[arg(long, value_name = "DIR")]
     pub(crate) index: Option<PathBuf>,

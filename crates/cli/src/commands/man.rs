@@ -11,7 +11,7 @@ use crate::args::{Args, Man};
 use crate::fault::{Fault, Outcome};
 use crate::logger::Logger;
 
-/// Prints the program's page, or writes one for each command into a folder.
+/// Prints the page of the program, or writes a page for each command into a folder.
 pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, Fault> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
@@ -27,9 +27,8 @@ pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, Fault> {
     Ok(Outcome::default())
 }
 
-/// Writes the page of `command` and those of its commands, as clap_mangen's own
-/// `generate_to` does, but into drafts: the names are fixed, and that one would write
-/// through a link under one of them.
+/// Writes the pages of `command` and its subcommands. Unlike clap_mangen's `generate_to`,
+/// which writes through a symbolic link, it writes drafts and renames them.
 fn write(command: &Command, folder: &Path) -> Result<(), Fault> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         write(below, folder)?;
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_those_of_clap_mangen_and_a_link_is_not_followed() {
+    fn pages_equal_those_of_clap_mangen_and_links_are_replaced() {
         let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let mine = ours.path().join("mine");
         std::fs::write(&mine, "precious").unwrap();

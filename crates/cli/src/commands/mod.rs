@@ -1,4 +1,4 @@
-//! One file a command.
+//! The commands, one file or folder each.
 
 mod caption;
 mod completions;
@@ -8,10 +8,10 @@ mod execute;
 mod info;
 mod man;
 mod prompt;
-mod prompts;
 mod query;
 mod rank;
 mod similarity;
+mod texts;
 mod verify;
 
 use crate::args::{self, Command, Form};
@@ -19,7 +19,7 @@ use crate::fault::{Fault, Outcome};
 use crate::logger::Logger;
 use crate::sink::Refused;
 
-/// Runs the command that was typed.
+/// Runs `command`.
 pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, Fault> {
     match command {
         Command::Prompt(args) => prompt::run(&args, logger),
@@ -39,11 +39,11 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, Fault> {
     }
 }
 
-/// Refuses what an answer of lines alone cannot be.
+/// Checks that the output is lines on standard output: the result is one for all images.
 ///
 /// # Errors
-/// Where a table or a file was asked for.
-fn lines_alone(output: &args::Output) -> Result<(), Fault> {
+/// [`Refused::Alone`] for a file or a table.
+fn require_lines(output: &args::Output) -> Result<(), Fault> {
     match output.format {
         _ if output.output.is_some() => Err(Refused::Alone { what: "--output" }.into()),
         Some(Form::Csv) => Err(Refused::Alone { what: "--format csv" }.into()),

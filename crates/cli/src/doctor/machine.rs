@@ -9,7 +9,7 @@ use interrogate::Precision;
 use super::Finding;
 
 /// What the kernels find here.
-pub(super) fn look() -> Vec<Finding> {
+pub(super) fn check() -> Vec<Finding> {
     let kind = "machine";
     let threads = available_parallelism().map_or(1, usize::from);
     let features = features();

@@ -64,6 +64,6 @@ impl Finding {
 }
 
 /// All that was looked for, by kind; dictionaries in the folder `dicts`.
-pub(crate) fn look(dicts: &Path) -> Vec<Finding> {
-    [models::look(), data::indexes(), data::dictionaries(dicts), machine::look()].concat()
+pub(crate) fn check(dicts: &Path) -> Vec<Finding> {
+    [models::check(), data::indexes(), data::dictionaries(dicts), machine::check()].concat()
 }

@@ -20,7 +20,7 @@ const CAPTIONERS: &str = "captioners";
 const SENTENCES: &str = "sentence encoders";
 
 /// What is found, by what it is for.
-pub(super) fn look() -> Vec<Finding> {
+pub(super) fn check() -> Vec<Finding> {
     let cache = Options::from_vars(|name| std::env::var(name).ok()).cache;
     let mut found = vec![starter()];
     found.extend(folders(Path::new(MODELS)).iter().filter_map(|folder| {

@@ -14,7 +14,7 @@ pub(crate) struct Card<'a> {
     /// What it looks like, where it could be decoded.
     pub(crate) thumbnail: Option<&'a Thumbnail>,
     /// What is said of it, or why nothing could be.
-    pub(crate) said: Result<Answer<'a>, &'a str>,
+    pub(crate) result: Result<Answer<'a>, &'a str>,
 }
 
 /// What is said of an image.
@@ -43,7 +43,7 @@ impl Card<'_> {
     /// # Errors
     /// Those of serde_json.
     pub(super) fn html(&self, mode: &str) -> serde_json::Result<String> {
-        let class = if self.said.is_ok() { "card" } else { "card failed" };
+        let class = if self.result.is_ok() { "card" } else { "card failed" };
         let mut html = format!("<li class=\"{class}\" tabindex=\"-1\">\n");
         match self.thumbnail {
             Some(Thumbnail { width, height, uri }) => html.push_str(&format!(
@@ -58,7 +58,7 @@ impl Card<'_> {
             html.push_str(&format!("<span class=\"folder\">{}</span>", Html(folder)));
         }
         html.push_str(&format!("{}</bdi>", Html(name)));
-        match &self.said {
+        match &self.result {
             Ok(answer) => answer.html(mode, &mut html)?,
             Err(error) => {
                 html.push_str(&format!("</h2>\n<p class=\"error\"><bdi>{}</bdi></p>", Html(error)));

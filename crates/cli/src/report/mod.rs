@@ -14,7 +14,6 @@
 mod card;
 mod escape;
 mod heading;
-mod sheet;
 mod thumbnail;
 
 use std::fs;
@@ -25,7 +24,6 @@ use interrogate::Error;
 
 pub(crate) use card::{Answer, Card};
 pub(crate) use heading::Heading;
-pub(crate) use sheet::Sheet;
 pub(crate) use thumbnail::Thumbnail;
 
 use crate::fault::Fault;
@@ -58,7 +56,7 @@ impl Report {
     /// [`Fault::Report`] where `path` does not end like a page or is a folder,
     /// [`Error::Io`] where its folder is absent or cannot be written.
     pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, Fault> {
-        place(path)?;
+        check_path(path)?;
         let mut report = Report {
             path: path.to_owned(),
             file: Draft::beside(path)?,
@@ -78,7 +76,7 @@ impl Report {
     /// [`Error::Io`].
     pub(crate) fn add(&mut self, card: &Card<'_>) -> Result<(), Fault> {
         self.cards += 1;
-        self.failed += usize::from(card.said.is_err());
+        self.failed += usize::from(card.result.is_err());
         let html = card.html(&self.mode).map_err(|source| {
             // Scores are numbers and labels are text: nothing that JSON lacks.
             Error::Json { path: self.path.clone(), source }
@@ -115,7 +113,7 @@ impl Report {
 ///
 /// # Errors
 /// Those of [`Report::create`].
-pub(crate) fn place(path: &Path) -> Result<(), Fault> {
+pub(crate) fn check_path(path: &Path) -> Result<(), Fault> {
     let refused = |expected, found| Fault::Report { path: path.to_owned(), expected, found };
     let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
     // So that no image is written over by a slip of the hand.

@@ -20,8 +20,8 @@ fn answer<'a>(prompt: &'a str, label: &'a str) -> Answer<'a> {
     Answer { caption: Some("a cat"), prompt, mode: "seed", tables }
 }
 
-fn card<'a>(image: &'a str, said: Result<Answer<'a>, &'a str>) -> Card<'a> {
-    Card { image, thumbnail: None, said }
+fn card<'a>(image: &'a str, result: Result<Answer<'a>, &'a str>) -> Card<'a> {
+    Card { image, thumbnail: None, result }
 }
 
 /// The page of `cards`.
@@ -107,7 +107,7 @@ fn a_mode_is_named_where_it_is_another() {
 fn a_thumbnail_lies_in_the_page() {
     let picture = Picture::from_rgb(8, 4, vec![90; 8 * 4 * 3]).unwrap();
     let thumbnail = Thumbnail::of(&picture).unwrap();
-    let card = Card { image: "x", thumbnail: Some(&thumbnail), said: Err("late") };
+    let card = Card { image: "x", thumbnail: Some(&thumbnail), result: Err("late") };
     let page = page(&heading(), &[card]);
     assert!(page.contains("<img src=\"data:image/jpeg;base64,"));
     assert!(page.contains("width=\"8\" height=\"4\""));

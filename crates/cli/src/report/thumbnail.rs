@@ -13,6 +13,7 @@ const SIDE: u32 = 320;
 const QUALITY: u8 = 70;
 
 /// A JPEG of some ten kilobytes, as a `data:` URI.
+#[derive(Clone)]
 pub(crate) struct Thumbnail {
     pub(super) width: u32,
     pub(super) height: u32,

@@ -51,7 +51,7 @@ pub(super) fn collect(
                 (true, false) => "no image in this folder",
                 (false, _) => "nothing matches",
             };
-            let skipped = besides.said();
+            let skipped = besides.summary();
             return Err(Fault::NoneTaken { path: path.clone(), problem, skipped });
         }
         skipped.add(&besides);
@@ -229,7 +229,7 @@ mod tests {
             let mut skipped = Skipped::default();
             let paths = std::slice::from_ref(&path);
             let found = super::collect(paths, recursive, &mut HashSet::new(), &mut skipped);
-            (names(&found.unwrap()), skipped.said().unwrap())
+            (names(&found.unwrap()), skipped.summary().unwrap())
         };
         let (found, said) = taken(true);
         assert_eq!(found, ["a.png", "b.JPG", "d.JPE", "c [1].webp"]);

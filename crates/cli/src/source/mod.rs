@@ -114,7 +114,7 @@ impl Source {
     pub(crate) fn skipped(&self) -> Option<String> {
         let mut skipped = self.skipped.clone();
         skipped.add(&self.skipped_in_archives.lock().unwrap_or_else(PoisonError::into_inner));
-        skipped.said()
+        skipped.summary()
     }
 
     /// Gives the images in their order, those that `wanted` refuses left out,

@@ -85,7 +85,7 @@ impl Skipped {
     }
 
     /// `skipped 3 files: 2 .txt, 1 .json; 2 hidden`; `None` where nothing was.
-    pub(crate) fn said(&self) -> Option<String> {
+    pub(crate) fn summary(&self) -> Option<String> {
         let mut kinds: Vec<_> = self.endings.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count)); // stable: equal ones by name
         let mut files: Vec<_> =
@@ -121,21 +121,21 @@ mod tests {
     #[test]
     fn kinds_are_counted_and_the_most_frequent_named() {
         let mut skipped = Skipped::default();
-        assert_eq!(skipped.said(), None);
+        assert_eq!(skipped.summary(), None);
         for name in ["a.txt", "b.TXT", "c.json"] {
             skipped.file(Path::new(name));
         }
         skipped.hidden();
         skipped.hidden();
         let said = "skipped 3 files: 2 .txt, 1 .json; 2 hidden";
-        assert_eq!(skipped.said().unwrap(), said);
+        assert_eq!(skipped.summary().unwrap(), said);
         for name in ["README", "a.\u{1b}[2J", "a.verylongending", "d.a", "d.b", "d.c", "d.d"] {
             skipped.file(Path::new(name));
         }
         skipped.folder();
         let said = "skipped 10 files: 2 .txt, 1 .a, 1 .b, 1 .c, 1 .d, 4 others; 2 hidden; \
                     1 folder, which --recursive enters";
-        assert_eq!(skipped.said().unwrap(), said);
+        assert_eq!(skipped.summary().unwrap(), said);
     }
 
     #[test]

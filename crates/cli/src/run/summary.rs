@@ -1,0 +1,62 @@
+//! The notes at the end of a run, and how to continue it.
+
+use super::Run;
+use crate::args::Form;
+use crate::fault::Outcome;
+use crate::interrupt;
+use crate::logger::Logger;
+use crate::sink::Sidecars;
+
+impl Run {
+    /// Logs what was done, and how to continue if the run was interrupted.
+    pub(super) fn log_summary(
+        &self,
+        logger: &Logger,
+        speed: &str,
+        outcome: Outcome,
+        sidecars: &Sidecars,
+    ) {
+        let Outcome { done, failed, interrupted } = outcome;
+        if failed > 0 {
+            let before = match self.resumed.failed() {
+                0 => String::new(),
+                before => format!(", {before} of them before: --retry-failed tries them again"),
+            };
+            logger.note(format_args!("{failed} of {} images failed{before}", done + failed));
+        }
+        if let Some(summary) = sidecars.said() {
+            logger.note(summary);
+        }
+        if let Some(path) = &self.target.path {
+            let before = self.resumed.done() + self.resumed.failed();
+            let before = if before > 0 { format!(", {before} before") } else { String::new() };
+            logger.note(format_args!("{}: {speed}{before}", path.display()));
+        }
+        self.log_skipped(logger);
+        if interrupted {
+            logger.lines(self.interrupted());
+        }
+    }
+
+    /// Logs the files of folders and archives that are not images.
+    pub(crate) fn log_skipped(&self, logger: &Logger) {
+        if let Some(skipped) = self.source.skipped() {
+            logger.note(skipped);
+        }
+    }
+
+    /// Returns the message of an interrupted run: how to continue it.
+    pub(super) fn interrupted(&self) -> String {
+        let how = match (&self.target.path, self.target.form) {
+            (Some(_), Form::Jsonl | Form::Csv) => {
+                format!("go on with\n  {}", interrupt::command("--resume"))
+            }
+            (Some(_), Form::Parquet) => {
+                "Parquet is whole or not at all, and nothing was kept; a run into .jsonl or .csv can be gone on with".into()
+            }
+            _ if self.skip_existing => format!("go on with\n  {}", interrupt::command("")),
+            _ => "a run with -o answers.jsonl can be gone on with".into(),
+        };
+        format!("interrupted: {how}")
+    }
+}
