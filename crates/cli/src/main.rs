@@ -28,8 +28,6 @@ mod stream;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -38,7 +36,7 @@ fn main() -> ExitCode {
     // Where no handler can be set, a signal does what it did: what was written stands.
     let _ = interrupt::listen(interrupt::say);
     build_index::sigbus::report();
-    let args = args::Args::try_parse().unwrap_or_else(|error| logger::misused(&error));
+    let args = args::parse().unwrap_or_else(|error| logger::misused(&error));
     if args.no_mmap {
         interrogate::mmap::disable();
     }
