@@ -52,6 +52,7 @@ pub(crate) struct Execute {
     #[arg(
         long,
         value_parser = precision::parser(&Precision::ALL),
+        value_name = "PRECISION",
         default_value_t = Precision::F16,
         help_heading = "Captions"
     )]
@@ -76,11 +77,11 @@ pub(crate) struct Execute {
 
 /// The options of `embed prompts`.
 #[derive(Debug, Group)]
-#[command(next_help_heading = "Input")]
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedPrompts {
     /// File of prompts: JSON lines or CSV as `interrogate prompt` writes them, or plain
     /// lines; `-` for stdin; or the prompts themselves.
-    #[arg(required = true, value_name = "FILE|-|TEXTS")]
+    #[arg(required = true, value_name = "FILE|-|TEXTS", display_order = 0)]
     pub(crate) prompts: Vec<String>,
     /// Format of the file. auto decides by the first line that is not blank: a JSON
     /// object means JSON lines; column names with image and prompt mean CSV; anything
@@ -122,10 +123,10 @@ impl EmbedPrompts {
 
 /// The options of `embed average`.
 #[derive(Debug, Group)]
-#[command(next_help_heading = "Input")]
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedAverage {
     /// Files of rows, .npy of one shape.
-    #[arg(required = true, num_args = 1.., value_name = "FILE.npy")]
+    #[arg(required = true, num_args = 1.., value_name = "FILE.npy", display_order = 0)]
     pub(crate) files: Vec<PathBuf>,
     /// Weight of each file, separated by commas. [default: 1 for each]
     #[arg(long, value_name = "W,...", value_delimiter = ',', allow_negative_numbers = true)]

@@ -46,6 +46,8 @@ fn grouped(mut command: Command) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use clap::Arg;
+
     use super::*;
 
     const VERBS: [&str; 13] = [
@@ -122,6 +124,7 @@ mod tests {
             ("num_beams", "Captions"),
             ("mode", "Prompt"),
             ("tables", "Prompt"),
+            ("average", "Prompt"),
             ("report", "Output"),
             ("sidecar", "Output"),
             ("quiet", "General"),
@@ -129,6 +132,23 @@ mod tests {
         ] {
             assert_eq!(heading(id), expected, "{id}");
         }
+        let headings: Vec<_> = prompt.get_arguments().filter_map(Arg::get_help_heading).collect();
+        let mut order = headings.clone();
+        order.dedup();
+        assert_eq!(order[0], "Input");
+        assert_eq!(order.last(), Some(&"General"));
+    }
+
+    #[test]
+    fn completions_and_manual_pages_contain_compatibility_commands() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "interrogate", &mut script);
+            assert!(String::from_utf8(script).unwrap().contains("execute"), "{shell}");
+        }
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Args::command()).render(&mut page).unwrap();
+        assert!(String::from_utf8(page).unwrap().contains("interrogate\\-execute(1)"));
     }
 
     #[test]

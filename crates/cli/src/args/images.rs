@@ -8,11 +8,11 @@ use interrogate::picture::{self, DecodeOptions, Picture};
 
 #[derive(Debug, Group)]
 #[group(skip)] // its name would collide with `embed images`
-#[command(next_help_heading = "Input")]
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct Images {
     /// Image files, folders of images, globs, or .tar archives of images
     /// (WebDataset), read in sorted order. `-` reads paths from stdin.
-    #[arg(required_unless_present = "filelist", value_name = "IMAGES")]
+    #[arg(required_unless_present = "filelist", value_name = "IMAGES", display_order = 0)]
     pub(crate) paths: Vec<PathBuf>,
     /// Read folders with all their subfolders.
     #[arg(long, short)]

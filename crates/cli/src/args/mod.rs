@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// program may truncate a file in use.
     #[arg(long, global = true, help_heading = "General")]
     pub(crate) no_mmap: bool,
-    /// Print help.
+    /// Print help; -h prints a summary.
     #[arg(long, short, global = true, action = ArgAction::Help, help_heading = "General")]
     help: Option<bool>,
     #[command(subcommand)]
@@ -74,7 +74,6 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Group)]
-#[command(next_help_heading = "Ranking")]
 #[command(mut_arg("paths", |paths| paths.required_unless_present_any(["filelist", "query"])))]
 pub(crate) struct Rank {
     #[command(flatten)]
@@ -92,26 +91,33 @@ pub(crate) struct Rank {
     #[command(flatten)]
     pub(crate) source: Source,
     /// Table to rank; several tables, separated by commas, are ranked as one.
-    #[arg(long, short, value_name = "TABLE", value_delimiter = ',', default_value = "flavors")]
+    #[arg(
+        long,
+        short,
+        value_name = "TABLE",
+        value_delimiter = ',',
+        default_value = "flavors",
+        help_heading = "Ranking"
+    )]
     pub(crate) table: Vec<String>,
     /// Number of labels per image.
-    #[arg(short, value_name = "N", default_value = "10")]
+    #[arg(short, value_name = "N", default_value = "10", help_heading = "Ranking")]
     pub(crate) k: NonZeroUsize,
     /// Rank the worst labels instead, worst first.
-    #[arg(long)]
+    #[arg(long, help_heading = "Ranking")]
     pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]
-#[command(next_help_heading = "Input")]
+#[command(next_help_heading = "Input", next_display_order = 2)]
 pub(crate) struct Similarity {
     /// Image file.
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", display_order = 0)]
     pub(crate) image: PathBuf,
     /// Texts; `-` alone reads them from stdin, one per line.
-    #[arg(required = true, value_name = "TEXT")]
+    #[arg(required = true, value_name = "TEXT", display_order = 1)]
     pub(crate) texts: Vec<String>,
     #[command(flatten)]
     pub(crate) decoding: Decoding,
@@ -163,6 +169,7 @@ pub(crate) struct Search {
     #[arg(
         long,
         value_parser = precision::parser(&Precision::ALL),
+        value_name = "PRECISION",
         default_value_t,
         requires = "caption_model"
     )]
@@ -181,7 +188,13 @@ pub(crate) struct Search {
     )]
     pub(crate) length_penalty: f32,
     /// With several beams: when the search stops.
-    #[arg(long, value_enum, default_value_t = EarlyStopping::Likely, requires = "caption_model")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t = EarlyStopping::Likely,
+        requires = "caption_model"
+    )]
     pub(crate) early_stopping: EarlyStopping,
     /// Penalty of tokens that the caption already has: above 1 makes them less likely.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "caption_model")]

@@ -8,16 +8,15 @@ use clap::{Args as Group, ValueEnum};
 use super::{Images, Output, Search, Sidecars, Source};
 
 #[derive(Debug, Group)]
-#[command(next_help_heading = "Prompt")]
 pub(crate) struct Prompt {
     #[command(flatten)]
     pub(crate) images: Images,
     #[command(flatten)]
     pub(crate) source: Source,
     /// How the prompt is built.
-    #[arg(long, value_enum, default_value_t = Mode::Seed)]
+    #[arg(long, value_enum, default_value_t = Mode::Seed, help_heading = "Prompt")]
     pub(crate) mode: Mode,
-    /// Caption that every prompt begins with.
+    /// Caption that every prompt begins with. [default: none]
     #[arg(long, value_name = "TEXT", help_heading = "Captions")]
     pub(crate) caption: Option<String>,
     /// Caption each image with MODEL, and begin its prompt with the caption:
@@ -32,19 +31,23 @@ pub(crate) struct Prompt {
     pub(crate) search: Search,
     /// Maximum number of flavors in a prompt, phrases of a chain included.
     /// [default: 3; fast, best, negative: 32]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Prompt")]
     pub(crate) max_flavors: Option<usize>,
     /// Number of phrases that a chain adds even if they do not raise its score.
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Prompt")]
     pub(crate) min_flavors: usize,
     /// Lowest cosine of a label in the prompt; JSONL also lists labels below it.
     /// [default: the model's: 0.45 for the starter, none for CLIP]
-    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true, help_heading = "Prompt")]
     pub(crate) min_score: Option<f32>,
     #[command(flatten)]
     pub(crate) control: Control,
     /// Write one prompt for all images together, for the mean of their features.
-    #[arg(long, conflicts_with_all = ["output", "sidecar", "report", "caption_model", "resume"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["output", "sidecar", "report", "caption_model", "resume"],
+        help_heading = "Prompt"
+    )]
     pub(crate) average: bool,
     /// Also write a page that shows every image with its prompt and the best labels
     /// of each table: a single file to open in a browser.
@@ -61,7 +64,7 @@ pub(crate) struct Prompt {
 #[command(next_help_heading = "Prompt")]
 pub(crate) struct Control {
     /// Use the labels of these tables only, separated by commas, also of tables that
-    /// the mode does not use by default.
+    /// the mode does not use by default. [default: the tables of the mode]
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(crate) tables: Vec<String>,
     /// Leave out these tables, separated by commas.

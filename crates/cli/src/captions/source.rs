@@ -13,9 +13,9 @@ use crate::logger::Logger;
 use crate::run::Run;
 
 /// The note on an interrupted first pass of `--two-pass`.
-const INTERRUPTED: &str = "interrupted while captions were made, which --two-pass holds in memory alone: the same command \
-begins them anew, with --resume what FILE holds stays. Without --two-pass prompts come as they are made, and --resume \
-goes on behind the last one";
+const INTERRUPTED: &str = "interrupted while captioning: --two-pass keeps captions in memory only, so the same command captions \
+all images again; with --resume, the results in FILE are kept. Without --two-pass, each prompt is written when it is ready, \
+and --resume continues after the last one";
 
 /// Where the caption of a prompt comes from.
 pub(crate) enum CaptionSource {

@@ -20,7 +20,9 @@ impl Run {
         if failed > 0 {
             let before = match self.resumed.failed() {
                 0 => String::new(),
-                before => format!(", {before} of them before: --retry-failed tries them again"),
+                before => {
+                    format!(", {before} of them in earlier runs: --retry-failed tries them again")
+                }
             };
             logger.note(format_args!("{failed} of {} images failed{before}", done + failed));
         }
@@ -29,7 +31,8 @@ impl Run {
         }
         if let Some(path) = &self.target.path {
             let before = self.resumed.done() + self.resumed.failed();
-            let before = if before > 0 { format!(", {before} before") } else { String::new() };
+            let before =
+                if before > 0 { format!(", {before} in earlier runs") } else { String::new() };
             logger.note(format_args!("{}: {speed}{before}", path.display()));
         }
         self.log_skipped(logger);
@@ -49,13 +52,13 @@ impl Run {
     pub(super) fn interrupted(&self) -> String {
         let how = match (&self.target.path, self.target.form) {
             (Some(_), Form::Jsonl | Form::Csv) => {
-                format!("go on with\n  {}", interrupt::command("--resume"))
+                format!("continue with\n  {}", interrupt::command("--resume"))
             }
             (Some(_), Form::Parquet) => {
-                "Parquet is whole or not at all, and nothing was kept; a run into .jsonl or .csv can be gone on with".into()
+                "a Parquet file is written at the end only, and no result was kept; a run into .jsonl or .csv can be resumed".into()
             }
-            _ if self.skip_existing => format!("go on with\n  {}", interrupt::command("")),
-            _ => "a run with -o answers.jsonl can be gone on with".into(),
+            _ if self.skip_existing => format!("continue with\n  {}", interrupt::command("")),
+            _ => "a run with -o answers.jsonl can be resumed".into(),
         };
         format!("interrupted: {how}")
     }

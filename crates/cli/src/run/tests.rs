@@ -161,3 +161,13 @@ fn batch_limit_only_lowers_the_batch_size() {
     assert_eq!(sizes(1), [1; 7]);
     assert_eq!(sizes(5), [2, 2, 2, 1]);
 }
+
+#[test]
+fn interrupted_message_depends_on_the_output() {
+    let folder = images();
+    let message = |output| run_into(folder.path(), output, false).interrupted();
+    assert!(message("out.jsonl").starts_with("interrupted: continue with\n  "));
+    assert!(message("out.csv").ends_with(" --resume"));
+    assert!(message("out.parquet").ends_with("a run into .jsonl or .csv can be resumed"));
+    assert!(message("out.txt").ends_with("a run with -o answers.jsonl can be resumed"));
+}

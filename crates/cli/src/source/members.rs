@@ -237,7 +237,8 @@ impl<'a> Members<'a> {
         }
         // A relative seek keeps the buffer.
         let offset = i64::try_from(i128::from(at) - i128::from(self.at));
-        let offset = offset.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
+        let offset =
+            offset.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
         let path = self.path;
         self.file.seek_relative(offset).map_err(Error::io("read", path))?;
         self.at = at;
