@@ -179,7 +179,7 @@ fn an_old_sidecar_that_cannot_be_read_fails_alone() {
     let resume = [&args[..], &["--resume"]].concat();
     let ran = prompt(&folder, &resume).expect(1);
     assert!(
-        ran.err().contains("1 of them before: --retry-failed tries them again"),
+        ran.err().contains("1 of them in earlier runs: --retry-failed tries them again"),
         "{}",
         ran.err()
     );

@@ -119,7 +119,7 @@ fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
     assert!(folder.path("indexes/quick/manifest.json").is_file());
     // Two stand there now, and which is meant must be said.
     let ran = folder.run(&["info"]).expect(2);
-    assert!(ran.err().contains("2 indexes stand under indexes"), "{}", ran.err());
+    assert!(ran.err().contains("indexes holds 2 indexes"), "{}", ran.err());
     folder.run(&["info", "--index", "indexes/quick"]).expect(0);
 }
 

@@ -117,7 +117,13 @@ fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
     assert!(whole.starts_with(&so_far) && so_far.last() == Some(&b'\n'));
     assert!(so_far.len() < whole.len(), "it stopped before the end");
     assert!(said.contains("stopping after the current batch"), "{said}");
-    let told = said.split("interrupted: go on with\n  ").nth(1).unwrap_or_else(|| panic!("{said}"));
+    let told = said
+        .split(
+            "interrupted: continue with
+  ",
+        )
+        .nth(1)
+        .unwrap_or_else(|| panic!("{said}"));
     // What it says is what is typed.
     let mut shell = std::process::Command::new("sh");
     let shell = shell.current_dir(folder.path("")).args(["-c", told.trim()]).stderr(Stdio::null());
@@ -157,7 +163,8 @@ fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
     }
     for name in ["out.jsonl", "out.csv"] {
         let ran = folder.run(&with(&args, &[name, "--resume"])).expect(1);
-        let said = "7 of 60 images failed, 7 of them before: --retry-failed tries them again";
+        let said =
+            "7 of 60 images failed, 7 of them in earlier runs: --retry-failed tries them again";
         assert!(ran.err().contains(said), "{}", ran.err());
         let before = fs::read_to_string(folder.path(name)).unwrap();
         #[cfg(unix)]

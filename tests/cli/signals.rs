@@ -134,7 +134,7 @@ fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
         }
         send(&child, signal);
         let said = ends_with(child, code);
-        assert!(said.contains("interrupted: go on with\n"), "{said}");
+        assert!(said.contains("interrupted: continue with\n"), "{said}");
         let rows = fs::read_to_string(&out).unwrap();
         assert!(rows.ends_with('\n') && rows.lines().count() < 400);
         assert!(rows.lines().all(|row| serde_json::from_str::<serde_json::Value>(row).is_ok()));

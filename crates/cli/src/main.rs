@@ -7,9 +7,7 @@
 //! written; 135, another program truncated a mapped file (Linux).
 
 mod args;
-mod asking;
 mod captions;
-mod chain_progress;
 mod commands;
 mod doctor;
 mod error;
@@ -20,10 +18,10 @@ mod interrupt;
 mod opening;
 mod outcome;
 mod output;
-mod pass;
 mod progress;
 mod prompt_file;
 mod report;
+mod run;
 mod source;
 mod stream;
 
@@ -36,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     terminal::init(interrupt::MESSAGES);
-    let args: args::Args = terminal::args::parse();
+    let args = args::parse().unwrap_or_else(|error| terminal::args::exit(&error));
     if args.no_mmap {
         interrogate::mmap::disable();
     }

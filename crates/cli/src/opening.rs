@@ -1,5 +1,4 @@
-//! Which model and which index are meant, and the index built where there is
-//! none yet.
+//! Opens the model and the index that the options name, and builds a missing index.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -17,36 +16,36 @@ use crate::error::CliError;
 use crate::interrupt;
 use crate::logger::Logger;
 
-/// Where indexes are looked for.
+/// The folder of the indexes.
 pub(crate) const INDEXES: &str = "indexes";
 
-/// The model where none is named.
+/// The model if neither an option nor an index names one.
 const DEFAULT_MODEL: &str = "starter";
 
-/// The model that was named, or the starter.
+/// Opens the model that `choice` names, or the starter.
 pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
     let source: ModelSource = choice.model.as_deref().unwrap_or(DEFAULT_MODEL).parse()?;
-    computing(choice, logger, |options, progress| Model::open(source, options, progress))
+    open_model(choice, logger, |options, progress| Model::open(source, options, progress))
 }
 
-/// The model that was named, or the one that `index` names, which is not downloaded.
+/// Opens the model that `choice` names, or else the model of `index`, without a download.
 fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
     match &choice.model {
         Some(_) => model(choice, logger),
         None => {
             let id = &index.manifest().model().id;
-            computing(choice, logger, |options, _| Model::open_recorded(id, options))
+            open_model(choice, logger, |options, _| Model::open_recorded(id, options))
         }
     }
 }
 
-/// What `open` opens, to be run as `choice` says.
-fn computing(
+/// Opens a model with `open`, with the device, precision and text cleaning of `choice`.
+fn open_model(
     choice: &ModelChoice,
     logger: &Logger,
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
 ) -> Result<Model, CliError> {
-    choice.device.check()?; // before anything is fetched
+    choice.device.check()?; // before any download
     let model =
         fetching(logger, open)?.with_cleaning(choice.text_cleaning)?.with_compute(Compute {
             precision: choice.precision,
@@ -59,8 +58,8 @@ fn computing(
     Ok(model)
 }
 
-/// Runs `fetch` with the hub and cache that the environment names, and shows how
-/// far its downloads have come.
+/// Runs `fetch` with the hub and the cache that the environment names, and shows the
+/// progress of its downloads.
 pub(crate) fn fetching<T, E>(
     logger: &Logger,
     fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> Result<T, E>,
@@ -72,21 +71,21 @@ pub(crate) fn fetching<T, E>(
     fetched
 }
 
-/// The index and its model. Where none stands for the model, it is built first.
+/// Opens the index and its model. Builds the index if the model has none.
 pub(crate) fn model_and_index(
     source: &Source,
     logger: &Logger,
 ) -> Result<(Model, Index), CliError> {
-    let named = match (&source.index, &source.model.model) {
+    let index = match (&source.index, &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
-        (None, None) => match &standing()?[..] {
+        (None, None) => match &index_folders()?[..] {
             [] => None,
             [only] => Some(Index::open(only)?),
-            several => return Err(which(several)),
+            several => return Err(ambiguous(several)),
         },
     };
-    match named {
+    match index {
         Some(index) => {
             let model = model_of(&index, &source.model, logger)?;
             Ok((model, index.on(source.model.device)?))
@@ -100,7 +99,7 @@ pub(crate) fn model_and_index(
     }
 }
 
-/// The index in `folder`; where there is none, it is built of `dicts` first.
+/// Opens the index in `folder`, or builds it from `dicts` if it is missing or unfinished.
 pub(crate) fn index_of(
     model: &Model,
     dicts: &Path,
@@ -119,20 +118,20 @@ pub(crate) fn index_of(
     }
 }
 
-/// The index in `folder`, or the only one there is.
+/// Opens the index in `folder`, or else the only one under `indexes/`.
 pub(crate) fn index(folder: Option<&Path>) -> Result<Index, CliError> {
     if let Some(folder) = folder {
         return Ok(Index::open(folder)?);
     }
-    match &standing()?[..] {
-        [] => Ok(Index::open(Path::new(INDEXES))?), // which says that there is none
+    match &index_folders()?[..] {
+        [] => Ok(Index::open(Path::new(INDEXES))?), // fails with the hint how to build one
         [only] => Ok(Index::open(only)?),
-        several => Err(which(several)),
+        several => Err(ambiguous(several)),
     }
 }
 
-/// The folders under `indexes/` that hold an index, sorted.
-fn standing() -> Result<Vec<PathBuf>, CliError> {
+/// Returns the folders under `indexes/` that hold an index, sorted.
+fn index_folders() -> Result<Vec<PathBuf>, CliError> {
     let entries = match std::fs::read_dir(INDEXES) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -144,7 +143,7 @@ fn standing() -> Result<Vec<PathBuf>, CliError> {
     Ok(found)
 }
 
-/// The folders in `folder`, sorted; none where it cannot be read.
+/// Returns the subfolders of `folder`, sorted; empty if it cannot be read.
 pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> =
@@ -153,18 +152,18 @@ pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-fn which(several: &[PathBuf]) -> CliError {
+fn ambiguous(several: &[PathBuf]) -> CliError {
     let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
     CliError::Ambiguous {
-        message: format!("{} indexes stand under {INDEXES}: {}", names.len(), names.join(", ")),
-        hint: format!("say which: --index {}, or --model", names[0]),
+        message: format!("{INDEXES} holds {} indexes: {}", names.len(), names.join(", ")),
+        hint: format!("pass --index {}, or --model", names[0]),
     }
 }
 
 fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<(), CliError> {
     let dictionaries = open_all(&[dicts.to_owned()])?;
     logger.note(format_args!(
-        "no index of {} yet: building {} from {}, once; interrupted, it goes on at the next run",
+        "no index of {} yet: building {} from {}, once; the next run continues an interrupted build",
         model.id(),
         folder.display(),
         dicts.display()
@@ -175,14 +174,14 @@ fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<
     let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint)
         .precision(model.compute().precision);
     interrupt::set_exit_message(
-        "interrupted; run the same command again, the build goes on".into(),
+        "interrupted; run the same command again to continue the build".into(),
     );
-    let in_hand = interrupt::Work::begin();
+    let work = interrupt::Work::begin();
     let report = builder.build(&dictionaries, folder, |progress| {
         meter.update(progress);
         if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    drop(in_hand);
+    drop(work);
     meter.finish();
     logger.lines(Summary(&report?));
     Ok(())

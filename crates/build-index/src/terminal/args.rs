@@ -8,13 +8,14 @@ use interrogate::Precision;
 
 use super::escape;
 
-/// Parses the arguments of the process. Prints help, the version or what is wrong with
-/// the arguments, with control characters escaped, and exits where that is all to do.
+/// Parses the arguments of the process, or [exits](exit).
 pub fn parse<A: Parser>() -> A {
     A::try_parse().unwrap_or_else(|error| exit(&error))
 }
 
-fn exit(error: &clap::Error) -> ! {
+/// Prints help, the version or what is wrong with the arguments, with control characters
+/// escaped, and exits.
+pub fn exit(error: &clap::Error) -> ! {
     let message = error.to_string();
     let escaped = escape::text(&message);
     if escaped == message {

@@ -1,4 +1,4 @@
-//! What `execute` and the forms of rows are asked for.
+//! The options of `execute`, `embed prompts` and `embed average`.
 
 use std::path::PathBuf;
 
@@ -10,111 +10,133 @@ use super::Lines;
 use crate::prompt_file;
 
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct Execute {
-    /// The task: clip_model, blip2, blip2-embedding, clip-interrogator,
+    /// Task: clip_model, blip2, blip2-embedding, clip-interrogator,
     /// clip-interrogator-embedding, test_data or test_dict.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: String,
-    /// A folder that holds a folder named images.
+    /// Folder that contains a folder named images.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_path: PathBuf,
-    /// The configuration file: which models, where they and the dictionaries are.
-    /// Its relative paths start at its own folder.
+    /// Configuration file: the paths of the models and the dictionaries. Relative paths
+    /// start at the folder of the file.
     #[arg(long, value_name = "CONFIG.json")]
     pub(crate) extend_path: PathBuf,
-    /// Where relative paths of models start instead.
-    #[arg(long, value_name = "DIR")]
+    /// Folder where relative paths of models start instead.
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) model_path: Option<PathBuf>,
-    /// A second configuration file, whose keys go before the first's.
-    #[arg(long, value_name = "CONFIG.json")]
+    /// Second configuration file, whose keys override those of the first.
+    #[arg(long, value_name = "CONFIG.json", help_heading = "Model")]
     pub(crate) model_extend_path: Option<PathBuf>,
-    /// The index of CLIP over the dictionaries; built where there is none.
+    /// Index folder of the CLIP model and the dictionaries; built if missing.
     /// [default: the model's in indexes/ beside the configuration file]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) index: Option<PathBuf>,
-    /// How many images go through the models together.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Number of images in a batch, 1 to 1024.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        help_heading = "Model"
+    )]
     pub(crate) batch_size: u16,
-    /// How many flavors a prompt takes.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// Number of flavors in a prompt.
+    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Prompt")]
     pub(crate) max_flavors: usize,
-    /// Captions kept side by side while one is searched for.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Number of beams.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Captions")]
     pub(crate) num_beams: usize,
-    /// How the captioner's weights are kept.
+    /// Precision of the captioner's weights.
     #[arg(
         long,
         value_parser = precision(&Precision::ALL),
-        default_value_t = Precision::F16
+        value_name = "PRECISION",
+        default_value_t = Precision::F16,
+        help_heading = "Captions"
     )]
     pub(crate) caption_precision: Precision,
-    /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
-    /// build has them.
-    #[arg(long, value_name = "DEVICE", default_value_t)]
+    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build
+    /// supports it.
+    #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
     pub(crate) device: Device,
-    /// The form of a prompt: {caption}, a table's name for all labels picked of
-    /// it ({flavors}), or without its s for the best one ({medium}). The code
-    /// that this pipeline is from left the movement out where it embeds:
-    /// "{caption}, {medium}, {flavors}".
-    #[arg(long, value_name = "TEMPLATE", default_value = interrogate::prompt::README_FORM)]
+    /// Form of a prompt: {caption}, a table's name for its picked labels ({flavors}),
+    /// or the name without the s for the best one ({medium}). The original code
+    /// embeds a form without the movement: "{caption}, {medium}, {flavors}".
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        default_value = interrogate::prompt::README_FORM,
+        help_heading = "Prompt"
+    )]
     pub(crate) template: String,
     #[command(flatten)]
     pub(crate) format: Lines,
 }
 
-/// Prompts in, sentence embeddings out.
+/// The options of `embed prompts`.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedPrompts {
-    /// A file of prompts: JSON lines or CSV as prompt writes them, or plain lines;
-    /// `-` for standard input; or the texts themselves.
-    #[arg(required = true, value_name = "FILE|-|TEXTS")]
+    /// File of prompts: JSON lines or CSV as `interrogate prompt` writes them, or plain
+    /// lines; `-` for stdin; or the prompts themselves.
+    #[arg(required = true, value_name = "FILE|-|TEXTS", display_order = 0)]
     pub(crate) prompts: Vec<String>,
-    /// How the file holds them. auto looks at the first line that is not blank: a JSON
-    /// object begins JSON lines; names of columns, image and prompt among them, begin
-    /// CSV; all else, {red, blue} too, is plain lines, of which blank ones are left out.
+    /// Format of the file. auto decides by the first line that is not blank: a JSON
+    /// object means JSON lines; column names with image and prompt mean CSV; anything
+    /// else, also {red, blue}, means plain lines, of which blank ones are skipped.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) input_format: InputFormat,
-    /// The sentence encoder: starter (all-MiniLM-L6-v2 in f16, compiled in), a
-    /// folder of it in f32, a hub id, or all-MiniLM-L6-v2.
-    #[arg(long, value_name = "MODEL", default_value = "starter")]
+    /// Sentence encoder: starter (all-MiniLM-L6-v2 in f16, compiled in), a folder of
+    /// all-MiniLM-L6-v2 in f32, a hub id, or all-MiniLM-L6-v2.
+    #[arg(long, value_name = "MODEL", default_value = "starter", help_heading = "Model")]
     pub(crate) embedding_model: String,
-    /// Where it computes: cpu, cuda, cuda:N or metal, as far as the build has them.
-    #[arg(long, value_name = "DEVICE", default_value_t)]
+    /// Device for the encoder: cpu, cuda, cuda:N or metal, if the build supports it.
+    #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
     pub(crate) device: Device,
-    /// JSON lines, NumPy's .npy (rows, values), Parquet (id, prompt, embedding), or
-    /// Kaggle's submission.csv (imgId_eId,val).
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = RowFormat::Jsonl)]
+    /// Format of the rows: JSON lines, NumPy's .npy (rows, values), Parquet (id, prompt,
+    /// embedding), or Kaggle's submission.csv (imgId_eId,val).
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = RowFormat::Jsonl,
+        help_heading = "Output"
+    )]
     pub(crate) format: RowFormat,
-    /// The same as --format submission.
-    #[arg(long, conflicts_with = "format")]
+    /// Same as --format submission.
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub(crate) submission: bool,
-    /// Where to: a file that is written beside its place, and takes it when it is
-    /// whole. [default: standard output, for text]
-    #[arg(long, short, value_name = "FILE")]
+    /// File to write; it appears once it is complete. [default: stdout for jsonl and
+    /// submission]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 }
 
 impl EmbedPrompts {
+    /// Returns the format of `--format` or `--submission`.
     pub(crate) fn format(&self) -> RowFormat {
         if self.submission { RowFormat::Submission } else { self.format }
     }
 }
 
-/// Rows of several runs into one.
+/// The options of `embed average`.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedAverage {
-    /// Files of rows, .npy, all of one shape.
-    #[arg(required = true, num_args = 1.., value_name = "FILE.npy")]
+    /// Files of rows, .npy of one shape.
+    #[arg(required = true, num_args = 1.., value_name = "FILE.npy", display_order = 0)]
     pub(crate) files: Vec<PathBuf>,
-    /// A weight for each file. [default: the same for all]
+    /// Weight of each file, separated by commas. [default: 1 for each]
     #[arg(long, value_name = "W,...", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) weights: Vec<f64>,
-    /// Where to.
-    #[arg(long, short, value_name = "FILE.npy")]
+    /// File to write.
+    #[arg(long, short, value_name = "FILE.npy", help_heading = "Output")]
     pub(crate) output: PathBuf,
 }
 
-/// How a file holds prompts.
+/// The format of a file of prompts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
     #[default]
@@ -125,7 +147,7 @@ pub(crate) enum InputFormat {
 }
 
 impl InputFormat {
-    /// The format, `None` where the file is to tell.
+    /// Returns the format; `None` if the file decides.
     pub(crate) fn format(self) -> Option<prompt_file::Format> {
         match self {
             InputFormat::Auto => None,
@@ -136,7 +158,7 @@ impl InputFormat {
     }
 }
 
-/// In which form rows are written.
+/// The format of embedding rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowFormat {
     Jsonl,

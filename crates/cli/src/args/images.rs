@@ -1,4 +1,4 @@
-//! Which images, as typed.
+//! The options that name images.
 
 use std::path::{Path, PathBuf};
 
@@ -7,32 +7,39 @@ use interrogate::Result;
 use interrogate::picture::{self, DecodeOptions, Picture};
 
 #[derive(Debug, Group)]
-#[group(skip)] // its name would meet that of `embed images`
+#[group(skip)] // its name would collide with `embed images`
+#[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct Images {
-    /// Image files, folders of them, globs, or .tar archives that hold some
-    /// (WebDataset); taken in sorted order. `-` reads paths from stdin.
-    #[arg(required_unless_present = "filelist", value_name = "IMAGES")]
+    /// Image files, folders of images, globs, or .tar archives of images
+    /// (WebDataset), read in sorted order. `-` reads paths from stdin.
+    #[arg(required_unless_present = "filelist", value_name = "IMAGES", display_order = 0)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Takes folders with all that lies below them.
+    /// Read folders with all their subfolders.
     #[arg(long, short)]
     pub(crate) recursive: bool,
-    /// Takes the images that FILE names too, one a line, in its own order.
+    /// Also read the images listed in FILE, one path per line, in its order.
     #[arg(long, value_name = "FILE")]
     pub(crate) filelist: Option<PathBuf>,
-    /// In FILE and on stdin, paths end in a NUL byte, as `find -print0` writes
-    /// them.
+    /// Expect a NUL byte after each path in FILE and on stdin, as `find -print0`
+    /// writes it.
     #[arg(long, short = '0')]
     pub(crate) null: bool,
     #[command(flatten)]
     pub(crate) decoding: Decoding,
-    /// How many images go through the model together.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Number of images in a batch, 1 to 1024.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        help_heading = "Model"
+    )]
     pub(crate) batch_size: u16,
 }
 
 #[cfg(test)]
 impl Images {
-    /// The images at `paths`, one at a time and with no option.
+    /// The images at `paths` in batches of one, without options.
     pub(crate) fn at(paths: Vec<PathBuf>) -> Self {
         Images {
             paths,
@@ -45,11 +52,12 @@ impl Images {
     }
 }
 
-/// What is allowed of an image.
+/// How images are decoded.
 #[derive(Clone, Copy, Debug, Default, Group)]
 #[group(skip)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct Decoding {
-    /// Reads images that break off; what is missing is grey or black.
+    /// Decode truncated images; missing pixels are gray or black.
     #[arg(long)]
     pub(crate) allow_truncated: bool,
 }
@@ -62,7 +70,7 @@ impl Decoding {
     /// Reads and decodes one image.
     ///
     /// # Errors
-    /// Those of [`Picture::open`], but for what is allowed.
+    /// Those of [`Picture::open`], without truncation if that is allowed.
     pub(crate) fn open(self, path: &Path) -> Result<Picture> {
         Picture::decode_with(&picture::read(path)?, path, self.options(), |_| ())
     }

@@ -1,6 +1,7 @@
-//! The arguments as typed.
+//! The command line.
 
 mod execute;
+mod help;
 mod images;
 mod output;
 mod prompt;
@@ -9,64 +10,66 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use build_index::terminal::args::precision;
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
 use interrogate::{Device, Precision};
 
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
+pub(crate) use help::parse;
 pub(crate) use images::{Decoding, Images};
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
 
-/// What does this image look like, in words?
+/// Describe images in words: rank labels, write prompts and captions.
 ///
-/// Ranks images against an index of labels and writes prompts. The index is
-/// built once per model, by the build-index program or at the first run.
+/// Labels come from an index, which is built once for each model, by the build-index
+/// program or at the first run.
 #[derive(Debug, Parser)]
-#[command(name = "interrogate", version, max_term_width = 96)]
+#[command(name = "interrogate", version, max_term_width = 96, disable_help_flag = true)]
 pub(crate) struct Args {
-    /// Say nothing on stderr but errors.
-    #[arg(long, short, global = true)]
+    /// Print errors only.
+    #[arg(long, short, global = true, help_heading = "General")]
     pub(crate) quiet: bool,
-    /// Read files into memory instead of mapping them: slower, for disks where another
-    /// program may truncate a file that is in use.
-    #[arg(long, global = true)]
+    /// Read files into memory instead of mapping them: slower, but safe if another
+    /// program may truncate a file in use.
+    #[arg(long, global = true, help_heading = "General")]
     pub(crate) no_mmap: bool,
+    /// Print help; -h prints a summary.
+    #[arg(long, short, global = true, action = ArgAction::Help, help_heading = "General")]
+    help: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// One prompt an image: caption, medium, movement, flavors.
+    /// Write a prompt for each image: caption, medium, movement, flavors.
     Prompt(Box<Prompt>),
-    /// The best labels of one table for each image, or for a sum of images and texts.
+    /// Rank the labels of a table for each image, or for a sum of images and texts.
     Rank(Rank),
-    /// How near texts are to an image: the cosine of each.
+    /// Compare texts with an image by their cosines.
     Similarity(Similarity),
-    /// A sentence an image, by BLIP or BLIP-2.
+    /// Caption each image with BLIP or BLIP-2.
     Caption(Caption),
-    /// Values: features of images, embeddings of texts, sentence embeddings of
-    /// prompts.
+    /// Compute features of images and embeddings of texts and prompts.
     #[command(subcommand)]
     Embed(Embed),
-    /// A folder of images through one task of the pipeline, as a configuration
-    /// file says.
+    /// Run one task of the original image-to-prompts pipeline over a folder.
     Execute(Execute),
-    /// Read every byte of an index and say whether it is whole.
-    Verify(Look),
-    /// What an index holds: model, tables, shards. Reads the headers alone.
-    Info(Look),
-    /// What there is to work with and what is missing: models, indexes,
-    /// dictionaries, processor, memory.
+    /// Check every byte of an index.
+    Verify(IndexChoice),
+    /// Show the model, tables and shards of an index, from its headers.
+    Info(IndexChoice),
+    /// Check models, indexes, devices and dictionaries.
     Doctor(Doctor),
-    /// A script for a shell to complete this program by, on stdout.
+    /// Print the completion script of a shell.
     Completions {
-        #[arg(value_enum)]
+        /// Shell.
+        #[arg(value_enum, help_heading = "Input")]
         shell: Shell,
     },
-    /// The manual page, on stdout.
+    /// Print the manual page, or write one for each command.
     Man(Man),
 }
 
@@ -75,37 +78,51 @@ pub(crate) enum Command {
 pub(crate) struct Rank {
     #[command(flatten)]
     pub(crate) images: Images,
-    /// One ranking for a sum of images and texts: '2*a.jpg - "a drawing"'. Texts stand
-    /// in double quotes, images bare or as image:"a b.jpg".
-    #[arg(long, value_name = "QUERY", conflicts_with = "paths", allow_hyphen_values = true)]
+    /// Rank once, for a weighted sum of images and texts: '2*a.jpg - "a drawing"'. Texts
+    /// are in double quotes, images are bare or image:"a b.jpg".
+    #[arg(
+        long,
+        value_name = "QUERY",
+        conflicts_with = "paths",
+        allow_hyphen_values = true,
+        help_heading = "Input"
+    )]
     pub(crate) query: Option<String>,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The table to rank; several, separated by commas, are ranked as one.
-    #[arg(long, short, value_name = "TABLE", value_delimiter = ',', default_value = "flavors")]
+    /// Table to rank; several tables, separated by commas, are ranked as one.
+    #[arg(
+        long,
+        short,
+        value_name = "TABLE",
+        value_delimiter = ',',
+        default_value = "flavors",
+        help_heading = "Ranking"
+    )]
     pub(crate) table: Vec<String>,
-    /// How many labels an image gets.
-    #[arg(short, value_name = "N", default_value = "10")]
+    /// Number of labels per image.
+    #[arg(short, value_name = "N", default_value = "10", help_heading = "Ranking")]
     pub(crate) k: NonZeroUsize,
-    /// The worst labels instead, worst first.
-    #[arg(long)]
+    /// Rank the worst labels instead, worst first.
+    #[arg(long, help_heading = "Ranking")]
     pub(crate) reverse: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Input", next_display_order = 2)]
 pub(crate) struct Similarity {
-    /// The image.
-    #[arg(value_name = "IMAGE")]
+    /// Image file.
+    #[arg(value_name = "IMAGE", display_order = 0)]
     pub(crate) image: PathBuf,
-    /// The texts; `-` alone reads them from stdin, one a line.
-    #[arg(required = true, value_name = "TEXT")]
+    /// Texts; `-` alone reads them from stdin, one per line.
+    #[arg(required = true, value_name = "TEXT", display_order = 1)]
     pub(crate) texts: Vec<String>,
     #[command(flatten)]
     pub(crate) decoding: Decoding,
-    /// In the order of the texts, not the nearest first.
-    #[arg(long)]
+    /// Keep the order of the texts instead of sorting by cosine.
+    #[arg(long, help_heading = "Output")]
     pub(crate) in_order: bool,
     #[command(flatten)]
     pub(crate) model: ModelChoice,
@@ -117,13 +134,13 @@ pub(crate) struct Similarity {
 pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) images: Images,
-    /// A folder of BLIP or BLIP-2 in Hugging Face layout, a hub id (owner/name),
-    /// or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
-    #[arg(long, value_name = "MODEL")]
+    /// Caption model: a folder of BLIP or BLIP-2 in Hugging Face layout, a hub id
+    /// (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
+    #[arg(long, value_name = "MODEL", help_heading = "Model")]
     pub(crate) caption_model: String,
-    /// Where the captioner computes: cpu, cuda, cuda:N or metal, as far as the build
-    /// has them.
-    #[arg(long, value_name = "DEVICE", default_value_t)]
+    /// Device for the caption model: cpu, cuda, cuda:N or metal, if the build supports
+    /// it.
+    #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
     pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) search: Search,
@@ -133,33 +150,35 @@ pub(crate) struct Caption {
     pub(crate) sidecars: Sidecars,
 }
 
-/// How a caption is searched for. Lengths count generated tokens, the one that
-/// ends a caption included.
+/// The generation config of captions. Lengths count generated tokens, the end-of-text
+/// token included.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Captions")]
 pub(crate) struct Search {
-    /// Captions kept side by side while one is searched for; 1 is the fastest.
+    /// Number of beams; 1 is the fastest.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "caption_model")]
     pub(crate) num_beams: usize,
-    /// Most tokens that a caption takes.
+    /// Maximum number of tokens in a caption, the end-of-text token included.
     #[arg(long, value_name = "N", default_value_t = 20, requires = "caption_model")]
     pub(crate) max_length: usize,
-    /// Fewest tokens that a caption takes.
+    /// Minimum number of tokens in a caption, the end-of-text token included.
     #[arg(long, value_name = "N", default_value_t = 5, requires = "caption_model")]
     pub(crate) min_length: usize,
-    /// How the captioner's weights are kept: f16 and bf16 take half of f32's
-    /// memory, q8 (eight bits and a scale for each 64) a quarter and rounds.
+    /// Precision of the caption model's weights: f16 and bf16 take half the memory of
+    /// f32; q8 (8 bits, and a scale for each 64 values) takes a quarter and rounds.
     #[arg(
         long,
         value_parser = precision(&Precision::ALL),
+        value_name = "PRECISION",
         default_value_t,
         requires = "caption_model"
     )]
     pub(crate) caption_precision: Precision,
-    /// Words that every caption goes on from, such as "a photo of"; they are no
-    /// part of it.
+    /// Text that every caption continues, such as "a photo of"; it is not part of the
+    /// caption. [default: none]
     #[arg(long, value_name = "TEXT", requires = "caption_model")]
     pub(crate) caption_prefix: Option<String>,
-    /// With beams: above 0 favours long captions, below 0 short ones.
+    /// With several beams: above 0 favors long captions, below 0 short ones.
     #[arg(
         long,
         value_name = "POWER",
@@ -168,42 +187,49 @@ pub(crate) struct Search {
         requires = "caption_model"
     )]
     pub(crate) length_penalty: f32,
-    /// With beams: when to stop.
-    #[arg(long, value_enum, default_value_t = EarlyStopping::Likely, requires = "caption_model")]
+    /// With several beams: when the search stops.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t = EarlyStopping::Likely,
+        requires = "caption_model"
+    )]
     pub(crate) early_stopping: EarlyStopping,
-    /// Above 1, tokens that were there already become less likely.
+    /// Penalty of tokens that the caption already has: above 1 makes them less likely.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "caption_model")]
     pub(crate) repetition_penalty: f32,
-    /// No run of so many tokens comes twice; 0 allows all.
+    /// Length in tokens of sequences that may not repeat; 0 allows all repetitions.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "caption_model")]
     pub(crate) no_repeat_ngram_size: usize,
-    /// Draws tokens by chance: below 1 nearer to the likeliest, above 1 freer.
+    /// Sample tokens: below 1 favors likely tokens, above 1 unlikely ones.
+    /// [default with --top-p or --seed: 1]
     #[arg(long, value_name = "T", requires = "caption_model")]
     pub(crate) temperature: Option<f32>,
-    /// Draws tokens by chance, from the likeliest that have this probability
-    /// together.
+    /// Sample tokens among the most likely ones whose probabilities add up to P.
+    /// [default with --temperature or --seed: 1]
     #[arg(long, value_name = "P", requires = "caption_model")]
     pub(crate) top_p: Option<f32>,
-    /// Draws tokens by chance; the same number draws the same captions again.
-    /// [default: 0]
+    /// Sample tokens; the same seed gives the same captions. [default with
+    /// --temperature or --top-p: 0]
     #[arg(long, value_name = "N", requires = "caption_model")]
     pub(crate) seed: Option<u64>,
 }
 
-/// When a beam search has seen enough.
+/// When a beam search stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EarlyStopping {
-    /// When what goes on would fall behind, were it to end now.
+    /// When no live beam would beat the worst finished one if it ended now.
     Likely,
-    /// When as many captions as beams have ended.
+    /// When as many captions as beams are finished.
     Full,
-    /// When nothing that goes on can come in any more.
+    /// When no live beam can beat the worst finished one any more.
     Never,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Embed {
-    /// The features of images, of unit length.
+    /// Compute the features of images, of unit length.
     Images {
         #[command(flatten)]
         images: Images,
@@ -212,25 +238,27 @@ pub(crate) enum Embed {
         #[command(flatten)]
         output: Output,
     },
-    /// The embeddings of texts, of unit length.
+    /// Compute the embeddings of texts, of unit length.
     Texts {
-        /// The texts; `-` alone reads them from stdin, one a line.
-        #[arg(required = true, value_name = "TEXT")]
+        /// Texts; `-` alone reads them from stdin, one per line.
+        #[arg(required = true, value_name = "TEXT", help_heading = "Input")]
         texts: Vec<String>,
         #[command(flatten)]
         model: ModelChoice,
         #[command(flatten)]
         format: Lines,
     },
-    /// The sentence embeddings of prompts (all-MiniLM-L6-v2), of unit length.
+    /// Compute the sentence embeddings of prompts (all-MiniLM-L6-v2), of unit length.
     Prompts(EmbedPrompts),
-    /// The weighted sum of the unit rows of .npy files, of unit length.
+    /// Sum the normalized rows of .npy files by weights, and normalize the sums.
     Average(EmbedAverage),
 }
 
+/// The index of `verify` and `info`.
 #[derive(Debug, Group)]
-pub(crate) struct Look {
-    /// The index. [default: the only one under indexes/]
+#[command(next_help_heading = "Input")]
+pub(crate) struct IndexChoice {
+    /// Index folder. [default: the only one under indexes/]
     #[arg(long, value_name = "DIR")]
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
@@ -238,8 +266,9 @@ pub(crate) struct Look {
 }
 
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct Doctor {
-    /// Where the dictionaries are.
+    /// Folder of dictionaries.
     #[arg(long, value_name = "DIR", default_value = "dicts")]
     pub(crate) dicts: PathBuf,
     #[command(flatten)]
@@ -247,37 +276,41 @@ pub(crate) struct Doctor {
 }
 
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Man {
-    /// Writes a page for each command into DIR instead.
+    /// Write a page for each command into DIR. [default: one page on stdout]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
 
-/// Which index and which model.
+/// The index and its model.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct Source {
-    /// The index. [default: the model's under indexes/, or the only one there]
+    /// Index folder. [default: the model's under indexes/, or the only one there]
     #[arg(long, value_name = "DIR")]
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelChoice,
-    /// Where the dictionaries are, for an index that must be built first.
+    /// Folder of dictionaries, for an index that is not built yet.
     #[arg(long, value_name = "DIR", default_value = "dicts")]
     pub(crate) dicts: PathBuf,
 }
 
+/// The CLIP model and how it computes.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct ModelChoice {
-    /// starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
+    /// CLIP model: starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
     /// (owner/name), or an open_clip name (ViT-L-14/openai). [default: the index's, or starter]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    /// How texts are cleaned before the tokenizer: auto (as the code that the model's
-    /// files are laid out for), openai (ftfy's repairs, HTML's character references), or
-    /// transformers (NFC and lower case). An index needs the one it was built with.
+    /// How texts are cleaned before tokenization: openai (ftfy's repairs, HTML character
+    /// references), transformers (NFC and lower case), or auto (by the layout of the
+    /// model's files). An index needs the cleaning it was built with.
     #[arg(long, value_name = "CLEANING", default_value_t)]
     pub(crate) text_cleaning: TextCleaning,
-    /// What the model computes in. bf16 is faster where the processor has it, and
+    /// Precision of the computation. bf16 is faster on processors that support it;
     /// scores differ in the last digits.
     #[arg(
         long,
@@ -286,18 +319,8 @@ pub(crate) struct ModelChoice {
         default_value_t
     )]
     pub(crate) precision: Precision,
-    /// Where models and rankings compute: cpu, cuda, cuda:N or metal, as far as the
-    /// build has them.
+    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build
+    /// supports it.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub(crate) device: Device,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_arguments_are_consistent() {
-        super::Args::command().debug_assert();
-    }
 }

@@ -1,77 +1,83 @@
-//! Where answers go and in which form, as typed.
+//! The options of the output.
 
 use std::path::PathBuf;
 
 use clap::{Args as Group, ValueEnum};
 
-/// The answers of a run over images.
+/// The output of a run over images.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Writes the answers to FILE instead of stdout.
+    /// Write the results to FILE instead of stdout.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// How answers are written. [default: as FILE's ending says, else text;
+    /// Format of the results. [default: by the ending of FILE, else text;
     /// embed: jsonl]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Form>,
-    /// Goes on with FILE: images whose answer it holds are left out, and a last
-    /// line that was cut short is done again. JSONL and CSV alone.
+    /// Continue FILE, which is JSONL or CSV: skip the images that have a result in
+    /// it, and replace a truncated last line.
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
-    /// With --resume: tries images again that FILE has an error for. Their errors are taken out
-    /// of FILE, and their answers come at its end.
+    /// With --resume: process the images again that have an error in FILE. The errors are
+    /// removed from FILE, and the new results are appended.
     #[arg(long, requires = "resume")]
     pub(crate) retry_failed: bool,
-    /// Replaces what stands there already: FILE, sidecars.
+    /// Replace FILE and sidecars that already exist.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) overwrite: bool,
 }
 
-/// Texts beside the images.
+/// Text files beside the images.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Sidecars {
-    /// Writes the text of each image beside it too: photo.txt beside photo.jpg.
-    /// One that stands there is left as it is.
+    /// Also write the text of each image beside it: photo.txt beside photo.jpg.
+    /// An existing file is kept.
     #[arg(long)]
     pub(crate) sidecar: bool,
-    /// Adds to sidecars that stand there, behind a comma.
+    /// Append to existing sidecars, after a comma.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) append: bool,
-    /// Does not look at images that have a sidecar.
+    /// Skip images that have a sidecar.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) skip_existing: bool,
 }
 
-/// In which form answers about images are written.
+/// The format of results for images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// RFC 4180, UTF-8; lists are JSON in a cell.
+    /// RFC 4180 in UTF-8; lists are JSON in a cell.
     Csv,
-    /// Columns, for pandas and pyarrow; a file alone.
+    /// Typed columns, for pandas and pyarrow; needs --output.
     Parquet,
 }
 
+/// The output of a command that prints lines.
 #[derive(Clone, Copy, Debug, Group)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Lines {
-    /// Lines for people, or one JSON object a line. [default: text; embed: jsonl]
+    /// Format of the lines. [default: text; embed: jsonl]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 }
 
 impl Lines {
+    /// Returns the format, or `default` if the option is not given.
     pub(crate) fn or(self, default: Format) -> Format {
         self.format.unwrap_or(default)
     }
 }
 
+/// The format of printed lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
 }

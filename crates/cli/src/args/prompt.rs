@@ -1,4 +1,4 @@
-//! What a prompt is to be, as typed.
+//! The options of `prompt`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,41 +13,45 @@ pub(crate) struct Prompt {
     pub(crate) images: Images,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The way to the prompt.
-    #[arg(long, value_enum, default_value_t = Mode::Seed)]
+    /// How the prompt is built.
+    #[arg(long, value_enum, default_value_t = Mode::Seed, help_heading = "Prompt")]
     pub(crate) mode: Mode,
-    /// The caption that every prompt begins with.
-    #[arg(long, value_name = "TEXT")]
+    /// Caption that every prompt begins with. [default: none]
+    #[arg(long, value_name = "TEXT", help_heading = "Captions")]
     pub(crate) caption: Option<String>,
-    /// Captions each image first, and begins its prompt with that: see the
-    /// command caption for what can be named.
-    #[arg(long, value_name = "MODEL", conflicts_with = "caption")]
+    /// Caption each image with MODEL, and begin its prompt with the caption:
+    /// `interrogate caption --help` lists the models.
+    #[arg(long, value_name = "MODEL", conflicts_with = "caption", help_heading = "Captions")]
     pub(crate) caption_model: Option<String>,
-    /// All captions first, then all ranking, so that the two models are never in
-    /// memory together; no prompt comes before the last caption.
-    #[arg(long, requires = "caption_model")]
+    /// Caption all images before ranking, so that the two models are never in memory
+    /// together; no prompt is written before the last caption.
+    #[arg(long, requires = "caption_model", help_heading = "Captions")]
     pub(crate) two_pass: bool,
     #[command(flatten)]
     pub(crate) search: Search,
-    /// How many flavors a prompt takes, phrases of a chain included. [default: 3;
-    /// fast, best, negative: 32]
-    #[arg(long, value_name = "N")]
+    /// Maximum number of flavors in a prompt, phrases of a chain included.
+    /// [default: 3; fast, best, negative: 32]
+    #[arg(long, value_name = "N", help_heading = "Prompt")]
     pub(crate) max_flavors: Option<usize>,
-    /// Phrases that a chain takes whether or not they fit better.
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    /// Number of phrases that a chain adds even if they do not raise its score.
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Prompt")]
     pub(crate) min_flavors: usize,
-    /// Labels that score lower stay out of the prompt; JSONL lists them all the
-    /// same. [default: the model's own: 0.45 for the starter, none for CLIP]
-    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    /// Lowest cosine of a label in the prompt; JSONL also lists labels below it.
+    /// [default: the model's: 0.45 for the starter, none for CLIP]
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true, help_heading = "Prompt")]
     pub(crate) min_score: Option<f32>,
     #[command(flatten)]
     pub(crate) control: Control,
-    /// One prompt for all images together, by the mean of their features.
-    #[arg(long, conflicts_with_all = ["output", "sidecar", "report", "caption_model", "resume"])]
+    /// Write one prompt for all images together, for the mean of their features.
+    #[arg(
+        long,
+        conflicts_with_all = ["output", "sidecar", "report", "caption_model", "resume"],
+        help_heading = "Prompt"
+    )]
     pub(crate) average: bool,
-    /// Also writes one page that shows every image with its prompt and the best
-    /// labels of each table: a single file to open in a browser.
-    #[arg(long, value_name = "HTML", conflicts_with = "resume")]
+    /// Also write a page that shows every image with its prompt and the best labels
+    /// of each table: a single file to open in a browser.
+    #[arg(long, value_name = "HTML", conflicts_with = "resume", help_heading = "Output")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -55,69 +59,69 @@ pub(crate) struct Prompt {
     pub(crate) sidecars: Sidecars,
 }
 
-/// What a prompt may say and how.
+/// The labels and the form of a prompt.
 #[derive(Debug, Group)]
+#[command(next_help_heading = "Prompt")]
 pub(crate) struct Control {
-    /// Takes labels from these tables alone, separated by commas, those too that the
-    /// mode's form does not know.
+    /// Use the labels of these tables only, separated by commas, also of tables that
+    /// the mode does not use by default. [default: the tables of the mode]
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(crate) tables: Vec<String>,
-    /// Leaves these tables out.
+    /// Leave out these tables, separated by commas.
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(crate) without: Vec<String>,
-    /// A list of one's own, a label a line, encoded now, as the table NAME, in the
-    /// place of the index's of that name; PATH alone is named as its file. May be
-    /// repeated.
+    /// Add a file of labels, one per line, as the table NAME; it replaces the index's
+    /// table of that name. PATH alone takes the name of the file. Can be repeated.
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) list: Vec<OwnList>,
-    /// Leaves out labels that FILE denies: a word a line, met whole and in any case,
-    /// or a regular expression between slashes.
+    /// Leave out labels that match a line of FILE: a whole word in any case, or a
+    /// regular expression between slashes.
     #[arg(long, value_name = "FILE")]
     pub(crate) deny: Option<PathBuf>,
-    /// Words that every prompt begins with, before the caption.
+    /// Text that every prompt begins with, before the caption. [default: none]
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
-    /// Words that every prompt ends with.
+    /// Text that every prompt ends with. [default: none]
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) suffix: String,
-    /// Tokens of the model that a prompt takes at most, the two special ones
-    /// included. [default: 77, or what the model reads where that is less; seed and
-    /// caption: no limit]
+    /// Maximum number of tokens in a prompt, including the two special ones.
+    /// [default: 77, or the model's context length if that is less; seed and caption:
+    /// no limit]
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Writes labels with weights, (label:1.12): the label's score divided by the
-    /// mean of all in the prompt. They do not count as tokens.
+    /// Write labels with weights, (label:1.12): the label's score divided by the mean
+    /// score of the prompt's labels. Weights do not count as tokens.
     #[arg(long)]
     pub(crate) weights: bool,
-    /// The form of a seed prompt: text with {caption}, {medium}, {movement},
-    /// {flavors}, or any table's name in braces.
+    /// Form of a seed prompt: text with {caption}, {medium}, {movement}, {flavors} or
+    /// another table's name in braces. [default: the form of the mode]
     #[arg(long, conflicts_with_all = ["weights", "tables"])]
     pub(crate) template: Option<String>,
-    /// Errs where clip-interrogator 0.6.0 does, so that prompts compare: a ranking
-    /// by quota, a token limit that forgets commas.
+    /// Reproduce two errors of clip-interrogator 0.6.0, so that prompts compare:
+    /// ranking by quota, and a token limit that does not count commas.
     #[arg(long)]
     pub(crate) compat: bool,
 }
 
-/// A way to a prompt.
+/// How a prompt is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
     /// Caption, one medium, one movement, flavors.
     Seed,
     /// Caption, medium and artist, trending site, movement, flavors.
     Classic,
-    /// Caption, and the best labels of all tables.
+    /// Caption and the best labels of all tables.
     Fast,
-    /// The best of caption, classic, fast, and a chain that grows as long as it
-    /// fits the image better: slow.
+    /// The best of caption, classic, fast and a chain that grows while its score
+    /// rises; slow.
     Best,
-    /// What the image is not, for a negative prompt: slow.
+    /// Labels that do not fit the image, for a negative prompt; slow.
     Negative,
-    /// The caption alone.
+    /// Caption only.
     Caption,
 }
 
-/// A file of labels, and the table that it is to be.
+/// A file of labels, and the name of its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnList {
     pub(crate) name: Option<String>,
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_has_a_path_and_may_have_a_name() {
+    fn own_list_has_a_path_and_an_optional_name() {
         let list = |name: Option<&str>, path: &str| {
             Ok(OwnList { name: name.map(str::to_owned), path: path.into() })
         };

@@ -1,7 +1,7 @@
-//! Captions: which model makes them, and how it is asked.
+//! The caption model and the captions of prompts.
 
-mod beginning;
-mod pace;
+mod source;
+mod throughput;
 
 use std::cell::RefCell;
 
@@ -14,19 +14,20 @@ use crate::args::{EarlyStopping, Search};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
-pub(crate) use beginning::Beginning;
-use pace::Pace;
+use crate::run::Batch;
+pub(crate) use source::CaptionSource;
+use throughput::Throughput;
 
-/// An open captioner and what it is asked for.
-pub(crate) struct Captions {
+/// An open captioner and its generation config.
+pub(crate) struct CaptionModel {
     model: Box<dyn Captioner>,
     options: GenerationConfig,
-    pace: RefCell<Pace>,
+    throughput: RefCell<Throughput>,
 }
 
-impl Captions {
-    /// Opens the captioner that `name` stands for, fetching it where it is a
-    /// hub's, and holds the options against it before an image is read.
+impl CaptionModel {
+    /// Opens the captioner `name`, downloads it if it is on a hub, and checks the options
+    /// against it before an image is read.
     pub(crate) fn open(
         name: &str,
         search: &Search,
@@ -46,55 +47,63 @@ impl Captions {
             }
             ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
         };
-        let captions = Captions {
+        let captioner = CaptionModel {
             model: caption::open_on(&folder, search.caption_precision, device)?,
             options: options(search),
-            pace: RefCell::new(Pace::new(logger)),
+            throughput: RefCell::new(Throughput::new(logger)),
         };
-        captions.together(0, &[])?;
-        Ok(captions)
+        captioner.generate(0, &[])?; // checks the options
+        Ok(captioner)
     }
 
-    /// How a picture is prepared for it.
+    /// Returns the preprocessing of the model's input.
     pub(crate) fn preprocess(&self) -> &Preprocess {
         self.model.preprocess()
     }
 
-    /// The captions of pictures that are prepared, each with its number among
-    /// all, in their order.
-    pub(crate) fn of(&self, pictures: &[(usize, &Pixels)]) -> interrogate::Result<Vec<Caption>> {
-        let mut captions = Vec::with_capacity(pictures.len());
-        // Each image draws by its place among all, not in its batch: where some
-        // are missing between them, they are no one batch.
-        let drawn = self.options.sampling.is_some();
-        for run in pictures.chunk_by(|(a, _), (b, _)| !drawn || a + 1 == *b) {
+    /// Captions a batch of preprocessed images, as [`Batch::encode`] does.
+    pub(crate) fn caption_batch(&self, batch: Batch<Pixels>) -> Batch<Caption> {
+        batch.encode(|images| {
+            let pixels = images.iter().map(|image| (image.number, &image.prepared));
+            self.caption(&pixels.collect::<Vec<_>>())
+        })
+    }
+
+    /// Captions preprocessed images, each with its number, in order.
+    pub(crate) fn caption(&self, images: &[(usize, &Pixels)]) -> interrogate::Result<Vec<Caption>> {
+        let mut captions = Vec::with_capacity(images.len());
+        // Sampling is seeded by the image's number. The model numbers the images of a call
+        // consecutively, so a gap in the numbers needs another call.
+        let sampling = self.options.sampling.is_some();
+        for run in images.chunk_by(|(a, _), (b, _)| !sampling || a + 1 == *b) {
             let pixels: Vec<&Pixels> = run.iter().map(|(_, pixels)| *pixels).collect();
-            captions.extend(self.together(run.first().map_or(0, |(first, _)| *first), &pixels)?);
+            captions.extend(self.generate(run.first().map_or(0, |(first, _)| *first), &pixels)?);
         }
         Ok(captions)
     }
 
-    fn together(&self, first: usize, pixels: &[&Pixels]) -> interrogate::Result<Vec<Caption>> {
+    fn generate(&self, first: usize, pixels: &[&Pixels]) -> interrogate::Result<Vec<Caption>> {
         let mut options = self.options.clone();
         if let Some(sampling) = &mut options.sampling {
             sampling.first_image = first;
         }
-        let mut pace = self.pace.borrow_mut();
-        pace.start(pixels.len());
-        let captions = self.model.caption_prepared(pixels, &options, &mut |p| pace.step(p));
-        pace.stop();
+        let mut throughput = self.throughput.borrow_mut();
+        throughput.start(pixels.len());
+        let captions = self.model.caption_prepared(pixels, &options, &mut |p| throughput.step(p));
+        throughput.stop();
         captions
     }
 
-    /// Says how many there were and how fast they came.
-    pub(crate) fn finish(&self, logger: &Logger) {
-        self.pace.borrow().finish(logger);
+    /// Logs the number of captions and their speed.
+    pub(crate) fn log_speed(&self, logger: &Logger) {
+        self.throughput.borrow().log(logger);
     }
 }
 
+/// Returns the generation config of the options.
 fn options(search: &Search) -> GenerationConfig {
     let &Search { temperature, top_p, seed, .. } = search;
-    let drawn = temperature.is_some() || top_p.is_some() || seed.is_some();
+    let sampled = temperature.is_some() || top_p.is_some() || seed.is_some();
     GenerationConfig {
         num_beams: search.num_beams,
         max_new_tokens: search.max_length,
@@ -107,7 +116,7 @@ fn options(search: &Search) -> GenerationConfig {
         },
         no_repeat_ngram_size: search.no_repeat_ngram_size,
         repetition_penalty: search.repetition_penalty,
-        sampling: drawn.then(|| Sampling {
+        sampling: sampled.then(|| Sampling {
             temperature: temperature.unwrap_or(1.0),
             top_p: top_p.unwrap_or(1.0),
             seed: seed.unwrap_or(0),

@@ -1,22 +1,23 @@
-//! `interrogate caption`: a sentence an image.
+//! `interrogate caption`: one caption for each image.
 
 use serde::Serialize;
 
 use crate::args::{self, Form};
-use crate::captions::Captions;
+use crate::captions::CaptionModel;
 use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, Record};
-use crate::pass::{Pass, Seen};
+use crate::run::Run;
+use crate::stream::ImageResult;
 
-/// One answer as a JSON object.
+/// A caption as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     image: &'a str,
     caption: &'a str,
-    /// What was generated, the token that ends the caption included.
+    /// The generated tokens, the end-of-text token included.
     tokens: &'a [u32],
 }
 
@@ -43,28 +44,32 @@ impl Record for Row<'_> {
     }
 }
 
-/// Gives a caption for each image.
+/// Writes the caption of each image.
 pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliError> {
     let files = Files::default().model(Some(&args.caption_model));
     let sidecars = Some(&args.sidecars);
-    let pass = Pass::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
-    let captions = Captions::open(&args.caption_model, &args.search, args.device, logger)?;
-    let preprocess = captions.preprocess();
-    let outcome = pass.each::<Row<'_>, _, _>(
+    let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
+    let model = CaptionModel::open(&args.caption_model, &args.search, args.device, logger)?;
+    let preprocess = model.preprocess();
+    let outcome = run.write::<Row<'_>, _>(
         logger,
         &|picture| preprocess.prepare(picture),
-        &mut |items| {
-            let pixels = items.iter().map(|item| (item.number, &item.looked));
-            captions.of(&pixels.collect::<Vec<_>>())
-        },
-        &mut |seen, answers| {
-            for Seen { name, seen, .. } in &seen {
-                let (caption, tokens) = (&*seen.text, &*seen.tokens);
-                answers.push(name, &Row { image: &name.text, caption, tokens })?;
+        |batches, results| {
+            for batch in batches {
+                for ImageResult { name, result, .. } in model.caption_batch(batch) {
+                    match result {
+                        Ok(caption) => {
+                            let (caption, tokens) = (&*caption.text, &*caption.tokens);
+                            results.write(&name, &Row { image: &name.text, caption, tokens })?;
+                        }
+                        Err(error) => results.failed(&name, &error)?,
+                    }
+                }
+                results.commit()?;
             }
             Ok(())
         },
     )?;
-    captions.finish(logger);
+    model.log_speed(logger);
     Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! `interrogate completions`: a script that a shell completes this program by.
+//! `interrogate completions`: the completion script of a shell.
 
 use std::io::{Write, stdout};
 

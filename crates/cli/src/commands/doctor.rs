@@ -1,4 +1,4 @@
-//! `interrogate doctor`: what is there to work with, and what is missing.
+//! `interrogate doctor`: checks models, indexes, dictionaries and the machine.
 
 use crate::args::{Doctor, Format};
 use crate::doctor::{self, State};
@@ -6,12 +6,12 @@ use crate::error::CliError;
 use crate::outcome::Outcome;
 use crate::output::Stdout;
 
-/// Prints what was found, a line each.
+/// Prints one line for each finding, and its hint.
 pub(crate) fn run(args: &Doctor) -> Result<Outcome, CliError> {
     let format = args.format.or(Format::Text);
     let mut output = Stdout::new();
     let mut section = "";
-    for found in doctor::look(&args.dicts) {
+    for found in doctor::check(&args.dicts) {
         if format == Format::Jsonl {
             output.json(&found)?;
             continue;

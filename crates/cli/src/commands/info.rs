@@ -1,8 +1,8 @@
-//! `interrogate info`: what an index holds.
+//! `interrogate info`: the model and the tables of an index.
 
 use serde::Serialize;
 
-use crate::args::{Format, Look};
+use crate::args::{Format, IndexChoice};
 use crate::error::CliError;
 use crate::opening;
 use crate::outcome::Outcome;
@@ -18,12 +18,12 @@ struct Row<'a> {
     labels: usize,
     dim: usize,
     shards: usize,
-    /// Whether rankings have codes to read before the rows.
+    /// Whether the table has quantized codes for the coarse scan.
     codes: bool,
 }
 
 /// Prints the index's tables.
-pub(crate) fn run(args: &Look) -> Result<Outcome, CliError> {
+pub(crate) fn run(args: &IndexChoice) -> Result<Outcome, CliError> {
     let index = opening::index(args.index.as_deref())?;
     let manifest = index.manifest();
     let model = manifest.model();

@@ -11,14 +11,15 @@ use crate::args::{Args, Man};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
-use crate::output::OutputError;
 
-/// Prints the program's page, or writes one for each command into a folder.
+/// Prints the page of the program, or writes a page for each command into a folder.
 pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, CliError> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Args::command()).render(&mut page).map_err(OutputError::Stdout)?;
-        stdout().write_all(&page).map_err(OutputError::Stdout)?;
+        clap_mangen::Man::new(Args::command())
+            .render(&mut page)
+            .map_err(crate::output::OutputError::Stdout)?;
+        stdout().write_all(&page).map_err(crate::output::OutputError::Stdout)?;
         return Ok(Outcome::default());
     };
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -29,9 +30,8 @@ pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, CliError> {
     Ok(Outcome::default())
 }
 
-/// Writes the page of `command` and those of its commands, as clap_mangen's own
-/// `generate_to` does, but into drafts: the names are fixed, and that one would write
-/// through a link under one of them.
+/// Writes the pages of `command` and its subcommands. Unlike clap_mangen's `generate_to`,
+/// which writes through a symbolic link, it writes drafts and renames them.
 fn write(command: &Command, folder: &Path) -> Result<(), CliError> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         write(below, folder)?;
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_those_of_clap_mangen_and_a_link_is_not_followed() {
+    fn pages_equal_those_of_clap_mangen_and_links_are_replaced() {
         let [ours, theirs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let mine = ours.path().join("mine");
         std::fs::write(&mine, "precious").unwrap();

@@ -1,4 +1,4 @@
-//! One file a command.
+//! The commands, one file or folder each.
 
 mod caption;
 mod completions;
@@ -8,10 +8,10 @@ mod execute;
 mod info;
 mod man;
 mod prompt;
-mod prompts;
 mod query;
 mod rank;
 mod similarity;
+mod texts;
 mod verify;
 
 use crate::args::{self, Command, Form};
@@ -20,7 +20,7 @@ use crate::logger::Logger;
 use crate::outcome::Outcome;
 use crate::output::OutputError;
 
-/// Runs the command that was typed.
+/// Runs `command`.
 pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError> {
     match command {
         Command::Prompt(args) => prompt::run(&args, logger),
@@ -40,11 +40,11 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
     }
 }
 
-/// Refuses what an answer of lines alone cannot be.
+/// Checks that the output is lines on standard output: the result is one for all images.
 ///
 /// # Errors
-/// Where a table or a file was asked for.
-fn lines_alone(output: &args::Output) -> Result<(), CliError> {
+/// [`OutputError::SingleRecord`] for a file or a table.
+fn require_lines(output: &args::Output) -> Result<(), CliError> {
     match output.format {
         _ if output.output.is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
         Some(Form::Csv) => Err(OutputError::SingleRecord { what: "--format csv" }.into()),

@@ -1,4 +1,4 @@
-//! `interrogate rank --query`: one ranking for a sum of images and texts.
+//! `interrogate rank --query`: the best labels of a weighted sum of images and texts.
 
 use interrogate::Interrogator;
 use interrogate::encoder::TextEncoder;
@@ -7,6 +7,7 @@ use interrogate::query::{Operand, Query};
 use interrogate::rank::Order;
 use serde::Serialize;
 
+use super::rank::found;
 use crate::args::{self, Form};
 use crate::error::CliError;
 use crate::logger::Logger;
@@ -14,7 +15,7 @@ use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{MatchJson, Stdout};
 
-/// The answer as a JSON object.
+/// The ranking as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     query: &'a str,
@@ -22,11 +23,11 @@ struct Row<'a> {
     matches: Vec<MatchJson<'a>>,
 }
 
-/// Prints the best labels of the sum.
+/// Prints the best labels of the sum `typed`.
 pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Outcome, CliError> {
     let query: Query = typed.parse()?;
-    super::lines_alone(&args.output)?;
-    // Before a model is opened for nothing.
+    super::require_lines(&args.output)?;
+    // An invalid image fails before the model is opened.
     let pictures: Vec<Picture> =
         query.images().map(|path| args.images.decoding.open(path)).collect::<Result<_, _>>()?;
     let (model, index) = opening::model_and_index(&args.source, logger)?;
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Out
         (Operand::Text(text), Some(encoder)) => {
             Ok(TextEncoder::encode(encoder.as_ref(), &[text])?.as_slice().to_vec())
         }
-        // One picture for each image, in order.
+        // One picture for each image operand, in order.
         _ => {
             let picture: Vec<Picture> = pictures.next().into_iter().collect();
             let features = interrogator.features(&picture)?;
@@ -55,12 +56,8 @@ pub(crate) fn run(args: &args::Rank, typed: &str, logger: &Logger) -> Result<Out
     let mut output = Stdout::new();
     match args.output.format.unwrap_or(Form::Text) {
         Form::Jsonl => {
-            let several = names.len() > 1;
-            let found = matches
-                .iter()
-                .map(|m| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) });
-            let row = Row { query: typed, table: &names.join(","), matches: found.collect() };
-            output.json(&row)?;
+            let matches = found(matches, names.len() > 1);
+            output.json(&Row { query: typed, table: &names.join(","), matches })?;
         }
         _ => {
             for found in matches {

@@ -1,6 +1,7 @@
-//! `interrogate rank`: the best labels of one table.
+//! `interrogate rank`: the best labels of each image.
 
 use interrogate::Interrogator;
+use interrogate::index::Match;
 use interrogate::rank::Order;
 use serde::Serialize;
 
@@ -10,10 +11,12 @@ use crate::files::Files;
 use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
-use crate::output::{Column, Kind, MatchJson, Record};
-use crate::pass::{self, Pass};
+use crate::output::MatchJson;
+use crate::output::{Column, Kind, Record};
+use crate::run::Run;
+use crate::stream::ImageResult;
 
-/// One answer as a JSON object.
+/// The best labels of one image as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     image: &'a str,
@@ -36,11 +39,11 @@ impl Record for Row<'_> {
     }
 
     fn text(&self, _alone: bool) -> String {
-        let found = self
-            .matches
-            .iter()
-            .map(|m| format!("\n  {:7.4}  {}", m.score, crate::escape::line(m.label)));
-        crate::escape::line(self.image) + &found.collect::<String>()
+        let mut text = crate::escape::line(self.image);
+        for found in &self.matches {
+            text += &format!("\n  {:7.4}  {}", found.score, crate::escape::line(found.label));
+        }
+        text
     }
 
     fn sidecar(&self) -> String {
@@ -48,36 +51,41 @@ impl Record for Row<'_> {
     }
 }
 
-/// Gives the best labels of each image.
+/// Writes the best labels of each image.
 pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, CliError> {
     let files = Files::default().source(&args.source);
-    let mut pass = Pass::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
+    let mut run = Run::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
     let (model, index) = opening::model_and_index(&args.source, logger)?;
-    pass.asks(&index)?;
+    run.record_index(&index)?;
     let interrogator = Interrogator::new(&model, index)?;
     let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
     let table = interrogator.index().merged(&names)?;
-    let name = names.join(",");
+    let (name, several) = (names.join(","), names.len() > 1);
     let order = if args.reverse { Order::Worst } else { Order::Best };
     let tower = interrogator.tower();
-    let several = names.len() > 1;
-    pass.each::<Row<'_>, _, _>(
-        logger,
-        &|picture| tower.prepare(picture),
-        &mut pass::features(tower),
-        &mut |seen, answers| {
-            let (names, features): (Vec<_>, Vec<_>) =
-                seen.into_iter().map(|seen| (seen.name, seen.seen)).unzip();
-            for (image, matches) in
-                names.iter().zip(table.rank_many(&features, args.k.get(), order)?)
-            {
-                let found = matches
-                    .iter()
-                    .map(|m| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) });
-                let row = Row { image: &image.text, table: &name, matches: found.collect() };
-                answers.push(image, &row)?;
+    run.write::<Row<'_>, _>(logger, &|picture| tower.prepare(picture), |batches, results| {
+        for batch in batches {
+            let encoded = batch.features(tower);
+            let ranked = encoded.map(|features| table.rank_many(&features, args.k.get(), order))?;
+            for ImageResult { name: image, result, .. } in ranked {
+                match result {
+                    Ok(matches) => {
+                        let matches = found(&matches, several);
+                        results
+                            .write(&image, &Row { image: &image.text, table: &name, matches })?;
+                    }
+                    Err(error) => results.failed(&image, &error)?,
+                }
             }
-            Ok(())
-        },
-    )
+            results.commit()?;
+        }
+        Ok(())
+    })
+}
+
+/// Matches as JSON objects, with the names of their tables if there are `several`.
+pub(super) fn found<'a>(matches: &[Match<'a>], several: bool) -> Vec<MatchJson<'a>> {
+    let found =
+        |m: &Match<'a>| MatchJson { table: several.then_some(m.table), ..MatchJson::from(m) };
+    matches.iter().map(found).collect()
 }

@@ -1,9 +1,9 @@
-//! `interrogate similarity`: how near texts are to an image.
+//! `interrogate similarity`: the cosine of each text and an image.
 
 use interrogate::prompt::{ChainScorer, Scorer};
 use serde::Serialize;
 
-use super::embed;
+use super::texts;
 use crate::args::{self, Format};
 use crate::error::CliError;
 use crate::logger::Logger;
@@ -19,18 +19,18 @@ struct Row<'a> {
     score: f32,
 }
 
-/// Prints the cosine of each text and the image, the nearest first; of equal ones the
-/// one typed first.
+/// Prints the cosine of each text and the image, the largest first; equal ones keep the
+/// order of the texts.
 pub(crate) fn run(args: &args::Similarity, logger: &Logger) -> Result<Outcome, CliError> {
     let picture = args.decoding.open(&args.image)?;
-    let texts = embed::typed(&args.texts)?;
+    let texts = texts::read(&args.texts)?;
     let model = opening::model(&args.model, logger)?;
     let features = model.image_encoder()?.encode(std::slice::from_ref(&picture))?;
     let encoder = model.text_encoder()?;
     let mut scores: Vec<(&str, f32)> = Vec::with_capacity(texts.len());
     for features in &features {
         let mut scorer = ChainScorer::new(encoder.as_ref(), features);
-        for batch in texts.chunks(embed::BATCH) {
+        for batch in texts.chunks(texts::BATCH) {
             let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
             scores.extend(batch.iter().copied().zip(scorer.score("", &batch)?));
         }

@@ -1,15 +1,15 @@
-//! `interrogate verify`: is every byte of an index what was written?
+//! `interrogate verify`: checks every byte of an index.
 
 use serde::Serialize;
 
-use crate::args::{Format, Look};
+use crate::args::{Format, IndexChoice};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::Stdout;
 
-/// The answer as a JSON object.
+/// The result as a JSON object.
 #[derive(Serialize)]
 struct Row<'a> {
     index: &'a str,
@@ -18,13 +18,13 @@ struct Row<'a> {
     whole: bool,
 }
 
-/// Reads all of the index; an error names the first file that is not whole.
-pub(crate) fn run(args: &Look, logger: &Logger) -> Result<Outcome, CliError> {
+/// Reads the whole index; an error names the first damaged file.
+pub(crate) fn run(args: &IndexChoice, logger: &Logger) -> Result<Outcome, CliError> {
     let index = opening::index(args.index.as_deref())?;
     let bar = logger.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
-    let whole = index.verify(|read| bar.set_position(read.bytes));
+    let verified = index.verify(|read| bar.set_position(read.bytes));
     bar.finish_and_clear();
-    whole?;
+    verified?;
     let path = index.path().to_string_lossy();
     let labels = index.tables().iter().map(|table| table.len()).sum();
     let tables = index.tables().len();

@@ -1,4 +1,4 @@
-//! Indexes and dictionaries.
+//! Checks indexes and dictionaries.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use interrogate::index::Index;
 use super::Finding;
 use crate::opening::{INDEXES, folders};
 
-/// The indexes under `indexes/`, opened.
+/// Opens the indexes under `indexes/`.
 pub(super) fn indexes() -> Vec<Finding> {
     let kind = "indexes";
     let found: Vec<Finding> = folders(Path::new(INDEXES))
@@ -42,7 +42,7 @@ fn described(index: &Index) -> String {
     format!("of the model {model}, {labels} labels in {tables} tables, {coded}")
 }
 
-/// The dictionaries in `folder`, read.
+/// Reads the dictionaries in `folder`.
 pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
     let kind = "dictionaries";
     match open_all(&[folder.to_owned()]) {
@@ -62,7 +62,7 @@ pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
 fn counted(dictionary: &Dictionary) -> String {
     let left_out = match dictionary.findings().len() {
         0 => String::new(),
-        findings => format!(", {findings} lines found wanting"),
+        findings => format!(", {findings} lines with warnings"),
     };
     format!("{} labels in {}{left_out}", dictionary.labels().len(), dictionary.path().display())
 }

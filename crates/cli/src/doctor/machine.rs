@@ -1,4 +1,4 @@
-//! The processor and the memory.
+//! Checks the processor, the devices and the memory.
 
 use std::thread::available_parallelism;
 
@@ -8,8 +8,8 @@ use interrogate::Precision;
 
 use super::Finding;
 
-/// What the kernels find here.
-pub(super) fn look() -> Vec<Finding> {
+/// Returns what the kernels can use on this machine.
+pub(super) fn check() -> Vec<Finding> {
     let kind = "machine";
     let threads = available_parallelism().map_or(1, usize::from);
     let features = features();
@@ -28,14 +28,13 @@ pub(super) fn look() -> Vec<Finding> {
     found
 }
 
-/// What `--device` takes in this build. None is started: a driver is asked when it is
-/// needed.
+/// The values of `--device` in this build. No driver is loaded.
 fn devices() -> Finding {
     let built: Vec<&str> = Device::built().collect();
     Finding::ready("machine", "devices", format!("this build computes on {}", built.join(", ")))
 }
 
-/// The extensions that kernels are written for and that are here.
+/// The processor extensions that the kernels can use and that this processor has.
 fn features() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     let all = [
@@ -52,17 +51,17 @@ fn features() -> Vec<&'static str> {
     let all = [("dotprod", std::arch::is_aarch64_feature_detected!("dotprod"))];
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let all: [(&str, bool); 0] = [];
-    all.into_iter().filter(|(_, here)| *here).map(|(name, _)| name).collect()
+    all.into_iter().filter(|(_, detected)| *detected).map(|(name, _)| name).collect()
 }
 
-/// Which of the library's kernels run here.
+/// The kernels that the library selects on this processor.
 fn kernels() -> String {
     let (f32, bf16) = (Precision::F32.kernel(), Precision::Bf16.kernel());
     let codes = interrogate::rank::codes::kernel();
     format!("products {f32}, in bf16 {bf16}, codes {codes}")
 }
 
-/// Bytes of memory, and those that are free, where /proc/meminfo tells.
+/// Total and free memory in bytes; `None` without /proc/meminfo.
 fn memory() -> Option<(u64, u64)> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let read = |name: &str| {
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kernels_are_those_that_the_library_runs() {
+    fn kernels_are_those_of_the_library() {
         let found = kernels();
         let names = ["portable", "avx2", "avx512", "avx512bf16", "amx"];
         let f32 = found.strip_prefix("products ").and_then(|rest| rest.split_once(", in bf16 "));
@@ -85,7 +84,7 @@ mod tests {
         let (bf16, codes) = rest.split_once(", codes ").expect("codes come last");
         assert!(names.contains(&f32) && names.contains(&bf16), "{found}");
         assert_eq!(codes, interrogate::rank::codes::kernel());
-        // What multiplies bf16 in pairs or tiles is chosen for bf16 alone, or for both.
+        // Kernels for bf16 pairs are for bf16 only; those for tiles, for bf16 or both.
         assert!(f32 != "avx512bf16" && (f32 != "amx" || bf16 == "amx"), "{found}");
     }
 }

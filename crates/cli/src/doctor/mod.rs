@@ -1,8 +1,7 @@
-//! What this machine has to work with: models, indexes, dictionaries, its
-//! processor and memory; what is missing, and where it would be looked for.
+//! Checks models, indexes, dictionaries, devices and memory, and says what is missing
+//! and where it is expected.
 //!
-//! Looks at headers and configurations alone: no weight is read, nothing is
-//! fetched and nothing written.
+//! Reads headers and configurations only: no weights, no downloads, no writes.
 
 mod data;
 mod machine;
@@ -12,22 +11,22 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// One thing that was looked for.
+/// The state of one thing that the program can use.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     /// models, captioners, sentence encoders, indexes, dictionaries or machine.
     pub(crate) kind: &'static str,
-    /// What it is called: what an option takes.
+    /// The name, as an option takes it.
     pub(crate) name: String,
     pub(crate) state: State,
-    /// What is known of it, or what is wrong with it.
+    /// A description, or what is wrong.
     pub(crate) detail: String,
-    /// What to do about it.
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
 }
 
-/// Whether a thing can be worked with.
+/// Whether a thing can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
@@ -63,7 +62,7 @@ impl Finding {
     }
 }
 
-/// All that was looked for, by kind; dictionaries in the folder `dicts`.
-pub(crate) fn look(dicts: &Path) -> Vec<Finding> {
-    [models::look(), data::indexes(), data::dictionaries(dicts), machine::look()].concat()
+/// Returns all findings, grouped by kind. Dictionaries are expected in the folder `dicts`.
+pub(crate) fn check(dicts: &Path) -> Vec<Finding> {
+    [models::check(), data::indexes(), data::dictionaries(dicts), machine::check()].concat()
 }

@@ -1,5 +1,4 @@
-//! Models: the starter, folders under models/, and what Hugging Face's cache
-//! holds.
+//! Checks models: the starter, folders under models/, and Hugging Face's cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,15 +12,15 @@ use serde::Deserialize;
 use super::Finding;
 use crate::opening::folders;
 
-/// Where folders of models are looked for.
+/// The folder of the models.
 const MODELS: &str = "models";
 
 const CLIP: &str = "models";
 const CAPTIONERS: &str = "captioners";
 const SENTENCES: &str = "sentence encoders";
 
-/// What is found, by what it is for.
-pub(super) fn look() -> Vec<Finding> {
+/// Returns the models by kind, and a finding for each kind without a model.
+pub(super) fn check() -> Vec<Finding> {
     let cache = Options::from_vars(|name| std::env::var(name).ok()).cache;
     let mut found = vec![starter()];
     found.extend(folders(Path::new(MODELS)).iter().filter_map(|folder| {
@@ -47,6 +46,7 @@ pub(super) fn look() -> Vec<Finding> {
     found
 }
 
+/// The part after the last slash.
 fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
@@ -65,8 +65,8 @@ fn starter() -> Finding {
     }
 }
 
-/// What the config.json of `folder` says it is for; `None` where it is of
-/// another kind, or there is none.
+/// Returns the kind of the model in `folder`, from its config.json; `None` for other
+/// models and without the file.
 fn kind_of(folder: &Path) -> Option<&'static str> {
     #[derive(Deserialize)]
     struct Config {
@@ -92,9 +92,9 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
                 "pytorch_model.bin",
                 "pytorch_model.bin.index.json",
             ];
-            files(folder, &weights)
+            check_files(folder, &weights)
         }),
-        _ => files(folder, &["model.safetensors"]),
+        _ => check_files(folder, &["model.safetensors"]),
     };
     match opened {
         Ok(()) => Finding::ready(kind, name, format!("in {}", folder.display())),
@@ -102,9 +102,9 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
     }
 }
 
-/// Whether a model of another kind has its tokenizer, and its weights under one of these
-/// names; they are not looked into.
-fn files(folder: &Path, weights: &[&str]) -> Result<()> {
+/// Checks that `folder` has a tokenizer and one of the files `weights`, without reading
+/// them.
+fn check_files(folder: &Path, weights: &[&str]) -> Result<()> {
     let path = folder.join("tokenizer.json");
     fs::metadata(&path).map_err(Error::io("open", path))?;
     match weights.iter().any(|name| folder.join(name).is_file()) {
@@ -113,8 +113,8 @@ fn files(folder: &Path, weights: &[&str]) -> Result<()> {
     }
 }
 
-/// The repositories in Hugging Face's cache, each with the newest of its
-/// snapshots by what refs/main says, else by name.
+/// Returns the repositories in Hugging Face's cache, each with the snapshot that refs/main
+/// names, or else the last one by name.
 fn cached(cache: &Path) -> Vec<(String, PathBuf)> {
     let repo = |folder: PathBuf| {
         let name = folder.file_name()?.to_str()?.strip_prefix("models--")?.replace("--", "/");

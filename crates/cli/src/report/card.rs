@@ -1,4 +1,4 @@
-//! One image on the page.
+//! The card of one image.
 
 use std::fmt::Write;
 
@@ -7,29 +7,29 @@ use serde::Serialize;
 use super::Thumbnail;
 use super::escape::{Html, json};
 
-/// What the page is told of one image.
+/// The results of one image.
 pub(crate) struct Card<'a> {
-    /// Its name, as the run's other outputs have it.
+    /// The name, as in the other outputs of the run.
     pub(crate) image: &'a str,
-    /// What it looks like, where it could be decoded.
+    /// The thumbnail, if the image could be decoded.
     pub(crate) thumbnail: Option<&'a Thumbnail>,
-    /// What is said of it, or why nothing could be.
-    pub(crate) said: Result<Record<'a>, &'a str>,
+    /// The prompt, or the error message.
+    pub(crate) result: Result<Answer<'a>, &'a str>,
 }
 
-/// What is said of an image.
-pub(crate) struct Record<'a> {
-    /// The caption, where there is one.
+/// The prompt of an image and its labels.
+pub(crate) struct Answer<'a> {
+    /// The caption, if there is one.
     pub(crate) caption: Option<&'a str>,
-    /// The prompt; empty where no label scored enough.
+    /// The prompt; empty if no label scores enough.
     pub(crate) prompt: &'a str,
-    /// How the prompt was made; shown where it is not the heading's.
+    /// The mode of the prompt; shown if it differs from the page's.
     pub(crate) mode: &'a str,
-    /// Of each table its name, and its labels with their scores, best first.
+    /// The name of each table, and its labels with their scores, best first.
     pub(crate) tables: Vec<(&'a str, Vec<(&'a str, f32)>)>,
 }
 
-/// A table as the page's script reads it.
+/// A table for the page's script.
 #[derive(Serialize)]
 struct Table<'a> {
     name: &'a str,
@@ -38,12 +38,12 @@ struct Table<'a> {
 }
 
 impl Card<'_> {
-    /// The card as an item of the page's list, whose mode is `mode`.
+    /// Returns the card as an item of the list on a page of mode `mode`.
     ///
     /// # Errors
     /// Those of serde_json.
     pub(super) fn html(&self, mode: &str) -> serde_json::Result<String> {
-        let class = if self.said.is_ok() { "card" } else { "card failed" };
+        let class = if self.result.is_ok() { "card" } else { "card failed" };
         let mut html = format!("<li class=\"{class}\" tabindex=\"-1\">\n");
         match self.thumbnail {
             Some(Thumbnail { width, height, uri }) => html.push_str(&format!(
@@ -58,7 +58,7 @@ impl Card<'_> {
             html.push_str(&format!("<span class=\"folder\">{}</span>", Html(folder)));
         }
         html.push_str(&format!("{}</bdi>", Html(name)));
-        match &self.said {
+        match &self.result {
             Ok(answer) => answer.html(mode, &mut html)?,
             Err(error) => {
                 html.push_str(&format!("</h2>\n<p class=\"error\"><bdi>{}</bdi></p>", Html(error)));
@@ -70,8 +70,8 @@ impl Card<'_> {
     }
 }
 
-impl Record<'_> {
-    /// From the end of the image's name on.
+impl Answer<'_> {
+    /// Appends the card from the end of the image's name on.
     fn html(&self, mode: &str, html: &mut String) -> serde_json::Result<()> {
         if self.mode != mode {
             html.push_str(&format!(" <span class=\"mode\">{}</span>", Html(self.mode)));
@@ -88,7 +88,7 @@ impl Record<'_> {
             prompt => (format!("<p><bdi>{}</bdi></p>", Html(prompt)), ""),
         };
         html.push_str(&prompt);
-        // To a String, which takes everything.
+        // Writing to a String does not fail.
         let _ = writeln!(
             html,
             "<button type=\"button\" class=\"copy\" aria-label=\"Copy the prompt\"{disabled}>Copy</button></div></div>"

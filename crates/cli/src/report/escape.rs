@@ -1,15 +1,13 @@
-//! What comes from outside, as text and nothing but text.
+//! Escapes untrusted text.
 //!
-//! Labels, file names, captions, prompts and messages may hold anything. In HTML
-//! they go through [`Html`], in JSON inside a `script` element through [`json`]; no
-//! other way leads into the page.
+//! Labels, file names, captions, prompts and messages may contain anything. They enter the
+//! page only through [`Html`], in HTML, and [`json`], in a `script` element.
 
 use std::fmt::{self, Display, Write};
 
 use serde::Serialize;
 
-/// Text, shown such that HTML reads it as that text: between tags, or in an
-/// attribute within quotes.
+/// Text, displayed with HTML escapes: for use between tags or in a quoted attribute.
 pub(super) struct Html<'a>(pub(super) &'a str);
 
 impl Display for Html<'_> {
@@ -23,22 +21,21 @@ impl Display for Html<'_> {
                 b'>' => "&gt;",
                 b'"' => "&quot;",
                 b'\'' => "&#39;",
-                // A bare one would be read as a line feed.
+                // HTML reads an unescaped one as a line feed.
                 b'\r' => "&#13;",
-                // The one character that HTML has no way to write.
+                // NUL, which HTML cannot represent.
                 _ => "\u{fffd}",
             })?;
-            rest = &rest[at + 1..]; // each of them is one byte
+            rest = &rest[at + 1..]; // every escaped character is one byte
         }
         f.write_str(rest)
     }
 }
 
-/// `value` as JSON that may stand in a `script` element: nothing in it ends the
-/// element, begins a comment, or ends a line of script.
+/// Returns `value` as JSON for a `script` element: it cannot end the element, start a
+/// comment or end a line of script.
 ///
-/// Outside of its strings JSON has none of these characters, and inside of them
-/// `\u` is another spelling of the same.
+/// JSON has the escaped characters only inside strings, where a `\u` escape is equivalent.
 ///
 /// # Errors
 /// Those of serde_json.
@@ -48,7 +45,7 @@ pub(super) fn json(value: &impl Serialize) -> serde_json::Result<String> {
     for c in plain.chars() {
         match c {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                // To a String, which takes everything.
+                // Writing to a String does not fail.
                 let _ = write!(safe, "\\u{:04x}", u32::from(c));
             }
             c => safe.push(c),
@@ -64,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_html_would_read_is_spelled_out() {
+    fn html_characters_are_escaped() {
         let text = "<script>alert('x')</script> & \"é\"\r\0";
         let html =
             "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;é&quot;&#13;\u{fffd}";
@@ -72,25 +69,25 @@ mod tests {
     }
 
     #[test]
-    fn json_cannot_leave_its_element() {
+    fn json_cannot_end_its_element() {
         let text = json(&"</script><!--\u{2028}&").unwrap();
         assert_eq!(text, r#""\u003c/script\u003e\u003c!--\u2028\u0026""#);
     }
 
     proptest! {
         #[test]
-        fn json_means_what_it_did(text in "(.|[<>&\u{2028}\u{2029}\"\\\\\n])*") {
+        fn escaped_json_has_the_same_value(text in "(.|[<>&\u{2028}\u{2029}\"\\\\\n])*") {
             let safe = json(&text).unwrap();
-            let unsafe_ones = ['<', '>', '&', '\u{2028}', '\u{2029}', '\n'];
-            prop_assert!(!safe.contains(unsafe_ones), "{}", safe);
+            let special = ['<', '>', '&', '\u{2028}', '\u{2029}', '\n'];
+            prop_assert!(!safe.contains(special), "{}", safe);
             prop_assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }
 
         #[test]
-        fn html_holds_no_tag_and_no_quote(text in "(.|[<>&\"'\r\n])*") {
+        fn escaped_html_has_no_tag_and_no_quote(text in "(.|[<>&\"'\r\n])*") {
             let html = Html(&text).to_string();
-            let unsafe_ones = ['<', '>', '"', '\'', '\r', '\0'];
-            prop_assert!(!html.contains(unsafe_ones), "{}", html);
+            let special = ['<', '>', '"', '\'', '\r', '\0'];
+            prop_assert!(!html.contains(special), "{}", html);
             let back = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
             let back = back.replace("&#39;", "'").replace("&#13;", "\r").replace("&amp;", "&");
             prop_assert_eq!(back, text.replace('\0', "\u{fffd}"));

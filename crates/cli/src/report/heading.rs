@@ -1,4 +1,4 @@
-//! What the page says above and below its cards.
+//! The parts of the page above and below the cards.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,25 +9,25 @@ use super::escape::Html;
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
-/// What the page is of.
+/// The facts about the run.
 pub(crate) struct Heading<'a> {
-    /// The model, as people call it.
+    /// The name of the model.
     pub(crate) model: &'a str,
-    /// Where its index stands.
+    /// The folder of the index.
     pub(crate) index: &'a str,
-    /// How the prompts were made; a card that was made otherwise says so.
+    /// The mode of the prompts; a card with another mode shows it.
     pub(crate) mode: &'a str,
-    /// The index's tables, and how many labels each has.
+    /// The tables of the index and their numbers of labels.
     pub(crate) tables: Vec<(&'a str, usize)>,
-    /// The score that fills a bar. Fixed from the beginning, so that cards can be
-    /// written as they come, and bars of two pages of one model compare.
+    /// The score that fills a bar. It does not depend on the results, so that cards can be
+    /// streamed and the bars of two pages of one model compare.
     pub(crate) scale: f32,
-    /// What whoever reads it should know of the model.
+    /// The model's notice to readers.
     pub(crate) notice: Option<&'a str>,
 }
 
 impl Heading<'_> {
-    /// What stands in the form under `name`, as HTML.
+    /// Returns the value of `name` in the template, as HTML.
     pub(super) fn value(&self, name: &str) -> String {
         match name {
             "policy" => policy(),
@@ -53,7 +53,7 @@ impl Heading<'_> {
     }
 }
 
-/// The page's script.
+/// Returns the script of the page.
 pub(super) fn script() -> String {
     lines(SCRIPT)
 }
@@ -68,9 +68,9 @@ pub(super) fn total(cards: usize, failed: usize) -> String {
     format!("{} image{s}{failed}.", grouped(cards))
 }
 
-/// All that the page may load and run: what is in it. Content Security Policy
-/// Level 3, with Trusted Types, by which no text can become markup in a browser
-/// that knows them.
+/// The content security policy (CSP Level 3): the page may load and run only what it
+/// contains. Trusted Types keep the script from making markup out of text in browsers that
+/// support them.
 fn policy() -> String {
     let hash = |text| STANDARD.encode(Digest::of(lines(text).as_bytes()).as_bytes());
     format!(
@@ -81,13 +81,12 @@ fn policy() -> String {
     )
 }
 
-/// A browser hashes what it has read, whose lines end in LF whatever a checkout
-/// made of them.
+/// Normalizes line ends to LF, as a browser does before hashing; a checkout may have CRLF.
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// `100954` as `100,954`.
+/// Formats `100954` as `100,954`.
 fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_lets_the_page_s_own_style_and_script_run_and_nothing_load() {
+    fn policy_allows_the_own_style_and_script_only() {
         let policy = policy();
         assert!(policy.starts_with("default-src 'none'; img-src data:; style-src 'sha256-"));
         assert_eq!(policy.matches("sha256-").count(), 2);
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn style_and_script_do_not_end_their_own_elements() {
+    fn style_and_script_cannot_end_their_elements() {
         assert!(!STYLE.contains("</style") && !SCRIPT.contains("</script"));
         assert!(!SCRIPT.contains("<!--") && !SCRIPT.contains("innerHTML"));
         assert!(![STYLE, SCRIPT].iter().any(|text| text.contains("http") || text.contains("url(")));

@@ -1,20 +1,17 @@
-//! `--report`: one page that shows a whole run, all of it in one file.
+//! `--report`: one HTML file that shows a whole run.
 //!
-//! Owns the page: its form (page.html, report.css, report.js), how it is streamed
-//! to the disk, and how what comes from outside is kept from being anything but
-//! text (`escape`). It ranks nothing and decodes nothing; a [`Card`] is what the
-//! page is told of an image.
+//! Owns the page: its template (page.html, report.css, report.js), streaming it to the
+//! disk, and escaping untrusted text (`escape`). It does not rank or decode; a [`Card`]
+//! holds the results of one image.
 //!
-//! The page fetches nothing and can fetch nothing: its policy allows the one style
-//! and the one script that are written here, by their hashes, images that lie in
-//! the page, and nothing else. Cards are plain HTML that stands without script;
-//! the labels and scores of each lie beside it as JSON, and are drawn when it comes
-//! near the window.
+//! The page loads nothing: its content security policy allows its own style and script,
+//! by their hashes, and images inside the page. Cards are plain HTML that works without
+//! the script; their labels and scores are JSON beside them, and are drawn when the card
+//! comes near the viewport.
 
 mod card;
 mod escape;
 mod heading;
-mod sheet;
 mod thumbnail;
 
 use std::fs;
@@ -23,24 +20,23 @@ use std::path::{Path, PathBuf};
 use build_index::durable::{self, Draft};
 use interrogate::Error;
 
-pub(crate) use card::{Card, Record};
+pub(crate) use card::{Answer, Card};
 pub(crate) use heading::Heading;
-pub(crate) use sheet::Sheet;
 pub(crate) use thumbnail::Thumbnail;
 
 use crate::error::CliError;
 
-/// The page without its values, each of which has a name in double braces.
-const FORM: &str = include_str!("page.html");
+/// The template of the page, with names in double braces.
+const TEMPLATE: &str = include_str!("page.html");
 
-/// Where the cards stand in it.
+/// The place of the cards in the template.
 const CARDS: &str = "{{cards}}";
 
-/// A page in the making.
+/// A page that is being written.
 ///
-/// Cards go to a temporary file beside the page as they come, so that memory does
-/// not grow with them; [`finish`](Self::finish) gives the file its name. A report
-/// that is dropped before leaves nothing, and what stood under the name stays.
+/// Cards are written to a temporary file beside the page, so that memory does not grow
+/// with them; [`finish`](Self::finish) renames it. Dropping a report before that removes
+/// the temporary file and keeps an existing page.
 pub(crate) struct Report {
     path: PathBuf,
     file: Draft,
@@ -51,14 +47,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Begins the page that is to stand at `path`: writes all that comes before the
-    /// cards.
+    /// Starts the page at `path`: writes the part before the cards.
     ///
     /// # Errors
-    /// [`CliError::Report`] where `path` does not end like a page or is a folder,
-    /// [`Error::Io`] where its folder is absent or cannot be written.
+    /// [`CliError::Report`] if `path` does not have the ending of a page or is a folder,
+    /// [`Error::Io`] if its folder is missing or cannot be written.
     pub(crate) fn create(path: &Path, heading: &Heading<'_>) -> Result<Self, CliError> {
-        place(path)?;
+        check_path(path)?;
         let mut report = Report {
             path: path.to_owned(),
             file: Draft::beside(path)?,
@@ -67,32 +62,31 @@ impl Report {
             failed: 0,
             scale: heading.scale,
         };
-        let (before, _) = FORM.split_once(CARDS).unwrap_or((FORM, ""));
+        let (before, _) = TEMPLATE.split_once(CARDS).unwrap_or((TEMPLATE, ""));
         report.write(&fill(before, |name| heading.value(name)))?;
         Ok(report)
     }
 
-    /// Writes one image's card: some kilobytes, most of them its thumbnail.
+    /// Writes the card of one image: some kilobytes, most of them its thumbnail.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub(crate) fn add(&mut self, card: &Card<'_>) -> Result<(), CliError> {
         self.cards += 1;
-        self.failed += usize::from(card.said.is_err());
+        self.failed += usize::from(card.result.is_err());
         let html = card.html(&self.mode).map_err(|source| {
-            // Scores are numbers and labels are text: nothing that JSON lacks.
+            // Does not happen: numbers and text are valid JSON.
             Error::Json { path: self.path.clone(), source }
         })?;
         self.write(&html)
     }
 
-    /// Ends the page, brings it to the disk and gives it its name, in place of what
-    /// had it.
+    /// Ends the page, syncs it to the disk and renames it, replacing an existing page.
     ///
     /// # Errors
-    /// [`Error::Io`]; the page is then not there, and what stood there is.
+    /// [`Error::Io`]; an existing page is kept then.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
-        let (_, after) = FORM.split_once(CARDS).unwrap_or(("", ""));
+        let (_, after) = TEMPLATE.split_once(CARDS).unwrap_or(("", ""));
         let total = heading::total(self.cards, self.failed);
         let scale = self.scale.to_string();
         let end = fill(after, |name| match name {
@@ -110,15 +104,14 @@ impl Report {
     }
 }
 
-/// Refuses a `path` where no page may stand: to be asked before hours of work that end
-/// in one.
+/// Checks that a page can be written at `path`, before any work is done.
 ///
 /// # Errors
 /// Those of [`Report::create`].
-pub(crate) fn place(path: &Path) -> Result<(), CliError> {
+pub(crate) fn check_path(path: &Path) -> Result<(), CliError> {
     let refused = |expected, found| CliError::Report { path: path.to_owned(), expected, found };
     let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-    // So that no image is written over by a slip of the hand.
+    // Prevents overwriting an image by mistake.
     if !ending.is_some_and(|ending| ending == "html" || ending == "htm") {
         let found = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Err(refused("a name that ends in .html", found));
@@ -131,10 +124,9 @@ pub(crate) fn place(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// `form` with the value of each name. A value is not looked into: what stands in
-/// braces there stays.
-fn fill(form: &str, value: impl Fn(&str) -> String) -> String {
-    let mut pieces = form.split("{{");
+/// Replaces each name in `template` by its value. Braces in a value are kept.
+fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
+    let mut pieces = template.split("{{");
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let (name, text) = piece.split_once("}}").unwrap_or((piece, ""));

@@ -26,7 +26,7 @@
   const failures = cards.filter((card) => card.failed).length;
   let shown = cards;
 
-  // ---- the ranked labels: drawn when a card comes near ----
+  // ---- ranked labels: drawn when a card comes near the viewport ----
 
   const tablesOf = (card) => {
     const data = find("script", card.node);
@@ -142,8 +142,8 @@
     const table = sort.value.slice("table ".length);
     return (a, b) => b.best.get(table) - a.best.get(table);
   };
-  // Puts `some` in the order asked for. A card without the score asked for
-  // comes last, whichever way round.
+  // Sorts `some` by the selected order. Cards without the selected score come
+  // last in both directions.
   const arrange = (some) => {
     const has = (card) => !sort.value.startsWith("table ") || card.best.has(sort.value.slice(6));
     const first = some.filter(has).sort(compare());
@@ -189,8 +189,7 @@
   const say = (text) => {
     find("#said").textContent = text;
   };
-  // Pages from a disk may have no clipboard of the new kind; the old one needs
-  // a selection.
+  // file: pages may lack navigator.clipboard; execCommand needs a selection.
   const copy = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -261,22 +260,22 @@
     }
   });
 
-  // ---- colours ----
+  // ---- colors ----
 
-  const themes = [["", "as the system has them"], ["light", "light"], ["dark", "dark"]];
+  const themes = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
   let theme = 0;
   find("#theme").addEventListener("click", ({ currentTarget }) => {
     theme = (theme + 1) % themes.length;
     const [name, words] = themes[theme];
     document.documentElement.dataset.theme = name;
-    currentTarget.title = `Colours: ${words}`;
+    currentTarget.title = `Colors: ${words}`;
     find("#theme-name").textContent = currentTarget.title;
     say(currentTarget.title);
   });
 
-  // ---- the page as it opens ----
+  // ---- initial state ----
 
-  document.documentElement.dataset.script = ""; // what needs script can be shown
+  document.documentElement.dataset.script = ""; // shows what needs the script
   const counts = find("#counts");
   find("dd", counts).textContent = failures === 0
     ? number(cards.length)

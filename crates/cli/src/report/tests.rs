@@ -15,16 +15,16 @@ fn heading() -> Heading<'static> {
     }
 }
 
-fn answer<'a>(prompt: &'a str, label: &'a str) -> Record<'a> {
+fn answer<'a>(prompt: &'a str, label: &'a str) -> Answer<'a> {
     let tables = vec![("flavors", vec![(label, 0.25), ("other", -0.5)])];
-    Record { caption: Some("a cat"), prompt, mode: "seed", tables }
+    Answer { caption: Some("a cat"), prompt, mode: "seed", tables }
 }
 
-fn card<'a>(image: &'a str, said: Result<Record<'a>, &'a str>) -> Card<'a> {
-    Card { image, thumbnail: None, said }
+fn card<'a>(image: &'a str, result: Result<Answer<'a>, &'a str>) -> Card<'a> {
+    Card { image, thumbnail: None, result }
 }
 
-/// The page of `cards`.
+/// Returns the page of `cards`.
 fn page(heading: &Heading<'_>, cards: &[Card<'_>]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.html");
@@ -34,13 +34,13 @@ fn page(heading: &Heading<'_>, cards: &[Card<'_>]) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Its text without the style and the script.
+/// Returns the page without its style and script.
 fn outside(page: &str) -> String {
     page.replace(&heading::script(), "").replace(&heading().value("style"), "")
 }
 
 #[test]
-fn a_page_has_its_facts_its_cards_and_its_counts() {
+fn page_has_heading_cards_and_totals() {
     let cards = [
         card("photos/cat.jpg", Ok(answer("a cat, 8k", "8k"))),
         card("photos/gone.jpg", Err("cannot open photos/gone.jpg")),
@@ -60,24 +60,24 @@ fn a_page_has_its_facts_its_cards_and_its_counts() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(!outside(&page).contains("{{"), "every value of the form is filled in");
+    assert!(!outside(&page).contains("{{"), "every name of the template is replaced");
     assert_eq!(page.matches("<li ").count(), 2);
 }
 
 #[test]
-fn what_comes_from_outside_stays_text() {
+fn untrusted_text_is_escaped() {
     let bad =
         "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u{2028}'\"&{{script}}";
-    let mut said = answer(bad, bad);
-    said.caption = Some(bad);
-    said.mode = bad;
-    said.tables.push((bad, vec![(bad, 0.1)]));
+    let mut answer = answer(bad, bad);
+    answer.caption = Some(bad);
+    answer.mode = bad;
+    answer.tables.push((bad, vec![(bad, 0.1)]));
     let heading =
         Heading { model: bad, index: bad, tables: vec![(bad, 1)], notice: Some(bad), ..heading() };
-    let page = page(&heading, &[card(bad, Ok(said)), card("x", Err(bad))]);
+    let page = page(&heading, &[card(bad, Ok(answer)), card("x", Err(bad))]);
     let text = outside(&page);
     assert!(!text.contains("<script>alert") && !text.contains("<img") && !text.contains("<!--"));
-    // The page's own, the data's of one card, and no more.
+    // One for the page and one for the data of a card.
     assert_eq!(page.matches("<script").count(), 2);
     let data = page.split_once("<script type=\"application/json\">").unwrap().1;
     let data = data.split_once("</script>").unwrap().0;
@@ -88,14 +88,14 @@ fn what_comes_from_outside_stays_text() {
 }
 
 #[test]
-fn an_empty_prompt_says_so_and_cannot_be_copied() {
+fn empty_prompt_has_a_note_and_no_copy_button() {
     let page = page(&heading(), &[card("x.png", Ok(answer("", "8k")))]);
     assert!(page.contains("No prompt: no label scores enough"));
     assert!(page.contains("aria-label=\"Copy the prompt\" disabled>"));
 }
 
 #[test]
-fn a_mode_is_named_where_it_is_another() {
+fn mode_is_shown_if_it_differs_from_the_page() {
     let mut other = answer("a", "b");
     other.mode = "best";
     let page = page(&heading(), &[card("x", Ok(answer("a", "b"))), card("y", Ok(other))]);
@@ -104,23 +104,23 @@ fn a_mode_is_named_where_it_is_another() {
 }
 
 #[test]
-fn a_thumbnail_lies_in_the_page() {
+fn thumbnail_is_inside_the_page() {
     let picture = Picture::from_rgb(8, 4, vec![90; 8 * 4 * 3]).unwrap();
     let thumbnail = Thumbnail::of(&picture).unwrap();
-    let card = Card { image: "x", thumbnail: Some(&thumbnail), said: Err("late") };
+    let card = Card { image: "x", thumbnail: Some(&thumbnail), result: Err("late") };
     let page = page(&heading(), &[card]);
     assert!(page.contains("<img src=\"data:image/jpeg;base64,"));
     assert!(page.contains("width=\"8\" height=\"4\""));
 }
 
 #[test]
-fn the_same_cards_give_the_same_bytes() {
+fn same_cards_give_the_same_bytes() {
     let once = || page(&heading(), &[card("x", Ok(answer("a", "b")))]);
     assert_eq!(once(), once());
 }
 
 #[test]
-fn until_it_is_finished_what_stood_there_stays() {
+fn existing_page_is_kept_until_finish() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.html");
     fs::write(&path, "before").unwrap();
@@ -130,13 +130,13 @@ fn until_it_is_finished_what_stood_there_stays() {
     drop(report);
     let names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names, ["out.html"], "what was begun is gone");
+    assert_eq!(names, ["out.html"], "the temporary file is removed");
     Report::create(&path, &heading()).unwrap().finish().unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("<!DOCTYPE html>"));
 }
 
 #[test]
-fn what_is_no_page_s_place_is_refused_before_any_work() {
+fn invalid_path_is_refused_at_creation() {
     let folder = tempfile::tempdir().unwrap();
     let error = |name: &str| {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! A small picture of a picture, as it lies in the page.
+//! Thumbnails inside the page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,13 +6,14 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use interrogate::picture::{Filter, Picture, Preprocess, Resize};
 
-/// Pixels of the longer side at most: the page shows it at half of that.
+/// The longest side in pixels; the page shows it at half that size.
 const SIDE: u32 = 320;
 
-/// Of JPEG, 1 to 100.
+/// JPEG quality, 1 to 100.
 const QUALITY: u8 = 70;
 
-/// A JPEG of some ten kilobytes, as a `data:` URI.
+/// A JPEG of about ten kilobytes, as a `data:` URI.
+#[derive(Clone)]
 pub(crate) struct Thumbnail {
     pub(super) width: u32,
     pub(super) height: u32,
@@ -20,10 +21,8 @@ pub(crate) struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// The thumbnail of `picture`, which is not enlarged. Costs one pass over its
-    /// pixels, and needs no lock: a decoding thread can make it.
-    ///
-    /// `None` where the encoder refuses, which it has no cause to.
+    /// Returns the thumbnail of `picture`, never larger than the picture; `None` if the
+    /// encoder fails. Costs one pass over the pixels. Decoding threads call this.
     pub(crate) fn of(picture: &Picture) -> Option<Self> {
         let (width, height) = fit(picture.width(), picture.height());
         let steps = Preprocess {
@@ -43,14 +42,14 @@ impl Thumbnail {
     }
 }
 
-/// The size within [`SIDE`] x [`SIDE`] that has the same proportions, each side at
-/// least a pixel.
+/// Returns the largest size within [`SIDE`] x [`SIDE`] that has the same proportions, at
+/// least one pixel on each side.
 fn fit(width: u32, height: u32) -> (u32, u32) {
     let longer = width.max(height);
     if longer <= SIDE {
         return (width, height);
     }
-    // At most SIDE, as a side is at most the longer one.
+    // At most SIDE, since a side is at most the longer one.
     let scaled = |side: u32| (u64::from(side) * u64::from(SIDE) / u64::from(longer)).max(1) as u32;
     (scaled(width), scaled(height))
 }
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proportions_stay_and_nothing_grows_or_vanishes() {
+    fn fit_keeps_proportions_and_never_enlarges() {
         assert_eq!(fit(4000, 3000), (320, 240));
         assert_eq!(fit(3000, 4000), (240, 320));
         assert_eq!(fit(100_000, 3), (320, 1));
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_jpeg_of_the_same_colours() {
+    fn thumbnail_is_a_jpeg_with_the_same_colors() {
         let (red, blue) = ([200, 30, 20], [10, 20, 220]);
         let rows = (0..600).flat_map(|y| [if y < 300 { red } else { blue }; 800].concat());
         let picture = Picture::from_rgb(800, 600, rows.collect()).unwrap();
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_picture_has_one() {
+    fn picture_of_one_pixel_has_a_thumbnail() {
         let picture = Picture::from_rgb(1, 1, vec![7, 8, 9]).unwrap();
         assert!(Thumbnail::of(&picture).is_some());
     }

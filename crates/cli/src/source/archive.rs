@@ -1,8 +1,8 @@
 //! Archives of images: WebDataset's .tar, read from front to back.
 //!
-//! Nothing is unpacked to the disk, and one member is in memory at a time. A member is
-//! called by its archive's path and its own name below that, whatever that begins with: no
-//! file is ever opened by it.
+//! Nothing is extracted to the disk, and one member is in memory at a time. The name of a
+//! member is the archive's path and the member's path below it. No file is opened by that
+//! name, so a member cannot escape the archive with `..` or an absolute path.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -19,30 +19,30 @@ use super::skipped::Skipped;
 use super::{Body, Image};
 use crate::image_name::{self, Name};
 
-/// Whether a path is an archive's, by its ending.
-pub(super) fn is_one(path: &Path) -> bool {
+/// Returns whether `path` has the ending of an archive.
+pub(super) fn is_archive(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
 }
 
-/// Gives the images in the archive at `path` as [`super::Source::walk`] does, and counts
-/// the rest. An archive that cannot be read to its end, and one without an image, is one
-/// image more, which is lost.
+/// Passes the images of the archive at `path` to `visit`, as [`super::Source::walk`] does,
+/// and counts the other members in `skipped`. An archive that is damaged or without an
+/// image adds one more image, which fails.
 pub(super) fn walk(
     path: &Path,
     number: &mut usize,
     wanted: &dyn Fn(&Name) -> bool,
-    give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Image) -> ControlFlow<()>,
     skipped: &mut Skipped,
 ) -> ControlFlow<()> {
     let before = *number;
     let mut read = || -> Result<ControlFlow<()>> {
         let mut members = Members::open(path)?;
-        let mut known = Known::default();
+        let mut earlier = Earlier::default();
         while let Some(member) = members.next()? {
-            let Some(name) = known.name(path, &member, skipped) else { continue };
+            let Some(name) = earlier.name(path, &member, skipped) else { continue };
             if wanted(&name) {
-                let body = body(&mut members, member, &name, &known)?;
-                if give(Image { number: *number, name, body }).is_break() {
+                let body = body(&mut members, member, &name, &earlier)?;
+                if visit(Image { number: *number, name, body }).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -60,23 +60,22 @@ pub(super) fn walk(
     let name = Name { text: image_name::text(path), file: None };
     *number += 1;
     match wanted(&name) {
-        true => give(Image { number: *number - 1, name, body: Body::Lost(error) }),
+        true => visit(Image { number: *number - 1, name, body: Body::Lost(error) }),
         false => ControlFlow::Continue(()),
     }
 }
 
-/// Members that came before, by the hash of their names. Hashes are keyed by chance: that
-/// two names of a million have one is as likely as 1 in 10^7.
+/// The earlier members of an archive by the hash of their names. Hashes are randomly
+/// keyed: a collision among a million names has a probability of about 10^-7.
 #[derive(Default)]
-struct Known {
+struct Earlier {
     hasher: RandomState,
-    /// Where the content of each is: its beginning and its bytes; none where it has none.
+    /// The offset and length in bytes of each member's content; `None` without content.
     contents: HashMap<u64, Option<(u64, u64)>>,
 }
 
-impl Known {
-    /// The name of the member as an image's, where it is one that is taken; else it is
-    /// counted.
+impl Earlier {
+    /// Returns the name of the member if it is an image, and counts it in `skipped` if not.
     fn name(&mut self, archive: &Path, member: &Member, skipped: &mut Skipped) -> Option<Name> {
         let inner = below(&member.name);
         let key = self.hasher.hash_one(&inner);
@@ -91,7 +90,7 @@ impl Known {
         let repeated = self.contents.contains_key(&key);
         self.contents.entry(key).or_insert(content);
         match () {
-            () if inner.iter().any(is_hidden_but_dots) => skipped.hidden(),
+            () if inner.iter().any(is_hidden_part) => skipped.hidden(),
             () if member.kind == Kind::SymbolicLink => skipped.link(),
             () if !has_image_extension(&inner) => skipped.file(&inner),
             () if repeated => skipped.repeated(),
@@ -100,24 +99,24 @@ impl Known {
         None
     }
 
-    /// Where the content of the member of this name is, if it came before.
+    /// Returns the offset and length of the content of the earlier member `name`.
     fn target(&self, name: &[u8]) -> Option<(u64, u64)> {
         self.contents.get(&self.hasher.hash_one(below(name))).copied().flatten()
     }
 }
 
-/// The content of a member that is wanted.
-fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -> Result<Body> {
-    let lost = |expected: &str, found: String| {
+/// Reads the content of a wanted member.
+fn body(members: &mut Members<'_>, member: Member, name: &Name, earlier: &Earlier) -> Result<Body> {
+    let unreadable = |expected: &str, found: String| {
         Ok(Body::Lost(Error::mismatch(&name.text, "member", expected, found)))
     };
     let content = match &member.kind {
-        Kind::Sparse => return lost("a file that is stored whole", "a sparse one".into()),
-        Kind::HardLink(target) => match known.target(target) {
+        Kind::Sparse => return unreadable("a file that is stored whole", "a sparse one".into()),
+        Kind::HardLink(target) => match earlier.target(target) {
             Some(content) => content,
             None => {
                 let target = image_name::text(&below(target));
-                return lost("a hard link to a file before it", format!("one to {target}"));
+                return unreadable("a hard link to a file before it", format!("one to {target}"));
             }
         },
         _ => (member.at, member.size),
@@ -125,19 +124,19 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, known: &Known) -
     let (at, size) = content;
     if size > PICTURE_BYTES {
         let path = PathBuf::from(&name.text);
-        let lost = Error::Picture(PictureError::TooLarge {
+        let error = Error::Picture(PictureError::TooLarge {
             path,
             unit: "bytes",
             limit: PICTURE_BYTES,
             found: size,
         });
-        return Ok(Body::Lost(lost));
+        return Ok(Body::Lost(error));
     }
     members.read(&name.text, at, size).map(Body::Bytes)
 }
 
-/// A member's name as a path that begins nowhere: of `/data/0.jpg` and `./data/0.jpg` it is
-/// `data/0.jpg`. `..` stays, as it tells two members apart.
+/// Returns a member's name as a relative path: `data/0.jpg` for `/data/0.jpg` and
+/// `./data/0.jpg`. `..` is kept, since it distinguishes members.
 fn below(name: &[u8]) -> PathBuf {
     let parts = name.split(|&byte| byte == b'/').filter(|part| !matches!(part, [] | [b'.']));
     parts.map(part).collect()
@@ -148,12 +147,13 @@ fn part(bytes: &[u8]) -> PathBuf {
     <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
 }
 
-/// What would begin anew in a path of this system stays within its part.
+/// Replaces the separators of this system, so that a part stays a single part.
 #[cfg(not(unix))]
 fn part(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).replace(['\\', ':'], "_").into()
 }
 
-fn is_hidden_but_dots(part: &std::ffi::OsStr) -> bool {
+/// Returns whether a part of a path is hidden; `..` is not.
+fn is_hidden_part(part: &std::ffi::OsStr) -> bool {
     part != ".." && is_hidden(part)
 }

@@ -1,4 +1,4 @@
-//! Files, folders and globs become one sorted list.
+//! Expands files, folders and globs to a sorted list of images.
 
 use std::collections::HashSet;
 use std::fs::DirEntry;
@@ -11,17 +11,17 @@ use super::skipped::Skipped;
 use crate::error::CliError;
 use crate::file_id::Id;
 
-/// The images that `named` stands for, sorted by path, each once.
+/// Returns the images that `named` expands to, sorted by path, without duplicates.
 ///
-/// A folder stands for what lies in it and ends like an image, directly or, if
-/// `recursive`, anywhere below; links are followed, out of it too, and what is hidden is
-/// left out. One below that cannot be read stays in the list, and in `unread`, so that it
-/// fails alone. A name that does not exist and has `*`, `?` or `[` is a glob. A file that
-/// does not exist stays in the list, so that it fails alone. What a folder holds besides is
-/// counted in `skipped`.
+/// A folder expands to the files in it, and with `recursive` in its subfolders, that have
+/// the ending of an image; links are followed, also out of the folder, and hidden files
+/// are skipped. A subfolder that cannot be read stays in the list and is added to
+/// `unread`, so that it fails alone. A path that does not exist and contains `*`, `?` or
+/// `[` is a glob. A missing file stays in the list, so that it fails alone. The other files
+/// of folders are counted in `skipped`.
 ///
 /// # Errors
-/// A folder or glob without an image, and one that cannot be read.
+/// For a folder or glob without an image, and for one that cannot be read.
 pub(super) fn collect(
     named: &[PathBuf],
     recursive: bool,
@@ -31,13 +31,13 @@ pub(super) fn collect(
     let mut images = Vec::new();
     for path in named {
         let before = images.len();
-        let mut besides = Skipped::default();
+        let mut skipped_here = Skipped::default();
         if path.is_dir() {
             let mut walk = Walk {
                 entered: recursive.then(HashSet::new),
                 images: &mut images,
                 unread,
-                skipped: &mut besides,
+                skipped: &mut skipped_here,
             };
             walk.folder(path).map_err(interrogate::Error::io("read", path))?;
         } else if let Some(pattern) = pattern(path) {
@@ -51,20 +51,20 @@ pub(super) fn collect(
                 (true, false) => "no image in this folder",
                 (false, _) => "nothing matches",
             };
-            let skipped = besides.said();
+            let skipped = skipped_here.summary();
             return Err(CliError::NoImageIn { path: path.clone(), problem, skipped });
         }
-        skipped.add(&besides);
+        skipped.add(&skipped_here);
     }
     images.sort();
     images.dedup();
     Ok(images)
 }
 
-/// A walk through one folder that was named.
+/// A walk through one of the named folders.
 struct Walk<'a> {
-    /// Where folders below are entered too: those that were, each real one once, so that
-    /// links that lead back to a folder above come to an end.
+    /// The folders entered so far, if subfolders are entered. Each is entered once, which
+    /// ends cycles of links.
     entered: Option<HashSet<Id>>,
     images: &'a mut Vec<PathBuf>,
     unread: &'a mut HashSet<PathBuf>,
@@ -72,27 +72,27 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Names are taken in sorted order, so that of two names for one folder the same one
-    /// counts each time.
+    /// Adds the images in the folder at `path`. Entries are visited in sorted order, so
+    /// that of two names of one folder always the same one is entered.
     fn folder(&mut self, path: &Path) -> io::Result<()> {
         if let Some(entered) = &mut self.entered
             && !entered.insert(Id::of(path)?)
         {
             return Ok(());
         }
-        // What it is comes with its name: a path may be too long to be asked about.
+        // The kind comes from the directory entry: a path may be too long for `metadata`.
         let kind = |entry: io::Result<DirEntry>| entry.and_then(|e| Ok((e.path(), e.file_type()?)));
         let mut entries: Vec<_> = std::fs::read_dir(path)?.map(kind).collect::<Result<_, _>>()?;
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (entry, kind) in entries {
             let name = entry.file_name().unwrap_or_default();
-            let below = || kind.is_dir() || kind.is_symlink() && entry.is_dir();
+            let is_folder = || kind.is_dir() || kind.is_symlink() && entry.is_dir();
             if is_own(name) {
                 continue;
             } else if is_hidden(name) {
                 self.skipped.hidden();
-            } else if !below() || self.entered.is_none() && has_image_extension(&entry) {
-                // A folder that is called like an image fails like one.
+            } else if !is_folder() || self.entered.is_none() && has_image_extension(&entry) {
+                // A folder with the ending of an image fails as an image.
                 match has_image_extension(&entry) {
                     true => self.images.push(entry),
                     false => self.skipped.file(&entry),
@@ -108,22 +108,22 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a file is one that this program keeps beside others: the record of a run, or a
-/// draft.
+/// Returns whether a file is one that this program writes for itself: the record of a run
+/// or a draft.
 fn is_own(name: &std::ffi::OsStr) -> bool {
     let name = name.to_str().unwrap_or_default();
     name.starts_with('.') && (name.ends_with(".run") || name.ends_with(".part"))
 }
 
-/// The name as a glob, where it is one.
+/// Returns the path as a glob, if it is one.
 fn pattern(path: &Path) -> Option<&str> {
     let text = path.to_str()?;
     (text.contains(['*', '?', '[']) && path.symlink_metadata().is_err()).then_some(text)
 }
 
-/// As in a shell, what is hidden is matched by a dot alone.
+/// Adds the matches of a glob. As in a shell, only a literal dot matches hidden files.
 fn glob_matches(pattern: &str, images: &mut Vec<PathBuf>) -> Result<(), CliError> {
-    // Not by default(), which ignores case.
+    // `MatchOptions::default()` ignores case.
     let options =
         glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let found = glob::glob_with(pattern, options)
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_its_images_sorted() {
+    fn folder_expands_to_its_images_sorted() {
         let folder = photos();
         let found = collect(&[folder.path().to_owned()], false).unwrap();
         assert_eq!(names(&found), ["a.png", "b.JPG", "c [1].webp"]);
     }
 
     #[test]
-    fn an_image_named_twice_is_taken_once() {
+    fn duplicate_images_are_dropped() {
         let folder = photos();
         let found =
             collect(&[folder.path().join("*.png"), folder.path().join("a.png")], false).unwrap();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_brackets_in_its_name_is_a_file() {
+    fn existing_file_with_brackets_is_not_a_glob() {
         let folder = photos();
         assert_eq!(
             names(&collect(&[folder.path().join("c [1].webp")], false).unwrap()),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_stays_to_fail_alone() {
+    fn missing_file_is_kept() {
         let folder = photos();
         assert_eq!(
             names(&collect(&[folder.path().join("none.png")], false).unwrap()),
@@ -192,18 +192,18 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_images_is_an_error() {
+    fn folder_without_images_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let error = collect(&[folder.path().to_owned()], false).unwrap_err().to_string();
         assert!(error.ends_with(": no image in this folder"), "{error}");
         let error = collect(&[folder.path().join("*.jpg")], false).unwrap_err().to_string();
         assert!(error.ends_with("*.jpg: nothing matches"), "{error}");
         let error = collect(&[folder.path().join("***.jpg")], false).unwrap_err().to_string();
-        assert!(error.ends_with(": invalid glob"), "{error}");
+        assert!(error.ends_with(": not a glob"), "{error}");
     }
 
     #[test]
-    fn folders_below_are_taken_when_asked_for() {
+    fn recursive_enters_subfolders() {
         let folder = photos();
         std::fs::create_dir_all(folder.path().join("below/more")).unwrap();
         std::fs::write(folder.path().join("below/more/d.jpeg"), "").unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_files_and_what_systems_keep_beside_images_are_skipped_and_counted() {
+    fn hidden_and_system_files_are_skipped_and_counted() {
         let folder = photos();
         for name in ["@eaDir/a.png", ".ipynb_checkpoints/a.png", "below/._d.jpg", "below/d.JPE"] {
             let path = folder.path().join(name);
@@ -225,19 +225,19 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let path = folder.path().to_owned();
-        let taken = |recursive| {
+        let collected = |recursive| {
             let mut skipped = Skipped::default();
             let paths = std::slice::from_ref(&path);
             let found = super::collect(paths, recursive, &mut HashSet::new(), &mut skipped);
-            (names(&found.unwrap()), skipped.said().unwrap())
+            (names(&found.unwrap()), skipped.summary().unwrap())
         };
-        let (found, said) = taken(true);
+        let (found, summary) = collected(true);
         assert_eq!(found, ["a.png", "b.JPG", "d.JPE", "c [1].webp"]);
-        assert_eq!(said, "skipped 1 file: 1 .txt; 5 hidden");
-        let (found, said) = taken(false);
+        assert_eq!(summary, "skipped 1 file: 1 .txt; 5 hidden");
+        let (found, summary) = collected(false);
         assert_eq!(found, ["a.png", "b.JPG", "c [1].webp"]);
         let expected = "skipped 1 file: 1 .txt; 4 hidden; 1 folder, which --recursive enters";
-        assert_eq!(said, expected);
+        assert_eq!(summary, expected);
         let found = collect(&[folder.path().join("*.png")], false).unwrap();
         assert_eq!(names(&found), ["a.png"], "as in a shell");
         assert!(collect(&[folder.path().join("*.PNG")], false).is_err(), "case counts");
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn links_in_a_circle_come_to_an_end() {
+    fn cycles_of_links_end() {
         let folder = photos();
         std::fs::create_dir(folder.path().join("below")).unwrap();
         std::fs::write(folder.path().join("below/d.jpg"), "").unwrap();

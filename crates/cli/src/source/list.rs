@@ -1,4 +1,4 @@
-//! Lists of paths: a file of them, or standard input.
+//! Reads lists of paths from a file or standard input.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use interrogate::limits;
 
 use crate::error::CliError;
 
-/// The paths that the file `list` holds, in its order; `-` is standard input.
-/// One a line, without the line's end (LF or CRLF), blank lines left out; with
-/// `null` each ends in a NUL byte instead and may hold anything else.
+/// Reads the paths in the file `list`, or in standard input for `-`, in order. Paths are
+/// separated by LF or CRLF, and blank lines are skipped; with `null`, each path ends in a
+/// NUL byte and may contain newlines.
 ///
 /// # Errors
-/// Where it cannot be read, a line is no path, or none is named.
+/// If the list cannot be read, holds an invalid path, or is empty.
 pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, CliError> {
     let stdin = list == Path::new("-");
     let shown = if stdin { Path::new("standard input") } else { list };
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_a_path() {
+    fn byte_order_mark_is_not_part_of_a_path() {
         let expected = ["good.jpg", "good.png"].map(PathBuf::from);
         assert_eq!(parsed(b"\xef\xbb\xbfgood.jpg\r\ngood.png\r\n", false), expected);
         let utf16: Vec<u8> =
@@ -83,30 +83,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused_with_its_line() {
-        let said = |bytes: &[u8], null| text(bytes, null).unwrap_err().to_string();
-        assert_eq!(said(b"a\n\nb\0c\n", false), "list:3: path: expected no NUL, found one");
+    fn invalid_path_is_an_error_with_its_line() {
+        let error = |bytes: &[u8], null| text(bytes, null).unwrap_err().to_string();
+        assert_eq!(error(b"a\n\nb\0c\n", false), "list:3: path: expected no NUL, found one");
         let long = [&b"a\n"[..], &vec![b'x'; limits::LINE + 1]].concat();
         let expected = "list:2: length: expected at most 65536 bytes, found more";
-        assert_eq!(said(&long, false), expected);
-        assert_eq!(said(&long, true), expected.replace(":2", ":1"));
-        assert!(said(b"a\0\n\0", false).contains("found UTF-16 without a byte-order mark"));
+        assert_eq!(error(&long, false), expected);
+        assert_eq!(error(&long, true), expected.replace(":2", ":1"));
+        assert!(error(b"a\0\n\0", false).contains("found UTF-16 without a byte-order mark"));
     }
 
     #[test]
-    fn a_line_is_a_path_whatever_ends_it() {
+    fn paths_end_at_lf_or_crlf() {
         let paths = ["a b.jpg", " c.jpg", "d.jpg"].map(PathBuf::from);
         assert_eq!(parsed(b"a b.jpg\r\n\n c.jpg\nd.jpg", false), paths);
     }
 
     #[test]
-    fn behind_a_nul_a_path_may_hold_a_line_end() {
+    fn path_with_null_may_contain_newlines() {
         assert_eq!(parsed(b"a\nb.jpg\0c.jpg\0", true), ["a\nb.jpg", "c.jpg"].map(PathBuf::from));
     }
 
     #[test]
     #[cfg(unix)]
-    fn a_path_need_not_be_utf_8() {
+    fn path_may_be_invalid_utf_8() {
         use std::os::unix::ffi::OsStrExt;
         assert_eq!(parsed(b"\xff.jpg\n", false)[0].as_os_str().as_bytes(), b"\xff.jpg");
     }

@@ -1,9 +1,8 @@
-//! The members of a tar archive, one after the other, with bounded memory.
+//! Iterates over the members of a tar archive in bounded memory.
 //!
-//! The crate `tar` parses headers; this module walks from one to the next. The crate's own
-//! walk reads a long name or extended attributes whole, whatever length their header gives,
-//! and reads what it passes over. Formats: ustar and pax (POSIX.1-2001), GNU's long names
-//! and sparse files.
+//! The crate `tar` parses headers; this module seeks from one to the next. The crate's own
+//! iterator reads long names and extended attributes of any length, and reads the content
+//! that it skips. Formats: ustar and pax (POSIX.1-2001), GNU's long names and sparse files.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -13,47 +12,48 @@ use interrogate::limits::{ARCHIVE_ZEROS, MEMBER_HEADER};
 use interrogate::{Error, Result, input};
 use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
 
-/// Headers and contents take whole blocks.
+/// The block size in bytes; headers and contents are padded to it.
 const BLOCK: u64 = 512;
 
-/// An archive that is being read.
+/// An open archive.
 pub(super) struct Members<'a> {
     path: &'a Path,
     file: BufReader<File>,
-    /// The archive's length, and where the next header begins, in bytes.
+    /// The length of the archive in bytes.
     len: u64,
+    /// The offset of the next header.
     next: u64,
-    /// Where the reader stands.
+    /// The offset of the reader.
     at: u64,
-    /// Whether a block of zeros came after the last member.
+    /// Whether a block of zeros followed the last member.
     ended: bool,
 }
 
-/// One member. Its content is read by [`Members::read`].
+/// A member; [`Members::read`] reads its content.
 #[derive(Debug)]
 pub(super) struct Member {
-    /// As the archive has it.
+    /// The name in the archive, unchanged.
     pub(super) name: Vec<u8>,
     pub(super) kind: Kind,
-    /// Where its content begins, and its bytes.
+    /// The offset of the content; `size` is its length in bytes.
     pub(super) at: u64,
     pub(super) size: u64,
 }
 
-/// What a member is.
+/// The kind of a member.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
-    /// Another name for the content of the member of this name.
+    /// Another name of the member that this one names.
     HardLink(Vec<u8>),
     SymbolicLink,
-    /// A file that is stored without its runs of zeros.
+    /// A file stored without its runs of zeros.
     Sparse,
     /// A folder, a device, a pipe.
     Other,
 }
 
-/// What extension headers say of the member that follows them.
+/// The values of extension headers for the member that follows.
 #[derive(Default)]
 struct Extended {
     name: Option<Vec<u8>>,
@@ -74,11 +74,11 @@ impl<'a> Members<'a> {
         Ok(Members { path, file, len, next: 0, at: 0, ended: false })
     }
 
-    /// The next member; `None` at the archive's end. Blocks of zeros between members, as
-    /// archives that were joined by `cat` have them, are passed over.
+    /// Returns the next member; `None` at the end of the archive. Skips blocks of zeros
+    /// between members, which archives joined by `cat` have.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Mismatch`] for an archive that is damaged or cut short.
+    /// [`Error::Io`], and [`Error::Mismatch`] for a damaged or truncated archive.
     pub(super) fn next(&mut self) -> Result<Option<Member>> {
         let mut extended = Extended::default();
         let mut zeros = 0;
@@ -90,9 +90,9 @@ impl<'a> Members<'a> {
                     false => Err(self.cut("a block of zeros at the end", "none")),
                 };
             }
-            let begins = self.next;
+            let start = self.next;
             let mut block = [0; BLOCK as usize];
-            self.fill(begins, &mut block)?;
+            self.fill(start, &mut block)?;
             self.next += BLOCK;
             if block.iter().all(|&byte| byte == 0) {
                 (zeros, self.ended) = (zeros + BLOCK, true);
@@ -102,29 +102,29 @@ impl<'a> Members<'a> {
                 continue;
             }
             let header = Header::from_byte_slice(&block);
-            if !checked(header) {
-                // What comes after the end is no member; one block of zeros is no end yet.
+            if !has_checksum(header) {
+                // Two blocks of zeros end the archive, and anything may follow; one does not.
                 return match zeros > BLOCK {
                     true => Ok(None),
-                    false => Err(self.damaged(begins, "a header", "a wrong checksum")),
+                    false => Err(self.damaged(start, "a header", "a wrong checksum")),
                 };
             }
             (zeros, self.ended) = (0, false);
             let kind = header.entry_type();
             let long =
                 kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions();
-            let mut size = header.entry_size().map_err(|e| self.damaged(begins, "a size", e))?;
+            let mut size = header.entry_size().map_err(|e| self.damaged(start, "a size", e))?;
             if long {
-                let bytes = self.extension(begins, size)?;
+                let bytes = self.extension(start, size)?;
                 match kind {
                     EntryType::GNULongName => extended.name = Some(until_nul(bytes)),
                     EntryType::GNULongLink => extended.link = Some(until_nul(bytes)),
-                    _ => self.pax(begins, &bytes, &mut extended)?,
+                    _ => self.pax(start, &bytes, &mut extended)?,
                 }
                 continue;
             }
             if kind.is_pax_global_extensions() {
-                self.pass(begins, size)?;
+                self.skip(start, size)?;
                 continue;
             }
             size = extended.size.unwrap_or(size);
@@ -136,7 +136,7 @@ impl<'a> Members<'a> {
             let link = || header.link_name_bytes().map_or_else(Vec::new, |link| link.into_owned());
             let kind = match kind {
                 _ if sparse => Kind::Sparse,
-                // The oldest archives mark a folder by the end of its name alone.
+                // The oldest archives mark a folder by a slash at the end of its name.
                 EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Kind::Other,
                 EntryType::Regular | EntryType::Continuous => Kind::File,
                 EntryType::Link => Kind::HardLink(extended.link.take().unwrap_or_else(link)),
@@ -144,13 +144,13 @@ impl<'a> Members<'a> {
                 _ => Kind::Other,
             };
             let at = self.next;
-            // Checked when the next header, or the content, is read.
-            self.next = self.after(begins, size)?;
+            // Checked against the length when the next header or the content is read.
+            self.next = self.after(start, size)?;
             return Ok(Some(Member { name, kind, at, size }));
         }
     }
 
-    /// The `size` bytes at `at`, the content of `name`.
+    /// Reads `size` bytes at offset `at`: the content of `name`.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -164,36 +164,37 @@ impl<'a> Members<'a> {
         Ok(bytes)
     }
 
-    /// The bytes of an extension header that begins at `begins`.
-    fn extension(&mut self, begins: u64, size: u64) -> Result<Vec<u8>> {
+    /// Reads the content of the extension header at `start`.
+    fn extension(&mut self, start: u64, size: u64) -> Result<Vec<u8>> {
         if size > MEMBER_HEADER {
             let expected = format!("a name or attributes of at most {MEMBER_HEADER} bytes");
-            return Err(self.damaged(begins, expected, size));
+            return Err(self.damaged(start, expected, size));
         }
         let at = self.next;
-        self.next = self.after(begins, size)?;
+        self.next = self.after(start, size)?;
         self.read("a header", at, size)
     }
 
-    fn pass(&mut self, begins: u64, size: u64) -> Result<()> {
-        self.next = self.after(begins, size)?;
+    /// Skips the content of the header at `start`.
+    fn skip(&mut self, start: u64, size: u64) -> Result<()> {
+        self.next = self.after(start, size)?;
         Ok(())
     }
 
-    /// Where the header after `size` bytes of content begins.
-    fn after(&self, begins: u64, size: u64) -> Result<u64> {
+    /// Returns the offset of the header after `size` bytes of content.
+    fn after(&self, start: u64, size: u64) -> Result<u64> {
         let blocks = size.checked_next_multiple_of(BLOCK);
         let next = blocks.and_then(|size| self.next.checked_add(size));
-        next.ok_or_else(|| self.damaged(begins, "a size", size))
+        next.ok_or_else(|| self.damaged(start, "a size", size))
     }
 
-    /// What pax attributes say of the next member.
-    fn pax(&self, begins: u64, bytes: &[u8], extended: &mut Extended) -> Result<()> {
+    /// Parses pax attributes into `extended`.
+    fn pax(&self, start: u64, bytes: &[u8], extended: &mut Extended) -> Result<()> {
         for attribute in PaxExtensions::new(bytes) {
-            let attribute = attribute.map_err(|e| self.damaged(begins, "pax attributes", e))?;
+            let attribute = attribute.map_err(|e| self.damaged(start, "pax attributes", e))?;
             let value = attribute.value_bytes();
             match attribute.key_bytes() {
-                // The name of a sparse file goes before a made-up one in `path`.
+                // `GNU.sparse.name` has the real name of a sparse file; `path` is made up.
                 b"path" if extended.sparse && extended.name.is_some() => {}
                 b"path" => extended.name = Some(value.to_vec()),
                 b"linkpath" => extended.link = Some(value.to_vec()),
@@ -201,7 +202,7 @@ impl<'a> Members<'a> {
                     let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
                     let found =
                         || String::from_utf8_lossy(&value[..value.len().min(80)]).into_owned();
-                    let wrong = || self.damaged(begins, "a size", found());
+                    let wrong = || self.damaged(start, "a size", found());
                     extended.size = Some(size.ok_or_else(wrong)?);
                 }
                 key if key.starts_with(b"GNU.sparse.") => {
@@ -216,7 +217,7 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    /// Passes over the blocks that go on with a sparse file's map.
+    /// Skips the blocks that continue the map of a sparse file.
     fn sparse_map(&mut self) -> Result<()> {
         let mut more = GnuExtSparseHeader::new();
         loop {
@@ -228,17 +229,18 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Reads the bytes at `at`.
+    /// Fills `bytes` from offset `at`.
     fn fill(&mut self, at: u64, bytes: &mut [u8]) -> Result<()> {
         let (left, size) = (self.len.saturating_sub(at), bytes.len() as u64);
         if left < size {
             return Err(self.cut(format_args!("{size} bytes at byte {at}"), left));
         }
-        // Relative, so that what the buffer holds is not read again.
-        let far = i64::try_from(i128::from(at) - i128::from(self.at));
-        let far = far.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
+        // A relative seek keeps the buffer.
+        let offset = i64::try_from(i128::from(at) - i128::from(self.at));
+        let offset =
+            offset.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
         let path = self.path;
-        self.file.seek_relative(far).map_err(Error::io("read", path))?;
+        self.file.seek_relative(offset).map_err(Error::io("read", path))?;
         self.at = at;
         match self.file.read_exact(bytes) {
             Ok(()) => self.at += size,
@@ -254,21 +256,22 @@ impl<'a> Members<'a> {
         Error::mismatch(self.path, "archive cut short", expected, found)
     }
 
-    fn damaged(&self, begins: u64, expected: impl ToString, found: impl ToString) -> Error {
-        let expected = format!("{} at byte {begins}", expected.to_string());
+    fn damaged(&self, start: u64, expected: impl ToString, found: impl ToString) -> Error {
+        let expected = format!("{} at byte {start}", expected.to_string());
         Error::mismatch(self.path, "archive", expected, found)
     }
 }
 
-/// Whether a header's bytes add up to its checksum, whose own eight count as spaces.
-fn checked(header: &Header) -> bool {
+/// Returns whether the header has its checksum: the sum of its bytes, in which the eight
+/// bytes of the checksum count as spaces.
+fn has_checksum(header: &Header) -> bool {
     let bytes = header.as_bytes();
     let sum: u32 = bytes.iter().map(|&byte| u32::from(byte)).sum();
     let own: u32 = bytes[148..156].iter().map(|&byte| u32::from(byte)).sum();
     header.cksum().is_ok_and(|expected| expected == sum - own + 8 * 32)
 }
 
-/// GNU's long names end in a zero.
+/// Truncates a GNU long name at its NUL.
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     bytes.truncate(end);

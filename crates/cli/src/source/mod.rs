@@ -1,8 +1,6 @@
-//! What is looked at: files, folders, globs, lists and archives become one
-//! order of images.
+//! The images of a run: files, folders, globs, lists and archives as one ordered list.
 //!
-//! Owns which images there are, their names and their places in the order. What
-//! is in them is for `stream`.
+//! Owns the images' names and numbers. `stream` reads and decodes them.
 
 mod archive;
 mod folder;
@@ -29,103 +27,103 @@ pub(crate) use skipped::Skipped;
 #[derive(Debug)]
 pub(crate) struct Source {
     entries: Vec<PathBuf>,
-    /// Whether some of them are archives, so that nobody knows yet how many
-    /// images there are.
+    /// Whether some entries are archives, whose images are not counted in advance.
     archives: bool,
-    /// Folders among them that could not be read.
+    /// The folders among the entries that cannot be read.
     unread: HashSet<PathBuf>,
-    /// The file that named some.
+    /// The value of `--filelist`.
     filelist: Option<PathBuf>,
-    /// What folders hold besides, and what archives did in the last walk through them.
+    /// The other files in folders.
     skipped: Skipped,
+    /// The other members of archives, counted by the last walk.
     skipped_in_archives: Mutex<Skipped>,
-    /// What is allowed of a damaged one.
+    /// How images are decoded.
     pub(crate) decode: DecodeOptions,
 }
 
-/// One image that is to be looked at.
+/// An image that is not read yet.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// Its place among all images of the source, those left out included.
+    /// The position among all images of the source, from 0; unwanted images count too.
     pub(crate) number: usize,
     pub(crate) name: Name,
     pub(crate) body: Body,
 }
 
-/// Where an image's bytes are.
+/// The encoded bytes of an image.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// In the file of that path.
+    /// In a file, which is not read yet.
     File(PathBuf),
-    /// Here.
+    /// In memory.
     Bytes(Vec<u8>),
-    /// Nowhere: it is recorded as failed.
+    /// Unreadable: the image fails with this error.
     Lost(interrogate::Error),
 }
 
 impl Source {
-    /// The images that were typed, sorted by path, then those of the list in
-    /// its own order; each once. A file that does not exist stays in, so that
-    /// it fails alone.
+    /// Collects the images of the arguments, sorted by path, and then those of the list,
+    /// in its order; duplicates are dropped. A missing file is kept, so that it fails
+    /// alone.
     ///
     /// # Errors
-    /// A folder or glob without an image, and what cannot be read.
+    /// For a folder or glob without an image, and for what cannot be read.
     pub(crate) fn collect(args: &args::Images) -> Result<Self, CliError> {
         let stdin = Path::new("-");
-        let (piped, typed): (Vec<_>, Vec<_>) =
+        let (piped, named): (Vec<_>, Vec<_>) =
             args.paths.iter().cloned().partition(|path| path == stdin);
         let (mut unread, mut skipped) = (HashSet::new(), Skipped::default());
-        let mut entries = folder::collect(&typed, args.recursive, &mut unread, &mut skipped)?;
+        let mut entries = folder::collect(&named, args.recursive, &mut unread, &mut skipped)?;
         if let Some(list) = &args.filelist {
             entries.extend(list::read(list, args.null)?);
         }
         if !piped.is_empty() && args.filelist.as_deref() != Some(stdin) {
             entries.extend(list::read(stdin, args.null)?);
         }
-        let mut seen = HashSet::with_capacity(entries.len());
-        entries.retain(|path| seen.insert(path.clone()));
-        let archives = entries.iter().any(|path| archive::is_one(path));
+        let mut unique = HashSet::with_capacity(entries.len());
+        entries.retain(|path| unique.insert(path.clone()));
+        let archives = entries.iter().any(|path| archive::is_archive(path));
         let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
         let decode = args.decoding.options();
         Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives, decode })
     }
 
-    /// How many images there are, where that is known before they are read.
+    /// Returns the number of images; `None` if some are in archives.
     pub(crate) fn len(&self) -> Option<usize> {
         (!self.archives).then_some(self.entries.len())
     }
 
-    /// Whether some images lie in archives.
+    /// Returns whether some images are in archives.
     pub(crate) fn has_archives(&self) -> bool {
         self.archives
     }
 
-    /// The files of images, and the archives.
+    /// Returns the image files and the archives.
     pub(crate) fn entries(&self) -> &[PathBuf] {
         &self.entries
     }
 
-    /// The file that named some of them.
+    /// Returns the file of `--filelist`; `None` for stdin.
     pub(crate) fn filelist(&self) -> Option<&Path> {
         self.filelist.as_deref().filter(|list| *list != Path::new("-"))
     }
 
-    /// What was skipped: in folders, and in archives by the last walk.
+    /// Returns a summary of the files that are not images: those in folders, and those
+    /// in archives after a walk.
     pub(crate) fn skipped(&self) -> Option<String> {
         let mut skipped = self.skipped.clone();
         skipped.add(&self.skipped_in_archives.lock().unwrap_or_else(PoisonError::into_inner));
-        skipped.said()
+        skipped.summary()
     }
 
-    /// Gives the images in their order, those that `wanted` refuses left out,
-    /// until `give` breaks off.
+    /// Passes the `wanted` images to `visit` in order, until it breaks.
     pub(crate) fn walk(
         &self,
         wanted: &dyn Fn(&Name) -> bool,
-        give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Image) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut skipped = Skipped::default();
-        let flow = self.walk_counting(wanted, give, &mut skipped);
+        let flow = self.walk_counting(wanted, visit, &mut skipped);
         *self.skipped_in_archives.lock().unwrap_or_else(PoisonError::into_inner) = skipped;
         flow
     }
@@ -133,13 +131,13 @@ impl Source {
     fn walk_counting(
         &self,
         wanted: &dyn Fn(&Name) -> bool,
-        give: &mut dyn FnMut(Image) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Image) -> ControlFlow<()>,
         skipped: &mut Skipped,
     ) -> ControlFlow<()> {
         let mut number = 0;
         for path in &self.entries {
-            if archive::is_one(path) {
-                archive::walk(path, &mut number, wanted, give, skipped)?;
+            if archive::is_archive(path) {
+                archive::walk(path, &mut number, wanted, visit, skipped)?;
                 continue;
             }
             let name = Name { text: image_name::text(path), file: Some(path.clone()) };
@@ -148,7 +146,7 @@ impl Source {
                     true => Body::Lost(unreadable(path)),
                     false => Body::File(path.clone()),
                 };
-                give(Image { number, name, body })?;
+                visit(Image { number, name, body })?;
             }
             number += 1;
         }
@@ -156,7 +154,7 @@ impl Source {
     }
 }
 
-/// Why a folder cannot be read, asked once more.
+/// Returns the error of reading the folder at `path` again.
 fn unreadable(path: &Path) -> interrogate::Error {
     let kind = ErrorKind::PermissionDenied;
     let error = std::fs::read_dir(path).err().unwrap_or_else(|| kind.into());

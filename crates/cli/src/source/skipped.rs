@@ -1,34 +1,36 @@
-//! What folders and archives hold that is no image, counted by kind.
+//! Counts the files in folders and archives that are not images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use interrogate::picture::is_hidden;
 
-/// Characters of an ending that is named. Longer ones are counted together.
+/// The longest file ending that is counted by itself, in characters.
 const ENDING: usize = 8;
 
-/// Endings that are counted each for itself, and of those the ones that are named.
+/// The number of endings that are counted by themselves.
 const ENDINGS: usize = 64;
-const NAMED: usize = 5;
 
-/// Counts of what was skipped.
+/// The number of endings in a summary.
+const LISTED: usize = 5;
+
+/// Counts of skipped files and folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Skipped {
-    /// Files by their ending in lower case, with its dot.
+    /// Files by ending, in lower case and with the dot.
     endings: BTreeMap<String, usize>,
-    /// Files without an ending, or with one that is not named.
+    /// Files without an ending, or with one that is not counted by itself.
     others: usize,
     hidden: usize,
     folders: usize,
-    /// Folders where none are entered.
+    /// Folders of a command that never enters subfolders.
     plain_folders: usize,
     links: usize,
     repeated: usize,
 }
 
 impl Skipped {
-    /// A file that does not end like an image.
+    /// Counts a file without the ending of an image.
     pub(super) fn file(&mut self, path: &Path) {
         let ending = path.extension().and_then(|ending| ending.to_str());
         let plain = |ending: &&str| {
@@ -43,7 +45,7 @@ impl Skipped {
         }
     }
 
-    /// What lies beside the images of a folder whose own folders are never entered.
+    /// Counts an entry of a folder whose subfolders are never entered.
     pub(crate) fn entry(&mut self, path: &Path) {
         match path.file_name().is_some_and(is_hidden) {
             true => self.hidden(),
@@ -52,26 +54,27 @@ impl Skipped {
         }
     }
 
-    /// A hidden file or folder.
+    /// Counts a hidden file or folder.
     pub(super) fn hidden(&mut self) {
         self.hidden += 1;
     }
 
-    /// A folder that is not entered.
+    /// Counts a folder that is entered only with `--recursive`.
     pub(super) fn folder(&mut self) {
         self.folders += 1;
     }
 
-    /// A symbolic link in an archive.
+    /// Counts a symbolic link in an archive.
     pub(super) fn link(&mut self) {
         self.links += 1;
     }
 
-    /// A member whose name another one of its archive had before.
+    /// Counts a member with the name of an earlier member.
     pub(super) fn repeated(&mut self) {
         self.repeated += 1;
     }
 
+    /// Adds the counts of `other`.
     pub(super) fn add(&mut self, other: &Skipped) {
         for (ending, count) in &other.endings {
             *self.endings.entry(ending.clone()).or_default() += count;
@@ -84,21 +87,21 @@ impl Skipped {
         self.repeated += other.repeated;
     }
 
-    /// `skipped 3 files: 2 .txt, 1 .json; 2 hidden`; `None` where nothing was.
-    pub(crate) fn said(&self) -> Option<String> {
+    /// Returns `skipped 3 files: 2 .txt, 1 .json; 2 hidden`; `None` if nothing was skipped.
+    pub(crate) fn summary(&self) -> Option<String> {
         let mut kinds: Vec<_> = self.endings.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count)); // stable: equal ones by name
         let mut files: Vec<_> =
-            kinds.iter().take(NAMED).map(|(ending, count)| format!("{count} {ending}")).collect();
-        let named: usize = kinds.iter().take(NAMED).map(|(_, count)| **count).sum();
+            kinds.iter().take(LISTED).map(|(ending, count)| format!("{count} {ending}")).collect();
+        let listed: usize = kinds.iter().take(LISTED).map(|(_, count)| **count).sum();
         let all = self.endings.values().sum::<usize>() + self.others;
-        if all > named {
-            files.push(format!("{} others", all - named));
+        if all > listed {
+            files.push(format!("{} others", all - listed));
         }
         let s = |count| if count == 1 { "" } else { "s" };
-        let mut said = Vec::new();
+        let mut parts = Vec::new();
         if all > 0 {
-            said.push(format!("{all} file{}: {}", s(all), files.join(", ")));
+            parts.push(format!("{all} file{}: {}", s(all), files.join(", ")));
         }
         let (folders, links, repeated) = (self.folders, self.links, self.repeated);
         let plain = self.plain_folders;
@@ -109,8 +112,8 @@ impl Skipped {
             (links, format!("{links} symbolic link{} in archives", s(links))),
             (repeated, format!("{repeated} with the name of an earlier member",)),
         ];
-        said.extend(more.into_iter().filter(|(count, _)| *count > 0).map(|(_, said)| said));
-        (!said.is_empty()).then(|| format!("skipped {}", said.join("; ")))
+        parts.extend(more.into_iter().filter(|(count, _)| *count > 0).map(|(_, part)| part));
+        (!parts.is_empty()).then(|| format!("skipped {}", parts.join("; ")))
     }
 }
 
@@ -119,27 +122,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_are_counted_and_the_most_frequent_named() {
+    fn summary_lists_the_most_frequent_endings() {
         let mut skipped = Skipped::default();
-        assert_eq!(skipped.said(), None);
+        assert_eq!(skipped.summary(), None);
         for name in ["a.txt", "b.TXT", "c.json"] {
             skipped.file(Path::new(name));
         }
         skipped.hidden();
         skipped.hidden();
-        let said = "skipped 3 files: 2 .txt, 1 .json; 2 hidden";
-        assert_eq!(skipped.said().unwrap(), said);
+        let expected = "skipped 3 files: 2 .txt, 1 .json; 2 hidden";
+        assert_eq!(skipped.summary().unwrap(), expected);
         for name in ["README", "a.\u{1b}[2J", "a.verylongending", "d.a", "d.b", "d.c", "d.d"] {
             skipped.file(Path::new(name));
         }
         skipped.folder();
-        let said = "skipped 10 files: 2 .txt, 1 .a, 1 .b, 1 .c, 1 .d, 4 others; 2 hidden; \
+        let expected = "skipped 10 files: 2 .txt, 1 .a, 1 .b, 1 .c, 1 .d, 4 others; 2 hidden; \
                     1 folder, which --recursive enters";
-        assert_eq!(skipped.said().unwrap(), said);
+        assert_eq!(skipped.summary().unwrap(), expected);
     }
 
     #[test]
-    fn endings_without_number_take_bounded_memory() {
+    fn number_of_counted_endings_is_bounded() {
         let mut skipped = Skipped::default();
         (0..1000).for_each(|n| skipped.file(Path::new(&format!("a.{n}"))));
         assert_eq!((skipped.endings.len(), skipped.others), (ENDINGS, 1000 - ENDINGS));

@@ -1,7 +1,7 @@
 use super::*;
 use std::io::{Seek, Write};
 
-/// A .tar of files of these names and bytes, as WebDataset writes them.
+/// A .tar of these files, as WebDataset writes it.
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in members {
@@ -17,13 +17,14 @@ fn shard() -> Vec<u8> {
     tar(&[("0.jpg", b"zero"), ("0.txt", b"text"), ("deep/1.PNG", &[1; 700]), ("2.webp", b"two")])
 }
 
-/// The images' names below `folder`, and their bytes' number; an error's words.
-fn walked(
+/// The numbers and names of the wanted images, and where their bytes are: `file`, a count,
+/// or the end of an error message.
+fn walk_all(
     folder: &Path,
     source: &Source,
     wanted: &dyn Fn(&Name) -> bool,
 ) -> Vec<(usize, String, String)> {
-    let mut seen = Vec::new();
+    let mut images = Vec::new();
     let _ = source.walk(wanted, &mut |image| {
         let below = image.name.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         let body = match image.body {
@@ -31,10 +32,10 @@ fn walked(
             Body::Bytes(bytes) => bytes.len().to_string(),
             Body::Lost(error) => error.to_string().rsplit(": ").next().unwrap().to_owned(),
         };
-        seen.push((image.number, below, body));
+        images.push((image.number, below, body));
         ControlFlow::Continue(())
     });
-    seen
+    images
 }
 
 fn row(number: usize, name: &str, body: &str) -> (usize, String, String) {
@@ -42,7 +43,7 @@ fn row(number: usize, name: &str, body: &str) -> (usize, String, String) {
 }
 
 #[test]
-fn an_archives_images_stand_where_the_archive_does() {
+fn images_of_an_archive_take_the_place_of_the_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("b.tar"), shard()).unwrap();
@@ -57,13 +58,13 @@ fn an_archives_images_stand_where_the_archive_does() {
         row(3, "b.tar/2.webp", "3"),
         row(4, "c.jpg", "file"),
     ];
-    assert_eq!(walked(folder.path(), &source, &|_| true), expected);
-    let some = walked(folder.path(), &source, &|name| !name.text.contains("1.PNG"));
+    assert_eq!(walk_all(folder.path(), &source, &|_| true), expected);
+    let some = walk_all(folder.path(), &source, &|name| !name.text.contains("1.PNG"));
     assert_eq!(some, [&expected[..2], &expected[3..]].concat());
 }
 
 #[test]
-fn wherever_an_archive_is_cut_what_came_before_is_given_and_the_cut_is_told() {
+fn truncated_archive_gives_the_images_before_the_cut_and_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (shard(), folder.path().join("a.tar"));
     let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
@@ -71,22 +72,22 @@ fn wherever_an_archive_is_cut_what_came_before_is_given_and_the_cut_is_told() {
     let ends = [(1024, "0.jpg"), (2048 + 512 + 1024, "deep/1.PNG"), (2048 + 2048 + 512, "2.webp")];
     for end in (0..whole.len() - 512).step_by(97).chain([512, 1024, 4608]) {
         std::fs::File::create(&path).unwrap().write_all(&whole[..end]).unwrap();
-        let seen = walked(folder.path(), &source, &|_| true);
-        let (cut, before) = seen.split_last().unwrap();
+        let images = walk_all(folder.path(), &source, &|_| true);
+        let (cut, before) = images.split_last().unwrap();
         assert_eq!((cut.0, cut.1.as_str()), (before.len(), "a.tar"), "{end}");
         // Content may end before its block does.
         let least = ends.iter().filter(|(at, _)| *at <= end).count();
-        assert!([least, least + 1].contains(&before.len()), "{end}: {seen:?}");
+        assert!([least, least + 1].contains(&before.len()), "{end}: {images:?}");
         for ((_, name, _), (_, expected)) in before.iter().zip(ends) {
             assert_eq!(name, &format!("a.tar/{expected}"), "{end}");
         }
     }
     std::fs::write(&path, &whole).unwrap();
-    assert_eq!(walked(folder.path(), &source, &|_| true).len(), 3);
+    assert_eq!(walk_all(folder.path(), &source, &|_| true).len(), 3);
 }
 
 #[test]
-fn a_list_keeps_its_order_and_each_image_is_taken_once() {
+fn list_keeps_its_order_without_duplicates() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let list = ["z.jpg", "b.jpg", "z.jpg", "a.jpg"].map(|name| path(name).display().to_string());
@@ -95,11 +96,11 @@ fn a_list_keeps_its_order_and_each_image_is_taken_once() {
         args::Images { filelist: Some(path("list")), ..args::Images::at(vec![path("b.jpg")]) };
     let source = Source::collect(&args).unwrap();
     let expected = [row(0, "b.jpg", "file"), row(1, "z.jpg", "file"), row(2, "a.jpg", "file")];
-    assert_eq!(walked(folder.path(), &source, &|_| true), expected);
+    assert_eq!(walk_all(folder.path(), &source, &|_| true), expected);
     assert_eq!(source.len(), Some(3));
 }
 
-/// Names in GNU's and in pax's form, links, a sparse file; headers with right checksums.
+/// Long names of GNU and pax, a link and a sparse file, with valid checksums.
 fn every_kind() -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
@@ -121,16 +122,16 @@ fn every_kind() -> Vec<u8> {
 }
 
 #[test]
-fn whatever_byte_of_an_archive_is_changed_it_is_read_or_refused() {
+fn corrupted_archive_never_panics() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, path) = (every_kind(), folder.path().join("a.tar"));
     let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
-    // Written in place: a file that is cut to nothing first costs some systems a flush.
+    // Written in place: truncating the file first is slow on some systems.
     let mut file = std::fs::File::create(&path).unwrap();
     let mut walk = |bytes: &[u8]| {
         file.seek(std::io::SeekFrom::Start(0)).unwrap();
         file.write_all(bytes).unwrap();
-        walked(folder.path(), &source, &|_| true).len()
+        walk_all(folder.path(), &source, &|_| true).len()
     };
     assert_eq!(walk(&whole), 4);
     for at in (0..whole.len()).step_by(3) {
@@ -138,7 +139,7 @@ fn whatever_byte_of_an_archive_is_changed_it_is_read_or_refused() {
             let mut bytes = whole.clone();
             bytes[at] = value;
             assert!(walk(&bytes) <= 6, "{at}");
-            // The same under a right checksum.
+            // The same with a valid checksum.
             let block = &mut bytes[at / 512 * 512..][..512];
             let mut header = tar::Header::from_byte_slice(block).clone();
             header.set_cksum();

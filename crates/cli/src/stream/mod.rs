@@ -1,17 +1,17 @@
-//! Images decoded ahead of the model, in bounded memory and in order.
+//! Decodes images ahead of the model, in bounded memory and in order.
 //!
 //! ```text
-//! Source (one thread) -> read (may wait for a disk) -> decode, look (a seat each) -> Window -> the caller
+//! Source (one thread) -> read (may wait for a disk) -> decode and prepare (one permit each) -> Window -> the consumer
 //! ```
 //!
-//! Bytes are taken from one [`Budget`] for each file, and for each picture until it is
-//! prepared. What comes of `look` is bounded by how many images are in flight.
+//! File bytes and decoded pictures share one [`Budget`]; a picture counts until it is
+//! prepared. Prepared images are bounded by the number of images in flight.
 //!
-//! Owns the threads and what is in flight between them. A decoded photo of
-//! twelve megapixels is 36 MB: it lives on its thread alone, and what `look`
-//! makes of it goes on. Which images, and what becomes of them, is the caller's.
+//! Owns the threads and the images in flight between them. A decoded photo of twelve
+//! megapixels takes 36 MB, so it stays on its thread: `prepare` turns it into the model's
+//! input there. Which images are decoded and what happens to them is the caller's.
 
-mod seats;
+mod semaphore;
 mod window;
 
 use std::thread;
@@ -21,82 +21,82 @@ use interrogate::{Result, limits};
 
 use crate::image_name::Name;
 use crate::source::{Body, Image, Source};
-use seats::Seats;
+use semaphore::Semaphore;
 use window::Window;
 
-/// Threads that may wait for a disk beside those that decode.
+/// Threads beyond the number of processors, which may wait for a disk.
 const READERS: usize = 4;
 
-/// An image and what was made of it.
+/// The result of one step for one image: prepared, encoded or captioned, or why not.
 #[derive(Debug)]
-pub(crate) struct Looked<P> {
-    /// Its place in the source.
+pub(crate) struct ImageResult<T> {
+    /// The image's position in the source, from 0.
     pub(crate) number: usize,
     pub(crate) name: Name,
-    pub(crate) seen: Result<P>,
+    pub(crate) result: Result<T>,
 }
 
-/// The images of a source as they come, in its order.
-pub(crate) struct Stream<'a, P>(&'a dyn Fn() -> Option<Looked<P>>);
+/// The decoded images of a source in its order.
+pub(crate) struct Stream<'a, P>(&'a dyn Fn() -> Option<ImageResult<P>>);
 
 impl<P> Iterator for Stream<'_, P> {
-    type Item = Looked<P>;
+    type Item = ImageResult<P>;
 
     /// Waits until the next image is decoded.
-    fn next(&mut self) -> Option<Looked<P>> {
+    fn next(&mut self) -> Option<ImageResult<P>> {
         (self.0)()
     }
 }
 
-/// Decodes the images of `source` that are `wanted`, `ahead` of them at most
-/// before they are taken, and gives `consume` what `look` made of each. Threads
-/// decode as many at once as the machine runs; when `consume` returns, all stop.
+/// Decodes the `wanted` images of `source` and passes them, `prepare`d, to `consume`. At
+/// most `ahead` images are in flight; as many are decoded at once as the machine has
+/// processors. All threads stop when `consume` returns.
 pub(crate) fn ahead<P: Send, R>(
     source: &Source,
     ahead: usize,
     wanted: &(dyn Fn(&Name) -> bool + Sync),
-    look: &(dyn Fn(&Picture) -> Result<P> + Sync),
+    prepare: &(dyn Fn(&Picture) -> Result<P> + Sync),
     consume: impl FnOnce(Stream<'_, P>) -> R,
 ) -> R {
-    ahead_within(limits::DECODING, source, ahead, wanted, look, consume)
+    ahead_within(limits::DECODING, source, ahead, wanted, prepare, consume)
 }
 
-/// The same with a budget of so many bytes.
+/// [`ahead`] with a budget of `bytes`.
 fn ahead_within<P: Send, R>(
     bytes: u64,
     source: &Source,
     ahead: usize,
     wanted: &(dyn Fn(&Name) -> bool + Sync),
-    look: &(dyn Fn(&Picture) -> Result<P> + Sync),
+    prepare: &(dyn Fn(&Picture) -> Result<P> + Sync),
     consume: impl FnOnce(Stream<'_, P>) -> R,
 ) -> R {
-    let seats = thread::available_parallelism().map_or(1, usize::from);
-    let (budget, seated) = (Budget::new(bytes), Seats::new(seats));
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let (budget, decoding) = (Budget::new(bytes), Semaphore::new(processors));
     let window = Window::new(ahead);
     thread::scope(|scope| {
-        let _closed = Closing(&window);
+        let _close = CloseOnDrop(&window);
         scope.spawn(|| {
-            let _closed = ClosingOnPanic(&window);
-            // Broken off where no more is wanted.
-            let _ = source.walk(wanted, &mut |image| window.give((queued(&image, &budget), image)));
-            window.end();
+            let _close = CloseOnPanic(&window);
+            // Breaks when the window is closed.
+            let _ = source.walk(wanted, &mut |image| window.push((queued(&image, &budget), image)));
+            window.finish();
         });
-        for _ in 0..(seats + READERS).min(ahead.max(1)) {
+        for _ in 0..(processors + READERS).min(ahead.max(1)) {
             scope.spawn(|| {
-                let _closed = ClosingOnPanic(&window);
-                while let Some((place, (share, image))) = window.work() {
+                let _close = CloseOnPanic(&window);
+                while let Some((position, (share, image))) = window.next_job() {
                     let Image { number, name, body } = image;
                     let share = share.unwrap_or_else(|| read_share(&body, &budget));
-                    let seen = open(body, &name, source.decode, share, &seated, look);
-                    window.put(place, Looked { number, name, seen });
+                    let result = decode(body, &name, source.decode, share, &decoding, prepare);
+                    window.complete(position, ImageResult { number, name, result });
                 }
             });
         }
-        consume(Stream(&|| window.take()))
+        consume(Stream(&|| window.pop()))
     })
 }
 
-/// The share of an image whose bytes are in memory already.
+/// Returns the budget share of an image whose bytes are already in memory.
 fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Reservation<'a>> {
     match &image.body {
         Body::Bytes(bytes) => Some(budget.reserve(LoadStage::Queued, bytes.len() as u64)),
@@ -104,7 +104,7 @@ fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Reservation<'a>> {
     }
 }
 
-/// The share of an image that is read next.
+/// Waits for the budget share of an image that is about to be read.
 fn read_share<'a>(body: &Body, budget: &'a Budget) -> Reservation<'a> {
     match body {
         Body::File(path) => budget.reserve_file(path),
@@ -112,41 +112,42 @@ fn read_share<'a>(body: &Body, budget: &'a Budget) -> Reservation<'a> {
     }
 }
 
-fn open<P>(
+/// Reads, decodes and prepares one image.
+fn decode<P>(
     body: Body,
     name: &Name,
     options: DecodeOptions,
     mut share: Reservation<'_>,
-    seats: &Seats,
-    look: &(dyn Fn(&Picture) -> Result<P> + Sync),
+    decoding: &Semaphore,
+    prepare: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
     let bytes = match body {
         Body::File(path) => picture::read(&path)?,
         Body::Bytes(bytes) => bytes,
         Body::Lost(error) => return Err(error),
     };
-    seats.on_one(|| {
-        let ask = |more| share.advance(LoadStage::Decoded, more);
-        let picture = Picture::decode_with(&bytes, name.path(), options, ask)?;
+    decoding.run(|| {
+        let reserve = |more| share.advance(LoadStage::Decoded, more);
+        let picture = Picture::decode_with(&bytes, name.path(), options, reserve)?;
         drop(bytes);
-        look(&picture)
+        prepare(&picture)
     })
 }
 
-/// Lets all threads go when it is dropped.
-struct Closing<'a, I, O>(&'a Window<I, O>);
+/// Closes the window when dropped.
+struct CloseOnDrop<'a, I, O>(&'a Window<I, O>);
 
-impl<I, O> Drop for Closing<'_, I, O> {
+impl<I, O> Drop for CloseOnDrop<'_, I, O> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-/// The same where its thread panics: nobody waits for what will not come, and
-/// the scope passes the panic on.
-struct ClosingOnPanic<'a, I, O>(&'a Window<I, O>);
+/// Closes the window if its thread panics, so that no thread waits for an output that
+/// never comes; the scope propagates the panic.
+struct CloseOnPanic<'a, I, O>(&'a Window<I, O>);
 
-impl<I, O> Drop for ClosingOnPanic<'_, I, O> {
+impl<I, O> Drop for CloseOnPanic<'_, I, O> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.close();
@@ -155,19 +156,19 @@ impl<I, O> Drop for ClosingOnPanic<'_, I, O> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::args;
 
-    /// A picture of one pixel, as a BMP of that grey.
-    pub(crate) fn bmp(grey: u8) -> Vec<u8> {
+    /// Returns a BMP of one gray pixel.
+    pub(crate) fn bmp(gray: u8) -> Vec<u8> {
         let mut bmp =
             b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0".to_vec();
         bmp.resize(54, 0);
-        bmp.extend([grey, grey, grey, 0]);
+        bmp.extend([gray, gray, gray, 0]);
         bmp
     }
 
@@ -185,7 +186,7 @@ mod tests {
         Source::collect(&args::Images::at(paths)).unwrap()
     }
 
-    /// Files and members of an archive, each of them larger than the budget.
+    /// Files and archive members, each larger than the budget.
     #[test]
     fn images_beyond_the_budget_are_decoded_one_at_a_time() {
         let (folder, _) = folder_of(3);
@@ -200,47 +201,47 @@ mod tests {
         let paths = ["002.bmp", "a.tar", "001.bmp", "000.bmp"];
         let source = source_of(paths.map(|name| folder.path().join(name)).to_vec());
         let (decoding, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let look = |picture: &Picture| {
+        let prepare = |picture: &Picture| {
             most.fetch_max(decoding.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             thread::yield_now();
             decoding.fetch_sub(1, Ordering::SeqCst);
             Ok(picture.rgb()[0])
         };
         for ahead in [1, 7, 50] {
-            let seen: Vec<_> = ahead_within(1, &source, ahead, &|_| true, &look, |stream| {
-                stream.map(|looked| looked.seen.unwrap()).collect()
+            let grays: Vec<_> = ahead_within(1, &source, ahead, &|_| true, &prepare, |stream| {
+                stream.map(|image| image.result.unwrap()).collect()
             });
-            assert_eq!(seen, [&[0, 1, 2][..], &(3..40).collect::<Vec<u8>>()].concat());
+            assert_eq!(grays, [&[0, 1, 2][..], &(3..40).collect::<Vec<u8>>()].concat());
         }
         assert_eq!(most.into_inner(), 1);
-        // No thread waits for the bytes of images that are not wanted any more.
+        // No thread keeps waiting for budget after the consumer has returned.
         let first = ahead_within(1, &source, 7, &|_| true, &|_| Ok(()), |mut all| all.next());
         assert_eq!(first.unwrap().number, 0);
     }
 
     #[test]
-    fn images_come_in_order_and_bad_ones_stand_among_them() {
+    fn order_is_kept_and_invalid_images_fail_in_place() {
         let (_folder, source) = folder_of(60);
-        let look = |picture: &Picture| Ok(picture.rgb()[0]);
-        let seen: Vec<_> = ahead(&source, 9, &|_| true, &look, |stream| {
-            stream.map(|looked| (looked.number, looked.seen.ok())).collect()
+        let prepare = |picture: &Picture| Ok(picture.rgb()[0]);
+        let results: Vec<_> = ahead(&source, 9, &|_| true, &prepare, |stream| {
+            stream.map(|image| (image.number, image.result.ok())).collect()
         });
         let expected = (0..60u8).map(|image| (image.into(), (image % 7 != 3).then_some(image)));
-        assert_eq!(seen, expected.collect::<Vec<_>>());
+        assert_eq!(results, expected.collect::<Vec<_>>());
     }
 
     #[test]
-    fn what_is_not_wanted_keeps_its_number_and_is_not_read() {
+    fn unwanted_images_keep_their_numbers_and_are_not_read() {
         let (_folder, source) = folder_of(8);
         let wanted = |name: &Name| !name.text.ends_with("3.bmp");
         let numbers: Vec<_> = ahead(&source, 2, &wanted, &|_| Ok(()), |stream| {
-            stream.map(|looked| (looked.number, looked.seen.is_ok())).collect()
+            stream.map(|image| (image.number, image.result.is_ok())).collect()
         });
         assert_eq!(numbers, [0, 1, 2, 4, 5, 6, 7].map(|number| (number, true)));
     }
 
     #[test]
-    fn who_takes_no_more_ends_it_all() {
+    fn threads_stop_when_the_consumer_returns() {
         let (_folder, source) = folder_of(60);
         let first = ahead(&source, 4, &|_| true, &|_| Ok(()), |mut stream| stream.next());
         assert_eq!(first.unwrap().number, 0);

@@ -1,123 +1,126 @@
-//! The images between the one that is read next and the one that is answered
-//! next: given out in order, done in any order, taken in order again.
+//! The images in flight: queued in order, processed in any order, returned in
+//! order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A queue whose items are turned into others by many threads and keep their
-/// order. It holds `ahead` of them at most, finished or not.
+/// A bounded queue between one producer, many workers and one consumer. Workers turn
+/// each input into an output; outputs come out in the order of the inputs. At most
+/// `capacity` items are inside, finished or not.
 pub(super) struct Window<I, O> {
-    ahead: usize,
+    capacity: usize,
     state: Mutex<State<I, O>>,
-    /// There is room for one more.
-    room: Condvar,
-    /// There is one to be worked on, or none will come.
-    work: Condvar,
-    /// The next one is done, or none will come.
-    done: Condvar,
+    /// An item can be pushed.
+    not_full: Condvar,
+    /// A job is waiting, or none will come.
+    job_ready: Condvar,
+    /// The next output in order is ready, or none will come.
+    output_ready: Condvar,
 }
 
 struct State<I, O> {
     waiting: VecDeque<(usize, I)>,
     done: BTreeMap<usize, O>,
-    given: usize,
-    taken: usize,
-    /// No more will be given.
-    ended: bool,
-    /// No more is wanted.
+    pushed: usize,
+    popped: usize,
+    /// The producer has pushed its last item.
+    finished: bool,
+    /// The consumer wants no more.
     closed: bool,
 }
 
 impl<I, O> Window<I, O> {
-    pub(super) fn new(ahead: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             done: BTreeMap::new(),
-            given: 0,
-            taken: 0,
-            ended: false,
+            pushed: 0,
+            popped: 0,
+            finished: false,
             closed: false,
         };
         Window {
-            ahead: ahead.max(1),
+            capacity: capacity.max(1),
             state: Mutex::new(state),
-            room: Condvar::new(),
-            work: Condvar::new(),
-            done: Condvar::new(),
+            not_full: Condvar::new(),
+            job_ready: Condvar::new(),
+            output_ready: Condvar::new(),
         }
     }
 
-    /// Puts `item` in once there is room; breaks off where no more is wanted.
-    pub(super) fn give(&self, item: I) -> ControlFlow<()> {
+    /// Waits until the window is not full and appends `item`. Breaks if the window is
+    /// closed.
+    pub(super) fn push(&self, item: I) -> ControlFlow<()> {
         let full =
-            |state: &mut State<I, O>| !state.closed && state.given >= state.taken + self.ahead;
-        let mut state = wait(&self.room, self.state(), full);
+            |state: &mut State<I, O>| !state.closed && state.pushed >= state.popped + self.capacity;
+        let mut state = wait(&self.not_full, self.state(), full);
         if state.closed {
             return ControlFlow::Break(());
         }
-        let place = state.given;
-        state.waiting.push_back((place, item));
-        state.given += 1;
+        let position = state.pushed;
+        state.waiting.push_back((position, item));
+        state.pushed += 1;
         drop(state);
-        self.work.notify_one();
+        self.job_ready.notify_one();
         ControlFlow::Continue(())
     }
 
-    /// No more will be given.
-    pub(super) fn end(&self) {
-        self.state().ended = true;
-        self.work.notify_all();
-        self.done.notify_all();
+    /// Declares that no more items are pushed.
+    pub(super) fn finish(&self) {
+        self.state().finished = true;
+        self.job_ready.notify_all();
+        self.output_ready.notify_all();
     }
 
-    /// The next one to be worked on, with its place; `None` where all are.
-    pub(super) fn work(&self) -> Option<(usize, I)> {
+    /// Waits for the next input and returns it with its position; `None` after the last
+    /// one or once the window is closed.
+    pub(super) fn next_job(&self) -> Option<(usize, I)> {
         let idle =
-            |state: &mut State<I, O>| state.waiting.is_empty() && !state.ended && !state.closed;
-        let mut state = wait(&self.work, self.state(), idle);
+            |state: &mut State<I, O>| state.waiting.is_empty() && !state.finished && !state.closed;
+        let mut state = wait(&self.job_ready, self.state(), idle);
         if state.closed { None } else { state.waiting.pop_front() }
     }
 
-    /// What came of the one at `place`.
-    pub(super) fn put(&self, place: usize, item: O) {
+    /// Stores the output of the job at `position`.
+    pub(super) fn complete(&self, position: usize, output: O) {
         let mut state = self.state();
-        state.done.insert(place, item);
-        if place == state.taken {
+        state.done.insert(position, output);
+        if position == state.popped {
             drop(state);
-            self.done.notify_all();
+            self.output_ready.notify_all();
         }
     }
 
-    /// The next one in order, once it is done; `None` where all are taken.
-    pub(super) fn take(&self) -> Option<O> {
+    /// Waits for the next output in order and removes it; `None` after the last one.
+    pub(super) fn pop(&self) -> Option<O> {
         let unfinished = |state: &mut State<I, O>| {
-            let all = state.ended && state.given == state.taken;
-            !state.closed && !all && !state.done.contains_key(&state.taken)
+            let all = state.finished && state.pushed == state.popped;
+            !state.closed && !all && !state.done.contains_key(&state.popped)
         };
-        let mut state = wait(&self.done, self.state(), unfinished);
-        let taken = state.taken;
-        let item = state.done.remove(&taken)?;
-        state.taken += 1;
+        let mut state = wait(&self.output_ready, self.state(), unfinished);
+        let position = state.popped;
+        let output = state.done.remove(&position)?;
+        state.popped += 1;
         drop(state);
-        self.room.notify_one();
-        Some(item)
+        self.not_full.notify_one();
+        Some(output)
     }
 
-    /// No more is wanted: all who wait are let go, and what waits for work is dropped.
+    /// Drops the waiting inputs and wakes every thread; nothing more is processed.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         drop(waiting);
-        for all in [&self.room, &self.work, &self.done] {
-            all.notify_all();
+        for event in [&self.not_full, &self.job_ready, &self.output_ready] {
+            event.notify_all();
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State<I, O>> {
-        // Every change is a whole one: a thread that panicked left none half done.
+        // Ignore lock poisoning: no code between two changes of the state can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,56 +142,56 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_done_out_of_order_is_taken_in_order() {
+    fn outputs_keep_the_order_of_inputs() {
         let window = Window::new(7);
         let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let taken = thread::scope(|scope| {
+        let outputs = thread::scope(|scope| {
             scope.spawn(|| {
                 for item in 0..200u64 {
-                    assert!(window.give(item).is_continue());
+                    assert!(window.push(item).is_continue());
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 }
-                window.end();
+                window.finish();
             });
             for _ in 0..4 {
                 scope.spawn(|| {
-                    while let Some((place, item)) = window.work() {
+                    while let Some((position, item)) = window.next_job() {
                         thread::sleep(Duration::from_micros(item * 37 % 11 * 50));
-                        window.put(place, item * item);
+                        window.complete(position, item * item);
                     }
                 });
             }
-            let mut taken = Vec::new();
-            while let Some(item) = window.take() {
+            let mut outputs = Vec::new();
+            while let Some(output) = window.pop() {
                 inside.fetch_sub(1, Ordering::SeqCst);
-                taken.push(item);
+                outputs.push(output);
             }
-            taken
+            outputs
         });
-        assert_eq!(taken, (0..200).map(|item| item * item).collect::<Vec<u64>>());
-        // One that was just taken may not have been counted out yet.
+        assert_eq!(outputs, (0..200).map(|item| item * item).collect::<Vec<u64>>());
+        // The output popped last may still be counted.
         assert!(most.into_inner() <= 8);
     }
 
     #[test]
-    fn who_waits_is_let_go_when_no_more_is_wanted() {
+    fn close_wakes_all_waiting_threads() {
         let window = Window::<u8, u8>::new(1);
         thread::scope(|scope| {
-            let giver = scope.spawn(|| (window.give(1), window.give(2)));
-            let worker = scope.spawn(|| (window.work(), window.work()));
+            let producer = scope.spawn(|| (window.push(1), window.push(2)));
+            let worker = scope.spawn(|| (window.next_job(), window.next_job()));
             thread::sleep(Duration::from_millis(20));
             window.close();
-            let (first, second) = giver.join().unwrap();
+            let (first, second) = producer.join().unwrap();
             assert!(first.is_continue() && second.is_break());
             assert_eq!(worker.join().unwrap(), (Some((0, 1)), None));
-            assert_eq!(window.take(), None);
+            assert_eq!(window.pop(), None);
         });
     }
 
     #[test]
-    fn nothing_given_is_nothing_taken() {
+    fn finished_empty_window_has_no_jobs_and_no_outputs() {
         let window = Window::<u8, u8>::new(3);
-        window.end();
-        assert_eq!((window.work(), window.take()), (None, None));
+        window.finish();
+        assert_eq!((window.next_job(), window.pop()), (None, None));
     }
 }

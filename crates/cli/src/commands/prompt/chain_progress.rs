@@ -1,4 +1,4 @@
-//! How far a chain of `prompt --mode best` or `negative` has come.
+//! The progress of a chain (`--mode best` and `negative`).
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -9,23 +9,24 @@ use interrogate::prompt::Step;
 use crate::interrupt;
 use crate::logger::{Bar, Logger};
 
-/// Between two lines where no terminal shows a bar.
-const PAUSE: Duration = Duration::from_secs(30);
+/// The time between two lines if no bar is shown.
+const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Shows the steps of a chain, and ends it where the run is asked to stop.
-pub(crate) struct ChainProgress<'a> {
+/// Shows the steps of a chain, and breaks it off on an interrupt.
+pub(super) struct ChainProgress<'a> {
     logger: &'a Logger,
     bar: RefCell<Option<Bar>>,
-    said: RefCell<Instant>,
+    last_line: RefCell<Instant>,
 }
 
 impl<'a> ChainProgress<'a> {
-    pub(crate) fn new(logger: &'a Logger) -> Self {
-        ChainProgress { logger, bar: RefCell::new(None), said: RefCell::new(Instant::now()) }
+    pub(super) fn new(logger: &'a Logger) -> Self {
+        let last_line = RefCell::new(Instant::now());
+        ChainProgress { logger, bar: RefCell::new(None), last_line }
     }
 
-    /// Shows `step`; breaks where the run is asked to stop.
-    pub(crate) fn step(&self, step: Step<'_>) -> ControlFlow<()> {
+    /// Shows `step`. Breaks if the run is interrupted.
+    pub(super) fn step(&self, step: Step<'_>) -> ControlFlow<()> {
         if interrupt::interrupted() {
             return ControlFlow::Break(());
         }
@@ -33,26 +34,26 @@ impl<'a> ChainProgress<'a> {
         let new = || self.logger.bar(step.steps as u64, "{bar:20} {pos}/{len} phrases, {wide_msg}");
         let bar = bar.get_or_insert_with(new);
         bar.set_position(step.step as u64);
-        bar.set_message(scored(&step));
-        let mut said = self.said.borrow_mut();
-        if !self.logger.is_live() && said.elapsed() >= PAUSE {
-            *said = Instant::now();
+        bar.set_message(message(&step));
+        let mut last_line = self.last_line.borrow_mut();
+        if !self.logger.is_live() && last_line.elapsed() >= INTERVAL {
+            *last_line = Instant::now();
             let Step { step: done, steps, .. } = step;
-            self.logger.note(format_args!("{done}/{steps} phrases, {}", scored(&step)));
+            self.logger.note(format_args!("{done}/{steps} phrases, {}", message(&step)));
         }
         ControlFlow::Continue(())
     }
 
-    /// Takes the bar away.
-    pub(crate) fn end(&self) {
+    /// Removes the bar.
+    pub(super) fn end(&self) {
         if let Some(bar) = self.bar.borrow_mut().take() {
             bar.finish_and_clear();
         }
     }
 }
 
-/// `128/2048 tried, 0.2541 a cat`: a prompt without a score is left out.
-fn scored(step: &Step<'_>) -> String {
+/// `128/2048 tried, 0.2541 a cat`; without the prompt as long as no prompt has a score.
+fn message(step: &Step<'_>) -> String {
     let tried = format!("{}/{} tried", step.scored, step.candidates);
     match step.score.is_finite() {
         true => format!("{tried}, {:.4} {}", step.score, crate::escape::line(step.prompt)),
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_without_a_score_says_how_many_were_tried() {
+    fn message_without_a_score_counts_candidates() {
         let step = Step {
             step: 1,
             steps: 32,
@@ -74,7 +75,7 @@ mod tests {
             prompt: "a\ncat",
             score: 0.25,
         };
-        assert_eq!(scored(&step), "128/2048 tried, 0.2500 a\\ncat");
-        assert_eq!(scored(&Step { score: f32::NAN, ..step }), "128/2048 tried");
+        assert_eq!(message(&step), "128/2048 tried, 0.2500 a\\ncat");
+        assert_eq!(message(&Step { score: f32::NAN, ..step }), "128/2048 tried");
     }
 }

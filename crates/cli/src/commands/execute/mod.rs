@@ -1,0 +1,80 @@
+//! `interrogate execute`: one task of the original pipeline over a folder of images.
+
+mod print;
+mod row;
+
+use std::path::Path;
+
+use interrogate::caption::GenerationConfig;
+use interrogate::models::Model;
+use interrogate::pipeline::{self, Config, Overrides, Pipeline, Settings, Task};
+
+use crate::args::{self, Format};
+use crate::error::CliError;
+use crate::logger::Logger;
+use crate::opening;
+use crate::outcome::Outcome;
+use crate::output::Stdout;
+use crate::source::Skipped;
+use print::{print, print_failed};
+
+/// Prints the result of the task for each image, batch by batch.
+pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliError> {
+    let task: Task = args.model.parse()?;
+    args.device.check()?; // before any download
+    let settings = settings(args)?;
+    let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
+    let config = Config::open(&args.extend_path, Overrides { models, extend })?;
+    let mut skipped = Skipped::default();
+    let images = match task {
+        Task::TestDict => Vec::new(),
+        _ => pipeline::images(&args.data_path, &mut |path| skipped.entry(path))?,
+    };
+    let pipeline = open(args, task, &config, &settings, logger)?;
+    pipeline.notice().into_iter().for_each(|notice| logger.note(notice));
+    let mut output = Stdout::new();
+    let mut outcome = Outcome::default();
+    let format = args.format.or(Format::Text);
+    if task == Task::TestDict {
+        print(&mut output, format, &pipeline.batch(&[])?)?;
+    }
+    for batch in images.chunks(args.batch_size.into()) {
+        let executed = pipeline.batch(batch)?;
+        outcome.done += executed.ids.len();
+        outcome.failed += executed.failed.len();
+        print(&mut output, format, &executed)?;
+        print_failed(&mut output, format, &executed, logger)?;
+    }
+    skipped.summary().into_iter().for_each(|summary| logger.note(summary));
+    Ok(outcome)
+}
+
+fn settings(args: &args::Execute) -> Result<Settings, CliError> {
+    Ok(Settings {
+        max_flavors: args.max_flavors,
+        generation: GenerationConfig { num_beams: args.num_beams, ..GenerationConfig::default() },
+        precision: args.caption_precision,
+        device: args.device,
+        template: args.template.parse()?,
+    })
+}
+
+/// Opens the models of `task`, and the index if the task needs one.
+fn open(
+    args: &args::Execute,
+    task: Task,
+    config: &Config,
+    settings: &Settings,
+    logger: &Logger,
+) -> Result<Pipeline, CliError> {
+    let indexes = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
+    let index = |model: &Model| {
+        let folder = args.index.clone().unwrap_or_else(|| indexes.join(model.slug()));
+        Ok::<_, CliError>(
+            opening::index_of(model, &config.dicts, &folder, logger)?.on(args.device)?,
+        )
+    };
+    opening::fetching(logger, |options, progress| {
+        Pipeline::open(task, config, settings, options, index, progress)
+    })
+}

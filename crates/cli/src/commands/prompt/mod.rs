@@ -1,0 +1,102 @@
+//! `interrogate prompt`: one prompt for each image, or one for all.
+
+mod average;
+mod chain_progress;
+mod encode;
+mod files;
+mod plan;
+mod report;
+mod row;
+
+use std::path::Path;
+
+use interrogate::Interrogator;
+use interrogate::models::ModelSource;
+
+use crate::args::{self, Form};
+use crate::captions::CaptionSource;
+use crate::error::CliError;
+use crate::interrupt;
+use crate::logger::Logger;
+use crate::opening;
+use crate::outcome::Outcome;
+use crate::report::{Report, check_path};
+use crate::run::Run;
+use crate::stream::ImageResult;
+use chain_progress::ChainProgress;
+use encode::{Preparation, encode};
+use files::files;
+use plan::PromptPlan;
+use row::Row;
+
+/// Writes a prompt for each image, or prints one for all of them.
+pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliError> {
+    args.report.as_deref().map(check_path).transpose()?;
+    let (files, sidecars) = (files(args), Some(&args.sidecars));
+    let mut run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
+    if let Some(name) = &args.source.model.model {
+        name.parse::<ModelSource>()?; // an invalid name fails before the captions are made
+    }
+    let Some(captions) = CaptionSource::open(args, &run, logger)? else {
+        return Ok(Outcome { interrupted: true, ..Outcome::default() });
+    };
+    let (model, index) = opening::model_and_index(&args.source, logger)?;
+    run.record_index(&index)?;
+    let interrogator = Interrogator::new(&model, index)?;
+    let plan = PromptPlan::open(args, &model, interrogator.index(), logger)?;
+    if args.average {
+        return average::run(args, &run, &interrogator, &plan, logger);
+    }
+    let create = |path: &Path| report::create(path, &model, interrogator.index(), plan.mode());
+    let mut report = args.report.as_deref().map(create).transpose()?;
+    if plan.mode().scores_texts() {
+        run = run.with_batch_limit(1); // a chain takes seconds: write each result at once
+    }
+    let outcome = write(run, &interrogator, &captions, &plan, report.as_mut(), logger)?;
+    captions.log_speed(logger);
+    if let (Some(report), Some(path)) = (report, &args.report) {
+        let _page = interrupt::Work::finish_file();
+        report.finish()?;
+        logger.note(format_args!("report: {}", path.display()));
+    }
+    Ok(outcome)
+}
+
+/// Writes the prompt of each image to the output and to the report.
+fn write(
+    run: Run,
+    interrogator: &Interrogator,
+    captions: &CaptionSource,
+    plan: &PromptPlan<'_>,
+    mut report: Option<&mut Report>,
+    logger: &Logger,
+) -> Result<Outcome, CliError> {
+    let (tower, for_report) = (interrogator.tower(), report.is_some());
+    let captioner = captions.preprocess();
+    let preparation = Preparation { tower, captioner, thumbnails: for_report };
+    let chain = ChainProgress::new(logger);
+    run.write::<Row<'_>, _>(logger, &|picture| preparation.prepare(picture), |batches, results| {
+        for batch in batches {
+            let encoded = batch.encode(|images| encode(images, captions, tower));
+            let prompts = encoded.map(|images| plan.write(images, for_report, &chain))?;
+            for ImageResult { name, result, .. } in prompts {
+                if let Some(report) = &mut report {
+                    report::add(report, &name.text, plan.mode(), &result)?;
+                }
+                match &result {
+                    Ok(written) => {
+                        let (text, prompt) = (&written.text, &written.prompt);
+                        let row = Row::new(&name.text, text, plan.mode(), prompt);
+                        results.write(&name, &row)?;
+                        if text.is_empty() {
+                            logger.note(plan.empty_note(&name.text));
+                        }
+                    }
+                    Err(error) => results.failed(&name, error)?,
+                }
+            }
+            results.commit()?;
+        }
+        Ok(())
+    })
+}

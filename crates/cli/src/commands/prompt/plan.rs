@@ -1,0 +1,162 @@
+//! The prompt to write for every image, built from the options.
+
+use build_index::Dictionary;
+use interrogate::Interrogation;
+use interrogate::encoder::Features;
+use interrogate::index::{CustomTable, Index};
+use interrogate::models::Model;
+use interrogate::prompt::modes::PromptOptions;
+use interrogate::prompt::{Deny, Mode, Pick, Prompt, weighted};
+
+use super::chain_progress::ChainProgress;
+use super::encode::Encoded;
+use super::report;
+use crate::args::{self, OwnList};
+use crate::error::CliError;
+use crate::logger::Logger;
+use crate::report::Thumbnail;
+
+/// The tables, mode and form of the prompts of a run.
+pub(super) struct PromptPlan<'a> {
+    interrogation: Interrogation<'a>,
+    /// Whether labels are written with weights.
+    weights: bool,
+}
+
+/// A prompt, and what a report shows beside it.
+pub(super) struct WrittenPrompt<'a> {
+    pub(super) prompt: Prompt<'a>,
+    /// The prompt as it is written.
+    pub(super) text: String,
+    pub(super) thumbnail: Option<Thumbnail>,
+    /// The best labels of each table; empty without a report.
+    pub(super) picks: Vec<Pick<'a>>,
+}
+
+impl<'a> PromptPlan<'a> {
+    /// Reads the files that the options name, and encodes the labels of `--list`.
+    pub(super) fn open(
+        args: &args::Prompt,
+        model: &Model,
+        index: &'a Index,
+        logger: &Logger,
+    ) -> Result<Self, CliError> {
+        let (mode, control) = (mode(args.mode), &args.control);
+        if control.template.is_some() && mode != Mode::Seed {
+            return Err(CliError::Ambiguous {
+                message: format!("a template is for seed prompts, not for {}", mode.name()),
+                hint: "leave out --template or --mode".to_owned(),
+            });
+        }
+        let options = PromptOptions {
+            max_flavors: args.max_flavors.unwrap_or(mode.max_flavors()),
+            min_flavors: args.min_flavors,
+            min_score: args.min_score.or(model.min_score()),
+            compat: control.compat,
+            ..PromptOptions::new(mode)
+        };
+        let mut interrogation = Interrogation::new(index, model, options)?;
+        for table in own_tables(&control.list, model, logger)? {
+            interrogation = interrogation.with(table);
+        }
+        interrogation = interrogation.without(&control.without)?;
+        if !control.tables.is_empty() {
+            interrogation = interrogation.only(&control.tables)?;
+        }
+        if let Some(path) = &control.deny {
+            interrogation = interrogation.denying(Deny::open(path)?);
+        }
+        if let Some(tokens) = control.max_tokens {
+            interrogation = interrogation.within(tokens);
+        }
+        if let Some(template) = &control.template {
+            interrogation = interrogation.with_template(template.parse()?)?;
+        }
+        let interrogation = interrogation.between(&control.prefix, &control.suffix);
+        Ok(PromptPlan { interrogation, weights: control.weights && control.template.is_none() })
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.interrogation.options().mode
+    }
+
+    /// Writes one prompt for each of `images`, in order, with the labels that a report
+    /// shows if `for_report`. Shows the steps of a chain on `chain`.
+    ///
+    /// # Errors
+    /// [`interrogate::Error::Interrupted`] if the run is interrupted in a chain, and those
+    /// of [`Interrogation::prompts`].
+    pub(super) fn write(
+        &self,
+        images: Vec<Encoded>,
+        for_report: bool,
+        chain: &ChainProgress<'_>,
+    ) -> interrogate::Result<Vec<WrittenPrompt<'_>>> {
+        let captions: Vec<_> = images.iter().map(|image| image.caption.as_deref()).collect();
+        let features: Vec<Features> = images.iter().map(|image| image.features.clone()).collect();
+        let prompts = self.interrogation.prompts(&features, &captions, |_, step| chain.step(step));
+        chain.end();
+        let prompts = prompts?;
+        let picks = match for_report {
+            true => self.interrogation.picks(&features, report::LABELS)?,
+            false => vec![Vec::new(); images.len()],
+        };
+        let written = images.into_iter().zip(prompts).zip(picks);
+        let written = written.map(|((Encoded { thumbnail, .. }, prompt), picks)| WrittenPrompt {
+            text: self.text(&prompt),
+            prompt,
+            thumbnail,
+            picks,
+        });
+        Ok(written.collect())
+    }
+
+    fn text(&self, prompt: &Prompt<'_>) -> String {
+        if self.weights { weighted(&prompt.parts) } else { prompt.text.clone() }
+    }
+
+    /// Returns the note on an empty prompt of the image `name`.
+    pub(super) fn empty_note(&self, name: &str) -> String {
+        match self.interrogation.options().min_score {
+            Some(least) => {
+                format!("{name}: no label reaches {least}; --min-score 0 shows what there is")
+            }
+            None => format!("{name}: an empty prompt"),
+        }
+    }
+}
+
+fn mode(mode: args::Mode) -> Mode {
+    match mode {
+        args::Mode::Seed => Mode::Seed,
+        args::Mode::Classic => Mode::Classic,
+        args::Mode::Fast => Mode::Fast,
+        args::Mode::Best => Mode::Best,
+        args::Mode::Negative => Mode::Negative,
+        args::Mode::Caption => Mode::Caption,
+    }
+}
+
+/// Reads and encodes the label files of `--list`.
+fn own_tables(
+    lists: &[OwnList],
+    model: &Model,
+    logger: &Logger,
+) -> Result<Vec<CustomTable>, CliError> {
+    if lists.is_empty() {
+        return Ok(Vec::new());
+    }
+    let encoder = model.text_encoder()?;
+    let encode = |list: &OwnList| {
+        let dictionary = Dictionary::open(&list.path)?;
+        let name = list.name.as_deref().unwrap_or(dictionary.table());
+        let labels: Vec<String> = dictionary.labels().iter().map(str::to_owned).collect();
+        let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");
+        let bar = logger.bar(labels.len() as u64, &template);
+        let progress = |labels: usize| bar.set_position(labels as u64);
+        let table = CustomTable::encode(name, dictionary.top(), labels, encoder.as_ref(), progress);
+        bar.finish_and_clear();
+        Ok(table?.on(model.compute().device)?)
+    };
+    lists.iter().map(encode).collect()
+}
