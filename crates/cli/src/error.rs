@@ -76,9 +76,9 @@ pub(crate) enum CliError {
         expected: &'static str,
         found: String,
     },
-    /// The arguments leave a choice, such as one of several indexes.
+    /// The arguments do not fit together, or leave a choice such as one of several indexes.
     #[error("{message}")]
-    Ambiguous { message: String, hint: String },
+    Arguments { message: String, hint: String },
 }
 
 impl CliError {
@@ -127,7 +127,7 @@ impl CliError {
                 ));
             }
             CliError::Report { .. } => "name the page to write, such as report.html",
-            CliError::Ambiguous { hint, .. } => hint,
+            CliError::Arguments { hint, .. } => hint,
         };
         Some(hint.to_owned())
     }

@@ -154,7 +154,7 @@ pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
 
 fn ambiguous(several: &[PathBuf]) -> CliError {
     let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
-    CliError::Ambiguous {
+    CliError::Arguments {
         message: format!("{INDEXES} holds {} indexes: {}", names.len(), names.join(", ")),
         hint: format!("pass --index {}, or --model", names[0]),
     }

@@ -10,11 +10,13 @@ use interrogate::prompt::{Deny, Mode, Pick, Prompt, weighted};
 
 use super::chain_progress::ChainProgress;
 use super::encode::Encoded;
-use super::report;
 use crate::args::{self, OwnList};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::report::Thumbnail;
+
+/// Labels of each table on a card of the report, if the prompt takes fewer.
+const REPORT_LABELS: usize = 5;
 
 /// The tables, mode and form of the prompts of a run.
 pub(super) struct PromptPlan<'a> {
@@ -43,7 +45,7 @@ impl<'a> PromptPlan<'a> {
     ) -> Result<Self, CliError> {
         let (mode, control) = (mode(args.mode), &args.control);
         if control.template.is_some() && mode != Mode::Seed {
-            return Err(CliError::Ambiguous {
+            return Err(CliError::Arguments {
                 message: format!("a template is for seed prompts, not for {}", mode.name()),
                 hint: "leave out --template or --mode".to_owned(),
             });
@@ -98,7 +100,7 @@ impl<'a> PromptPlan<'a> {
         chain.end();
         let prompts = prompts?;
         let picks = match for_report {
-            true => self.interrogation.picks(&features, report::LABELS)?,
+            true => self.interrogation.picks(&features, REPORT_LABELS)?,
             false => vec![Vec::new(); images.len()],
         };
         let written = images.into_iter().zip(prompts).zip(picks);
