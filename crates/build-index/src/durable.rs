@@ -6,8 +6,8 @@
 //!
 //! A process that is killed leaves its drafts behind. Each process holds the system's lock
 //! on its drafts, which ends with the process, so an unlocked draft is a leftover.
-//! In a folder where a build holds its lock file, leftovers are removed only by the holder
-//! of that lock ([`sweep_build`]); elsewhere [`sweep`] removes them.
+//! In a folder with the lock file of builds, only the build that holds this lock removes
+//! leftovers; elsewhere [`sweep`] does.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};

@@ -21,7 +21,7 @@ pub fn line(text: &str) -> String {
     escape(text, is_hidden)
 }
 
-/// Like [`line`], but tabs stay: for columns that are separated by tabs.
+/// Like [`line()`], but tabs stay: for columns that are separated by tabs.
 pub fn columns(text: &str) -> String {
     escape(text, |c| is_hidden(c) && c != '\t')
 }
