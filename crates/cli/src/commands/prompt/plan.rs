@@ -10,11 +10,13 @@ use interrogate::prompt::{Deny, Mode, Pick, Prompt, weighted};
 
 use super::chain_progress::ChainProgress;
 use super::encode::Encoded;
-use super::report;
 use crate::args::{self, OwnList};
 use crate::fault::Fault;
 use crate::logger::Logger;
 use crate::report::Thumbnail;
+
+/// The least number of labels that a report shows for each table.
+const REPORT_LABELS: usize = 5;
 
 /// The tables, mode and form of the prompts of a run.
 pub(super) struct PromptPlan<'a> {
@@ -98,7 +100,7 @@ impl<'a> PromptPlan<'a> {
         chain.end();
         let prompts = prompts?;
         let picks = match for_report {
-            true => self.interrogation.picks(&features, report::LABELS)?,
+            true => self.interrogation.picks(&features, REPORT_LABELS)?,
             false => vec![Vec::new(); images.len()],
         };
         let written = images.into_iter().zip(prompts).zip(picks);

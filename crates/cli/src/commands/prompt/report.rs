@@ -11,9 +11,6 @@ use crate::fault::Fault;
 use crate::logger;
 use crate::report::{Answer, Card, Heading, Report};
 
-/// Labels of each table on a card, if the prompt takes fewer.
-pub(super) const LABELS: usize = 5;
-
 /// The score that fills a bar if the model does not have scores up to 1: CLIP's cosines of
 /// an image and a text stay below 0.4.
 const CLIP_SCALE: f32 = 0.4;
