@@ -91,7 +91,7 @@ fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
         let ended = child.wait_with_output().unwrap();
         let said = stderr(&ended);
         assert_eq!(ended.status.code(), Some(code), "{said}");
-        assert!(said.contains("run the same command again; it goes on where it stopped"), "{said}");
+        assert!(said.contains("run the same command again; it resumes where it stopped"), "{said}");
         assert!(fs::metadata(&journal).unwrap().len() > 0);
         assert!(!output.join("quick/manifest.json").exists());
     }

@@ -81,7 +81,7 @@ impl Error {
             Error::Cache(error) => error.hint(),
             Error::Shards { .. } => "allow more rows per shard",
             Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
-            Error::Stopped { .. } => "run the same command again; it goes on where it stopped",
+            Error::Stopped { .. } => "run the same command again; it resumes where it stopped",
             Error::RowMissing { .. } => {
                 "run the same command again; let no other program write there"
             }

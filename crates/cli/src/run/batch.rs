@@ -134,10 +134,10 @@ impl Batch<Pixels> {
 }
 
 /// Encodes `images` together, and each alone if that fails.
-fn encode_or_retry<P, T>(
-    images: &[DecodedImage<P>],
-    encode: &mut dyn FnMut(&[DecodedImage<P>]) -> Result<Vec<T>>,
-) -> Vec<Result<T>> {
+fn encode_or_retry<P, T, F>(images: &[DecodedImage<P>], encode: &mut F) -> Vec<Result<T>>
+where
+    F: FnMut(&[DecodedImage<P>]) -> Result<Vec<T>>,
+{
     if images.is_empty() {
         return Vec::new();
     }
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(doubled, [(0, Some(6)), (1, None), (2, Some(10))]);
         let refused = Batch(vec![image(0, Ok(3))]).map(|_| Err::<Vec<u8>, _>(missing(0)));
         assert!(refused.is_err());
-        let none = Batch(vec![failed()]).map(|values| Ok::<_, Error>(values));
+        let none = Batch(vec![failed()]).map(Ok::<_, Error>);
         assert_eq!(none.unwrap().len(), 1);
     }
 }
