@@ -18,6 +18,11 @@ pub use options::{Offline, Options};
 pub use pace::Pace;
 pub use source::{ALIASES, ModelSource};
 
+/// Whether this build has the embedded starter model: the feature `starter` is on, and
+/// the weights were there when the library was compiled. A package of a registry has no
+/// weights, for its size.
+pub const HAS_STARTER: bool = cfg!(starter);
+
 /// How far the download of a file has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress<'a> {

@@ -1,7 +1,7 @@
 //! Which sentence encoder a name stands for.
 
 use super::{ModelSource, Options, Progress, hub, source};
-#[cfg(not(feature = "starter"))]
+#[cfg(not(starter))]
 use crate::Error;
 use crate::Result;
 use crate::nn::Compute;
@@ -40,12 +40,12 @@ impl MiniLm {
     }
 }
 
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 fn starter(compute: &Compute) -> Result<MiniLm> {
     crate::starter::sentences(compute)
 }
 
-#[cfg(not(feature = "starter"))]
+#[cfg(not(starter))]
 fn starter(_: &Compute) -> Result<MiniLm> {
     Err(Error::StarterLeftOut)
 }

@@ -81,7 +81,7 @@ impl MiniLm {
 
     /// The same from weights and a tokenizer that are compiled in; `path` stands
     /// for the tokenizer in errors. The configuration is all-MiniLM-L6-v2's.
-    #[cfg(feature = "starter")]
+    #[cfg(starter)]
     pub(crate) fn embedded(
         weights: Weights,
         path: &Path,
@@ -139,7 +139,7 @@ impl TextEncoder for MiniLm {
 
 /// The tokenizer alone, from the text of a `tokenizer.json`; `path` stands for it in
 /// errors.
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
     WordPiece::new(path, json, CONTEXT)
 }
