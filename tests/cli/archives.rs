@@ -69,7 +69,7 @@ fn long_names_are_read_in_both_forms() {
 
 /// A sparse file of 9 GB, so that only the reader could take room for it.
 #[test]
-fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
+fn oversized_member_name_is_refused_after_earlier_members_are_written() {
     let folder = Folder::new();
     let first = member("0.jpg", EntryType::Regular, &photo(&folder));
     for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
@@ -103,7 +103,7 @@ fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
 }
 
 #[test]
-fn members_that_are_no_plain_files_are_taken_or_named() {
+fn links_are_followed_and_special_members_are_reported() {
     let folder = Folder::new();
     let photo = photo(&folder);
     let link = |name: &str, kind: EntryType, to: &str| {
@@ -153,7 +153,7 @@ fn members_that_are_no_plain_files_are_taken_or_named() {
 }
 
 #[test]
-fn joined_archives_are_read_to_the_end_and_damage_is_placed() {
+fn concatenated_archives_are_read_and_errors_name_the_offset() {
     let folder = Folder::new();
     let photo = photo(&folder);
     let (first, second) =

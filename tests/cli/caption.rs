@@ -25,7 +25,7 @@ const BEAMS: [&[u32]; 3] = [
 ];
 
 #[test]
-fn photos_get_the_captions_that_transformers_gives_them() {
+fn captions_equal_those_of_transformers() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["caption", "photos", "--caption-model", &model, "--format", "jsonl"];
     for (more, wanted) in [(&[][..], GREEDY), (&["--num-beams", "3", "--batch-size", "2"], BEAMS)] {
@@ -41,7 +41,7 @@ fn photos_get_the_captions_that_transformers_gives_them() {
 }
 
 #[test]
-fn lengths_count_tokens_and_half_weights_say_the_same() {
+fn lengths_count_tokens_and_f16_gives_the_same_captions() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["caption", "photos/rocket.jpg", "--caption-model", &model];
     let short = ["--max-length", "3", "--min-length", "1", "--caption-precision", "f16"];
@@ -55,7 +55,7 @@ fn lengths_count_tokens_and_half_weights_say_the_same() {
 }
 
 #[test]
-fn the_talk_tells_how_fast_captions_come() {
+fn captioning_speed_is_printed() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["caption", "photos", "--caption-model", &model];
     let ran = folder.run(&[&args[..], &["--batch-size", "2"]].concat()).expect(0);
@@ -68,7 +68,7 @@ fn the_talk_tells_how_fast_captions_come() {
 }
 
 #[test]
-fn weights_of_fewer_bits_caption_the_same_photos() {
+fn quantized_weights_caption_the_photos() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["caption", "photos", "--caption-model", &model, "--format", "jsonl"];
     for precision in ["f16", "bf16", "q8"] {
@@ -113,7 +113,7 @@ fn options_reach_the_search() {
 }
 
 #[test]
-fn a_seed_draws_the_same_captions_in_batches_of_any_size() {
+fn sampling_does_not_depend_on_the_batch_size() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let ask = |more: &[&str]| {
         let args = ["caption", "photos", "--caption-model", &model, "--temperature", "3"];
@@ -129,7 +129,7 @@ fn a_seed_draws_the_same_captions_in_batches_of_any_size() {
 }
 
 #[test]
-fn no_beams_and_a_prefix_without_room_are_told_before_an_image_is_read() {
+fn invalid_generation_options_fail_before_images_are_read() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let ask = |more: &[&str]| {
         let args = ["caption", "gone.jpg", "--caption-model", &model];
@@ -144,7 +144,7 @@ fn no_beams_and_a_prefix_without_room_are_told_before_an_image_is_read() {
 }
 
 #[test]
-fn two_passes_give_the_prompts_of_one() {
+fn captioning_first_gives_the_same_prompts() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     folder.write("photos/not.gif", "GIF it is not");
     let args = ["prompt", "photos", "--caption-model", &model, "--format", "jsonl"];
@@ -163,7 +163,7 @@ fn two_passes_give_the_prompts_of_one() {
 }
 
 #[test]
-fn a_prompt_begins_with_the_images_own_caption() {
+fn prompt_begins_with_the_images_caption() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
     let args = ["prompt", "photos", "--caption-model", &model, "--max-length", "5"];
     let ran = folder.run(&args).expect(0);
@@ -179,7 +179,7 @@ fn a_prompt_begins_with_the_images_own_caption() {
 }
 
 #[test]
-fn one_bad_image_is_not_the_others_end() {
+fn one_invalid_image_fails_alone() {
     let (folder, model) = (Folder::new(), checkpoint("blip"));
     folder.write("photos/not.gif", "GIF it is not");
     let args = ["caption", "photos", "--caption-model", &model, "--format", "jsonl"];
@@ -189,7 +189,7 @@ fn one_bad_image_is_not_the_others_end() {
 }
 
 #[test]
-fn what_makes_no_captions_is_refused_with_what_does() {
+fn unknown_captioner_error_lists_the_valid_ones() {
     let folder = Folder::new();
     for name in ["starter", "blip-3"] {
         let ran = folder.run(&["caption", "photos", "--caption-model", name]).expect(2);

@@ -67,7 +67,7 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn jfif_is_taken_in_folders_and_archives() {
+fn jfif_files_are_read_from_folders_and_archives() {
     for (name, image) in [("jfif-folder", "jfif-folder/a.jfif"), ("jfif.tar", "jfif.tar/0.jfif")] {
         let ran = embed(&case(name), &[name]).expect(0);
         assert_eq!(answers(&ran), good(&[image]));
@@ -159,7 +159,7 @@ fn an_image_named_txt_is_not_its_own_sidecar() {
 }
 
 #[test]
-fn an_old_sidecar_that_cannot_be_read_fails_alone() {
+fn unreadable_sidecar_fails_alone() {
     let folder = case("old-sidecar");
     let old = fs::read(folder.path("old-sidecar/b.txt")).unwrap();
     let args = ["old-sidecar", "--sidecar", "--append", "-o", "out.jsonl"];

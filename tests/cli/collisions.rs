@@ -16,7 +16,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn an_output_is_none_of_the_files_that_are_read() {
+fn output_must_not_be_an_input() {
     let folder = folder();
     #[cfg(unix)]
     std::os::unix::fs::symlink("photos/cat.jpg", folder.path("soft.jsonl")).unwrap();
@@ -61,7 +61,7 @@ fn an_output_is_none_of_the_files_that_are_read() {
 }
 
 #[test]
-fn two_outputs_are_not_one_file() {
+fn two_outputs_must_not_be_the_same_file() {
     let folder = folder();
     let before = fs::read_dir(folder.path("photos")).unwrap().count();
     for (args, said) in [
@@ -86,7 +86,7 @@ fn two_outputs_are_not_one_file() {
 }
 
 #[test]
-fn a_models_file_is_not_written_over() {
+fn output_must_not_be_a_file_of_a_model() {
     let folder = Folder::new();
     let model = repository().join("tests/fixtures/clip/quick");
     for entry in fs::read_dir(model).unwrap() {

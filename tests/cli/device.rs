@@ -19,7 +19,7 @@ fn refusal(device: &str) -> String {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_named_by_every_command() {
+fn every_command_reports_a_missing_device() {
     let folder = Folder::new();
     let clip = repository().join("tests/fixtures/clip/quick");
     let blip = repository().join("tests/fixtures/caption/blip2-opt");
@@ -48,7 +48,7 @@ fn a_device_that_is_not_there_is_named_by_every_command() {
 }
 
 #[test]
-fn a_pipeline_refuses_as_well() {
+fn execute_reports_a_missing_device() {
     let folder = Folder::new();
     folder.write("config.json", "{\"clip_model\": \"starter\", \"dicts\": \"dicts\"}");
     folder.write("data/images/a.jpg", "");
@@ -59,14 +59,14 @@ fn a_pipeline_refuses_as_well() {
 }
 
 #[test]
-fn what_is_no_device_is_wrong_usage() {
+fn unknown_device_name_is_a_usage_error() {
     let folder = Folder::new();
     let ran = folder.run(&["rank", "photos", "--device", "gpu"]).expect(2);
     assert!(ran.err().contains("no device is called \"gpu\""), "{}", ran.err());
 }
 
 #[test]
-fn the_processor_is_what_is_used_unsaid() {
+fn cpu_is_the_default_device() {
     let folder = Folder::new();
     let plain = folder.run(&["rank", "photos/cat.jpg", "-k", "2"]).expect(0);
     let said = folder.run(&["rank", "photos/cat.jpg", "-k", "2", "--device", "cpu"]).expect(0);

@@ -44,7 +44,7 @@ fn texts(rows: &[Value], key: &str) -> Vec<String> {
 const CLIP: &str = "setup/models/tiny.pt";
 
 #[test]
-fn captions_and_prompts_are_those_of_the_other_commands() {
+fn captions_and_prompts_equal_those_of_caption_and_prompt() {
     let (folder, blip) = (folder(), fixture("caption/blip2-opt"));
     let captioner = ["--caption-model", &blip, "--caption-precision", "f16", "--format", "jsonl"];
     let captions = rows(&folder, "blip2", &[]);
@@ -62,7 +62,7 @@ fn captions_and_prompts_are_those_of_the_other_commands() {
 }
 
 #[test]
-fn a_template_says_the_form() {
+fn template_formats_the_prompt() {
     let folder = folder();
     let form = |template: &str| {
         let more = ["--template", template];
@@ -86,7 +86,7 @@ fn a_template_says_the_form() {
 }
 
 #[test]
-fn embeddings_are_384_values_of_each_prompt() {
+fn embedding_of_each_prompt_has_384_values() {
     let folder = folder();
     for (task, plain) in
         [("blip2-embedding", "blip2"), ("clip-interrogator-embedding", "clip-interrogator")]
@@ -103,7 +103,7 @@ fn embeddings_are_384_values_of_each_prompt() {
 }
 
 #[test]
-fn zero_shot_is_the_softmax_of_a_hundred_cosines() {
+fn zero_shot_is_the_softmax_of_scaled_cosines() {
     let folder = folder();
     let labels = ["a diagram", "a dog", "a cat"];
     let embed = |args: &[&str]| {
@@ -127,7 +127,7 @@ fn zero_shot_is_the_softmax_of_a_hundred_cosines() {
 }
 
 #[test]
-fn the_tests_of_data_and_dictionaries_need_no_model() {
+fn data_and_dictionary_tests_need_no_model() {
     let folder = folder();
     std::fs::remove_file(folder.path(CLIP)).unwrap();
     let sizes = execute(&folder, "test_data", &[]).expect(0);
@@ -141,7 +141,7 @@ fn the_tests_of_data_and_dictionaries_need_no_model() {
 }
 
 #[test]
-fn one_bad_image_is_told_and_the_others_go_on() {
+fn one_invalid_image_is_reported_and_the_rest_continue() {
     let folder = folder();
     folder.write("data/images/bad.png", "no image");
     let ran = execute(&folder, "test_data", &["--format", "jsonl"]).expect(1);
@@ -151,7 +151,7 @@ fn one_bad_image_is_told_and_the_others_go_on() {
 }
 
 #[test]
-fn what_cannot_be_is_told_before_a_model_is_opened() {
+fn invalid_options_fail_before_a_model_is_opened() {
     let folder = folder();
     let ran = execute(&folder, "clip", &[]).expect(2);
     let told = "error: no task is named \"clip\"\nhint: a task is clip_model, blip2, ";
@@ -169,7 +169,7 @@ fn what_cannot_be_is_told_before_a_model_is_opened() {
 }
 
 #[test]
-fn what_lies_beside_the_images_is_counted() {
+fn files_that_are_not_images_are_counted() {
     let folder = folder();
     for name in ["._cat.jpg", ".DS_Store", "notes.txt", "more/a.jpg"] {
         folder.write(&format!("data/images/{name}"), "x");

@@ -98,7 +98,7 @@ pub(crate) fn expect(output: &Output, code: i32) -> String {
 }
 
 #[test]
-fn names_of_any_bytes_come_through_every_form_of_answers() {
+fn file_names_of_any_bytes_survive_every_output_format() {
     let (folder, model, texts) = (folder(), model(), texts());
     let run = |more: &[&str]| {
         let args = [&["prompt", "photos", "--model", &model], more].concat();
@@ -149,7 +149,7 @@ fn names_of_any_bytes_come_through_every_form_of_answers() {
 
 /// Names that differ in bytes alone are two images to a run that goes on.
 #[test]
-fn a_run_goes_on_behind_each_of_these_names() {
+fn a_run_resumes_after_each_of_these_names() {
     let (folder, model) = (folder(), model());
     for ending in ["jsonl", "csv"] {
         let out = format!("out.{ending}");
@@ -165,7 +165,7 @@ fn a_run_goes_on_behind_each_of_these_names() {
 }
 
 #[test]
-fn a_list_of_such_names_is_read_from_stdin() {
+fn such_names_are_read_from_stdin() {
     let (folder, model) = (folder(), model());
     let list: Vec<u8> = names()
         .iter()
@@ -180,7 +180,7 @@ fn a_list_of_such_names_is_read_from_stdin() {
 /// Pipes, sockets, devices, links of all kinds, folders: none is waited for, each that is
 /// no image fails alone, and a link out of the folder is followed.
 #[test]
-fn what_lies_among_the_images_is_told_and_the_run_goes_on() {
+fn special_files_among_images_are_reported_and_skipped() {
     let (folder, model) = (Folder::new(), model());
     let path = |name: &str| folder.path("photos").join(name);
     assert!(Command::new("mkfifo").arg(path("pipe.jpg")).status().unwrap().success());
@@ -244,7 +244,7 @@ fn what_lies_among_the_images_is_told_and_the_run_goes_on() {
 
 /// Below folders whose path is longer than the system takes, nothing is lost unsaid.
 #[test]
-fn paths_longer_than_the_system_takes_are_told() {
+fn paths_beyond_the_system_limit_are_reported() {
     let (folder, model) = (Folder::new(), model());
     // Entered step by step: no call takes the whole path.
     let steps = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do \
@@ -275,7 +275,7 @@ fn paths_longer_than_the_system_takes_are_told() {
 }
 
 #[test]
-fn what_is_said_of_a_name_stays_on_its_line() {
+fn messages_about_a_file_name_stay_on_one_line() {
     let (folder, model) = (Folder::new(), model());
     folder.write("photos/a\nerror: \x1b[2J.jpg", "no image");
     let said = expect(&ends(&folder, &["rank", "photos", "--model", &model]), 1);

@@ -19,7 +19,7 @@ fn shard(folder: &Folder, table: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn info_tells_what_an_index_holds() {
+fn info_lists_the_tables_of_an_index() {
     let folder = built();
     let ran = folder.run(&["info"]).expect(0);
     assert!(
@@ -34,7 +34,7 @@ fn info_tells_what_an_index_holds() {
 }
 
 #[test]
-fn verify_passes_a_whole_index() {
+fn verify_accepts_an_intact_index() {
     let ran = built().run(&["verify"]).expect(0);
     assert_eq!(ran.out(), "indexes/starter: whole: 3 tables, 8 labels\n");
 }
@@ -63,7 +63,7 @@ fn a_truncated_shard_is_refused_on_opening() {
 }
 
 #[test]
-fn an_index_without_its_manifest_is_built_again() {
+fn index_without_manifest_is_built_again() {
     let folder = built();
     fs::remove_file(folder.path("indexes/starter/manifest.json")).unwrap();
     let ran = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
@@ -73,7 +73,7 @@ fn an_index_without_its_manifest_is_built_again() {
 }
 
 #[test]
-fn where_there_is_no_index_the_hint_says_how_to_build_one() {
+fn missing_index_hint_gives_the_build_command() {
     let ran = Folder::new().run(&["info"]).expect(2);
     assert!(ran.err().contains("no index in indexes"), "{}", ran.err());
     assert!(ran.err().contains("hint: build one: build-index dicts -o indexes"), "{}", ran.err());

@@ -21,7 +21,7 @@ fn good(names: &[&str]) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn folders_below_are_taken_when_asked_for() {
+fn recursive_reads_subfolders() {
     let folder = Folder::new();
     folder.write("photos/more/cat.JPEG", fs::read(folder.path("photos/cat.jpg")).unwrap());
     let flat = ["photos/cat.jpg", "photos/coffee.jpg", "photos/rocket.jpg"];
@@ -31,7 +31,7 @@ fn folders_below_are_taken_when_asked_for() {
 }
 
 #[test]
-fn a_list_names_images_in_its_own_order() {
+fn filelist_keeps_its_order() {
     let folder = Folder::new();
     folder.write("list", "photos/rocket.jpg\r\n\nphotos/gone.jpg\nphotos/cat.jpg\n");
     let mut expected = good(&["photos/rocket.jpg", "photos/gone.jpg", "photos/cat.jpg"]);
@@ -43,7 +43,7 @@ fn a_list_names_images_in_its_own_order() {
 }
 
 #[test]
-fn paths_come_from_stdin_by_lines_or_nuls() {
+fn paths_from_stdin_end_with_newlines_or_nuls() {
     let folder = Folder::new();
     let piped = |bytes: &[u8], more: &[&str]| {
         let mut command = folder.command(&[&["embed", "images", "-"], more].concat());
@@ -60,7 +60,7 @@ fn paths_come_from_stdin_by_lines_or_nuls() {
 }
 
 #[test]
-fn images_in_an_archive_are_answered_without_being_unpacked() {
+fn images_in_archives_are_read_in_place() {
     let folder = Folder::new();
     let mut tar = tar::Builder::new(Vec::new());
     for name in ["rocket", "cat", "coffee"] {
@@ -93,7 +93,7 @@ fn images_in_an_archive_are_answered_without_being_unpacked() {
 }
 
 #[test]
-fn a_row_has_the_same_bits_in_any_batch() {
+fn rows_do_not_depend_on_the_batch_size() {
     let folder = Folder::new();
     let model = repository().join("tests/fixtures/clip/quick");
     for model in ["starter", model.to_str().unwrap()] {

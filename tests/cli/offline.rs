@@ -105,7 +105,7 @@ fn a_model_that_an_index_names_is_not_downloaded() {
 }
 
 #[test]
-fn offline_no_model_is_downloaded() {
+fn offline_mode_downloads_nothing() {
     let folder = Folder::new();
     let watch = Watch::new();
     for variable in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"] {

@@ -48,7 +48,7 @@ fn csv(folder: &Folder, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 #[test]
-fn a_file_of_json_lines_is_what_stdout_would_have() {
+fn jsonl_file_equals_jsonl_on_stdout() {
     let folder = folder();
     let printed = folder.run(&["prompt", "photos", "--format", "jsonl"]).expect(1);
     let ran = folder.run(&["prompt", "photos", "-o", "out.jsonl"]).expect(1);
@@ -60,7 +60,7 @@ fn a_file_of_json_lines_is_what_stdout_would_have() {
 }
 
 #[test]
-fn a_csv_has_a_column_for_each_part_and_lists_as_json() {
+fn csv_has_a_column_for_each_part_and_json_lists() {
     let folder = folder();
     folder.run(&["prompt", "photos", "-o", "out.csv"]).expect(1);
     folder.run(&["prompt", "photos", "-o", "out.jsonl"]).expect(1);
@@ -95,7 +95,7 @@ fn a_csv_has_a_column_for_each_part_and_lists_as_json() {
 }
 
 #[test]
-fn a_parquet_file_has_the_same_in_columns() {
+fn parquet_has_the_same_columns() {
     let folder = folder();
     folder.run(&["rank", "photos", "-k", "2", "-o", "out.parquet"]).expect(1);
     let printed = folder.run(&["rank", "photos", "-k", "2", "--format", "jsonl"]).expect(1).rows();
@@ -116,7 +116,7 @@ fn a_parquet_file_has_the_same_in_columns() {
 }
 
 #[test]
-fn features_go_into_every_form() {
+fn features_are_written_in_every_format() {
     let folder = Folder::new();
     let printed = folder.run(&["embed", "images", "photos"]).expect(0).rows();
     folder.run(&["embed", "images", "photos", "-o", "out.csv"]).expect(0);
@@ -135,7 +135,7 @@ fn features_go_into_every_form() {
 }
 
 #[test]
-fn nothing_is_overwritten_unasked() {
+fn existing_output_is_kept_without_overwrite() {
     let folder = Folder::new();
     let photo = fs::read(folder.path("photos/cat.jpg")).unwrap();
     folder.write("out.jsonl", "mine\n");
@@ -185,7 +185,7 @@ fn nothing_is_overwritten_unasked() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_named() {
+fn full_disk_is_reported() {
     if !std::path::Path::new("/dev/full").exists() {
         return; // Linux has it
     }

@@ -20,7 +20,7 @@ fn photos_become_prompts_and_the_index_is_built_once() {
 }
 
 #[test]
-fn json_lines_keep_what_the_prompt_leaves_out() {
+fn jsonl_has_labels_below_the_minimum_score() {
     let folder = Folder::new();
     let args = ["prompt", "photos/cat.jpg", "--format", "jsonl", "--max-flavors", "2", "--quiet"];
     let ran = folder.run(&args).expect(0);
@@ -39,7 +39,7 @@ fn json_lines_keep_what_the_prompt_leaves_out() {
 }
 
 #[test]
-fn a_caption_comes_first_and_min_score_is_the_users() {
+fn caption_comes_first_and_min_score_is_applied() {
     let folder = Folder::new();
     let args = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--min-score"];
     let none = folder.run(&[&args[..], &["1.1"]].concat()).expect(0);
@@ -49,14 +49,14 @@ fn a_caption_comes_first_and_min_score_is_the_users() {
 }
 
 #[test]
-fn where_nothing_scores_enough_it_says_so() {
+fn empty_prompt_is_explained() {
     let ran = Folder::new().run(&["prompt", "photos/cat.jpg", "--min-score", "1.1"]).expect(0);
     assert_eq!(ran.out(), "\n");
     assert!(ran.err().contains("no label reaches 1.1; --min-score 0 shows"), "{}", ran.err());
 }
 
 #[test]
-fn the_count_in_a_dictionarys_name_rules() {
+fn label_count_in_the_file_name_is_the_default() {
     let folder = Folder::new();
     folder.write("dicts/animals.top1.txt", "cats\nhorses\n");
     let ran = folder.run(&["prompt", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
@@ -64,7 +64,7 @@ fn the_count_in_a_dictionarys_name_rules() {
 }
 
 #[test]
-fn one_bad_image_is_not_the_others_end() {
+fn one_invalid_image_fails_alone() {
     let folder = Folder::new();
     folder.write("photos/empty.png", "");
     folder.write("photos/not.gif", "GIF it is not");
@@ -85,7 +85,7 @@ fn one_bad_image_is_not_the_others_end() {
 }
 
 #[test]
-fn when_every_image_fails_nothing_was_done() {
+fn exit_code_is_2_when_every_image_fails() {
     let folder = Folder::new();
     let ran = folder.run(&["prompt", "gone.jpg", "gone too.jpg"]).expect(2);
     assert_eq!(ran.out(), "");
@@ -106,7 +106,7 @@ fn a_closed_pipe_is_success() {
 }
 
 #[test]
-fn no_dictionaries_and_no_images_are_told_apart() {
+fn missing_dictionaries_and_missing_images_differ_in_their_errors() {
     let folder = Folder::new();
     let ran = folder.run(&["prompt", "photos", "--dicts", "gone"]).expect(2);
     assert!(ran.err().contains("gone") && ran.err().contains("hint: "), "{}", ran.err());
@@ -119,7 +119,7 @@ fn no_dictionaries_and_no_images_are_told_apart() {
 }
 
 #[test]
-fn modes_tables_and_lists_are_the_users() {
+fn modes_tables_and_custom_lists_are_applied() {
     let folder = Folder::new();
     let classic = ["prompt", "photos/cat.jpg", "--mode", "classic", "--min-score", "-1"];
     let plain = folder.run(&[&classic[..], &["--caption", "a tabby"]].concat()).expect(0);
@@ -140,7 +140,7 @@ fn modes_tables_and_lists_are_the_users() {
 }
 
 #[test]
-fn a_chain_says_its_score_and_what_the_prompt_was_chosen_from() {
+fn best_mode_reports_its_score_and_choice() {
     let folder = Folder::new();
     let args =
         ["prompt", "photos", "--mode", "best", "--caption", "a picture", "--min-score", "-1"];
@@ -162,7 +162,7 @@ fn a_chain_says_its_score_and_what_the_prompt_was_chosen_from() {
 
 /// Without a caption a chain begins with a label, which may alone be too long.
 #[test]
-fn a_chain_without_a_caption_keeps_to_the_limit() {
+fn chain_without_a_caption_keeps_the_token_limit() {
     let folder = Folder::new();
     let dicts = repository().join("tests/fixtures/cases/dicts-long");
     let args = ["prompt", "photos/cat.jpg", "--dicts", dicts.to_str().unwrap(), "--max-tokens"];
@@ -175,7 +175,7 @@ fn a_chain_without_a_caption_keeps_to_the_limit() {
 }
 
 #[test]
-fn words_are_denied_weighed_and_put_around() {
+fn deny_list_weights_prefix_and_suffix_are_applied() {
     let folder = Folder::new();
     folder.write("deny.txt", "# not these\nPhoto\n/^an oil/\n");
     let args = ["prompt", "photos/cat.jpg", "--min-score", "-1", "--deny", "deny.txt"];
@@ -199,7 +199,7 @@ fn words_are_denied_weighed_and_put_around() {
 }
 
 #[test]
-fn a_template_is_the_users_form_and_an_average_is_one_prompt() {
+fn template_formats_and_average_gives_one_prompt() {
     let folder = Folder::new();
     let args = ["prompt", "photos/cat.jpg", "--caption", "a tabby", "--template"];
     let ran = folder.run(&[&args[..], &["{flavor} <- {caption}"]].concat()).expect(0);

@@ -43,7 +43,7 @@ fn npy(bytes: &[u8]) -> (String, Vec<f32>) {
 }
 
 #[test]
-fn every_form_holds_the_values_of_the_json_lines() {
+fn every_format_has_the_values_of_jsonl() {
     let folder = folder();
     let rows = jsonl(&folder);
     let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
@@ -85,7 +85,7 @@ fn every_form_holds_the_values_of_the_json_lines() {
 }
 
 #[test]
-fn texts_lines_and_standard_input_are_prompts() {
+fn prompts_come_from_arguments_files_and_stdin() {
     use std::io::Write;
     use std::process::Stdio;
     let folder = folder();
@@ -106,7 +106,7 @@ fn texts_lines_and_standard_input_are_prompts() {
 
 /// The committed inputs that were embedded as JSON and CSV lines, mark and all.
 #[test]
-fn formats_are_told_apart_by_what_files_hold() {
+fn input_format_is_detected_from_content() {
     let folder = Folder::new();
     let cases = repository().join("tests/fixtures/cases");
     let run = |args: &[&str]| {
@@ -134,7 +134,7 @@ fn formats_are_told_apart_by_what_files_hold() {
 
 /// What `prompt -o FILE` writes goes into `embed prompts`, failed images aside.
 #[test]
-fn tables_of_prompt_are_read_as_they_are_written() {
+fn output_of_prompt_is_read_back() {
     let folder = Folder::new();
     folder.write("photos/broken.jpg", "no image");
     for file in ["p.csv", "p.jsonl"] {
@@ -178,7 +178,7 @@ fn two_images_with_one_name_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
+fn unwritable_output_fails_and_overwrites_nothing() {
     let folder = folder();
     folder.write("bad.jsonl", format!("{LINES}{{\"image\": \"c\"}}\n"));
     let said = refused(&folder, &["prompts", "bad.jsonl", "--format", "npy"]);
@@ -200,7 +200,7 @@ fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
 }
 
 #[test]
-fn an_image_that_failed_before_is_left_out_and_counted() {
+fn failed_rows_of_the_input_are_skipped_and_counted() {
     let folder = folder();
     folder.write("some.jsonl", format!("{LINES}{{\"image\": \"c.jpg\", \"error\": \"broken\"}}\n"));
     let ran = folder.run(&["embed", "prompts", "some.jsonl"]).expect(1);
@@ -229,7 +229,7 @@ fn an_average_is_the_weighted_sum_of_unit_rows() {
 }
 
 #[test]
-fn averages_that_cannot_be_are_refused() {
+fn invalid_averages_are_refused() {
     let folder = folder();
     written(&folder, "npy", "a.npy");
     let args = ["embed", "prompts", "one", "--format", "npy", "-o", "one.npy"];

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::run::Folder;
 
 #[test]
-fn a_query_of_one_image_ranks_as_the_image_does() {
+fn query_of_one_image_ranks_like_the_image() {
     let folder = Folder::new();
     let plain = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
     let query = folder.run(&["rank", "--query", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
@@ -22,7 +22,7 @@ fn a_query_of_one_image_ranks_as_the_image_does() {
 }
 
 #[test]
-fn what_is_added_comes_up_and_what_is_taken_away_goes_down() {
+fn added_terms_rise_and_subtracted_terms_fall() {
     let folder = Folder::new();
     folder.run(&["prompt", "photos/cat.jpg"]).expect(0);
     let rank = |query: &str| {
@@ -38,7 +38,7 @@ fn what_is_added_comes_up_and_what_is_taken_away_goes_down() {
 }
 
 #[test]
-fn a_query_that_is_none_is_told_with_its_place() {
+fn query_syntax_error_names_the_column() {
     let folder = Folder::new();
     for (query, said) in [
         (
@@ -83,7 +83,7 @@ fn similarity_is_the_cosine_of_each_text() {
 }
 
 #[test]
-fn similarity_reads_texts_from_stdin_and_names_what_fails() {
+fn similarity_reads_stdin_and_reports_failures() {
     let folder = Folder::new();
     let mut command = folder.command(&["similarity", "photos/cat.jpg", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -98,7 +98,7 @@ fn similarity_reads_texts_from_stdin_and_names_what_fails() {
 }
 
 #[test]
-fn an_image_cut_short_is_read_where_it_is_allowed() {
+fn allow_truncated_reads_a_truncated_image() {
     let folder = Folder::new();
     let photo = std::fs::read(folder.path("photos/cat.jpg")).unwrap();
     folder.write("cut.jpg", &photo[..photo.len() * 9 / 10]);

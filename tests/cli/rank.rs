@@ -1,7 +1,7 @@
 use crate::run::{Folder, repository};
 
 #[test]
-fn labels_come_best_first_and_worst_first_in_reverse() {
+fn labels_are_sorted_by_score_and_reversed_on_request() {
     let folder = Folder::new();
     let ran = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9"]).expect(0);
     let row = &ran.rows()[0];
@@ -34,7 +34,7 @@ fn text_shows_scores_and_labels() {
 }
 
 #[test]
-fn several_tables_rank_as_one() {
+fn merged_tables_rank_as_one() {
     let folder = Folder::new();
     let args =
         ["rank", "photos/cat.jpg", "-t", "movements,flavors", "-k", "2", "--format", "jsonl"];
@@ -50,7 +50,7 @@ fn k_of_zero_is_refused() {
 }
 
 #[test]
-fn files_that_are_read_instead_of_mapped_answer_the_same() {
+fn no_mmap_gives_the_same_answers() {
     let folder = Folder::new();
     let args = ["rank", "photos/cat.jpg", "-k", "3", "--format", "jsonl"];
     let mapped = folder.run(&args).expect(0).rows();
@@ -58,7 +58,7 @@ fn files_that_are_read_instead_of_mapped_answer_the_same() {
 }
 
 #[test]
-fn an_unknown_table_lists_those_there_are() {
+fn unknown_table_error_lists_the_tables() {
     let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--table", "colours"]).expect(2);
     assert!(ran.err().contains("no table \"colours\""), "{}", ran.err());
     assert!(
@@ -84,7 +84,7 @@ fn an_index_of_another_model_is_refused() {
 }
 
 #[test]
-fn an_index_of_other_text_cleaning_is_refused() {
+fn index_with_different_text_cleaning_is_refused() {
     let folder = Folder::new();
     let model = folder.path("tiny");
     std::fs::create_dir(&model).unwrap();
@@ -109,7 +109,7 @@ fn an_index_of_other_text_cleaning_is_refused() {
 }
 
 #[test]
-fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
+fn each_checkpoint_gets_its_own_index() {
     let folder = Folder::new();
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     let clip = repository().join("tests/fixtures/clip/quick");
@@ -124,7 +124,7 @@ fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
 }
 
 #[test]
-fn what_names_no_model_is_answered_with_what_does() {
+fn unknown_model_error_lists_the_valid_names() {
     let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--model", "clip"]).expect(2);
     assert!(ran.err().contains("hint: a model is starter, a folder"), "{}", ran.err());
 }

@@ -3,7 +3,7 @@
 use crate::run::Folder;
 
 #[test]
-fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
+fn report_has_every_image_including_failures() {
     let folder = Folder::new();
     folder.write("photos/broken.jpg", "no image");
     folder.write("photos/z.jpg", "");
@@ -33,7 +33,7 @@ fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
 
 #[cfg(unix)] // elsewhere no file has such a name
 #[test]
-fn a_script_in_a_label_or_a_file_name_is_text() {
+fn report_escapes_labels_and_file_names() {
     let folder = Folder::new();
     let label = "</script><script>alert(1)</script><!-- cat";
     folder.write("dicts/flavors.txt", format!("cat photo\n{label}\n"));
@@ -49,7 +49,7 @@ fn a_script_in_a_label_or_a_file_name_is_text() {
 }
 
 #[test]
-fn a_page_is_not_written_over_a_photo() {
+fn report_does_not_overwrite_a_photo() {
     let folder = Folder::new();
     let ran = folder.run(&["prompt", "photos", "--report", "photos/cat.jpg"]).expect(2);
     let said =

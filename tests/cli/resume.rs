@@ -29,7 +29,7 @@ fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
+fn run_killed_anywhere_resumes_to_the_same_bytes() {
     let (folder, args) = folder();
     for ending in ["jsonl", "csv"] {
         let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
@@ -65,7 +65,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn wherever_the_file_is_cut_it_is_gone_on_with() {
+fn output_truncated_anywhere_is_resumed() {
     let (folder, args) = folder();
     for ending in ["jsonl", "csv"] {
         let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
@@ -82,7 +82,7 @@ fn wherever_the_file_is_cut_it_is_gone_on_with() {
 }
 
 #[test]
-fn a_file_of_other_answers_is_not_gone_on_with() {
+fn output_of_another_command_is_not_resumed() {
     let folder = Folder::new();
     for ending in ["jsonl", "csv"] {
         let out = format!("out.{ending}");
@@ -97,7 +97,7 @@ fn a_file_of_other_answers_is_not_gone_on_with() {
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
+fn interrupt_finishes_the_batch_and_prints_the_resume_command() {
     let (folder, args) = folder();
     folder.run(&with(&args, &["whole.jsonl"])).expect(1);
     let whole = fs::read(folder.path("whole.jsonl")).unwrap();
@@ -127,7 +127,7 @@ fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
 
 /// A ranking of many labels is one row, and may have megabytes.
 #[test]
-fn a_row_of_any_length_and_zeros_behind_it_are_gone_on_with() {
+fn long_rows_and_trailing_zeros_are_resumed() {
     let (folder, args) = folder();
     folder.run(&with(&args, &["whole.csv"])).expect(1);
     let whole = fs::read_to_string(folder.path("whole.csv")).unwrap();
@@ -144,7 +144,7 @@ fn a_row_of_any_length_and_zeros_behind_it_are_gone_on_with() {
 }
 
 #[test]
-fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
+fn retry_failed_replaces_the_error_rows() {
     let (folder, args) = folder();
     let photo = fs::read(folder.path("photos/coffee.jpg")).unwrap();
     folder.run(&with(&args, &["out.jsonl"])).expect(1);

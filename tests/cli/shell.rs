@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::run::{Folder, repository};
 
 #[test]
-fn every_shell_gets_a_script_that_knows_the_commands() {
+fn completion_scripts_know_every_command() {
     let folder = Folder::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = folder.run(&["completions", shell]).expect(0);
@@ -21,7 +21,7 @@ fn every_shell_gets_a_script_that_knows_the_commands() {
 }
 
 #[test]
-fn there_is_a_page_for_the_program_and_one_for_each_command() {
+fn man_pages_exist_for_every_command() {
     let folder = Folder::new();
     let ran = folder.run(&["man"]).expect(0);
     assert!(ran.out().starts_with(".ie"), "{}", &ran.out()[..80]);
@@ -41,7 +41,7 @@ fn found<'a>(rows: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_doctor_tells_what_there_is_and_what_is_missing() {
+fn doctor_lists_what_is_present_and_missing() {
     let folder = Folder::new();
     let look = || folder.run(&["doctor", "--format", "jsonl"]).expect(0).rows();
     let rows = look();

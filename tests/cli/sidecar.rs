@@ -17,7 +17,7 @@ fn texts(folder: &Folder) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
+fn sidecars_are_written_and_existing_ones_kept() {
     let folder = Folder::new();
     folder.write("photos/coffee.txt", "mine");
     let ran = folder.run(&["prompt", "photos", "--sidecar", "-o", "out.jsonl"]).expect(0);
@@ -45,7 +45,7 @@ fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
 }
 
 #[test]
-fn images_that_have_a_sidecar_can_be_skipped() {
+fn skip_existing_skips_images_with_a_sidecar() {
     let folder = Folder::new();
     folder.write("photos/coffee.txt", "mine");
     let args = ["prompt", "photos", "--sidecar", "--skip-existing"];

@@ -73,7 +73,7 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
-fn a_run_that_waits_for_standard_input_ends() {
+fn signal_ends_a_run_that_waits_for_stdin() {
     let folder = Folder::new();
     for command in [
         &["embed", "images", "--filelist", "-", "--model", &model()][..],
@@ -103,7 +103,7 @@ fn many(folder: &Folder) {
 }
 
 #[test]
-fn a_run_whose_reader_reads_no_more_ends() {
+fn signal_ends_a_run_whose_pipe_is_full() {
     let folder = Folder::new();
     many(&folder);
     for (signal, code) in ENDS {
@@ -119,7 +119,7 @@ fn a_run_whose_reader_reads_no_more_ends() {
 }
 
 #[test]
-fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
+fn signal_keeps_written_rows_and_sets_the_exit_code() {
     let folder = Folder::new();
     many(&folder);
     for (signal, code) in ENDS {
@@ -145,7 +145,7 @@ fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
 /// may come to its end by itself between the two, with the first one's code, and is
 /// tried again.
 #[test]
-fn a_second_signal_ends_a_run_at_once() {
+fn second_signal_ends_a_run_immediately() {
     let folder = Folder::new();
     many(&folder);
     let code_of_second = || {
@@ -167,7 +167,7 @@ fn a_second_signal_ends_a_run_at_once() {
 
 /// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
 #[test]
-fn a_file_beyond_its_limit_is_an_error() {
+fn file_size_limit_is_an_error() {
     let folder = Folder::new();
     many(&folder);
     for out in ["out.jsonl", "out.csv", "out.parquet"] {

@@ -33,7 +33,7 @@ fn refused(folder: &Folder, way: &[&str], list: &str) -> String {
 
 /// Nobody writes to the pipe, and the device does not end.
 #[test]
-fn what_would_be_waited_for_or_read_for_ever_is_an_error() {
+fn pipes_and_endless_devices_are_refused() {
     let folder = Folder::new();
     assert!(Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
     let _socket = UnixListener::bind(folder.path("socket")).unwrap();
@@ -56,7 +56,7 @@ fn what_would_be_waited_for_or_read_for_ever_is_an_error() {
 
 /// A line that never ends is refused behind the longest that a list may have.
 #[test]
-fn standard_input_without_an_end_is_an_error() {
+fn endless_stdin_is_an_error() {
     let folder = Folder::new();
     let device = |name: &str| Stdio::from(File::open(name).unwrap());
     let mut command = folder.command(&["embed", "images", "--filelist", "/dev/stdin"]);
@@ -72,7 +72,7 @@ fn standard_input_without_an_end_is_an_error() {
 
 /// `<(…)` of a shell is a pipe below /dev, and so is `/dev/stdin` behind `|`.
 #[test]
-fn what_another_program_writes_is_read() {
+fn fifo_with_a_writer_is_read() {
     let folder = Folder::new();
     let piped = |args: &[&str], bytes: &str| {
         let mut command = folder.command(args);

@@ -45,7 +45,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn nothing_that_a_person_reads_moves_a_terminal() {
+fn control_characters_are_escaped_on_terminals() {
     let folder = folder();
     let (model, dicts) = (format!("models/{EVIL}"), format!("{EVIL}-dicts"));
     let photo = format!("photos/{EVIL}.jpg");

@@ -35,7 +35,7 @@ const SUFFIXES: [&str; 9] = [
 ];
 
 #[test]
-fn what_follows_has_the_bits_of_the_whole_text() {
+fn continuation_equals_encoding_the_whole_text() {
     for name in ["quick", "gelu"] {
         let encoder = open(name).text_encoder().unwrap();
         // One chain for all prompts: each call meets what the last one left.
@@ -71,7 +71,7 @@ const DAMAGED: [&str; 18] = [
 ];
 
 #[test]
-fn a_seam_in_damaged_text_is_exact() {
+fn continuation_of_mojibake_is_exact() {
     let (_folder, path) = forms().swap_remove(2);
     let encoder = Checkpoint::open(&path).unwrap().text_encoder().unwrap();
     let mut chain = encoder.continuations().unwrap();
@@ -87,7 +87,7 @@ fn a_seam_in_damaged_text_is_exact() {
 }
 
 #[test]
-fn a_text_as_long_as_the_context_is_cut_as_any_other() {
+fn continuation_beyond_the_context_is_truncated() {
     let encoder = open("quick").text_encoder().unwrap();
     let mut chain = encoder.continuations().unwrap();
     let word = "cat ".repeat(encoder.context_length() * 2);
@@ -113,7 +113,7 @@ fn check(
 }
 
 #[test]
-fn a_chain_grows_by_the_phrase_that_a_plain_search_finds() {
+fn chain_step_equals_exhaustive_search() {
     let encoder = open("gelu").text_encoder().unwrap();
     let image = Features::new((0..encoder.dim()).map(|i| (i as f32).sin()).collect()).unwrap();
     let phrases = ["cat", "a dog", "oil painting", "8 k", "by the sea", "photo", "dramatic light"];

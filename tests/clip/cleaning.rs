@@ -25,7 +25,7 @@ fn same_row(text: &ClipText, (label, repaired): (&str, &str)) -> bool {
 }
 
 #[test]
-fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
+fn text_cleaning_follows_the_layout() {
     for (_folder, path) in forms() {
         let open =
             |cleaning| Checkpoint::open(&path).unwrap().cleaning(cleaning).text_encoder().unwrap();
@@ -48,7 +48,7 @@ fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
 }
 
 #[test]
-fn the_budget_counts_repaired_tokens() {
+fn token_budget_counts_cleaned_text() {
     let (_folder, path) = forms().swap_remove(0);
     for (label, repaired) in PAIRS {
         let counts = |cleaning| {
@@ -64,7 +64,7 @@ fn the_budget_counts_repaired_tokens() {
 /// Each cleaning's rows are another model's to the others, and those of transformers'
 /// have the fingerprints of before there was a choice.
 #[test]
-fn the_fingerprint_follows_the_cleaning() {
+fn fingerprint_includes_the_text_cleaning() {
     let print =
         |checkpoint: Checkpoint, cleaning| checkpoint.cleaning(cleaning).fingerprint().unwrap();
     let (_folder, path) = forms().swap_remove(2);
@@ -85,7 +85,7 @@ fn the_fingerprint_follows_the_cleaning() {
 const QUICK: &str = "95a3647de0e27fa18e660f841f504afa9cb8eca0fa7d94f189a13ce485f6958a";
 
 #[test]
-fn open_clips_configuration_names_the_form() {
+fn open_clip_config_selects_the_cleaning() {
     let names =
         ["open_clip_model.safetensors", "open_clip_config.json", "vocab.json", "merges.txt"];
     let prints = ["lower", "whitespace", "canonicalize"].map(|form| {
@@ -120,7 +120,7 @@ fn open_clips_configuration_names_the_form() {
 }
 
 #[test]
-fn another_tokenizer_than_clips_is_refused() {
+fn cleaning_refuses_another_tokenizer() {
     let folder = copy("gelu");
     edit(&folder, "tokenizer.json", |file| {
         file["model"]["end_of_word_suffix"] = Value::Null;
@@ -133,7 +133,7 @@ fn another_tokenizer_than_clips_is_refused() {
 }
 
 #[test]
-fn a_model_takes_the_choice() {
+fn model_applies_the_chosen_cleaning() {
     let source = ModelSource::File(file("tiny.pt"));
     let open = || Model::open(source.clone(), &Options::new("none"), &mut |_| {}).unwrap();
     let other = open().cleaning(TextCleaning::Transformers).unwrap();

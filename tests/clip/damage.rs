@@ -82,7 +82,7 @@ fn a_surplus_weight_is_named() {
 }
 
 #[test]
-fn the_known_extras_may_be_there_or_not() {
+fn known_extra_weights_are_optional() {
     let folder = copy("quick");
     for name in [
         "logit_scale",

@@ -64,7 +64,7 @@ fn encode_cat(encoder: &ClipText) -> Vec<f32> {
 }
 
 #[test]
-fn the_fingerprint_follows_the_bytes_and_not_the_place() {
+fn fingerprint_depends_on_content_not_path() {
     let folder = copy("quick");
     let base = open("quick").fingerprint().unwrap();
     assert_eq!(base.len(), 64);

@@ -96,7 +96,7 @@ fn tokens_equal_those_of_transformers_and_rows_those_of_open_clip() {
 }
 
 #[test]
-fn the_sizes_are_told_by_the_shapes() {
+fn sizes_are_derived_from_shapes() {
     let (_folder, path) = forms().swap_remove(0);
     let config = Checkpoint::open(&path).unwrap().config().clone();
     let vision = &config.vision;
@@ -110,7 +110,7 @@ fn the_sizes_are_told_by_the_shapes() {
 }
 
 #[test]
-fn a_model_opens_by_the_archives_path_and_looks_at_pictures() {
+fn model_opens_from_an_archive_and_encodes_pictures() {
     let (_folder, path) = forms().swap_remove(0);
     let source: ModelSource = path.to_str().unwrap().parse().unwrap();
     let model = Model::open(source, &Options::new("none"), &mut |_| {}).unwrap();
@@ -121,7 +121,7 @@ fn a_model_opens_by_the_archives_path_and_looks_at_pictures() {
 }
 
 #[test]
-fn the_fingerprint_follows_weights_tokenizer_and_configuration() {
+fn fingerprint_includes_weights_tokenizer_and_config() {
     let print = |path: &Path| Checkpoint::open(path).unwrap().fingerprint().unwrap();
     let (folder, path) = forms().swap_remove(0);
     let base = print(&path);
@@ -144,7 +144,7 @@ pub(super) fn refusal(names: &[&str], change: impl FnOnce(&TempDir)) -> (String,
 }
 
 #[test]
-fn what_is_not_beside_it_is_told_with_what_to_put_there() {
+fn missing_companion_files_are_named_in_the_hint() {
     let (said, hint) = refusal(&["tiny.pt"], |_| {});
     assert_eq!(said, "tiny.pt: no tokenizer of 602 tokens beside it");
     assert!(hint.contains("bpe_simple_vocab_16e6.txt.gz"), "{hint}");
@@ -158,7 +158,7 @@ fn what_is_not_beside_it_is_told_with_what_to_put_there() {
 }
 
 #[test]
-fn weights_are_found_in_a_folder_under_the_hubs_names() {
+fn hub_file_names_are_found_in_a_folder() {
     for name in ["pytorch_model.bin", "open_clip_pytorch_model.bin", "model.safetensors"] {
         let folder = laid(&[WORDS[0], WORDS[1], "open_clip_config.json"]);
         let from = if name.ends_with("bin") { "tiny.bin" } else { "open_clip_model.safetensors" };
@@ -174,7 +174,7 @@ fn weights_are_found_in_a_folder_under_the_hubs_names() {
 
 /// A ResNet, a tower of timm's, a text tower of another family.
 #[test]
-fn another_architecture_is_refused_by_what_it_lacks() {
+fn another_architecture_is_refused_by_its_missing_weights() {
     let shapes: [(&str, &[usize]); 4] = [
         ("visual.conv1.weight", &[4, 3, 2, 2]),
         ("visual.class_embedding", &[4]),
@@ -220,7 +220,7 @@ fn merges_in_openais_own_file_give_the_same_tokens() {
 }
 
 #[test]
-fn a_configuration_that_asks_for_more_is_refused_by_field() {
+fn unsupported_config_fields_are_refused() {
     let names = ["open_clip_model.safetensors", "open_clip_config.json", WORDS[0], WORDS[1]];
     let said = |change: &dyn Fn(&mut Value)| {
         refusal(&names, |folder| edit(folder, "open_clip_config.json", change)).0
@@ -257,7 +257,7 @@ fn a_configuration_that_asks_for_more_is_refused_by_field() {
 }
 
 #[test]
-fn an_archive_cut_anywhere_is_refused_with_its_path() {
+fn truncated_archive_is_refused_with_its_path() {
     let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(&path).unwrap();
@@ -273,7 +273,7 @@ fn an_archive_cut_anywhere_is_refused_with_its_path() {
 /// directory when the archive is opened, in a weight by its checksum when the
 /// weight is taken.
 #[test]
-fn a_flipped_byte_never_passes_into_a_weight() {
+fn flipped_byte_never_reaches_a_weight() {
     let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(&path).unwrap();

@@ -69,7 +69,7 @@ fn features_equal_those_of_transformers() {
 }
 
 #[test]
-fn a_row_of_a_batch_equals_the_row_alone() {
+fn batched_row_equals_the_row_alone() {
     let (checkpoint, golden) = (open("gelu"), golden("gelu"));
     let text = checkpoint.text_encoder().unwrap();
     let batch = text.encode(&texts(&golden)).unwrap();
@@ -87,7 +87,7 @@ fn a_row_of_a_batch_equals_the_row_alone() {
 }
 
 #[test]
-fn what_follows_end_of_text_changes_nothing() {
+fn tokens_after_end_of_text_change_nothing() {
     let encoder = open("quick").text_encoder().unwrap();
     let mut padded = Tokens::new();
     let plain = encoder.tokenize(&["a photo of a cat"]).unwrap();

@@ -78,7 +78,7 @@ impl Stage {
 }
 
 #[test]
-fn a_batch_killed_anywhere_goes_on_to_the_same_bytes() {
+fn batch_killed_anywhere_resumes_to_the_same_bytes() {
     kill(6);
 }
 
@@ -132,7 +132,7 @@ fn kill(short: usize) {
 
 /// What is whole or not at all: tables, pages, embeddings.
 #[test]
-fn a_table_or_a_page_whose_run_is_killed_leaves_what_stood_and_the_next_run_sweeps() {
+fn killed_run_keeps_the_old_table_and_page_and_drafts_are_swept() {
     let stage = Stage::new();
     let folder = stage.path("out");
     fs::create_dir(&folder).unwrap();
@@ -159,7 +159,7 @@ fn a_table_or_a_page_whose_run_is_killed_leaves_what_stood_and_the_next_run_swee
 }
 
 #[test]
-fn a_disk_that_fills_is_named_and_with_more_room_the_batch_goes_on() {
+fn full_disk_is_reported_and_the_batch_resumes_with_space() {
     let stage = Stage::new();
     let mut filled = 0;
     for (name, ending) in [("prompt", "jsonl"), ("rank", "csv")] {
@@ -190,7 +190,7 @@ fn a_disk_that_fills_is_named_and_with_more_room_the_batch_goes_on() {
 /// Once answers come, no sidecar may be written any more.
 #[test]
 #[cfg(unix)]
-fn a_permission_that_goes_is_named_and_with_it_back_the_batch_goes_on() {
+fn lost_permission_is_reported_and_the_batch_resumes_with_it() {
     let stage = Stage::new();
     let (whole, _) = stage.whole("prompt", "jsonl", &["--sidecar"]);
     let sidecars = stage.sidecars();
@@ -223,7 +223,7 @@ fn a_permission_that_goes_is_named_and_with_it_back_the_batch_goes_on() {
 }
 
 #[test]
-fn of_two_runs_on_one_file_the_second_is_refused_and_told_who_writes() {
+fn second_run_on_one_file_is_refused_with_the_holder() {
     let stage = Stage::new();
     let (whole, _) = stage.whole("prompt", "jsonl", &[]);
     for resume in [&["--resume"][..], &["--overwrite"]] {
@@ -244,7 +244,7 @@ fn of_two_runs_on_one_file_the_second_is_refused_and_told_who_writes() {
 }
 
 #[test]
-fn a_killed_run_is_gone_on_with_by_its_own_options_alone() {
+fn killed_run_resumes_only_with_its_own_options() {
     let stage = Stage::new();
     let (whole, _) = stage.whole("prompt", "jsonl", &[]);
     let out = stage.path("out.jsonl");

@@ -85,7 +85,7 @@ impl Stage {
 }
 
 #[test]
-fn a_build_killed_anywhere_ends_whole_and_the_index_before_stands_until_then() {
+fn killed_build_keeps_the_old_index_and_resumes() {
     kill(6, 2_000);
 }
 
@@ -141,7 +141,7 @@ fn kill(short: usize, labels: usize) {
 }
 
 #[test]
-fn a_disk_that_fills_is_named_and_with_more_room_the_build_ends_whole() {
+fn full_disk_is_reported_and_the_build_completes_with_space() {
     full(&[0.02, 0.7]);
 }
 
@@ -193,7 +193,7 @@ fn full(shares: &[f64]) {
 /// From the first block on the folder takes no new file.
 #[test]
 #[cfg(unix)]
-fn a_permission_that_goes_is_named_and_with_it_back_the_build_ends_whole() {
+fn lost_permission_is_reported_and_the_build_completes_with_it() {
     let stage = Stage::new(6_000);
     let (output, folder) = (stage.path("out"), stage.index("out"));
     fs::create_dir_all(&folder).unwrap();
@@ -218,7 +218,7 @@ fn a_permission_that_goes_is_named_and_with_it_back_the_build_ends_whole() {
 }
 
 #[test]
-fn of_two_builders_at_once_one_builds_and_the_other_is_told_who() {
+fn concurrent_build_is_refused_with_the_holder() {
     let stage = Stage::new(6_000);
     let output = stage.path("out");
     let first = stage.build("first", &output).stderr(Stdio::piped()).spawn().unwrap();
@@ -235,7 +235,7 @@ fn of_two_builders_at_once_one_builds_and_the_other_is_told_who() {
 }
 
 #[test]
-fn the_lock_of_a_build_that_was_killed_is_taken_over_with_a_word() {
+fn lock_of_a_killed_build_is_taken_over_with_a_note() {
     let stage = Stage::new(6_000);
     let output = stage.path("out");
     let child = stage.build("first", &output).spawn().unwrap();
@@ -253,7 +253,7 @@ fn the_lock_of_a_build_that_was_killed_is_taken_over_with_a_word() {
 
 /// Readers open, rank and verify all the while that a folder is rebuilt.
 #[test]
-fn a_reader_sees_the_old_index_or_the_new_one_whole() {
+fn reader_sees_the_old_or_the_new_index_complete() {
     let stage = Stage::new(2_000);
     let output = stage.path("out");
     stage.ends_whole("first", &output, "before");
@@ -307,7 +307,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
 
 /// What was cut short before it was opened is told by its size; nothing of it is read.
 #[test]
-fn a_shard_cut_short_is_told_when_it_is_opened() {
+fn truncated_shard_is_reported_on_open() {
     let stage = Stage::new(2_000);
     let output = stage.path("out");
     stage.ends_whole("first", &output, "before");

@@ -27,7 +27,7 @@ fn decode(bytes: &[u8]) -> interrogate::Result<Picture> {
 }
 
 #[test]
-fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
+fn decompression_bomb_is_refused_by_its_header() {
     let _alone = allocator::alone();
     let side = 65_535;
     let pixels = u64::from(side) * u64::from(side);
@@ -54,7 +54,7 @@ fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
 
 /// Few pixels of many bytes each: they count too.
 #[test]
-fn a_picture_of_too_many_bytes_is_refused_as_well() {
+fn picture_with_too_many_bytes_is_refused() {
     let _alone = allocator::alone();
     let (error, took) = peak(|| decode(&png(13_000, 13_000, 16, 6)).unwrap_err());
     let expected = format!("x: expected at most {} bytes, found 1352000000", 1 << 30);
@@ -63,7 +63,7 @@ fn a_picture_of_too_many_bytes_is_refused_as_well() {
 }
 
 #[test]
-fn who_decodes_is_asked_before_the_pixels_get_room() {
+fn callback_runs_before_pixels_are_allocated() {
     let _alone = allocator::alone();
     // As large as may be, and nothing behind the header.
     let bytes = png(13_377, 13_377, 8, 2);
@@ -81,7 +81,7 @@ fn who_decodes_is_asked_before_the_pixels_get_room() {
 
 /// Of a GIF the first frame is read: what follows, were it without end, costs nothing.
 #[test]
-fn a_gif_of_frames_without_end_costs_its_first() {
+fn gif_decodes_only_its_first_frame() {
     let _alone = allocator::alone();
     let frames = vec![(0, 0, 2, 2); 100_000];
     let bytes = gif(2, 2, &frames);
@@ -96,7 +96,7 @@ fn a_gif_of_frames_without_end_costs_its_first() {
 /// Frames that reach beyond the screen: the picture grows, as Pillow's does, within the
 /// limits of any picture.
 #[test]
-fn a_frame_beyond_the_screen_makes_the_picture_larger_within_the_limits() {
+fn gif_frame_beyond_the_screen_enlarges_the_picture() {
     let _alone = allocator::alone();
     for (frame, size) in [
         ((0, 0, 60_000, 60_000), None),
@@ -118,7 +118,7 @@ fn a_frame_beyond_the_screen_makes_the_picture_larger_within_the_limits() {
 /// A profile, a text and EXIF that unpack to a thousand times their size, or say that
 /// they are larger than the file: nothing is unpacked.
 #[test]
-fn metadata_costs_no_more_than_its_bytes() {
+fn metadata_is_bounded_by_its_size() {
     let _alone = allocator::alone();
     let png = fixture("rgb.png");
     let packed = forms::zeros(256 << 20);
@@ -151,7 +151,7 @@ fn metadata_costs_no_more_than_its_bytes() {
 
 /// As wide, and as tall, as a picture may be: a filter's weights do not grow with it.
 #[test]
-fn a_resize_of_the_longest_side_takes_little_beside_the_picture() {
+fn resizing_the_longest_side_takes_bounded_memory() {
     let _alone = allocator::alone();
     let long = 1 << 22;
     for (width, height) in [(long, 1), (1, long)] {
@@ -177,7 +177,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// An image with another format behind it, or in front of it, is that image, or none.
 #[test]
-fn a_polyglot_is_the_image_that_it_begins_with() {
+fn polyglot_is_read_by_its_first_bytes() {
     let _alone = allocator::alone();
     let zip = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let page = b"<html><script>alert(1)</script></html>";
@@ -204,7 +204,7 @@ fn a_polyglot_is_the_image_that_it_begins_with() {
 /// Every format, cut at every offset: an error with the path, or a picture, and no
 /// more memory than the whole takes.
 #[test]
-fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
+fn truncated_picture_is_named_and_takes_bounded_memory() {
     let _alone = allocator::alone();
     for name in [
         "rgb.jpg",
@@ -239,7 +239,7 @@ fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
 }
 
 #[test]
-fn an_ending_tells_nothing() {
+fn file_extension_is_ignored() {
     let _alone = allocator::alone();
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str, bytes: &[u8]| {
@@ -258,7 +258,7 @@ fn an_ending_tells_nothing() {
 /// A pipe that nobody writes to would be waited for; a device has no end.
 #[test]
 #[cfg(unix)]
-fn what_is_no_file_is_told_and_not_waited_for() {
+fn special_files_are_refused_without_blocking() {
     let _alone = allocator::alone();
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;

@@ -11,7 +11,7 @@ use crate::fake::Fake;
 use crate::{build, builder, dictionary, features, files, labels};
 
 #[test]
-fn an_index_gives_back_labels_and_rows() {
+fn index_returns_labels_and_rows() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(6);
     let labels = labels(100);
@@ -50,7 +50,7 @@ fn two_builds_give_the_same_bytes() {
 }
 
 #[test]
-fn a_label_of_two_tables_is_encoded_once() {
+fn shared_label_is_encoded_once() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &["x", "y"]), dictionary("b.txt", &["y", "z"])];
@@ -60,7 +60,7 @@ fn a_label_of_two_tables_is_encoded_once() {
 }
 
 #[test]
-fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
+fn rebuild_encodes_only_new_labels() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let old = labels(50);
@@ -81,7 +81,7 @@ fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
 }
 
 #[test]
-fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
+fn unchanged_rebuild_encodes_nothing_and_changes_no_byte() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &labels(70))];
@@ -94,7 +94,7 @@ fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
 }
 
 #[test]
-fn rows_of_another_model_are_not_kept() {
+fn rows_of_another_model_are_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(20))];
     build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
@@ -107,7 +107,7 @@ fn rows_of_another_model_are_not_kept() {
 }
 
 #[test]
-fn a_damaged_index_is_not_built_upon() {
+fn damaged_index_is_not_reused() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(20))];
     build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
@@ -126,7 +126,7 @@ fn a_damaged_index_is_not_built_upon() {
 
 /// Every checksum is mended, and the rows are other labels'.
 #[test]
-fn rows_whose_labels_were_exchanged_are_not_kept() {
+fn rows_with_swapped_labels_are_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let dictionaries = |labels: &[String]| [dictionary("a.txt", labels)];
@@ -155,7 +155,7 @@ fn rows_whose_labels_were_exchanged_are_not_kept() {
 /// A lock or a journal that is a file of the user's, or a link to one.
 #[cfg(unix)]
 #[test]
-fn no_build_writes_through_a_link_or_over_a_file_of_another_program() {
+fn build_refuses_links_and_foreign_files() {
     let dictionaries = [dictionary("a.txt", &labels(20))];
     for name in ["build.lock", "build.journal"] {
         for (kind, said) in [("soft", "kind: "), ("hard", "links: "), ("own", "content: ")] {
@@ -180,7 +180,7 @@ fn no_build_writes_through_a_link_or_over_a_file_of_another_program() {
 }
 
 #[test]
-fn files_of_other_people_stay() {
+fn foreign_files_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mine = ["notes.txt", "model.safetensors", "flavors.labels", ".hidden"];
     mine.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
@@ -194,7 +194,7 @@ fn files_of_other_people_stay() {
 }
 
 #[test]
-fn a_reader_sees_the_old_index_or_the_new_one_whole() {
+fn reader_sees_the_old_or_the_new_index_complete() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let versions = [labels(60), labels(90)];
@@ -220,7 +220,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
 }
 
 #[test]
-fn a_second_builder_is_told_who_is_first() {
+fn second_builder_is_told_the_lock_holder() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &["x"])];
@@ -240,7 +240,7 @@ fn a_second_builder_is_told_who_is_first() {
 }
 
 #[test]
-fn what_no_reader_would_open_is_refused_before_any_work() {
+fn unreadable_index_layouts_are_refused_before_encoding() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("index");
     let fake = Fake::new(4);
@@ -255,7 +255,7 @@ fn what_no_reader_would_open_is_refused_before_any_work() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_may_not_be_written_is_named() {
+fn unwritable_folder_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o555)).unwrap();
@@ -271,7 +271,7 @@ fn a_folder_that_may_not_be_written_is_named() {
 }
 
 #[test]
-fn a_file_where_the_folder_should_be_is_named() {
+fn file_in_place_of_the_folder_is_named() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("index");
     fs::write(&folder, "").unwrap();

@@ -164,7 +164,7 @@ fn a_round_trip_is_exact_but_for_what_an_index_leaves_out() {
 }
 
 #[test]
-fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
+fn exported_index_imports_unchanged() {
     let [dicts, a, b, out] = [(); 4].map(|()| tempfile::tempdir().unwrap());
     fs::write(dicts.path().join("x.txt"), labels(90).join("\n")).unwrap();
     let dictionaries = open_all(&[dicts.path().to_owned()]).unwrap();
@@ -189,7 +189,7 @@ fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
 
 /// A dictionary may have none of its rows cached.
 #[test]
-fn what_no_cache_has_is_encoded() {
+fn labels_missing_from_caches_are_encoded() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let mut dictionaries = dictionaries();
@@ -277,7 +277,7 @@ fn a_cache_of_another_model_is_refused() {
 }
 
 #[test]
-fn a_cache_cut_anywhere_is_refused() {
+fn truncated_cache_is_refused() {
     let whole = fs::read(fixture().join("fake_one_flavors.safetensors")).unwrap();
     for cut in 0..whole.len() {
         let (_folder, path) = changed(|bytes| bytes[..cut].to_vec());
@@ -328,7 +328,7 @@ fn rows_that_are_not_of_unit_length_are_refused() {
 }
 
 #[test]
-fn files_that_cannot_be_told_are_refused() {
+fn ambiguous_cache_files_are_refused() {
     let fake = Fake::new(8);
     let [folder, empty] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let copy = |name: &str| {
@@ -350,7 +350,7 @@ fn files_that_cannot_be_told_are_refused() {
 }
 
 #[test]
-fn of_several_models_the_one_in_use_is_taken() {
+fn cache_of_the_model_in_use_is_selected() {
     let folder = tempfile::tempdir().unwrap();
     for table in TABLES {
         let from = fixture().join(format!("fake_one_{table}.safetensors"));
@@ -364,7 +364,7 @@ fn of_several_models_the_one_in_use_is_taken() {
 }
 
 #[test]
-fn an_export_writes_over_nothing_and_wants_the_dictionaries_of_the_build() {
+fn export_overwrites_nothing_and_requires_the_dictionaries() {
     let [folder, out] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let fake = Fake::new(4);
     build(

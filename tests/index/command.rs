@@ -12,7 +12,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn help_says_what_it_does_and_succeeds() {
+fn help_describes_the_program_and_succeeds() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
@@ -53,7 +53,7 @@ fn a_dictionary_of_blank_lines_is_exit_code_2() {
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_device_that_the_build_has_not_is_exit_code_2() {
+fn missing_device_feature_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "a cat\n").unwrap();
     let path = folder.path().to_str().unwrap();
@@ -76,7 +76,7 @@ fn build(output: &std::path::Path) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
+fn signal_ends_a_build_and_encoded_rows_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let output = folder.path().join(name);
@@ -101,7 +101,7 @@ fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
 /// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
 #[cfg(unix)]
 #[test]
-fn a_file_beyond_its_limit_is_exit_code_2() {
+fn file_size_limit_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     let build = build(folder.path());
     let mut shell = Command::new("sh");
@@ -115,7 +115,7 @@ fn a_file_beyond_its_limit_is_exit_code_2() {
 /// Names of files, labels, models and arguments move no terminal.
 #[cfg(unix)]
 #[test]
-fn nothing_that_a_person_reads_moves_a_terminal() {
+fn control_characters_are_escaped_on_terminals() {
     let evil = "evil\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{2028}";
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name.replace("EVIL", evil)).display().to_string();

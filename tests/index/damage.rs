@@ -49,14 +49,14 @@ fn a_missing_folder_holds_no_index() {
 }
 
 #[test]
-fn without_its_manifest_an_index_is_half_built() {
+fn index_without_manifest_is_unfinished() {
     let folder = index();
     fs::remove_file(folder.path().join("manifest.json")).unwrap();
     assert!(open_error(folder.path()).ends_with("is half-built: it has no manifest.json"));
 }
 
 #[test]
-fn a_file_that_is_gone_is_named() {
+fn missing_file_is_named() {
     for ending in [".safetensors", ".labels"] {
         let folder = index();
         let name = name(folder.path(), ending);
@@ -68,7 +68,7 @@ fn a_file_that_is_gone_is_named() {
 }
 
 #[test]
-fn a_file_of_another_size_is_named() {
+fn file_of_wrong_size_is_named() {
     for ending in [".safetensors", ".labels"] {
         for change in [-1, 1] {
             let folder = index();
@@ -94,7 +94,7 @@ fn a_truncated_shard_is_refused_at_every_length() {
 }
 
 #[test]
-fn a_bit_that_flips_anywhere_is_found_by_verify_or_before() {
+fn flipped_bit_is_found_by_verify_or_earlier() {
     let folder = index();
     for (name, whole) in files(folder.path()) {
         if name == "build.lock" || name == "manifest.json" {
@@ -142,7 +142,7 @@ fn another_model_is_named() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_named_with_those_that_are() {
+fn missing_table_error_lists_the_tables() {
     let folder = index();
     let index = Index::open(folder.path()).unwrap();
     let error = index.table("flavors").unwrap_err();
@@ -174,7 +174,7 @@ fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
 }
 
 #[test]
-fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
+fn rows_not_of_unit_length_are_found_despite_a_valid_checksum() {
     // The sign of infinity and NaN is of no matter, nor is how far off a row is.
     for (bits, length) in [(0x7e00u16, "NaN"), (0x7c00, "inf"), (0x4000, "2")] {
         let folder = index();
@@ -192,7 +192,7 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
 /// A shard's mean (4), scales (40), slack (40) and spread (4) lie before the rows,
 /// and the codes behind them.
 #[test]
-fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
+fn codes_with_wrong_bounds_are_found_despite_a_valid_checksum() {
     let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 4 * 4 - 40 * 4 + 4 * row;
     type Change = fn(&mut [u8], usize);
     let changes: [(Change, &str); 4] = [
@@ -230,7 +230,7 @@ fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
 }
 
 #[test]
-fn labels_that_are_not_the_dictionary_s_are_found_though_the_checksum_fits() {
+fn wrong_labels_are_found_despite_a_valid_checksum() {
     let folder = index();
     forge(folder.path(), ".labels", |bytes| *bytes.last_mut().unwrap() = b'?');
     assert!(verify_error(folder.path()).contains("dictionary: expected "));
@@ -240,7 +240,7 @@ fn labels_that_are_not_the_dictionary_s_are_found_though_the_checksum_fits() {
 }
 
 #[test]
-fn fewer_labels_than_rows_are_found_at_once() {
+fn fewer_labels_than_rows_are_found_on_open() {
     let folder = index();
     forge(folder.path(), ".labels", |bytes| {
         let two = interrogate::index::pack_labels(Path::new("x"), ["a", "b"]).unwrap();
@@ -255,7 +255,7 @@ fn fewer_labels_than_rows_are_found_at_once() {
 }
 
 #[test]
-fn a_shard_of_another_shape_is_found_at_once() {
+fn shard_of_wrong_shape_is_found_on_open() {
     let folder = index();
     forge(folder.path(), ".safetensors", |bytes| {
         let header = r#"{"embeds":{"dtype":"F16","shape":[20,8],"data_offsets":[0,320]}}"#;
@@ -269,7 +269,7 @@ fn a_shard_of_another_shape_is_found_at_once() {
 
 /// Opening reads no label, so that the first use finds it.
 #[test]
-fn a_label_file_changed_in_place_is_found_at_its_first_use() {
+fn label_file_changed_in_place_is_found_on_first_use() {
     let folder = index();
     let name = name(folder.path(), ".labels");
     let used = Index::open(folder.path()).unwrap();
@@ -293,7 +293,7 @@ fn a_label_file_changed_in_place_is_found_at_its_first_use() {
 }
 
 #[test]
-fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
+fn label_with_a_newline_is_refused_despite_a_valid_checksum() {
     for end in ['\n', '\r', '\u{85}', '\u{2028}'] {
         let folder = index();
         forge(folder.path(), ".labels", |bytes| {
@@ -307,7 +307,7 @@ fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
 }
 
 #[test]
-fn a_score_that_is_not_a_number_is_a_damaged_index() {
+fn nan_score_is_a_damaged_index() {
     let folder = index();
     forge(folder.path(), ".safetensors", |bytes| {
         let at = bytes.len() - 40 * 4 - 8; // the last row of four values, before the codes
@@ -327,7 +327,7 @@ fn a_score_that_is_not_a_number_is_a_damaged_index() {
 
 /// What is not a number bounds nothing: the rows are then read instead.
 #[test]
-fn codes_that_are_not_numbers_change_no_answer() {
+fn nan_codes_change_no_answer() {
     let query = [features(&Fake::new(4), "label")];
     let ranked = |folder: &Path| {
         let index = Index::open(folder).unwrap();

@@ -53,7 +53,7 @@ fn the_builder_still_writes_the_same_bytes() {
 
 /// What an index of an older format lacks, a build adds; it encodes nothing for that.
 #[test]
-fn a_build_over_an_older_index_adds_what_it_lacks() {
+fn rebuild_upgrades_an_older_index() {
     for older in ["index-v1", "index-v1-codes"] {
         let folder = tempfile::tempdir().unwrap();
         for (name, bytes) in files(&fixture(older)) {

@@ -64,7 +64,7 @@ fn found(matches: &[Match<'_>]) -> Vec<(String, usize, String)> {
 }
 
 #[test]
-fn an_index_of_format_1_answers_as_it_always_has() {
+fn index_of_format_1_gives_its_golden_answers() {
     answers("index-v1", "index-v1.json");
 }
 

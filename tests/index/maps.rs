@@ -43,7 +43,7 @@ fn run(test: &str, name: &str) -> (Output, PathBuf) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_truncated_map_is_named_and_has_an_exit_code() {
+fn truncated_map_is_reported_with_its_exit_code() {
     let (ended, path) = run("other_process_maps", "a \u{1b}[31mshard");
     let said = String::from_utf8(ended.stderr).unwrap();
     let name = path.to_str().unwrap().replace('\u{1b}', "?");
@@ -53,7 +53,7 @@ fn a_truncated_map_is_named_and_has_an_exit_code() {
 }
 
 #[test]
-fn a_file_that_is_read_keeps_its_bytes() {
+fn no_mmap_keeps_the_bytes_that_were_read() {
     let (ended, _) = run("other_process_reads", "shard");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     assert!(String::from_utf8_lossy(&ended.stdout).contains("1 passed"));

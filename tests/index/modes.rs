@@ -71,7 +71,7 @@ fn prompts<'a>(
 }
 
 #[test]
-fn every_mode_writes_what_the_reference_writes() {
+fn every_mode_equals_the_reference() {
     let golden = fs::read(fixtures().join("modes/golden.json")).unwrap();
     let golden: Value = serde_json::from_slice(&golden).unwrap();
     let golden = golden["images"].as_array().unwrap();
@@ -136,7 +136,7 @@ impl Peer {
 }
 
 #[test]
-fn features_and_rankings_are_clip_interrogators() {
+fn features_and_rankings_equal_clip_interrogators() {
     let peer = Peer::new();
     for (image, golden) in peer.images() {
         let wanted: Vec<f32> = serde_json::from_value(golden["features"].clone()).unwrap();
@@ -157,7 +157,7 @@ fn features_and_rankings_are_clip_interrogators() {
 }
 
 #[test]
-fn compat_writes_what_clip_interrogator_writes() {
+fn compat_equals_clip_interrogator() {
     let peer = Peer::new();
     let caption = peer.golden["caption"].as_str();
     for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
@@ -176,7 +176,7 @@ fn compat_writes_what_clip_interrogator_writes() {
 }
 
 #[test]
-fn no_exact_prompt_is_longer_than_the_model_reads() {
+fn prompts_fit_the_context_length() {
     let (built, images) = (Built::new(), images());
     let counter = built.model.counter().unwrap();
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
@@ -192,7 +192,7 @@ fn no_exact_prompt_is_longer_than_the_model_reads() {
 }
 
 #[test]
-fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
+fn template_with_prefix_and_suffix_keeps_the_token_limit() {
     let (built, images) = (Built::new(), images());
     let counter = built.model.counter().unwrap();
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
@@ -215,7 +215,7 @@ fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
 }
 
 #[test]
-fn a_progress_that_breaks_interrupts_a_chain() {
+fn progress_callback_interrupts_a_chain() {
     let (built, images) = (Built::new(), images());
     for mode in [Mode::Best, Mode::Negative] {
         let asked = built.asked(PromptOptions::new(mode));
@@ -231,7 +231,7 @@ fn a_progress_that_breaks_interrupts_a_chain() {
 }
 
 #[test]
-fn tables_are_taken_left_out_and_replaced() {
+fn tables_are_selected_excluded_and_replaced() {
     let (built, images) = (Built::new(), images());
     let seed = || built.asked(PromptOptions::new(Mode::Seed));
     let tables = |asked: &Interrogation<'_>| -> Vec<String> {
@@ -259,7 +259,7 @@ fn tables_are_taken_left_out_and_replaced() {
 }
 
 #[test]
-fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
+fn custom_list_ranks_like_an_index_of_the_same_labels() {
     let (built, images) = (Built::new(), images());
     let table = built.index.table("mediums").unwrap();
     let labels: Vec<String> = table.labels().map(|label| label.unwrap().to_owned()).collect();
@@ -274,7 +274,7 @@ fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
 }
 
 #[test]
-fn what_is_denied_is_in_no_prompt_and_the_next_label_takes_its_place() {
+fn denied_labels_are_replaced_by_the_next_best() {
     let (built, images) = (Built::new(), images());
     let plain = built.asked(PromptOptions::new(Mode::Fast));
     let said = prompts(&plain, &images[..1], &[])[0].picks[0].matches.clone();

@@ -42,7 +42,7 @@ fn encoded(at_least: usize) -> impl Fn(Progress) -> bool {
 }
 
 #[test]
-fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
+fn build_stopped_at_any_block_resumes_to_the_same_bytes() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let expected = undisturbed(&dictionaries);
     for stop in [1, 16, 17, 60, 96, 100] {
@@ -66,7 +66,7 @@ fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn a_build_stopped_again_and_again_gets_there() {
+fn build_stopped_repeatedly_completes() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let folder = tempfile::tempdir().unwrap();
     let fake = sociable();
@@ -90,7 +90,7 @@ fn a_build_stopped_again_and_again_gets_there() {
 }
 
 #[test]
-fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
+fn build_stopped_while_writing_keeps_the_old_index() {
     let folder = tempfile::tempdir().unwrap();
     let fake = sociable();
     build(&builder(&fake), &[dictionary("a.txt", &labels(100))], folder.path()).unwrap();
@@ -110,7 +110,7 @@ fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
 }
 
 #[test]
-fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
+fn torn_journal_loses_only_the_torn_block() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let expected = undisturbed(&dictionaries);
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
 }
 
 #[test]
-fn rows_of_a_stopped_build_serve_other_dictionaries_of_the_model_too() {
+fn journal_rows_serve_other_dictionaries_of_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let fake = sociable();
     let all = labels(100);
@@ -153,7 +153,7 @@ fn forge(folder: &Path, record: usize, change: impl FnOnce(&mut [u8])) {
 }
 
 #[test]
-fn a_block_of_the_journal_with_a_bad_row_is_encoded_again_and_reported() {
+fn journal_block_with_an_invalid_row_is_encoded_again() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     for bad in [0x7e00u16, 0x7c00, 0x4400] {
         let folder = tempfile::tempdir().unwrap();
@@ -175,7 +175,7 @@ fn a_block_of_the_journal_with_a_bad_row_is_encoded_again_and_reported() {
 }
 
 #[test]
-fn a_journal_whose_labels_were_exchanged_is_not_used() {
+fn journal_with_swapped_labels_is_discarded() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let folder = tempfile::tempdir().unwrap();
     let fake = sociable();
@@ -196,7 +196,7 @@ fn a_journal_whose_labels_were_exchanged_is_not_used() {
 }
 
 #[test]
-fn a_journal_of_another_model_is_not_used() {
+fn journal_of_another_model_is_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(40))];
     build_until(&builder(&sociable()), &dictionaries, folder.path(), encoded(32));
@@ -207,7 +207,7 @@ fn a_journal_of_another_model_is_not_used() {
 }
 
 #[test]
-fn an_encoder_that_gives_too_few_rows_is_named() {
+fn encoder_returning_too_few_rows_is_an_error() {
     use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
     struct Short(Fake);
     impl TextEncoder for Short {

@@ -43,7 +43,7 @@ impl TextEncoder for Short {
 }
 
 #[test]
-fn a_label_takes_no_more_than_its_share() {
+fn memory_per_label_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let label = |n: usize| format!("a label of middling length, no. {n:07}\n");
     let text: String = (0..LABELS).map(label).collect();

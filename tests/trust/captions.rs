@@ -15,7 +15,7 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 #[test]
-fn the_configurations_of_captioners_do_not_break() {
+fn damaged_captioner_configs_are_handled() {
     for fixture in ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"] {
         let folder = copy(fixture);
         for name in ["config.json", "preprocessor_config.json"] {
@@ -25,7 +25,7 @@ fn the_configurations_of_captioners_do_not_break() {
 }
 
 #[test]
-fn an_index_of_shards_does_not_break() {
+fn damaged_shard_index_is_handled() {
     let folder = copy("caption/blip2-opt");
     let path = folder.path().join("model.safetensors.index.json");
     Reader::new(path, &read).assault(120, any);
@@ -33,7 +33,7 @@ fn an_index_of_shards_does_not_break() {
 
 /// Numbers far beyond the weights that lie beside them, and text in their place.
 #[test]
-fn numbers_of_a_captioner_allocate_nothing() {
+fn sizes_in_a_captioner_config_allocate_nothing() {
     for (fixture, keys) in [
         (
             "caption/blip",
@@ -96,7 +96,7 @@ fn numbers_of_a_captioner_allocate_nothing() {
 }
 
 #[test]
-fn an_index_of_shards_takes_a_bounded_room() {
+fn shard_index_takes_bounded_memory() {
     let folder = copy("caption/blip2-opt");
     let path = folder.path().join("model.safetensors.index.json");
     let reader = Reader::new(path, &read);

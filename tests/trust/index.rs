@@ -49,7 +49,7 @@ fn files(folder: &TempDir) -> Vec<PathBuf> {
 
 /// Verified, an index is what was written or it is refused.
 #[test]
-fn no_file_of_an_index_is_changed_without_being_noticed() {
+fn changed_index_file_is_detected() {
     for fixture in ["index-v1", "index-v1-codes", "index-v2"] {
         let folder = copy(fixture);
         for path in files(&folder) {
@@ -61,7 +61,7 @@ fn no_file_of_an_index_is_changed_without_being_noticed() {
 
 /// Not verified, it may answer wrongly, and does not break.
 #[test]
-fn an_index_that_nobody_verified_does_not_break() {
+fn unverified_damaged_index_is_handled() {
     let folder = copy("index-v2");
     for path in files(&folder) {
         let read = |_: &Path| held(folder.path(), false);
@@ -70,7 +70,7 @@ fn an_index_that_nobody_verified_does_not_break() {
 }
 
 #[test]
-fn the_readers_alone_do_not_break() {
+fn damaged_files_are_handled_by_each_reader() {
     let folder = copy("index-v2");
     for path in files(&folder) {
         let read = |path: &Path| -> Result<usize, String> {
@@ -93,7 +93,7 @@ fn the_readers_alone_do_not_break() {
 
 /// Two shards of one shape change places: every header fits, and no checksum does.
 #[test]
-fn shards_that_changed_places_are_found() {
+fn swapped_shards_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let labels: String = (0..8).map(|n| format!("label {n}\n")).collect();

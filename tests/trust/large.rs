@@ -78,7 +78,7 @@ fn an_index_of_more_than_4_gib_opens_and_its_last_row_is_read() {
 }
 
 #[test]
-fn weights_behind_4_gib_are_taken() {
+fn weights_beyond_4_gib_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let far = (1u64 << 32) + 64;

@@ -19,7 +19,7 @@ fn dictionary(path: &Path) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn a_dictionary_does_not_break() {
+fn damaged_dictionary_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["flavors.txt", "artists.txt", "sites.txt", "a.top3.txt"] {
         let path = folder.path().join(name);
@@ -30,7 +30,7 @@ fn a_dictionary_does_not_break() {
 
 /// A blank line takes a byte; what is told of it must not take fifty.
 #[test]
-fn a_dictionary_of_blank_lines_takes_no_more_than_its_size() {
+fn blank_lines_of_a_dictionary_take_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
     assert_eq!(reader.reads(&[&b"a"[..], &vec![b'\n'; 8 << 20]].concat()), ["a"]);
@@ -40,7 +40,7 @@ fn a_dictionary_of_blank_lines_takes_no_more_than_its_size() {
 
 /// It ended the program once: a tokenizer takes a hundred times a text's length.
 #[test]
-fn a_label_of_64_mb_is_left_out() {
+fn label_of_64_mb_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
     let long = vec![b'x'; 64 << 20];
@@ -49,7 +49,7 @@ fn a_label_of_64_mb_is_left_out() {
 }
 
 #[test]
-fn a_cache_does_not_break() {
+fn damaged_cache_is_handled() {
     let folder = copy("caches");
     let dictionary = Dictionary::open(&folder.path().join("flavors.txt")).unwrap();
     let read = |path: &Path| -> Result<(usize, usize), String> {
@@ -72,7 +72,7 @@ fn a_cache_does_not_break() {
 
 /// Rows of no label may be of any width: the sizes alone do not tell.
 #[test]
-fn a_cache_of_no_rows_and_of_any_width_is_refused() {
+fn cache_without_rows_is_refused_at_any_width() {
     let folder = tempfile::tempdir().unwrap();
     let dictionary = folder.path().join("flavors.txt");
     fs::write(&dictionary, "a").unwrap();
@@ -92,7 +92,7 @@ fn a_cache_of_no_rows_and_of_any_width_is_refused() {
 }
 
 #[test]
-fn a_configuration_does_not_break() {
+fn damaged_config_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
     let text = serde_json::json!({
@@ -108,7 +108,7 @@ fn a_configuration_does_not_break() {
 }
 
 #[test]
-fn a_deny_list_of_many_words_takes_little() {
+fn large_deny_list_takes_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let read = |path: &Path| -> Result<[bool; 2], String> {
         let deny = Deny::open(path).map_err(|error| error.to_string())?;
@@ -122,7 +122,7 @@ fn a_deny_list_of_many_words_takes_little() {
 }
 
 #[test]
-fn a_deny_list_does_not_break() {
+fn damaged_deny_list_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deny.txt");
     fs::write(&path, "# a comment\nnude\n/greg.*(rutkowski|x)[a-z]{1,3}/\n(\n").unwrap();

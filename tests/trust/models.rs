@@ -23,7 +23,7 @@ fn tokens(folder: &Path) -> Result<usize, String> {
 }
 
 #[test]
-fn a_config_does_not_break() {
+fn damaged_model_config_is_handled() {
     let folder = copy("clip/gelu");
     let read = |path: &Path| -> Result<String, String> {
         said(Config::open(path))?;
@@ -34,7 +34,7 @@ fn a_config_does_not_break() {
 }
 
 #[test]
-fn the_steps_before_a_tower_do_not_break() {
+fn damaged_preprocessor_config_is_handled() {
     let folder = copy("clip/gelu");
     let read = |path: &Path| said(preprocess::open(path)).map(|steps| format!("{steps:?}"));
     let path = folder.path().join("preprocessor_config.json");
@@ -42,7 +42,7 @@ fn the_steps_before_a_tower_do_not_break() {
 }
 
 #[test]
-fn vocabulary_and_merges_do_not_break() {
+fn damaged_vocabulary_and_merges_are_handled() {
     let folder = copy("clip/quick");
     let read = |_: &Path| tokens(folder.path());
     Reader::new(folder.path().join("merges.txt"), &read).assault(usize::MAX, any);
@@ -50,7 +50,7 @@ fn vocabulary_and_merges_do_not_break() {
 }
 
 #[test]
-fn a_tokenizer_does_not_break() {
+fn damaged_tokenizer_is_handled() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     // Its first part says how texts are cut; the vocabulary behind is the largest.
@@ -104,7 +104,7 @@ fn components_that_multiply_a_text_are_refused() {
 
 /// 62 MB of numbers wherever a list or an object may stand.
 #[test]
-fn a_tokenizer_of_another_content_costs_no_more_than_its_size() {
+fn tokenizer_of_unexpected_content_takes_bounded_memory() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
@@ -149,7 +149,7 @@ fn a_tokenizer_of_another_content_costs_no_more_than_its_size() {
 
 /// The largest vocabularies that are let through.
 #[test]
-fn a_large_vocabulary_takes_a_bounded_room() {
+fn large_vocabulary_takes_bounded_memory() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
@@ -166,7 +166,7 @@ fn a_large_vocabulary_takes_a_bounded_room() {
 /// Configurations whose text is long, and those whose numbers are large: the weights
 /// beside them are those of the fixture.
 #[test]
-fn numbers_of_a_configuration_allocate_nothing() {
+fn sizes_in_a_config_allocate_nothing() {
     let folder = copy("clip/gelu");
     let read = |path: &Path| -> Result<String, String> {
         let checkpoint = said(Checkpoint::open(path.parent().unwrap()))?;
@@ -204,7 +204,7 @@ fn numbers_of_a_configuration_allocate_nothing() {
 
 /// The same of MiniLM, whose config is the tensor engine's.
 #[test]
-fn a_sentence_model_does_not_break() {
+fn damaged_sentence_model_is_handled() {
     let folder = copy("sentence");
     let read = |_: &Path| {
         let model = said(MiniLm::open(folder.path()))?;
@@ -230,7 +230,7 @@ fn weights(path: &Path) -> Result<Vec<(String, Vec<usize>)>, String> {
 }
 
 #[test]
-fn weights_do_not_break() {
+fn damaged_weights_are_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"F16","shape":[3],"data_offsets":[16,22]}}"#;
@@ -241,7 +241,7 @@ fn weights_do_not_break() {
 
 /// Headers that ask for far more memory than they have bytes.
 #[test]
-fn a_header_of_weights_takes_a_bounded_room() {
+fn weights_header_takes_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("model.safetensors"), &weights);
     let file =
@@ -264,7 +264,7 @@ fn a_header_of_weights_takes_a_bounded_room() {
 /// A file of OpenAI's archive cut and changed: every byte of its directory, at the
 /// end of the file, and of its first headers.
 #[test]
-fn an_archive_does_not_break() {
+fn damaged_archive_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(repository().join("tests/fixtures/openai/tiny.pt")).unwrap();

@@ -41,43 +41,43 @@ fn assault(names: &[&str]) {
 }
 
 #[test]
-fn png_does_not_break() {
+fn damaged_png_is_handled() {
     assault(&["rgb.png", "bilevel.png", "palette-alpha.png", "grey-alpha.png", "orient-6.png"]);
 }
 
 #[test]
-fn jpeg_does_not_break() {
+fn damaged_jpeg_is_handled() {
     assault(&["grey.jpg", "cmyk.jpg", "progressive.jpg", "orient-6.jpg"]);
 }
 
 #[test]
-fn webp_does_not_break() {
+fn damaged_webp_is_handled() {
     assault(&["lossy.webp", "lossless-alpha.webp", "lossy-alpha.webp", "orient-6.webp"]);
 }
 
 #[test]
-fn gif_does_not_break() {
+fn damaged_gif_is_handled() {
     assault(&["palette.gif", "transparent.gif", "two-frames.gif"]);
 }
 
 #[test]
-fn bmp_does_not_break() {
+fn damaged_bmp_is_handled() {
     assault(&["palette.bmp", "rgb.bmp"]);
 }
 
 #[test]
-fn tiff_does_not_break() {
+fn damaged_tiff_is_handled() {
     assault(&["grey.tif", "deflate.tif", "lzw.tif"]);
 }
 
 #[test]
-fn qoi_does_not_break() {
+fn damaged_qoi_is_handled() {
     assault(&["rgba.qoi"]);
 }
 
 /// Headers alone that promise more than the limits: refused before they get room.
 #[test]
-fn a_header_beyond_the_limits_gets_no_room() {
+fn header_beyond_the_limits_allocates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("x"), &read);
     let mut png = fs::read(repository().join("tests/fixtures/pictures/rgb.png")).unwrap();
@@ -114,7 +114,7 @@ fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
 /// What a checksum keeps from the decoder above: each byte of a chunk changed, each
 /// chunk shorter by one, gone, and there twice. No decoder panics, caught or not.
 #[test]
-fn png_does_not_break_where_its_checksums_are_right() {
+fn damaged_png_with_valid_checksums_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let room = 3 * PICTURE_BYTES as usize;
     let reader = Reader { room, ..Reader::new(folder.path().join("x"), &read) };

@@ -67,7 +67,7 @@ fn holding(all: &[PathBuf], words: &[&str]) -> Vec<String> {
 /// A file that begins or ceases to hold `unsafe` must be put on the list, with what
 /// it is for, or taken from it.
 #[test]
-fn unsafe_code_stands_in_the_files_that_security_md_lists() {
+fn unsafe_code_is_only_in_files_listed_in_security_md() {
     let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern"];
     let mut found = holding(&rust("crates"), &words);
     found.sort();
@@ -75,7 +75,7 @@ fn unsafe_code_stands_in_the_files_that_security_md_lists() {
 }
 
 #[test]
-fn the_network_is_in_the_files_that_security_md_lists() {
+fn network_code_is_only_in_files_listed_in_security_md() {
     let words = ["ureq::", "hf_hub::", "std::net", "TcpStream", "UdpSocket", "UnixStream"];
     let mut found = holding(&rust("crates"), &words);
     found.sort();
@@ -84,7 +84,7 @@ fn the_network_is_in_the_files_that_security_md_lists() {
 
 /// At most one in two thousand lines of the libraries, and none without its reason.
 #[test]
-fn the_libraries_hardly_ever_unwrap() {
+fn unwraps_outside_tests_are_counted() {
     for library in ["crates/interrogate/src", "crates/build-index/src"] {
         let (mut lines, mut found) = (0, Vec::new());
         for path in rust(library).iter().filter(|path| !is_test(path)) {
