@@ -2,7 +2,7 @@
 """Measures this project on a device, beside PyTorch and beside what the device reads and multiplies at most, in one run.
 
   pip install torch
-  gpu.py --device cuda -o docs/gpu --models CLIP-B32 CLIP-L14 CLIP-H14 --captioner BLIP2
+  gpu.py --device cuda -o docs/runs/DATE-gpu --models CLIP-B32 CLIP-L14 CLIP-H14 --captioner BLIP2
   gpu.py --device cpu --quick -o /tmp/x      whether the script works: a little of everything, on the processor
 
 Ranks k = 3 of --rows rows for --queries queries (our answers are held against the processor's, bit for bit), builds the

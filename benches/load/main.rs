@@ -7,7 +7,7 @@
 //! cargo bench -p build-index --bench load -- soak SECONDS                ranks and embeds in a loop, tells memory as it goes
 //! ```
 //!
-//! Each prints lines of JSON. docs/FAULTS.md has what was measured. Without arguments it
+//! Each prints lines of JSON. docs/runs has what was measured. Without arguments it
 //! does nothing: 10,000,000 rows are 15 GB.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it measures")]

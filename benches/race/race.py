@@ -2,9 +2,9 @@
 """Races this project against clip-interrogator's way, PyTorch and FAISS on this machine, in turns, and draws how it scales.
 
   pip install torch transformers safetensors numpy faiss-cpu matplotlib
-  race.py CHECKPOINT [-o OUT]            everything: OUT/RACE.md, OUT/race/race.json, OUT/race/readme.md, OUT/race/*.png
-  race.py CHECKPOINT --quick -o /tmp/x   the same over a little of everything: whether it works, not how fast
-  race.py --page OUT/race/race.json -o OUT   pages and pictures once more from a run's figures
+  race.py CHECKPOINT [-o OUT]            everything: OUT.md, OUT/race.json, OUT/summary.md, OUT/*.png (OUT: docs/runs/DATE-race)
+  race.py CHECKPOINT --quick -o /tmp/x   the same on small inputs: shows that the script works, not how fast anything is
+  race.py --page OUT/race.json -o OUT    writes the pages and pictures again from a run's figures
 
 CHECKPOINT is a CLIP checkpoint in Hugging Face layout. Its weights decide no speed: seeded ones race as trained ones do.
 Sections: encode chain rank images; curves: rows images labels. `--only` names some of them."""
@@ -87,8 +87,8 @@ def command():
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('checkpoint', nargs='?'); p.add_argument('-o', '--out', default='docs'); p.add_argument('--quick', action='store_true')
-    p.add_argument('--page', help='a race.json: no race, only its pages'); p.add_argument('--only', nargs='+', help='encode chain rank images curve-rows curve-images curve-labels')
+    p.add_argument('checkpoint', nargs='?'); p.add_argument('-o', '--out', default=f'docs/runs/{datetime.date.today().isoformat()}-race', type=lambda path: path.rstrip('/'), help='the page is OUT.md, its data is in the folder OUT'); p.add_argument('--quick', action='store_true')
+    p.add_argument('--page', help='a race.json: run nothing, write its pages'); p.add_argument('--only', nargs='+', help='encode chain rank images curve-rows curve-images curve-labels')
     p.add_argument('--threads', type=int, default=os.cpu_count()); p.add_argument('--scratch', help='a folder with room for what comes and goes: 2 kB a row')
     p.add_argument('--rows-to', type=int, help='the last point of the rows, 10,000,000 at most sensible: 20 GB on the disk while it is built')
     p.add_argument('--rounds', type=int, help='rounds over whole dictionaries: a few minutes each')

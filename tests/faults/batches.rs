@@ -1,7 +1,7 @@
 //! `interrogate`'s batches, disturbed: killed, out of disk, out of permission, beside
 //! another on the same file. After each the same command goes on, and what stands is
-//! byte for byte what an undisturbed run writes. docs/FAULTS.md has the counts of a
-//! long run.
+//! byte for byte what an undisturbed run writes. docs/runs has the counts of long
+//! runs.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]

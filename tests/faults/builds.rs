@@ -1,6 +1,6 @@
 //! `build-index`, disturbed: killed, out of disk, out of permission, beside another,
 //! under readers. After each the same command is run again, and the index is byte for
-//! byte that of an undisturbed run. docs/FAULTS.md has the counts of a long run.
+//! byte that of an undisturbed run. docs/runs has the counts of long runs.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]
