@@ -40,9 +40,9 @@ fn features_do_not_depend_on_the_batch() {
 
 #[test]
 fn text_rows_are_tab_separated() {
-    let ran = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
-    assert_eq!(ran.out().trim_end().split('\t').count(), 1 + 384);
-    assert!(ran.out().starts_with("a cat\t"));
+    let output = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
+    assert_eq!(output.stdout().trim_end().split('\t').count(), 1 + 384);
+    assert!(output.stdout().starts_with("a cat\t"));
 }
 
 #[test]

@@ -21,11 +21,11 @@ fn shard(folder: &Folder, table: &str) -> std::path::PathBuf {
 #[test]
 fn info_lists_the_tables_of_an_index() {
     let folder = built();
-    let ran = folder.run(&["info"]).expect(0);
+    let output = folder.run(&["info"]).expect(0);
     assert!(
-        ran.out().starts_with("indexes/starter: model starter, 384 values a row"),
+        output.stdout().starts_with("indexes/starter: model starter, 384 values a row"),
         "{}",
-        ran.out()
+        output.stdout()
     );
     let rows = folder.run(&["info", "--format", "jsonl"]).expect(0).rows();
     let tables: Vec<_> = rows.iter().map(|row| row["table"].as_str().unwrap()).collect();
@@ -35,8 +35,8 @@ fn info_lists_the_tables_of_an_index() {
 
 #[test]
 fn verify_accepts_an_intact_index() {
-    let ran = built().run(&["verify"]).expect(0);
-    assert_eq!(ran.out(), "indexes/starter: whole: 3 tables, 8 labels\n");
+    let output = built().run(&["verify"]).expect(0);
+    assert_eq!(output.stdout(), "indexes/starter: whole: 3 tables, 8 labels\n");
 }
 
 #[test]
@@ -46,35 +46,47 @@ fn verify_finds_one_flipped_bit() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    let ran = folder.run(&["verify"]).expect(2);
-    assert!(ran.err().contains("damaged index: indexes/starter/flavors-"), "{}", ran.err());
-    assert!(ran.err().contains("hint: "), "{}", ran.err());
+    let output = folder.run(&["verify"]).expect(2);
+    assert!(
+        output.stderr().contains("damaged index: indexes/starter/flavors-"),
+        "{}",
+        output.stderr()
+    );
+    assert!(output.stderr().contains("hint: "), "{}", output.stderr());
     folder.run(&["rank", "photos/cat.jpg"]).expect(0); // opening reads no row
 }
 
 #[test]
-fn a_truncated_shard_is_refused_on_opening() {
+fn truncated_shard_is_refused_on_opening() {
     let folder = built();
     let path = shard(&folder, "mediums");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    let ran = folder.run(&["rank", "photos/cat.jpg"]).expect(2);
-    assert!(ran.err().contains("damaged index: indexes/starter/mediums-"), "{}", ran.err());
+    let output = folder.run(&["rank", "photos/cat.jpg"]).expect(2);
+    assert!(
+        output.stderr().contains("damaged index: indexes/starter/mediums-"),
+        "{}",
+        output.stderr()
+    );
 }
 
 #[test]
 fn index_without_manifest_is_built_again() {
     let folder = built();
     fs::remove_file(folder.path("indexes/starter/manifest.json")).unwrap();
-    let ran = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
-    assert!(ran.err().contains("half-built"), "{}", ran.err());
+    let output = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
+    assert!(output.stderr().contains("half-built"), "{}", output.stderr());
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     folder.run(&["verify"]).expect(0);
 }
 
 #[test]
 fn missing_index_hint_gives_the_build_command() {
-    let ran = Folder::new().run(&["info"]).expect(2);
-    assert!(ran.err().contains("no index in indexes"), "{}", ran.err());
-    assert!(ran.err().contains("hint: build one: build-index dicts -o indexes"), "{}", ran.err());
+    let output = Folder::new().run(&["info"]).expect(2);
+    assert!(output.stderr().contains("no index in indexes"), "{}", output.stderr());
+    assert!(
+        output.stderr().contains("hint: build one: build-index dicts -o indexes"),
+        "{}",
+        output.stderr()
+    );
 }
