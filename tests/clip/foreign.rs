@@ -1,4 +1,4 @@
-//! Sequences and pixels of other models.
+//! Token sequences and pixels of other models.
 
 use interrogate::encoder::{TextEncoder, Tokens};
 

@@ -1,4 +1,4 @@
-//! Indexes that are not what the builder wrote: a named error each.
+//! Damaged indexes, with one error each.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ fn index() -> tempfile::TempDir {
     folder
 }
 
-/// The name of its first file that ends so.
+/// The name of the first file that ends with `ending`.
 fn name(folder: &Path, ending: &str) -> String {
     files(folder).into_keys().find(|name| name.ends_with(ending)).unwrap()
 }
@@ -34,13 +34,13 @@ fn open_error(folder: &Path) -> String {
     Index::open(folder).unwrap_err().to_string()
 }
 
-/// The error of [`Index::verify`], which opening must not have found.
+/// The error of [`Index::verify`]; the index must open.
 fn verify_error(folder: &Path) -> String {
     Index::open(folder).unwrap().verify(|_| ()).unwrap_err().to_string()
 }
 
 #[test]
-fn a_missing_folder_holds_no_index() {
+fn missing_folder_is_no_index() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none");
     let error = Index::open(&missing).unwrap_err();
@@ -56,7 +56,7 @@ fn index_without_manifest_is_unfinished() {
 }
 
 #[test]
-fn missing_file_is_named() {
+fn missing_file_is_reported() {
     for ending in [".safetensors", ".labels"] {
         let folder = index();
         let name = name(folder.path(), ending);
@@ -68,7 +68,7 @@ fn missing_file_is_named() {
 }
 
 #[test]
-fn file_of_wrong_size_is_named() {
+fn file_of_wrong_size_is_reported() {
     for ending in [".safetensors", ".labels"] {
         for change in [-1, 1] {
             let folder = index();
@@ -83,7 +83,7 @@ fn file_of_wrong_size_is_named() {
 }
 
 #[test]
-fn a_truncated_shard_is_refused_at_every_length() {
+fn truncated_shard_is_refused_at_every_length() {
     let folder = index();
     let path = folder.path().join(name(folder.path(), ".safetensors"));
     let file = fs::File::options().write(true).open(&path).unwrap();
@@ -98,25 +98,25 @@ fn flipped_bit_is_found_by_verify_or_earlier() {
     let folder = index();
     for (name, whole) in files(folder.path()) {
         if name == "build.lock" || name == "manifest.json" {
-            continue; // the manifest has a test of its own, beside its code
+            continue; // tested beside its code
         }
         let mut file = fs::File::options().write(true).open(folder.path().join(&name)).unwrap();
-        let mut put = |at: usize, byte: u8| {
+        let mut write = |at: usize, byte: u8| {
             file.seek(SeekFrom::Start(at as u64)).unwrap();
             file.write_all(&[byte]).unwrap();
         };
         for (at, byte) in whole.into_iter().enumerate() {
-            put(at, byte ^ (1 << (at % 8)));
+            write(at, byte ^ (1 << (at % 8)));
             let verified = Index::open(folder.path()).and_then(|index| index.verify(|_| ()));
             assert!(matches!(verified, Err(Error::IndexDamaged { .. })), "byte {at} of {name}");
-            put(at, byte);
+            write(at, byte);
         }
     }
     Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
 }
 
 #[test]
-fn another_version_is_named() {
+fn another_version_is_reported() {
     let folder = index();
     edit(&folder.path().join("manifest.json"), |json| {
         let text = String::from_utf8(json.clone()).unwrap();
@@ -131,7 +131,7 @@ fn another_version_is_named() {
 }
 
 #[test]
-fn another_model_is_named() {
+fn another_model_is_reported() {
     let folder = index();
     let index = Index::open(folder.path()).unwrap();
     index.check_model("any name", "f1").unwrap();
@@ -151,8 +151,8 @@ fn missing_table_error_lists_the_tables() {
     assert!(index.merged(&["a", "b"]).is_err());
 }
 
-/// Puts a changed file in the place of another, with name, size and checksums of
-/// a manifest that fits: what only a reading of all bytes can find.
+/// Changes a file and updates its name, size and checksum in the manifest: only a check of the
+/// content can find the change.
 fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let old = name(folder, ending);
     edit(&folder.join(&old), change);
@@ -175,7 +175,7 @@ fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
 
 #[test]
 fn rows_not_of_unit_length_are_found_despite_a_valid_checksum() {
-    // The sign of infinity and NaN is of no matter, nor is how far off a row is.
+    // Neither the sign of infinity and NaN nor the size of the error matters.
     for (bits, length) in [(0x7e00u16, "NaN"), (0x7c00, "inf"), (0x4000, "2")] {
         let folder = index();
         forge(folder.path(), ".safetensors", |bytes| {
@@ -189,8 +189,8 @@ fn rows_not_of_unit_length_are_found_despite_a_valid_checksum() {
     }
 }
 
-/// A shard's mean (4), scales (40), slack (40) and spread (4) lie before the rows,
-/// and the codes behind them.
+/// A shard stores its mean (4), scales (40), slack (40) and spread (4) before the rows, and
+/// the codes after them.
 #[test]
 fn codes_with_wrong_bounds_are_found_despite_a_valid_checksum() {
     let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 4 * 4 - 40 * 4 + 4 * row;
@@ -245,7 +245,7 @@ fn fewer_labels_than_rows_are_found_on_open() {
     forge(folder.path(), ".labels", |bytes| {
         let two = interrogate::index::pack_labels(Path::new("x"), ["a", "b"]).unwrap();
         let text = bytes.len() - two.len();
-        // The same size, two labels only: the second takes the room of the rest.
+        // The same size, but two labels: the second fills the rest.
         *bytes = [&two[..8], &two[8..12], &((2 + text) as u32).to_le_bytes()[..]].concat();
         bytes.extend(((2 + text) as u64).to_le_bytes());
         bytes.resize(bytes.len() + 2 + text, b'x');
@@ -267,7 +267,7 @@ fn shard_of_wrong_shape_is_found_on_open() {
     assert!(error.ends_with("shape of embeds: expected (40, 4), found (20, 8)"), "{error}");
 }
 
-/// Opening reads no label, so that the first use finds it.
+/// Opening reads no label: the first use finds the change.
 #[test]
 fn label_file_changed_in_place_is_found_on_first_use() {
     let folder = index();
@@ -320,23 +320,23 @@ fn nan_score_is_a_damaged_index() {
         let error = table.rank_many(&query, 50, order).unwrap_err().to_string();
         let tail = ".safetensors: rows: expected finite values, found NaN in row 39";
         assert!(error.starts_with("damaged index: ") && error.ends_with(tail), "{error}");
-        // It is behind all numbers, so that a shorter answer does not hold it.
+        // NaN ranks after all numbers, so that a shorter ranking omits it.
         assert_eq!(table.rank_many(&query, 3, order).unwrap()[0].len(), 3);
     }
 }
 
-/// What is not a number bounds nothing: the rows are then read instead.
+/// NaN gives no bound: the rows are read instead.
 #[test]
 fn nan_codes_change_no_answer() {
     let query = [features(&Fake::new(4), "label")];
     let ranked = |folder: &Path| {
         let index = Index::open(folder).unwrap();
         let table = index.merged(&["a"]).unwrap();
-        let told = |order| -> Vec<(usize, u32)> {
+        let rank = |order| -> Vec<(usize, u32)> {
             let hits = table.rank_many(&query, 5, order).unwrap().remove(0);
             hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
         };
-        [told(Order::Best), told(Order::Worst)]
+        [rank(Order::Best), rank(Order::Worst)]
     };
     let whole = ranked(index().path());
     // Mean (4), scales (40), slack (40) and spread (4), before rows and codes.
@@ -350,9 +350,9 @@ fn nan_codes_change_no_answer() {
     }
 }
 
-/// A manifest, sealed, and a file without bytes that is as long as it says.
+/// A valid manifest, and a sparse label file of the stated size.
 #[test]
-fn a_label_file_of_a_terabyte_is_refused() {
+fn label_file_of_a_terabyte_is_refused() {
     let folder = index();
     let manifest = Manifest::open(folder.path()).unwrap();
     let mut tables = manifest.tables().to_vec();

@@ -1,4 +1,4 @@
-//! The dictionaries that come with the project.
+//! The dictionaries that ship with the project.
 
 use std::path::{Path, PathBuf};
 
@@ -34,8 +34,8 @@ fn findings_in_flavors_are_listed_by_line() {
             assert_eq!(dictionary.findings(), [], "{}", dictionary.table());
             continue;
         }
-        let lines = |wanted: fn(&Flaw) -> bool| -> Vec<usize> {
-            let findings = dictionary.findings().iter().filter(|f| wanted(&f.flaw));
+        let lines = |matching: fn(&Flaw) -> bool| -> Vec<usize> {
+            let findings = dictionary.findings().iter().filter(|f| matching(&f.flaw));
             findings.map(|finding| finding.line).collect()
         };
         assert_eq!(lines(|flaw| *flaw == Flaw::Blank), [51_897]);
@@ -50,9 +50,8 @@ fn findings_in_flavors_are_listed_by_line() {
     }
 }
 
-/// clip-interrogator names a dictionary by the SHA-256 of its labels joined by
-/// commas; these are its own for 0.6.0 (trendings with "dribbble", as later
-/// releases spell it).
+/// clip-interrogator identifies a dictionary by the SHA-256 of its labels joined by commas;
+/// these are the hashes of 0.6.0 (trendings with "dribbble", as later releases spell it).
 #[test]
 fn tables_equal_clip_interrogators() {
     let digest = |table: &str| {

@@ -1,4 +1,4 @@
-//! Ranking a table that was built: the labels come back by likeness.
+//! Ranking the tables of a built index.
 
 use build_index::Builder;
 use interrogate::Error;
@@ -88,7 +88,7 @@ fn features_of_another_width_are_refused() {
     assert!(matches!(error, Error::Dim { expected: 32, found: 8, .. }), "{error}");
 }
 
-/// All through one open index, and through one each; alone, and merged.
+/// Threads share an index or open their own; tables are ranked alone and merged.
 #[test]
 fn concurrent_rankings_equal_a_single_one() {
     let fake = Fake::new(64);

@@ -5,10 +5,10 @@ use std::path::Path;
 use interrogate::Precision;
 use interrogate::caption::open;
 
-use crate::assault::{Reader, any};
 use crate::copy;
+use crate::mutation::{Reader, never};
 
-/// Opens the captioner around the file.
+/// Opens the captioner whose folder contains the file.
 fn read(path: &Path) -> Result<String, String> {
     let opened = open(path.parent().unwrap(), Precision::F32);
     opened.map(|it| format!("{:?}", it.preprocess())).map_err(|error| error.to_string())
@@ -19,7 +19,7 @@ fn damaged_captioner_configs_are_handled() {
     for fixture in ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"] {
         let folder = copy(fixture);
         for name in ["config.json", "preprocessor_config.json"] {
-            Reader::new(folder.path().join(name), &read).every(11).assault(usize::MAX, any);
+            Reader::new(folder.path().join(name), &read).every(11).mutate(usize::MAX, never);
         }
     }
 }
@@ -28,10 +28,10 @@ fn damaged_captioner_configs_are_handled() {
 fn damaged_shard_index_is_handled() {
     let folder = copy("caption/blip2-opt");
     let path = folder.path().join("model.safetensors.index.json");
-    Reader::new(path, &read).assault(120, any);
+    Reader::new(path, &read).mutate(120, never);
 }
 
-/// Numbers far beyond the weights that lie beside them, and text in their place.
+/// Sizes far beyond those of the weights, and lists instead of sizes.
 #[test]
 fn sizes_in_a_captioner_config_allocate_nothing() {
     for (fixture, keys) in [
