@@ -33,3 +33,4 @@ mod signals;
 mod streams;
 #[cfg(unix)]
 mod terminal;
+mod usage;

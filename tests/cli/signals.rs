@@ -20,6 +20,10 @@ fn model() -> String {
     repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned()
 }
 
+fn captioner() -> String {
+    repository().join("tests/fixtures/caption/blip").to_str().unwrap().to_owned()
+}
+
 /// Whether `signal` is in one of the sets of /proc/PID/status.
 fn is_in(set: &str, child: &Child, signal: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
@@ -79,6 +83,10 @@ fn signal_ends_a_run_that_waits_for_stdin() {
         &["embed", "images", "--filelist", "-", "--model", &model()][..],
         &["embed", "texts", "-"],
         &["embed", "prompts", "-"],
+        &["rank", "--filelist", "-", "--model", &model()],
+        &["prompt", "-", "--model", &model()],
+        &["similarity", "photos/cat.jpg", "-", "--model", &model()],
+        &["caption", "-", "--caption-model", &captioner()],
     ] {
         for (signal, code) in EXIT_CODES {
             let mut child = folder.command(command);
