@@ -43,7 +43,9 @@ pub(crate) fn code(path: &Path) -> Vec<String> {
 pub(crate) fn is_test(path: &Path) -> bool {
     let is_test_file =
         path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
-    is_test_file || path.components().any(|part| part.as_os_str() == "tests")
+    // The folders above the repository do not count.
+    let inside = path.strip_prefix(repository()).unwrap();
+    is_test_file || inside.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The paths of SECURITY.md's list under `heading`.
