@@ -3,7 +3,7 @@
 
   pip install torch transformers safetensors tokenizers numpy
   caption.py make FOLDER SIZE           seeded weights in f16, sharded: blip2-opt-2.7b (7.5 GB) or blip2-opt-small (0.7 GB)
-  caption.py race FOLDER [--dtype f32]  the timings that `cargo bench --bench caption` prints of our side, one JSON line each
+  caption.py race FOLDER [--dtype f32]  the timings that `cargo bench --bench caption` prints for this project, one JSON line each
 
 Speed and memory do not need trained weights. Both sides force the length to 21 tokens, so that no caption ends early;
 decoding is the time from the first token's scores to the last's, over 20 steps."""
@@ -34,9 +34,9 @@ def shapes(size):
     yield 'query_tokens', (1, 32, q); yield from norm('qformer.layernorm', q)
     for i in range(ql):
         at = f'qformer.encoder.layer.{i}'
-        for kind, seen in (('attention', q),) + ((('crossattention', v),) if i % 2 == 0 else ()):
+        for kind, source in (('attention', q),) + ((('crossattention', v),) if i % 2 == 0 else ()):
             yield from linear(f'{at}.{kind}.attention.query', q, q)
-            yield from linear(f'{at}.{kind}.attention.key', q, seen); yield from linear(f'{at}.{kind}.attention.value', q, seen)
+            yield from linear(f'{at}.{kind}.attention.key', q, source); yield from linear(f'{at}.{kind}.attention.value', q, source)
             yield from linear(f'{at}.{kind}.output.dense', q, q); yield from norm(f'{at}.{kind}.output.LayerNorm', q)
         yield from linear(f'{at}.intermediate_query.dense', qw, q); yield from linear(f'{at}.output_query.dense', q, qw)
         yield from norm(f'{at}.output_query.LayerNorm', q)
@@ -53,11 +53,11 @@ def shapes(size):
 def make(args):
     size = SIZES[args.size]; os.makedirs(args.folder, exist_ok=True)
     rng = np.random.default_rng(0); noise = (rng.standard_normal(1 << 22) * 0.02).astype(np.float16)
-    shards, index, room = [[]], {}, 0
+    shards, index, shard_bytes = [[]], {}, 0
     for name, shape in shapes(size):
         bytes_ = 2 * int(np.prod(shape))
-        if room + bytes_ > 2 << 30: shards.append([]); room = 0
-        shards[-1].append((name, shape, bytes_)); room += bytes_
+        if shard_bytes + bytes_ > 2 << 30: shards.append([]); shard_bytes = 0
+        shards[-1].append((name, shape, bytes_)); shard_bytes += bytes_
     for number, shard in enumerate(shards, 1):
         file = f'model-{number:05}-of-{len(shards):05}.safetensors'
         header, at = {}, 0
@@ -97,10 +97,10 @@ def race(args):
         for beams in args.beams:
             first = step = float('inf')
             for _ in range(args.runs):
-                ended, start = [], time.perf_counter()
-                def watch(ids, scores): ended.append(time.perf_counter() - start); return scores
+                times, start = [], time.perf_counter()
+                def watch(ids, scores): times.append(time.perf_counter() - start); return scores
                 model.generate(pixel_values=pixels, num_beams=beams, min_new_tokens=21, max_new_tokens=21, do_sample=False, logits_processor=[watch])
-                first, step = min(first, ended[0]), min(step, (ended[20] - ended[0]) / 20)
+                first, step = min(first, times[0]), min(step, (times[20] - times[0]) / 20)
             print(json.dumps(dict(side='transformers', dtype=args.dtype, batch=batch, beams=beams, first_token_s=round(first, 3), prompt_per_s=round(33 * batch / first, 1),
                                   tokens_per_s=round(batch / step, 2),
                                   peak_gib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 2))), flush=True)

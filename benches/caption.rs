@@ -2,18 +2,18 @@
 //!
 //! `python benches/caption.py make FOLDER blip2-opt-small` writes a checkpoint,
 //! `INTERROGATE_CAPTION_MODEL=FOLDER cargo bench --bench caption` runs our side,
-//! `python benches/caption.py race FOLDER` theirs. Each prints a JSON line a
-//! case: seconds to the first token (image tower and prompt), the prompt's
-//! positions a second in that time, then tokens a second over the batch, the
-//! best of the runs. At one image and one beam each step reads all weights of
-//! the language model once: `weights_gb_s` are those bytes a second, and
-//! `of_roof` what they are of the memory's own rate, measured first.
+//! `python benches/caption.py race FOLDER` theirs. Each prints one JSON line per
+//! case: seconds to the first token (image tower and prompt), prompt positions per
+//! second in that time, and tokens per second over the batch, each the best of the
+//! runs. At one image and one beam each step reads all weights of the language
+//! model once: `weights_gb_s` is that rate, and `of_roof` its share of the memory
+//! bandwidth, which is measured first.
 //!
 //! `INTERROGATE_CAPTION_PRECISION` lists f32, f16, bf16 and q8,
 //! `INTERROGATE_CAPTION_CASES` batch x beams, and `INTERROGATE_CAPTION_RUNS` is
 //! for models that take minutes.
 
-#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -26,13 +26,13 @@ use rayon::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Positions before the first token: the queries and the token that begins.
+/// Positions before the first token: the queries and the start token.
 const PROMPT: usize = 33;
 
 fn main() {
     let setting = |name: &str| std::env::var(format!("INTERROGATE_CAPTION_{name}")).ok();
     let Some(folder) = setting("MODEL") else {
-        println!("caption: skipped, for INTERROGATE_CAPTION_MODEL names no folder");
+        println!("caption: skipped, INTERROGATE_CAPTION_MODEL names no folder");
         return;
     };
     let runs: usize = setting("RUNS").and_then(|runs| runs.parse().ok()).unwrap_or(3);
@@ -75,11 +75,11 @@ fn main() {
     }
 }
 
-/// Steps behind the first token.
+/// Steps after the first token.
 const STEPS: usize = 20;
 
-/// Seconds to the first token, and seconds a step after that: each the best of
-/// the runs.
+/// Seconds to the first token, and seconds per step after it, each the best of the
+/// runs.
 fn best(model: &dyn Captioner, runs: usize, batch: usize, beams: usize) -> (f64, f64) {
     let (height, width) = model.preprocess().crop;
     let pixels = vec![0.0; batch * 3 * height as usize * width as usize];
@@ -101,8 +101,7 @@ fn best(model: &dyn Captioner, runs: usize, batch: usize, beams: usize) -> (f64,
     (0..runs).map(|_| run()).fold((f64::INFINITY, f64::INFINITY), least)
 }
 
-/// Gigabytes a second at which all threads together add up 2 GB: what the
-/// memory gives to who does nothing else. The best of five.
+/// Memory bandwidth in GB/s: all threads together sum 2 GB. The best of five runs.
 fn roof() -> f64 {
     let values = vec![1u64; 1 << 28];
     let size = size_of_val(values.as_slice()) as f64;
@@ -117,8 +116,8 @@ fn roof() -> f64 {
     (0..5).map(|_| pass()).fold(0.0, f64::max)
 }
 
-/// Values that a step of an OPT reads: its layers, and the tokens' table as the
-/// head.
+/// Number of weights that a step of an OPT reads: its layers, and the token embeddings as
+/// the head.
 fn language_values(folder: &Path) -> f64 {
     let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
     let mut values = 0;
@@ -127,7 +126,7 @@ fn language_values(folder: &Path) -> f64 {
             continue;
         }
         let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{error}"));
-        // SAFETY: a benchmark's own checkpoint, which nobody changes meanwhile.
+        // SAFETY: no other process changes the checkpoint of the benchmark while it is mapped.
         let map = unsafe { memmap2::Mmap::map(&file) }.unwrap_or_else(|error| panic!("{error}"));
         let header = safetensors::SafeTensors::read_metadata(&map);
         let (_, metadata) = header.unwrap_or_else(|error| panic!("{error}"));
@@ -140,8 +139,8 @@ fn language_values(folder: &Path) -> f64 {
     values as f64
 }
 
-/// A line of /proc/self/status: `VmHWM`, the most memory that was held, mapped
-/// files included, or `RssAnon`, what is held now and stands in no file.
+/// A line of /proc/self/status in GiB: `VmHWM`, the peak of resident memory with mapped
+/// files, or `RssAnon`, the resident memory now without files.
 fn gib(line: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));

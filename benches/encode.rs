@@ -1,10 +1,9 @@
 //! Encoding with CLIP's towers, beside candle-transformers' own.
 //!
-//! The model is ViT-B/32's layers with seeded weights, 3 of its 12 (both sides
-//! have the same, a label costs a quarter), written to a temporary folder. Texts
-//! are token sequences of the lengths that the flavors have (5.3 tokens on
-//! average with start and end): ours as they are, the rival's padded to 77, as
-//! its users do. Images are pixels, preprocessed already.
+//! The model has 3 of the 12 layers of ViT-B/32 on both sides, so that a label costs a
+//! quarter, with seeded weights in a temporary folder. Texts are token sequences with
+//! the lengths of the flavors (5.3 tokens on average with start and end): ours as they
+//! are, the rival's padded to 77, as its users do. Images are preprocessed pixels.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot start may panic")]
 
@@ -28,14 +27,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAYERS: usize = 3;
 /// The end-of-text token of the fixture's tokenizer.
 const END: u32 = 601;
-/// Tokens of a label, start and end included: flavors.txt has these quintiles.
+/// Tokens of a label with start and end: the quintiles of flavors.txt.
 const LENGTHS: [usize; 5] = [4, 5, 5, 6, 7];
 const TEXTS: usize = 256;
-/// Of those, the rival's share: the same for a text, and it takes its time.
+/// Texts of the rival, which is slower; the throughput is per text.
 const PADDED: usize = 64;
 
-/// A checkpoint in a temporary folder: sizes and seeded weights here, tokenizer
-/// and preprocessing from the fixture.
+/// Creates a checkpoint in a temporary folder: its own sizes and seeded weights, and the
+/// tokenizer and preprocessing of the fixture.
 fn checkpoint() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/clip/quick");
@@ -79,7 +78,7 @@ fn write_weights(config: &Config, path: &Path) {
     safetensors::serialize_to_file(views, None, path).unwrap();
 }
 
-/// The rival's weights: the same file.
+/// The rival's weights, from the same file.
 fn rival(folder: &Path) -> VarBuilder<'static> {
     let path: PathBuf = folder.join("model.safetensors");
     let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The rival does what tools without a map do at every start: read the files,
 //! parse the container, copy the rows out as f32 and the labels into strings.
-//! Both end where a first query could begin. Pages are in the system's cache for
-//! both. Opening reads next to nothing, so that it has a time and no throughput.
+//! Both end when a first query could start. Pages are in the system's cache for both.
+//! Opening reads almost nothing, so that it has a time and no throughput.
 
 #[path = "../tests/index/fake.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -59,7 +59,7 @@ fn open(criterion: &mut Criterion) {
     let index = build(&folder).expect("the bench's index builds");
     let mut group = criterion.benchmark_group("open 100,970 x 512");
     group.bench_function("Index::open", |b| b.iter(|| black_box(Index::open(&folder))));
-    group.throughput(Throughput::Bytes(index.bytes())); // of those that read them
+    group.throughput(Throughput::Bytes(index.bytes())); // of the two that read all bytes
     group.sample_size(10);
     group.bench_function("read and copy", |b| b.iter(|| black_box(read(&folder))));
     group.bench_function("Index::verify", |b| b.iter(|| index.verify(|_| ())));

@@ -1,8 +1,8 @@
 //! Decoding and preprocessing of photos, beside the `image` crate's own resize
 //! with the same filter.
 //!
-//! `cargo bench -p interrogate --bench preprocess`; throughput is pixels of the
-//! photo as it was.
+//! `cargo bench -p interrogate --bench preprocess`; the throughput counts
+//! pixels of the original photo.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use image::GenericImageView;
 use image::imageops::{self, FilterType};
 use interrogate::picture::{Picture, Preprocess};
 
-/// Photos of the fixtures, and one as large as a telephone takes them.
+/// A photo of the fixtures, and the same enlarged to the size of a phone's photo.
 fn photos() -> Vec<(String, Vec<u8>, Picture)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/photos");
     let path = folder.join("coffee.jpg");
@@ -21,7 +21,7 @@ fn photos() -> Vec<(String, Vec<u8>, Picture)> {
     let mut encoded = Vec::new();
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, 90)
         .encode_image(&buffer(&large))
-        .expect("memory takes all bytes");
+        .expect("writing to memory succeeds");
     let named = |picture: &Picture| format!("{}x{}", picture.width(), picture.height());
     vec![(named(&small), bytes, small), (named(&large), encoded, large)]
 }

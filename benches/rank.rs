@@ -1,5 +1,5 @@
 //! Top-k over 100,970 rows of 512 values, the shape of the flavors table under
-//! ViT-B/32, beside other ways to the same answer.
+//! ViT-B/32, beside other ways to the same result.
 //!
 //! - `codes`: `Rows::top_k` over rows with codes, as an index has them.
 //! - `rows`: the same without codes: every row is read.
@@ -10,7 +10,7 @@
 //! - `naive`: one thread, a value at a time. For one query alone: 64 take
 //!   seconds.
 //!
-//! Rows in all directions, and rows as real embeddings are. The last group asks for
+//! Rows are random, or distributed as real embeddings are. The last group takes the top
 //! 2,048 of 111,867 rows, as a chain does.
 //! `cargo bench -p interrogate --bench rank`, about a minute.
 
@@ -32,7 +32,7 @@ use tables::{DIM, Shape, Table};
 const N: usize = 100_970;
 const K: usize = 3;
 
-/// All tables as one, and what a chain begins with.
+/// Rows of all tables merged, and candidates of a chain.
 const MERGED: usize = 111_867;
 const CHAIN: usize = 2_048;
 
@@ -48,7 +48,7 @@ fn rank(c: &mut Criterion) {
             let values: Vec<f32> = images.iter().flat_map(Features::as_slice).copied().collect();
             let tensor = Tensor::from_vec(values, (count, DIM), &Device::Cpu).expect("images");
             let mut group = c.benchmark_group(format!("rank/{name}/{count}"));
-            settle(&mut group, N * count);
+            configure(&mut group, N * count);
             group.bench_function("codes", |b| {
                 b.iter(|| coded.top_k(black_box(images), K, Order::Best));
             });
@@ -79,7 +79,7 @@ fn chain(c: &mut Criterion) {
         let image = tables::images(shape, 1);
         let (coded, bare) = (table.coded(), table.bare());
         let mut group = c.benchmark_group(format!("rank/{name}/k2048"));
-        settle(&mut group, MERGED);
+        configure(&mut group, MERGED);
         group.bench_function("codes", |b| {
             b.iter(|| coded.top_k(black_box(&image), CHAIN, Order::Best));
         });
@@ -92,7 +92,7 @@ fn chain(c: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-fn settle(group: &mut Group<'_>, rows: usize) {
+fn configure(group: &mut Group<'_>, rows: usize) {
     group.sample_size(20).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Elements(rows as u64));

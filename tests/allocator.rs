@@ -1,5 +1,5 @@
-//! The system's allocator, counted: for tests that hold a reader or a build to its
-//! memory, each in a binary of its own.
+//! A system allocator that counts bytes, for tests that bound the memory of a reader or a
+//! build. Each of them has its own binary.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -11,15 +11,15 @@ struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-static TURN: Mutex<()> = Mutex::new(());
+static LOCK: Mutex<()> = Mutex::new(());
 
-// SAFETY: every call goes to the system's allocator as it came. What grows is
-// allocated anew and copied (the trait's own `realloc`), so that the peak counts
-// old and new together; `alloc_zeroed` is the system's, which commits no page.
+// SAFETY: every call is forwarded unchanged to the system allocator. `realloc` is the
+// trait's own, which allocates, copies and frees, so that the peak counts old and new
+// together; `alloc_zeroed` is the system's, which commits no page.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         counted(layout.size());
-        // SAFETY: the caller's promise is the one that is asked for here.
+        // SAFETY: the caller upholds the contract of `alloc`, which is the same.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -29,7 +29,7 @@ unsafe impl GlobalAlloc for Counting {
     }
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above; `memory` came from this allocator's own calls to it.
+        // SAFETY: as above; `memory` was allocated by the system allocator.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -42,45 +42,44 @@ fn counted(size: usize) {
     PEAK.fetch_max(now, Relaxed);
 }
 
-/// Bytes that are allocated now.
+/// The bytes that are allocated now.
 pub(crate) fn now() -> usize {
     NOW.load(Relaxed)
 }
 
 thread_local! {
-    /// How many turns this thread has, and the lock that all of them share.
-    static TAKEN: RefCell<(usize, Option<MutexGuard<'static, ()>>)> = const { RefCell::new((0, None)) };
+    /// The number of guards of this thread, and the lock that they share.
+    static GUARDS: RefCell<(usize, Option<MutexGuard<'static, ()>>)> = const { RefCell::new((0, None)) };
 }
 
-/// While it lives, no other test of the binary is at work.
-#[must_use = "another test may begin once this is dropped"]
-pub(crate) struct Turn(PhantomData<*const ()>);
+/// While this guard lives, no other test of the binary runs.
+#[must_use = "another test may run once this is dropped"]
+pub(crate) struct Exclusive(PhantomData<*const ()>);
 
-/// Waits until no other test of the binary is at work: each takes its turn before it
-/// allocates, whatever it counts, for what one allocates is counted to all. A test that
-/// has the turn may take it again.
-pub(crate) fn alone() -> Turn {
-    TAKEN.with_borrow_mut(|(turns, lock)| {
-        if *turns == 0 {
-            *lock = Some(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+/// Waits until no other test of the binary runs. Every test calls this before it allocates,
+/// because the count is global. A test that has a guard may get another.
+pub(crate) fn exclusive() -> Exclusive {
+    GUARDS.with_borrow_mut(|(guards, lock)| {
+        if *guards == 0 {
+            *lock = Some(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        *turns += 1;
+        *guards += 1;
     });
-    Turn(PhantomData)
+    Exclusive(PhantomData)
 }
 
-impl Drop for Turn {
+impl Drop for Exclusive {
     fn drop(&mut self) {
-        TAKEN.with_borrow_mut(|(turns, lock)| {
-            *turns -= 1;
-            if *turns == 0 {
+        GUARDS.with_borrow_mut(|(guards, lock)| {
+            *guards -= 1;
+            if *guards == 0 {
                 *lock = None;
             }
         });
     }
 }
 
-/// What `work` gives, and the bytes that it had at most beyond those of before.
+/// Runs `work`. Returns its result and the peak of allocated bytes beyond those before.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = now();
     PEAK.store(before, Relaxed);

@@ -4,9 +4,9 @@
 //! `cargo bench -p interrogate-cli --bench batch -- FOLDER [ROUNDS]`. Each round
 //! measures, over all photos and on all threads: decoding alone, decoding and
 //! preparing, the starter's image tower alone on prepared pixels, and
-//! `interrogate prompt FOLDER -o FILE` from its start to its end. The program is
-//! held against the slower of decoding and the tower. Files are in the system's
-//! cache for all of them. Not criterion: a round takes minutes.
+//! `interrogate prompt FOLDER -o FILE` from start to end. The program is compared
+//! with the slower of decoding and the tower. Files are in the system's cache for
+//! all of them. Criterion is not used, because a round takes minutes.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -25,14 +25,14 @@ use interrogate::starter::Starter;
 use memory::Memory;
 use rayon::prelude::*;
 
-// The program's own allocator.
+// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The program's batches.
+/// The batch size of the program.
 const BATCH: usize = 16;
 
-/// Photos whose pixels the tower is given, over and over.
+/// Number of prepared photos, which the tower encodes repeatedly.
 const PREPARED: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -85,7 +85,7 @@ fn photos(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(photos)
 }
 
-/// Images a second.
+/// Runs `work` and returns images per second.
 fn rate<E>(images: usize, work: impl FnOnce() -> Result<(), E>) -> Result<f64, E> {
     let start = Instant::now();
     work()?;
@@ -95,20 +95,20 @@ fn rate<E>(images: usize, work: impl FnOnce() -> Result<(), E>) -> Result<f64, E
 /// Runs the program over `photos` (all of `folder`, or some of it).
 fn program(folder: &Path, photos: &[PathBuf]) -> Result<Memory, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let answers = std::env::temp_dir().join(format!("bench-batch-{}.jsonl", std::process::id()));
+    let out = std::env::temp_dir().join(format!("bench-batch-{}.jsonl", std::process::id()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
-    command.args(["prompt", "--model", "starter", "--quiet", "--overwrite", "-o"]).arg(&answers);
+    command.args(["prompt", "--model", "starter", "--quiet", "--overwrite", "-o"]).arg(&out);
     match photos {
         [one] => command.arg(fs::canonicalize(one)?),
         _ => command.arg(fs::canonicalize(folder)?),
     };
     let mut child = command.current_dir(root).stdout(Stdio::null()).spawn()?;
-    let memory = Memory::watch(&mut child, &answers);
+    let memory = Memory::watch(&mut child, &out);
     let status = child.wait()?;
-    let answered = fs::read_to_string(&answers)?.lines().count();
-    fs::remove_file(&answers)?;
-    match status.success() && answered == photos.len() {
+    let rows = fs::read_to_string(&out)?.lines().count();
+    fs::remove_file(&out)?;
+    match status.success() && rows == photos.len() {
         true => Ok(memory),
-        false => Err(format!("{status}, {answered} of {} answered", photos.len()).into()),
+        false => Err(format!("{status}, {rows} of {} rows", photos.len()).into()),
     }
 }

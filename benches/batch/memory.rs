@@ -1,4 +1,4 @@
-//! The program's own memory over the course of a run.
+//! The memory of the program during a run.
 
 use std::fmt;
 use std::fs;
@@ -7,27 +7,27 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-/// Anonymous memory in MB beside the answers that were written by then.
+/// Samples of the rows written so far and the anonymous memory in MB.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(Vec<(usize, u64)>);
 
 impl Memory {
-    /// Looks at `child` ten times a second until it ends. Linux alone: elsewhere
-    /// it sees nothing.
-    pub(crate) fn watch(child: &mut Child, answers: &Path) -> Self {
-        let mut seen = Vec::new();
+    /// Samples `child` ten times per second until it ends. Linux only; elsewhere there are no
+    /// samples.
+    pub(crate) fn watch(child: &mut Child, out: &Path) -> Self {
+        let mut samples = Vec::new();
         while let Ok(None) = child.try_wait() {
-            let lines = fs::read(answers)
-                .map_or(0, |answers| answers.iter().filter(|&&byte| byte == b'\n').count());
+            let lines = fs::read(out)
+                .map_or(0, |bytes| bytes.iter().filter(|&&byte| byte == b'\n').count());
             if let Some(own) = anonymous(child.id()) {
-                seen.push((lines, own));
+                samples.push((lines, own));
             }
             thread::sleep(Duration::from_millis(100));
         }
-        Memory(seen)
+        Memory(samples)
     }
 
-    /// The most while `from` to `to` images were answered.
+    /// The largest sample with `from` to `to` rows.
     fn most(&self, from: usize, to: usize) -> u64 {
         let within = self.0.iter().filter(|(lines, _)| (from..to).contains(lines));
         within.map(|(_, own)| *own).max().unwrap_or_default()
@@ -35,7 +35,7 @@ impl Memory {
 }
 
 impl fmt::Display for Memory {
-    /// The most in each tenth of the run.
+    /// The largest sample in each tenth of the run.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0.iter().map(|(lines, _)| *lines).max().unwrap_or_default();
         write!(out, "MB by tenths of {all}:")?;

@@ -1,6 +1,5 @@
-"""Photos as a telephone takes them, for `benches/batch`: 4000 x 3000, JPEG of
-quality 90, made of the fixtures: a random part of one, scaled up, with noise of
-a sensor over it.
+"""Creates photos like a phone's for `benches/batch`: 4000 x 3000, JPEG of quality 90.
+Each is a random part of a fixture, scaled up, with sensor noise.
 
     python benches/batch/photos.py FOLDER [COUNT]
 

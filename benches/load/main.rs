@@ -1,21 +1,21 @@
-//! What an index takes that is larger than most: ten million rows. And whether an hour
-//! of work leaves memory as it was.
+//! Time and memory of a large index of ten million rows, and a soak test of memory over an
+//! hour.
 //!
 //! ```text
 //! cargo bench -p build-index --bench load -- build FOLDER ROWS [SHARD]   random rows of 512, by the builder's own writer
-//! cargo bench -p build-index --bench load -- rank FOLDER                 opens it, ranks 1 and 64 images, tells time and memory
-//! cargo bench -p build-index --bench load -- soak SECONDS                ranks and embeds in a loop, tells memory as it goes
+//! cargo bench -p build-index --bench load -- rank FOLDER                 opens it, ranks 1 and 64 images, prints time and memory
+//! cargo bench -p build-index --bench load -- soak SECONDS                ranks and embeds in a loop, prints memory
 //! ```
 //!
 //! Each prints lines of JSON. docs/runs has what was measured. Without arguments it
 //! does nothing: 10,000,000 rows are 15 GB.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it measures")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
 mod memory;
 mod soak;
 
-// The writer as it stands in the builder, which shows it to nobody.
+// The builder's private writer.
 #[path = "../rank/tables.rs"]
 #[allow(dead_code, reason = "the bench of ranking uses more of it")]
 mod tables;
@@ -24,7 +24,7 @@ mod tables;
 mod writer;
 
 use build_index::{Dictionary, Result, durable};
-/// As the writer finds it in the builder.
+/// The module that the writer imports in the builder.
 mod dictionary {
     pub(crate) use build_index::Texts;
 }
@@ -40,7 +40,7 @@ use interrogate::rank::Order;
 use serde_json::json;
 use tables::{DIM, Shape};
 
-/// Rows of a shard, as the builder has them; fewer make many shards of few rows.
+/// Rows per shard, as in the builder; fewer rows make more shards.
 const SHARD: usize = 32_768;
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
@@ -99,7 +99,7 @@ fn build(
     Ok(())
 }
 
-/// Opens the index and ranks, each some times; the first ranking reads it from the disk.
+/// Opens the index and ranks several times; the first ranking reads from the disk.
 fn rank(folder: &Path) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut opens = Vec::new();
     for _ in 0..11 {

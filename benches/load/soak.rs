@@ -1,4 +1,4 @@
-//! The starter, asked again and again: pictures looked at, labels ranked, texts embedded.
+//! A soak test of the starter: encodes pictures, ranks labels and embeds texts in a loop.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -14,8 +14,8 @@ use serde_json::json;
 
 use crate::memory;
 
-/// Runs for so many seconds, and tells memory twenty times, the work before the first of
-/// them left out.
+/// Runs for `seconds` and prints the memory twenty times, first after a twentieth of the
+/// time.
 pub(crate) fn run(seconds: u64) -> Result<(), Box<dyn Error>> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let scratch = tempfile::tempdir()?;
@@ -40,17 +40,17 @@ pub(crate) fn run(seconds: u64) -> Result<(), Box<dyn Error>> {
             }
             ranked += 1;
         }
-        // Opened anew each time, as a server that follows rebuilds does.
+        // Reopened each time, as by a server that follows rebuilds.
         let index = Index::open(scratch.path())?;
         let labels: Vec<&str> = index.table("mediums")?.labels().collect::<Result<_, _>>()?;
         let rows = encoder.encode(&labels)?;
         embedded += labels.len() as u64;
-        // The same answers as in the first round, to the bit.
+        // The same results as in the first round, to the bit.
         match &before {
             None => before = Some((rows, scores)),
             Some((first, firsts)) => {
                 if first.as_slice() != rows.as_slice() || *firsts != scores {
-                    return Err(format!("round {rounds}: other answers").into());
+                    return Err(format!("round {rounds}: other results").into());
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! One step of a chain: what may follow a prompt, scored against an image.
+//! One chain step: candidates after a prompt, scored against an image.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::encode::Text;
 use crate::{Result, turns};
 
-/// Scores `"{prompt}, {phrase}"` for each line of a file. Every run is the first
-/// step of a chain of its own: nothing is remembered from the run before.
+/// Scores `"{prompt}, {phrase}"` for each line of a file. Every run starts a new chain:
+/// nothing is cached from the run before.
 #[derive(Deserialize)]
 pub(crate) struct Chain {
     prompt: String,
     phrases: PathBuf,
-    /// The image's features: f32 values, lowest byte first.
+    /// The image's features: little-endian f32 values.
     features: PathBuf,
     runs: usize,
     out: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! Pixels to features. Decoding and resizing are another bench's.
+//! Features from pixels. Another bench measures decoding and resizing.
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ impl Load {
     }
 }
 
-/// The features of pixels (images, 3, height, width): f32, lowest byte first.
+/// The features of pixels (images, 3, height, width): little-endian f32.
 #[derive(Deserialize)]
 pub(crate) struct Embed {
     pixels: PathBuf,

@@ -1,4 +1,4 @@
-//! Labels to embeddings.
+//! Embeddings of labels.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(crate) struct Text {
 
 impl Load {
     pub(crate) fn run(self, text: &mut Option<Text>) -> Result<Value> {
-        *text = None; // two towers at once would be a memory that nobody needs
+        *text = None; // frees the old tower before the new one is loaded
         let compute = Compute { precision: precision(&self.precision)?, ..Compute::default() };
         let encoder = Checkpoint::open(&self.checkpoint)?.text_encoder_with(&compute)?;
         let dim = encoder.dim();
@@ -33,14 +33,14 @@ impl Load {
     }
 }
 
-/// The precision of that name.
+/// The precision called `name`.
 pub(crate) fn precision(name: &str) -> Result<Precision> {
     let all = [Precision::F32, Precision::Bf16];
     let found = all.into_iter().find(|precision| precision.name() == name);
     Ok(found.ok_or_else(|| format!("precision: expected f32 or bf16, found {name}"))?)
 }
 
-/// Encodes the labels of a file, a line each.
+/// Encodes the labels of a file, one per line.
 #[derive(Deserialize)]
 pub(crate) struct Encode {
     labels: PathBuf,

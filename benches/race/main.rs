@@ -1,11 +1,11 @@
-//! Our side of the race: `race.py` asks, this answers, a JSON line each.
+//! This project's side of the race: answers the requests of `race.py`, one JSON line each.
 //!
 //! A process that stays open lets the script take turns between this project
 //! and its rivals while weights and tables stay loaded on both sides. Threads
 //! are rayon's: `RAYON_NUM_THREADS` sets them. Without the argument `answer` it does
-//! nothing, so that `cargo bench` passes by.
+//! nothing, so that `cargo bench` skips it.
 
-#![expect(clippy::print_stdout, reason = "the answers are what it is for")]
+#![expect(clippy::print_stdout, reason = "it answers on standard output")]
 
 mod chain;
 mod embed;
@@ -27,35 +27,35 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What may be asked. Paths are files that the script wrote or reads.
+/// A request. Paths are files that the script wrote or reads.
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Request {
-    /// Threads and the ranking kernel.
+    /// Returns the threads and the ranking kernel.
     Setting,
-    /// What this machine reads and multiplies at most.
+    /// Measures the peak rates of this machine.
     Roof,
     /// Loads the text tower.
     Text(encode::Load),
     /// Encodes a file of labels.
     Encode(encode::Encode),
-    /// Scores what may follow a prompt.
+    /// Scores candidates after a prompt.
     Chain(chain::Chain),
     /// Loads the image tower.
     Image(embed::Load),
-    /// Features of pixels.
+    /// Encodes pixels.
     Embed(embed::Embed),
     /// Builds an index of seeded rows, and queries for it.
     Table(table::Table),
-    /// Opens an index that was built so.
+    /// Opens such an index.
     Open(rank::Reopen),
     /// Ranks queries against it.
     Rank(rank::Rank),
-    /// What this process holds.
+    /// Returns the memory of this process.
     Memory,
 }
 
-/// What stays loaded between two requests.
+/// What stays loaded between requests.
 #[derive(Default)]
 struct Loaded {
     text: Option<encode::Text>,
@@ -65,7 +65,7 @@ struct Loaded {
 
 fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "answer") {
-        println!("race: skipped, for it answers race.py, which calls it with `answer`");
+        println!("race: skipped, race.py runs it with `answer`");
         return Ok(());
     }
     let mut loaded = Loaded::default();

@@ -16,7 +16,7 @@ pub(crate) struct Opened {
     queries: Vec<Features>,
 }
 
-/// The queries' file, beside the index: f32 values, lowest byte first.
+/// The file of the queries in the index's folder: little-endian f32 values.
 pub(crate) const QUERIES: &str = "queries.f32";
 
 impl Opened {
@@ -41,14 +41,14 @@ impl Reopen {
     }
 }
 
-/// Ranks the first `queries` against `tables`, ranked as one.
+/// Ranks the first `queries` against the merged `tables`.
 #[derive(Deserialize)]
 pub(crate) struct Rank {
     tables: Vec<String>,
     queries: usize,
     k: usize,
     runs: usize,
-    /// Whether the rows found are told.
+    /// Whether to return the rows found.
     #[serde(default)]
     tell: bool,
 }
@@ -64,12 +64,12 @@ impl Rank {
         let rows = |matches: &Vec<interrogate::index::Match<'_>>| -> Vec<usize> {
             matches.iter().map(|found| first(&merged, found.table) + found.row).collect()
         };
-        let told = if self.tell { ranked.iter().map(rows).collect() } else { Vec::new() };
-        Ok(json!({ "ms": ms, "rows": told }))
+        let found = if self.tell { ranked.iter().map(rows).collect() } else { Vec::new() };
+        Ok(json!({ "ms": ms, "rows": found }))
     }
 }
 
-/// How many rows stand before the table of that name.
+/// The number of rows before the table `name`.
 fn first(merged: &Merged<'_>, name: &str) -> usize {
     merged.tables().iter().take_while(|table| table.name() != name).map(|table| table.len()).sum()
 }

@@ -1,7 +1,6 @@
-//! What the machine gives at most: bytes read and products summed, a second.
+//! Peak rates of the machine: bytes read and multiply-adds per second.
 //!
-//! The best of several runs, on all threads: a roof is not what is usual but
-//! what is possible. Products are counted as two operations.
+//! The best of several runs on all threads. A multiply-add counts as two operations.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,10 +8,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-/// Bytes that are read: more than any cache holds.
+/// Bytes to read: more than any cache holds.
 const BYTES: usize = 1 << 30;
 const RUNS: usize = 7;
-/// Steps of the loop of products: some 20 ms.
+/// Steps of the multiply-add loop: some 20 ms.
 const STEPS: usize = 4_000_000;
 
 pub(crate) fn roof() -> Value {
@@ -29,7 +28,7 @@ pub(crate) fn roof() -> Value {
     rates
 }
 
-/// Seconds of the fastest of some runs.
+/// Seconds of the fastest run.
 fn best<T>(work: impl Fn() -> T) -> f64 {
     let once = |_| {
         let start = Instant::now();
@@ -47,31 +46,31 @@ fn sum(words: &[u64]) -> u64 {
     sums.iter().fold(0, |a, &b| a.wrapping_add(b))
 }
 
-/// What a name of a peak is made of: the operations of a step, and the loop.
+/// A peak: its name, the operations per step, and the loop.
 type Peak = (&'static str, usize, fn() -> f32);
 
-/// Sums that a loop keeps at once: enough for two units of four cycles' latency,
-/// and a margin.
+/// Accumulators of a loop: enough for two units with a latency of four cycles, and a
+/// margin.
 const SUMS: usize = 12;
 
 #[cfg(target_arch = "x86_64")]
 fn kernels() -> Vec<Peak> {
     let mut kernels: Vec<Peak> = Vec::new();
     if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the processor has AVX-512F, which is all that it asks for.
+        // SAFETY: the processor has AVX-512F, which is the only requirement.
         kernels.push(("f32_flops", SUMS * 16 * 2, || unsafe { x86::f32_avx512() }));
     } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has AVX2 and FMA, which is all that it asks for.
+        // SAFETY: the processor has AVX2 and FMA, which is the only requirement.
         kernels.push(("f32_flops", SUMS * 8 * 2, || unsafe { x86::f32_avx2() }));
     }
     if is_x86_feature_detected!("avx512bf16") {
-        // SAFETY: the processor has AVX-512 BF16, which is all that it asks for.
+        // SAFETY: the processor has AVX-512 BF16, which is the only requirement.
         kernels.push(("bf16_flops", SUMS * 32 * 2, || unsafe { x86::bf16_avx512() }));
     }
     kernels
 }
 
-/// No peak is measured on other processors, and none is claimed.
+/// No peak is measured on other processors.
 #[cfg(not(target_arch = "x86_64"))]
 fn kernels() -> Vec<Peak> {
     Vec::new()

@@ -1,10 +1,10 @@
-//! What this process is and holds.
+//! Settings and memory of this process.
 
 use serde_json::{Value, json};
 
 use crate::Result;
 
-/// Threads, and the code that ranks.
+/// Threads, ranking kernel and version.
 pub(crate) fn setting() -> Value {
     json!({
         "threads": rayon::current_num_threads(),

@@ -1,12 +1,11 @@
 //! Seeded rows in a real index, as `build-index` writes it.
 //!
-//! Rows come from an encoder without a model, so that the files, the labels and
-//! whatever stands beside the rows are those of any other index. Rivals read the
-//! same rows from its shards.
+//! Rows come from an encoder without a model, so that all files are those of any other
+//! index. Rivals read the same rows from its shards.
 //!
-//! Random rows have nothing in common and flatter every code of eight bits. Rows
-//! as models make them share a mean of norm 0.7, have three values ten times the
-//! others, and come in clusters of near-duplicates: that is `anisotropic`.
+//! Random rows have nothing in common and flatter 8-bit codes. Rows of models share a
+//! mean of norm 0.7, have three values ten times the others, and come in clusters of
+//! near-duplicates: that is `anisotropic`.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -21,7 +20,7 @@ use serde_json::{Value, json};
 use crate::rank::{Opened, QUERIES};
 use crate::{Result, turns};
 
-/// An index to be built.
+/// Builds an index.
 #[derive(Deserialize)]
 pub(crate) struct Table {
     folder: PathBuf,
@@ -29,11 +28,11 @@ pub(crate) struct Table {
     dim: usize,
     /// Names and rows of its tables.
     tables: Vec<(String, usize)>,
-    /// How many queries are written beside it, to [`QUERIES`].
+    /// The number of queries to write to [`QUERIES`].
     queries: usize,
 }
 
-/// What rows are like.
+/// The distribution of the rows.
 #[derive(Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -61,7 +60,7 @@ impl Table {
         )?;
         let build_s = start.elapsed().as_secs_f64();
         drop(dictionaries);
-        // Behind all rows, so that no query is a row.
+        // Numbers beyond all rows, so that no query is a row.
         let queries = rows.rows((0..self.queries).map(|n| (1 << 40) + n as u64).collect());
         let queries = Embeddings::new(self.dim, queries)?;
         turns::write(Some(&self.folder.join(QUERIES)), queries.as_slice())?;
@@ -70,7 +69,7 @@ impl Table {
     }
 }
 
-/// An encoder whose labels are the numbers of rows.
+/// An encoder whose labels are row numbers.
 struct Seeded {
     dim: usize,
     kind: Kind,
@@ -96,7 +95,7 @@ impl Seeded {
         if self.kind == Kind::Random {
             return direction(number, row);
         }
-        // Of ten rows three are one thing said in three ways.
+        // Three of ten rows are near-duplicates.
         let cluster = if number % 10 < 3 { number - number % 10 } else { number };
         direction(cluster, own);
         own.iter_mut().take(3).for_each(|large| *large *= 10.0);
@@ -129,8 +128,8 @@ impl TextEncoder for Seeded {
     }
 }
 
-/// A direction that `seed` decides: SplitMix64 (Steele, Lea and Flood 2014) as
-/// values of -1..1, brought to unit length.
+/// A direction by `seed`: values of SplitMix64 (Steele, Lea and Flood 2014) in -1..1,
+/// scaled to unit length.
 fn direction(seed: u64, values: &mut [f32]) {
     let mut state = seed.wrapping_mul(0xd134_2543_de82_ef95);
     for value in &mut *values {

@@ -1,4 +1,4 @@
-//! One side's turn: what is timed, and values as files.
+//! Timing of one side, and values in files.
 
 use std::path::Path;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use interrogate::encoder::Features;
 
 use crate::Result;
 
-/// Runs `work` `warm` times untimed and `runs` times timed, at least once: the
-/// milliseconds of each, and what the last one gave.
+/// Runs `work` `warm` times untimed and `runs` times timed, at least once. Returns the
+/// milliseconds of each timed run and the last result.
 pub(crate) fn time<T>(
     (warm, runs): (usize, usize),
     mut work: impl FnMut() -> Result<T>,
@@ -31,13 +31,13 @@ pub(crate) fn time<T>(
     Ok((spent, last))
 }
 
-/// Reads f32 values, lowest byte first.
+/// Reads little-endian f32 values.
 pub(crate) fn read(path: &Path) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path)?;
     Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
-/// Writes f32 values, lowest byte first, where a file is asked for.
+/// Writes little-endian f32 values if `path` names a file.
 pub(crate) fn write(path: Option<&Path>, values: &[f32]) -> Result<()> {
     let bytes = || values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     Ok(path.map_or(Ok(()), |path| std::fs::write(path, bytes()))?)

@@ -1,4 +1,4 @@
-//! Other ways to the same answer.
+//! Other ways to the same result.
 
 use candle_core::Tensor;
 use half::f16;
@@ -19,7 +19,7 @@ fn dot(row: &[f32], query: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-/// Scores in f32, one list a query; then every list sorted.
+/// Computes all scores in f32, then sorts them for each query.
 pub(super) fn full_sort(table: &[f16], queries: &[Features]) -> Vec<Vec<(usize, f32)>> {
     let widened = |row: &[f16]| {
         let mut wide = [0.0; DIM];
@@ -40,7 +40,7 @@ pub(super) fn full_sort(table: &[f16], queries: &[Features]) -> Vec<Vec<(usize, 
     (0..queries.len()).into_par_iter().map(first).collect()
 }
 
-/// A value at a time, and the best three by insertion.
+/// Computes one value at a time, and keeps the best three by insertion.
 pub(super) fn naive(table: &[f16], query: &Features) -> Vec<(usize, f32)> {
     let mut best = vec![(0, f32::NEG_INFINITY); K + 1];
     for (row, values) in table.chunks(DIM).enumerate() {

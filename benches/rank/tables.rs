@@ -1,4 +1,4 @@
-//! Tables and images, of noise in two shapes.
+//! Random tables and images of two shapes.
 
 use half::f16;
 use interrogate::encoder::{Embeddings, Features};
@@ -7,13 +7,13 @@ use interrogate::rank::{Block, Rows};
 
 pub(super) const DIM: usize = 512;
 
-/// Rows coded together, as a shard holds them.
+/// Rows that are coded together, as in a shard.
 const SHARD: usize = 32_768;
 
-/// What rows look like.
+/// The distribution of the rows.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
-    /// All directions alike.
+    /// Uniform over all directions.
     Random,
     /// As real embeddings are: a shared mean of norm 0.7, three dimensions ten times
     /// the others, and every second row near the one before.
@@ -30,7 +30,7 @@ fn unit(values: Vec<f32>) -> Embeddings {
     Embeddings::new(DIM, values).expect("noise has a direction")
 }
 
-/// So many rows of unit length.
+/// `count` rows of unit length.
 pub(super) fn rows(shape: Shape, count: usize, seed: u64) -> Embeddings {
     let state = &mut (seed + 1);
     let mut own: Vec<f32> = (0..count * DIM).map(|_| noise(state)).collect();
@@ -50,7 +50,7 @@ pub(super) fn rows(shape: Shape, count: usize, seed: u64) -> Embeddings {
     unit(joined.collect())
 }
 
-/// So many images.
+/// The features of `count` images.
 pub(super) fn images(shape: Shape, count: usize) -> Vec<Features> {
     let rows = rows(shape, count, 1 << 32);
     let image = |row: &[f32]| Features::new(row.to_vec()).expect("noise has a direction");

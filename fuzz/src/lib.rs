@@ -1,5 +1,5 @@
-//! What the targets share: a folder to put files in, and the frames that a fuzzer
-//! does not find by itself (a header's length, a checksum, a zip's directory).
+//! Shared by the targets: a folder for files, and framing that a fuzzer cannot guess (a
+//! header's length, a checksum, a zip's directory).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,19 +11,19 @@ use interrogate::picture::{DecodeOptions, Picture, Preprocess};
 use libfuzzer_sys::Corpus;
 use zerocopy::IntoBytes;
 
-/// Lets a panic of the `tokenizers` library go on to whoever catches it: what is not
-/// caught ends the fuzzer still, where its entry is reached. Every other ends it at once.
-/// For a target's `init`, behind which the fuzzer has set its own hook.
-pub fn spare_tokenizers() {
-    let ends = std::panic::take_hook();
+/// Lets a panic of the `tokenizers` library unwind to code that catches it; an uncaught one
+/// still ends the fuzzer at its entry point. Every other panic ends it at once. Call this in
+/// a target's `init`, after the fuzzer has set its own hook.
+pub fn allow_tokenizer_panics() {
+    let fuzzer_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if !panic.location().is_some_and(|place| place.file().contains("/tokenizers-")) {
-            ends(panic);
+            fuzzer_hook(panic);
         }
     }));
 }
 
-/// A folder of this process, in memory where the system has such a place.
+/// The scratch folder of this process, in memory if the system allows it.
 pub fn scratch() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -35,23 +35,23 @@ pub fn scratch() -> &'static Path {
     })
 }
 
-/// A file of `bytes` in the scratch folder.
+/// Writes `bytes` to a file in the scratch folder.
 pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let path = scratch().join(name);
     fs::write(&path, bytes).expect("a scratch file");
     path
 }
 
-/// A folder in the scratch folder whose files are those of a fixture, of which
-/// each name of `but` is left to the target.
-pub fn fixture(name: &str, but: &[&str]) -> PathBuf {
+/// Links the files of a fixture in a scratch folder, without those that `except` leaves to
+/// the target.
+pub fn fixture(name: &str, except: &[&str]) -> PathBuf {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
     let folder = scratch().join(name.replace('/', "-"));
     if !folder.is_dir() {
         fs::create_dir(&folder).expect("a folder");
         for entry in fs::read_dir(&from).expect("the fixtures of the tests") {
             let entry = entry.expect("an entry");
-            if !but.iter().any(|but| entry.file_name() == *but) {
+            if !except.iter().any(|name| entry.file_name() == *name) {
                 let whole = entry.path().canonicalize().expect("a path");
                 symlink(whole, folder.join(entry.file_name())).expect("a link");
             }
@@ -60,7 +60,7 @@ pub fn fixture(name: &str, but: &[&str]) -> PathBuf {
     folder
 }
 
-/// The first byte, and the rest; nothing of nothing.
+/// The first byte and the rest; 0 and nothing if there is no byte.
 pub fn first(bytes: &[u8]) -> (u8, &[u8]) {
     bytes.split_first().map_or((0, bytes), |(&first, rest)| (first, rest))
 }
@@ -71,13 +71,13 @@ pub fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
     (&bytes[..end], bytes.get(end + 1..).unwrap_or_default())
 }
 
-/// A file as safetensors frames it: a header's length, the header, the rest.
+/// A file with the framing of safetensors: the length of the header, the header, the rest.
 pub fn framed(bytes: &[u8]) -> Vec<u8> {
     let (header, body) = halves(bytes);
     [&(header.len() as u64).to_le_bytes()[..], header, body].concat()
 }
 
-/// Bytes at a multiple of eight, as a map has them.
+/// Bytes aligned to eight, as in a memory map.
 pub struct Aligned {
     words: Vec<u64>,
     len: usize,
@@ -97,7 +97,7 @@ impl AsRef<[u8]> for Aligned {
     }
 }
 
-/// A zip file of stored entries, with checksums that fit (PKWARE's APPNOTE, 4.3).
+/// A zip file of stored entries with valid checksums (PKWARE's APPNOTE, 4.3).
 pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in entries {
@@ -130,7 +130,7 @@ pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// Numbers of the rest of the input, zero where there is no more.
+/// Reads numbers from the input; zero after its end.
 pub struct Numbers<'a>(pub &'a [u8]);
 
 impl Numbers<'_> {
@@ -149,7 +149,7 @@ impl Numbers<'_> {
     }
 }
 
-/// Decodes an image file that begins with `magic`; others are of another target.
+/// Decodes an image file that begins with `magic`, and rejects others.
 pub fn picture(magic: &[u8], bytes: &[u8]) -> Corpus {
     if !bytes.starts_with(magic) {
         return Corpus::Reject;

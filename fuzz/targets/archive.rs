@@ -1,5 +1,5 @@
-//! An archive of PyTorch's: the zip as it stands; and a pickle in a zip that fits,
-//! beside one storage. What opens can be taken.
+//! A PyTorch archive: the input as a zip file, or as a pickle and a storage in a valid zip.
+//! What opens can be read.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let archive = if choice == b'P' {
         bytes.to_vec()
     } else {
-        // A pickle may hold zeros: its length comes first.
+        // A pickle may contain zeros, so its length comes first.
         let (length, rest) = rest.split_at(rest.len().min(2));
         let length = length.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b));
         let (pickle, storage) = rest.split_at(length.min(rest.len()));

@@ -1,4 +1,4 @@
-//! A cache of clip-interrogator's beside a dictionary: what opens has unit rows.
+//! A cache of clip-interrogator and a dictionary: what opens has unit rows.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! config.json and preprocessor_config.json of a CLIP checkpoint, beside weights of
-//! a small one: what opens embeds a text and an image.
+//! config.json and preprocessor_config.json of a CLIP checkpoint with small weights: what
+//! opens embeds a text and an image.
 
 #![no_main]
 
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     if ours == "config.json" {
         let _ = Config::open(&folder.join(ours));
     } else if let Ok(steps) = preprocess::open(&folder.join(ours)) {
-        // Sides of up to 4,096: what is asked for is had, the small ones here.
+        // Sides may be up to 4,096; only small crops are computed here.
         if u64::from(steps.crop.0) * u64::from(steps.crop.1) < 1 << 16 {
             let _ = steps.pixels(&picture);
         }

@@ -1,5 +1,5 @@
-//! Codes of any bits beside rows of any bits: a ranking of rows that there are;
-//! and true codes of the same rows: the ranking of a full scan, to the bit.
+//! Arbitrary codes with arbitrary rows: a ranking has only existing rows. Correct codes of
+//! the same rows: the ranking equals a full scan, bit for bit.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A dictionary: its labels are stripped, none is empty and each stands once.
+//! A dictionary: labels are trimmed, unique and not empty.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A whole index of any label table and any shard, under a manifest whose names,
-//! sizes and checksums fit: opened, ranked, verified.
+//! An index of an arbitrary label table and shard, with a manifest of matching names, sizes
+//! and checksums: opened, ranked, verified.
 
 #![no_main]
 

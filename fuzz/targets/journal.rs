@@ -1,5 +1,5 @@
-//! The journal of a build that was killed, of any bytes and of records whose
-//! checksums fit: the build ends and what it wrote is whole.
+//! The journal of an interrupted build, of arbitrary bytes or of records with valid
+//! checksums: the build returns, and its index is intact.
 
 #![no_main]
 

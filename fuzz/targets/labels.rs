@@ -1,4 +1,4 @@
-//! A label table: as it stands, and of two slices with lengths that fit.
+//! A label table: the input itself, or two slices with valid lengths.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let path = Path::new("a-0123456789ab.labels");
     let (ends, text) = halves(bytes);
-    // Ends of one byte each, so that the fuzzer meets true ones.
+    // Ends of one byte each, so that the fuzzer finds valid ones.
     let ends: Vec<u8> = ends.iter().flat_map(|&end| u32::from(end).to_le_bytes()).collect();
     let length = |slice: &[u8]| (slice.len() as u64).to_le_bytes();
     let framed = [&length(&ends)[..], &ends, &length(text), text].concat();
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(labels) = Labels::open(path, file) else { continue };
         assert!(labels.get(labels.len()).is_err());
         let read: Result<Vec<&str>, _> = labels.iter().collect();
-        // Ends that rise over text that is UTF-8 are what the writer writes.
+        // Ascending ends over UTF-8 text are what the writer writes.
         if let Ok(read) = read {
             assert_eq!(pack_labels(path, read).expect("as before"), file);
         }

@@ -1,5 +1,5 @@
-//! Lines of a list: numbered without a gap, none with its end, none longer than it may
-//! be, and the same however few bytes come at once.
+//! Lines of a list: numbered without a gap, without line ends, within the limit, and the
+//! same for reads of any size.
 
 #![no_main]
 
@@ -10,17 +10,17 @@ use interrogate::input::{Ends, Text};
 use interrogate_fuzz::first;
 use libfuzzer_sys::fuzz_target;
 
-/// Gives so many bytes at once at most.
-struct Dripping<'a>(&'a [u8], usize);
+/// Returns at most this many bytes per read.
+struct ShortReads<'a>(&'a [u8], usize);
 
-impl Read for Dripping<'_> {
+impl Read for ShortReads<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.1);
         self.0.read(&mut buffer[..most])
     }
 }
 
-/// The lines up to an error: the beginning of each, and its text.
+/// The beginning and the text of each line before an error.
 fn read(stream: impl Read, ends: Ends, longest: usize) -> Vec<(Vec<u8>, Option<String>)> {
     let Ok(text) = Text::new(Path::new("list"), stream, 1 << 12) else { return Vec::new() };
     let mut lines = text.lines(ends, longest);
@@ -44,6 +44,6 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(ends != Ends::Any || !line.contains('\r'));
     }
     for piece in [1, 3, 7] {
-        assert_eq!(read(Dripping(text, piece), ends, longest), lines);
+        assert_eq!(read(ShortReads(text, piece), ends, longest), lines);
     }
 });

@@ -1,5 +1,5 @@
-//! manifest.json, as it stands and with a seal that fits: what parses keeps its
-//! own rules, and is written and read again as the same bytes.
+//! manifest.json, as it is and with a valid seal: what parses is valid, and round-trips to
+//! the same bytes.
 
 #![no_main]
 

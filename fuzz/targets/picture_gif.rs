@@ -1,4 +1,4 @@
-//! Image files that begin as GIF does: a picture within the limits, or an error.
+//! Files that begin like GIF: a picture within the limits, or an error.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Image files that begin as JPEG does: a picture within the limits, or an error.
+//! Files that begin like JPEG: a picture within the limits, or an error.
 
 #![no_main]
 

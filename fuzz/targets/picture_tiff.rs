@@ -1,4 +1,4 @@
-//! Image files that begin as TIFF does (little-endian, BigTIFF too): a picture within the limits, or an error.
+//! Files that begin like TIFF (little-endian, BigTIFF too): a picture within the limits, or an error.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Image files that begin as WebP does: a picture within the limits, or an error.
+//! Files that begin like WebP: a picture within the limits, or an error.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A file of prompts: each format, told or named, gives prompts or a named error.
+//! A file of prompts: each format, detected or named, gives prompts or an error.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use interrogate::limits;
 use interrogate_fuzz::first;
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, reason = "the program's own; the fuzzer takes its reader alone")]
+#[allow(dead_code, reason = "the fuzzer uses its reader alone")]
 #[path = "../../crates/cli/src/prompt_file/mod.rs"]
 mod prompt_file;
 

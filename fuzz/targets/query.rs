@@ -1,4 +1,4 @@
-//! Sums of images and texts: what parses is shown and parsed again as the same.
+//! Sums of images and texts: what parses round-trips through its text.
 
 #![no_main]
 

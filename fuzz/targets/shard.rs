@@ -1,5 +1,5 @@
-//! A shard: as it stands, and with a header's length that fits. What opens has the
-//! rows and the codes that its header says.
+//! A shard: the input itself, and with a valid header length. What opens has the rows and
+//! the codes of its header.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Templates of prompts, deny lists and the names of models and files.
+//! Templates of prompts, deny lists, and names of models and files.
 
 #![no_main]
 

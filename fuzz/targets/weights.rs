@@ -1,4 +1,4 @@
-//! A file of weights as safetensors frames it: what opens can be taken.
+//! A safetensors file of weights: what opens can be read.
 
 #![no_main]
 

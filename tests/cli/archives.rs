@@ -1,11 +1,11 @@
-//! Archives that are made otherwise than WebDataset makes them, or to do harm.
+//! Archives with unusual or hostile members.
 
 use std::fs;
 
 use serde_json::Value;
 use tar::{EntryType, Header};
 
-use crate::run::{Folder, Ran, repository};
+use crate::run::{Folder, RunOutput, repository};
 
 fn header(name: &str, kind: EntryType, size: u64) -> Header {
     let mut header = Header::new_gnu();
@@ -25,17 +25,17 @@ fn member(name: &str, kind: EntryType, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Writes `a.tar` of these pieces and its end, and embeds its images.
-fn embed(folder: &Folder, pieces: &[&[u8]], code: i32) -> Ran {
+/// Writes `pieces` and the end-of-archive blocks to `a.tar`, and embeds its images.
+fn embed(folder: &Folder, pieces: &[&[u8]], code: i32) -> RunOutput {
     folder.write("a.tar", [pieces, &[&[0; 1024]]].concat().concat());
     let model = repository().join("tests/fixtures/clip/quick");
     folder.run(&["embed", "images", "a.tar", "--model", model.to_str().unwrap()]).expect(code)
 }
 
-/// The images in order, with their errors.
-fn images(ran: &Ran) -> Vec<(String, String)> {
+/// The name and the error of each row; an empty string is no error.
+fn images(output: &RunOutput) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ran.rows().iter().map(|row| (text(&row["image"]), text(&row["error"]))).collect()
+    output.rows().iter().map(|row| (text(&row["image"]), text(&row["error"]))).collect()
 }
 
 fn photo(folder: &Folder) -> Vec<u8> {
@@ -61,15 +61,15 @@ fn long_names_are_read_in_both_forms() {
         member("2.jpg", EntryType::Regular, &photo),
     ];
     let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
-    let ran = embed(&folder, &pieces, 0);
-    let names: Vec<String> = images(&ran).into_iter().map(|(image, _)| image).collect();
+    let output = embed(&folder, &pieces, 0);
+    let names: Vec<String> = images(&output).into_iter().map(|(image, _)| image).collect();
     let second = long.replace("0.jpg", "1.jpg");
     assert_eq!(names, [format!("a.tar/{long}"), format!("a.tar/{second}"), "a.tar/2.jpg".into()]);
 }
 
-/// A sparse file of 9 GB, so that only the reader could take room for it.
+/// The archive is a sparse file of 9 GB: only a reader that loads the name takes memory.
 #[test]
-fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
+fn oversized_member_name_is_refused_after_earlier_members_are_written() {
     let folder = Folder::new();
     let first = member("0.jpg", EntryType::Regular, &photo(&folder));
     for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
@@ -80,7 +80,7 @@ fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
         let model = repository().join("tests/fixtures/clip/quick");
         let args = ["embed", "images", "a.tar", "--model", model.to_str().unwrap()];
         let mut command = folder.command(&args);
-        // A process that took the name would need more than this.
+        // A process that loads the whole name exceeds this limit.
         if cfg!(target_os = "linux") {
             let program = command.get_program().to_owned();
             command = std::process::Command::new("sh");
@@ -88,14 +88,14 @@ fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
             command.current_dir(folder.path(""));
         }
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
         let expected = format!(
             "error: a.tar: archive: expected a name or attributes of at most 1048576 bytes at byte \
              {}, found 8589934592",
             first.len()
         );
-        assert!(said.contains(&expected), "{said}");
+        assert!(stderr.contains(&expected), "{stderr}");
         assert!(
             String::from_utf8(output.stdout).unwrap().starts_with("{\"image\":\"a.tar/0.jpg\"")
         );
@@ -103,7 +103,7 @@ fn a_name_of_gigabytes_is_refused_and_what_came_before_is_answered() {
 }
 
 #[test]
-fn members_that_are_no_plain_files_are_taken_or_named() {
+fn links_are_followed_and_special_members_are_reported() {
     let folder = Folder::new();
     let photo = photo(&folder);
     let link = |name: &str, kind: EntryType, to: &str| {
@@ -123,7 +123,7 @@ fn members_that_are_no_plain_files_are_taken_or_named() {
         link("early.jpg", EntryType::Link, "late.jpg"),
         link("soft.jpg", EntryType::Symlink, "0.jpg"),
         sparse.as_bytes().to_vec(),
-        vec![0; 512], // the rest of its map
+        vec![0; 512], // the rest of the sparse map
         member("../../etc/1.jpg", EntryType::Regular, &photo),
         member("0.jpg", EntryType::Regular, b"another of this name"),
         member("__MACOSX/._0.jpg", EntryType::Regular, b"not an image"),
@@ -131,8 +131,8 @@ fn members_that_are_no_plain_files_are_taken_or_named() {
         member("notes.txt", EntryType::Regular, b"x"),
     ];
     let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
-    let ran = embed(&folder, &pieces, 1);
-    let found = images(&ran);
+    let output = embed(&folder, &pieces, 1);
+    let found = images(&output);
     let names: Vec<&str> = found.iter().map(|(image, _)| image.as_str()).collect();
     let expected = [
         "a.tar/0.jpg",
@@ -147,28 +147,28 @@ fn members_that_are_no_plain_files_are_taken_or_named() {
     assert!(errors[3].ends_with("expected a hard link to a file before it, found one to late.jpg"));
     assert!(errors[4].ends_with("expected a file that is stored whole, found a sparse one"));
     assert!([0, 1, 2, 5].iter().all(|&at| errors[at].is_empty()), "{errors:?}");
-    let said = "skipped 1 file: 1 .txt; 1 hidden; 1 symbolic link in archives; \
+    let expected = "skipped 1 file: 1 .txt; 1 hidden; 1 symbolic link in archives; \
                 1 with the name of an earlier member\n";
-    assert!(ran.err().contains(said), "{}", ran.err());
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
 }
 
 #[test]
-fn joined_archives_are_read_to_the_end_and_damage_is_placed() {
+fn concatenated_archives_are_read_and_errors_name_the_offset() {
     let folder = Folder::new();
     let photo = photo(&folder);
     let (first, second) =
         (member("0.jpg", EntryType::Regular, &photo), member("1.jpg", EntryType::Regular, &photo));
-    let ran = embed(&folder, &[&first, &[0; 10240], &second], 0);
-    assert_eq!(images(&ran).len(), 2);
-    // More zeros are the end.
-    let ran = embed(&folder, &[&first, &[0; 1 << 20], &second], 0);
-    assert_eq!(images(&ran).len(), 1);
+    let output = embed(&folder, &[&first, &[0; 10240], &second], 0);
+    assert_eq!(images(&output).len(), 2);
+    // A longer run of zeros ends the archive.
+    let output = embed(&folder, &[&first, &[0; 1 << 20], &second], 0);
+    assert_eq!(images(&output).len(), 1);
     let mut damaged = second.clone();
     damaged[0] ^= 1;
-    let ran = embed(&folder, &[&first, &damaged], 1);
+    let output = embed(&folder, &[&first, &damaged], 1);
     let error = format!(
         "a.tar: archive: expected a header at byte {}, found a wrong checksum",
         first.len()
     );
-    assert_eq!(images(&ran)[1], ("a.tar".into(), error));
+    assert_eq!(images(&output)[1], ("a.tar".into(), error));
 }

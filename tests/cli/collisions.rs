@@ -1,10 +1,10 @@
-//! A run does not write over what it reads, nor over what it writes itself.
+//! A run never overwrites its inputs or its other outputs.
 
 use std::fs;
 
 use crate::run::{Folder, repository};
 
-/// A folder with files of all kinds that a run reads, and an index.
+/// Creates a folder with an index and every kind of file that a run reads.
 fn folder() -> Folder {
     let folder = Folder::new();
     for name in ["deny.txt", "hats.txt"] {
@@ -16,7 +16,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn an_output_is_none_of_the_files_that_are_read() {
+fn output_must_not_be_an_input() {
     let folder = folder();
     #[cfg(unix)]
     std::os::unix::fs::symlink("photos/cat.jpg", folder.path("soft.jsonl")).unwrap();
@@ -32,7 +32,7 @@ fn an_output_is_none_of_the_files_that_are_read() {
     let before = fs::read(folder.path(&manifest)).unwrap();
     let deny = ["--deny", "deny.txt"];
     let hats = ["--list", "hats=hats.txt"];
-    for (more, output, what) in [
+    for (more, path, expected) in [
         (&deny[..], "deny.txt", "(the deny list)"),
         (&deny, "./dicts/../deny.txt", "(the deny list)"),
         (&hats, "hats.txt", "(a list of labels)"),
@@ -46,10 +46,10 @@ fn an_output_is_none_of_the_files_that_are_read() {
         #[cfg(unix)]
         (&[], "hard.jsonl", "(an image)"),
     ] {
-        for way in ["--overwrite", "--resume"] {
-            let args = [&["prompt", "photos", "-o", output, "--format", "jsonl", way], more];
-            let ran = folder.run(&args.concat()).expect(2);
-            assert!(ran.err().contains(what), "{output}: {}", ran.err());
+        for flag in ["--overwrite", "--resume"] {
+            let args = [&["prompt", "photos", "-o", path, "--format", "jsonl", flag], more];
+            let output = folder.run(&args.concat()).expect(2);
+            assert!(output.stderr().contains(expected), "{path}: {}", output.stderr());
         }
     }
     assert_eq!(fs::read(folder.path(&manifest)).unwrap(), before);
@@ -61,10 +61,10 @@ fn an_output_is_none_of_the_files_that_are_read() {
 }
 
 #[test]
-fn two_outputs_are_not_one_file() {
+fn two_outputs_must_not_be_the_same_file() {
     let folder = folder();
     let before = fs::read_dir(folder.path("photos")).unwrap().count();
-    for (args, said) in [
+    for (args, expected) in [
         (
             &["photos/cat.jpg", "-o", "photos/cat.txt", "--sidecar"][..],
             "photos/cat.txt: the answers and the sidecar of photos/cat.jpg would both be written",
@@ -78,15 +78,15 @@ fn two_outputs_are_not_one_file() {
             "a name that ends in .html",
         ),
     ] {
-        let ran = folder.run(&[&["prompt"], args].concat()).expect(2);
-        assert!(ran.err().contains(said), "{}", ran.err());
+        let output = folder.run(&[&["prompt"], args].concat()).expect(2);
+        assert!(output.stderr().contains(expected), "{}", output.stderr());
     }
     assert_eq!(fs::read_dir(folder.path("photos")).unwrap().count(), before);
     assert!(!folder.path("r.html").exists());
 }
 
 #[test]
-fn a_models_file_is_not_written_over() {
+fn output_must_not_be_a_file_of_a_model() {
     let folder = Folder::new();
     let model = repository().join("tests/fixtures/clip/quick");
     for entry in fs::read_dir(model).unwrap() {
@@ -98,11 +98,11 @@ fn a_models_file_is_not_written_over() {
     }
     let config = fs::read(folder.path("model/config.json")).unwrap();
     let args = ["embed", "images", "photos", "--model", "model", "--overwrite"];
-    for output in ["model/config.json", "model/model.safetensors"] {
-        let ran = folder.run(&[&args[..], &["-o", output]].concat()).expect(2);
-        assert!(ran.err().contains("(a file of the model)"), "{}", ran.err());
+    for path in ["model/config.json", "model/model.safetensors"] {
+        let output = folder.run(&[&args[..], &["-o", path]].concat()).expect(2);
+        assert!(output.stderr().contains("(a file of the model)"), "{}", output.stderr());
     }
     assert_eq!(fs::read(folder.path("model/config.json")).unwrap(), config);
-    // Beside them answers may stand.
-    folder.run(&[&args[..], &["-o", "model/answers.jsonl"]].concat()).expect(0);
+    // A new file in the model's folder is allowed.
+    folder.run(&[&args[..], &["-o", "model/out.jsonl"]].concat()).expect(0);
 }

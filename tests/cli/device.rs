@@ -1,10 +1,10 @@
-//! Devices that a build has not are refused before anything is done.
+//! Devices that the build does not support are reported before any work.
 
 use super::run::{Folder, repository};
 
-/// Tests are built without the features, but by `.ci/cuda-check`, whose machine has no
-/// device.
-fn refusal(device: &str) -> String {
+/// The expected error. Tests are built without the device features, except by
+/// `.ci/cuda-check`, whose machine has no device.
+fn device_error(device: &str) -> String {
     let built = match device.starts_with("cuda") {
         true => cfg!(feature = "cuda"),
         false => cfg!(feature = "metal"),
@@ -19,7 +19,7 @@ fn refusal(device: &str) -> String {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_named_by_every_command() {
+fn every_command_reports_a_missing_device() {
     let folder = Folder::new();
     let clip = repository().join("tests/fixtures/clip/quick");
     let blip = repository().join("tests/fixtures/caption/blip2-opt");
@@ -37,41 +37,45 @@ fn a_device_that_is_not_there_is_named_by_every_command() {
         &["caption", "photos", "--caption-model", blip],
     ] {
         for device in ["cuda:1", "metal"] {
-            let ran = folder.run(&[args, &["--device", device]].concat()).expect(2);
-            assert_eq!(ran.out(), "", "{args:?}");
-            assert!(ran.err().contains(&refusal(device)), "{args:?}: {}", ran.err());
-            assert!(ran.err().contains("\nhint: "), "{args:?}: {}", ran.err());
+            let output = folder.run(&[args, &["--device", device]].concat()).expect(2);
+            assert_eq!(output.stdout(), "", "{args:?}");
+            assert!(
+                output.stderr().contains(&device_error(device)),
+                "{args:?}: {}",
+                output.stderr()
+            );
+            assert!(output.stderr().contains("\nhint: "), "{args:?}: {}", output.stderr());
         }
     }
-    // Nothing was built on the way.
+    // No index was built.
     assert!(!folder.path("indexes").exists());
 }
 
 #[test]
-fn a_pipeline_refuses_as_well() {
+fn execute_reports_a_missing_device() {
     let folder = Folder::new();
     folder.write("config.json", "{\"clip_model\": \"starter\", \"dicts\": \"dicts\"}");
     folder.write("data/images/a.jpg", "");
     let args = ["execute", "--model", "clip-interrogator", "--data-path", "data"];
     let more = ["--extend-path", "config.json", "--device", "cuda:1"];
-    let ran = folder.run(&[&args[..], &more].concat()).expect(2);
-    assert!(ran.err().contains(&refusal("cuda:1")), "{}", ran.err());
+    let output = folder.run(&[&args[..], &more].concat()).expect(2);
+    assert!(output.stderr().contains(&device_error("cuda:1")), "{}", output.stderr());
 }
 
 #[test]
-fn what_is_no_device_is_wrong_usage() {
+fn unknown_device_name_is_a_usage_error() {
     let folder = Folder::new();
-    let ran = folder.run(&["rank", "photos", "--device", "gpu"]).expect(2);
-    assert!(ran.err().contains("no device is called \"gpu\""), "{}", ran.err());
+    let output = folder.run(&["rank", "photos", "--device", "gpu"]).expect(2);
+    assert!(output.stderr().contains("no device is called \"gpu\""), "{}", output.stderr());
 }
 
 #[test]
-fn the_processor_is_what_is_used_unsaid() {
+fn cpu_is_the_default_device() {
     let folder = Folder::new();
-    let plain = folder.run(&["rank", "photos/cat.jpg", "-k", "2"]).expect(0);
-    let said = folder.run(&["rank", "photos/cat.jpg", "-k", "2", "--device", "cpu"]).expect(0);
-    assert_eq!(plain.out(), said.out());
+    let default = folder.run(&["rank", "photos/cat.jpg", "-k", "2"]).expect(0);
+    let explicit = folder.run(&["rank", "photos/cat.jpg", "-k", "2", "--device", "cpu"]).expect(0);
+    assert_eq!(default.stdout(), explicit.stdout());
     assert!(
-        folder.run(&["doctor"]).expect(0).out().contains("devices: this build computes on cpu")
+        folder.run(&["doctor"]).expect(0).stdout().contains("devices: this build computes on cpu")
     );
 }

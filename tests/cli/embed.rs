@@ -9,7 +9,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 #[test]
-fn images_and_texts_meet_in_one_space() {
+fn images_and_texts_share_a_space() {
     let folder = Folder::new();
     let images = folder.run(&["embed", "images", "photos"]).expect(0).rows();
     let texts = folder.run(&["embed", "texts", "cat photo", "missile launch"]).expect(0).rows();
@@ -27,7 +27,7 @@ fn images_and_texts_meet_in_one_space() {
 }
 
 #[test]
-fn an_image_is_the_same_alone_and_in_a_batch() {
+fn features_do_not_depend_on_the_batch() {
     let folder = Folder::new();
     let together = folder.run(&["embed", "images", "photos"]).expect(0).rows();
     let alone = folder.run(&["embed", "images", "photos", "--batch-size", "1"]).expect(0).rows();
@@ -39,14 +39,14 @@ fn an_image_is_the_same_alone_and_in_a_batch() {
 }
 
 #[test]
-fn as_text_a_row_is_a_line_of_tabs() {
-    let ran = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
-    assert_eq!(ran.out().trim_end().split('\t').count(), 1 + 384);
-    assert!(ran.out().starts_with("a cat\t"));
+fn text_rows_are_tab_separated() {
+    let output = Folder::new().run(&["embed", "texts", "a cat", "--format", "text"]).expect(0);
+    assert_eq!(output.stdout().trim_end().split('\t').count(), 1 + 384);
+    assert!(output.stdout().starts_with("a cat\t"));
 }
 
 #[test]
-fn in_bf16_a_row_is_another_and_near() {
+fn bf16_features_are_close_to_f32() {
     let folder = Folder::new();
     let model = repository().join("tests/fixtures/clip/quick");
     let embed = |precision| {

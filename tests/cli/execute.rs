@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
-use crate::run::{Folder, Ran, repository};
+use crate::run::{Folder, RunOutput, repository};
 
 fn fixture(name: &str) -> String {
     repository().join("tests/fixtures").join(name).to_str().unwrap().to_owned()
 }
 
-/// A folder with images, dictionaries, OpenAI's archive, a captioner, and the
-/// configuration file of all of it.
+/// Creates a folder with images, dictionaries, OpenAI's archive, a captioner and a
+/// configuration file.
 fn folder() -> Folder {
     let folder = Folder::new();
     for name in ["cat.jpg", "rocket.jpg"] {
@@ -28,7 +28,7 @@ fn folder() -> Folder {
     folder
 }
 
-fn execute(folder: &Folder, task: &str, more: &[&str]) -> Ran {
+fn execute(folder: &Folder, task: &str, more: &[&str]) -> RunOutput {
     let args = ["execute", "--model", task, "--data-path", "data", "--extend-path"];
     folder.run(&[&args[..], &["setup/config.json"], more].concat())
 }
@@ -44,7 +44,7 @@ fn texts(rows: &[Value], key: &str) -> Vec<String> {
 const CLIP: &str = "setup/models/tiny.pt";
 
 #[test]
-fn captions_and_prompts_are_those_of_the_other_commands() {
+fn captions_and_prompts_equal_those_of_caption_and_prompt() {
     let (folder, blip) = (folder(), fixture("caption/blip2-opt"));
     let captioner = ["--caption-model", &blip, "--caption-precision", "f16", "--format", "jsonl"];
     let captions = rows(&folder, "blip2", &[]);
@@ -56,13 +56,13 @@ fn captions_and_prompts_are_those_of_the_other_commands() {
     let source = ["--model", CLIP, "--index", "setup/indexes/tiny", "--max-flavors", "2"];
     let theirs = folder.run(&[&["prompt", "data/images"], &captioner[..], &source].concat());
     assert_eq!(texts(&prompts, "prompt"), texts(&theirs.expect(0).rows(), "prompt"));
-    // The rows do not come from a batch's company, nor from a second run.
+    // Neither the batch size nor a second run changes a row.
     let alone = ["--max-flavors", "2", "--batch-size", "1"];
     assert_eq!(rows(&folder, "clip-interrogator", &alone), prompts);
 }
 
 #[test]
-fn a_template_says_the_form() {
+fn template_formats_the_prompt() {
     let folder = folder();
     let form = |template: &str| {
         let more = ["--template", template];
@@ -80,13 +80,14 @@ fn a_template_says_the_form() {
         let flavor = own.trim_end_matches('>').rsplit('|').next().unwrap();
         assert!(code.contains(&format!(", {flavor}, ")), "{code}: {flavor}");
     }
-    let ran = execute(&folder, "clip-interrogator", &["--template", "{mood}"]).expect(2);
-    let told = "error: a template has no field \"mood\"\nhint: its fields are caption, flavor, ";
-    assert!(ran.err().contains(told), "{}", ran.err());
+    let output = execute(&folder, "clip-interrogator", &["--template", "{mood}"]).expect(2);
+    let expected =
+        "error: a template has no field \"mood\"\nhint: its fields are caption, flavor, ";
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
 }
 
 #[test]
-fn embeddings_are_384_values_of_each_prompt() {
+fn embedding_of_each_prompt_has_384_values() {
     let folder = folder();
     for (task, plain) in
         [("blip2-embedding", "blip2"), ("clip-interrogator-embedding", "clip-interrogator")]
@@ -103,7 +104,7 @@ fn embeddings_are_384_values_of_each_prompt() {
 }
 
 #[test]
-fn zero_shot_is_the_softmax_of_a_hundred_cosines() {
+fn zero_shot_is_the_softmax_of_scaled_cosines() {
     let folder = folder();
     let labels = ["a diagram", "a dog", "a cat"];
     let embed = |args: &[&str]| {
@@ -127,55 +128,59 @@ fn zero_shot_is_the_softmax_of_a_hundred_cosines() {
 }
 
 #[test]
-fn the_tests_of_data_and_dictionaries_need_no_model() {
+fn data_and_dictionary_tests_need_no_model() {
     let folder = folder();
     std::fs::remove_file(folder.path(CLIP)).unwrap();
     let sizes = execute(&folder, "test_data", &[]).expect(0);
-    let lines: Vec<&str> = sizes.out().lines().collect();
+    let lines: Vec<&str> = sizes.stdout().lines().collect();
     assert!(lines[0].starts_with("cat: ") && lines[1].starts_with("rocket: "), "{lines:?}");
     assert!(lines.iter().all(|line| line.contains(" x ")), "{lines:?}");
     let mediums = execute(&folder, "test_dict", &[]).expect(0);
-    assert_eq!(mediums.out(), "an oil painting\na photo of a cat\n");
+    assert_eq!(mediums.stdout(), "an oil painting\na photo of a cat\n");
     let rows = rows(&folder, "test_dict", &[]);
     assert_eq!(rows[0], json!({ "label": "an oil painting" }));
 }
 
 #[test]
-fn one_bad_image_is_told_and_the_others_go_on() {
+fn one_invalid_image_is_reported_and_the_rest_continue() {
     let folder = folder();
     folder.write("data/images/bad.png", "no image");
-    let ran = execute(&folder, "test_data", &["--format", "jsonl"]).expect(1);
-    let rows = ran.rows();
+    let output = execute(&folder, "test_data", &["--format", "jsonl"]).expect(1);
+    let rows = output.rows();
     assert_eq!(rows.iter().filter(|row| row.get("size").is_some()).count(), 2);
-    assert!(ran.err().contains("bad.png"), "{}", ran.err());
+    assert!(output.stderr().contains("bad.png"), "{}", output.stderr());
 }
 
 #[test]
-fn what_cannot_be_is_told_before_a_model_is_opened() {
+fn invalid_options_fail_before_a_model_is_opened() {
     let folder = folder();
-    let ran = execute(&folder, "clip", &[]).expect(2);
-    let told = "error: no task is named \"clip\"\nhint: a task is clip_model, blip2, ";
-    assert!(ran.err().starts_with(told), "{}", ran.err());
+    let output = execute(&folder, "clip", &[]).expect(2);
+    let expected = "error: no task is named \"clip\"\nhint: a task is clip_model, blip2, ";
+    assert!(output.stderr().starts_with(expected), "{}", output.stderr());
     folder.write("data/images/cat.png", "");
-    let ran = execute(&folder, "blip2", &[]).expect(2);
-    assert!(ran.err().starts_with("error: two images are called \"cat\": "), "{}", ran.err());
+    let output = execute(&folder, "blip2", &[]).expect(2);
+    assert!(
+        output.stderr().starts_with("error: two images are called \"cat\": "),
+        "{}",
+        output.stderr()
+    );
     folder.write("setup/config.json", "{\"clip_mode\": 1}");
-    let ran = execute(&folder, "test_dict", &[]).expect(2);
-    let told = "error: setup/config.json: an unknown key \"clip_mode\"\nhint: its keys are ";
-    assert!(ran.err().starts_with(told), "{}", ran.err());
+    let output = execute(&folder, "test_dict", &[]).expect(2);
+    let expected = "error: setup/config.json: an unknown key \"clip_mode\"\nhint: its keys are ";
+    assert!(output.stderr().starts_with(expected), "{}", output.stderr());
     folder.write("setup/config.json", "{\"dicts\": \"../dicts\"}");
-    let ran = execute(&folder, "test_dict", &[]).expect(2);
-    assert!(ran.err().starts_with("error: setup/config.json: no key \"blip_model\""));
+    let output = execute(&folder, "test_dict", &[]).expect(2);
+    assert!(output.stderr().starts_with("error: setup/config.json: no key \"blip_model\""));
 }
 
 #[test]
-fn what_lies_beside_the_images_is_counted() {
+fn files_that_are_not_images_are_counted() {
     let folder = folder();
     for name in ["._cat.jpg", ".DS_Store", "notes.txt", "more/a.jpg"] {
         folder.write(&format!("data/images/{name}"), "x");
     }
-    let ran = execute(&folder, "test_data", &[]).expect(0);
-    assert_eq!(ran.out().lines().count(), 2);
-    let said = "skipped 1 file: 1 .txt; 2 hidden; 1 folder\n";
-    assert!(ran.err().contains(said), "{}", ran.err());
+    let output = execute(&folder, "test_data", &[]).expect(0);
+    assert_eq!(output.stdout().lines().count(), 2);
+    let expected = "skipped 1 file: 1 .txt; 2 hidden; 1 folder\n";
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
 }

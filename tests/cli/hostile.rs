@@ -1,4 +1,4 @@
-//! Names and files in a folder of images that are made to do harm.
+//! Hostile names and files in a folder of images.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::run::{Folder, repository};
 
-/// Names of images as their bytes, and as answers call them: a byte that is not UTF-8 is
-/// U+FFFD and its digits.
+/// Names of images as bytes, and as outputs print them: a byte that is not UTF-8 becomes
+/// U+FFFD and its hex digits.
 const NAMES: [(&[u8], &str); 15] = [
     (b"new\nline.jpg", "new\nline.jpg"),
     (b"carriage\r.jpg", "carriage\r.jpg"),
@@ -38,7 +38,7 @@ const NAMES: [(&[u8], &str); 15] = [
     (b"caf\xe9 \xc3\xa9.jpg", "caf\u{fffd}e9 é.jpg"),
 ];
 
-/// The same and one as long as a name may be, sorted.
+/// [`NAMES`] and a name of the maximum length, sorted.
 fn names() -> Vec<(OsString, String)> {
     let long = format!("{}.jpg", "x".repeat(251));
     let known = NAMES.map(|(name, text)| (OsStr::from_bytes(name).to_owned(), text.to_owned()));
@@ -48,7 +48,7 @@ fn names() -> Vec<(OsString, String)> {
     names
 }
 
-/// What answers call them.
+/// The names of the images in the outputs.
 fn texts() -> Vec<String> {
     names().into_iter().map(|(_, text)| format!("photos/{text}")).collect()
 }
@@ -68,10 +68,10 @@ fn model() -> String {
     repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned()
 }
 
-/// Runs, and panics where it does not end.
+/// Runs the program; panics if it hangs.
 #[track_caller]
-pub(crate) fn ends(folder: &Folder, args: &[&str]) -> Output {
-    let (out, err) = (folder.path("said.out"), folder.path("said.err"));
+pub(crate) fn run_to_end(folder: &Folder, args: &[&str]) -> Output {
+    let (out, err) = (folder.path("stdout"), folder.path("stderr"));
     let mut command = folder.command(args);
     command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
@@ -80,10 +80,10 @@ pub(crate) fn ends(folder: &Folder, args: &[&str]) -> Output {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        // The processes of a person who measures may be stopped for minutes.
+        // A busy machine may stall the process for minutes.
         if start.elapsed() > Duration::from_secs(600) {
             child.kill().unwrap();
-            panic!("it hangs");
+            panic!("the program hangs");
         }
         sleep(Duration::from_millis(5));
     };
@@ -92,17 +92,17 @@ pub(crate) fn ends(folder: &Folder, args: &[&str]) -> Output {
 
 #[track_caller]
 pub(crate) fn expect(output: &Output, code: i32) -> String {
-    let said = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    said
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    stderr
 }
 
 #[test]
-fn names_of_any_bytes_come_through_every_form_of_answers() {
+fn file_names_of_any_bytes_survive_every_output_format() {
     let (folder, model, texts) = (folder(), model(), texts());
     let run = |more: &[&str]| {
         let args = [&["prompt", "photos", "--model", &model], more].concat();
-        let output = ends(&folder, &args);
+        let output = run_to_end(&folder, &args);
         expect(&output, 0);
         output
     };
@@ -111,7 +111,7 @@ fn names_of_any_bytes_come_through_every_form_of_answers() {
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.iter().map(|row| row["image"].as_str().unwrap()).collect::<Vec<_>>(), texts);
 
-    // CSV: cells as they are, those too that a spreadsheet takes for formulas.
+    // CSV: cells are unchanged, even those that a spreadsheet reads as formulas.
     run(&["-o", "out.csv"]);
     let mut reader = csv::Reader::from_path(folder.path("out.csv")).unwrap();
     let cells: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -129,7 +129,7 @@ fn names_of_any_bytes_come_through_every_form_of_answers() {
     });
     assert_eq!(images.collect::<Vec<_>>(), texts);
 
-    // For people: a line each, and nothing that moves a terminal.
+    // Text: one line per image, without control characters.
     let output = run(&["-q"]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(printed.lines().count(), texts.len(), "{printed}");
@@ -147,9 +147,9 @@ fn names_of_any_bytes_come_through_every_form_of_answers() {
     assert!(!page.contains("<img src=x"));
 }
 
-/// Names that differ in bytes alone are two images to a run that goes on.
+/// A resumed run distinguishes names that differ only in invalid bytes.
 #[test]
-fn a_run_goes_on_behind_each_of_these_names() {
+fn run_resumes_after_any_hostile_name() {
     let (folder, model) = (folder(), model());
     for ending in ["jsonl", "csv"] {
         let out = format!("out.{ending}");
@@ -165,7 +165,7 @@ fn a_run_goes_on_behind_each_of_these_names() {
 }
 
 #[test]
-fn a_list_of_such_names_is_read_from_stdin() {
+fn hostile_names_are_read_from_a_null_separated_list() {
     let (folder, model) = (folder(), model());
     let list: Vec<u8> = names()
         .iter()
@@ -177,10 +177,10 @@ fn a_list_of_such_names_is_read_from_stdin() {
     assert_eq!(rows.iter().map(|row| row["image"].as_str().unwrap()).collect::<Vec<_>>(), texts());
 }
 
-/// Pipes, sockets, devices, links of all kinds, folders: none is waited for, each that is
-/// no image fails alone, and a link out of the folder is followed.
+/// Pipes, sockets, devices, links and folders: none blocks the run, each that is not an image
+/// fails alone, and a link out of the folder is followed.
 #[test]
-fn what_lies_among_the_images_is_told_and_the_run_goes_on() {
+fn special_files_among_images_are_reported_and_skipped() {
     let (folder, model) = (Folder::new(), model());
     let path = |name: &str| folder.path("photos").join(name);
     assert!(Command::new("mkfifo").arg(path("pipe.jpg")).status().unwrap().success());
@@ -213,7 +213,7 @@ fn what_lies_among_the_images_is_told_and_the_run_goes_on() {
         fs::write(path(name), bytes).unwrap();
     }
     let args = ["rank", "photos", "--recursive", "--model", &model, "-o", "out.jsonl"];
-    let said = expect(&ends(&folder, &args), 1);
+    let stderr = expect(&run_to_end(&folder, &args), 1);
     let lines = fs::read_to_string(folder.path("out.jsonl")).unwrap();
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let error_of = |name: &str| {
@@ -239,27 +239,27 @@ fn what_lies_among_the_images_is_told_and_the_run_goes_on() {
     }
     // `folder.jpg` is a folder, which is entered.
     assert_eq!(rows.len(), 5 + 8, "{lines}");
-    assert!(said.contains("8 of 13 images failed"), "{said}");
+    assert!(stderr.contains("8 of 13 images failed"), "{stderr}");
 }
 
-/// Below folders whose path is longer than the system takes, nothing is lost unsaid.
+/// Images below a path beyond the system's limit are reported, not lost.
 #[test]
-fn paths_longer_than_the_system_takes_are_told() {
+fn paths_beyond_the_system_limit_are_reported() {
     let (folder, model) = (Folder::new(), model());
-    // Entered step by step: no call takes the whole path.
+    // Entered step by step: no system call accepts the whole path.
     let steps = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do \
                  mkdir $0 && cd -P $0 || exit 9; done; cp $1 here.jpg";
     let (step, photo) = ("d".repeat(200), folder.path("photos/cat.jpg"));
     let mut shell = Command::new("bash");
     shell.current_dir(folder.path("photos")).args(["-c", steps, &step]).arg(photo);
     if !shell.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        println!("skipped: this shell does not enter folders so deep");
+        println!("skipped: this shell cannot enter folders that deep");
         return;
     }
     let args = ["rank", "photos", "--recursive", "--model", &model, "--format", "jsonl"];
-    let output = ends(&folder, &args);
-    let said = expect(&output, 1);
-    assert!(said.contains("File name too long"), "{said}");
+    let output = run_to_end(&folder, &args);
+    let stderr = expect(&output, 1);
+    assert!(stderr.contains("File name too long"), "{stderr}");
     let rows: Vec<Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -268,17 +268,17 @@ fn paths_longer_than_the_system_takes_are_told() {
     assert_eq!(rows.len(), 4);
     let lost = rows.iter().find(|row| row["error"].is_string()).unwrap();
     assert!(lost["error"].as_str().unwrap().starts_with("cannot read photos/ddd"));
-    // One that is named: 5,000 characters.
+    // A path of 5,000 characters on the command line.
     let long: PathBuf = ["photos", &"x/".repeat(2_500), "y.jpg"].iter().collect();
     let args = ["rank", long.to_str().unwrap(), "photos/cat.jpg", "--model", &model];
-    assert!(expect(&ends(&folder, &args), 1).contains("File name too long"));
+    assert!(expect(&run_to_end(&folder, &args), 1).contains("File name too long"));
 }
 
 #[test]
-fn what_is_said_of_a_name_stays_on_its_line() {
+fn messages_about_a_file_name_stay_on_one_line() {
     let (folder, model) = (Folder::new(), model());
     folder.write("photos/a\nerror: \x1b[2J.jpg", "no image");
-    let said = expect(&ends(&folder, &["rank", "photos", "--model", &model]), 1);
-    assert!(said.contains("error: photos/a\\nerror: \\u{1b}[2J.jpg is not an image"), "{said}");
-    assert!(!said.contains('\x1b'), "{said:?}");
+    let stderr = expect(&run_to_end(&folder, &["rank", "photos", "--model", &model]), 1);
+    assert!(stderr.contains("error: photos/a\\nerror: \\u{1b}[2J.jpg is not an image"), "{stderr}");
+    assert!(!stderr.contains('\x1b'), "{stderr:?}");
 }

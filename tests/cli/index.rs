@@ -19,13 +19,13 @@ fn shard(folder: &Folder, table: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn info_tells_what_an_index_holds() {
+fn info_lists_the_tables_of_an_index() {
     let folder = built();
-    let ran = folder.run(&["info"]).expect(0);
+    let output = folder.run(&["info"]).expect(0);
     assert!(
-        ran.out().starts_with("indexes/starter: model starter, 384 values a row"),
+        output.stdout().starts_with("indexes/starter: model starter, 384 values a row"),
         "{}",
-        ran.out()
+        output.stdout()
     );
     let rows = folder.run(&["info", "--format", "jsonl"]).expect(0).rows();
     let tables: Vec<_> = rows.iter().map(|row| row["table"].as_str().unwrap()).collect();
@@ -34,9 +34,9 @@ fn info_tells_what_an_index_holds() {
 }
 
 #[test]
-fn verify_passes_a_whole_index() {
-    let ran = built().run(&["verify"]).expect(0);
-    assert_eq!(ran.out(), "indexes/starter: whole: 3 tables, 8 labels\n");
+fn verify_accepts_an_intact_index() {
+    let output = built().run(&["verify"]).expect(0);
+    assert_eq!(output.stdout(), "indexes/starter: whole: 3 tables, 8 labels\n");
 }
 
 #[test]
@@ -46,35 +46,47 @@ fn verify_finds_one_flipped_bit() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    let ran = folder.run(&["verify"]).expect(2);
-    assert!(ran.err().contains("damaged index: indexes/starter/flavors-"), "{}", ran.err());
-    assert!(ran.err().contains("hint: "), "{}", ran.err());
+    let output = folder.run(&["verify"]).expect(2);
+    assert!(
+        output.stderr().contains("damaged index: indexes/starter/flavors-"),
+        "{}",
+        output.stderr()
+    );
+    assert!(output.stderr().contains("hint: "), "{}", output.stderr());
     folder.run(&["rank", "photos/cat.jpg"]).expect(0); // opening reads no row
 }
 
 #[test]
-fn a_truncated_shard_is_refused_on_opening() {
+fn truncated_shard_is_refused_on_opening() {
     let folder = built();
     let path = shard(&folder, "mediums");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    let ran = folder.run(&["rank", "photos/cat.jpg"]).expect(2);
-    assert!(ran.err().contains("damaged index: indexes/starter/mediums-"), "{}", ran.err());
+    let output = folder.run(&["rank", "photos/cat.jpg"]).expect(2);
+    assert!(
+        output.stderr().contains("damaged index: indexes/starter/mediums-"),
+        "{}",
+        output.stderr()
+    );
 }
 
 #[test]
-fn an_index_without_its_manifest_is_built_again() {
+fn index_without_manifest_is_built_again() {
     let folder = built();
     fs::remove_file(folder.path("indexes/starter/manifest.json")).unwrap();
-    let ran = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
-    assert!(ran.err().contains("unfinished"), "{}", ran.err());
+    let output = folder.run(&["verify", "--index", "indexes/starter"]).expect(2);
+    assert!(output.stderr().contains("unfinished"), "{}", output.stderr());
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     folder.run(&["verify"]).expect(0);
 }
 
 #[test]
-fn where_there_is_no_index_the_hint_says_how_to_build_one() {
-    let ran = Folder::new().run(&["info"]).expect(2);
-    assert!(ran.err().contains("no index in indexes"), "{}", ran.err());
-    assert!(ran.err().contains("hint: build one: build-index dicts -o indexes"), "{}", ran.err());
+fn missing_index_hint_gives_the_build_command() {
+    let output = Folder::new().run(&["info"]).expect(2);
+    assert!(output.stderr().contains("no index in indexes"), "{}", output.stderr());
+    assert!(
+        output.stderr().contains("hint: build one: build-index dicts -o indexes"),
+        "{}",
+        output.stderr()
+    );
 }

@@ -1,6 +1,6 @@
-//! The program as a user sees it: what it prints, where, and how it ends.
+//! End-to-end tests of `interrogate`: its output, its streams and its exit codes.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod archives;
 mod caption;
@@ -33,3 +33,4 @@ mod signals;
 mod streams;
 #[cfg(unix)]
 mod terminal;
+mod usage;

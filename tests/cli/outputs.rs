@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::run::Folder;
 
-/// A folder with a bad image among the photos, and an index.
+/// Creates a folder with an index and an invalid image among the photos.
 fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("photos/d, \"e\".gif", "GIF it is not");
@@ -48,19 +48,19 @@ fn csv(folder: &Folder, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 #[test]
-fn a_file_of_json_lines_is_what_stdout_would_have() {
+fn jsonl_file_equals_jsonl_on_stdout() {
     let folder = folder();
     let printed = folder.run(&["prompt", "photos", "--format", "jsonl"]).expect(1);
-    let ran = folder.run(&["prompt", "photos", "-o", "out.jsonl"]).expect(1);
-    assert_eq!(ran.out(), "");
-    assert_eq!(fs::read_to_string(folder.path("out.jsonl")).unwrap(), printed.out());
-    assert!(ran.err().contains("1 of 4 images failed"), "{}", ran.err());
-    assert!(ran.err().contains("out.jsonl: 4 images in "), "{}", ran.err());
-    assert!(ran.err().contains(" images/s"), "{}", ran.err());
+    let output = folder.run(&["prompt", "photos", "-o", "out.jsonl"]).expect(1);
+    assert_eq!(output.stdout(), "");
+    assert_eq!(fs::read_to_string(folder.path("out.jsonl")).unwrap(), printed.stdout());
+    assert!(output.stderr().contains("1 of 4 images failed"), "{}", output.stderr());
+    assert!(output.stderr().contains("out.jsonl: 4 images in "), "{}", output.stderr());
+    assert!(output.stderr().contains(" images/s"), "{}", output.stderr());
 }
 
 #[test]
-fn a_csv_has_a_column_for_each_part_and_lists_as_json() {
+fn csv_has_a_column_for_each_part_and_json_lists() {
     let folder = folder();
     folder.run(&["prompt", "photos", "-o", "out.csv"]).expect(1);
     folder.run(&["prompt", "photos", "-o", "out.jsonl"]).expect(1);
@@ -89,13 +89,13 @@ fn a_csv_has_a_column_for_each_part_and_lists_as_json() {
         assert_eq!(flavors, found.iter().map(|f| f["label"].clone()).collect::<Vec<_>>());
         assert_eq!(scores, found.iter().map(|f| f["score"].clone()).collect::<Vec<_>>());
     }
-    // To stdout it is the same.
+    // Standard output is the same.
     let printed = folder.run(&["prompt", "photos", "--format", "csv"]).expect(1);
-    assert_eq!(printed.out().as_bytes(), bytes);
+    assert_eq!(printed.stdout().as_bytes(), bytes);
 }
 
 #[test]
-fn a_parquet_file_has_the_same_in_columns() {
+fn parquet_has_the_same_columns() {
     let folder = folder();
     folder.run(&["rank", "photos", "-k", "2", "-o", "out.parquet"]).expect(1);
     let printed = folder.run(&["rank", "photos", "-k", "2", "--format", "jsonl"]).expect(1).rows();
@@ -116,7 +116,7 @@ fn a_parquet_file_has_the_same_in_columns() {
 }
 
 #[test]
-fn features_go_into_every_form() {
+fn features_are_written_in_every_format() {
     let folder = Folder::new();
     let printed = folder.run(&["embed", "images", "photos"]).expect(0).rows();
     folder.run(&["embed", "images", "photos", "-o", "out.csv"]).expect(0);
@@ -135,17 +135,21 @@ fn features_go_into_every_form() {
 }
 
 #[test]
-fn nothing_is_overwritten_unasked() {
+fn existing_output_is_kept_without_overwrite() {
     let folder = Folder::new();
     let photo = fs::read(folder.path("photos/cat.jpg")).unwrap();
     folder.write("out.jsonl", "mine\n");
     folder.write("out.parquet", "mine\n");
-    let said = |args: &[&str]| {
-        let ran = folder.run(&[&["prompt", "photos"], args].concat()).expect(2);
-        assert!(!ran.err().contains("building"), "told before the work: {}", ran.err());
-        ran.err().to_owned()
+    let refuse = |args: &[&str]| {
+        let output = folder.run(&[&["prompt", "photos"], args].concat()).expect(2);
+        assert!(
+            !output.stderr().contains("building"),
+            "reported before the work: {}",
+            output.stderr()
+        );
+        output.stderr().to_owned()
     };
-    for (args, told) in [
+    for (args, expected) in [
         (
             &["-o", "out.jsonl"][..],
             "out.jsonl already exists\nhint: pass --resume to continue it or --ov",
@@ -179,23 +183,23 @@ fn nothing_is_overwritten_unasked() {
         ),
         (&["--resume"], "--output"),
     ] {
-        let err = said(args);
-        assert!(err.contains(told), "{args:?}: {err}");
+        let stderr = refuse(args);
+        assert!(stderr.contains(expected), "{args:?}: {stderr}");
     }
     assert_eq!(fs::read(folder.path("photos/cat.jpg")).unwrap(), photo);
     assert_eq!(fs::read(folder.path("out.jsonl")).unwrap(), b"mine\n");
     assert_eq!(fs::read(folder.path("out.parquet")).unwrap(), b"mine\n");
-    // Asked for, it is.
+    // --overwrite replaces it.
     folder.run(&["prompt", "photos", "-o", "out.jsonl", "--overwrite"]).expect(0);
     assert_eq!(rows(&folder, "out.jsonl").len(), 3);
 }
 
 #[test]
-fn a_disk_that_is_full_is_named() {
+fn full_disk_is_reported() {
     if !std::path::Path::new("/dev/full").exists() {
-        return; // Linux has it
+        return; // only Linux has it
     }
-    let ran = Folder::new().run(&["embed", "images", "photos", "-o", "/dev/full"]).expect(2);
-    assert!(ran.err().contains("error: cannot write /dev/full: "), "{}", ran.err());
-    assert!(ran.err().contains("hint: the disk is full"), "{}", ran.err());
+    let output = Folder::new().run(&["embed", "images", "photos", "-o", "/dev/full"]).expect(2);
+    assert!(output.stderr().contains("error: cannot write /dev/full: "), "{}", output.stderr());
+    assert!(output.stderr().contains("hint: the disk is full"), "{}", output.stderr());
 }

@@ -25,13 +25,13 @@ fn jsonl(folder: &Folder) -> Vec<(String, Vec<f32>)> {
     rows.iter().map(|row| (row["id"].as_str().unwrap().to_owned(), values(row))).collect()
 }
 
-fn written(folder: &Folder, format: &str, name: &str) -> Vec<u8> {
+fn embed_to_file(folder: &Folder, format: &str, name: &str) -> Vec<u8> {
     let args = ["embed", "prompts", "prompts.jsonl", "--format", format, "-o", name];
-    assert_eq!(folder.run(&args).expect(0).out(), "");
+    assert_eq!(folder.run(&args).expect(0).stdout(), "");
     std::fs::read(folder.path(name)).unwrap()
 }
 
-/// Shape and values of a .npy, its header read by hand.
+/// The shape and the values of a .npy file.
 fn npy(bytes: &[u8]) -> (String, Vec<f32>) {
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
     let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
@@ -43,7 +43,7 @@ fn npy(bytes: &[u8]) -> (String, Vec<f32>) {
 }
 
 #[test]
-fn every_form_holds_the_values_of_the_json_lines() {
+fn every_format_has_the_values_of_jsonl() {
     let folder = folder();
     let rows = jsonl(&folder);
     let ids: Vec<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
@@ -51,9 +51,12 @@ fn every_form_holds_the_values_of_the_json_lines() {
     let flat: Vec<f32> = rows.iter().flat_map(|(_, values)| values.clone()).collect();
     assert_eq!(flat.len(), 2 * 384);
 
-    assert_eq!(npy(&written(&folder, "npy", "rows.npy")), ("(2, 384)".to_owned(), flat.clone()));
+    assert_eq!(
+        npy(&embed_to_file(&folder, "npy", "rows.npy")),
+        ("(2, 384)".to_owned(), flat.clone())
+    );
 
-    written(&folder, "parquet", "rows.parquet");
+    embed_to_file(&folder, "parquet", "rows.parquet");
     let file = File::open(folder.path("rows.parquet")).unwrap();
     let reader = SerializedFileReader::new(file).unwrap();
     let mut found = Vec::new();
@@ -70,7 +73,7 @@ fn every_form_holds_the_values_of_the_json_lines() {
     }
     assert_eq!(found, flat);
 
-    let csv = String::from_utf8(written(&folder, "submission", "submission.csv")).unwrap();
+    let csv = String::from_utf8(embed_to_file(&folder, "submission", "submission.csv")).unwrap();
     let mut lines = csv.lines();
     assert_eq!(lines.next(), Some("imgId_eId,val"));
     for (number, (line, value)) in lines.by_ref().zip(&flat).enumerate() {
@@ -81,11 +84,11 @@ fn every_form_holds_the_values_of_the_json_lines() {
     }
     assert_eq!((lines.next(), csv.lines().count()), (None, 1 + 2 * 384));
     let plain = folder.run(&["embed", "prompts", "prompts.jsonl", "--submission"]).expect(0);
-    assert_eq!(plain.out(), csv);
+    assert_eq!(plain.stdout(), csv);
 }
 
 #[test]
-fn texts_lines_and_standard_input_are_prompts() {
+fn prompts_come_from_arguments_files_and_stdin() {
     use std::io::Write;
     use std::process::Stdio;
     let folder = folder();
@@ -101,12 +104,12 @@ fn texts_lines_and_standard_input_are_prompts() {
     let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(LINES.as_bytes()).unwrap();
     let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-    assert_eq!(out, folder.run(&["embed", "prompts", "prompts.jsonl"]).expect(0).out());
+    assert_eq!(out, folder.run(&["embed", "prompts", "prompts.jsonl"]).expect(0).stdout());
 }
 
-/// The committed inputs that were embedded as JSON and CSV lines, mark and all.
+/// Regression: these files were once embedded line by line, byte order mark included.
 #[test]
-fn formats_are_told_apart_by_what_files_hold() {
+fn input_format_is_detected_from_content() {
     let folder = Folder::new();
     let cases = repository().join("tests/fixtures/cases");
     let run = |args: &[&str]| {
@@ -121,44 +124,49 @@ fn formats_are_told_apart_by_what_files_hold() {
     assert_eq!(texts, [("0".into(), "a cat".into()), ("1".into(), "a cat".into())]);
 
     folder.write("braces.txt", "{red, blue} ball\n\na cat\n");
-    let ran = folder.run(&["embed", "prompts", "braces.txt"]).expect(0);
-    assert_eq!(ran.rows()[0]["prompt"], "{red, blue} ball");
-    assert!(ran.err().contains("braces.txt: 1 blank line left out"), "{}", ran.err());
+    let output = folder.run(&["embed", "prompts", "braces.txt"]).expect(0);
+    assert_eq!(output.rows()[0]["prompt"], "{red, blue} ball");
+    assert!(output.stderr().contains("braces.txt: 1 blank line left out"), "{}", output.stderr());
     folder.write("cut.jsonl", "{\"image\": \"a.jpg\", \"pro");
-    let ran = folder.run(&["embed", "prompts", "cut.jsonl"]).expect(2);
+    let output = folder.run(&["embed", "prompts", "cut.jsonl"]).expect(2);
     let hint = "\nhint: name the format if the file is right: --input-format lines, jsonl or csv\n";
-    assert!(ran.err().ends_with(hint), "{}", ran.err());
+    assert!(output.stderr().ends_with(hint), "{}", output.stderr());
     let lines = run(&["cut.jsonl", "--input-format", "lines"]);
     assert_eq!(lines.len(), 1);
 }
 
-/// What `prompt -o FILE` writes goes into `embed prompts`, failed images aside.
+/// `embed prompts` reads what `prompt -o FILE` writes and skips failed images.
 #[test]
-fn tables_of_prompt_are_read_as_they_are_written() {
+fn output_of_prompt_is_read_back() {
     let folder = Folder::new();
     folder.write("photos/broken.jpg", "no image");
     for file in ["p.csv", "p.jsonl"] {
         folder.run(&["prompt", "photos", "-o", file]).expect(1);
-        let ran = folder.run(&["embed", "prompts", file]).expect(1);
-        let rows = ran.rows();
+        let output = folder.run(&["embed", "prompts", file]).expect(1);
+        let rows = output.rows();
         assert_eq!(rows.len(), 3, "{file}");
         assert_eq!(rows[0]["id"], "photos/cat.jpg");
         assert!(rows[0]["prompt"].as_str().unwrap().starts_with("a photo of a cat"));
         let line = if file == "p.csv" { 2 } else { 1 };
-        assert!(ran.err().contains(&format!("{file}:{line}: left out: ")), "{}", ran.err());
+        assert!(
+            output.stderr().contains(&format!("{file}:{line}: left out: ")),
+            "{}",
+            output.stderr()
+        );
     }
 }
 
-/// What a refused run says, when it leaves the standing output as it was.
-fn refused(folder: &Folder, args: &[&str]) -> String {
-    folder.write("out", "stands");
-    let ran = folder.run(&[&["embed"], args, &["-o", "out"]].concat()).expect(2);
-    assert_eq!(std::fs::read(folder.path("out")).unwrap(), b"stands");
+/// Runs `embed` over an existing output. Returns stderr, once the run has failed and kept that
+/// output.
+fn stderr_of_failure(folder: &Folder, args: &[&str]) -> String {
+    folder.write("out", "kept");
+    let output = folder.run(&[&["embed"], args, &["-o", "out"]].concat()).expect(2);
+    assert_eq!(std::fs::read(folder.path("out")).unwrap(), b"kept");
     let left = std::fs::read_dir(folder.path(".")).unwrap();
     let left =
         left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".rows"));
     assert_eq!(left.count(), 0);
-    ran.err().to_owned()
+    output.stderr().to_owned()
 }
 
 #[test]
@@ -166,55 +174,66 @@ fn two_images_with_one_name_are_refused_before_anything_is_written() {
     let folder = folder();
     let lines = LINES.replace("photos/a.jpg", "more/b.png");
     folder.write("twice.jsonl", &lines);
-    let said = refused(&folder, &["prompts", "twice.jsonl", "--submission"]);
-    let told = "error: two images are called \"b\": photos/b.jpg and more/b.png\nhint: ";
-    assert!(said.starts_with(told), "{said}");
-    let said = refused(&folder, &["prompts", "a cat", "--submission"]);
-    let told =
+    let stderr = stderr_of_failure(&folder, &["prompts", "twice.jsonl", "--submission"]);
+    let expected = "error: two images are called \"b\": photos/b.jpg and more/b.png\nhint: ";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    let stderr = stderr_of_failure(&folder, &["prompts", "a cat", "--submission"]);
+    let expected =
         "error: a submission names rows by image, and the prompt in row 0 has no image\nhint: ";
-    assert!(said.starts_with(told), "{said}");
-    // As Parquet the two have their paths.
+    assert!(stderr.starts_with(expected), "{stderr}");
+    // Parquet rows have the paths, which differ.
     let args = ["embed", "prompts", "twice.jsonl", "--format", "parquet", "-o", "twice.parquet"];
     folder.run(&args).expect(0);
 }
 
 #[test]
-fn what_cannot_be_written_is_told_and_nothing_is_overwritten() {
+fn unwritable_output_fails_and_overwrites_nothing() {
     let folder = folder();
     folder.write("bad.jsonl", format!("{LINES}{{\"image\": \"c\"}}\n"));
-    let said = refused(&folder, &["prompts", "bad.jsonl", "--format", "npy"]);
-    assert!(said.starts_with("error: bad.jsonl:3: record: expected a JSON object with"), "{said}");
-    let ran = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
+    let stderr = stderr_of_failure(&folder, &["prompts", "bad.jsonl", "--format", "npy"]);
+    assert!(
+        stderr.starts_with("error: bad.jsonl:3: record: expected a JSON object with"),
+        "{stderr}"
+    );
+    let output = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
     assert_eq!(
-        ran.err(),
+        output.stderr(),
         "error: npy cannot be written to standard output\nhint: name a file with -o, or pass --format jsonl\n"
     );
     let args = ["embed", "prompts", "prompts.jsonl", "-o", "./prompts.jsonl"];
-    let ran = folder.run(&args).expect(2);
-    let refused = ": expected a file to write, found one that is read in this run";
-    assert!(ran.err().starts_with(&format!("error: ./prompts.jsonl{refused}")), "{}", ran.err());
+    let output = folder.run(&args).expect(2);
+    let expected = ": expected a file to write, found one that is read in this run";
+    assert!(
+        output.stderr().starts_with(&format!("error: ./prompts.jsonl{expected}")),
+        "{}",
+        output.stderr()
+    );
     assert_eq!(std::fs::read(folder.path("prompts.jsonl")).unwrap(), LINES.as_bytes());
-    let ran = folder.run(&["embed", "prompts", "a", "-o", "none/x.jsonl"]).expect(2);
-    assert!(ran.err().starts_with("error: cannot write to none: "), "{}", ran.err());
-    let ran = folder.run(&["embed", "prompts", "a", "--embedding-model", "none"]).expect(2);
-    assert!(ran.err().starts_with("error: no model is named \"none\""), "{}", ran.err());
+    let output = folder.run(&["embed", "prompts", "a", "-o", "none/x.jsonl"]).expect(2);
+    assert!(output.stderr().starts_with("error: cannot write to none: "), "{}", output.stderr());
+    let output = folder.run(&["embed", "prompts", "a", "--embedding-model", "none"]).expect(2);
+    assert!(
+        output.stderr().starts_with("error: no model is named \"none\""),
+        "{}",
+        output.stderr()
+    );
 }
 
 #[test]
-fn an_image_that_failed_before_is_left_out_and_counted() {
+fn failed_rows_of_the_input_are_skipped_and_counted() {
     let folder = folder();
     folder.write("some.jsonl", format!("{LINES}{{\"image\": \"c.jpg\", \"error\": \"broken\"}}\n"));
-    let ran = folder.run(&["embed", "prompts", "some.jsonl"]).expect(1);
-    assert_eq!(ran.rows().len(), 2);
-    assert!(ran.err().contains("some.jsonl:3: left out: broken"), "{}", ran.err());
+    let output = folder.run(&["embed", "prompts", "some.jsonl"]).expect(1);
+    assert_eq!(output.rows().len(), 2);
+    assert!(output.stderr().contains("some.jsonl:3: left out: broken"), "{}", output.stderr());
 }
 
 #[test]
-fn an_average_is_the_weighted_sum_of_unit_rows() {
+fn average_is_the_weighted_sum_of_unit_rows() {
     let folder = folder();
-    let (_, a) = npy(&written(&folder, "npy", "a.npy"));
+    let (_, a) = npy(&embed_to_file(&folder, "npy", "a.npy"));
     folder.write("prompts.jsonl", LINES.replace("cat", "rocket"));
-    let (_, b) = npy(&written(&folder, "npy", "b.npy"));
+    let (_, b) = npy(&embed_to_file(&folder, "npy", "b.npy"));
     let args = ["embed", "average", "a.npy", "b.npy", "--weights", "0.6,0.4", "-o", "c.npy"];
     folder.run(&args).expect(0);
     let (shape, c) = npy(&std::fs::read(folder.path("c.npy")).unwrap());
@@ -230,31 +249,36 @@ fn an_average_is_the_weighted_sum_of_unit_rows() {
 }
 
 #[test]
-fn averages_that_cannot_be_are_refused() {
+fn invalid_averages_are_refused() {
     let folder = folder();
-    written(&folder, "npy", "a.npy");
+    embed_to_file(&folder, "npy", "a.npy");
     let args = ["embed", "prompts", "one", "--format", "npy", "-o", "one.npy"];
     folder.run(&args).expect(0);
-    let said = refused(&folder, &["average", "a.npy", "one.npy"]);
-    let told = "error: one.npy: shape: expected (2, 384) as in a.npy, found (1, 384)\nhint: ";
-    assert!(said.starts_with(told), "{said}");
-    let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1"]);
-    assert!(said.starts_with("error: expected 2 weights, one per file, found 1\nhint: "), "{said}");
-    let said = refused(&folder, &["average", "a.npy", "a.npy", "--weights", "1,-1"]);
-    assert!(said.starts_with("error: out: row 0 is zero or not finite\nhint: "), "{said}");
+    let stderr = stderr_of_failure(&folder, &["average", "a.npy", "one.npy"]);
+    let expected = "error: one.npy: shape: expected (2, 384) as in a.npy, found (1, 384)\nhint: ";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    let stderr = stderr_of_failure(&folder, &["average", "a.npy", "a.npy", "--weights", "1"]);
+    assert!(
+        stderr.starts_with("error: expected 2 weights, one per file, found 1\nhint: "),
+        "{stderr}"
+    );
+    let stderr = stderr_of_failure(&folder, &["average", "a.npy", "a.npy", "--weights", "1,-1"]);
+    assert!(stderr.starts_with("error: out: row 0 is zero or not finite\nhint: "), "{stderr}");
     let whole = std::fs::read(folder.path("a.npy")).unwrap();
-    for (bytes, told) in [
+    for (bytes, expected) in [
         (&whole[..100], "error: cannot read x.npy"),
         (&whole[..whole.len() - 1], "error: x.npy: length: expected 2 rows of 384 values, found "),
         (b"not rows at all", "error: x.npy: magic: expected that of a .npy, found another"),
     ] {
         folder.write("x.npy", bytes);
-        let said = refused(&folder, &["average", "x.npy"]);
-        assert!(said.starts_with(told), "{said}");
+        let stderr = stderr_of_failure(&folder, &["average", "x.npy"]);
+        assert!(stderr.starts_with(expected), "{stderr}");
     }
-    let ran = folder.run(&["embed", "average", "a.npy", "-o", "a.npy"]).expect(2);
+    let output = folder.run(&["embed", "average", "a.npy", "-o", "a.npy"]).expect(2);
     assert!(
-        ran.err().starts_with("error: a.npy: expected a file to write, found one that is read")
+        output
+            .stderr()
+            .starts_with("error: a.npy: expected a file to write, found one that is read")
     );
     assert_eq!(std::fs::read(folder.path("a.npy")).unwrap(), whole);
 }

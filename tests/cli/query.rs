@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::run::Folder;
 
 #[test]
-fn a_query_of_one_image_ranks_as_the_image_does() {
+fn query_of_one_image_ranks_like_the_image() {
     let folder = Folder::new();
     let plain = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
     let query = folder.run(&["rank", "--query", "photos/cat.jpg", "--format", "jsonl"]).expect(0);
@@ -22,25 +22,25 @@ fn a_query_of_one_image_ranks_as_the_image_does() {
 }
 
 #[test]
-fn what_is_added_comes_up_and_what_is_taken_away_goes_down() {
+fn added_terms_rise_and_subtracted_terms_fall() {
     let folder = Folder::new();
     folder.run(&["prompt", "photos/cat.jpg"]).expect(0);
     let rank = |query: &str| {
-        let ran = folder.run(&["rank", "--query", query, "-k", "1"]).expect(0);
-        ran.out().trim().split_once("  ").unwrap().1.to_owned()
+        let output = folder.run(&["rank", "--query", query, "-k", "1"]).expect(0);
+        output.stdout().trim().split_once("  ").unwrap().1.to_owned()
     };
     assert_eq!(rank("photos/cat.jpg"), "cat photo");
     assert_eq!(rank(r#"photos/cat.jpg + 3*"espresso in a cup""#), "espresso in a cup");
     assert_ne!(rank(r#"photos/cat.jpg - 2*"cat photo""#), "cat photo");
     let worst =
         folder.run(&["rank", "--query", r#"-"cat photo""#, "-k", "1", "--reverse"]).expect(0);
-    assert!(worst.out().trim().ends_with("-1.0000  cat photo"), "{}", worst.out());
+    assert!(worst.stdout().trim().ends_with("-1.0000  cat photo"), "{}", worst.stdout());
 }
 
 #[test]
-fn a_query_that_is_none_is_told_with_its_place() {
+fn query_syntax_error_names_the_column() {
     let folder = Folder::new();
-    for (query, said) in [
+    for (query, expected) in [
         (
             "photos/cat.jpg -",
             "column 17: expected an image or a text, found the end\nhint: a query is like",
@@ -48,8 +48,12 @@ fn a_query_that_is_none_is_told_with_its_place() {
         ("gone.jpg", "cannot open gone.jpg"),
         ("\"a\" - \"a\"", "the terms of text:\"a\" - text:\"a\" cancel each other out\nhint: "),
     ] {
-        let ran = folder.run(&["rank", "--query", query]).expect(2);
-        assert!(ran.err().contains(said) && ran.out().is_empty(), "{query}: {}", ran.err());
+        let output = folder.run(&["rank", "--query", query]).expect(2);
+        assert!(
+            output.stderr().contains(expected) && output.stdout().is_empty(),
+            "{query}: {}",
+            output.stderr()
+        );
     }
     folder.run(&["rank"]).expect(2);
     folder.run(&["rank", "photos", "--query", "x.jpg"]).expect(2);
@@ -68,7 +72,7 @@ fn similarity_is_the_cosine_of_each_text() {
     let ordered = folder.run(&[&args[..], &["--in-order"]].concat()).expect(0).rows();
     let order: Vec<_> = ordered.iter().map(|row| row["text"].as_str().unwrap()).collect();
     assert_eq!(order, texts);
-    // The same by way of the values themselves.
+    // The same scores from the embeddings.
     let values = |rows: Vec<serde_json::Value>| -> Vec<Vec<f64>> {
         let row =
             |row: &serde_json::Value| serde_json::from_value(row["features"].clone()).unwrap();
@@ -83,7 +87,7 @@ fn similarity_is_the_cosine_of_each_text() {
 }
 
 #[test]
-fn similarity_reads_texts_from_stdin_and_names_what_fails() {
+fn similarity_reads_stdin_and_reports_failures() {
     let folder = Folder::new();
     let mut command = folder.command(&["similarity", "photos/cat.jpg", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -93,19 +97,19 @@ fn similarity_reads_texts_from_stdin_and_names_what_fails() {
     let lines = String::from_utf8(done.stdout).unwrap();
     assert!(lines.lines().next().unwrap().ends_with("  cats"), "{lines}");
     assert_eq!(lines.lines().count(), 2);
-    let ran = folder.run(&["similarity", "gone.jpg", "x"]).expect(2);
-    assert!(ran.err().contains("cannot open gone.jpg"), "{}", ran.err());
+    let output = folder.run(&["similarity", "gone.jpg", "x"]).expect(2);
+    assert!(output.stderr().contains("cannot open gone.jpg"), "{}", output.stderr());
 }
 
 #[test]
-fn an_image_cut_short_is_read_where_it_is_allowed() {
+fn allow_truncated_reads_a_truncated_image() {
     let folder = Folder::new();
     let photo = std::fs::read(folder.path("photos/cat.jpg")).unwrap();
     folder.write("cut.jpg", &photo[..photo.len() * 9 / 10]);
     for command in [&["similarity", "cut.jpg", "a cat"][..], &["rank", "--query", "cut.jpg"]] {
-        let ran = folder.run(command).expect(2);
-        assert!(ran.err().contains("cut.jpg: "), "{}", ran.err());
-        let ran = folder.run(&[command, &["--allow-truncated"]].concat()).expect(0);
-        assert!(!ran.out().is_empty());
+        let output = folder.run(command).expect(2);
+        assert!(output.stderr().contains("cut.jpg: "), "{}", output.stderr());
+        let output = folder.run(&[command, &["--allow-truncated"]].concat()).expect(0);
+        assert!(!output.stdout().is_empty());
     }
 }

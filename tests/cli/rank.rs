@@ -1,10 +1,10 @@
 use crate::run::{Folder, repository};
 
 #[test]
-fn labels_come_best_first_and_worst_first_in_reverse() {
+fn labels_are_sorted_by_score_and_reversed_on_request() {
     let folder = Folder::new();
-    let ran = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9"]).expect(0);
-    let row = &ran.rows()[0];
+    let output = folder.run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9"]).expect(0);
+    let row = &output.rows()[0];
     assert_eq!((&row["image"], &row["table"]), (&"photos/cat.jpg".into(), &"flavors".into()));
     let labels = |row: &serde_json::Value| -> Vec<(String, u64)> {
         let matches = row["matches"].as_array().unwrap().iter();
@@ -14,10 +14,10 @@ fn labels_come_best_first_and_worst_first_in_reverse() {
     assert_eq!(best.len(), 4, "k beyond the table gives the table");
     assert_eq!(best[0], ("cat photo".to_owned(), 0));
 
-    let ran = folder
+    let output = folder
         .run(&["rank", "photos/cat.jpg", "--format", "jsonl", "-k", "9", "--reverse"])
         .expect(0);
-    let mut worst = labels(&ran.rows()[0]);
+    let mut worst = labels(&output.rows()[0]);
     worst.reverse();
     assert_eq!(worst, best);
 }
@@ -25,8 +25,8 @@ fn labels_come_best_first_and_worst_first_in_reverse() {
 #[test]
 fn text_shows_scores_and_labels() {
     let folder = Folder::new();
-    let ran = folder.run(&["rank", "photos/*.jpg", "-t", "mediums", "-k", "1"]).expect(0);
-    let lines: Vec<_> = ran.out().lines().collect();
+    let output = folder.run(&["rank", "photos/*.jpg", "-t", "mediums", "-k", "1"]).expect(0);
+    let lines: Vec<_> = output.stdout().lines().collect();
     assert_eq!(lines.len(), 6);
     assert_eq!(lines[0], "photos/cat.jpg");
     assert!(lines[1].trim_start().starts_with("0."), "{}", lines[1]);
@@ -34,7 +34,7 @@ fn text_shows_scores_and_labels() {
 }
 
 #[test]
-fn several_tables_rank_as_one() {
+fn merged_tables_rank_as_one() {
     let folder = Folder::new();
     let args =
         ["rank", "photos/cat.jpg", "-t", "movements,flavors", "-k", "2", "--format", "jsonl"];
@@ -45,12 +45,12 @@ fn several_tables_rank_as_one() {
 
 #[test]
 fn k_of_zero_is_refused() {
-    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "-k", "0"]).expect(2);
-    assert!(ran.err().contains("invalid value '0' for '-k <N>'"), "{}", ran.err());
+    let output = Folder::new().run(&["rank", "photos/cat.jpg", "-k", "0"]).expect(2);
+    assert!(output.stderr().contains("invalid value '0' for '-k <N>'"), "{}", output.stderr());
 }
 
 #[test]
-fn files_that_are_read_instead_of_mapped_answer_the_same() {
+fn no_mmap_gives_the_same_answers() {
     let folder = Folder::new();
     let args = ["rank", "photos/cat.jpg", "-k", "3", "--format", "jsonl"];
     let mapped = folder.run(&args).expect(0).rows();
@@ -58,33 +58,33 @@ fn files_that_are_read_instead_of_mapped_answer_the_same() {
 }
 
 #[test]
-fn an_unknown_table_lists_those_there_are() {
-    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--table", "colours"]).expect(2);
-    assert!(ran.err().contains("no table \"colours\""), "{}", ran.err());
+fn unknown_table_error_lists_the_tables() {
+    let output = Folder::new().run(&["rank", "photos/cat.jpg", "--table", "colours"]).expect(2);
+    assert!(output.stderr().contains("no table \"colours\""), "{}", output.stderr());
     assert!(
-        ran.err().contains("hint: its tables are flavors, mediums, movements"),
+        output.stderr().contains("hint: its tables are flavors, mediums, movements"),
         "{}",
-        ran.err()
+        output.stderr()
     );
 }
 
 #[test]
-fn an_index_of_another_model_is_refused() {
+fn index_of_another_model_is_refused() {
     let folder = Folder::new();
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     let clip = repository().join("tests/fixtures/clip/quick");
     let args = ["rank", "photos/cat.jpg", "--index", "indexes/starter", "--model"];
-    let ran = folder.run(&[&args[..], &[clip.to_str().unwrap()]].concat()).expect(2);
+    let output = folder.run(&[&args[..], &[clip.to_str().unwrap()]].concat()).expect(2);
     assert!(
-        ran.err().contains("the index in indexes/starter is of the model starter"),
+        output.stderr().contains("the index in indexes/starter is of the model starter"),
         "{}",
-        ran.err()
+        output.stderr()
     );
-    assert!(ran.err().contains("hint: "), "{}", ran.err());
+    assert!(output.stderr().contains("hint: "), "{}", output.stderr());
 }
 
 #[test]
-fn an_index_of_other_text_cleaning_is_refused() {
+fn index_with_different_text_cleaning_is_refused() {
     let folder = Folder::new();
     let model = folder.path("tiny");
     std::fs::create_dir(&model).unwrap();
@@ -97,34 +97,38 @@ fn an_index_of_other_text_cleaning_is_refused() {
     let args = ["rank", "photos/cat.jpg", "--model", model.to_str().unwrap(), "-k", "1"];
     let transformers = [&args[..], &["--text-cleaning", "transformers"]].concat();
     folder.run(&transformers).expect(0);
-    let ran = folder.run(&args).expect(2);
-    let said = "indexes/tiny: text cleaning: expected auto, found transformers";
-    assert!(ran.err().contains(said), "{}", ran.err());
-    assert!(ran.err().contains("hint: pass --text-cleaning"), "{}", ran.err());
+    let output = folder.run(&args).expect(2);
+    let expected = "indexes/tiny: text cleaning: expected auto, found transformers";
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
+    assert!(output.stderr().contains("hint: pass --text-cleaning"), "{}", output.stderr());
     folder.run(&transformers).expect(0);
-    let ran = folder.run(&["rank", "photos/cat.jpg", "--text-cleaning", "openai"]).expect(2);
-    assert!(ran.err().contains("indexes/tiny: text cleaning"), "{}", ran.err());
-    let ran = folder.run(&["embed", "texts", "a", "--text-cleaning", "openai"]).expect(2);
-    assert!(ran.err().contains("starter: --text-cleaning: expected auto"), "{}", ran.err());
+    let output = folder.run(&["rank", "photos/cat.jpg", "--text-cleaning", "openai"]).expect(2);
+    assert!(output.stderr().contains("indexes/tiny: text cleaning"), "{}", output.stderr());
+    let output = folder.run(&["embed", "texts", "a", "--text-cleaning", "openai"]).expect(2);
+    assert!(
+        output.stderr().contains("starter: --text-cleaning: expected auto"),
+        "{}",
+        output.stderr()
+    );
 }
 
 #[test]
-fn a_checkpoint_in_a_folder_gets_an_index_of_its_own() {
+fn each_checkpoint_gets_its_own_index() {
     let folder = Folder::new();
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
     let clip = repository().join("tests/fixtures/clip/quick");
     let clip = clip.to_str().unwrap();
-    let ran = folder.run(&["rank", "photos/cat.jpg", "--model", clip, "-k", "2"]).expect(0);
-    assert!(!ran.err().contains("starter"), "{}", ran.err());
+    let output = folder.run(&["rank", "photos/cat.jpg", "--model", clip, "-k", "2"]).expect(0);
+    assert!(!output.stderr().contains("starter"), "{}", output.stderr());
     assert!(folder.path("indexes/quick/manifest.json").is_file());
-    // Two stand there now, and which is meant must be said.
-    let ran = folder.run(&["info"]).expect(2);
-    assert!(ran.err().contains("indexes holds 2 indexes"), "{}", ran.err());
+    // With two indexes, --index is required.
+    let output = folder.run(&["info"]).expect(2);
+    assert!(output.stderr().contains("indexes holds 2 indexes"), "{}", output.stderr());
     folder.run(&["info", "--index", "indexes/quick"]).expect(0);
 }
 
 #[test]
-fn what_names_no_model_is_answered_with_what_does() {
-    let ran = Folder::new().run(&["rank", "photos/cat.jpg", "--model", "clip"]).expect(2);
-    assert!(ran.err().contains("hint: a model is starter, a folder"), "{}", ran.err());
+fn unknown_model_error_lists_the_valid_names() {
+    let output = Folder::new().run(&["rank", "photos/cat.jpg", "--model", "clip"]).expect(2);
+    assert!(output.stderr().contains("hint: a model is starter, a folder"), "{}", output.stderr());
 }

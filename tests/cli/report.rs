@@ -1,21 +1,21 @@
-//! `prompt --report`: the page beside the lines.
+//! `prompt --report`: the HTML page.
 
 use crate::run::Folder;
 
 #[test]
-fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
+fn report_has_every_image_including_failures() {
     let folder = Folder::new();
     folder.write("photos/broken.jpg", "no image");
     folder.write("photos/z.jpg", "");
     let args =
         ["prompt", "photos", "--report", "out.html", "--caption", "a photo", "--batch-size", "2"];
-    let ran = folder.run(&args).expect(1);
-    assert!(ran.err().contains("report: out.html"), "{}", ran.err());
+    let output = folder.run(&args).expect(1);
+    assert!(output.stderr().contains("report: out.html"), "{}", output.stderr());
     let page = std::fs::read_to_string(folder.path("out.html")).unwrap();
     let names = ["broken.jpg", "cat.jpg", "coffee.jpg", "rocket.jpg", "z.jpg"];
-    let places: Vec<_> = names.map(|n| page.find(&format!("photos/</span>{n}</bdi>"))).into();
-    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
-    for line in ran.out().lines() {
+    let positions: Vec<_> = names.map(|n| page.find(&format!("photos/</span>{n}</bdi>"))).into();
+    assert!(positions.iter().all(Option::is_some) && positions.is_sorted(), "{positions:?}");
+    for line in output.stdout().lines() {
         let (_, prompt) = line.split_once(": ").unwrap();
         assert!(page.contains(&format!("<p><bdi>{prompt}</bdi></p>")), "{prompt}");
     }
@@ -25,23 +25,23 @@ fn a_run_leaves_one_page_of_all_images_failed_ones_too() {
     assert!(page.contains("<dd><bdi>starter</bdi></dd>") && page.contains("indexes/starter"));
     assert!(
         page.contains(r#"{"name":"flavors","labels":["cat photo","#),
-        "more than the prompt takes"
+        "includes labels that the prompt omits"
     );
     let files = std::fs::read_dir(folder.path("")).unwrap().map(|e| e.unwrap().file_name());
     assert!(!files.into_iter().any(|name| name.to_string_lossy().starts_with(".report")));
 }
 
-#[cfg(unix)] // elsewhere no file has such a name
+#[cfg(unix)] // other systems forbid such a name
 #[test]
-fn a_script_in_a_label_or_a_file_name_is_text() {
+fn report_escapes_labels_and_file_names() {
     let folder = Folder::new();
     let label = "</script><script>alert(1)</script><!-- cat";
     folder.write("dicts/flavors.txt", format!("cat photo\n{label}\n"));
     let photo = std::fs::read(folder.path("photos/cat.jpg")).unwrap();
     folder.write("shots/<img src=x onerror=alert(2)>.jpg", photo);
     let args = ["prompt", "shots", "--report", "out.html", "--min-score", "-1"];
-    let ran = folder.run(&args).expect(0);
-    assert!(ran.out().contains(label), "{}", ran.out());
+    let output = folder.run(&args).expect(0);
+    assert!(output.stdout().contains(label), "{}", output.stdout());
     let page = std::fs::read_to_string(folder.path("out.html")).unwrap();
     assert!(page.contains("&lt;img src=x onerror=alert(2)&gt;.jpg</bdi>"));
     assert!(!page.contains("<img src=x") && !page.contains("<script>alert"));
@@ -49,17 +49,17 @@ fn a_script_in_a_label_or_a_file_name_is_text() {
 }
 
 #[test]
-fn a_page_is_not_written_over_a_photo() {
+fn report_does_not_overwrite_a_photo() {
     let folder = Folder::new();
-    let ran = folder.run(&["prompt", "photos", "--report", "photos/cat.jpg"]).expect(2);
-    let said =
+    let output = folder.run(&["prompt", "photos", "--report", "photos/cat.jpg"]).expect(2);
+    let expected =
         "photos/cat.jpg: expected a name that ends in .html, found cat.jpg\nhint: name the page";
-    assert!(ran.err().contains(said), "{}", ran.err());
-    let ran = folder.run(&["prompt", "photos", "--report", "gone/out.html"]).expect(2);
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
+    let output = folder.run(&["prompt", "photos", "--report", "gone/out.html"]).expect(2);
     assert!(
-        ran.err().contains("cannot write to gone") && ran.err().contains("hint: "),
+        output.stderr().contains("cannot write to gone") && output.stderr().contains("hint: "),
         "{}",
-        ran.err()
+        output.stderr()
     );
-    assert_eq!(ran.out(), "");
+    assert_eq!(output.stdout(), "");
 }

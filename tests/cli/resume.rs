@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use crate::run::{Folder, repository};
 
-/// Images: enough that a run takes a while.
+/// Number of images: enough that a run can be interrupted.
 const IMAGES: usize = 60;
 
-/// A folder of small images, some of them bad, and the arguments that embed them
-/// with the smallest model there is.
+/// Creates a folder of small images, some of them invalid. Returns it and the arguments that
+/// embed the images with the smallest model.
 fn folder() -> (Folder, Vec<String>) {
     let folder = Folder::new();
     let photo = fs::read(folder.path("photos/coffee.jpg")).unwrap();
@@ -29,7 +29,7 @@ fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
+fn run_killed_anywhere_resumes_to_the_same_bytes() {
     let (folder, args) = folder();
     for ending in ["jsonl", "csv"] {
         let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
@@ -37,7 +37,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
         folder.run(&with(&args, &[&whole])).expect(1);
         let spent = started.elapsed();
         let whole = fs::read(folder.path(&whole)).unwrap();
-        let (mut kills, mut answered) = (0, 0);
+        let (mut kills, mut complete) = (0, 0);
         loop {
             let mut command = folder.command(&with(&args, &[&out, "--resume"]));
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -46,18 +46,15 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
                 assert_eq!(status.code(), Some(1));
                 break;
             }
-            child.kill().unwrap(); // SIGKILL: nothing can be done about it
+            child.kill().unwrap(); // SIGKILL, which cannot be handled
             child.wait().unwrap();
             kills += 1;
             let so_far = fs::read(folder.path(&out)).unwrap_or_default();
-            assert!(
-                whole.starts_with(&so_far),
-                "{ending}: what stands is a beginning of the whole"
-            );
+            assert!(whole.starts_with(&so_far), "{ending}: the output is a prefix of the whole");
             let lines = so_far.iter().filter(|&&byte| byte == b'\n').count();
-            assert!(lines >= answered, "{ending}: nothing that was answered is lost");
-            answered = lines;
-            assert!(kills < 200, "{ending}: it comes to an end");
+            assert!(lines >= complete, "{ending}: no written row is lost");
+            complete = lines;
+            assert!(kills < 200, "{ending}: the run completes");
         }
         assert_eq!(fs::read(folder.path(&out)).unwrap(), whole, "{ending} after {kills} kills");
         assert!(kills > 0, "{ending}");
@@ -65,7 +62,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn wherever_the_file_is_cut_it_is_gone_on_with() {
+fn output_truncated_anywhere_is_resumed() {
     let (folder, args) = folder();
     for ending in ["jsonl", "csv"] {
         let (whole, out) = (format!("whole.{ending}"), format!("out.{ending}"));
@@ -73,72 +70,72 @@ fn wherever_the_file_is_cut_it_is_gone_on_with() {
         let whole = fs::read(folder.path(&whole)).unwrap();
         for end in [0, 1, 9, whole.len() / 3, whole.len() - 1, whole.len()] {
             folder.write(&out, &whole[..end]);
-            let ran = folder.run(&with(&args, &[&out, "--resume"])).expect(1);
+            let output = folder.run(&with(&args, &[&out, "--resume"])).expect(1);
             assert_eq!(fs::read(folder.path(&out)).unwrap(), whole, "{ending} cut at {end}");
-            // Those that had failed before are failures of the whole.
-            assert!(ran.err().contains("7 of 60 images failed"), "{}", ran.err());
+            // Earlier failures are counted.
+            assert!(output.stderr().contains("7 of 60 images failed"), "{}", output.stderr());
         }
     }
 }
 
 #[test]
-fn a_file_of_other_answers_is_not_gone_on_with() {
+fn output_of_another_command_is_not_resumed() {
     let folder = Folder::new();
     for ending in ["jsonl", "csv"] {
         let out = format!("out.{ending}");
         folder.run(&["rank", "photos", "-o", &out]).expect(0);
         let before = fs::read(folder.path(&out)).unwrap();
-        let ran = folder.run(&["prompt", "photos", "-o", &out, "--resume"]).expect(2);
-        assert!(ran.err().contains(&format!("{out}: line 1: expected ")), "{}", ran.err());
-        assert!(ran.err().contains("hint: pass --resume with a file of the same command"));
+        let output = folder.run(&["prompt", "photos", "-o", &out, "--resume"]).expect(2);
+        assert!(
+            output.stderr().contains(&format!("{out}: line 1: expected ")),
+            "{}",
+            output.stderr()
+        );
+        assert!(output.stderr().contains("hint: pass --resume with a file of the same command"));
         assert_eq!(fs::read(folder.path(&out)).unwrap(), before);
     }
 }
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_finishes_what_is_in_hand_and_tells_how_to_go_on() {
+fn interrupt_finishes_the_batch_and_prints_the_resume_command() {
     let (folder, args) = folder();
     folder.run(&with(&args, &["whole.jsonl"])).expect(1);
     let whole = fs::read(folder.path("whole.jsonl")).unwrap();
     let mut command = folder.command(&with(&args, &["out.jsonl"]));
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let out = folder.path("out.jsonl");
-    // Once something is answered the run listens.
+    // The handlers are set before the first row is written.
     while fs::metadata(&out).map_or(0, |file| file.len()) == 0 {
         sleep(Duration::from_millis(1));
     }
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
     let so_far = fs::read(&out).unwrap();
-    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert_eq!(ended.status.code(), Some(130), "{stderr}");
     assert!(whole.starts_with(&so_far) && so_far.last() == Some(&b'\n'));
     assert!(so_far.len() < whole.len(), "it stopped before the end");
-    assert!(said.contains("stopping after the current batch"), "{said}");
-    let told = said
-        .split(
-            "interrupted: continue with
-  ",
-        )
-        .nth(1)
-        .unwrap_or_else(|| panic!("{said}"));
-    // What it says is what is typed.
+    assert!(stderr.contains("stopping after the current batch"), "{stderr}");
+    let resume = stderr.split("interrupted: continue with\n  ").nth(1);
+    let resume = resume.unwrap_or_else(|| panic!("{stderr}"));
+    // The printed command resumes the run.
     let mut shell = std::process::Command::new("sh");
-    let shell = shell.current_dir(folder.path("")).args(["-c", told.trim()]).stderr(Stdio::null());
-    assert_eq!(shell.status().unwrap().code(), Some(1), "{told}");
+    let shell =
+        shell.current_dir(folder.path("")).args(["-c", resume.trim()]).stderr(Stdio::null());
+    assert_eq!(shell.status().unwrap().code(), Some(1), "{resume}");
     assert_eq!(fs::read(&out).unwrap(), whole);
 }
 
-/// A ranking of many labels is one row, and may have megabytes.
+/// A ranking of many labels is one row, which may have megabytes.
 #[test]
-fn a_row_of_any_length_and_zeros_behind_it_are_gone_on_with() {
+fn long_rows_and_trailing_zeros_are_resumed() {
     let (folder, args) = folder();
     folder.run(&with(&args, &["whole.csv"])).expect(1);
     let whole = fs::read_to_string(folder.path("whole.csv")).unwrap();
     let (first, rest) = whole.split_once("many/001.jpg").unwrap();
-    // The first image's row, made longer: as it stands it is kept.
+    // The first row, made longer: existing rows are kept unchanged.
     let long = format!("[{}", "0.25,".repeat(1 << 20));
     let long = format!("{}many/001.jpg{rest}", first.replacen('[', &long, 1));
     let cut = long.find("many/002.jpg").unwrap() + 5;
@@ -150,22 +147,22 @@ fn a_row_of_any_length_and_zeros_behind_it_are_gone_on_with() {
 }
 
 #[test]
-fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
+fn retry_failed_replaces_the_error_rows() {
     let (folder, args) = folder();
     let photo = fs::read(folder.path("photos/coffee.jpg")).unwrap();
     folder.run(&with(&args, &["out.jsonl"])).expect(1);
     folder.run(&with(&args, &["out.csv"])).expect(1);
-    let ran = folder.run(&with(&args, &["out.csv", "--retry-failed"])).expect(2);
-    assert!(ran.err().contains("--resume"), "{}", ran.err());
-    // All but one are mended.
+    let output = folder.run(&with(&args, &["out.csv", "--retry-failed"])).expect(2);
+    assert!(output.stderr().contains("--resume"), "{}", output.stderr());
+    // All but one are repaired.
     for image in (4..IMAGES).step_by(9).skip(1) {
         folder.write(&format!("many/{image:03}.jpg"), &photo);
     }
     for name in ["out.jsonl", "out.csv"] {
-        let ran = folder.run(&with(&args, &[name, "--resume"])).expect(1);
-        let said =
+        let output = folder.run(&with(&args, &[name, "--resume"])).expect(1);
+        let expected =
             "7 of 60 images failed, 7 of them in earlier runs: --retry-failed tries them again";
-        assert!(ran.err().contains(said), "{}", ran.err());
+        assert!(output.stderr().contains(expected), "{}", output.stderr());
         let before = fs::read_to_string(folder.path(name)).unwrap();
         #[cfg(unix)]
         {
@@ -173,10 +170,10 @@ fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
             fs::set_permissions(folder.path(name), fs::Permissions::from_mode(0o600)).unwrap();
             std::os::unix::fs::symlink(name, folder.path(&format!("link-{name}"))).unwrap();
         }
-        let typed = if cfg!(unix) { format!("link-{name}") } else { name.to_owned() };
-        let ran = folder.run(&with(&args, &[&typed, "--resume", "--retry-failed"])).expect(1);
-        assert!(ran.err().contains("1 of 60 images failed\n"), "{}", ran.err());
-        assert!(ran.err().contains("7 images in "), "{}", ran.err());
+        let path = if cfg!(unix) { format!("link-{name}") } else { name.to_owned() };
+        let output = folder.run(&with(&args, &[&path, "--resume", "--retry-failed"])).expect(1);
+        assert!(output.stderr().contains("1 of 60 images failed\n"), "{}", output.stderr());
+        assert!(output.stderr().contains("7 images in "), "{}", output.stderr());
         let after = fs::read_to_string(folder.path(name)).unwrap();
         assert_eq!(after.lines().count(), before.lines().count());
         let failed =
@@ -192,8 +189,8 @@ fn failed_images_are_tried_again_when_asked_for_and_their_errors_do_not_stay() {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let kind = fs::symlink_metadata(folder.path(&typed)).unwrap();
-            assert!(kind.is_symlink(), "the file that it leads to is written");
+            let kind = fs::symlink_metadata(folder.path(&path)).unwrap();
+            assert!(kind.is_symlink(), "the target of the link is written");
             let mode = fs::metadata(folder.path(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }

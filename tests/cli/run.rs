@@ -1,4 +1,4 @@
-//! A folder to run the program in, and what came of it.
+//! A working folder for the program, and the output of a run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The repository.
+/// The path of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -41,38 +41,38 @@ impl Folder {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
         command.current_dir(self.0.path()).args(args).stdin(Stdio::null());
-        // No hub is in reach, and no cache of the machine's is looked into.
+        // No hub is reachable, and the machine's own model cache is not read.
         command.env("HF_HOME", self.path("hf")).env("HF_ENDPOINT", "http://127.0.0.1:9");
         command
     }
 
     /// Runs the program with `args`.
-    pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran(self.command(args).output().unwrap())
+    pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
+        RunOutput(self.command(args).output().unwrap())
     }
 }
 
-/// What came of a run.
-pub(crate) struct Ran(Output);
+/// The output of a run.
+pub(crate) struct RunOutput(Output);
 
-impl Ran {
-    pub(crate) fn out(&self) -> &str {
+impl RunOutput {
+    pub(crate) fn stdout(&self) -> &str {
         std::str::from_utf8(&self.0.stdout).unwrap()
     }
 
-    pub(crate) fn err(&self) -> &str {
+    pub(crate) fn stderr(&self) -> &str {
         std::str::from_utf8(&self.0.stderr).unwrap()
     }
 
-    /// The exit code, or a panic that shows what was said instead.
+    /// Checks the exit code; panics with the output if it is another.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.0.status.code(), Some(code), "{}\n{}", self.out(), self.err());
+        assert_eq!(self.0.status.code(), Some(code), "{}\n{}", self.stdout(), self.stderr());
         self
     }
 
     /// Stdout as JSON lines.
     pub(crate) fn rows(&self) -> Vec<Value> {
-        self.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }

@@ -5,53 +5,53 @@ use serde_json::Value;
 use crate::run::{Folder, repository};
 
 #[test]
-fn every_shell_gets_a_script_that_knows_the_commands() {
+fn completion_scripts_know_every_command() {
     let folder = Folder::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let ran = folder.run(&["completions", shell]).expect(0);
+        let output = folder.run(&["completions", shell]).expect(0);
         for word in ["prompt", "doctor", "skip-existing"] {
-            assert!(ran.out().contains(word), "{shell}: {word}");
+            assert!(output.stdout().contains(word), "{shell}: {word}");
         }
     }
     folder.run(&["completions", "cmd"]).expect(2);
-    // bash takes it.
-    folder.write("script", folder.run(&["completions", "bash"]).expect(0).out());
+    // bash parses it.
+    folder.write("script", folder.run(&["completions", "bash"]).expect(0).stdout());
     let bash = std::process::Command::new("bash").arg("-n").arg(folder.path("script")).status();
     assert!(bash.is_ok_and(|status| status.success()));
 }
 
 #[test]
-fn there_is_a_page_for_the_program_and_one_for_each_command() {
+fn man_pages_exist_for_every_command() {
     let folder = Folder::new();
-    let ran = folder.run(&["man"]).expect(0);
-    assert!(ran.out().starts_with(".ie"), "{}", &ran.out()[..80]);
-    assert!(ran.out().contains(".TH interrogate 1"));
+    let output = folder.run(&["man"]).expect(0);
+    assert!(output.stdout().starts_with(".ie"), "{}", &output.stdout()[..80]);
+    assert!(output.stdout().contains(".TH interrogate 1"));
     folder.run(&["man", "--out", "pages"]).expect(0);
     for name in ["interrogate", "interrogate-prompt", "interrogate-embed-images"] {
         let page = fs::read_to_string(folder.path(&format!("pages/{name}.1"))).unwrap();
         assert!(page.contains(&format!(".TH {name} 1")), "{name}");
     }
     folder.write("file", "");
-    let ran = folder.run(&["man", "--out", "file"]).expect(2);
-    assert!(ran.err().contains("error: cannot create file: "), "{}", ran.err());
+    let output = folder.run(&["man", "--out", "file"]).expect(2);
+    assert!(output.stderr().contains("error: cannot create file: "), "{}", output.stderr());
 }
 
-fn found<'a>(rows: &'a [Value], name: &str) -> &'a Value {
+fn row<'a>(rows: &'a [Value], name: &str) -> &'a Value {
     rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name}: {rows:?}"))
 }
 
 #[test]
-fn a_doctor_tells_what_there_is_and_what_is_missing() {
+fn doctor_lists_what_is_present_and_missing() {
     let folder = Folder::new();
-    let look = || folder.run(&["doctor", "--format", "jsonl"]).expect(0).rows();
-    let rows = look();
-    assert_eq!(found(&rows, "starter")["state"], "ready");
+    let doctor = || folder.run(&["doctor", "--format", "jsonl"]).expect(0).rows();
+    let rows = doctor();
+    assert_eq!(row(&rows, "starter")["state"], "ready");
     for missing in ["CLIP", "captioner", "sentence encoder", "indexes"] {
-        assert_eq!(found(&rows, missing)["state"], "missing");
-        assert!(found(&rows, missing)["hint"].is_string(), "{missing}");
+        assert_eq!(row(&rows, missing)["state"], "missing");
+        assert!(row(&rows, missing)["hint"].is_string(), "{missing}");
     }
-    assert_eq!(found(&rows, "flavors")["detail"], "4 labels in dicts/flavors.txt");
-    assert!(found(&rows, "threads")["detail"].as_str().unwrap().parse::<usize>().unwrap() > 0);
+    assert_eq!(row(&rows, "flavors")["detail"], "4 labels in dicts/flavors.txt");
+    assert!(row(&rows, "threads")["detail"].as_str().unwrap().parse::<usize>().unwrap() > 0);
 
     // A folder under models/, another in the cache, a broken one, an index.
     for (fixture, to) in [
@@ -69,14 +69,14 @@ fn a_doctor_tells_what_there_is_and_what_is_missing() {
     }
     fs::remove_file(folder.path("models/broken/model.safetensors")).unwrap();
     folder.run(&["rank", "photos/cat.jpg"]).expect(0);
-    let rows = look();
-    assert_eq!(found(&rows, "models/quick")["state"], "ready");
-    assert_eq!(found(&rows, "me/blip")["kind"], "captioners");
-    assert_eq!(found(&rows, "me/blip")["state"], "ready");
-    let broken = found(&rows, "models/broken");
+    let rows = doctor();
+    assert_eq!(row(&rows, "models/quick")["state"], "ready");
+    assert_eq!(row(&rows, "me/blip")["kind"], "captioners");
+    assert_eq!(row(&rows, "me/blip")["state"], "ready");
+    let broken = row(&rows, "models/broken");
     assert_eq!(broken["state"], "broken");
     assert!(broken["detail"].as_str().unwrap().contains("model.safetensors"), "{broken}");
-    let index = found(&rows, "indexes/starter")["detail"].clone();
+    let index = row(&rows, "indexes/starter")["detail"].clone();
     assert_eq!(index, "of the model starter, 8 labels in 3 tables, coded");
     assert!(rows.iter().all(|row| row["name"] != "CLIP"));
 
@@ -84,13 +84,13 @@ fn a_doctor_tells_what_there_is_and_what_is_missing() {
     let blip = "hf/hub/models--me--blip/snapshots/0123";
     let steps = fs::read_to_string(folder.path(&format!("{blip}/preprocessor_config.json")));
     fs::remove_file(folder.path(&format!("{blip}/preprocessor_config.json"))).unwrap();
-    assert_eq!(found(&look(), "me/blip")["state"], "broken");
+    assert_eq!(row(&doctor(), "me/blip")["state"], "broken");
     let steps = format!("{{\"image_processor\": {}}}", steps.unwrap());
     folder.write(&format!("{blip}/processor_config.json"), steps);
-    assert_eq!(found(&look(), "me/blip")["state"], "ready");
+    assert_eq!(row(&doctor(), "me/blip")["state"], "ready");
 
     let text = folder.run(&["doctor"]).expect(0);
-    assert!(text.out().starts_with("models\n  starter: compiled in; "), "{}", text.out());
-    assert!(text.out().contains("\n  models/broken: broken: "), "{}", text.out());
-    assert!(text.out().contains("\nmachine\n  threads: "), "{}", text.out());
+    assert!(text.stdout().starts_with("models\n  starter: compiled in; "), "{}", text.stdout());
+    assert!(text.stdout().contains("\n  models/broken: broken: "), "{}", text.stdout());
+    assert!(text.stdout().contains("\nmachine\n  threads: "), "{}", text.stdout());
 }

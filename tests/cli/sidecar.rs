@@ -17,14 +17,14 @@ fn texts(folder: &Folder) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
+fn sidecars_are_written_and_existing_ones_kept() {
     let folder = Folder::new();
     folder.write("photos/coffee.txt", "mine");
-    let ran = folder.run(&["prompt", "photos", "--sidecar", "-o", "out.jsonl"]).expect(0);
+    let output = folder.run(&["prompt", "photos", "--sidecar", "-o", "out.jsonl"]).expect(0);
     assert!(
-        ran.err().contains("2 sidecars written, 1 already existed and was kept"),
+        output.stderr().contains("2 sidecars written, 1 already existed and was kept"),
         "{}",
-        ran.err()
+        output.stderr()
     );
     let written = texts(&folder);
     let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
@@ -34,8 +34,12 @@ fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
         ("a photo of a cat, cat photo\n", "mine")
     );
 
-    let ran = folder.run(&["prompt", "photos", "--sidecar", "--append"]).expect(0);
-    assert!(ran.err().contains("1 sidecar written, 2 already existed"), "{}", ran.err());
+    let output = folder.run(&["prompt", "photos", "--sidecar", "--append"]).expect(0);
+    assert!(
+        output.stderr().contains("1 sidecar written, 2 already existed"),
+        "{}",
+        output.stderr()
+    );
     let added = texts(&folder);
     assert!(added[1].1.starts_with("mine, espresso in a cup"), "{}", added[1].1);
     assert_eq!((&added[0], &added[2]), (&written[0], &written[2]), "no text is added twice");
@@ -45,14 +49,14 @@ fn a_text_stands_beside_each_image_and_what_stood_there_is_left() {
 }
 
 #[test]
-fn images_that_have_a_sidecar_can_be_skipped() {
+fn skip_existing_skips_images_with_a_sidecar() {
     let folder = Folder::new();
     folder.write("photos/coffee.txt", "mine");
     let args = ["prompt", "photos", "--sidecar", "--skip-existing"];
-    let ran = folder.run(&args).expect(0);
-    assert_eq!(ran.out().lines().count(), 2, "{}", ran.out());
-    assert_eq!(folder.run(&args).expect(0).out(), "");
+    let output = folder.run(&args).expect(0);
+    assert_eq!(output.stdout().lines().count(), 2, "{}", output.stdout());
+    assert_eq!(folder.run(&args).expect(0).stdout(), "");
     assert_eq!(texts(&folder)[1].1, "mine");
-    let ran = folder.run(&["prompt", "photos", "--skip-existing"]).expect(2);
-    assert!(ran.err().contains("--sidecar"), "{}", ran.err());
+    let output = folder.run(&["prompt", "photos", "--skip-existing"]).expect(2);
+    assert!(output.stderr().contains("--sidecar"), "{}", output.stderr());
 }

@@ -1,4 +1,4 @@
-//! Signals: which of them end a run, in which state, and with which exit code.
+//! Signals: which of them end a run, what is written by then, and the exit codes.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,10 +14,14 @@ const INT: u32 = 2;
 const TERM: u32 = 15;
 
 /// The signals that end a run, with their exit codes.
-const ENDS: [(u32, i32); 3] = [(INT, 130), (TERM, 143), (HUP, 129)];
+const EXIT_CODES: [(u32, i32); 3] = [(INT, 130), (TERM, 143), (HUP, 129)];
 
 fn model() -> String {
     repository().join("tests/fixtures/clip/quick").to_str().unwrap().to_owned()
+}
+
+fn captioner() -> String {
+    repository().join("tests/fixtures/caption/blip").to_str().unwrap().to_owned()
 }
 
 /// Whether `signal` is in one of the sets of /proc/PID/status.
@@ -39,21 +43,21 @@ fn send(child: &Child, signal: u32) {
     assert!(Command::new("kill").args(args).status().unwrap().success());
 }
 
-/// Ends, and with a code of its own: a run that hangs hangs the test.
+/// Checks that the run exits with `code`. A run that hangs also hangs the test.
 #[track_caller]
-fn ends_with(child: Child, code: i32) -> String {
+fn expect_exit(child: Child, code: i32) -> String {
     let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!((ended.status.code(), ended.status.signal()), (Some(code), None), "{said}");
-    said
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), ended.status.signal()), (Some(code), None), "{stderr}");
+    stderr
 }
 
 #[test]
-fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+fn signal_ignored_at_the_start_stays_ignored() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_interrogate");
     let mut shell = Command::new("sh");
-    // As nohup starts a program, and a script's `&`.
+    // As nohup and a script's `&` start a program.
     shell.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\"", program]);
     shell.args(["embed", "images", "--filelist", "-", "--model", &model()]);
     shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
@@ -73,27 +77,31 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
-fn a_run_that_waits_for_standard_input_ends() {
+fn signal_ends_a_run_that_waits_for_stdin() {
     let folder = Folder::new();
     for command in [
         &["embed", "images", "--filelist", "-", "--model", &model()][..],
         &["embed", "texts", "-"],
         &["embed", "prompts", "-"],
+        &["rank", "--filelist", "-", "--model", &model()],
+        &["prompt", "-", "--model", &model()],
+        &["similarity", "photos/cat.jpg", "-", "--model", &model()],
+        &["caption", "-", "--caption-model", &captioner()],
     ] {
-        for (signal, code) in ENDS {
+        for (signal, code) in EXIT_CODES {
             let mut child = folder.command(command);
             let mut child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let stdin = child.stdin.take();
             wait_for_handler(&child, signal);
             send(&child, signal);
-            ends_with(child, code);
+            expect_exit(child, code);
             drop(stdin);
         }
     }
 }
 
-/// Images of one pixel under names that fill a pipe.
-fn many(folder: &Folder) {
+/// Writes 400 images of one pixel whose names together fill a pipe.
+fn write_images(folder: &Folder) {
     let mut bmp =
         b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0".to_vec();
     bmp.resize(58, 0);
@@ -103,26 +111,26 @@ fn many(folder: &Folder) {
 }
 
 #[test]
-fn a_run_whose_reader_reads_no_more_ends() {
+fn signal_ends_a_run_whose_pipe_is_full() {
     let folder = Folder::new();
-    many(&folder);
-    for (signal, code) in ENDS {
+    write_images(&folder);
+    for (signal, code) in EXIT_CODES {
         let mut command = folder.command(&["embed", "images", "many", "--model", &model()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
-        // It answers; the pipe holds 64 KiB, and the answers are more.
+        // The run has begun to write; the pipe holds 64 KiB, less than all rows.
         stdout.read_exact(&mut [0]).unwrap();
         send(&child, signal);
-        ends_with(child, code);
+        expect_exit(child, code);
         drop(stdout);
     }
 }
 
 #[test]
-fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
+fn signal_keeps_written_rows_and_sets_the_exit_code() {
     let folder = Folder::new();
-    many(&folder);
-    for (signal, code) in ENDS {
+    write_images(&folder);
+    for (signal, code) in EXIT_CODES {
         let args =
             ["embed", "images", "many", "--model", &model(), "-o", "out.jsonl", "--overwrite"];
         let args = [&args[..], &["--batch-size", "1"]].concat();
@@ -133,28 +141,27 @@ fn what_was_answered_stays_and_the_exit_code_tells_the_signal() {
             sleep(Duration::from_millis(1));
         }
         send(&child, signal);
-        let said = ends_with(child, code);
-        assert!(said.contains("interrupted: continue with\n"), "{said}");
+        let stderr = expect_exit(child, code);
+        assert!(stderr.contains("interrupted: continue with\n"), "{stderr}");
         let rows = fs::read_to_string(&out).unwrap();
         assert!(rows.ends_with('\n') && rows.lines().count() < 400);
         assert!(rows.lines().all(|row| serde_json::from_str::<serde_json::Value>(row).is_ok()));
     }
 }
 
-/// A second signal ends the process in its handler, whatever its threads are at. A run
-/// may come to its end by itself between the two, with the first one's code, and is
-/// tried again.
+/// A second signal ends the process in its handler, whatever its threads do. A run that
+/// exits between the two signals, with the code of the first, is repeated.
 #[test]
-fn a_second_signal_ends_a_run_at_once() {
+fn second_signal_ends_a_run_immediately() {
     let folder = Folder::new();
-    many(&folder);
+    write_images(&folder);
     let code_of_second = || {
         let mut command = folder.command(&["embed", "images", "many", "--model", &model()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         stdout.read_exact(&mut [0]).unwrap();
         send(&child, INT);
-        // Whatever is said first shows that the signal was heard.
+        // The first message shows that the signal was handled.
         child.stderr.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
         send(&child, TERM);
         child.wait().unwrap().code()
@@ -165,19 +172,19 @@ fn a_second_signal_ends_a_run_at_once() {
     assert!(codes.any(|code| code == Some(143)));
 }
 
-/// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
+/// A file at the size limit is an error (EFBIG); SIGXFSZ does not end the process.
 #[test]
-fn a_file_beyond_its_limit_is_an_error() {
+fn file_size_limit_is_an_error() {
     let folder = Folder::new();
-    many(&folder);
+    write_images(&folder);
     for out in ["out.jsonl", "out.csv", "out.parquet"] {
         let mut shell = Command::new("sh");
         shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_interrogate")]);
         shell.args(["embed", "images", "many", "--model", &model(), "-o", out]);
         shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
         let ended = shell.output().unwrap();
-        let said = String::from_utf8(ended.stderr).unwrap();
-        assert_eq!((ended.status.code(), ended.status.signal()), (Some(2), None), "{said}");
-        assert!(said.contains("File too large"), "{said}");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), ended.status.signal()), (Some(2), None), "{stderr}");
+        assert!(stderr.contains("File too large"), "{stderr}");
     }
 }

@@ -1,16 +1,15 @@
-//! Lists and configurations that are no files: pipes, devices, and what another program
-//! writes.
+//! Lists and configurations that are not regular files: pipes, devices and standard input.
 
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
-use crate::hostile::{ends, expect};
+use crate::hostile::{expect, run_to_end};
 use crate::run::{Folder, repository};
 
-/// The ways to name a list or a configuration; it stands where `LIST` does.
-const WAYS: [&[&str]; 5] = [
+/// The commands that read a list or a configuration, here `LIST`.
+const COMMANDS: [&[&str]; 5] = [
     &["prompt", "photos/cat.jpg", "--list", "own=LIST"],
     &["prompt", "photos/cat.jpg", "--deny", "LIST"],
     &["embed", "images", "--filelist", "LIST", "--model", "MODEL"],
@@ -18,71 +17,74 @@ const WAYS: [&[&str]; 5] = [
     &["execute", "--model", "blip2", "--data-path", "photos", "--extend-path", "LIST"],
 ];
 
-fn command(way: &[&str], list: &str) -> Vec<String> {
+fn fill(args: &[&str], list: &str) -> Vec<String> {
     let model = repository().join("tests/fixtures/clip/quick");
     let filled = |arg: &&str| arg.replace("LIST", list).replace("MODEL", model.to_str().unwrap());
-    way.iter().map(filled).collect()
+    args.iter().map(filled).collect()
 }
 
 #[track_caller]
-fn refused(folder: &Folder, way: &[&str], list: &str) -> String {
-    let args = command(way, list);
+fn stderr_of_failure(folder: &Folder, command: &[&str], list: &str) -> String {
+    let args = fill(command, list);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    expect(&ends(folder, &args), 2)
+    expect(&run_to_end(folder, &args), 2)
 }
 
-/// Nobody writes to the pipe, and the device does not end.
+/// The pipe has no writer, and the device has no end.
 #[test]
-fn what_would_be_waited_for_or_read_for_ever_is_an_error() {
+fn pipes_and_endless_devices_are_refused() {
     let folder = Folder::new();
     assert!(Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
     let _socket = UnixListener::bind(folder.path("socket")).unwrap();
-    for way in WAYS {
+    for command in COMMANDS {
         for (list, found) in [("pipe", "a pipe"), ("socket", "a socket")] {
-            let said = refused(&folder, way, list);
-            let told = format!("{list}: kind: expected a file, found {found}");
-            assert!(said.contains(&told), "{way:?}: {said}");
+            let stderr = stderr_of_failure(&folder, command, list);
+            let expected = format!("{list}: kind: expected a file, found {found}");
+            assert!(stderr.contains(&expected), "{command:?}: {stderr}");
         }
-        let said = refused(&folder, way, "/dev/zero");
-        let told = |part| said.contains(part);
-        assert!(told("/dev/zero") && told(": expected at most "), "{way:?}: {said}");
+        let stderr = stderr_of_failure(&folder, command, "/dev/zero");
+        let contains = |part| stderr.contains(part);
+        assert!(contains("/dev/zero") && contains(": expected at most "), "{command:?}: {stderr}");
     }
-    // A folder's name is a prompt as good as any.
-    for way in WAYS.iter().filter(|way| way[1] != "prompts") {
-        let said = refused(&folder, way, "dicts");
-        assert!(said.contains("dicts: kind: expected a file, found a folder"), "{way:?}: {said}");
+    // A folder's name is a valid prompt.
+    for command in COMMANDS.iter().filter(|command| command[1] != "prompts") {
+        let stderr = stderr_of_failure(&folder, command, "dicts");
+        assert!(
+            stderr.contains("dicts: kind: expected a file, found a folder"),
+            "{command:?}: {stderr}"
+        );
     }
 }
 
-/// A line that never ends is refused behind the longest that a list may have.
+/// A line without an end is refused once it exceeds the limit.
 #[test]
-fn standard_input_without_an_end_is_an_error() {
+fn endless_stdin_is_an_error() {
     let folder = Folder::new();
     let device = |name: &str| Stdio::from(File::open(name).unwrap());
     let mut command = folder.command(&["embed", "images", "--filelist", "/dev/stdin"]);
-    let ran = command.stdin(device("/dev/zero")).output().unwrap();
-    let said = expect(&ran, 2);
+    let output = command.stdin(device("/dev/zero")).output().unwrap();
+    let stderr = expect(&output, 2);
     assert!(
-        said.contains("/dev/stdin:1: length: expected at most 65536 bytes, found more"),
-        "{said}"
+        stderr.contains("/dev/stdin:1: length: expected at most 65536 bytes, found more"),
+        "{stderr}"
     );
-    let ran = folder.command(&["embed", "images", "--filelist", "/dev/null"]).output().unwrap();
-    assert!(expect(&ran, 2).contains("/dev/null: no path in this list"));
+    let output = folder.command(&["embed", "images", "--filelist", "/dev/null"]).output().unwrap();
+    assert!(expect(&output, 2).contains("/dev/null: no path in this list"));
 }
 
-/// `<(…)` of a shell is a pipe below /dev, and so is `/dev/stdin` behind `|`.
+/// A shell's `<(…)` is a pipe below /dev, and so is `/dev/stdin` after `|`.
 #[test]
-fn what_another_program_writes_is_read() {
+fn fifo_with_a_writer_is_read() {
     let folder = Folder::new();
     let piped = |args: &[&str], bytes: &str| {
         let mut command = folder.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(bytes.as_bytes()).unwrap();
-        let ran = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-        assert_eq!(ran.status.code(), Some(0), "{args:?}: {said}");
-        String::from_utf8(ran.stdout).unwrap()
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
     };
     let prompt = ["prompt", "photos/cat.jpg", "--min-score", "-1", "--format", "jsonl"];
     let own = piped(&[&prompt[..], &["--list", "own=/dev/stdin"]].concat(), "a hat\na cat\n");

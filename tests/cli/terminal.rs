@@ -1,15 +1,15 @@
-//! What a person reads holds nothing that moves a terminal, whatever labels, names,
-//! paths, models and arguments hold.
+//! Text output has no control characters, whatever labels, names, paths, models and
+//! arguments contain.
 
 use std::fs;
 
 use crate::run::{Folder, repository};
 
-/// Escapes of a terminal and of the order of writing, in one name that a folder takes.
+/// Terminal escapes and bidirectional controls in one valid file name.
 const EVIL: &str = "evil\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{2028}";
 
-/// Whether a terminal would do anything but show `c`.
-fn acts(c: char) -> bool {
+/// Whether a terminal interprets `c` instead of printing it.
+fn is_control(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || ('\u{202a}'..='\u{202e}').contains(&c)
         || ('\u{2066}'..='\u{2069}').contains(&c)
@@ -17,7 +17,7 @@ fn acts(c: char) -> bool {
         || c == '\u{2029}'
 }
 
-/// Photos, labels, dictionaries, a model and its index, all of evil names.
+/// Creates photos, labels, dictionaries, a model and an index with such names.
 fn folder() -> Folder {
     let folder = Folder::new();
     let photo = fs::read(folder.path("photos/cat.jpg")).unwrap();
@@ -45,7 +45,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn nothing_that_a_person_reads_moves_a_terminal() {
+fn control_characters_are_escaped_on_terminals() {
     let folder = folder();
     let (model, dicts) = (format!("models/{EVIL}"), format!("{EVIL}-dicts"));
     let photo = format!("photos/{EVIL}.jpg");
@@ -53,22 +53,25 @@ fn nothing_that_a_person_reads_moves_a_terminal() {
     let blip = repository().join("tests/fixtures/caption/blip");
     let blip = blip.to_str().unwrap();
     let source = ["--model", &model, "--dicts", &dicts];
-    // The index that the first of these builds; its name is made of the model's.
+    // The index that the first command builds, named after the model.
     let index = |folder: &Folder| {
         let all = fs::read_dir(folder.path("indexes")).unwrap();
         let mut all = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         format!("indexes/{}", all.find(|name| !name.contains('\u{1b}')).unwrap())
     };
     let check = |args: &[&str], codes: &[i32]| {
-        let ran = folder.command(args).output().unwrap();
-        let said = String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap();
-        assert!(!said.contains(acts), "{args:?}: {said:?}");
-        let code = ran.status.code().unwrap();
-        assert!(codes.contains(&code), "{args:?}: exit code {code}: {said}");
-        said
+        let output = folder.command(args).output().unwrap();
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!printed.contains(is_control), "{args:?}: {printed:?}");
+        let code = output.status.code().unwrap();
+        assert!(codes.contains(&code), "{args:?}: exit code {code}: {printed}");
+        printed
     };
-    let said = check(&[&["rank", "photos"][..], &source].concat(), &[1]);
-    assert!(said.contains("evil\\u{1b}[2J\\u{9b}31m\\u{7f}\\u{202e}\\u{2066}\\u{2028}"), "{said}");
+    let printed = check(&[&["rank", "photos"][..], &source].concat(), &[1]);
+    assert!(
+        printed.contains("evil\\u{1b}[2J\\u{9b}31m\\u{7f}\\u{202e}\\u{2066}\\u{2028}"),
+        "{printed}"
+    );
     let index = index(&folder);
     let from = ["--index", &index];
     for (args, code) in [
@@ -123,7 +126,7 @@ fn nothing_that_a_person_reads_moves_a_terminal() {
     ] {
         check(args, &[code]);
     }
-    // Lines of JSON have escapes of their own for what every terminal takes for one.
+    // JSON escapes ESC.
     let rows = folder.run(&[&["rank", &photo, "--format", "jsonl"][..], &from].concat());
-    assert!(!rows.expect(0).out().contains('\u{1b}'));
+    assert!(!rows.expect(0).stdout().contains('\u{1b}'));
 }

@@ -1,4 +1,4 @@
-//! What follows a text is scored as the whole string is, to the bit.
+//! A continuation of a text has the bits of the encoded whole.
 
 use std::ops::ControlFlow;
 
@@ -6,10 +6,10 @@ use interrogate::encoder::{Continuations, Features};
 use interrogate::prompt::{Chain, ChainScorer, Scorer, Step};
 use interrogate::rank::Order;
 
-use super::openai::forms;
+use super::openai::layouts;
 use super::*;
 
-/// Prompts that end in every way that a tokenizer may join with what follows.
+/// Prompts whose last token may merge with the continuation.
 const PROMPTS: [&str; 9] = [
     "",
     "a",
@@ -35,10 +35,10 @@ const SUFFIXES: [&str; 9] = [
 ];
 
 #[test]
-fn what_follows_has_the_bits_of_the_whole_text() {
+fn continuation_equals_encoding_the_whole_text() {
     for name in ["quick", "gelu"] {
         let encoder = open(name).text_encoder().unwrap();
-        // One chain for all prompts: each call meets what the last one left.
+        // One chain for all prompts: each call starts from the state of the last.
         let mut chain = encoder.continuations().unwrap();
         for prompt in PROMPTS.iter().chain(PROMPTS.iter().rev()) {
             check(&encoder, chain.as_mut(), prompt, &SUFFIXES);
@@ -46,9 +46,9 @@ fn what_follows_has_the_bits_of_the_whole_text() {
     }
 }
 
-/// Pieces that a repair of the whole makes other tokens of than of each by itself:
-/// mojibake and character references that the seam cuts, escapes, marks that join, words
-/// that ftfy looks at together, what it passes over behind a `<`.
+/// Pieces that get other tokens when they are cleaned together than alone: mojibake and
+/// character references cut in two, escapes, combining marks, words that ftfy repairs
+/// together, and text after a `<`, which ftfy skips.
 const DAMAGED: [&str; 18] = [
     "a cat &am",
     "p; a dog",
@@ -71,15 +71,15 @@ const DAMAGED: [&str; 18] = [
 ];
 
 #[test]
-fn a_seam_in_damaged_text_is_exact() {
-    let (_folder, path) = forms().swap_remove(2);
+fn continuation_of_mojibake_is_exact() {
+    let (_folder, path) = layouts().swap_remove(2);
     let encoder = Checkpoint::open(&path).unwrap().text_encoder().unwrap();
     let mut chain = encoder.continuations().unwrap();
     let suffixes: Vec<&str> = DAMAGED.iter().chain(&SUFFIXES).copied().collect();
     for prompt in DAMAGED.iter().chain(&PROMPTS) {
         check(&encoder, chain.as_mut(), prompt, &suffixes);
     }
-    // Prompts of several, as a chain grows.
+    // Prompts of two pieces, as in a growing chain.
     for two in DAMAGED.windows(2) {
         check(&encoder, chain.as_mut(), &two.concat(), &suffixes);
         check(&encoder, chain.as_mut(), &two.join(", "), &suffixes);
@@ -87,7 +87,7 @@ fn a_seam_in_damaged_text_is_exact() {
 }
 
 #[test]
-fn a_text_as_long_as_the_context_is_cut_as_any_other() {
+fn continuation_beyond_the_context_is_truncated() {
     let encoder = open("quick").text_encoder().unwrap();
     let mut chain = encoder.continuations().unwrap();
     let word = "cat ".repeat(encoder.context_length() * 2);
@@ -113,7 +113,7 @@ fn check(
 }
 
 #[test]
-fn a_chain_grows_by_the_phrase_that_a_plain_search_finds() {
+fn chain_step_equals_exhaustive_search() {
     let encoder = open("gelu").text_encoder().unwrap();
     let image = Features::new((0..encoder.dim()).map(|i| (i as f32).sin()).collect()).unwrap();
     let phrases = ["cat", "a dog", "oil painting", "8 k", "by the sea", "photo", "dramatic light"];
@@ -125,24 +125,24 @@ fn a_chain_grows_by_the_phrase_that_a_plain_search_finds() {
         steps.push(step.prompt.to_owned());
         ControlFlow::Continue(())
     });
-    // Each is told before the next phrase is chosen, the start first.
+    // The callback runs before the next phrase is chosen; the start comes first.
     assert_eq!(steps.remove(0), "a photo");
-    // The same without a chain: whole strings, one by one.
+    // The same without a chain: every candidate is encoded whole.
     let score = |text: &str| {
         let row = encoder.encode(&[text]).unwrap();
         let products = row.as_slice().iter().zip(image.as_slice());
         products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
     };
-    let mut now = "a photo".to_owned();
-    let mut best = (now.clone(), score(&now));
+    let mut current = "a photo".to_owned();
+    let mut best = (current.clone(), score(&current));
     for step in &steps {
-        let tried = phrases.iter().filter(|phrase| !now.contains(&format!(", {phrase}")));
-        let texts = tried.map(|phrase| format!("{now}, {phrase}"));
+        let tried = phrases.iter().filter(|phrase| !current.contains(&format!(", {phrase}")));
+        let texts = tried.map(|phrase| format!("{current}, {phrase}"));
         let next = texts.reduce(|a, b| if score(&b) > score(&a) { b } else { a }).unwrap();
         assert_eq!(step, &next);
-        now = next;
-        if score(&now) > best.1 {
-            best = (now.clone(), score(&now));
+        current = next;
+        if score(&current) > best.1 {
+            best = (current.clone(), score(&current));
         }
     }
     assert!(steps.len() >= 2);

@@ -1,16 +1,15 @@
-//! Texts are cleaned as the code does that a checkpoint is laid out for.
+//! Text cleaning follows the checkpoint's layout.
 //!
-//! The tokens themselves are held to open_clip's in
-//! crates/interrogate/src/clip/cleaning/golden.rs.
+//! crates/interrogate/src/clip/cleaning/golden.rs compares the tokens with open_clip's.
 
 use interrogate::clip::{ClipText, TextCleaning};
 use interrogate::encoder::Counter;
 use interrogate::models::{Model, ModelSource, Options};
 
-use super::openai::{file, forms, laid, refusal};
+use super::openai::{copy_files, file, layouts, open_error};
 use super::*;
 
-/// A label as it is, and as ftfy repairs it.
+/// Labels before and after ftfy's repair.
 const PAIRS: [(&str, &str); 4] = [
     ("photorealism \u{201d}", "photorealism \""),
     ("roger deakin\u{2019}s cinematography", "roger deakin's cinematography"),
@@ -25,8 +24,8 @@ fn same_row(text: &ClipText, (label, repaired): (&str, &str)) -> bool {
 }
 
 #[test]
-fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
-    for (_folder, path) in forms() {
+fn text_cleaning_follows_the_layout() {
+    for (_folder, path) in layouts() {
         let open =
             |cleaning| Checkpoint::open(&path).unwrap().cleaning(cleaning).text_encoder().unwrap();
         for pair in PAIRS {
@@ -36,7 +35,7 @@ fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
             assert!(!same_row(&open(TextCleaning::Transformers), pair), "{path:?}: {pair:?}");
         }
     }
-    // A tokenizer.json's own normalizer and cut are passed over.
+    // OpenAI's cleaning replaces the checkpoint's own.
     for name in ["quick", "gelu"] {
         let with = |cleaning| open(name).cleaning(cleaning).text_encoder().unwrap();
         for pair in PAIRS {
@@ -48,8 +47,8 @@ fn openais_layouts_repair_labels_and_hugging_faces_does_not() {
 }
 
 #[test]
-fn the_budget_counts_repaired_tokens() {
-    let (_folder, path) = forms().swap_remove(0);
+fn token_budget_counts_cleaned_text() {
+    let (_folder, path) = layouts().swap_remove(0);
     for (label, repaired) in PAIRS {
         let counts = |cleaning| {
             let counter = Checkpoint::open(&path).unwrap().cleaning(cleaning).counter().unwrap();
@@ -61,17 +60,17 @@ fn the_budget_counts_repaired_tokens() {
     }
 }
 
-/// Each cleaning's rows are another model's to the others, and those of transformers'
-/// have the fingerprints of before there was a choice.
+/// Each cleaning has its own fingerprint; that of transformers' cleaning is the one from
+/// before there was a choice.
 #[test]
-fn the_fingerprint_follows_the_cleaning() {
-    let print =
+fn fingerprint_includes_the_text_cleaning() {
+    let fingerprint =
         |checkpoint: Checkpoint, cleaning| checkpoint.cleaning(cleaning).fingerprint().unwrap();
-    let (_folder, path) = forms().swap_remove(2);
-    let own = |cleaning| print(Checkpoint::open(&path).unwrap(), cleaning);
+    let (_folder, path) = layouts().swap_remove(2);
+    let own = |cleaning| fingerprint(Checkpoint::open(&path).unwrap(), cleaning);
     assert_eq!(own(TextCleaning::Auto), own(TextCleaning::OpenAi));
     assert_ne!(own(TextCleaning::Auto), own(TextCleaning::Transformers));
-    let plain = |cleaning| print(open("quick"), cleaning);
+    let plain = |cleaning| fingerprint(open("quick"), cleaning);
     assert_eq!(plain(TextCleaning::Auto), plain(TextCleaning::Transformers));
     assert_ne!(plain(TextCleaning::Auto), plain(TextCleaning::OpenAi));
     assert_eq!(plain(TextCleaning::Auto), QUICK);
@@ -80,16 +79,16 @@ fn the_fingerprint_follows_the_cleaning() {
     assert_eq!(open("quick").cleaning_of(&own(TextCleaning::Auto)).unwrap(), None);
 }
 
-/// By version 0.1 of this library, and by hashlib from the files
-/// (crates/interrogate/src/clip/fingerprint.rs says how).
+/// The fingerprint by version 0.1 of this library, and by Python's hashlib from the files
+/// (defined in crates/interrogate/src/clip/fingerprint.rs).
 const QUICK: &str = "95a3647de0e27fa18e660f841f504afa9cb8eca0fa7d94f189a13ce485f6958a";
 
 #[test]
-fn open_clips_configuration_names_the_form() {
+fn open_clip_config_selects_the_cleaning() {
     let names =
         ["open_clip_model.safetensors", "open_clip_config.json", "vocab.json", "merges.txt"];
-    let prints = ["lower", "whitespace", "canonicalize"].map(|form| {
-        let folder = laid(&names);
+    let results = ["lower", "whitespace", "canonicalize"].map(|form| {
+        let folder = copy_files(&names);
         edit(&folder, "open_clip_config.json", |file| {
             file["model_cfg"]["text_cfg"]["tokenizer_kwargs"] =
                 serde_json::json!({ "clean": form });
@@ -98,9 +97,9 @@ fn open_clips_configuration_names_the_form() {
         let same = |a, b| same_row(&text, (a, b));
         (same("A,b  c", "a,b c"), same("a,_b", "a b"), same("A  b", "A b"))
     });
-    assert_eq!(prints, [(true, false, true), (false, false, true), (true, true, true)]);
-    let said = |kwargs: Value| {
-        refusal(&names, |folder| {
+    assert_eq!(results, [(true, false, true), (false, false, true), (true, true, true)]);
+    let message = |kwargs: Value| {
+        open_error(&names, |folder| {
             edit(folder, "open_clip_config.json", |file| {
                 file["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = kwargs;
             });
@@ -108,32 +107,32 @@ fn open_clips_configuration_names_the_form() {
         .0
     };
     assert_eq!(
-        said(serde_json::json!({ "clean": "none" })),
+        message(serde_json::json!({ "clean": "none" })),
         "open_clip_config.json: tokenizer_kwargs.clean: expected lower, whitespace or \
          canonicalize, found none"
     );
     assert_eq!(
-        said(serde_json::json!({ "reduction_mask": "syntax" })),
+        message(serde_json::json!({ "reduction_mask": "syntax" })),
         "open_clip_config.json: model_cfg: expected fields of a plain vision transformer and \
          text transformer, found reduction_mask: \"syntax\""
     );
 }
 
 #[test]
-fn another_tokenizer_than_clips_is_refused() {
+fn cleaning_refuses_another_tokenizer() {
     let folder = copy("gelu");
     edit(&folder, "tokenizer.json", |file| {
         file["model"]["end_of_word_suffix"] = Value::Null;
     });
     let checkpoint = Checkpoint::open(folder.path()).unwrap().cleaning(TextCleaning::OpenAi);
-    let said = without(&folder, &checkpoint.text_encoder().unwrap_err());
+    let message = relative_message(&folder, &checkpoint.text_encoder().unwrap_err());
     let expected = "tokenizer.json: model: expected BPE with the suffix </w>, which OpenAI's \
                     text cleaning needs, found another model";
-    assert_eq!(said, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
-fn a_model_takes_the_choice() {
+fn model_applies_the_chosen_cleaning() {
     let source = ModelSource::File(file("tiny.pt"));
     let open = || Model::open(source.clone(), &Options::new("none"), &mut |_| {}).unwrap();
     let other = open().with_cleaning(TextCleaning::Transformers).unwrap();

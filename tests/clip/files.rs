@@ -1,4 +1,4 @@
-//! One model in other files, and what its fingerprint follows.
+//! One model in different files, and what its fingerprint depends on.
 
 use std::collections::HashMap;
 use std::fs;
@@ -33,8 +33,8 @@ fn shards_give_the_same_rows() {
     assert_eq!(ours, encode_cat(&open("gelu").text_encoder().unwrap()));
 }
 
-/// The same weights as PyTorch's archives, and the file that transformers 5 writes in
-/// place of preprocessor_config.json (tests/fixtures/bins.py).
+/// The same weights as PyTorch archives, and the file that transformers 5 writes instead of
+/// preprocessor_config.json (tests/fixtures/bins.py).
 #[test]
 fn shards_of_pickles_and_a_processor_config_give_the_same_rows() {
     let folder = copy("gelu");
@@ -64,7 +64,7 @@ fn encode_cat(encoder: &ClipText) -> Vec<f32> {
 }
 
 #[test]
-fn the_fingerprint_follows_the_bytes_and_not_the_place() {
+fn fingerprint_depends_on_content_not_path() {
     let folder = copy("quick");
     let base = open("quick").fingerprint().unwrap();
     assert_eq!(base.len(), 64);

@@ -1,4 +1,4 @@
-//! Sequences and pixels of other models.
+//! Token sequences and pixels of other models.
 
 use interrogate::encoder::{TextEncoder, Tokens};
 
@@ -24,7 +24,7 @@ fn sequences_of_another_tokenizer_are_refused() {
 }
 
 #[test]
-fn half_an_image_is_refused() {
+fn partial_image_is_refused() {
     let encoder = open("quick").image_encoder().unwrap();
     let error = encoder.features(&[0.0; 100]).unwrap_err().to_string();
     assert_eq!(error, "an image's pixels has 100 values a row, expected 3072");

@@ -1,10 +1,9 @@
-//! CLIP checkpoints end to end: equal to transformers, and clear when damaged.
+//! CLIP checkpoints end to end: parity with transformers, and errors for damaged files.
 //!
-//! The checkpoints and their golden values are written by
-//! `tests/fixtures/clip/make.py` and `tests/fixtures/openai/make.py`, which say
-//! with which versions. One file a subject, tests named by what a user sees.
+//! `tests/fixtures/clip/make.py` and `tests/fixtures/openai/make.py` wrote the checkpoints
+//! and their golden values; they name the versions. One file per subject.
 
-#![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, not in their helpers")]
 
 mod chain;
 mod cleaning;
@@ -28,7 +27,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/clip").join(name)
 }
 
-/// A fixture's files in a folder of their own, to be damaged.
+/// Copies a fixture to a temporary folder.
 fn copy(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(fixture(name)).unwrap() {
@@ -42,8 +41,8 @@ fn open(name: &str) -> Checkpoint {
     Checkpoint::open(&fixture(name)).unwrap()
 }
 
-/// A message without the temporary folder's name.
-fn without(folder: &TempDir, error: &Error) -> String {
+/// The error's message, with paths relative to `folder`.
+fn relative_message(folder: &TempDir, error: &Error) -> String {
     let prefix = format!("{}", folder.path().display());
     error.to_string().replace(&format!("{prefix}/"), "").replace(&prefix, "FOLDER")
 }

@@ -1,4 +1,4 @@
-//! OpenAI's own layout: a TorchScript archive, a state dict, OpenCLIP's
+//! OpenAI's own layouts: a TorchScript archive, a state dict, and OpenCLIP's
 //! safetensors.
 
 use interrogate::Error;
@@ -10,15 +10,15 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::*;
 
-/// What a value may be from open_clip's. Found: 3e-7 at most.
+/// Largest allowed difference from open_clip's values. Measured: at most 3e-7.
 const BOUND: f32 = 1e-5;
 
 pub(super) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai").join(name)
 }
 
-/// A folder that holds these of the fixture's files.
-pub(super) fn laid(names: &[&str]) -> TempDir {
+/// Copies these files of the fixture to a temporary folder.
+pub(super) fn copy_files(names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
         fs::copy(file(name), folder.path().join(name)).unwrap();
@@ -26,18 +26,22 @@ pub(super) fn laid(names: &[&str]) -> TempDir {
     folder
 }
 
-const WORDS: [&str; 2] = ["vocab.json", "merges.txt"];
+const TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];
 
-/// One model in each of its forms, as a user may name it.
-pub(super) fn forms() -> Vec<(TempDir, PathBuf)> {
-    let archive = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+/// One model in each layout, with the path that a user passes.
+pub(super) fn layouts() -> Vec<(TempDir, PathBuf)> {
+    let archive = copy_files(&[TOKENIZER[0], TOKENIZER[1], "tiny.pt"]);
     let named = archive.path().join("tiny.pt");
-    let state = laid(&[WORDS[0], WORDS[1], "tiny.bin"]);
+    let state = copy_files(&[TOKENIZER[0], TOKENIZER[1], "tiny.bin"]);
     let state_named = state.path().join("tiny.bin");
-    let open_clip =
-        laid(&[WORDS[0], WORDS[1], "open_clip_model.safetensors", "open_clip_config.json"]);
+    let open_clip = copy_files(&[
+        TOKENIZER[0],
+        TOKENIZER[1],
+        "open_clip_model.safetensors",
+        "open_clip_config.json",
+    ]);
     let folder = open_clip.path().to_owned();
-    let only = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+    let only = copy_files(&[TOKENIZER[0], TOKENIZER[1], "tiny.pt"]);
     let only_folder = only.path().to_owned();
     vec![(archive, named), (state, state_named), (open_clip, folder), (only, only_folder)]
 }
@@ -45,8 +49,8 @@ pub(super) fn forms() -> Vec<(TempDir, PathBuf)> {
 fn values(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
     let weights = Weights::open(path).unwrap();
     let shape = weights.shape(name).unwrap().to_vec();
-    let taken = weights.values(name, &shape).unwrap();
-    (shape, taken)
+    let values = weights.values(name, &shape).unwrap();
+    (shape, values)
 }
 
 #[test]
@@ -76,28 +80,28 @@ fn tokens_equal_those_of_transformers_and_rows_those_of_open_clip() {
     let ids: Vec<Vec<u32>> = serde_json::from_value(golden["ids"].clone()).unwrap();
     let of = |name| values(&file("golden.safetensors"), name).1;
     let (embeddings, pixels, features) = (of("embeddings"), of("pixels"), of("features"));
-    for (_folder, path) in forms() {
+    for (_folder, path) in layouts() {
         let checkpoint = Checkpoint::open(&path).unwrap();
         let text = checkpoint.text_encoder().unwrap();
         let tokens = text.tokenize(&texts).unwrap();
         assert!(tokens.iter().eq(ids.iter().map(Vec::as_slice)), "{path:?}");
-        let apart = |ours: &[f32], theirs: &[f32]| {
+        let difference = |ours: &[f32], theirs: &[f32]| {
             assert_eq!(ours.len(), theirs.len());
             ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
         };
         let ours = text.encode(&texts).unwrap();
-        let found = apart(ours.as_slice(), &embeddings);
+        let found = difference(ours.as_slice(), &embeddings);
         assert!(found < BOUND, "{path:?}: {found}");
         let ours = checkpoint.image_encoder().unwrap().features(&pixels).unwrap();
         let ours: Vec<f32> = ours.iter().flat_map(|row| row.as_slice().to_vec()).collect();
-        let found = apart(&ours, &features);
+        let found = difference(&ours, &features);
         assert!(found < BOUND, "{path:?}: {found}");
     }
 }
 
 #[test]
-fn the_sizes_are_told_by_the_shapes() {
-    let (_folder, path) = forms().swap_remove(0);
+fn sizes_are_derived_from_shapes() {
+    let (_folder, path) = layouts().swap_remove(0);
     let config = Checkpoint::open(&path).unwrap().config().clone();
     let vision = &config.vision;
     assert_eq!((vision.image_size, vision.patch_size, vision.num_attention_heads), (32, 8, 2));
@@ -110,8 +114,8 @@ fn the_sizes_are_told_by_the_shapes() {
 }
 
 #[test]
-fn a_model_opens_by_the_archives_path_and_looks_at_pictures() {
-    let (_folder, path) = forms().swap_remove(0);
+fn model_opens_from_an_archive_and_encodes_pictures() {
+    let (_folder, path) = layouts().swap_remove(0);
     let source: ModelSource = path.to_str().unwrap().parse().unwrap();
     let model = Model::open(source, &Options::new("none"), &mut |_| {}).unwrap();
     assert_eq!((model.slug().as_str(), model.fingerprint().unwrap().len()), ("tiny", 64));
@@ -121,67 +125,67 @@ fn a_model_opens_by_the_archives_path_and_looks_at_pictures() {
 }
 
 #[test]
-fn the_fingerprint_follows_weights_tokenizer_and_configuration() {
-    let print = |path: &Path| Checkpoint::open(path).unwrap().fingerprint().unwrap();
-    let (folder, path) = forms().swap_remove(0);
-    let base = print(&path);
+fn fingerprint_includes_weights_tokenizer_and_config() {
+    let fingerprint = |path: &Path| Checkpoint::open(path).unwrap().fingerprint().unwrap();
+    let (folder, path) = layouts().swap_remove(0);
+    let base = fingerprint(&path);
     let moved = folder.path().join("other.pt");
     fs::copy(&path, &moved).unwrap();
-    assert_eq!(print(&moved), base);
+    assert_eq!(fingerprint(&moved), base);
     fs::copy(file("open_clip_config.json"), folder.path().join("open_clip_config.json")).unwrap();
-    assert_ne!(print(&path), base);
+    assert_ne!(fingerprint(&path), base);
     fs::remove_file(folder.path().join("open_clip_config.json")).unwrap();
     fs::write(folder.path().join("merges.txt"), "#version\ni n\n").unwrap();
-    assert_ne!(print(&path), base);
+    assert_ne!(fingerprint(&path), base);
 }
 
-/// What opening a folder with these files says, with its hint.
-pub(super) fn refusal(names: &[&str], change: impl FnOnce(&TempDir)) -> (String, String) {
-    let folder = laid(names);
+/// The message and the hint of the error of opening these files after a change.
+pub(super) fn open_error(names: &[&str], change: impl FnOnce(&TempDir)) -> (String, String) {
+    let folder = copy_files(names);
     change(&folder);
     let error = Checkpoint::open(&folder.path().join(names[0])).unwrap_err();
-    (without(&folder, &error), error.hint().unwrap_or_default())
+    (relative_message(&folder, &error), error.hint().unwrap_or_default())
 }
 
 #[test]
-fn what_is_not_beside_it_is_told_with_what_to_put_there() {
-    let (said, hint) = refusal(&["tiny.pt"], |_| {});
-    assert_eq!(said, "tiny.pt: no tokenizer of 602 tokens beside it");
+fn missing_companion_files_are_named_in_the_hint() {
+    let (message, hint) = open_error(&["tiny.pt"], |_| {});
+    assert_eq!(message, "tiny.pt: no tokenizer of 602 tokens beside it");
     assert!(hint.contains("bpe_simple_vocab_16e6.txt.gz"), "{hint}");
-    let (said, hint) = refusal(&["open_clip_model.safetensors"], |_| {});
-    let told =
+    let (message, hint) = open_error(&["open_clip_model.safetensors"], |_| {});
+    let expected =
         "open_clip_model.safetensors: an OpenCLIP state dict without its open_clip_config.json";
-    assert_eq!(said, told);
+    assert_eq!(message, expected);
     assert!(hint.contains("\"quick_gelu\": true"), "{hint}");
-    let (said, _) = refusal(&["tiny.pt", "merges.txt"], |_| {});
-    assert_eq!(said, "FOLDER: no vocab.json in this folder");
+    let (message, _) = open_error(&["tiny.pt", "merges.txt"], |_| {});
+    assert_eq!(message, "FOLDER: no vocab.json in this folder");
 }
 
 #[test]
-fn weights_are_found_in_a_folder_under_the_hubs_names() {
+fn hub_file_names_are_found_in_a_folder() {
     for name in ["pytorch_model.bin", "open_clip_pytorch_model.bin", "model.safetensors"] {
-        let folder = laid(&[WORDS[0], WORDS[1], "open_clip_config.json"]);
+        let folder = copy_files(&[TOKENIZER[0], TOKENIZER[1], "open_clip_config.json"]);
         let from = if name.ends_with("bin") { "tiny.bin" } else { "open_clip_model.safetensors" };
         fs::copy(file(from), folder.path().join(name)).unwrap();
         assert_eq!(Checkpoint::open(folder.path()).unwrap().dim(), 16, "{name}");
     }
-    // Of two archives none is meant.
-    let folder = laid(&[WORDS[0], WORDS[1], "tiny.pt"]);
+    // With two archives neither is chosen.
+    let folder = copy_files(&[TOKENIZER[0], TOKENIZER[1], "tiny.pt"]);
     fs::copy(file("tiny.pt"), folder.path().join("other.pt")).unwrap();
     let error = Checkpoint::open(folder.path()).unwrap_err();
-    assert_eq!(without(&folder, &error), "FOLDER: no model.safetensors in this folder");
+    assert_eq!(relative_message(&folder, &error), "FOLDER: no model.safetensors in this folder");
 }
 
-/// A ResNet, a tower of timm's, a text tower of another family.
+/// A ResNet, a timm tower, and a text tower of another family.
 #[test]
-fn another_architecture_is_refused_by_what_it_lacks() {
+fn another_architecture_is_refused_by_its_missing_weights() {
     let shapes: [(&str, &[usize]); 4] = [
         ("visual.conv1.weight", &[4, 3, 2, 2]),
         ("visual.class_embedding", &[4]),
         ("visual.positional_embedding", &[5, 4]),
         ("text.token_embedding.weight", &[9, 4]),
     ];
-    for (names, lacks) in [
+    for (names, missing) in [
         (&shapes[..1], "visual.class_embedding of 1 dimensions"),
         (&[("visual.trunk.norm.weight", &[4][..])], "visual.conv1.weight of 4 dimensions"),
         (&shapes, "token_embedding.weight of 2 dimensions"),
@@ -196,18 +200,18 @@ fn another_architecture_is_refused_by_what_it_lacks() {
         let path = folder.path().join("open_clip_model.safetensors");
         fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
         let error = Checkpoint::open(&path).unwrap_err();
-        let told = format!(
-            "open_clip_model.safetensors: architecture: expected a vision transformer's {lacks}, \
+        let expected = format!(
+            "open_clip_model.safetensors: architecture: expected a vision transformer's {missing}, \
              found none"
         );
-        assert_eq!(without(&folder, &error), told);
+        assert_eq!(relative_message(&folder, &error), expected);
     }
 }
 
 #[test]
 fn merges_in_openais_own_file_give_the_same_tokens() {
     use std::io::Write;
-    let folder = laid(&["tiny.pt"]);
+    let folder = copy_files(&["tiny.pt"]);
     let packed = fs::File::create(folder.path().join("bpe_simple_vocab_16e6.txt.gz")).unwrap();
     let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
     packed.write_all(&fs::read(file("merges.txt")).unwrap()).unwrap();
@@ -216,38 +220,42 @@ fn merges_in_openais_own_file_give_the_same_tokens() {
         let encoder = Checkpoint::open(folder).unwrap().text_encoder().unwrap();
         encoder.tokenize(&["don't, it's 8k caf\u{e9}"]).unwrap().get(0).unwrap().to_vec()
     };
-    assert_eq!(ids(folder.path()), ids(laid(&["tiny.pt", WORDS[0], WORDS[1]]).path()));
+    assert_eq!(
+        ids(folder.path()),
+        ids(copy_files(&["tiny.pt", TOKENIZER[0], TOKENIZER[1]]).path())
+    );
 }
 
 #[test]
-fn a_configuration_that_asks_for_more_is_refused_by_field() {
-    let names = ["open_clip_model.safetensors", "open_clip_config.json", WORDS[0], WORDS[1]];
-    let said = |change: &dyn Fn(&mut Value)| {
-        refusal(&names, |folder| edit(folder, "open_clip_config.json", change)).0
+fn unsupported_config_fields_are_refused() {
+    let names =
+        ["open_clip_model.safetensors", "open_clip_config.json", TOKENIZER[0], TOKENIZER[1]];
+    let message = |change: &dyn Fn(&mut Value)| {
+        open_error(&names, |folder| edit(folder, "open_clip_config.json", change)).0
     };
     let plain = "open_clip_config.json: model_cfg: expected fields of a plain vision transformer \
                  and text transformer, found ";
     assert_eq!(
-        said(&|file| file["model_cfg"]["text_cfg"]["hf_model_name"] = "bert".into()),
+        message(&|file| file["model_cfg"]["text_cfg"]["hf_model_name"] = "bert".into()),
         format!("{plain}hf_model_name: \"bert\"")
     );
     assert_eq!(
-        said(&|file| file["model_cfg"]["custom_text"] = true.into()),
+        message(&|file| file["model_cfg"]["custom_text"] = true.into()),
         format!("{plain}custom_text: true")
     );
     assert_eq!(
-        said(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),
+        message(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),
         "open_clip_config.json: vision_cfg.width: expected 128 as in the weights, found 64"
     );
     assert_eq!(
-        said(&|file| file["preprocess_cfg"]["resize_mode"] = "longest".into()),
+        message(&|file| file["preprocess_cfg"]["resize_mode"] = "longest".into()),
         "open_clip_config.json: resize_mode: expected shortest or squash, found longest"
     );
     assert_eq!(
-        said(&|file| file["preprocess_cfg"]["interpolation"] = "nearest".into()),
+        message(&|file| file["preprocess_cfg"]["interpolation"] = "nearest".into()),
         "open_clip_config.json: interpolation: expected bicubic or bilinear, found nearest"
     );
-    let folder = laid(&names);
+    let folder = copy_files(&names);
     edit(&folder, "open_clip_config.json", |file| {
         file["model_cfg"]["vision_cfg"]["pool_type"] = "tok".into();
         file["model_cfg"]["vision_cfg"]["patch_dropout"] = 0.5.into();
@@ -257,24 +265,23 @@ fn a_configuration_that_asks_for_more_is_refused_by_field() {
 }
 
 #[test]
-fn an_archive_cut_anywhere_is_refused_with_its_path() {
-    let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
+fn truncated_archive_is_refused_with_its_path() {
+    let folder = copy_files(&["tiny.pt", TOKENIZER[0], TOKENIZER[1]]);
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(&path).unwrap();
     let cuts = (0..whole.len()).step_by(9973).chain(whole.len() - 60..whole.len());
     for length in cuts {
         fs::write(&path, &whole[..length]).unwrap();
         let error = Checkpoint::open(&path).unwrap_err();
-        assert!(without(&folder, &error).starts_with("tiny.pt: "), "{length}: {error}");
+        assert!(relative_message(&folder, &error).starts_with("tiny.pt: "), "{length}: {error}");
     }
 }
 
-/// A flipped byte is told by name when it is met: in the pickle and the
-/// directory when the archive is opened, in a weight by its checksum when the
-/// weight is taken.
+/// A flipped byte is reported with the path: in the pickle and the directory on
+/// opening, in a weight by its checksum on loading.
 #[test]
-fn a_flipped_byte_never_passes_into_a_weight() {
-    let folder = laid(&["tiny.pt", WORDS[0], WORDS[1]]);
+fn flipped_byte_never_reaches_a_weight() {
+    let folder = copy_files(&["tiny.pt", TOKENIZER[0], TOKENIZER[1]]);
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(&path).unwrap();
     let base = loaded(&path).unwrap();
@@ -284,7 +291,7 @@ fn a_flipped_byte_never_passes_into_a_weight() {
         bytes[at] ^= 0x55;
         fs::write(&path, bytes).unwrap();
         match loaded(&path) {
-            // A date, a comment, code that is not looked at.
+            // A date, a comment, or code that is not read.
             Ok(found) => assert!(found == base, "{at}"),
             Err(error) => {
                 assert!(error.to_string().contains("tiny.pt"), "{at}: {error}");
@@ -293,7 +300,7 @@ fn a_flipped_byte_never_passes_into_a_weight() {
     }
 }
 
-/// Every weight of an archive, read as the towers do.
+/// Loads both towers of an archive; returns an embedding and the features of an image.
 fn loaded(path: &Path) -> Result<Vec<f32>, Error> {
     let checkpoint = Checkpoint::open(path)?;
     let row = checkpoint.text_encoder()?.encode(&["a cat"])?;

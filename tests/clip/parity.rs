@@ -1,4 +1,4 @@
-//! Tokens, embeddings and features are those of transformers.
+//! Tokens, embeddings and features equal those of transformers.
 
 use interrogate::encoder::{Features, TextEncoder, Tokens};
 use interrogate::weights::Weights;
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::*;
 
-/// How far a value may be from transformers', and a row in a batch from the row
-/// alone. Found: 5e-7 at most.
+/// Largest allowed difference from transformers' values, and of a row in a batch from the
+/// row alone. Measured: at most 5e-7.
 const BOUND: f32 = 1e-5;
 
 fn golden(name: &str) -> Value {
@@ -24,7 +24,7 @@ fn texts(golden: &Value) -> Vec<&str> {
     golden["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
 }
 
-fn furthest(ours: &[f32], theirs: &[f32]) -> f32 {
+fn max_difference(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
@@ -41,7 +41,7 @@ fn tokens_equal_those_of_transformers() {
         let tokens = encoder.tokenize(&texts(&golden)).unwrap();
         let theirs: Vec<Vec<u32>> = serde_json::from_value(golden["ids"].clone()).unwrap();
         for ((text, ours), theirs) in texts(&golden).iter().zip(tokens.iter()).zip(theirs) {
-            // Ours end at the first end-of-text, where theirs are read.
+            // Ours end at the first end-of-text, where transformers reads the embedding.
             let end = theirs.iter().position(|&id| id == encoder.end_of_text()).unwrap();
             assert_eq!(ours, &theirs[..=end], "{name}: {text:?}");
         }
@@ -53,8 +53,8 @@ fn embeddings_equal_those_of_transformers() {
     for name in ["quick", "gelu"] {
         let (encoder, golden) = (open(name).text_encoder().unwrap(), golden(name));
         let ours = encoder.encode(&texts(&golden)).unwrap();
-        let apart = furthest(ours.as_slice(), &golden_values(name, "embeddings"));
-        assert!(apart < BOUND, "{name}: {apart}");
+        let difference = max_difference(ours.as_slice(), &golden_values(name, "embeddings"));
+        assert!(difference < BOUND, "{name}: {difference}");
     }
 }
 
@@ -63,31 +63,31 @@ fn features_equal_those_of_transformers() {
     for name in ["quick", "gelu"] {
         let encoder = open(name).image_encoder().unwrap();
         let ours = encoder.features(&golden_values(name, "pixels")).unwrap();
-        let apart = furthest(&flat(&ours), &golden_values(name, "features"));
-        assert!(apart < BOUND, "{name}: {apart}");
+        let difference = max_difference(&flat(&ours), &golden_values(name, "features"));
+        assert!(difference < BOUND, "{name}: {difference}");
     }
 }
 
 #[test]
-fn a_row_of_a_batch_equals_the_row_alone() {
+fn batched_row_equals_the_row_alone() {
     let (checkpoint, golden) = (open("gelu"), golden("gelu"));
     let text = checkpoint.text_encoder().unwrap();
     let batch = text.encode(&texts(&golden)).unwrap();
     for (label, row) in texts(&golden).iter().zip(batch.rows()) {
         let alone = text.encode(&[label]).unwrap();
-        assert!(furthest(alone.as_slice(), row) < BOUND, "{label:?}");
+        assert!(max_difference(alone.as_slice(), row) < BOUND, "{label:?}");
     }
     let vision = checkpoint.image_encoder().unwrap();
     let pixels = golden_values("gelu", "pixels");
     let batch = vision.features(&pixels).unwrap();
     for (pixels, row) in pixels.chunks(pixels.len() / 3).zip(&batch) {
         let alone = vision.features(pixels).unwrap();
-        assert!(furthest(alone[0].as_slice(), row.as_slice()) < BOUND);
+        assert!(max_difference(alone[0].as_slice(), row.as_slice()) < BOUND);
     }
 }
 
 #[test]
-fn what_follows_end_of_text_changes_nothing() {
+fn tokens_after_end_of_text_change_nothing() {
     let encoder = open("quick").text_encoder().unwrap();
     let mut padded = Tokens::new();
     let plain = encoder.tokenize(&["a photo of a cat"]).unwrap();

@@ -16,7 +16,7 @@ fn labels() -> Vec<String> {
 }
 
 #[test]
-fn labels_of_the_dictionaries_together_equal_each_alone() {
+fn trie_rows_equal_single_rows() {
     let labels = labels();
     assert!(labels.len() > 2600);
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
@@ -30,7 +30,7 @@ fn labels_of_the_dictionaries_together_equal_each_alone() {
 }
 
 #[test]
-fn what_goes_through_at_once_changes_no_bit() {
+fn batch_size_changes_no_bit() {
     let labels = labels();
     let labels: Vec<&str> = labels.iter().map(String::as_str).take(300).collect();
     for precision in [Precision::F32, Precision::Bf16] {

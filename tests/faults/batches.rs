@@ -1,10 +1,10 @@
-//! `interrogate`'s batches, disturbed: killed, out of disk, out of permission, beside
+//! `interrogate`'s batches, disturbed: killed_after, out of disk, out of permission, beside
 //! another on the same file. After each the same command goes on, and what stands is
 //! byte for byte what an undisturbed run writes. docs/runs has the counts of long
 //! runs.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]
+#![allow(clippy::print_stdout, reason = "it prints counts and what is skipped")]
 
 mod shared;
 
@@ -14,46 +14,48 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use shared::{Chance, Disk, drafts, files, killed, kills, repository, said, timed, until};
+use shared::{
+    Disk, Random, drafts, files, kill_count, killed_after, repository, stderr, timed, wait_until,
+};
 use tempfile::TempDir;
 
-/// Images: every ninth is none.
+/// Number of images; every ninth is invalid.
 const IMAGES: usize = 48;
 
-/// Images, an index of a small model, and what is asked.
-struct Stage(TempDir);
+/// A folder of images, dictionaries and an index of a small model.
+struct Workspace(TempDir);
 
-impl Stage {
+impl Workspace {
     fn new() -> Self {
-        let stage = Stage(tempfile::tempdir().unwrap());
+        let workspace = Workspace(tempfile::tempdir().unwrap());
         let photo = fs::read(repository().join("tests/fixtures/photos/coffee.jpg")).unwrap();
         for folder in ["photos", "dicts"] {
-            fs::create_dir(stage.path(folder)).unwrap();
+            fs::create_dir(workspace.path(folder)).unwrap();
         }
         for image in 0..IMAGES {
             let bytes = if image % 9 == 4 { b"no image" } else { &photo[..] };
-            fs::write(stage.path(&format!("photos/{image:03}.jpg")), bytes).unwrap();
+            fs::write(workspace.path(&format!("photos/{image:03}.jpg")), bytes).unwrap();
         }
         for (table, labels) in [
             ("mediums", "an oil painting\na photo, =1+1\n"),
             ("movements", "cubism\nminimalism\n"),
             ("flavors", "cat photo\nespresso \"in\" a cup\nmissile launch\nspoons\n"),
         ] {
-            fs::write(stage.path(&format!("dicts/{table}.txt")), labels).unwrap();
+            fs::write(workspace.path(&format!("dicts/{table}.txt")), labels).unwrap();
         }
         #[cfg(unix)]
-        shared::allow(stage.0.path(), 0o755);
+        shared::set_mode(workspace.0.path(), 0o755);
         // The first run builds the index.
-        let built = stage.command("prompt", &["-o", "built.jsonl"]).output().unwrap();
-        assert_eq!(built.status.code(), Some(1), "{}", said(&built));
-        stage
+        let built = workspace.command("prompt", &["-o", "built.jsonl"]).output().unwrap();
+        assert_eq!(built.status.code(), Some(1), "{}", stderr(&built));
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Asks about all images with the small model.
+    /// A command over all images with the small model.
     fn command(&self, name: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
         command.current_dir(self.0.path()).args([name, "photos", "--batch-size", "3", "--model"]);
@@ -62,11 +64,11 @@ impl Stage {
         command
     }
 
-    /// What an undisturbed run writes into a file that ends so, and how long it takes.
+    /// What an undisturbed run writes to a file with this ending, and its time.
     fn whole(&self, name: &str, ending: &str, more: &[&str]) -> (Vec<u8>, Duration) {
         let out = format!("whole-{name}.{ending}");
         let (ran, took) = timed(&mut self.command(name, &[&["-o", &out], more].concat()));
-        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+        assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
         (fs::read(self.path(&out)).unwrap(), took)
     }
 
@@ -78,11 +80,11 @@ impl Stage {
 }
 
 #[test]
-fn a_batch_killed_anywhere_goes_on_to_the_same_bytes() {
+fn batch_killed_anywhere_resumes_to_the_same_bytes() {
     kill(6);
 }
 
-/// `tests/faults/run` says how many.
+/// `tests/faults/run` sets the number.
 #[test]
 #[ignore = "minutes"]
 fn many_kills() {
@@ -90,11 +92,11 @@ fn many_kills() {
 }
 
 fn kill(short: usize) {
-    let (stage, mut chance, wanted) = (Stage::new(), Chance(2), kills(short));
+    let (workspace, mut random, wanted) = (Workspace::new(), Random(2), kill_count(short));
     let commands = [("prompt", "jsonl"), ("rank", "csv"), ("prompt", "csv"), ("rank", "jsonl")];
     let sidecar = |name: &str| if name == "prompt" { vec!["--sidecar"] } else { Vec::new() };
-    let wholes = commands.map(|(name, ending)| stage.whole(name, ending, &sidecar(name)));
-    let sidecars = stage.sidecars();
+    let wholes = commands.map(|(name, ending)| workspace.whole(name, ending, &sidecar(name)));
+    let sidecars = workspace.sidecars();
     assert_eq!(sidecars.len(), IMAGES - IMAGES.div_ceil(9) + usize::from(IMAGES % 9 < 5));
     let (mut hit, mut rounds) = (0, 0);
     while hit < wanted {
@@ -103,164 +105,164 @@ fn kill(short: usize) {
         rounds += 1;
         assert!(rounds <= wanted * 20, "{hit} kills in {rounds} rounds");
         for name in sidecars.keys() {
-            let _ = fs::remove_file(stage.path("photos").join(name));
+            let _ = fs::remove_file(workspace.path("photos").join(name));
         }
         let out = format!("out-{rounds}.{ending}");
         let more = [&["-o", &out, "--resume"], &sidecar(name)[..]].concat();
-        let mut answered = 0;
+        let mut written = 0;
         loop {
-            let time = took.mul_f64(chance.share() * 1.05);
-            if hit >= wanted || !killed(&mut stage.command(name, &more), time, 1) {
+            let time = took.mul_f64(random.sample() * 1.05);
+            if hit >= wanted || !killed_after(&mut workspace.command(name, &more), time, 1) {
                 break;
             }
             hit += 1;
-            let so_far = fs::read(stage.path(&out)).unwrap_or_default();
-            assert!(whole.starts_with(&so_far), "{out}: a beginning of the whole");
-            assert!(so_far.len() >= answered, "{out}: nothing that was answered is lost");
-            answered = so_far.len();
+            let so_far = fs::read(workspace.path(&out)).unwrap_or_default();
+            assert!(whole.starts_with(&so_far), "{out}: a prefix of the whole");
+            assert!(so_far.len() >= written, "{out}: no written row is lost");
+            written = so_far.len();
         }
-        let (ran, _) = timed(&mut stage.command(name, &more));
-        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-        assert!(fs::read(stage.path(&out)).unwrap() == *whole, "{out} after {hit} kills");
+        let (ran, _) = timed(&mut workspace.command(name, &more));
+        assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
+        assert!(fs::read(workspace.path(&out)).unwrap() == *whole, "{out} after {hit} kills");
         if name == "prompt" {
-            assert!(stage.sidecars() == sidecars, "{out}: sidecars after {hit} kills");
+            assert!(workspace.sidecars() == sidecars, "{out}: sidecars after {hit} kills");
         }
-        assert_eq!(drafts(&stage.path("photos")), 0);
+        assert_eq!(drafts(&workspace.path("photos")), 0);
     }
     println!("interrogate: {hit} kills in {rounds} batches; lost: 0");
 }
 
-/// What is whole or not at all: tables, pages, embeddings.
+/// Tables, pages and embeddings are written whole or not at all.
 #[test]
-fn a_table_or_a_page_whose_run_is_killed_leaves_what_stood_and_the_next_run_sweeps() {
-    let stage = Stage::new();
-    let folder = stage.path("out");
+fn killed_run_keeps_the_old_table_and_page_and_drafts_are_swept() {
+    let workspace = Workspace::new();
+    let folder = workspace.path("out");
     fs::create_dir(&folder).unwrap();
     let outputs: [&[&str]; 2] =
         [&["-o", "out/a.parquet"], &["-o", "out/a.jsonl", "--report", "out/a.html"]];
     for output in outputs {
         let more = [output, &["--overwrite"]].concat();
-        let (ran, took) = timed(&mut stage.command("prompt", &more));
-        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-        let place = stage.path(output[output.len() - 1]);
+        let (ran, took) = timed(&mut workspace.command("prompt", &more));
+        assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
+        let place = workspace.path(output[output.len() - 1]);
         let whole = fs::read(&place).unwrap();
-        let (mut chance, mut left) = (Chance(3), 0);
-        for _ in 0..kills(3) {
-            let time = took.mul_f64(0.2 + 0.6 * chance.share());
-            killed(&mut stage.command("prompt", &more), time, 1);
+        let (mut random, mut left) = (Random(3), 0);
+        for _ in 0..kill_count(3) {
+            let time = took.mul_f64(0.2 + 0.6 * random.sample());
+            killed_after(&mut workspace.command("prompt", &more), time, 1);
             left += drafts(&folder);
-            assert!(fs::read(&place).unwrap() == whole, "what stood there stands");
+            assert!(fs::read(&place).unwrap() == whole, "the old file is kept");
         }
-        let (ran, _) = timed(&mut stage.command("prompt", &more));
-        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+        let (ran, _) = timed(&mut workspace.command("prompt", &more));
+        assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
         assert!(fs::read(&place).unwrap() == whole);
-        assert_eq!(drafts(&folder), 0, "{left} were left");
+        assert_eq!(drafts(&folder), 0, "{left} drafts were left");
     }
 }
 
 #[test]
-fn a_disk_that_fills_is_named_and_with_more_room_the_batch_goes_on() {
-    let stage = Stage::new();
+fn full_disk_is_reported_and_the_batch_resumes_with_space() {
+    let workspace = Workspace::new();
     let mut filled = 0;
     for (name, ending) in [("prompt", "jsonl"), ("rank", "csv")] {
-        let (whole, _) = stage.whole(name, ending, &[]);
-        // A page of memory is the least that such a disk gives.
+        let (whole, _) = workspace.whole(name, ending, &[]);
+        // The smallest size of such a disk is one page.
         for pages in 1..=3 {
-            let Some(disk) = Disk::new(stage.path("disk"), pages << 12) else { return };
+            let Some(disk) = Disk::new(workspace.path("disk"), pages << 12) else { return };
             let out = format!("disk/out.{ending}");
             let more = ["-o", &out, "--resume"];
-            let (ran, _) = timed(&mut stage.command(name, &more));
+            let (ran, _) = timed(&mut workspace.command(name, &more));
             if ran.status.code() != Some(1) {
                 filled += 1;
-                assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
-                assert!(said(&ran).contains("No space left on device"), "{}", said(&ran));
-                assert!(said(&ran).contains("hint: the disk is full"), "{}", said(&ran));
-                assert!(whole.starts_with(&fs::read(stage.path(&out)).unwrap_or_default()));
+                assert_eq!(ran.status.code(), Some(2), "{}", stderr(&ran));
+                assert!(stderr(&ran).contains("No space left on device"), "{}", stderr(&ran));
+                assert!(stderr(&ran).contains("hint: the disk is full"), "{}", stderr(&ran));
+                assert!(whole.starts_with(&fs::read(workspace.path(&out)).unwrap_or_default()));
             }
             disk.grow(1 << 20);
-            let (ran, _) = timed(&mut stage.command(name, &more));
-            assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
-            assert!(fs::read(stage.path(&out)).unwrap() == whole, "{pages} pages");
+            let (ran, _) = timed(&mut workspace.command(name, &more));
+            assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
+            assert!(fs::read(workspace.path(&out)).unwrap() == whole, "{pages} pages");
         }
     }
     assert!(filled > 0);
     println!("interrogate: {filled} full disks; lost: 0");
 }
 
-/// Once answers come, no sidecar may be written any more.
+/// After the first row the folder of the sidecars becomes read-only.
 #[test]
 #[cfg(unix)]
-fn a_permission_that_goes_is_named_and_with_it_back_the_batch_goes_on() {
-    let stage = Stage::new();
-    let (whole, _) = stage.whole("prompt", "jsonl", &["--sidecar"]);
-    let sidecars = stage.sidecars();
-    sidecars.keys().for_each(|name| fs::remove_file(stage.path("photos").join(name)).unwrap());
-    let photos = stage.path("photos");
-    fs::create_dir(stage.path("out")).unwrap();
-    shared::give(&photos);
-    shared::give(&stage.path("out"));
+fn lost_permission_is_reported_and_the_batch_resumes_with_it() {
+    let workspace = Workspace::new();
+    let (whole, _) = workspace.whole("prompt", "jsonl", &["--sidecar"]);
+    let sidecars = workspace.sidecars();
+    sidecars.keys().for_each(|name| fs::remove_file(workspace.path("photos").join(name)).unwrap());
+    let photos = workspace.path("photos");
+    fs::create_dir(workspace.path("out")).unwrap();
+    shared::give_away(&photos);
+    shared::give_away(&workspace.path("out"));
     let more = ["-o", "out/out.jsonl", "--resume", "--sidecar"];
-    let mut command = stage.command("prompt", &more);
-    let child = shared::bound(&mut command).stderr(Stdio::piped()).spawn();
-    let out = stage.path("out/out.jsonl");
-    let answers = |_: &mut _| fs::metadata(&out).is_ok_and(|file| file.len() > 0);
-    let Some(child) = child.ok().and_then(|child| until(child, answers)) else {
-        println!("skipped: nobody may not run the program where it lies");
+    let mut command = workspace.command("prompt", &more);
+    let child = shared::unprivileged(&mut command).stderr(Stdio::piped()).spawn();
+    let out = workspace.path("out/out.jsonl");
+    let has_rows = |_: &mut _| fs::metadata(&out).is_ok_and(|file| file.len() > 0);
+    let Some(child) = child.ok().and_then(|child| wait_until(child, has_rows)) else {
+        println!("skipped: the user nobody cannot run the program in its folder");
         return;
     };
-    shared::allow(&photos, 0o555);
+    shared::set_mode(&photos, 0o555);
     let ended = child.wait_with_output().unwrap();
-    shared::allow(&photos, 0o755);
-    let said = said(&ended);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    // A draft cannot be begun, or not take its place.
-    assert!(said.contains("error: cannot write "), "{said}");
-    assert!(said.contains("photos") && said.contains("Permission denied"), "{said}");
-    assert!(said.contains("hint: you lack the permission"), "{said}");
-    let (ran, _) = timed(&mut stage.command("prompt", &more));
+    shared::set_mode(&photos, 0o755);
+    let stderr = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    // A draft cannot be created or renamed.
+    assert!(stderr.contains("error: cannot write "), "{stderr}");
+    assert!(stderr.contains("photos") && stderr.contains("Permission denied"), "{stderr}");
+    assert!(stderr.contains("hint: you lack the permission"), "{stderr}");
+    let (ran, _) = timed(&mut workspace.command("prompt", &more));
     assert_eq!(ran.status.code(), Some(1));
-    assert!(fs::read(&out).unwrap() == whole && stage.sidecars() == sidecars);
+    assert!(fs::read(&out).unwrap() == whole && workspace.sidecars() == sidecars);
 }
 
 #[test]
-fn of_two_runs_on_one_file_the_second_is_refused_and_told_who_writes() {
-    let stage = Stage::new();
-    let (whole, _) = stage.whole("prompt", "jsonl", &[]);
+fn second_run_on_one_file_is_refused_with_the_holder() {
+    let workspace = Workspace::new();
+    let (whole, _) = workspace.whole("prompt", "jsonl", &[]);
     for resume in [&["--resume"][..], &["--overwrite"]] {
         let more = [&["-o", "out.jsonl"], resume].concat();
-        let first = stage.command("prompt", &more).stderr(Stdio::piped()).spawn().unwrap();
+        let first = workspace.command("prompt", &more).stderr(Stdio::piped()).spawn().unwrap();
         let pid = format!("{} ", first.id());
-        let record = stage.path(".out.jsonl.run");
+        let record = workspace.path(".out.jsonl.run");
         let locked = |_: &mut _| fs::read(&record).is_ok_and(|t| t.starts_with(pid.as_bytes()));
-        let first = until(first, locked).unwrap();
-        let second = stage.command("prompt", &more).output().unwrap();
-        assert_eq!(second.status.code(), Some(2), "{}", said(&second));
+        let first = wait_until(first, locked).unwrap();
+        let second = workspace.command("prompt", &more).output().unwrap();
+        assert_eq!(second.status.code(), Some(2), "{}", stderr(&second));
         let expected = format!("out.jsonl is being written by another run (pid {}", first.id());
-        assert!(said(&second).contains(&expected), "{}", said(&second));
-        assert!(said(&second).contains("hint: wait for the other run"), "{}", said(&second));
+        assert!(stderr(&second).contains(&expected), "{}", stderr(&second));
+        assert!(stderr(&second).contains("hint: wait for the other run"), "{}", stderr(&second));
         assert_eq!(first.wait_with_output().unwrap().status.code(), Some(1));
-        assert!(fs::read(stage.path("out.jsonl")).unwrap() == whole);
+        assert!(fs::read(workspace.path("out.jsonl")).unwrap() == whole);
     }
 }
 
 #[test]
-fn a_killed_run_is_gone_on_with_by_its_own_options_alone() {
-    let stage = Stage::new();
-    let (whole, _) = stage.whole("prompt", "jsonl", &[]);
-    let out = stage.path("out.jsonl");
-    let child = stage.command("prompt", &["-o", "out.jsonl"]).spawn().unwrap();
-    let answers = |_: &mut _| fs::metadata(&out).is_ok_and(|file| file.len() > 0);
-    let mut child = until(child, answers).unwrap();
+fn killed_run_resumes_only_with_its_own_options() {
+    let workspace = Workspace::new();
+    let (whole, _) = workspace.whole("prompt", "jsonl", &[]);
+    let out = workspace.path("out.jsonl");
+    let child = workspace.command("prompt", &["-o", "out.jsonl"]).spawn().unwrap();
+    let has_rows = |_: &mut _| fs::metadata(&out).is_ok_and(|file| file.len() > 0);
+    let mut child = wait_until(child, has_rows).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     let before = fs::read(&out).unwrap();
-    // Its own options, however they are typed, and other ones that change no answer.
+    // The same options in another spelling, and options that change no row.
     let own = || {
         let more = ["-o", "./out.jsonl", "--resume", "--mode", "seed", "--recursive"];
-        let ran = stage.command("prompt", &more).output().unwrap();
-        assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+        let ran = workspace.command("prompt", &more).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{}", stderr(&ran));
         assert!(fs::read(&out).unwrap() == whole);
-        said(&ran)
+        stderr(&ran)
     };
     let expected = format!("out.jsonl: lock taken over from a killed run (pid {}", child.id());
     let first = own();
@@ -268,24 +270,24 @@ fn a_killed_run_is_gone_on_with_by_its_own_options_alone() {
     fs::write(&out, &before).unwrap();
     let refused = |more: &[&str], expected: &str| {
         let more = [&["-o", "out.jsonl", "--resume"], more].concat();
-        let ran = stage.command("prompt", &more).output().unwrap();
-        assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
-        assert!(said(&ran).contains(expected), "{}", said(&ran));
-        assert!(said(&ran).contains("hint: pass the options that it was started with"));
+        let ran = workspace.command("prompt", &more).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{}", stderr(&ran));
+        assert!(stderr(&ran).contains(expected), "{}", stderr(&ran));
+        assert!(stderr(&ran).contains("hint: pass the options that it was started with"));
         assert_eq!(fs::read(&out).unwrap(), before);
     };
     refused(
         &["--mode", "fast", "--max-flavors", "1"],
         "out.jsonl was started with other options: --max-flavors was unset and is \"1\"; --mode was \"seed\" and is \"fast\"",
     );
-    // The index of other labels.
-    let dicts = stage.path("dicts/flavors.txt");
+    // An index of other labels.
+    let dicts = workspace.path("dicts/flavors.txt");
     let labels = fs::read(&dicts).unwrap();
     fs::write(&dicts, "other labels\n").unwrap();
-    fs::rename(stage.path("indexes"), stage.path("kept")).unwrap();
+    fs::rename(workspace.path("indexes"), workspace.path("kept")).unwrap();
     refused(&[], "the index had other contents than indexes/quick");
-    fs::remove_dir_all(stage.path("indexes")).unwrap();
-    fs::rename(stage.path("kept"), stage.path("indexes")).unwrap();
+    fs::remove_dir_all(workspace.path("indexes")).unwrap();
+    fs::rename(workspace.path("kept"), workspace.path("indexes")).unwrap();
     fs::write(&dicts, labels).unwrap();
     let last = own();
     assert!(!last.contains("taken over"), "{last}");

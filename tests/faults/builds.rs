@@ -1,9 +1,9 @@
-//! `build-index`, disturbed: killed, out of disk, out of permission, beside another,
+//! `build-index`, disturbed: killed_after, out of disk, out of permission, beside another,
 //! under readers. After each the same command is run again, and the index is byte for
 //! byte that of an undisturbed run. docs/runs has the counts of long runs.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
-#![allow(clippy::print_stdout, reason = "counts and what was skipped are told")]
+#![allow(clippy::print_stdout, reason = "it prints counts and what is skipped")]
 
 mod shared;
 
@@ -19,22 +19,24 @@ use interrogate::Error;
 use interrogate::encoder::Features;
 use interrogate::error::IndexError;
 use interrogate::index::{Index, Match};
-use shared::{Chance, Disk, drafts, files, killed, kills, repository, said, timed, until};
+use shared::{
+    Disk, Random, drafts, files, kill_count, killed_after, repository, stderr, timed, wait_until,
+};
 use tempfile::TempDir;
 
-/// Labels of the dictionary: ten blocks of a build, some seconds' worth.
+/// Labels of the dictionary: ten blocks of a build, which take some seconds.
 const LABELS: usize = 20_000;
 
-/// Dictionaries, and what undisturbed builds make of them.
-struct Stage {
+/// Dictionaries, and the files of undisturbed builds.
+struct Workspace {
     folder: TempDir,
-    /// Of all labels, and of these and some more.
+    /// Of the first dictionary and of the second.
     whole: [BTreeMap<String, Vec<u8>>; 2],
-    /// How long one takes.
+    /// The time of a build.
     took: Duration,
 }
 
-impl Stage {
+impl Workspace {
     fn new(labels: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = fs::read_to_string(repository().join("dicts/flavors.txt")).unwrap();
@@ -44,23 +46,23 @@ impl Stage {
             fs::write(folder.path().join(name).join("flavors.txt"), lines.join("\n")).unwrap();
         }
         #[cfg(unix)]
-        shared::allow(folder.path(), 0o755);
-        let mut stage = Stage { folder, whole: Default::default(), took: Duration::ZERO };
+        shared::set_mode(folder.path(), 0o755);
+        let mut workspace = Workspace { folder, whole: Default::default(), took: Duration::ZERO };
         for (at, dicts) in ["first", "second"].into_iter().enumerate() {
-            let (output, took) = timed(&mut stage.build(dicts, &stage.path("whole")));
-            assert!(output.status.success(), "{}", said(&output));
-            stage.took = took;
-            stage.whole[at] = files(&stage.index("whole"));
-            fs::remove_dir_all(stage.path("whole")).unwrap();
+            let (output, took) = timed(&mut workspace.build(dicts, &workspace.path("whole")));
+            assert!(output.status.success(), "{}", stderr(&output));
+            workspace.took = took;
+            workspace.whole[at] = files(&workspace.index("whole"));
+            fs::remove_dir_all(workspace.path("whole")).unwrap();
         }
-        stage
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The folder of the index that is built in `output`.
+    /// The folder of the index below `output`.
     fn index(&self, output: &str) -> PathBuf {
         self.path(output).join("quick")
     }
@@ -73,11 +75,11 @@ impl Stage {
         command
     }
 
-    /// Builds to the end, over what stands there, to the bytes of an undisturbed build.
+    /// Builds to the end over the existing files, and expects the bytes of an undisturbed build.
     #[track_caller]
-    fn ends_whole(&self, dicts: &str, output: &Path, after: &str) {
+    fn completes(&self, dicts: &str, output: &Path, after: &str) {
         let (built, _) = timed(&mut self.build(dicts, output));
-        assert!(built.status.success(), "{after}: {}", said(&built));
+        assert!(built.status.success(), "{after}: {}", stderr(&built));
         let whole = &self.whole[usize::from(dicts == "second")];
         let found = files(&output.join("quick"));
         let names: Vec<_> = found.keys().collect();
@@ -86,11 +88,11 @@ impl Stage {
 }
 
 #[test]
-fn a_build_killed_anywhere_ends_whole_and_the_index_before_stands_until_then() {
+fn killed_build_keeps_the_old_index_and_resumes() {
     kill(6, 2_000);
 }
 
-/// `tests/faults/run` says how many.
+/// `tests/faults/run` sets the number.
 #[test]
 #[ignore = "minutes"]
 fn many_kills() {
@@ -98,23 +100,23 @@ fn many_kills() {
 }
 
 fn kill(short: usize, labels: usize) {
-    let (stage, mut chance) = (Stage::new(labels), Chance(1));
-    let (wanted, mut hit, mut rounds, mut left) = (kills(short), 0, 0, 0);
+    let (workspace, mut random) = (Workspace::new(labels), Random(1));
+    let (wanted, mut hit, mut rounds, mut left) = (kill_count(short), 0, 0, 0);
     while hit < wanted {
         rounds += 1;
         assert!(rounds <= wanted * 20, "{hit} kills in {rounds} rounds");
-        let output = stage.path(&format!("round-{rounds}"));
+        let output = workspace.path(&format!("round-{rounds}"));
         let folder = output.join("quick");
-        // Every second time there is an index, whose readers must not notice.
-        let standing = rounds % 2 == 0;
-        if standing {
-            stage.ends_whole("first", &output, "before");
+        // Every second round starts with an index, which must stay intact.
+        let has_index = rounds % 2 == 0;
+        if has_index {
+            workspace.completes("first", &output, "before");
         }
-        let dicts = if standing { "second" } else { "first" };
+        let dicts = if has_index { "second" } else { "first" };
         loop {
-            // A build that goes on has less to do: it is killed earlier as well.
-            let time = stage.took.mul_f64(chance.share().powi(2) * 1.05);
-            if hit >= wanted || !killed(&mut stage.build(dicts, &output), time, 0) {
+            // A resumed build takes less time: short times are more likely.
+            let time = workspace.took.mul_f64(random.sample().powi(2) * 1.05);
+            if hit >= wanted || !killed_after(&mut workspace.build(dicts, &output), time, 0) {
                 break;
             }
             hit += 1;
@@ -123,29 +125,29 @@ fn kill(short: usize, labels: usize) {
                 Ok(index) => {
                     index.verify(|_| ()).unwrap();
                     let manifest = fs::read(folder.join("manifest.json")).unwrap();
-                    let known = |whole: &BTreeMap<_, _>| whole["manifest.json"] == manifest;
-                    assert!(stage.whole.iter().any(known));
+                    let matches = |whole: &BTreeMap<_, _>| whole["manifest.json"] == manifest;
+                    assert!(workspace.whole.iter().any(matches));
                 }
                 Err(
                     Error::Index(IndexError::Missing { .. })
                     | Error::Index(IndexError::Unfinished { .. }),
                 ) => {
-                    assert!(!standing, "the index before is lost");
+                    assert!(!has_index, "the old index is lost");
                 }
                 Err(error) => panic!("after {hit} kills: {error}"),
             }
         }
-        stage.ends_whole(dicts, &output, &format!("after {hit} kills"));
+        workspace.completes(dicts, &output, &format!("after {hit} kills"));
         fs::remove_dir_all(output).unwrap();
     }
     println!(
-        "build-index: {hit} kills in {rounds} builds of {:.1} s, {left} of them left a file in the making; lost: 0",
-        stage.took.as_secs_f64()
+        "build-index: {hit} kills in {rounds} builds of {:.1} s, {left} of them left an unfinished file; lost: 0",
+        workspace.took.as_secs_f64()
     );
 }
 
 #[test]
-fn a_disk_that_fills_is_named_and_with_more_room_the_build_ends_whole() {
+fn full_disk_is_reported_and_the_build_completes_with_space() {
     full(&[0.02, 0.7]);
 }
 
@@ -155,125 +157,125 @@ fn many_full_disks() {
     full(&(0..20).map(|at| 0.005 + 0.07 * f64::from(at)).collect::<Vec<_>>());
 }
 
-/// Disks of so many times an index's size.
+/// Builds on disks of these shares of an index's size.
 fn full(shares: &[f64]) {
-    let stage = Stage::new(2_000);
+    let workspace = Workspace::new(2_000);
     let size = |whole: &BTreeMap<String, Vec<u8>>| whole.values().map(Vec::len).sum::<usize>();
     let mut filled = 0;
     for share in shares {
-        let bytes = (size(&stage.whole[0]) as f64 * share) as usize;
-        let Some(disk) = Disk::new(stage.path("disk"), bytes) else { return };
-        let (built, _) = timed(&mut stage.build("first", &disk.0));
+        let bytes = (size(&workspace.whole[0]) as f64 * share) as usize;
+        let Some(disk) = Disk::new(workspace.path("disk"), bytes) else { return };
+        let (built, _) = timed(&mut workspace.build("first", &disk.0));
         if !built.status.success() {
             filled += 1;
-            let said = said(&built);
-            assert_eq!(built.status.code(), Some(2), "{said}");
-            assert!(said.contains("No space left on device"), "{said}");
-            assert!(said.contains("hint: the disk is full; free some space"), "{said}");
-            // A draft that is given up goes with its process.
+            let stderr = stderr(&built);
+            assert_eq!(built.status.code(), Some(2), "{stderr}");
+            assert!(stderr.contains("No space left on device"), "{stderr}");
+            assert!(stderr.contains("hint: the disk is full; free some space"), "{stderr}");
+            // A failed build removes its drafts.
             let folder = disk.0.join("quick");
             assert!(!folder.exists() || drafts(&folder) == 0, "{share}");
         }
         disk.grow(64 << 20);
-        stage.ends_whole("first", &disk.0, &format!("a disk of {share}"));
-        // An index that stands, and no room for the next.
+        workspace.completes("first", &disk.0, &format!("a disk of {share}"));
+        // An existing index, and too little space for the next.
         let used = size(&files(&disk.0.join("quick")));
         disk.grow(used + bytes / 2 + (64 << 10));
-        let (built, _) = timed(&mut stage.build("second", &disk.0));
+        let (built, _) = timed(&mut workspace.build("second", &disk.0));
         if !built.status.success() {
             filled += 1;
-            assert!(said(&built).contains("No space left on device"), "{}", said(&built));
+            assert!(stderr(&built).contains("No space left on device"), "{}", stderr(&built));
             let index = Index::open(&disk.0.join("quick")).unwrap();
             index.verify(|_| ()).unwrap();
-            assert_eq!(index.tables()[0].len(), 2_000, "the index before stands");
+            assert_eq!(index.tables()[0].len(), 2_000, "the old index is kept");
         }
         disk.grow(64 << 20);
-        stage.ends_whole("second", &disk.0, &format!("a full disk behind {share}"));
+        workspace.completes("second", &disk.0, &format!("a full disk after {share}"));
     }
     assert!(filled > 0);
     println!("build-index: {filled} full disks of {}; lost: 0", 2 * shares.len());
 }
 
-/// From the first block on the folder takes no new file.
+/// After the first block the folder becomes read-only.
 #[test]
 #[cfg(unix)]
-fn a_permission_that_goes_is_named_and_with_it_back_the_build_ends_whole() {
-    let stage = Stage::new(6_000);
-    let (output, folder) = (stage.path("out"), stage.index("out"));
+fn lost_permission_is_reported_and_the_build_completes_with_it() {
+    let workspace = Workspace::new(6_000);
+    let (output, folder) = (workspace.path("out"), workspace.index("out"));
     fs::create_dir_all(&folder).unwrap();
-    shared::give(&output);
-    let mut build = stage.build("first", &output);
-    let child = shared::bound(&mut build).stderr(Stdio::piped()).spawn();
-    let begun = |_: &mut _| folder.join("build.journal").exists();
-    let Some(child) = child.ok().and_then(|child| until(child, begun)) else {
-        println!("skipped: nobody may not run the program where it lies");
+    shared::give_away(&output);
+    let mut build = workspace.build("first", &output);
+    let child = shared::unprivileged(&mut build).stderr(Stdio::piped()).spawn();
+    let has_journal = |_: &mut _| folder.join("build.journal").exists();
+    let Some(child) = child.ok().and_then(|child| wait_until(child, has_journal)) else {
+        println!("skipped: the user nobody cannot run the program in its folder");
         return;
     };
-    shared::allow(&folder, 0o555);
+    shared::set_mode(&folder, 0o555);
     let ended = child.wait_with_output().unwrap();
-    shared::allow(&folder, 0o755);
-    let said = said(&ended);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    // A draft cannot be begun, or not take its place.
-    assert!(said.contains("error: cannot write "), "{said}");
-    assert!(said.contains(&*folder.to_string_lossy()), "{said}");
-    assert!(said.contains("hint: you lack the permission"), "{said}");
-    stage.ends_whole("first", &output, "permission removed");
+    shared::set_mode(&folder, 0o755);
+    let stderr = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    // A draft cannot be created or renamed.
+    assert!(stderr.contains("error: cannot write "), "{stderr}");
+    assert!(stderr.contains(&*folder.to_string_lossy()), "{stderr}");
+    assert!(stderr.contains("hint: you lack the permission"), "{stderr}");
+    workspace.completes("first", &output, "permission removed");
 }
 
 #[test]
-fn of_two_builders_at_once_one_builds_and_the_other_is_told_who() {
-    let stage = Stage::new(6_000);
-    let output = stage.path("out");
-    let first = stage.build("first", &output).stderr(Stdio::piped()).spawn().unwrap();
-    let lock = stage.index("out").join("build.lock");
+fn concurrent_build_is_refused_with_the_holder() {
+    let workspace = Workspace::new(6_000);
+    let output = workspace.path("out");
+    let first = workspace.build("first", &output).stderr(Stdio::piped()).spawn().unwrap();
+    let lock = workspace.index("out").join("build.lock");
     let locked = |_: &mut _| fs::read(&lock).is_ok_and(|text| !text.is_empty());
-    let first = until(first, locked).unwrap();
-    let second = stage.build("first", &output).output().unwrap();
+    let first = wait_until(first, locked).unwrap();
+    let second = workspace.build("first", &output).output().unwrap();
     let expected = format!("is being built by another process (pid {}", first.id());
     assert_eq!(second.status.code(), Some(2));
-    assert!(said(&second).contains(&expected), "{}", said(&second));
-    assert!(said(&second).contains("hint: wait for the other build"), "{}", said(&second));
+    assert!(stderr(&second).contains(&expected), "{}", stderr(&second));
+    assert!(stderr(&second).contains("hint: wait for the other build"), "{}", stderr(&second));
     assert!(first.wait_with_output().unwrap().status.success());
-    stage.ends_whole("first", &output, "two builders");
+    workspace.completes("first", &output, "two builders");
 }
 
 #[test]
-fn the_lock_of_a_build_that_was_killed_is_taken_over_with_a_word() {
-    let stage = Stage::new(6_000);
-    let output = stage.path("out");
-    let child = stage.build("first", &output).spawn().unwrap();
-    let journal = stage.index("out").join("build.journal");
-    let mut child = until(child, |_| journal.exists()).unwrap();
+fn lock_of_a_killed_build_is_taken_over_with_a_note() {
+    let workspace = Workspace::new(6_000);
+    let output = workspace.path("out");
+    let child = workspace.build("first", &output).spawn().unwrap();
+    let journal = workspace.index("out").join("build.journal");
+    let mut child = wait_until(child, |_| journal.exists()).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     let mut build = Command::new(env!("CARGO_BIN_EXE_build-index"));
-    build.args(stage.build("first", &output).get_args().filter(|arg| *arg != "-q"));
+    build.args(workspace.build("first", &output).get_args().filter(|arg| *arg != "-q"));
     let built = build.output().unwrap();
     let expected = format!("took over from a build that was killed (pid {}", child.id());
-    assert!(said(&built).contains(&expected), "{}", said(&built));
-    stage.ends_whole("first", &output, "a lock left behind");
+    assert!(stderr(&built).contains(&expected), "{}", stderr(&built));
+    workspace.completes("first", &output, "a lock left behind");
 }
 
-/// Readers open, rank and verify all the while that a folder is rebuilt.
+/// Readers open, rank and verify the index while it is rebuilt.
 #[test]
-fn a_reader_sees_the_old_index_or_the_new_one_whole() {
-    let stage = Stage::new(2_000);
-    let output = stage.path("out");
-    stage.ends_whole("first", &output, "before");
-    let folder = stage.index("out");
+fn reader_sees_the_old_or_the_new_index_complete() {
+    let workspace = Workspace::new(2_000);
+    let output = workspace.path("out");
+    workspace.completes("first", &output, "before");
+    let folder = workspace.index("out");
     let image = Features::new(vec![1.0; Index::open(&folder).unwrap().dim()]).unwrap();
     let best = |index: &Index| -> Vec<(String, u32)> {
         let ranked = index.tables()[0].rank(&image, 5).unwrap();
         ranked.iter().map(|&Match { label, score, .. }| (label.into(), score.to_bits())).collect()
     };
     let answer_of = |dicts: &str| {
-        stage.ends_whole(dicts, &output, dicts);
+        workspace.completes(dicts, &output, dicts);
         best(&Index::open(&folder).unwrap())
     };
     let answers = [answer_of("second"), answer_of("first")];
     assert_ne!(answers[0], answers[1]);
-    let (done, rebuilds) = (AtomicBool::new(false), kills(4));
+    let (done, rebuilds) = (AtomicBool::new(false), kill_count(4));
     let (opened, seen) = thread::scope(|scope| {
         let readers: Vec<_> = (0..2)
             .map(|reader| {
@@ -286,7 +288,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
                         let which = answers.iter().position(|known| *known == answer).unwrap();
                         (opened, seen[which]) = (opened + 1, true);
                         if reader == 0 {
-                            // Its files may be gone by now: the maps are not.
+                            // Its files may be removed by now; the maps remain.
                             index.verify(|_| ()).unwrap();
                             assert_eq!(best(&index), answer);
                         }
@@ -296,7 +298,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
             })
             .collect();
         for build in 0..rebuilds {
-            stage.ends_whole(["second", "first"][build % 2], &output, "under readers");
+            workspace.completes(["second", "first"][build % 2], &output, "under readers");
         }
         done.store(true, Ordering::Relaxed);
         let seen: Vec<(usize, [bool; 2])> =
@@ -309,13 +311,13 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
     );
 }
 
-/// What was cut short before it was opened is told by its size; nothing of it is read.
+/// A shard truncated before it is opened is reported by its size, without a read.
 #[test]
-fn a_shard_cut_short_is_told_when_it_is_opened() {
-    let stage = Stage::new(2_000);
-    let output = stage.path("out");
-    stage.ends_whole("first", &output, "before");
-    let folder = stage.index("out");
+fn truncated_shard_is_reported_on_open() {
+    let workspace = Workspace::new(2_000);
+    let output = workspace.path("out");
+    workspace.completes("first", &output, "before");
+    let folder = workspace.index("out");
     for name in files(&folder).keys().filter(|name| name.ends_with(".safetensors")) {
         let path = folder.join(name);
         let whole = fs::read(&path).unwrap();
@@ -329,5 +331,5 @@ fn a_shard_cut_short_is_told_when_it_is_opened() {
     }
     fs::write(folder.join("manifest.json"), "{").unwrap();
     assert!(matches!(Index::open(&folder), Err(Error::Json { .. })));
-    stage.ends_whole("first", &output, "a damaged manifest");
+    workspace.completes("first", &output, "a damaged manifest");
 }

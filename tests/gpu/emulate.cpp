@@ -1,13 +1,11 @@
-// The ranking's kernels on a processor, without a GPU: an emulation, which shows that
-// their logic is right and nothing of how fast they are, nor that no copy in the
-// background is read too early.
+// Emulates the ranking kernels on a CPU. This shows that their logic is correct, but
+// neither their speed nor whether an asynchronous copy is read too early.
 //
-// A block's threads are contexts of their own that run in an order drawn anew at
-// every turn, each until it comes to a barrier of its warp or block; those that all
-// have reached it go on. A barrier that some threads of a block never reach is an
-// error. Tensor cores, votes and shuffles are written out by their definition in the
-// PTX manual. The answers are compared with a plain sort by the scores of rank/dot,
-// to the last bit.
+// Each thread of a block is a context. In every turn the contexts run in a new random
+// order, each until it reaches a barrier of its warp or block, and continue once all
+// threads of the barrier have reached it. A barrier that some threads of a block never
+// reach is an error. Tensor cores, votes and shuffles follow their definition in the PTX
+// manual. Results are compared with a plain sort by the scores of rank/dot, bit for bit.
 
 #include <ucontext.h>
 
@@ -42,7 +40,7 @@ struct Thread {
 struct Block {
     std::vector<Thread> threads;
     std::vector<u64> shared;
-    std::vector<std::array<u32, 6>> fragments; // what lanes show each other
+    std::vector<std::array<u32, 6>> fragments; // values exchanged between lanes
     std::function<void()> body;
     ucontext_t scheduler;
     Thread *running = nullptr;
@@ -71,7 +69,7 @@ struct ThreadIndex {
     struct X { operator u32() const { return emulated::block->running->number; } } x;
 } threadIdx;
 
-// What the kernels take from CUDA.
+// The CUDA functions that the kernels use.
 #define EMULATED
 #define KERNEL static void
 #define DEVICE static inline
@@ -79,7 +77,7 @@ struct ThreadIndex {
 
 DEVICE void warp_barrier() { emulated::wait(emulated::State::Warp); }
 DEVICE void block_barrier() { emulated::wait(emulated::State::Block); }
-DEVICE std::array<u32, 6> &shown(u32 thread) { return emulated::block->fragments[thread]; }
+DEVICE std::array<u32, 6> &exchanged(u32 thread) { return emulated::block->fragments[thread]; }
 DEVICE u32 warp_start() { return threadIdx.x / 32 * 32; }
 
 DEVICE u32 bits(float value) { u32 b; memcpy(&b, &value, 4); return b; }
@@ -103,34 +101,34 @@ DEVICE float widened(u16 half) {
 }
 
 DEVICE u32 votes(bool it) {
-    shown(threadIdx.x)[0] = it;
+    exchanged(threadIdx.x)[0] = it;
     warp_barrier();
     u32 mask = 0;
-    for (u32 lane = 0; lane < 32; lane++) mask |= shown(warp_start() + lane)[0] << lane;
+    for (u32 lane = 0; lane < 32; lane++) mask |= exchanged(warp_start() + lane)[0] << lane;
     warp_barrier();
     return mask;
 }
 
 DEVICE float swapped(float value, int apart) {
-    shown(threadIdx.x)[0] = bits(value);
+    exchanged(threadIdx.x)[0] = bits(value);
     warp_barrier();
-    const float other = of_bits(shown(threadIdx.x ^ apart)[0]);
+    const float other = of_bits(exchanged(threadIdx.x ^ apart)[0]);
     warp_barrier();
     return other;
 }
 
 DEVICE bool any_of_block(bool it) {
-    shown(threadIdx.x)[0] = it;
+    exchanged(threadIdx.x)[0] = it;
     block_barrier();
     bool any = false;
-    for (u32 t = 0; t < blockDim.x; t++) any |= shown(t)[0] != 0;
+    for (u32 t = 0; t < blockDim.x; t++) any |= exchanged(t)[0] != 0;
     block_barrier();
     return any;
 }
 
 // m16n8k16: which lane and register hold an element is from the PTX manual.
 DEVICE void multiply(float c[4], const u32 a[4], const u32 b[2]) {
-    auto &own = shown(threadIdx.x);
+    auto &own = exchanged(threadIdx.x);
     for (int i = 0; i < 4; i++) own[i] = a[i];
     for (int i = 0; i < 2; i++) own[4 + i] = b[i];
     warp_barrier();
@@ -140,8 +138,8 @@ DEVICE void multiply(float c[4], const u32 a[4], const u32 b[2]) {
         float sum = c[i];
         for (u32 k = 0; k < 16; k++) {
             const u32 lane_a = row % 8 * 4 + k % 8 / 2, lane_b = column * 4 + k % 8 / 2;
-            const u32 pair_a = shown(warp_start() + lane_a)[row / 8 + k / 8 * 2];
-            const u32 pair_b = shown(warp_start() + lane_b)[4 + k / 8];
+            const u32 pair_a = exchanged(warp_start() + lane_a)[row / 8 + k / 8 * 2];
+            const u32 pair_b = exchanged(warp_start() + lane_b)[4 + k / 8];
             sum += widened(pair_a >> k % 2 * 16 & 0xffff) * widened(pair_b >> k % 2 * 16 & 0xffff);
         }
         c[i] = sum;
@@ -151,7 +149,7 @@ DEVICE void multiply(float c[4], const u32 a[4], const u32 b[2]) {
 
 #include "../../crates/interrogate/src/rank/device/kernels.cu"
 
-// Runs a grid: block after block, the threads of each as one would have them.
+// Runs a grid block by block.
 static void launch(Dim grid, u32 threads, size_t shared, std::function<void()> body) {
     using emulated::State;
     emulated::Block block;
@@ -206,7 +204,7 @@ static void launch(Dim grid, u32 threads, size_t shared, std::function<void()> b
 
 // ---- the reference ----
 
-static u16 narrowed(float value) { // to f16, ties to even, as the rows were made
+static u16 narrowed(float value) { // to f16, ties to even, as rows are written
     const u32 sign = bits(value) >> 16 & 0x8000;
     const float size = std::fabs(value);
     if (!(size == size)) return 0x7e00;
@@ -253,7 +251,7 @@ static float score_of(u64 key) {
 
 static Hit hit(u64 key) { return {0xffffffffu - (u32)key, score_of(key)}; }
 
-// The greater score first, then the lower row; what is no number last.
+// Higher score first, then lower row; NaN last.
 static bool before(const Hit &a, const Hit &b) {
     const bool no_a = a.score != a.score, no_b = b.score != b.score;
     if (no_a != no_b) return no_b;
@@ -295,7 +293,7 @@ static u32 run(const Case &c) {
     for (u32 q = 0; q < c.count; q++)
         for (float v : drawn()) queries.push_back(v), halves.push_back(narrowed(v));
 
-    const u32 first = 1000; // numbers go on from an earlier piece
+    const u32 first = 1000; // row numbers continue from an earlier piece
     auto reference = [&](u32 q, u32 from) {
         std::vector<Hit> hits;
         for (u32 r = 0; r < c.n; r++)
@@ -305,10 +303,10 @@ static u32 run(const Case &c) {
     };
     const u32 blocks = (c.n + c.strip - 1) / c.strip;
 
-    // scan, then merge: true scores, so that all of the list must be right.
+    // scan, then merge: the scores are exact, so that the whole list must match.
     const u32 few = std::min(c.count, (u32)SCAN_QUERIES);
     std::vector<u64> lists((size_t)c.count * (blocks + 1) * LIST, 0), merged(c.count * LIST, 7);
-    const u32 width = blocks + 1; // list 0 stays empty: another piece's
+    const u32 width = blocks + 1; // list 0 belongs to another piece and stays empty
     launch(Dim{blocks}, 32 * SCAN_WARPS, SCAN_WARPS * few * sizeof(List) + few * c.dim * 4, [&] {
         scan(rows.data(), c.n, first, c.dim, queries.data(), few, c.strip, lists.data(), width, 1);
     });
@@ -355,7 +353,7 @@ static u32 run(const Case &c) {
         // The bound of keys.rs.
         const double error = (std::sqrt(lost) + (c.dim + 8) * 0x1p-21 * std::sqrt(length)) * length_of_longest;
         const auto expected = reference(q, 0);
-        // No score is farther off than that.
+        // No score has a larger error.
         for (u32 i = 0; i < LIST; i++) {
             const u64 k = merged[q * LIST + i];
             if (k == 0 || std::isnan(score_of(k))) continue;
@@ -365,7 +363,7 @@ static u32 run(const Case &c) {
         for (u32 k = 1; k <= std::min(c.n, (u32)LIST); k++) {
             const u64 kth = ranked[q * LIST + k - 1], last = merged[q * LIST + LIST - 1];
             const bool all = c.n <= LIST;
-            // False for what is no number.
+            // False for NaN.
             if (!all && !(score_of(kth) > score_of(last) + error)) continue;
             proved++;
             for (u32 i = 0; i < k; i++)

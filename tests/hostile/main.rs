@@ -1,35 +1,34 @@
-//! Image files that are made to do harm: what they take of memory is counted, what is
-//! said of them is named, and none of them panics or is waited for.
+//! Hostile image files: memory is bounded, errors have the path, and nothing panics or blocks.
 //!
-//! The allocator counts for the whole process, so the tests take turns.
+//! The allocator counts for the whole process, so that tests run one at a time.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 #[path = "../allocator.rs"]
 mod allocator;
-mod forms;
+mod image_files;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use allocator::peak;
-use forms::{bmp, gif, jpeg, png, tiff, webp};
+use image_files::{bmp, gif, jpeg, png, tiff, webp};
 use interrogate::Error;
 use interrogate::error::PictureError;
 use interrogate::limits::PICTURE_PIXELS;
 use interrogate::picture::{Picture, Preprocess, Resampling, Resize};
 
-/// What a file that is refused may take beside its own size.
-const LITTLE: usize = 1 << 20;
+/// Most bytes of memory for a refused file.
+const SMALL: usize = 1 << 20;
 
 fn decode(bytes: &[u8]) -> interrogate::Result<Picture> {
     Picture::decode(bytes, Path::new("x"))
 }
 
 #[test]
-fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
-    let _alone = allocator::alone();
+fn decompression_bomb_is_refused_by_its_header() {
+    let _guard = allocator::exclusive();
     let side = 65_535;
     let pixels = u64::from(side) * u64::from(side);
     for (name, bytes) in [
@@ -40,97 +39,97 @@ fn a_bomb_is_refused_by_its_header_and_takes_next_to_nothing() {
         ("jpeg", jpeg(65_535, 65_535)),
         ("tiff", tiff(side, side)),
     ] {
-        let (error, took) = peak(|| decode(&bytes).unwrap_err());
+        let (error, memory) = peak(|| decode(&bytes).unwrap_err());
         let expected = format!("x: expected at most {PICTURE_PIXELS} pixels, found {pixels}");
         assert_eq!(error.to_string(), expected, "{name}");
         assert!(error.hint().unwrap().contains("scale the image down"));
-        assert!(took < LITTLE, "{name}: {took} bytes");
+        assert!(memory < SMALL, "{name}: {memory} bytes");
     }
-    // The widest that its header can say.
-    let (error, took) = peak(|| decode(&webp(16_383, 16_383)).unwrap_err());
+    // The largest size that its header can state.
+    let (error, memory) = peak(|| decode(&webp(16_383, 16_383)).unwrap_err());
     let expected =
         format!("x: expected at most {PICTURE_PIXELS} pixels, found {}", 16_383 * 16_383);
-    assert_eq!((error.to_string(), took < LITTLE), (expected, true), "webp: {took} bytes");
+    assert_eq!((error.to_string(), memory < SMALL), (expected, true), "webp: {memory} bytes");
 }
 
-/// Few pixels of many bytes each: they count too.
+/// Few pixels of many bytes each are limited as well.
 #[test]
-fn a_picture_of_too_many_bytes_is_refused_as_well() {
-    let _alone = allocator::alone();
-    let (error, took) = peak(|| decode(&png(13_000, 13_000, 16, 6)).unwrap_err());
+fn picture_with_too_many_bytes_is_refused() {
+    let _guard = allocator::exclusive();
+    let (error, memory) = peak(|| decode(&png(13_000, 13_000, 16, 6)).unwrap_err());
     let expected = format!("x: expected at most {} bytes, found 1352000000", 1 << 30);
     assert_eq!(error.to_string(), expected);
-    assert!(took < LITTLE, "{took} bytes");
+    assert!(memory < SMALL, "{memory} bytes");
 }
 
 #[test]
-fn who_decodes_is_asked_before_the_pixels_get_room() {
-    let _alone = allocator::alone();
-    // As large as may be, and nothing behind the header.
+fn callback_runs_before_pixels_are_allocated() {
+    let _guard = allocator::exclusive();
+    // The largest size allowed, with no data after the header.
     let bytes = png(13_377, 13_377, 8, 2);
     let before = allocator::now();
-    let mut asked = 0;
+    let mut announced = 0;
     let error = Picture::decode_reserving(&bytes, Path::new("x"), |bytes| {
-        asked = bytes;
-        assert!(allocator::now() - before < LITTLE);
+        announced = bytes;
+        assert!(allocator::now() - before < SMALL);
     });
     assert!(error.is_err());
-    // As decoded and a copy; metadata; torchvision's table and Pillow's.
+    // The decoded pixels and a copy; metadata; the tables of torchvision's and Pillow's resize.
     let pixels = 13_377 * 13_377 * 3;
-    assert_eq!(asked, 2 * pixels + (1 << 20) + 64 * 13_377 + (512 << 10));
+    assert_eq!(announced, 2 * pixels + (1 << 20) + 64 * 13_377 + (512 << 10));
 }
 
-/// Of a GIF the first frame is read: what follows, were it without end, costs nothing.
+/// Only the first frame of a GIF is read: the others cost nothing.
 #[test]
-fn a_gif_of_frames_without_end_costs_its_first() {
-    let _alone = allocator::alone();
+fn gif_decodes_only_its_first_frame() {
+    let _guard = allocator::exclusive();
     let frames = vec![(0, 0, 2, 2); 100_000];
     let bytes = gif(2, 2, &frames);
     assert!(bytes.len() > 1_600_000);
     let start = Instant::now();
-    let (picture, took) = peak(|| decode(&bytes).unwrap());
+    let (picture, memory) = peak(|| decode(&bytes).unwrap());
     assert_eq!((picture.width(), picture.height()), (2, 2));
-    assert!(took < LITTLE, "{took} bytes");
+    assert!(memory < SMALL, "{memory} bytes");
     assert!(start.elapsed() < Duration::from_secs(2));
 }
 
-/// Frames that reach beyond the screen: the picture grows, as Pillow's does, within the
-/// limits of any picture.
+/// A frame beyond the screen enlarges the picture, as in Pillow, within the limits of any
+/// picture.
 #[test]
-fn a_frame_beyond_the_screen_makes_the_picture_larger_within_the_limits() {
-    let _alone = allocator::alone();
+fn gif_frame_beyond_the_screen_enlarges_the_picture() {
+    let _guard = allocator::exclusive();
     for (frame, size) in [
         ((0, 0, 60_000, 60_000), None),
         ((60_000, 60_000, 5_000, 5_000), None),
         ((1, 1, 2, 2), Some((3, 3))),
         ((0, 0, 0, 0), Some((2, 2))),
     ] {
-        let (decoded, took) = peak(|| decode(&gif(2, 2, &[frame])));
+        let (decoded, memory) = peak(|| decode(&gif(2, 2, &[frame])));
         match (decoded, size) {
             (Ok(picture), size) => assert_eq!(Some((picture.width(), picture.height())), size),
             (Err(error), None) => assert!(error.to_string().contains("pixels"), "{error}"),
-            // A frame of no pixels may be refused, too.
+            // A frame without pixels may be refused as well.
             (Err(error), _) => assert_eq!(frame.2, 0, "{error}"),
         }
-        assert!(took < LITTLE, "{frame:?}: {took} bytes");
+        assert!(memory < SMALL, "{frame:?}: {memory} bytes");
     }
 }
 
-/// A profile, a text and EXIF that unpack to a thousand times their size, or say that
-/// they are larger than the file: nothing is unpacked.
+/// Profiles, texts and EXIF that would unpack to a thousand times their size, or that claim
+/// to exceed the file, are not unpacked.
 #[test]
-fn metadata_costs_no_more_than_its_bytes() {
-    let _alone = allocator::alone();
+fn metadata_is_bounded_by_its_size() {
+    let _guard = allocator::exclusive();
     let png = fixture("rgb.png");
-    let packed = forms::zeros(256 << 20);
+    let packed = image_files::zeros(256 << 20);
     for (name, head) in
         [(b"iCCP", &b"x\0\0"[..]), (b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\x01\0\0\0"), (b"eXIf", b"")]
     {
-        let chunk = forms::chunk(name, &[head, &packed].concat());
+        let chunk = image_files::chunk(name, &[head, &packed].concat());
         let bytes = [&png[..33], &chunk, &png[33..]].concat();
-        let (decoded, took) = peak(|| decode(&bytes));
+        let (decoded, memory) = peak(|| decode(&bytes));
         assert!(decoded.unwrap() == decode(&png).unwrap(), "{name:?}");
-        assert!(took < bytes.len() + 3 * LITTLE, "{name:?}: {took} bytes");
+        assert!(memory < bytes.len() + 3 * SMALL, "{name:?}: {memory} bytes");
     }
     let jpeg = fixture("rgb.jpg");
     for (marker, head) in
@@ -138,22 +137,22 @@ fn metadata_costs_no_more_than_its_bytes() {
     {
         let segment = [&[0xff, marker, 0xff, 0xff], head, &vec![7; 65_533 - head.len()]].concat();
         let bytes = [&jpeg[..2], &segment.repeat(255), &jpeg[2..]].concat();
-        let (decoded, took) = peak(|| decode(&bytes));
+        let (decoded, memory) = peak(|| decode(&bytes));
         assert!(decoded.is_ok(), "{marker:#x}");
-        assert!(took < bytes.len() + 8 * LITTLE, "{marker:#x}: {took} bytes");
+        assert!(memory < bytes.len() + 8 * SMALL, "{marker:#x}: {memory} bytes");
     }
     for name in [b"ICCP", b"EXIF", b"XMP "] {
         let webp = fixture("lossless.webp");
         let bytes = [&webp, &name[..], &[0xff, 0xff, 0xff, 0x7f]].concat();
-        let (_, took) = peak(|| decode(&bytes));
-        assert!(took < bytes.len() + LITTLE, "{name:?}: {took} bytes");
+        let (_, memory) = peak(|| decode(&bytes));
+        assert!(memory < bytes.len() + SMALL, "{name:?}: {memory} bytes");
     }
 }
 
-/// As wide, and as tall, as a picture may be: a filter's weights do not grow with it.
+/// The widest and the tallest picture: the filter's weights do not grow with its sides.
 #[test]
-fn a_resize_of_the_longest_side_takes_little_beside_the_picture() {
-    let _alone = allocator::alone();
+fn resizing_the_longest_side_takes_bounded_memory() {
+    let _guard = allocator::exclusive();
     let long = 1 << 22;
     for (width, height) in [(long, 1), (1, long)] {
         let picture = Picture::from_rgb(width, height, vec![9; 3 * long as usize]).unwrap();
@@ -164,9 +163,9 @@ fn a_resize_of_the_longest_side_takes_little_beside_the_picture() {
                 resampling,
                 ..Preprocess::default()
             };
-            let (small, took) = peak(|| steps.cropped(&picture).unwrap());
+            let (small, memory) = peak(|| steps.cropped(&picture).unwrap());
             assert!(small.iter().all(|&value| value == 9), "{resampling:?}");
-            assert!(took < 4 * LITTLE, "{resampling:?} {width}: {took} bytes");
+            assert!(memory < 4 * SMALL, "{resampling:?} {width}: {memory} bytes");
         }
     }
 }
@@ -176,18 +175,18 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap()
 }
 
-/// An image with another format behind it, or in front of it, is that image, or none.
+/// An image followed by another format is read; one preceded by another is refused.
 #[test]
-fn a_polyglot_is_the_image_that_it_begins_with() {
-    let _alone = allocator::alone();
+fn polyglot_is_read_by_its_first_bytes() {
+    let _guard = allocator::exclusive();
     let zip = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let page = b"<html><script>alert(1)</script></html>";
     let png = fixture("rgb.png");
     for name in ["rgb.jpg", "rgb.png", "rgb.bmp", "palette.gif", "lossless.webp", "rgb.tif"] {
         let bytes = fixture(name);
         let alone = decode(&bytes).unwrap();
-        for behind in [&zip[..], page, &png, b"#!/bin/sh\nrm -rf /\n"] {
-            let both = [&bytes, behind].concat();
+        for after in [&zip[..], page, &png, b"#!/bin/sh\nrm -rf /\n"] {
+            let both = [&bytes, after].concat();
             assert!(decode(&both).unwrap() == alone, "{name}");
         }
         for before in [&b"%PDF-1.7\n"[..], b"#!/bin/sh\n", page, b"MZ", b"\0"] {
@@ -198,18 +197,18 @@ fn a_polyglot_is_the_image_that_it_begins_with() {
             );
         }
     }
-    // One that begins as two: a JPEG in the comment of a GIF, and a GIF that is script.
+    // A GIF that is also a script: its width is the start of a comment.
     let gif = fixture("palette.gif");
     let mut script = gif.clone();
     script[6..8].copy_from_slice(b"/*"); // as wide as these two bytes say
     let _ = decode(&script);
 }
 
-/// Every format, cut at every offset: an error with the path, or a picture, and no
-/// more memory than the whole takes.
+/// Every format truncated at every offset: an error with the path or a picture, and no more
+/// memory than the whole file takes.
 #[test]
-fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
-    let _alone = allocator::alone();
+fn truncated_picture_error_has_the_path_and_memory_is_bounded() {
+    let _guard = allocator::exclusive();
     for name in [
         "rgb.jpg",
         "progressive.jpg",
@@ -233,18 +232,21 @@ fn wherever_a_file_breaks_off_it_is_named_and_costs_no_more_than_the_whole() {
         let bytes = fixture(name);
         let (_, whole) = peak(|| decode(&bytes));
         for end in 0..bytes.len() {
-            let (decoded, took) = peak(|| Picture::decode(&bytes[..end], Path::new(name)));
+            let (decoded, memory) = peak(|| Picture::decode(&bytes[..end], Path::new(name)));
             if let Err(error) = decoded {
                 assert!(error.to_string().contains(name), "{error}");
             }
-            assert!(took <= whole + LITTLE, "{name} cut at {end}: {took} bytes, whole {whole}");
+            assert!(
+                memory <= whole + SMALL,
+                "{name} truncated at {end}: {memory} bytes, whole {whole}"
+            );
         }
     }
 }
 
 #[test]
-fn an_ending_tells_nothing() {
-    let _alone = allocator::alone();
+fn file_extension_is_ignored() {
+    let _guard = allocator::exclusive();
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -262,11 +264,11 @@ fn an_ending_tells_nothing() {
     }
 }
 
-/// A pipe that nobody writes to would be waited for; a device has no end.
+/// A pipe without a writer would block, and a device has no end.
 #[test]
 #[cfg(unix)]
-fn what_is_no_file_is_told_and_not_waited_for() {
-    let _alone = allocator::alone();
+fn special_files_are_refused_without_blocking() {
+    let _guard = allocator::exclusive();
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
     use std::process::Command;

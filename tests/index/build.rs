@@ -1,4 +1,4 @@
-//! What a build makes, and what it leaves alone.
+//! What a build writes, reuses and keeps.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use crate::fake::Fake;
 use crate::{build, builder, dictionary, features, files, labels};
 
 #[test]
-fn an_index_gives_back_labels_and_rows() {
+fn index_returns_labels_and_rows() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(6);
     let labels = labels(100);
@@ -50,7 +50,7 @@ fn two_builds_give_the_same_bytes() {
 }
 
 #[test]
-fn a_label_of_two_tables_is_encoded_once() {
+fn shared_label_is_encoded_once() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &["x", "y"]), dictionary("b.txt", &["y", "z"])];
@@ -60,7 +60,7 @@ fn a_label_of_two_tables_is_encoded_once() {
 }
 
 #[test]
-fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
+fn rebuild_encodes_only_new_labels() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let old = labels(50);
@@ -70,18 +70,18 @@ fn a_rebuild_encodes_new_labels_alone_and_keeps_the_rows_of_the_others() {
 
     let more = [&["new"][..], &old[10..].iter().map(|l| &l[..]).collect::<Vec<_>>()].concat();
     let report = build(&builder(&fake), &[dictionary("a.txt", &more)], folder.path()).unwrap();
-    // One, and the eight of the index before that are tried.
+    // One new label, and the eight reused rows that are checked.
     assert_eq!((fake.count(), report.encoded, report.reused), (1 + 8, 1, 40));
     let after = Index::open(folder.path()).unwrap();
     let rows = |index: &Index| index.tables()[0].rows().concat();
-    assert_eq!(rows(&after)[4..], rows(&before)[40..], "also: the old map is still whole");
+    assert_eq!(rows(&after)[4..], rows(&before)[40..], "the old map is still intact");
     after.verify(|_| ()).unwrap();
     let names: Vec<_> = files(folder.path()).into_keys().collect();
-    assert_eq!(names.len(), 2 + 1 + 2, "the files of the index before are swept: {names:?}");
+    assert_eq!(names.len(), 2 + 1 + 2, "the files of the old index are removed: {names:?}");
 }
 
 #[test]
-fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
+fn unchanged_rebuild_encodes_nothing_and_changes_no_byte() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &labels(70))];
@@ -89,12 +89,12 @@ fn a_rebuild_of_the_same_encodes_nothing_and_changes_no_byte() {
     let before = files(folder.path());
     fake.count();
     let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
-    assert_eq!((fake.count(), report.encoded, report.reused), (8, 0, 70), "eight are tried");
+    assert_eq!((fake.count(), report.encoded, report.reused), (8, 0, 70), "eight rows are checked");
     assert_eq!(files(folder.path()), before);
 }
 
 #[test]
-fn rows_of_another_model_are_not_kept() {
+fn rows_of_another_model_are_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(20))];
     build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
@@ -102,12 +102,12 @@ fn rows_of_another_model_are_not_kept() {
     let other = build_index::Builder::new(&fake, "fake", "f2");
     let report = build(&other, &dictionaries, folder.path()).unwrap();
     assert_eq!((fake.count(), report.reused), (20, 0));
-    let why = report.discarded.unwrap().to_string();
-    assert!(why.ends_with("is of the model fake (f1), expected fake (f2)"), "{why}");
+    let reason = report.discarded.unwrap().to_string();
+    assert!(reason.ends_with("is of the model fake (f1), expected fake (f2)"), "{reason}");
 }
 
 #[test]
-fn a_damaged_index_is_not_built_upon() {
+fn damaged_index_is_not_reused() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(20))];
     build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
@@ -121,12 +121,12 @@ fn a_damaged_index_is_not_built_upon() {
     let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
     assert_eq!(fake.count(), 20);
     assert!(report.discarded.unwrap().to_string().contains("sha256: expected"));
-    assert_eq!(files(folder.path()), whole, "healed");
+    assert_eq!(files(folder.path()), whole, "rebuilt");
 }
 
-/// Every checksum is mended, and the rows are other labels'.
+/// All checksums are valid, but the rows belong to other labels.
 #[test]
-fn rows_whose_labels_were_exchanged_are_not_kept() {
+fn rows_with_swapped_labels_are_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let dictionaries = |labels: &[String]| [dictionary("a.txt", labels)];
@@ -147,54 +147,57 @@ fn rows_whose_labels_were_exchanged_are_not_kept() {
 
     let report = build(&builder(&fake), &dictionaries(&there), folder.path()).unwrap();
     assert_eq!((report.encoded, report.reused), (60, 0));
-    let why = report.discarded.unwrap().to_string();
-    assert!(why.contains("rows: expected those of the model, found others: \"label "), "{why}");
-    assert_eq!(files(folder.path()), whole, "healed");
+    let reason = report.discarded.unwrap().to_string();
+    assert!(
+        reason.contains("rows: expected those of the model, found others: \"label "),
+        "{reason}"
+    );
+    assert_eq!(files(folder.path()), whole, "rebuilt");
 }
 
-/// A lock or a journal that is a file of the user's, or a link to one.
+/// A lock or a journal that is a user's file, or a link to one.
 #[cfg(unix)]
 #[test]
-fn no_build_writes_through_a_link_or_over_a_file_of_another_program() {
+fn build_refuses_links_and_foreign_files() {
     let dictionaries = [dictionary("a.txt", &labels(20))];
     for name in ["build.lock", "build.journal"] {
-        for (kind, said) in [("soft", "kind: "), ("hard", "links: "), ("own", "content: ")] {
+        for (kind, expected) in [("soft", "kind: "), ("hard", "links: "), ("own", "content: ")] {
             let folder = tempfile::tempdir().unwrap();
-            let (mine, path) = (folder.path().join("mine"), folder.path().join(name));
+            let (foreign, path) = (folder.path().join("mine"), folder.path().join(name));
             let text = "my own notes, and not the program's\n";
-            fs::write(&mine, text).unwrap();
+            fs::write(&foreign, text).unwrap();
             match kind {
-                "soft" => std::os::unix::fs::symlink(&mine, &path).unwrap(),
-                "hard" => fs::hard_link(&mine, &path).unwrap(),
-                _ => fs::rename(&mine, &path).unwrap(),
+                "soft" => std::os::unix::fs::symlink(&foreign, &path).unwrap(),
+                "hard" => fs::hard_link(&foreign, &path).unwrap(),
+                _ => fs::rename(&foreign, &path).unwrap(),
             }
             let error = build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap_err();
             let error = error.to_string();
-            assert!(error.starts_with(&format!("{}: {said}", path.display())), "{error}");
+            assert!(error.starts_with(&format!("{}: {expected}", path.display())), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
             fs::remove_file(&path).unwrap();
             build(&builder(&Fake::new(4)), &dictionaries, folder.path()).unwrap();
-            assert!(kind == "own" || fs::read_to_string(&mine).unwrap() == text);
+            assert!(kind == "own" || fs::read_to_string(&foreign).unwrap() == text);
         }
     }
 }
 
 #[test]
-fn files_of_other_people_stay() {
+fn foreign_files_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let mine = ["notes.txt", "model.safetensors", "flavors.labels", ".hidden"];
-    mine.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
+    let foreign = ["notes.txt", "model.safetensors", "flavors.labels", ".hidden"];
+    foreign.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
     fs::write(folder.path().join(".interrogate-0123456789ab.part"), "of a build that was killed")
         .unwrap();
     fs::write(folder.path().join("old-0123456789ab.labels"), "of an index before").unwrap();
     build(&builder(&Fake::new(4)), &[dictionary("a.txt", &["x"])], folder.path()).unwrap();
     let files = files(folder.path());
-    assert!(mine.iter().all(|name| files[*name] == b"mine"));
-    assert_eq!(files.len(), mine.len() + 4, "{:?}", files.keys());
+    assert!(foreign.iter().all(|name| files[*name] == b"mine"));
+    assert_eq!(files.len(), foreign.len() + 4, "{:?}", files.keys());
 }
 
 #[test]
-fn a_reader_sees_the_old_index_or_the_new_one_whole() {
+fn reader_sees_the_old_or_the_new_index_complete() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let versions = [labels(60), labels(90)];
@@ -220,7 +223,7 @@ fn a_reader_sees_the_old_index_or_the_new_one_whole() {
 }
 
 #[test]
-fn a_second_builder_is_told_who_is_first() {
+fn second_builder_error_names_the_lock_holder() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(4);
     let dictionaries = [dictionary("a.txt", &["x"])];
@@ -231,7 +234,7 @@ fn a_second_builder_is_told_who_is_first() {
     });
     first.unwrap();
     let pid = std::process::id();
-    assert!(errors.len() >= 3, "one for each report of the first");
+    assert!(errors.len() >= 3, "one for each progress report of the first");
     assert!(
         errors
             .iter()
@@ -240,7 +243,7 @@ fn a_second_builder_is_told_who_is_first() {
 }
 
 #[test]
-fn what_no_reader_would_open_is_refused_before_any_work() {
+fn unreadable_index_layouts_are_refused_before_encoding() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("index");
     let fake = Fake::new(4);
@@ -255,7 +258,7 @@ fn what_no_reader_would_open_is_refused_before_any_work() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_may_not_be_written_is_named() {
+fn unwritable_folder_is_reported() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o555)).unwrap();
@@ -271,7 +274,7 @@ fn a_folder_that_may_not_be_written_is_named() {
 }
 
 #[test]
-fn a_file_where_the_folder_should_be_is_named() {
+fn file_in_place_of_the_folder_is_reported() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("index");
     fs::write(&folder, "").unwrap();

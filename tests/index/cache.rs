@@ -1,7 +1,7 @@
-//! clip-interrogator's caches: what comes in, what goes out, what is refused.
+//! Import and export of clip-interrogator's caches.
 //!
-//! `fixtures/caches/make.py` wrote the caches, with the safetensors of Python and
-//! none of our code; values.json is its account of them.
+//! `fixtures/caches/make.py` wrote the caches with Python's safetensors and none of this
+//! project's code; values.json has their content.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::{build, builder, dictionary, files, labels};
 
 const TABLES: [&str; 3] = ["artists", "flavors", "trendings"];
 
-/// What make.py says of a cache.
+/// The content of a cache, as make.py wrote it.
 #[derive(Deserialize)]
 struct Values {
     hash: String,
@@ -61,12 +61,12 @@ fn export(
     to: &Path,
 ) -> build_index::Exported {
     let index = Index::open(index).unwrap();
-    let encode = |labels: &[&str]| Ok(own(fake, labels));
+    let encode = |labels: &[&str]| Ok(encoded_rows(fake, labels));
     Export::new(&index, dictionaries, "fake_one").write(to, encode).unwrap()
 }
 
 /// The encoder's rows of `labels`.
-fn own(fake: &Fake, labels: &[&str]) -> Vec<f16> {
+fn encoded_rows(fake: &Fake, labels: &[&str]) -> Vec<f16> {
     fake.encode(labels).unwrap().as_slice().iter().map(|&v| f16::from_f32(v)).collect()
 }
 
@@ -96,7 +96,7 @@ fn cached(path: &Path) -> (Vec<String>, String) {
 }
 
 #[test]
-fn a_cache_written_by_python_becomes_an_index_bit_for_bit() {
+fn cache_written_by_python_is_imported_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let report = import(&fake, &[fixture()], &dictionaries(), folder.path()).unwrap();
@@ -119,14 +119,14 @@ fn a_cache_written_by_python_becomes_an_index_bit_for_bit() {
             }
         }
         if table == "flavors" {
-            assert_eq!(rows["8k"], expected[0], "of a label that comes twice, the first row");
+            assert_eq!(rows["8k"], expected[0], "the first row of a repeated label");
         }
         if table == "trendings" {
-            let own = own(&fake, &["trending on dribbble"]);
+            let encoded_rows = encoded_rows(&fake, &["trending on dribbble"]);
             assert_eq!(
                 rows["trending on dribbble"],
-                bits(&own),
-                "encoded: 0.6.0 spells it otherwise"
+                bits(&encoded_rows),
+                "encoded: 0.6.0 has another spelling"
             );
         }
     }
@@ -135,7 +135,7 @@ fn a_cache_written_by_python_becomes_an_index_bit_for_bit() {
 /// "trending on flickr" is a flavor and a trending, with two rows: each table keeps
 /// its own.
 #[test]
-fn a_round_trip_is_exact_but_for_what_an_index_leaves_out() {
+fn round_trip_is_exact_for_all_rows_that_an_index_keeps() {
     let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let fake = Fake::new(8);
     import(&fake, &[fixture()], &dictionaries(), folder.path()).unwrap();
@@ -144,28 +144,30 @@ fn a_round_trip_is_exact_but_for_what_an_index_leaves_out() {
     for (table, values) in values() {
         let (rows, hash) = cached(&out.path().join(format!("fake_one_{table}.safetensors")));
         if table == "trendings" {
-            // Ours are spelled as the site spells itself.
-            let own = own(&fake, &["dribbble contest winner"]);
-            assert_eq!((&rows[..1], &rows[7]), (&values.rows[..1], &bits(&own)));
+            // This project's dictionary has the site's own spelling.
+            let encoded_rows = encoded_rows(&fake, &["dribbble contest winner"]);
+            assert_eq!((&rows[..1], &rows[7]), (&values.rows[..1], &bits(&encoded_rows)));
             continue;
         }
         assert_eq!(hash, values.hash);
         for (line, label) in values.labels.iter().enumerate() {
             match (line, &label[..]) {
                 (5, "8k") => assert_eq!(rows[line], values.rows[0], "filled from the first"),
-                (_, "") => assert_eq!(rows[line], bits(&own(&fake, &[""])), "encoded anew"),
+                (_, "") => {
+                    assert_eq!(rows[line], bits(&encoded_rows(&fake, &[""])), "encoded again")
+                }
                 _ => assert_eq!(rows[line], values.rows[line], "{table}: {label}"),
             }
         }
     }
-    // Out of the same index, in again: the same index.
+    // Importing the export gives the same index.
     let again = tempfile::tempdir().unwrap();
     import(&fake, &[out.path().to_owned()], &dictionaries(), again.path()).unwrap();
     assert_eq!(files(again.path()), files(folder.path()));
 }
 
 #[test]
-fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
+fn exported_index_imports_unchanged() {
     let [dicts, a, b, out] = [(); 4].map(|()| tempfile::tempdir().unwrap());
     fs::write(dicts.path().join("x.txt"), labels(90).join("\n")).unwrap();
     let dictionaries = open_all(&[dicts.path().to_owned()]).unwrap();
@@ -179,7 +181,7 @@ fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
         .import(&dictionaries, &caches, b.path(), |_| ControlFlow::Continue(()))
         .unwrap();
     assert_eq!((report.imported, report.encoded), (90, 0));
-    assert_eq!(fake.count(), 8, "what is tried of the cache");
+    assert_eq!(fake.count(), 8, "the rows of the cache that are checked");
     let shards = |folder: &Path| {
         let mut files = files(folder);
         files.remove("manifest.json"); // which says where rows are from
@@ -188,9 +190,9 @@ fn an_index_of_our_own_goes_out_and_comes_in_the_same() {
     assert_eq!(shards(a.path()), shards(b.path()));
 }
 
-/// A dictionary may have none of its rows cached.
+/// A dictionary need not have a cache.
 #[test]
-fn what_no_cache_has_is_encoded() {
+fn labels_missing_from_caches_are_encoded() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let mut dictionaries = dictionaries();
@@ -200,8 +202,8 @@ fn what_no_cache_has_is_encoded() {
     let values = values();
     let more = rows(folder.path(), "more");
     assert_eq!(more["8k"], values["flavors"].rows[0], "a label that another table has cached");
-    assert_eq!(more["new"], bits(&own(&fake, &["new"])));
-    // Artists and trendings are, and "new"; "trending on flickr" is not.
+    assert_eq!(more["new"], bits(&encoded_rows(&fake, &["new"])));
+    // Encoded: artists, trendings and "new", but not "trending on flickr".
     assert_eq!((report.imported, report.encoded), (6, 4 + 7 + 1));
 
     // A second import keeps what the first has encoded; a build keeps nothing.
@@ -225,8 +227,8 @@ fn changed(change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> (tempfile::TempDir, PathB
     (folder, path)
 }
 
-/// What is said of it; nothing may be written.
-fn refusal(path: &Path, fake: &Fake) -> (String, Option<String>) {
+/// The error's message and hint of importing the cache, which must write nothing.
+fn import_error(path: &Path, fake: &Fake) -> (String, Option<String>) {
     let parent = tempfile::tempdir().unwrap();
     let to = parent.path().join("index");
     let error = import(fake, &[path.to_owned()], &dictionaries(), &to).unwrap_err();
@@ -234,7 +236,7 @@ fn refusal(path: &Path, fake: &Fake) -> (String, Option<String>) {
     (error.to_string().replace(&path.display().to_string(), "PATH"), error.hint())
 }
 
-/// Rows of the file, and the byte at which they begin.
+/// The offset and the length in bytes of the rows in the file.
 fn embeds(bytes: &[u8]) -> (usize, usize) {
     let tensors = SafeTensors::deserialize(bytes).unwrap();
     let data = tensors.tensor("embeds").unwrap().data();
@@ -242,57 +244,57 @@ fn embeds(bytes: &[u8]) -> (usize, usize) {
 }
 
 #[test]
-fn a_cache_of_other_labels_is_refused() {
+fn cache_of_other_labels_is_refused() {
     let (_folder, path) = changed(|mut bytes| {
         let (at, len) = embeds(&bytes);
         let hash = if at + len < bytes.len() { at + len } else { at - 64 };
         bytes[hash] = if bytes[hash] == b'0' { b'1' } else { b'0' };
         bytes
     });
-    let (said, hint) = refusal(&path, &Fake::new(8));
+    let (message, hint) = import_error(&path, &Fake::new(8));
     let hash = &values()["flavors"].hash;
     assert!(
-        said.starts_with(&format!("PATH: expected the hash {hash}, of the labels of ")),
-        "{said}"
+        message.starts_with(&format!("PATH: expected the hash {hash}, of the labels of ")),
+        "{message}"
     );
     assert!(hint.unwrap().contains("dictionaries that clip-interrogator read"));
 }
 
 #[test]
-fn a_cache_of_another_model_is_refused() {
+fn cache_of_another_model_is_refused() {
     let path = fixture().join("fake_one_flavors.safetensors");
-    let (said, _) = refusal(&path, &Fake::new(6));
-    assert_eq!(said, "PATH: values in a row: expected 6, as fake/one has, found 8");
-    // The first two labels' rows change places, and so on.
+    let (message, _) = import_error(&path, &Fake::new(6));
+    assert_eq!(message, "PATH: values in a row: expected 6, as fake/one has, found 8");
+    // Every row moves to the next label's place.
     let (_folder, path) = changed(|mut bytes| {
         let (at, len) = embeds(&bytes);
         bytes[at..at + len].rotate_left(16);
         bytes
     });
-    let (said, hint) = refusal(&path, &Fake::new(8));
+    let (message, hint) = import_error(&path, &Fake::new(8));
     assert!(
-        said.starts_with("PATH: expected rows of the model fake/one, found others: "),
-        "{said}"
+        message.starts_with("PATH: expected rows of the model fake/one, found others: "),
+        "{message}"
     );
     assert!(hint.unwrap().contains("model that clip-interrogator ran"));
 }
 
 #[test]
-fn a_cache_cut_anywhere_is_refused() {
+fn truncated_cache_is_refused() {
     let whole = fs::read(fixture().join("fake_one_flavors.safetensors")).unwrap();
     for cut in 0..whole.len() {
         let (_folder, path) = changed(|bytes| bytes[..cut].to_vec());
-        let (said, hint) = refusal(&path, &Fake::new(8));
+        let (message, hint) = import_error(&path, &Fake::new(8));
         assert!(
-            said.starts_with("PATH: safetensors: expected a whole file, found "),
-            "{cut}: {said}"
+            message.starts_with("PATH: safetensors: expected a whole file, found "),
+            "{cut}: {message}"
         );
         assert!(hint.unwrap().contains("write it again"));
     }
 }
 
 #[test]
-fn a_flipped_byte_gives_an_error_or_an_index_but_no_panic() {
+fn flipped_byte_never_panics() {
     let whole = fs::read(fixture().join("fake_one_flavors.safetensors")).unwrap();
     let fake = Fake::new(8);
     for at in 0..whole.len() {
@@ -320,16 +322,16 @@ fn rows_that_are_not_of_unit_length_are_refused() {
             bytes[at + 3 * 16..at + 4 * 16].copy_from_slice(&row);
             bytes
         });
-        let (said, _) = refusal(&path, &Fake::new(8));
+        let (message, _) = import_error(&path, &Fake::new(8));
         assert_eq!(
-            said,
+            message,
             format!("PATH: rows: expected unit length, found length {length} in row 3")
         );
     }
 }
 
 #[test]
-fn files_that_cannot_be_told_are_refused() {
+fn ambiguous_cache_files_are_refused() {
     let fake = Fake::new(8);
     let [folder, empty] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let copy = |name: &str| {
@@ -337,27 +339,27 @@ fn files_that_cannot_be_told_are_refused() {
         fs::copy(fixture().join("fake_one_flavors.safetensors"), &to).unwrap();
         to
     };
-    let (said, hint) = refusal(&copy("fake_one_styles.safetensors"), &fake);
+    let (message, hint) = import_error(&copy("fake_one_styles.safetensors"), &fake);
     let expected = "PATH: expected a name like MODEL_TABLE.safetensors, with a table of artists, flavors, trendings";
-    assert_eq!((&said[..], hint.unwrap().contains("dictionary")), (expected, true));
+    assert_eq!((&message[..], hint.unwrap().contains("dictionary")), (expected, true));
     fs::remove_file(folder.path().join("fake_one_styles.safetensors")).unwrap();
     let [a, b] = ["m_flavors.safetensors", "n_flavors.safetensors"].map(copy);
-    let (said, hint) = refusal(folder.path(), &fake);
-    assert_eq!(said, "PATH: expected the caches of one model, found those of m, n");
+    let (message, hint) = import_error(folder.path(), &fake);
+    assert_eq!(message, "PATH: expected the caches of one model, found those of m, n");
     assert!(hint.unwrap().contains("name the model"));
     let error = import(&fake, &[a, b], &dictionaries(), &folder.path().join("i")).unwrap_err();
     assert!(matches!(error, Error::Cache(CacheError::DuplicateTable { .. })), "{error}");
-    assert_eq!(refusal(empty.path(), &fake).0, "no cache (*.safetensors) in PATH");
+    assert_eq!(import_error(empty.path(), &fake).0, "no cache (*.safetensors) in PATH");
 }
 
 #[test]
-fn of_several_models_the_one_in_use_is_taken() {
+fn cache_of_the_model_in_use_is_selected() {
     let folder = tempfile::tempdir().unwrap();
     for table in TABLES {
         let from = fixture().join(format!("fake_one_{table}.safetensors"));
         fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
     }
-    fs::write(folder.path().join("other_flavors.safetensors"), "not looked into").unwrap();
+    fs::write(folder.path().join("other_flavors.safetensors"), "not a cache").unwrap();
     let caches =
         open_caches(&[folder.path().to_owned()], &dictionaries(), &cache_names("fake/one"));
     let tables: Vec<_> = caches.unwrap().iter().map(|cache| cache.table().to_owned()).collect();
@@ -365,7 +367,7 @@ fn of_several_models_the_one_in_use_is_taken() {
 }
 
 #[test]
-fn an_export_writes_over_nothing_and_wants_the_dictionaries_of_the_build() {
+fn export_overwrites_nothing_and_requires_the_dictionaries() {
     let [folder, out] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let fake = Fake::new(4);
     build(
@@ -378,11 +380,11 @@ fn an_export_writes_over_nothing_and_wants_the_dictionaries_of_the_build() {
     let never = |_: &[&str]| unreachable!("every label has a row");
     let other = [dictionary("b.txt", &["y", "z"])];
     let error = Export::new(&index, &other, "m").write(out.path(), never).unwrap_err();
-    let said = format!(
+    let expected = format!(
         "b.txt: expected the dictionary of the table b in {}, found other labels",
         folder.path().display()
     );
-    assert_eq!(error.to_string(), said);
+    assert_eq!(error.to_string(), expected);
     fs::write(out.path().join("m_b.safetensors"), "mine").unwrap();
     let error = Export::new(&index, &[], "m").write(out.path(), never).unwrap_err();
     assert!(matches!(error, Error::Cache(CacheError::Exists { .. })), "{error}");

@@ -1,4 +1,4 @@
-//! The `build-index` binary: what it prints where, and its exit codes.
+//! The `build-index` binary: its output, its streams and its exit codes.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn help_says_what_it_does_and_succeeds() {
+fn help_describes_the_program_and_succeeds() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
@@ -29,19 +29,22 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
-fn a_missing_folder_is_exit_code_2_with_path_cause_and_hint() {
+fn missing_folder_is_exit_code_2_with_path_cause_and_hint() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("dicts");
     let output = run(&[missing.to_str().unwrap(), "-o", folder.path().to_str().unwrap()]);
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &[][..]));
-    let said = stderr(&output);
-    let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with(&format!("error: cannot read {}: ", missing.display())), "{said}");
-    assert!(lines[1].starts_with("hint: check the spelling"), "{said}");
+    let stderr = stderr(&output);
+    let lines: Vec<_> = stderr.lines().collect();
+    assert!(
+        lines[0].starts_with(&format!("error: cannot read {}: ", missing.display())),
+        "{stderr}"
+    );
+    assert!(lines[1].starts_with("hint: check the spelling"), "{stderr}");
 }
 
 #[test]
-fn a_dictionary_of_blank_lines_is_exit_code_2() {
+fn dictionary_of_blank_lines_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "\n \n").unwrap();
     let path = folder.path().to_str().unwrap();
@@ -52,18 +55,18 @@ fn a_dictionary_of_blank_lines_is_exit_code_2() {
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_device_that_the_build_has_not_is_exit_code_2() {
+fn missing_device_feature_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.txt"), "a cat\n").unwrap();
     let path = folder.path().to_str().unwrap();
     let output = run(&[path, "-o", path, "--device", "cuda"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = stderr(&output);
-    assert!(said.contains("error: cuda:0 needs a build with the `cuda` feature\n"), "{said}");
-    assert!(said.contains("--features cuda"), "{said}");
+    let stderr = stderr(&output);
+    assert!(stderr.contains("error: cuda:0 needs a build with the `cuda` feature\n"), "{stderr}");
+    assert!(stderr.contains("--features cuda"), "{stderr}");
 }
 
-/// A build of the shipped flavors with a small model, which takes seconds.
+/// Builds the shipped flavors with a small model, which takes seconds.
 #[cfg(unix)]
 fn build(output: &std::path::Path) -> Command {
     let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -75,7 +78,7 @@ fn build(output: &std::path::Path) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
+fn signal_ends_a_build_and_encoded_rows_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let output = folder.path().join(name);
@@ -83,38 +86,41 @@ fn a_signal_ends_a_build_with_its_exit_code_and_what_was_encoded_stays() {
         let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
         let journal = output.join("quick/build.journal");
         while fs::metadata(&journal).map_or(0, |file| file.len()) == 0 {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before it was asked to");
+            assert!(child.try_wait().unwrap().is_none(), "it ended before the signal");
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let killed = Command::new("kill").args([name, &child.id().to_string()]).status();
         assert!(killed.unwrap().success());
         let ended = child.wait_with_output().unwrap();
-        let said = stderr(&ended);
-        assert_eq!(ended.status.code(), Some(code), "{said}");
-        assert!(said.contains("run the same command again; it resumes where it stopped"), "{said}");
+        let stderr = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(code), "{stderr}");
+        assert!(
+            stderr.contains("run the same command again; it resumes where it stopped"),
+            "{stderr}"
+        );
         assert!(fs::metadata(&journal).unwrap().len() > 0);
         assert!(!output.join("quick/manifest.json").exists());
     }
 }
 
-/// A file that may not grow any more is an error (EFBIG), not a death by SIGXFSZ.
+/// A file at the size limit is an error (EFBIG); SIGXFSZ does not end the process.
 #[cfg(unix)]
 #[test]
-fn a_file_beyond_its_limit_is_exit_code_2() {
+fn file_size_limit_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     let build = build(folder.path());
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""]).arg(build.get_program());
     let ended = shell.args(build.get_args()).output().unwrap();
-    let said = stderr(&ended);
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains("File too large"), "{said}");
+    let stderr = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("File too large"), "{stderr}");
 }
 
-/// Names of files, labels, models and arguments move no terminal.
+/// Names of files, labels, models and arguments are escaped.
 #[cfg(unix)]
 #[test]
-fn nothing_that_a_person_reads_moves_a_terminal() {
+fn control_characters_are_escaped_on_terminals() {
     let evil = "evil\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{2066}\u{2028}";
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name.replace("EVIL", evil)).display().to_string();
@@ -140,11 +146,11 @@ fn nothing_that_a_person_reads_moves_a_terminal() {
         (&[&dicts, &format!("--{evil}")], 2),
     ] {
         let output = run(args);
-        let said = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
-        let acts = |c: char| {
+        let printed = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+        let is_control = |c: char| {
             c.is_control() && c != '\n' && c != '\t' || "\u{202e}\u{2066}\u{2028}".contains(c)
         };
-        assert!(!said.contains(acts), "{args:?}: {said:?}");
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(!printed.contains(is_control), "{args:?}: {printed:?}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {printed}");
     }
 }

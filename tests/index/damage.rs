@@ -1,4 +1,4 @@
-//! Indexes that are not what the builder wrote: a named error each.
+//! Damaged indexes, with one error each.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -19,7 +19,7 @@ fn index() -> tempfile::TempDir {
     folder
 }
 
-/// The name of its first file that ends so.
+/// The name of the first file that ends with `ending`.
 fn name(folder: &Path, ending: &str) -> String {
     files(folder).into_keys().find(|name| name.ends_with(ending)).unwrap()
 }
@@ -35,13 +35,13 @@ fn open_error(folder: &Path) -> String {
     Index::open(folder).unwrap_err().to_string()
 }
 
-/// The error of [`Index::verify`], which opening must not have found.
+/// The error of [`Index::verify`]; the index must open.
 fn verify_error(folder: &Path) -> String {
     Index::open(folder).unwrap().verify(|_| ()).unwrap_err().to_string()
 }
 
 #[test]
-fn a_missing_folder_holds_no_index() {
+fn missing_folder_is_no_index() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none");
     let error = Index::open(&missing).unwrap_err();
@@ -50,14 +50,14 @@ fn a_missing_folder_holds_no_index() {
 }
 
 #[test]
-fn without_its_manifest_an_index_is_half_built() {
+fn index_without_manifest_is_unfinished() {
     let folder = index();
     fs::remove_file(folder.path().join("manifest.json")).unwrap();
     assert!(open_error(folder.path()).ends_with("is unfinished: it has no manifest.json"));
 }
 
 #[test]
-fn a_file_that_is_gone_is_named() {
+fn missing_file_is_reported() {
     for ending in [".safetensors", ".labels"] {
         let folder = index();
         let name = name(folder.path(), ending);
@@ -69,7 +69,7 @@ fn a_file_that_is_gone_is_named() {
 }
 
 #[test]
-fn a_file_of_another_size_is_named() {
+fn file_of_wrong_size_is_reported() {
     for ending in [".safetensors", ".labels"] {
         for change in [-1, 1] {
             let folder = index();
@@ -84,7 +84,7 @@ fn a_file_of_another_size_is_named() {
 }
 
 #[test]
-fn a_truncated_shard_is_refused_at_every_length() {
+fn truncated_shard_is_refused_at_every_length() {
     let folder = index();
     let path = folder.path().join(name(folder.path(), ".safetensors"));
     let file = fs::File::options().write(true).open(&path).unwrap();
@@ -98,32 +98,32 @@ fn a_truncated_shard_is_refused_at_every_length() {
 }
 
 #[test]
-fn a_bit_that_flips_anywhere_is_found_by_verify_or_before() {
+fn flipped_bit_is_found_by_verify_or_earlier() {
     let folder = index();
     for (name, whole) in files(folder.path()) {
         if name == "build.lock" || name == "manifest.json" {
-            continue; // the manifest has a test of its own, beside its code
+            continue; // tested beside its code
         }
         let mut file = fs::File::options().write(true).open(folder.path().join(&name)).unwrap();
-        let mut put = |at: usize, byte: u8| {
+        let mut write = |at: usize, byte: u8| {
             file.seek(SeekFrom::Start(at as u64)).unwrap();
             file.write_all(&[byte]).unwrap();
         };
         for (at, byte) in whole.into_iter().enumerate() {
-            put(at, byte ^ (1 << (at % 8)));
+            write(at, byte ^ (1 << (at % 8)));
             let verified = Index::open(folder.path()).and_then(|index| index.verify(|_| ()));
             assert!(
                 matches!(verified, Err(Error::Index(IndexError::Damaged { .. }))),
                 "byte {at} of {name}"
             );
-            put(at, byte);
+            write(at, byte);
         }
     }
     Index::open(folder.path()).unwrap().verify(|_| ()).unwrap();
 }
 
 #[test]
-fn another_version_is_named() {
+fn another_version_is_reported() {
     let folder = index();
     edit(&folder.path().join("manifest.json"), |json| {
         let text = String::from_utf8(json.clone()).unwrap();
@@ -138,7 +138,7 @@ fn another_version_is_named() {
 }
 
 #[test]
-fn another_model_is_named() {
+fn another_model_is_reported() {
     let folder = index();
     let index = Index::open(folder.path()).unwrap();
     index.check_model("any name", "f1").unwrap();
@@ -149,7 +149,7 @@ fn another_model_is_named() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_named_with_those_that_are() {
+fn missing_table_error_lists_the_tables() {
     let folder = index();
     let index = Index::open(folder.path()).unwrap();
     let error = index.table("flavors").unwrap_err();
@@ -158,8 +158,8 @@ fn a_table_that_is_not_there_is_named_with_those_that_are() {
     assert!(index.merged(&["a", "b"]).is_err());
 }
 
-/// Puts a changed file in the place of another, with name, size and checksums of
-/// a manifest that fits: what only a reading of all bytes can find.
+/// Changes a file and updates its name, size and checksum in the manifest: only a check of the
+/// content can find the change.
 fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let old = name(folder, ending);
     edit(&folder.join(&old), change);
@@ -181,8 +181,8 @@ fn forge(folder: &Path, ending: &str, change: impl FnOnce(&mut Vec<u8>)) {
 }
 
 #[test]
-fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
-    // The sign of infinity and NaN is of no matter, nor is how far off a row is.
+fn rows_not_of_unit_length_are_found_despite_a_valid_checksum() {
+    // Neither the sign of infinity and NaN nor the size of the error matters.
     for (bits, length) in [(0x7e00u16, "NaN"), (0x7c00, "inf"), (0x4000, "2")] {
         let folder = index();
         forge(folder.path(), ".safetensors", |bytes| {
@@ -196,10 +196,10 @@ fn rows_that_are_no_unit_rows_are_found_though_the_checksum_fits() {
     }
 }
 
-/// A shard's mean (4), scales (40), slack (40) and spread (4) lie before the rows,
-/// and the codes behind them.
+/// A shard stores its mean (4), scales (40), slack (40) and spread (4) before the rows, and
+/// the codes after them.
 #[test]
-fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
+fn codes_with_wrong_bounds_are_found_despite_a_valid_checksum() {
     let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 4 * 4 - 40 * 4 + 4 * row;
     type Change = fn(&mut [u8], usize);
     let changes: [(Change, &str); 4] = [
@@ -237,7 +237,7 @@ fn codes_that_do_not_bound_the_scores_are_found_though_the_checksum_fits() {
 }
 
 #[test]
-fn labels_that_are_not_the_dictionary_s_are_found_though_the_checksum_fits() {
+fn wrong_labels_are_found_despite_a_valid_checksum() {
     let folder = index();
     forge(folder.path(), ".labels", |bytes| *bytes.last_mut().unwrap() = b'?');
     assert!(verify_error(folder.path()).contains("dictionary: expected "));
@@ -247,12 +247,12 @@ fn labels_that_are_not_the_dictionary_s_are_found_though_the_checksum_fits() {
 }
 
 #[test]
-fn fewer_labels_than_rows_are_found_at_once() {
+fn fewer_labels_than_rows_are_found_on_open() {
     let folder = index();
     forge(folder.path(), ".labels", |bytes| {
         let two = interrogate::index::pack_labels(Path::new("x"), ["a", "b"]).unwrap();
         let text = bytes.len() - two.len();
-        // The same size, two labels only: the second takes the room of the rest.
+        // The same size, but two labels: the second fills the rest.
         *bytes = [&two[..8], &two[8..12], &((2 + text) as u32).to_le_bytes()[..]].concat();
         bytes.extend(((2 + text) as u64).to_le_bytes());
         bytes.resize(bytes.len() + 2 + text, b'x');
@@ -262,7 +262,7 @@ fn fewer_labels_than_rows_are_found_at_once() {
 }
 
 #[test]
-fn a_shard_of_another_shape_is_found_at_once() {
+fn shard_of_wrong_shape_is_found_on_open() {
     let folder = index();
     forge(folder.path(), ".safetensors", |bytes| {
         let header = r#"{"embeds":{"dtype":"F16","shape":[20,8],"data_offsets":[0,320]}}"#;
@@ -274,9 +274,9 @@ fn a_shard_of_another_shape_is_found_at_once() {
     assert!(error.ends_with("shape of embeds: expected (40, 4), found (20, 8)"), "{error}");
 }
 
-/// Opening reads no label, so that the first use finds it.
+/// Opening reads no label: the first use finds the change.
 #[test]
-fn a_label_file_changed_in_place_is_found_at_its_first_use() {
+fn label_file_changed_in_place_is_found_on_first_use() {
     let folder = index();
     let name = name(folder.path(), ".labels");
     let used = Index::open(folder.path()).unwrap();
@@ -300,7 +300,7 @@ fn a_label_file_changed_in_place_is_found_at_its_first_use() {
 }
 
 #[test]
-fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
+fn label_with_a_newline_is_refused_despite_a_valid_checksum() {
     for end in ['\n', '\r', '\u{85}', '\u{2028}'] {
         let folder = index();
         forge(folder.path(), ".labels", |bytes| {
@@ -314,7 +314,7 @@ fn a_label_with_a_line_end_is_refused_though_the_checksum_fits() {
 }
 
 #[test]
-fn a_score_that_is_not_a_number_is_a_damaged_index() {
+fn nan_score_is_a_damaged_index() {
     let folder = index();
     forge(folder.path(), ".safetensors", |bytes| {
         let at = bytes.len() - 40 * 4 - 8; // the last row of four values, before the codes
@@ -327,23 +327,23 @@ fn a_score_that_is_not_a_number_is_a_damaged_index() {
         let error = table.rank_many(&query, 50, order).unwrap_err().to_string();
         let tail = ".safetensors: rows: expected finite values, found NaN in row 39";
         assert!(error.starts_with("damaged index: ") && error.ends_with(tail), "{error}");
-        // It is behind all numbers, so that a shorter answer does not hold it.
+        // NaN ranks after all numbers, so that a shorter ranking omits it.
         assert_eq!(table.rank_many(&query, 3, order).unwrap()[0].len(), 3);
     }
 }
 
-/// What is not a number bounds nothing: the rows are then read instead.
+/// NaN gives no bound: the rows are read instead.
 #[test]
-fn codes_that_are_not_numbers_change_no_answer() {
+fn nan_codes_change_no_answer() {
     let query = [features(&Fake::new(4), "label")];
     let ranked = |folder: &Path| {
         let index = Index::open(folder).unwrap();
         let table = index.merged(&["a"]).unwrap();
-        let told = |order| -> Vec<(usize, u32)> {
+        let rank = |order| -> Vec<(usize, u32)> {
             let hits = table.rank_many(&query, 5, order).unwrap().remove(0);
             hits.iter().map(|hit| (hit.row, hit.score.to_bits())).collect()
         };
-        [told(Order::Best), told(Order::Worst)]
+        [rank(Order::Best), rank(Order::Worst)]
     };
     let whole = ranked(index().path());
     // Mean (4), scales (40), slack (40) and spread (4), before rows and codes.
@@ -357,9 +357,9 @@ fn codes_that_are_not_numbers_change_no_answer() {
     }
 }
 
-/// A manifest, sealed, and a file without bytes that is as long as it says.
+/// A valid manifest, and a sparse label file of the stated size.
 #[test]
-fn a_label_file_of_a_terabyte_is_refused() {
+fn label_file_of_a_terabyte_is_refused() {
     let folder = index();
     let manifest = Manifest::open(folder.path()).unwrap();
     let mut tables = manifest.tables().to_vec();

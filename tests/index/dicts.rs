@@ -1,4 +1,4 @@
-//! The dictionaries that come with the project.
+//! The dictionaries that ship with the project.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn all() -> Vec<Dictionary> {
 }
 
 #[test]
-fn each_table_has_the_labels_it_should() {
+fn each_table_has_its_expected_labels() {
     let tables: Vec<_> = all().iter().map(|d| (d.table().to_owned(), d.labels().len())).collect();
     let expected = [
         ("artists", 10_530),
@@ -28,14 +28,14 @@ fn each_table_has_the_labels_it_should() {
 }
 
 #[test]
-fn what_is_wrong_with_the_flavors_is_known_line_by_line() {
+fn findings_in_flavors_are_listed_by_line() {
     for dictionary in all() {
         if dictionary.table() != "flavors" {
             assert_eq!(dictionary.findings(), [], "{}", dictionary.table());
             continue;
         }
-        let lines = |wanted: fn(&FindingKind) -> bool| -> Vec<usize> {
-            let findings = dictionary.findings().iter().filter(|f| wanted(&f.kind));
+        let lines = |matching: fn(&FindingKind) -> bool| -> Vec<usize> {
+            let findings = dictionary.findings().iter().filter(|f| matching(&f.kind));
             findings.map(|finding| finding.line).collect()
         };
         assert_eq!(lines(|kind| *kind == FindingKind::Blank), [51_897]);
@@ -50,11 +50,10 @@ fn what_is_wrong_with_the_flavors_is_known_line_by_line() {
     }
 }
 
-/// clip-interrogator names a dictionary by the SHA-256 of its labels joined by
-/// commas; these are its own for 0.6.0 (trendings with "dribbble", as later
-/// releases spell it).
+/// clip-interrogator identifies a dictionary by the SHA-256 of its labels joined by commas;
+/// these are the hashes of 0.6.0 (trendings with "dribbble", as later releases spell it).
 #[test]
-fn the_tables_are_clip_interrogator_s_label_for_label() {
+fn tables_equal_clip_interrogators() {
     let digest = |table: &str| {
         let all = all();
         let dictionary = all.iter().find(|dictionary| dictionary.table() == table).unwrap();
@@ -73,7 +72,7 @@ fn the_tables_are_clip_interrogator_s_label_for_label() {
 }
 
 #[test]
-fn no_byte_of_the_files_has_changed() {
+fn dictionary_files_have_their_checksums() {
     let provenance = std::fs::read_to_string(dicts().join("PROVENANCE.md")).unwrap();
     for dictionary in all() {
         let digest = Digest::of(&std::fs::read(dictionary.path()).unwrap()).to_string();

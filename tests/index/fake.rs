@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 
-/// A label's tokens are its bytes between two marks; a row's values are hashes of
-/// the tokens, so that labels differ and nothing else does.
+/// A label's tokens are its bytes between two marks; a row's values are hashes of the
+/// tokens, so that rows differ exactly where labels do.
 #[derive(Default)]
 pub(crate) struct Fake {
     /// Values in a row.
     pub(crate) dim: usize,
-    /// Whether a row also depends on the other rows of its call, as real ones do
+    /// Whether a row also depends on the other rows of its batch, as real rows do
     /// by rounding.
-    pub(crate) sociable: bool,
-    /// Rows made so far.
+    pub(crate) batch_dependent: bool,
+    /// Rows encoded so far.
     pub(crate) rows: AtomicUsize,
 }
 
@@ -23,7 +23,7 @@ impl Fake {
         Fake { dim, ..Fake::default() }
     }
 
-    /// Rows made since this was last asked.
+    /// Returns the number of rows encoded since the last call.
     pub(crate) fn count(&self) -> usize {
         self.rows.swap(0, Ordering::Relaxed)
     }
@@ -45,7 +45,7 @@ impl TextEncoder for Fake {
 
     fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
         self.rows.fetch_add(tokens.len(), Ordering::Relaxed);
-        let company = match self.sociable {
+        let batch = match self.batch_dependent {
             true => tokens.iter().fold(0, hash),
             false => 0,
         };
@@ -54,8 +54,8 @@ impl TextEncoder for Fake {
             let mut state = hash(0, ids);
             let start = values.len();
             values.extend(std::iter::repeat_with(|| uniform(&mut state)).take(self.dim));
-            if self.sociable {
-                let mut state = hash(company, ids);
+            if self.batch_dependent {
+                let mut state = hash(batch, ids);
                 values[start..].iter_mut().for_each(|value| *value += uniform(&mut state) / 64.0);
             }
         }

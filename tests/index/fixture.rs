@@ -1,10 +1,9 @@
-//! The indexes that are committed, one of each format: they open for ever.
+//! The committed indexes, one of each format, which every version must open.
 //!
-//! `index-v1` is from before shards had codes, `index-v1-codes` has them, and in
-//! `index-v2` codes have a spread; `cargo run -p build-index --example fixture`
-//! wrote each. They are not written anew when the code changes: what is tested is
-//! that the files of then are read now. A new format gets a folder of its own
-//! beside them.
+//! `index-v1` has no codes, `index-v1-codes` has them, and in `index-v2` codes have a
+//! spread; `cargo run -p build-index --example fixture` wrote each. They are not
+//! written again when the code changes: current code must read the old files. A new
+//! format gets its own folder beside them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,13 +18,13 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_indexes_of_every_format_open() {
-    opens("index-v1", false, false);
-    opens("index-v1-codes", true, false);
-    opens("index-v2", true, true);
+fn indexes_of_every_format_open() {
+    check_open("index-v1", false, false);
+    check_open("index-v1-codes", true, false);
+    check_open("index-v2", true, true);
 }
 
-fn opens(name: &str, coded: bool, spread: bool) {
+fn check_open(name: &str, coded: bool, spread: bool) {
     let index = Index::open(&fixture(name)).unwrap();
     assert!(index.tables().iter().all(|table| table.is_coded() == coded));
     for path in files(&fixture(name)).into_keys().filter(|name| name.ends_with("safetensors")) {
@@ -41,19 +40,19 @@ fn opens(name: &str, coded: bool, spread: bool) {
     assert_eq!(labels.unwrap(), ["8k", "cinematic lighting", "café", "caf\u{fffd}", "a, b"]);
     let rows = index.table("flavors").unwrap().rows();
     assert_eq!(rows.iter().map(|rows| rows.len() / 8).collect::<Vec<_>>(), [3, 2]);
-    // Read off the file: the first row's first bits and the last row's last.
+    // Read from the file: the first row's first bits and the last row's last.
     assert_eq!((rows[0][0].to_bits(), rows[1][15].to_bits()), FIRST_AND_LAST);
 }
 
 #[test]
-fn the_builder_still_writes_the_same_bytes() {
+fn builder_writes_the_bytes_of_the_fixture() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(rebuild(folder.path()).encoded, 7);
 }
 
-/// What an index of an older format lacks, a build adds; it encodes nothing for that.
+/// A build adds what an older format lacks and encodes nothing.
 #[test]
-fn a_build_over_an_older_index_adds_what_it_lacks() {
+fn rebuild_upgrades_an_older_index() {
     for older in ["index-v1", "index-v1-codes"] {
         let folder = tempfile::tempdir().unwrap();
         for (name, bytes) in files(&fixture(older)) {

@@ -1,7 +1,7 @@
-//! What the committed indexes answer: the same labels, with the same bits, for ever.
+//! Rankings over the committed indexes: the same labels with the same bits in every version.
 //!
-//! The answers are by tests/fixtures/rankings/make.py, which knows the format and the
-//! definition of a score and nothing of this code.
+//! tests/fixtures/rankings/make.py computed the expected rankings from the format and the
+//! definition of a score, without this code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use interrogate::index::{Index, Match};
 use interrogate::rank::Order;
 use serde::Deserialize;
 
-/// A file of answers.
+/// A file of expected rankings.
 #[derive(Deserialize)]
 struct Golden {
     queries: Vec<Vec<f32>>,
@@ -33,9 +33,9 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
 }
 
-/// The index `name` against the answers `golden`: each query alone, and all of them in
-/// one pass.
-fn answers(name: &str, golden: &str) {
+/// Compares rankings over the index `name` with the file `golden`: each query alone, and all
+/// of them in one pass.
+fn compare(name: &str, golden: &str) {
     let index = Index::open(&fixtures().join(name)).unwrap();
     let text = fs::read(fixtures().join("rankings").join(golden)).unwrap();
     let golden: Golden = serde_json::from_slice(&text).unwrap();
@@ -46,11 +46,11 @@ fn answers(name: &str, golden: &str) {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let merged = index.merged(&names).unwrap();
         let order = if order == "best" { Order::Best } else { Order::Worst };
-        let what = format!("{name}, query {query}, {tables:?}, {order:?}");
+        let case = format!("{name}, query {query}, {tables:?}, {order:?}");
         let alone = merged.rank_many(&queries[query..=query], k, order).unwrap();
-        assert_eq!(found(&alone[0]), matches, "{what}, alone");
+        assert_eq!(found(&alone[0]), matches, "{case}, alone");
         let together = merged.rank_many(&queries, k, order).unwrap();
-        assert_eq!(found(&together[query]), matches, "{what}, together");
+        assert_eq!(found(&together[query]), matches, "{case}, together");
         for one in &alone[0] {
             assert_eq!(index.table(one.table).unwrap().label(one.row).unwrap(), one.label);
         }
@@ -64,14 +64,14 @@ fn found(matches: &[Match<'_>]) -> Vec<(String, usize, String)> {
 }
 
 #[test]
-fn an_index_of_format_1_answers_as_it_always_has() {
-    answers("index-v1", "index-v1.json");
+fn index_of_format_1_gives_its_golden_rankings() {
+    compare("index-v1", "index-v1.json");
 }
 
-/// The same rows with codes, so that not every row is scored, and in format 2, whose
-/// codes have a spread.
+/// The same rows with codes, so that not every row is scored, and in format 2, where codes
+/// have a spread.
 #[test]
-fn codes_change_no_answer() {
-    answers("index-v1-codes", "index-v1.json");
-    answers("index-v2", "index-v1.json");
+fn codes_change_no_ranking() {
+    compare("index-v1-codes", "index-v1.json");
+    compare("index-v2", "index-v1.json");
 }

@@ -1,9 +1,8 @@
-//! The index from end to end: dictionaries in, files on the disk, labels out.
+//! The index from end to end: from dictionaries to files to rankings.
 //!
-//! No model: rows come from `fake`. One file a subject, tests named by what a
-//! user sees.
+//! Rows come from `fake`, not from a model. One file per subject.
 
-#![expect(clippy::unwrap_used, reason = "clippy.toml excuses tests, not what they share")]
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, not in their helpers")]
 
 mod build;
 mod cache;
@@ -38,7 +37,7 @@ fn labels(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("label {}{n}", "x".repeat(n % 7))).collect()
 }
 
-/// The features of an image that looks just like `label`.
+/// Features that equal the embedding of `label`.
 fn features(fake: &Fake, label: &str) -> Features {
     Features::new(fake.encode(&[label]).unwrap().as_slice().to_vec()).unwrap()
 }

@@ -1,5 +1,5 @@
-//! Mapped files that another program truncates, and files that are read instead: each in
-//! a process of its own, which a signal may end.
+//! Mapped files that another program truncates, and files that are read instead: each test
+//! runs a child process, which a signal may end.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use interrogate::mmap::{self, Mmap};
 
-/// Which file the other process opens.
+/// The environment variable with the path that the child process opens.
 const PATH: &str = "TRUNCATED_FILE";
 
 /// Opens the file, truncates it, and reads its first byte.
@@ -19,15 +19,15 @@ fn truncate_and_read() -> Option<u8> {
 }
 
 #[test]
-#[ignore = "a process of its own, for the tests below"]
-fn other_process_maps() {
+#[ignore = "runs in a child process of the tests below"]
+fn child_process_maps() {
     build_index::terminal::report_sigbus();
     truncate_and_read();
 }
 
 #[test]
-#[ignore = "a process of its own, for the tests below"]
-fn other_process_reads() {
+#[ignore = "runs in a child process of the tests below"]
+fn child_process_reads() {
     mmap::disable();
     assert_eq!(truncate_and_read(), Some(b'x'));
 }
@@ -43,18 +43,18 @@ fn run(test: &str, name: &str) -> (Output, PathBuf) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_truncated_map_is_named_and_has_an_exit_code() {
-    let (ended, path) = run("other_process_maps", "a \u{1b}[31mshard");
-    let said = String::from_utf8(ended.stderr).unwrap();
+fn truncated_map_is_reported_with_its_exit_code() {
+    let (ended, path) = run("child_process_maps", "a \u{1b}[31mshard");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
     let name = path.to_str().unwrap().replace('\u{1b}', "?");
     let line = format!("error: {name}: truncated by another program while it was mapped\nhint: ");
-    assert!(said.contains(&line) && said.contains("--no-mmap"), "{said}");
-    assert_eq!(ended.status.code(), Some(128 + 7), "{said}");
+    assert!(stderr.contains(&line) && stderr.contains("--no-mmap"), "{stderr}");
+    assert_eq!(ended.status.code(), Some(128 + 7), "{stderr}");
 }
 
 #[test]
-fn a_file_that_is_read_keeps_its_bytes() {
-    let (ended, _) = run("other_process_reads", "shard");
+fn no_mmap_keeps_the_bytes_that_were_read() {
+    let (ended, _) = run("child_process_reads", "shard");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     assert!(String::from_utf8_lossy(&ended.stdout).contains("1 passed"));
 }

@@ -1,6 +1,6 @@
-//! Every mode's prompts over a real checkpoint and an index that was built, against
-//! an independent reference, `tests/fixtures/modes/make.py`, and against
-//! clip-interrogator's own code, `tests/fixtures/modes/openclip.py`.
+//! Prompts of every mode over a checkpoint and a built index, compared with an independent
+//! reference, `tests/fixtures/modes/make.py`, and with clip-interrogator's own code,
+//! `tests/fixtures/modes/openclip.py`.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -47,8 +47,8 @@ impl Built {
         Built { model, index, _folder: folder }
     }
 
-    fn asked(&self, asking: PromptOptions) -> Interrogation<'_> {
-        Interrogation::new(&self.index, &self.model, asking).unwrap()
+    fn interrogation(&self, options: PromptOptions) -> Interrogation<'_> {
+        Interrogation::new(&self.index, &self.model, options).unwrap()
     }
 }
 
@@ -63,52 +63,54 @@ fn images() -> Vec<Features> {
 }
 
 fn prompts<'a>(
-    asked: &'a Interrogation<'_>,
+    interrogation: &'a Interrogation<'_>,
     features: &[Features],
     captions: &[Option<&str>],
 ) -> Vec<Prompt<'a>> {
-    asked.prompts(features, captions, |_, _| ControlFlow::Continue(())).unwrap()
+    interrogation.prompts(features, captions, |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
-fn every_mode_writes_what_the_reference_writes() {
+fn every_mode_equals_the_reference() {
     let golden = fs::read(fixtures().join("modes/golden.json")).unwrap();
     let golden: Value = serde_json::from_slice(&golden).unwrap();
     let golden = golden["images"].as_array().unwrap();
     let (built, images) = (Built::new(), images());
     let captions: Vec<_> = golden.iter().map(|image| image["caption"].as_str()).collect();
-    for (way, compat) in [("exact", false), ("compat", true)] {
+    for (kind, compat) in [("exact", false), ("compat", true)] {
         for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
-            let asked = built.asked(PromptOptions { compat, ..PromptOptions::new(mode) });
-            let found = prompts(&asked, &images, &captions);
+            let interrogation =
+                built.interrogation(PromptOptions { compat, ..PromptOptions::new(mode) });
+            let found = prompts(&interrogation, &images, &captions);
             for (prompt, golden) in found.iter().zip(golden) {
-                let wanted = &golden[way][mode.name()];
-                let said = (way, mode.name(), prompt.caption.as_deref());
+                let expected = &golden[kind][mode.name()];
+                let case = (kind, mode.name(), prompt.caption.as_deref());
                 if mode != Mode::Best {
-                    assert_eq!(prompt.text, wanted.as_str().unwrap(), "{said:?}");
+                    assert_eq!(prompt.text, expected.as_str().unwrap(), "{case:?}");
                     continue;
                 }
-                assert_eq!(prompt.text, wanted["prompt"].as_str().unwrap(), "{said:?}");
+                assert_eq!(prompt.text, expected["prompt"].as_str().unwrap(), "{case:?}");
                 let chosen = prompt.chosen.map(|mode| match mode {
                     Mode::Best => "chain",
                     other => other.name(),
                 });
-                assert_eq!(chosen, wanted["chosen"].as_str(), "{said:?}");
-                let far = f64::from(prompt.score.unwrap()) - wanted["score"].as_f64().unwrap();
-                assert!(far.abs() < 1e-5, "{said:?}: {far}");
+                assert_eq!(chosen, expected["chosen"].as_str(), "{case:?}");
+                let difference =
+                    f64::from(prompt.score.unwrap()) - expected["score"].as_f64().unwrap();
+                assert!(difference.abs() < 1e-5, "{case:?}: {difference}");
             }
         }
     }
 }
 
-/// clip-interrogator's answers over a seeded OpenCLIP checkpoint.
-struct Peer {
+/// clip-interrogator's results over a seeded OpenCLIP checkpoint.
+struct Reference {
     built: Built,
     golden: Value,
     images: Vec<Features>,
 }
 
-impl Peer {
+impl Reference {
     fn new() -> Self {
         let folder = fixtures().join("modes/openclip");
         let golden = fs::read(folder.join("golden.json")).unwrap();
@@ -118,15 +120,15 @@ impl Peer {
         let photos = golden["images"].as_array().unwrap().iter().map(photo);
         let photos: Vec<Picture> = photos.collect::<Result<_, _>>().unwrap();
         let images = built.model.image_encoder().unwrap().encode(&photos).unwrap();
-        Peer { built, golden, images }
+        Reference { built, golden, images }
     }
 
-    /// Each image, with its features here and what was said of it there.
+    /// The features of each image, with clip-interrogator's results.
     fn images(&self) -> impl Iterator<Item = (&Features, &Value)> {
         self.images.iter().zip(self.golden["images"].as_array().unwrap())
     }
 
-    /// The first labels of `tables` together, ranked as there.
+    /// The first labels of the merged `tables`, ranked as clip-interrogator ranks them.
     fn ranked(&self, image: &Features, tables: &[&str], k: usize, order: Order) -> Vec<&str> {
         let tables = tables.iter().map(|name| self.built.index.table(name).unwrap());
         let tables = Merged::new(tables.map(TableRef::Indexed).collect()).unwrap();
@@ -136,55 +138,62 @@ impl Peer {
 }
 
 #[test]
-fn features_and_rankings_are_clip_interrogators() {
-    let peer = Peer::new();
-    for (image, golden) in peer.images() {
-        let wanted: Vec<f32> = serde_json::from_value(golden["features"].clone()).unwrap();
-        let pairs = image.as_slice().iter().zip(&wanted);
-        let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(far < 1e-5 && wanted.len() == image.dim(), "{}: {far}", golden["photo"]);
-        for (table, wanted) in golden["tables"].as_object().unwrap() {
-            let found = peer.ranked(image, &[table], 5, Order::Best);
-            assert_eq!(Value::from(found), *wanted, "{table} {}", golden["photo"]);
+fn features_and_rankings_equal_clip_interrogators() {
+    let reference = Reference::new();
+    for (image, golden) in reference.images() {
+        let expected: Vec<f32> = serde_json::from_value(golden["features"].clone()).unwrap();
+        let pairs = image.as_slice().iter().zip(&expected);
+        let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(
+            difference < 1e-5 && expected.len() == image.dim(),
+            "{}: {difference}",
+            golden["photo"]
+        );
+        for (table, expected) in golden["tables"].as_object().unwrap() {
+            let found = reference.ranked(image, &[table], 5, Order::Best);
+            assert_eq!(Value::from(found), *expected, "{table} {}", golden["photo"]);
         }
         let all = ["artists", "flavors", "mediums", "movements", "trendings"];
-        let found = peer.ranked(image, &all, 12, Order::Best);
+        let found = reference.ranked(image, &all, 12, Order::Best);
         assert_eq!(Value::from(found), golden["merged"], "{}", golden["photo"]);
-        let worst = peer.ranked(image, &["flavors"], 2048, Order::Worst);
+        let worst = reference.ranked(image, &["flavors"], 2048, Order::Worst);
         let ends = [&worst[..3], &worst[worst.len() - 3..]].concat();
         assert_eq!(Value::from(ends), golden["worst"], "{}", golden["photo"]);
     }
 }
 
 #[test]
-fn compat_writes_what_clip_interrogator_writes() {
-    let peer = Peer::new();
-    let caption = peer.golden["caption"].as_str();
+fn compat_equals_clip_interrogator() {
+    let reference = Reference::new();
+    let caption = reference.golden["caption"].as_str();
     for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
-        let asked = peer.built.asked(PromptOptions { compat: true, ..PromptOptions::new(mode) });
-        let captions = vec![caption.filter(|_| mode != Mode::Negative); peer.images.len()];
-        let found = prompts(&asked, &peer.images, &captions);
-        for (prompt, (_, golden)) in found.iter().zip(peer.images()) {
-            let said = (mode.name(), &golden["photo"]);
-            assert_eq!(Value::from(&*prompt.text), golden["prompts"][mode.name()], "{said:?}");
+        let interrogation = reference
+            .built
+            .interrogation(PromptOptions { compat: true, ..PromptOptions::new(mode) });
+        let captions = vec![caption.filter(|_| mode != Mode::Negative); reference.images.len()];
+        let found = prompts(&interrogation, &reference.images, &captions);
+        for (prompt, (_, golden)) in found.iter().zip(reference.images()) {
+            let case = (mode.name(), &golden["photo"]);
+            assert_eq!(Value::from(&*prompt.text), golden["prompts"][mode.name()], "{case:?}");
             if let Some(score) = prompt.score {
-                let far = f64::from(score) - golden["scores"][mode.name()].as_f64().unwrap();
-                assert!(far.abs() < 1e-5, "{said:?}: {far}");
+                let difference = f64::from(score) - golden["scores"][mode.name()].as_f64().unwrap();
+                assert!(difference.abs() < 1e-5, "{case:?}: {difference}");
             }
         }
     }
 }
 
 #[test]
-fn no_exact_prompt_is_longer_than_the_model_reads() {
+fn prompts_fit_the_context_length() {
     let (built, images) = (Built::new(), images());
     let counter = built.model.counter().unwrap();
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
     for mode in [Mode::Classic, Mode::Fast, Mode::Best, Mode::Negative] {
-        for most in [77, 30] {
-            let asked = built.asked(PromptOptions::new(mode)).within(most).between("art", "8k");
-            for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
-                assert!(counter.count(&prompt.text).unwrap() <= most, "{mode:?} {}", prompt.text);
+        for limit in [77, 30] {
+            let interrogation =
+                built.interrogation(PromptOptions::new(mode)).within(limit).between("art", "8k");
+            for prompt in prompts(&interrogation, &images, &[Some(&caption), None, Some("a cat")]) {
+                assert!(counter.count(&prompt.text).unwrap() <= limit, "{mode:?} {}", prompt.text);
                 assert!(prompt.text.starts_with("art") && prompt.text.ends_with("8k"));
             }
         }
@@ -192,35 +201,36 @@ fn no_exact_prompt_is_longer_than_the_model_reads() {
 }
 
 #[test]
-fn a_template_keeps_to_the_limit_with_what_stands_around_it() {
+fn template_with_prefix_and_suffix_keeps_the_token_limit() {
     let (built, images) = (Built::new(), images());
     let counter = built.model.counter().unwrap();
     let caption = "a long and winding road between fields of wheat, ".repeat(5);
-    for most in [77, 30, 12] {
-        let asking = PromptOptions { max_flavors: 40, ..PromptOptions::new(Mode::Seed) };
-        let asked = built.asked(asking).within(most).between("art", "8k");
+    for limit in [77, 30, 12] {
+        let options = PromptOptions { max_flavors: 40, ..PromptOptions::new(Mode::Seed) };
+        let interrogation = built.interrogation(options).within(limit).between("art", "8k");
         let template = "{caption}: {flavors} by {artist}, {medium}".parse().unwrap();
-        let asked = asked.with_template(template).unwrap();
-        for prompt in prompts(&asked, &images, &[Some(&caption), None, Some("a cat")]) {
+        let interrogation = interrogation.with_template(template).unwrap();
+        for prompt in prompts(&interrogation, &images, &[Some(&caption), None, Some("a cat")]) {
             let tokens = counter.count(&prompt.text).unwrap();
-            assert!(tokens <= most, "{tokens} {}", prompt.text);
+            assert!(tokens <= limit, "{tokens} {}", prompt.text);
             assert!(prompt.text.starts_with("art, ") && prompt.text.ends_with(", 8k"));
             assert_eq!(interrogate::prompt::join(&prompt.parts), prompt.text);
         }
     }
-    let asked = built.asked(PromptOptions::new(Mode::Seed)).within(5);
-    let asked = asked.with_template("words that stay whatever comes".parse().unwrap()).unwrap();
-    let said = asked.prompts(&images, &[], |_, _| ControlFlow::Continue(())).unwrap_err();
-    assert!(said.to_string().ends_with("tokens, expected at most 5"), "{said}");
+    let interrogation = built.interrogation(PromptOptions::new(Mode::Seed)).within(5);
+    let interrogation =
+        interrogation.with_template("words that stay whatever comes".parse().unwrap()).unwrap();
+    let error = interrogation.prompts(&images, &[], |_, _| ControlFlow::Continue(())).unwrap_err();
+    assert!(error.to_string().ends_with("tokens, expected at most 5"), "{error}");
 }
 
 #[test]
-fn a_progress_that_breaks_interrupts_a_chain() {
+fn progress_callback_interrupts_a_chain() {
     let (built, images) = (Built::new(), images());
     for mode in [Mode::Best, Mode::Negative] {
-        let asked = built.asked(PromptOptions::new(mode));
+        let interrogation = built.interrogation(PromptOptions::new(mode));
         let mut steps = Vec::new();
-        let result = asked.prompts(&images, &[], |image, step| {
+        let result = interrogation.prompts(&images, &[], |image, step| {
             steps.push((image, step.step));
             if step.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -231,27 +241,27 @@ fn a_progress_that_breaks_interrupts_a_chain() {
 }
 
 #[test]
-fn tables_are_taken_left_out_and_replaced() {
+fn tables_are_selected_excluded_and_replaced() {
     let (built, images) = (Built::new(), images());
-    let seed = || built.asked(PromptOptions::new(Mode::Seed));
-    let tables = |asked: &Interrogation<'_>| -> Vec<String> {
-        let found = prompts(asked, &images[..1], &[]);
+    let seed = || built.interrogation(PromptOptions::new(Mode::Seed));
+    let tables = |interrogation: &Interrogation<'_>| -> Vec<String> {
+        let found = prompts(interrogation, &images[..1], &[]);
         found[0].picks.iter().map(|pick| pick.table.to_owned()).collect()
     };
     assert_eq!(tables(&seed()), ["mediums", "movements", "flavors"]);
-    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    let asked = seed().without(&named(&["movements"])).unwrap();
-    assert_eq!(tables(&asked), ["mediums", "flavors"]);
-    let asked = seed().only(&named(&["artists", "flavors"])).unwrap();
-    assert_eq!(tables(&asked), ["artists", "flavors"]);
-    let error = seed().only(&named(&["hats"])).err().unwrap().to_string();
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let interrogation = seed().without(&owned(&["movements"])).unwrap();
+    assert_eq!(tables(&interrogation), ["mediums", "flavors"]);
+    let interrogation = seed().only(&owned(&["artists", "flavors"])).unwrap();
+    assert_eq!(tables(&interrogation), ["artists", "flavors"]);
+    let error = seed().only(&owned(&["hats"])).err().unwrap().to_string();
     assert!(error.ends_with("has no table \"hats\""), "{error}");
 
     let encoder = built.model.text_encoder().unwrap();
     let own = ["a cat", "a bowler hat"].map(str::to_owned).to_vec();
     let own = CustomTable::encode("mediums", None, own, encoder.as_ref(), |_| {}).unwrap();
-    let asked = seed().with(own);
-    let found = prompts(&asked, &images, &[]);
+    let interrogation = seed().with(own);
+    let found = prompts(&interrogation, &images, &[]);
     assert!(found.iter().all(|prompt| {
         let medium = &prompt.picked("mediums")[0];
         ["a cat", "a bowler hat"].contains(&medium.label)
@@ -259,34 +269,34 @@ fn tables_are_taken_left_out_and_replaced() {
 }
 
 #[test]
-fn a_list_of_ones_own_ranks_as_the_same_labels_of_an_index_do() {
+fn custom_list_ranks_like_an_index_of_the_same_labels() {
     let (built, images) = (Built::new(), images());
     let table = built.index.table("mediums").unwrap();
     let labels: Vec<String> = table.labels().map(|label| label.unwrap().to_owned()).collect();
     let encoder = built.model.text_encoder().unwrap();
     let own = CustomTable::encode("own", Some(9), labels, encoder.as_ref(), |_| {}).unwrap();
-    let asked = built.asked(PromptOptions::new(Mode::Seed)).with(own);
-    for (prompt, image) in prompts(&asked, &images, &[]).iter().zip(&images) {
+    let interrogation = built.interrogation(PromptOptions::new(Mode::Seed)).with(own);
+    for (prompt, image) in prompts(&interrogation, &images, &[]).iter().zip(&images) {
         let (own, indexed) = (prompt.picked("own"), table.rank(image, 9).unwrap());
-        let alike = own.iter().zip(&indexed).all(|(a, b)| (a.row, a.score) == (b.row, b.score));
-        assert!(own.len() == 9 && alike);
+        let equal = own.iter().zip(&indexed).all(|(a, b)| (a.row, a.score) == (b.row, b.score));
+        assert!(own.len() == 9 && equal);
     }
 }
 
 #[test]
-fn what_is_denied_is_in_no_prompt_and_the_next_label_takes_its_place() {
+fn denied_labels_are_replaced_by_the_next_best() {
     let (built, images) = (Built::new(), images());
-    let plain = built.asked(PromptOptions::new(Mode::Fast));
-    let said = prompts(&plain, &images[..1], &[])[0].picks[0].matches.clone();
-    let deny = said[..20].iter().map(|m| format!("/^{}$/\n", escaped(m.label)));
+    let plain = built.interrogation(PromptOptions::new(Mode::Fast));
+    let all = prompts(&plain, &images[..1], &[])[0].picks[0].matches.clone();
+    let deny = all[..20].iter().map(|m| format!("/^{}$/\n", escaped(m.label)));
     let deny = Deny::parse(&deny.collect::<String>(), Path::new("deny.txt")).unwrap();
-    let asked = built.asked(PromptOptions::new(Mode::Fast)).denying(deny);
-    let found = &prompts(&asked, &images[..1], &[])[0].picks[0].matches;
+    let interrogation = built.interrogation(PromptOptions::new(Mode::Fast)).denying(deny);
+    let found = &prompts(&interrogation, &images[..1], &[])[0].picks[0].matches;
     assert_eq!(found.len(), 32);
-    assert_eq!(found[..12], said[20..]);
+    assert_eq!(found[..12], all[20..]);
 }
 
-/// Letters of a pattern that stand for themselves.
+/// Escapes `label` as a regular expression that matches it alone.
 fn escaped(label: &str) -> String {
     let letter = |c: char| if c.is_alphanumeric() { c.to_string() } else { format!("[{c}]") };
     label

@@ -1,4 +1,4 @@
-//! Ranking a table that was built: the labels come back by likeness.
+//! Ranking the tables of a built index.
 
 use build_index::Builder;
 use interrogate::Error;
@@ -24,7 +24,7 @@ fn names<'a>(matches: &[Match<'a>]) -> Vec<(&'a str, &'a str, usize)> {
 }
 
 #[test]
-fn the_label_that_an_image_looks_like_comes_first() {
+fn best_matching_label_comes_first() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let flavors = index.table("flavors").unwrap();
@@ -39,7 +39,7 @@ fn the_label_that_an_image_looks_like_comes_first() {
 }
 
 #[test]
-fn tables_ranked_as_one_name_the_table_and_break_ties_by_its_place() {
+fn merged_tables_break_ties_by_table_order() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let image = features(&fake, "label 0");
@@ -54,7 +54,7 @@ fn tables_ranked_as_one_name_the_table_and_break_ties_by_its_place() {
 }
 
 #[test]
-fn many_images_are_ranked_as_each_alone_from_either_end() {
+fn batched_ranking_equals_single_ranking_in_both_orders() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let flavors = index.table("flavors").unwrap();
@@ -70,7 +70,7 @@ fn many_images_are_ranked_as_each_alone_from_either_end() {
 }
 
 #[test]
-fn no_label_and_all_labels_can_be_asked_for() {
+fn k_may_be_zero_or_all_labels() {
     let fake = Fake::new(32);
     let (_folder, index) = index(&fake);
     let mediums = index.table("mediums").unwrap();
@@ -89,9 +89,9 @@ fn features_of_another_width_are_refused() {
     assert!(matches!(error, Error::Rows(RowsError::Dim { expected: 32, found: 8, .. })), "{error}");
 }
 
-/// All through one open index, and through one each; alone, and merged.
+/// Threads share an index or open their own; tables are ranked alone and merged.
 #[test]
-fn sixty_four_threads_at_once_get_the_answers_of_one() {
+fn concurrent_rankings_equal_a_single_one() {
     let fake = Fake::new(64);
     let folder = tempfile::tempdir().unwrap();
     let dictionaries =

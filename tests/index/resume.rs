@@ -1,4 +1,4 @@
-//! Builds that are stopped, killed, and run again.
+//! Interrupted builds, and their resumption.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,18 +14,18 @@ use interrogate::index::{Digest, Index};
 use crate::fake::Fake;
 use crate::{build, builder, dictionary, files, labels};
 
-/// Rows that depend on their block: only blocks composed alike give equal bytes.
-fn sociable() -> Fake {
-    Fake { sociable: true, ..Fake::new(4) }
+/// An encoder whose rows depend on their block: only equal blocks give equal bytes.
+fn batch_dependent() -> Fake {
+    Fake { batch_dependent: true, ..Fake::new(4) }
 }
 
-fn undisturbed(dictionaries: &[Dictionary]) -> BTreeMap<String, Vec<u8>> {
+fn uninterrupted(dictionaries: &[Dictionary]) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
-    build(&builder(&sociable()), dictionaries, folder.path()).unwrap();
+    build(&builder(&batch_dependent()), dictionaries, folder.path()).unwrap();
     files(folder.path())
 }
 
-/// Builds until `stop` says so.
+/// Builds until `stop` returns true; returns the error.
 fn build_until(
     builder: &Builder<'_>,
     dictionaries: &[Dictionary],
@@ -44,12 +44,12 @@ fn encoded(at_least: usize) -> impl Fn(Progress) -> bool {
 }
 
 #[test]
-fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
+fn build_stopped_at_any_block_resumes_to_the_same_bytes() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
-    let expected = undisturbed(&dictionaries);
+    let expected = uninterrupted(&dictionaries);
     for stop in [1, 16, 17, 60, 96, 100] {
         let folder = tempfile::tempdir().unwrap();
-        let fake = sociable();
+        let fake = batch_dependent();
         let error = build_until(&builder(&fake), &dictionaries, folder.path(), encoded(stop));
         let done = stop.next_multiple_of(16).min(100);
         assert_eq!(error.to_string(), format!("stopped after {done} of 100 labels"));
@@ -60,7 +60,7 @@ fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
         assert_eq!(fake.count(), done);
 
         let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
-        // What is encoded, and the eight of the journal that are tried.
+        // The remaining labels, and the eight rows of the journal that are checked.
         let made = 100 - done + 8;
         assert_eq!((fake.count(), report.encoded, report.resumed), (made, 100 - done, done));
         assert_eq!(files(folder.path()), expected, "stopped at {stop}");
@@ -68,17 +68,17 @@ fn a_build_stopped_at_any_block_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn a_build_stopped_again_and_again_gets_there() {
+fn build_stopped_repeatedly_completes() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let folder = tempfile::tempdir().unwrap();
-    let fake = sociable();
+    let fake = batch_dependent();
     let made = || fake.rows.load(Ordering::Relaxed);
     let mut builds = 0;
     loop {
         builds += 1;
         let before = made();
         let done = builder(&fake).build(&dictionaries, folder.path(), |_| match made() {
-            more if more > before + 8 => ControlFlow::Break(()), // eight are tried
+            more if more > before + 8 => ControlFlow::Break(()), // eight are checked
             _ => ControlFlow::Continue(()),
         });
         match done {
@@ -86,15 +86,15 @@ fn a_build_stopped_again_and_again_gets_there() {
             Err(error) => assert!(matches!(error, Error::Stopped { .. }), "{error}"),
         }
     }
-    assert_eq!(builds, 8, "seven blocks, each in a build of its own, and the writing");
-    assert_eq!(fake.count(), 100 + 7 * 8, "all builds but the first try eight");
-    assert_eq!(files(folder.path()), undisturbed(&dictionaries));
+    assert_eq!(builds, 8, "one build per block, and one that writes");
+    assert_eq!(fake.count(), 100 + 7 * 8, "every build but the first checks eight");
+    assert_eq!(files(folder.path()), uninterrupted(&dictionaries));
 }
 
 #[test]
-fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
+fn build_stopped_while_writing_keeps_the_old_index() {
     let folder = tempfile::tempdir().unwrap();
-    let fake = sociable();
+    let fake = batch_dependent();
     build(&builder(&fake), &[dictionary("a.txt", &labels(100))], folder.path()).unwrap();
     let newer = [dictionary("a.txt", &labels(130))];
     let writing = |progress| matches!(progress, Progress::Writing { rows, .. } if rows > 40);
@@ -112,11 +112,11 @@ fn a_build_stopped_while_it_writes_leaves_the_old_index_whole() {
 }
 
 #[test]
-fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
+fn torn_journal_loses_only_the_torn_block() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
-    let expected = undisturbed(&dictionaries);
+    let expected = uninterrupted(&dictionaries);
     let folder = tempfile::tempdir().unwrap();
-    let fake = sociable();
+    let fake = batch_dependent();
     build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
     let journal = folder.path().join("build.journal");
     let bytes = fs::read(&journal).unwrap();
@@ -128,19 +128,19 @@ fn a_journal_torn_by_a_kill_costs_the_torn_block_alone() {
 }
 
 #[test]
-fn rows_of_a_stopped_build_serve_other_dictionaries_of_the_model_too() {
+fn journal_rows_serve_other_dictionaries_of_the_model() {
     let folder = tempfile::tempdir().unwrap();
-    let fake = sociable();
+    let fake = batch_dependent();
     let all = labels(100);
     build_until(&builder(&fake), &[dictionary("a.txt", &all)], folder.path(), encoded(64));
     fake.count();
     let fewer = [dictionary("b.txt", &all[..80])];
     let report = build(&builder(&fake), &fewer, folder.path()).unwrap();
     assert_eq!(report.resumed + report.encoded, 80);
-    assert!(report.resumed >= 44, "64 of the 100 were there: {}", report.resumed);
+    assert!(report.resumed >= 44, "64 of the 100 were in the journal: {}", report.resumed);
 }
 
-/// Changes the payload of a record of the journal, the first being 0, and mends its
+/// Changes the payload of a record of the journal, counted from 0, and updates its
 /// checksum.
 fn forge(folder: &Path, record: usize, change: impl FnOnce(&mut [u8])) {
     let path = folder.join("build.journal");
@@ -155,11 +155,11 @@ fn forge(folder: &Path, record: usize, change: impl FnOnce(&mut [u8])) {
 }
 
 #[test]
-fn a_block_of_the_journal_with_a_bad_row_is_encoded_again_and_reported() {
+fn journal_block_with_an_invalid_row_is_encoded_again() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     for bad in [0x7e00u16, 0x7c00, 0x4400] {
         let folder = tempfile::tempdir().unwrap();
-        let fake = sociable();
+        let fake = batch_dependent();
         build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
         // The last value of the second block of three.
         forge(folder.path(), 2, |payload| {
@@ -168,42 +168,42 @@ fn a_block_of_the_journal_with_a_bad_row_is_encoded_again_and_reported() {
         });
         let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
         assert_eq!((report.encoded, report.resumed), (100 - 32, 32));
-        let why = report.refused[0].to_string();
+        let reason = report.refused[0].to_string();
         let tail = "build.journal: rows: expected unit length, found others in 1 of its blocks";
-        assert!(why.ends_with(tail), "{why}");
+        assert!(reason.ends_with(tail), "{reason}");
         assert!(
             Summary(&report).to_string().contains("a part of the build before could not be used: ")
         );
-        assert_eq!(files(folder.path()), undisturbed(&dictionaries));
+        assert_eq!(files(folder.path()), uninterrupted(&dictionaries));
     }
 }
 
 #[test]
-fn a_journal_whose_labels_were_exchanged_is_not_used() {
+fn journal_with_swapped_labels_is_discarded() {
     let dictionaries = [dictionary("a.txt", &labels(100))];
     let folder = tempfile::tempdir().unwrap();
-    let fake = sociable();
+    let fake = batch_dependent();
     build_until(&builder(&fake), &dictionaries, folder.path(), encoded(48));
-    // Unit rows all of them, each its neighbour's.
+    // All rows have unit length, but each is its neighbor's.
     forge(folder.path(), 1, |payload| {
         let rows = payload.len() - 16 * 4 * 2;
         payload[rows..].rotate_left(4 * 2);
     });
     let report = build(&builder(&fake), &dictionaries, folder.path()).unwrap();
     assert_eq!((report.encoded, report.resumed), (100, 0));
-    let why = report.refused[0].to_string();
+    let reason = report.refused[0].to_string();
     assert!(
-        why.contains("build.journal: rows: expected those of the model, found others"),
-        "{why}"
+        reason.contains("build.journal: rows: expected those of the model, found others"),
+        "{reason}"
     );
-    assert_eq!(files(folder.path()), undisturbed(&dictionaries));
+    assert_eq!(files(folder.path()), uninterrupted(&dictionaries));
 }
 
 #[test]
-fn a_journal_of_another_model_is_not_used() {
+fn journal_of_another_model_is_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = [dictionary("a.txt", &labels(40))];
-    build_until(&builder(&sociable()), &dictionaries, folder.path(), encoded(32));
+    build_until(&builder(&batch_dependent()), &dictionaries, folder.path(), encoded(32));
     let fake = Fake::new(4);
     let other = Builder::new(&fake, "fake", "f2");
     let report = build(&other, &dictionaries, folder.path()).unwrap();
@@ -211,7 +211,7 @@ fn a_journal_of_another_model_is_not_used() {
 }
 
 #[test]
-fn an_encoder_that_gives_too_few_rows_is_named() {
+fn encoder_returning_too_few_rows_is_an_error() {
     use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
     struct Short(Fake);
     impl TextEncoder for Short {

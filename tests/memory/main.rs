@@ -1,11 +1,11 @@
-//! What a build takes of memory for each label: the allocator counts.
+//! Peak memory of a build per label, counted by the allocator.
 //!
-//! Ten million labels must build within 4 GB, a model of ViT-B/32's size and what
-//! it computes with among them: 300 bytes a label are left for the labels. The
-//! test stands alone in its binary, so that no other allocates beside it.
+//! Ten million labels must build within 4 GB, including a model of ViT-B/32's size and
+//! its buffers: that leaves 300 bytes per label. The test has its own binary, so that no
+//! other test allocates at the same time.
 
 #[path = "../allocator.rs"]
-#[allow(dead_code, reason = "one test needs no turns")]
+#[allow(dead_code, reason = "one test needs no lock")]
 mod allocator;
 
 use std::ops::ControlFlow;
@@ -15,13 +15,13 @@ use allocator::peak;
 use build_index::{Builder, Dictionary};
 use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 
-/// Labels, as long as the flavors are two by two.
+/// Number of labels, each as long as two flavors.
 const LABELS: usize = 200_000;
 
-/// Bytes for each, at most.
+/// Most bytes per label.
 const BUDGET: usize = 300;
 
-/// Nine tokens a label, as CLIP has for two flavors, and a row of two values.
+/// An encoder of nine tokens per label, as CLIP has for two flavors, and rows of two values.
 struct Short;
 
 impl TextEncoder for Short {
@@ -43,21 +43,21 @@ impl TextEncoder for Short {
 }
 
 #[test]
-fn a_label_takes_no_more_than_its_share() {
+fn memory_per_label_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let label = |n: usize| format!("a label of middling length, no. {n:07}\n");
     let text: String = (0..LABELS).map(label).collect();
     let builder = Builder::new(&Short, "short", "short");
-    // Twice: from nothing, and upon the index that stands.
-    let ((), most) = peak(|| {
+    // Twice: from scratch, and over the existing index.
+    let ((), memory) = peak(|| {
         for encoded in [LABELS, 0] {
             let dictionary = Dictionary::parse(Path::new("a.txt"), text.as_bytes()).unwrap();
-            let go_on = |_| ControlFlow::Continue(());
-            let report = builder.build(&[dictionary], folder.path(), go_on).unwrap();
+            let proceed = |_| ControlFlow::Continue(());
+            let report = builder.build(&[dictionary], folder.path(), proceed).unwrap();
             assert_eq!((report.labels, report.encoded), (LABELS, encoded));
         }
     });
-    let share = most / LABELS;
-    println!("{share} bytes a label");
-    assert!(share <= BUDGET, "{share} bytes a label, expected at most {BUDGET}");
+    let share = memory / LABELS;
+    println!("{share} bytes per label");
+    assert!(share <= BUDGET, "{share} bytes per label, expected at most {BUDGET}");
 }

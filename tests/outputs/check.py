@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Every form of answers, read back by the programs that people read them with; and runs that are killed.
+"""Reads every output format back with common programs, and kills runs.
 
   pip install pandas pyarrow
   check.py forms PROGRAM IMAGES...          JSONL by json, CSV by csv and pandas, Parquet by pyarrow and pandas: the same values
-  check.py kills PROGRAM FOLDER [COUNT]     kills `prompt FOLDER -o FILE` COUNT times at random moments, goes on with --resume,
-                                            and holds the file to an undisturbed run's, byte for byte
+  check.py kills PROGRAM FOLDER [COUNT]     kills `prompt FOLDER -o FILE` COUNT times at random moments, resumes it, and
+                                            compares the file with that of an undisturbed run, byte for byte
 
-By hand, not by `cargo test`: tests/cli has a small version of both. Run it where the index stands (see the README)."""
+Run by hand; `cargo test` has a small version of both in tests/cli. Run it in the folder of the index (see the README)."""
 import csv, json, os, random, signal, subprocess, sys, tempfile, time
 
 def run(program, *args, **more): return subprocess.run([program, '-q', *args], check=False, **more)
@@ -14,7 +14,7 @@ def run(program, *args, **more): return subprocess.run([program, '-q', *args], c
 def forms(program, images):
     import pandas, pyarrow.parquet
     with tempfile.TemporaryDirectory() as folder:
-        files = {form: os.path.join(folder, f'answers.{form}') for form in ('jsonl', 'csv', 'parquet')}
+        files = {form: os.path.join(folder, f'rows.{form}') for form in ('jsonl', 'csv', 'parquet')}
         for path in files.values(): assert run(program, 'prompt', *images, '-o', path).returncode in (0, 1)
         rows = [json.loads(line) for line in open(files['jsonl'], encoding='utf-8')]
         cells = list(csv.DictReader(open(files['csv'], encoding='utf-8', newline='')))
@@ -32,24 +32,24 @@ def forms(program, images):
             scores = [found['score'] for found in row['flavors']]
             assert all(map(near, scores, column['flavor_scores'])) and all(map(near, scores, json.loads(cell['flavor_scores'])))
             if row['medium']: assert near(row['medium']['score'], float(cell['medium_score'])) and near(row['medium']['score'], column['medium_score'])
-        print(f'{len(rows)} answers, {len(table[0])} columns: alike by json, csv, pandas {pandas.__version__}, pyarrow {pyarrow.__version__}')
+        print(f'{len(rows)} rows, {len(table[0])} columns: equal by json, csv, pandas {pandas.__version__}, pyarrow {pyarrow.__version__}')
 
 def kills(program, folder, count=20):
     rng = random.Random(0)
     with tempfile.TemporaryDirectory() as place:
         for ending in ('jsonl', 'csv'):
-            whole, torn = (os.path.join(place, f'{name}.{ending}') for name in ('whole', 'torn'))
+            whole, out = (os.path.join(place, f'{name}.{ending}') for name in ('whole', 'out'))
             start = time.time(); assert run(program, 'prompt', folder, '-o', whole).returncode == 0; took = time.time() - start
             killed = 0
             for _ in range(int(count)):
-                going = subprocess.Popen([program, '-q', 'prompt', folder, '--batch-size', '2', '-o', torn, *(['--resume'] if os.path.exists(torn) else [])])
-                try: going.wait(rng.uniform(took / 20, took / 4))
-                except subprocess.TimeoutExpired: going.send_signal(signal.SIGKILL); going.wait(); killed += 1
+                process = subprocess.Popen([program, '-q', 'prompt', folder, '--batch-size', '2', '-o', out, *(['--resume'] if os.path.exists(out) else [])])
+                try: process.wait(rng.uniform(took / 20, took / 4))
+                except subprocess.TimeoutExpired: process.send_signal(signal.SIGKILL); process.wait(); killed += 1
                 else: break
-            done = open(torn, 'rb').read().count(b'\n') if os.path.exists(torn) else 0
-            assert run(program, 'prompt', folder, '--batch-size', '2', '-o', torn, *(['--resume'] if os.path.exists(torn) else [])).returncode == 0
-            assert open(whole, 'rb').read() == open(torn, 'rb').read(), ending
-            print(f'{ending}: killed {killed} times, {done} lines stood before the last run; byte for byte as undisturbed')
+            done = open(out, 'rb').read().count(b'\n') if os.path.exists(out) else 0
+            assert run(program, 'prompt', folder, '--batch-size', '2', '-o', out, *(['--resume'] if os.path.exists(out) else [])).returncode == 0
+            assert open(whole, 'rb').read() == open(out, 'rb').read(), ending
+            print(f'{ending}: killed {killed} times, {done} lines before the last run; equal to an undisturbed run, byte for byte')
 
 if __name__ == '__main__':
     {'forms': lambda program, *images: forms(program, images), 'kills': kills}[sys.argv[1]](*sys.argv[2:])

@@ -2,9 +2,9 @@
 //
 //     node check.mjs REPORT.html [SHOTS]
 //
-// Wants playwright-core and a Chromium at /usr/bin/chromium (or $CHROMIUM). Every step
-// says what it saw; the first that sees something else ends the run with code 1. With
-// SHOTS, pictures of the page are left in that folder, to be looked at.
+// Needs playwright-core and a Chromium at /usr/bin/chromium (or $CHROMIUM). Every step
+// prints what it found; the first that fails ends the run with code 1. With SHOTS,
+// screenshots are saved in that folder.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -30,9 +30,9 @@ const browser = await chromium.launchPersistentContext(profile, {
 if (shots) mkdirSync(shots, { recursive: true });
 
 const page = browser.pages()[0] ?? (await browser.newPage());
-const said = [];
-page.on("console", (message) => said.push(message.text()));
-page.on("pageerror", (error) => said.push(String(error)));
+const messages = [];
+page.on("console", (message) => messages.push(message.text()));
+page.on("pageerror", (error) => messages.push(String(error)));
 const requested = [];
 page.on("request", (request) => requested.push(request.url()));
 await page.addInitScript(() => {
@@ -65,7 +65,7 @@ const count = (text) => Number(text.replaceAll(",", ""));
 let total = 0;
 let failed = 0;
 
-await step("it opens, and paints before it is all there", async () => {
+await step("it opens, and paints before it has loaded", async () => {
   const began = Date.now();
   await page.goto(url);
   const wall = Date.now() - began;
@@ -79,7 +79,7 @@ await step("it opens, and paints before it is all there", async () => {
   return `${total} images, ${size} MB, first paint ${paint.toFixed(0)} ms, loaded ${loaded.toFixed(0)} ms (${wall} ms in all)`;
 });
 
-await step("it names model, index and counts", async () => {
+await step("it shows model, index and counts", async () => {
   const facts = await page.locator(".facts").innerText();
   for (const word of ["Model", "Index", "Mode", "Labels", "Images"]) assert.match(facts, new RegExp(word));
   failed = await page.locator(".card.failed").count();
@@ -114,7 +114,7 @@ await step("the policy forbids fetching, images from elsewhere and markup from t
   for (const directive of ["connect-src", "img-src"]) assert.ok(refused.includes(directive), String(refused));
   return refused.join(", ");
 });
-said.length = 0; // what was refused on purpose
+messages.length = 0; // the refusals above are intended
 
 await step("labels are drawn near the window and not far from it", async () => {
   await page.waitForSelector(".card .tables");
@@ -153,8 +153,8 @@ await step("a script in a label or a name is text", async () => {
   return `${withLabel} cards with such a label`;
 });
 
-await step("whatever names and labels hold, every card shows them as text and has its own elements alone", async () => {
-  // Labels are drawn near the window: every card is brought there.
+await step("every card shows names and labels as text and adds no element for them", async () => {
+  // Labels are drawn near the window: scroll to every card.
   const cards = page.locator("#cards > .card");
   for (let at = 0; at < total; at += 4) await cards.nth(at).scrollIntoViewIfNeeded();
   const found = await page.evaluate(() => {
@@ -172,7 +172,7 @@ await step("whatever names and labels hold, every card shows them as text and ha
   const tried = (await names()).filter((name) => /attacked|\{\{script\}\}|&lt;b&gt;|\n|\ufffd/.test(name));
   await page.evaluate(() => scrollTo(0, 0));
   await page.waitForFunction(() => document.querySelector(".bars bdi")?.innerText);
-  return `${tried.length} names that try something`;
+  return `${tried.length} hostile names`;
 });
 
 await step("typing filters, by every word, accents aside", async () => {
@@ -197,7 +197,7 @@ await step("typing filters, by every word, accents aside", async () => {
   await shot("none");
   await page.locator("#none button").click();
   assert.equal(await shown(), total);
-  return `"${word}" leaves ${some}; ${took[0].toFixed(0)} ms from the key to the result, 60 of them waiting, ${took[1].toFixed(0)} to the next frame`;
+  return `"${word}" leaves ${some}; ${took[0].toFixed(0)} ms from the key to the result, 60 of them a delay, ${took[1].toFixed(0)} to the next frame`;
 });
 
 if (failed > 0) {
@@ -211,7 +211,7 @@ if (failed > 0) {
   });
 }
 
-await step("it sorts by name, by a table's score, and the other way round", async () => {
+await step("it sorts by name and by a table's score, in both directions", async () => {
   const before = await names();
   await page.selectOption("#sort", "name");
   const sorted = await names();
@@ -254,7 +254,7 @@ await step("the prompt is copied, to the letter", async () => {
   return `"${prompt.slice(0, 60)}", and ${all.length} at once`;
 });
 
-await step("without the new clipboard the old one serves", async () => {
+await step("without the clipboard API the fallback copies", async () => {
   await page.evaluate(() => { navigator.clipboard.writeText = () => Promise.reject(new Error("no")); });
   const card = page.locator(".card:has(.copy:enabled)").nth(1);
   await card.locator(".copy").click();
@@ -263,7 +263,7 @@ await step("without the new clipboard the old one serves", async () => {
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), prompt);
 });
 
-await step("it is used by keyboard alone", async () => {
+await step("it works by keyboard alone", async () => {
   await page.reload();
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
@@ -306,7 +306,7 @@ await step("a label, clicked, is searched for", async () => {
   return `"${text}": ${some}`;
 });
 
-await step("colours follow the system, or the button", async () => {
+await step("colors follow the system or the button", async () => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   await page.emulateMedia({ colorScheme: "dark" });
@@ -322,11 +322,11 @@ await step("colours follow the system, or the button", async () => {
   assert.equal(await ground(), light);
 });
 
-await step("text has contrast enough, in both", async () => {
+await step("text has enough contrast in both color schemes", async () => {
   let least = Infinity;
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
-    await page.waitForTimeout(300); // for colours that fade into each other
+    await page.waitForTimeout(300); // for color transitions
     const found = await page.evaluate(() => {
       const parse = (color) => color.match(/[\d.]+/g).map(Number);
       const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
@@ -354,7 +354,7 @@ await step("text has contrast enough, in both", async () => {
     assert.ok(found[0] >= 4.5, `${colorScheme}: ${found}`);
     least = Math.min(least, found[0]);
   }
-  return `${least.toFixed(1)} to 1 at the least`;
+  return `${least.toFixed(1)} to 1 at least`;
 });
 
 await step("nothing is wider than a phone", async () => {
@@ -407,12 +407,12 @@ await step("it prints", async () => {
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
 });
 
-await step("without script it still reads", async () => {
+await step("it is readable without script", async () => {
   const plain = await browser.browser()?.newContext({ javaScriptEnabled: false });
   if (!plain) {
     const html = readFileSync(report, "utf8");
     assert.match(html, /<noscript>/);
-    return "the text alone was looked at";
+    return "checked as text alone";
   }
   const still = await plain.newPage();
   await still.goto(url);
@@ -422,6 +422,6 @@ await step("without script it still reads", async () => {
   await plain.close();
 });
 
-await step("nothing was complained of", () => assert.deepEqual(said, []));
+await step("no console message and no error", () => assert.deepEqual(messages, []));
 await browser.close();
 rmSync(profile, { recursive: true, force: true });

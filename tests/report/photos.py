@@ -1,12 +1,11 @@
-"""Many photos for a report, out of the few in tests/fixtures/photos.
+"""Creates many photos for a report from the few in tests/fixtures/photos.
 
     python photos.py FOLDER [COUNT]
 
-Each is a window of one of them, of another place, size and proportion, so that no
-two look alike. Beside them lie files that fail or try something: one that is no
-image, one that breaks off, names with markup in them, with the form's own braces, with
-line ends, with bytes that are not UTF-8, a name that turns the direction of writing
-round. Needs pillow.
+Each is a random crop of one of them, so that no two look alike. Other files fail or
+attack: one that is not an image, a truncated one, and names with markup, with the
+braces of the page's template, with line ends, with bytes that are not UTF-8, and with
+a right-to-left override. Needs pillow.
 """
 
 import random
@@ -19,15 +18,15 @@ folder, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 10
 sources = sorted((Path(__file__).parent / "../fixtures/photos").glob("*.jpg"))
 photos = [(path.stem, Image.open(path).convert("RGB")) for path in sources]
 folder.mkdir(parents=True, exist_ok=True)
-chance = random.Random(7)
+rng = random.Random(7)
 for n in range(count):
     name, photo = photos[n % len(photos)]
     width, height = photo.size
-    part = chance.uniform(0.55, 1.0)
-    tall = chance.choice([1.0, 1.0, 0.7, 1 / 0.7])
-    w = min(width, int(width * part * tall))
-    h = min(height, int(height * part / tall))
-    x, y = chance.randint(0, width - w), chance.randint(0, height - h)
+    part = rng.uniform(0.55, 1.0)
+    aspect = rng.choice([1.0, 1.0, 0.7, 1 / 0.7])
+    w = min(width, int(width * part * aspect))
+    h = min(height, int(height * part / aspect))
+    x, y = rng.randint(0, width - w), rng.randint(0, height - h)
     photo.crop((x, y, x + w, y + h)).save(folder / f"{name}-{n:04}.jpg", quality=88)
 (folder / "no image.jpg").write_bytes(b"not an image")
 whole = (folder / f"{photos[0][0]}-0000.jpg").read_bytes()

@@ -5,35 +5,35 @@ use std::path::Path;
 use interrogate::Precision;
 use interrogate::caption::open;
 
-use crate::assault::{Reader, any};
 use crate::copy;
+use crate::mutation::{Reader, never};
 
-/// Opens the captioner around the file.
+/// Opens the captioner whose folder contains the file.
 fn read(path: &Path) -> Result<String, String> {
     let opened = open(path.parent().unwrap(), Precision::F32);
     opened.map(|it| format!("{:?}", it.preprocess())).map_err(|error| error.to_string())
 }
 
 #[test]
-fn the_configurations_of_captioners_do_not_break() {
+fn damaged_captioner_configs_are_handled() {
     for fixture in ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"] {
         let folder = copy(fixture);
         for name in ["config.json", "preprocessor_config.json"] {
-            Reader::new(folder.path().join(name), &read).every(11).assault(usize::MAX, any);
+            Reader::new(folder.path().join(name), &read).every(11).mutate(usize::MAX, never);
         }
     }
 }
 
 #[test]
-fn an_index_of_shards_does_not_break() {
+fn damaged_shard_index_is_handled() {
     let folder = copy("caption/blip2-opt");
     let path = folder.path().join("model.safetensors.index.json");
-    Reader::new(path, &read).assault(120, any);
+    Reader::new(path, &read).mutate(120, never);
 }
 
-/// Numbers far beyond the weights that lie beside them, and text in their place.
+/// Sizes far beyond those of the weights, and lists instead of sizes.
 #[test]
-fn numbers_of_a_captioner_allocate_nothing() {
+fn sizes_in_a_captioner_config_allocate_nothing() {
     for (fixture, keys) in [
         (
             "caption/blip",
@@ -96,7 +96,7 @@ fn numbers_of_a_captioner_allocate_nothing() {
 }
 
 #[test]
-fn an_index_of_shards_takes_a_bounded_room() {
+fn shard_index_takes_bounded_memory() {
     let folder = copy("caption/blip2-opt");
     let path = folder.path().join("model.safetensors.index.json");
     let reader = Reader::new(path, &read);

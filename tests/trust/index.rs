@@ -1,5 +1,5 @@
-//! The files of an index, each damaged alone: opened, verified, and all that is
-//! left of it read.
+//! The files of an index, damaged one at a time: the index is opened, verified and
+//! read.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -10,19 +10,19 @@ use interrogate::encoder::Features;
 use interrogate::index::{Index, Labels, Manifest, Shard};
 use tempfile::TempDir;
 
-use crate::assault::{Reader, any, other};
 use crate::copy;
 use crate::fake::Fake;
+use crate::mutation::{Reader, if_changed, never};
 
-/// What an index holds: labels and the bits of the rows, and a ranking.
-type Held = (Vec<String>, Vec<u16>, Vec<(String, u32)>);
+/// The labels of an index, the bits of its rows, and a ranking.
+type Contents = (Vec<String>, Vec<u16>, Vec<(String, u32)>);
 
 fn open(folder: &Path) -> Result<Index, String> {
     Index::open(folder).map_err(|error| error.to_string())
 }
 
-/// Everything in an index, verified or as it comes.
-fn held(folder: &Path, verified: bool) -> Result<Held, String> {
+/// Reads everything in an index, after verification or without it.
+fn contents(folder: &Path, verified: bool) -> Result<Contents, String> {
     let index = open(folder)?;
     if verified {
         index.verify(|_| ()).map_err(|error| error.to_string())?;
@@ -47,30 +47,30 @@ fn files(folder: &TempDir) -> Vec<PathBuf> {
     files
 }
 
-/// Verified, an index is what was written or it is refused.
+/// A verified index has its original contents, or is refused.
 #[test]
-fn no_file_of_an_index_is_changed_without_being_noticed() {
+fn changed_index_file_is_detected() {
     for fixture in ["index-v1", "index-v1-codes", "index-v2"] {
         let folder = copy(fixture);
         for path in files(&folder) {
-            let read = |_: &Path| held(folder.path(), true);
-            Reader::new(path, &read).assault(usize::MAX, other);
+            let read = |_: &Path| contents(folder.path(), true);
+            Reader::new(path, &read).mutate(usize::MAX, if_changed);
         }
     }
 }
 
-/// Not verified, it may answer wrongly, and does not break.
+/// Without verification results may be wrong, but nothing panics.
 #[test]
-fn an_index_that_nobody_verified_does_not_break() {
+fn unverified_damaged_index_is_handled() {
     let folder = copy("index-v2");
     for path in files(&folder) {
-        let read = |_: &Path| held(folder.path(), false);
-        Reader::new(path, &read).assault(usize::MAX, any);
+        let read = |_: &Path| contents(folder.path(), false);
+        Reader::new(path, &read).mutate(usize::MAX, never);
     }
 }
 
 #[test]
-fn the_readers_alone_do_not_break() {
+fn damaged_files_are_handled_by_each_reader() {
     let folder = copy("index-v2");
     for path in files(&folder) {
         let read = |path: &Path| -> Result<usize, String> {
@@ -87,20 +87,20 @@ fn the_readers_alone_do_not_break() {
             let shard = Shard::open(path, bytes).map_err(text)?;
             Ok(shard.rows().len() + shard.codes().map_or(0, |codes| codes.len()))
         };
-        Reader::new(path, &read).assault(usize::MAX, any);
+        Reader::new(path, &read).mutate(usize::MAX, never);
     }
 }
 
-/// Two shards of one shape change places: every header fits, and no checksum does.
+/// Two shards of one shape are swapped: the headers are valid, the checksums are not.
 #[test]
-fn shards_that_changed_places_are_found() {
+fn swapped_shards_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(8);
     let labels: String = (0..8).map(|n| format!("label {n}\n")).collect();
     let dictionary = Dictionary::parse(Path::new("a.txt"), labels.as_bytes()).unwrap();
     let builder = Builder::new(&fake, "fake", "f1").shard_rows(4);
     builder.build(&[dictionary], folder.path(), |_| ControlFlow::Continue(())).unwrap();
-    let whole = held(folder.path(), true).unwrap();
+    let whole = contents(folder.path(), true).unwrap();
     let shards: Vec<PathBuf> =
         files(&folder).into_iter().filter(|p| p.extension().unwrap() == "safetensors").collect();
     let [one, two] = &shards[..] else { panic!("{shards:?}") };
@@ -108,31 +108,37 @@ fn shards_that_changed_places_are_found() {
     for (from, to) in [(one, &away), (two, one), (&away, two)] {
         fs::rename(from, to).unwrap();
     }
-    let said = held(folder.path(), true).unwrap_err();
-    assert!(said.contains("-00000-of-00002-") && said.contains("sha256: expected"), "{said}");
-    let swapped = held(folder.path(), false).unwrap();
+    let message = contents(folder.path(), true).unwrap_err();
+    assert!(
+        message.contains("-00000-of-00002-") && message.contains("sha256: expected"),
+        "{message}"
+    );
+    let swapped = contents(folder.path(), false).unwrap();
     assert_eq!(swapped.0, whole.0);
     assert_ne!(swapped.1, whole.1);
-    // Names that say the other's place are other names.
+    // With each other's number in their names, the files are missing.
     for (path, number) in [(one, "00001"), (two, "00000")] {
         let name = path.file_name().unwrap().to_str().unwrap();
         let at = name.find("-of-").unwrap();
         fs::rename(path, folder.path().join(format!("{}{number}{}", &name[..at - 5], &name[at..])))
             .unwrap();
     }
-    let said = held(folder.path(), false).unwrap_err();
-    assert!(said.ends_with("expected the one that manifest.json names, found none"), "{said}");
+    let message = contents(folder.path(), false).unwrap_err();
+    assert!(
+        message.ends_with("expected the one that manifest.json names, found none"),
+        "{message}"
+    );
 }
 
-/// A journal that was damaged is gone on from where it is whole.
+/// A build resumes from the intact part of a damaged journal.
 #[test]
-fn a_damaged_journal_never_changes_what_is_built() {
+fn damaged_journal_never_changes_the_index() {
     let fake = Fake::new(4);
     let dictionary = || Dictionary::parse(Path::new("a.txt"), b"8k\na cat\nb\nc\nd").unwrap();
     let builder = || Builder::new(&fake, "fake", "f1").block(2).shard_rows(3);
     let folder = tempfile::tempdir().unwrap();
     let mut blocks = 0;
-    // A progress that breaks off after two blocks leaves their journal.
+    // A build stopped after two blocks leaves their journal.
     let stop = |_| {
         blocks += 1;
         if blocks < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -142,16 +148,16 @@ fn a_damaged_journal_never_changes_what_is_built() {
     assert!(journal.len() > 100, "{}", journal.len());
 
     let built = tempfile::tempdir().unwrap();
-    let read = |path: &Path| -> Result<Held, String> {
-        let go_on = |_| ControlFlow::Continue(());
+    let read = |path: &Path| -> Result<Contents, String> {
+        let proceed = |_| ControlFlow::Continue(());
         let journal = fs::read(path).unwrap();
         let folder = tempfile::tempdir_in(built.path()).unwrap();
         fs::write(folder.path().join("build.journal"), journal).unwrap();
-        let report = builder().build(&[dictionary()], folder.path(), go_on);
+        let report = builder().build(&[dictionary()], folder.path(), proceed);
         report.map_err(|error| error.to_string())?;
-        held(folder.path(), true)
+        contents(folder.path(), true)
     };
     let path = built.path().join("journal");
     fs::write(&path, journal).unwrap();
-    Reader::new(path, &read).assault(usize::MAX, other);
+    Reader::new(path, &read).mutate(usize::MAX, if_changed);
 }

@@ -1,5 +1,5 @@
-//! Files of more than 4 GiB, sparse, so that they take no disk: offsets have 64
-//! bits, and opening reads none of what lies between.
+//! Sparse files of more than 4 GiB, which take no disk space: offsets have 64 bits, and
+//! opening does not read the gap.
 
 #![cfg(target_os = "linux")]
 
@@ -15,14 +15,14 @@ use interrogate::index::{
 use interrogate::rank::{Order, Rows};
 use interrogate::weights::Weights;
 
-use crate::assault::crc;
+use crate::mutation::crc;
 
 const DIM: usize = 4096;
 
-/// Rows of 8 KiB: 4 GiB and sixteen of them.
+/// 4 GiB of rows of 8 KiB, and sixteen more.
 const ROWS: usize = (1 << 19) + 16;
 
-/// A file of `start`, nothing up to `length` bytes, and `end` as its last.
+/// Writes a sparse file of `length` bytes that begins with `start` and ends with `end`.
 fn sparse(path: &Path, start: &[u8], length: u64, end: &[u8]) {
     let mut file = File::create(path).unwrap();
     file.write_all(start).unwrap();
@@ -38,7 +38,7 @@ fn header(json: &str) -> Vec<u8> {
 }
 
 #[test]
-fn an_index_of_more_than_4_gib_opens_and_its_last_row_is_read() {
+fn index_beyond_4_gib_is_read_up_to_its_last_row() {
     let folder = tempfile::tempdir().unwrap();
     let values = ROWS * DIM * 2;
     let start = header(&format!(
@@ -53,32 +53,32 @@ fn an_index_of_more_than_4_gib_opens_and_its_last_row_is_read() {
         top: None,
         dictionary: Digest::of_labels(texts.iter().map(String::as_str)),
         label_file: FileEntry { bytes: labels.len() as u64, sha256: Digest::of(&labels) },
-        // Nothing is verified here: that would read it all.
+        // Not verified here: that would read the whole file.
         shards: vec![ShardEntry { rows: ROWS, bytes, sha256: Digest::of(b"") }],
     };
     let mut row = vec![f16::ZERO; DIM];
     row[DIM - 1] = f16::ONE;
     let row: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let place = |name: String| folder.path().join(name);
-    sparse(&place(table.shard_names().next().unwrap()), &start, bytes, &row);
-    std::fs::write(place(table.labels_name()), labels).unwrap();
+    let path = |name: String| folder.path().join(name);
+    sparse(&path(table.shard_names().next().unwrap()), &start, bytes, &row);
+    std::fs::write(path(table.labels_name()), labels).unwrap();
     let model = ModelEntry { id: "m".into(), fingerprint: "f".into(), precision: None };
     let manifest = Manifest::new(model, DIM, vec![table]).to_json().unwrap();
-    std::fs::write(place("manifest.json".into()), manifest).unwrap();
+    std::fs::write(path("manifest.json".into()), manifest).unwrap();
 
     let index = Index::open(folder.path()).unwrap();
     assert!(index.bytes() > 1 << 32);
     let table = index.table("a").unwrap();
     assert_eq!((table.len(), table.label(ROWS - 1).unwrap()), (ROWS, "524303"));
     let rows = Rows::new(DIM, table.rows()).unwrap();
-    // Its end alone, as a scan of all would fill the page cache.
+    // The last rows alone, because a full scan would fill the page cache.
     let query = Features::new((0..DIM).map(|at| (at == DIM - 1) as u8 as f32).collect()).unwrap();
     let found = rows.part(ROWS - 9..ROWS).top_k(&[query], 1, Order::Best).unwrap();
     assert_eq!((found[0][0].row, found[0][0].score), (8, 1.0));
 }
 
 #[test]
-fn weights_behind_4_gib_are_taken() {
+fn weights_beyond_4_gib_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let far = (1u64 << 32) + 64;
@@ -92,9 +92,9 @@ fn weights_behind_4_gib_are_taken() {
     assert_eq!(weights.values("far", &[2]).unwrap(), [1.5, 2.5]);
 }
 
-/// An archive whose second storage begins behind 4 GiB, by records of 64 bits.
+/// An archive whose second storage begins beyond 4 GiB, with zip64 records.
 #[test]
-fn an_archive_of_more_than_4_gib_is_read() {
+fn archive_beyond_4_gib_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("model.pt");
     let text =
@@ -112,7 +112,7 @@ fn an_archive_of_more_than_4_gib_is_read() {
     .concat();
     let far = (1u64 << 32) + 4096;
     let values = [1.5f32.to_le_bytes(), 2.5f32.to_le_bytes()].concat();
-    // Of a local header the lengths of the name and of the extra field count.
+    // The reader uses only the lengths of the name and of the extra field.
     let local = |name: &str, bytes: &[u8]| {
         let mut header = b"PK\x03\x04".to_vec();
         header.extend([0; 22]);

@@ -1,4 +1,4 @@
-//! Dictionaries, caches, and the small files that people write.
+//! Dictionaries, caches, and small files written by hand.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use build_index::{Cache, Dictionary};
 use interrogate::pipeline::{Config, Overrides};
 use interrogate::prompt::Deny;
 
-use crate::assault::{Reader, any};
 use crate::copy;
+use crate::mutation::{Reader, never};
 
 fn dictionary(path: &Path) -> Result<Vec<String>, String> {
     let read = Dictionary::open(path).map_err(|error| error.to_string())?;
@@ -19,37 +19,38 @@ fn dictionary(path: &Path) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn a_dictionary_does_not_break() {
+fn damaged_dictionary_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["flavors.txt", "artists.txt", "sites.txt", "a.top3.txt"] {
         let path = folder.path().join(name);
         fs::write(&path, "\u{feff}8k\r\nélan vital\r\ncaf\u{fffd}\n\n8k\n日本 \n").unwrap();
-        Reader::new(path, &dictionary).assault(usize::MAX, any);
+        Reader::new(path, &dictionary).mutate(usize::MAX, never);
     }
 }
 
-/// A blank line takes a byte; what is told of it must not take fifty.
+/// A blank line takes one byte; its finding must not take fifty.
 #[test]
-fn a_dictionary_of_blank_lines_takes_no_more_than_its_size() {
+fn blank_lines_of_a_dictionary_take_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
-    assert_eq!(reader.reads(&[&b"a"[..], &vec![b'\n'; 8 << 20]].concat()), ["a"]);
+    assert_eq!(reader.accepts(&[&b"a"[..], &vec![b'\n'; 8 << 20]].concat()), ["a"]);
     assert!(reader.refuses(&vec![b'\n'; 8 << 20]).contains("no label"));
-    assert_eq!(reader.reads(&b"same\n".repeat(2 << 20)), ["same"]);
+    assert_eq!(reader.accepts(&b"same\n".repeat(2 << 20)), ["same"]);
 }
 
-/// It ended the program once: a tokenizer takes a hundred times a text's length.
+/// Regression: such a label exhausted memory, as a tokenizer takes a hundred times a text's
+/// length.
 #[test]
-fn a_label_of_64_mb_is_left_out() {
+fn label_of_64_mb_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("a.txt"), &dictionary);
     let long = vec![b'x'; 64 << 20];
-    assert_eq!(reader.reads(&[b"a\n", &long[..], b"\nb"].concat()), ["a", "b"]);
+    assert_eq!(reader.accepts(&[b"a\n", &long[..], b"\nb"].concat()), ["a", "b"]);
     assert!(reader.refuses(&long).contains("no label"));
 }
 
 #[test]
-fn a_cache_does_not_break() {
+fn damaged_cache_is_handled() {
     let folder = copy("caches");
     let dictionary = Dictionary::open(&folder.path().join("flavors.txt")).unwrap();
     let read = |path: &Path| -> Result<(usize, usize), String> {
@@ -58,9 +59,9 @@ fn a_cache_does_not_break() {
     };
     let path = folder.path().join("fake_one_flavors.safetensors");
     let whole = fs::read(&path).unwrap();
-    Reader::new(path.clone(), &read).assault(usize::MAX, any);
+    Reader::new(path.clone(), &read).mutate(usize::MAX, never);
 
-    // A header that says more than there can be.
+    // A header length beyond the file.
     let reader = Reader::new(path, &read);
     let mut long = whole.clone();
     long[..8].copy_from_slice(&(1u64 << 40).to_le_bytes());
@@ -70,14 +71,14 @@ fn a_cache_does_not_break() {
     reader.refuses(&wide);
 }
 
-/// Rows of no label may be of any width: the sizes alone do not tell.
+/// Without rows, the sizes do not limit the width.
 #[test]
-fn a_cache_of_no_rows_and_of_any_width_is_refused() {
+fn cache_without_rows_is_refused_at_any_width() {
     let folder = tempfile::tempdir().unwrap();
     let dictionary = folder.path().join("flavors.txt");
     fs::write(&dictionary, "a").unwrap();
     let opened = Dictionary::open(&dictionary).unwrap();
-    fs::write(&dictionary, "").unwrap(); // someone empties it since
+    fs::write(&dictionary, "").unwrap(); // emptied since
     let read = |path: &Path| -> Result<usize, String> {
         Cache::open(path, &opened).map(|c| c.dim()).map_err(|error| error.to_string())
     };
@@ -87,12 +88,12 @@ fn a_cache_of_no_rows_and_of_any_width_is_refused() {
     );
     let hash = interrogate::index::Digest::of(b"").to_string();
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), hash.as_bytes()].concat();
-    let said = Reader::new(folder.path().join("m_flavors.safetensors"), &read).refuses(&file);
-    assert!(said.contains("shape of embeds: expected (0, 1 to 65536)"), "{said}");
+    let message = Reader::new(folder.path().join("m_flavors.safetensors"), &read).refuses(&file);
+    assert!(message.contains("shape of embeds: expected (0, 1 to 65536)"), "{message}");
 }
 
 #[test]
-fn a_configuration_does_not_break() {
+fn damaged_config_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
     let text = serde_json::json!({
@@ -104,25 +105,28 @@ fn a_configuration_does_not_break() {
     let read = |path: &Path| -> Result<Config, String> {
         Config::open(path, Overrides::default()).map_err(|error| error.to_string())
     };
-    Reader::new(path, &read).assault(usize::MAX, any);
+    Reader::new(path, &read).mutate(usize::MAX, never);
 }
 
 #[test]
-fn a_deny_list_of_many_words_takes_little() {
+fn large_deny_list_takes_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let read = |path: &Path| -> Result<[bool; 2], String> {
         let deny = Deny::open(path).map_err(|error| error.to_string())?;
         Ok(["a Word99999 x", "word100000"].map(|label| deny.denies(label)))
     };
-    let reader = Reader { room: 16 << 20, ..Reader::new(folder.path().join("deny.txt"), &read) };
+    let reader = Reader { memory: 16 << 20, ..Reader::new(folder.path().join("deny.txt"), &read) };
     let words: String = (0..100_000).map(|n| format!("word{n}\n")).collect();
-    assert_eq!(reader.reads(words.as_bytes()), [true, false]);
-    let said = reader.refuses(&b"/a/\n".repeat(2_000));
-    assert!(said.ends_with("deny.txt:1001: patterns: expected at most 1000, found more"), "{said}");
+    assert_eq!(reader.accepts(words.as_bytes()), [true, false]);
+    let message = reader.refuses(&b"/a/\n".repeat(2_000));
+    assert!(
+        message.ends_with("deny.txt:1001: patterns: expected at most 1000, found more"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_deny_list_does_not_break() {
+fn damaged_deny_list_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deny.txt");
     fs::write(&path, "# a comment\nnude\n/greg.*(rutkowski|x)[a-z]{1,3}/\n(\n").unwrap();
@@ -131,5 +135,5 @@ fn a_deny_list_does_not_break() {
             .map(|deny| deny.denies("by greg rutkowski"))
             .map_err(|error| error.to_string())
     };
-    Reader::new(path, &read).assault(usize::MAX, any);
+    Reader::new(path, &read).mutate(usize::MAX, never);
 }

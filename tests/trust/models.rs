@@ -8,56 +8,56 @@ use interrogate::encoder::{Counter, TextEncoder};
 use interrogate::sentence::MiniLm;
 use interrogate::weights::Weights;
 
-use crate::assault::{Reader, any};
+use crate::mutation::{Reader, never};
 use crate::{copy, repository};
 
-/// What a reader says in a line.
-fn said<T>(result: interrogate::Result<T>) -> Result<T, String> {
+/// The result with the error as its message.
+fn with_message<T>(result: interrogate::Result<T>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
 /// Tokens of a text by the tokenizer of a checkpoint.
 fn tokens(folder: &Path) -> Result<usize, String> {
-    let counter = said(said(Checkpoint::open(folder))?.counter())?;
-    said(counter.count("a cat, 8k, café"))
+    let counter = with_message(with_message(Checkpoint::open(folder))?.counter())?;
+    with_message(counter.count("a cat, 8k, café"))
 }
 
 #[test]
-fn a_config_does_not_break() {
+fn damaged_model_config_is_handled() {
     let folder = copy("clip/gelu");
     let read = |path: &Path| -> Result<String, String> {
-        said(Config::open(path))?;
-        // The weights are of other sizes, or the same.
-        said(Checkpoint::open(path.parent().unwrap())).map(|c| format!("{:?}", c.config()))
+        with_message(Config::open(path))?;
+        // Opening compares the sizes with the weights.
+        with_message(Checkpoint::open(path.parent().unwrap())).map(|c| format!("{:?}", c.config()))
     };
-    Reader::new(folder.path().join("config.json"), &read).assault(usize::MAX, any);
+    Reader::new(folder.path().join("config.json"), &read).mutate(usize::MAX, never);
 }
 
 #[test]
-fn the_steps_before_a_tower_do_not_break() {
+fn damaged_preprocessor_config_is_handled() {
     let folder = copy("clip/gelu");
-    let read = |path: &Path| said(preprocess::open(path)).map(|steps| format!("{steps:?}"));
+    let read = |path: &Path| with_message(preprocess::open(path)).map(|steps| format!("{steps:?}"));
     let path = folder.path().join("preprocessor_config.json");
-    Reader::new(path, &read).assault(usize::MAX, any);
+    Reader::new(path, &read).mutate(usize::MAX, never);
 }
 
 #[test]
-fn vocabulary_and_merges_do_not_break() {
+fn damaged_vocabulary_and_merges_are_handled() {
     let folder = copy("clip/quick");
     let read = |_: &Path| tokens(folder.path());
-    Reader::new(folder.path().join("merges.txt"), &read).assault(usize::MAX, any);
-    Reader::new(folder.path().join("vocab.json"), &read).assault(200, any);
+    Reader::new(folder.path().join("merges.txt"), &read).mutate(usize::MAX, never);
+    Reader::new(folder.path().join("vocab.json"), &read).mutate(200, never);
 }
 
 #[test]
-fn a_tokenizer_does_not_break() {
+fn damaged_tokenizer_is_handled() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
-    // Its first part says how texts are cut; the vocabulary behind is the largest.
-    Reader::new(folder.path().join("tokenizer.json"), &read).every(3).assault(2200, any);
+    // The first part has the pre-tokenizer; the rest is mostly vocabulary.
+    Reader::new(folder.path().join("tokenizer.json"), &read).every(3).mutate(2200, never);
 }
 
-/// A tokenizer's file of `normalizer` and `model`, the rest as CLIP's.
+/// A tokenizer.json of `normalizer` and `model`.
 fn tokenizer(normalizer: &str, model: &str) -> Vec<u8> {
     format!(
         r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
@@ -69,7 +69,7 @@ fn tokenizer(normalizer: &str, model: &str) -> Vec<u8> {
 
 const WORDS: &str = r#"{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}"#;
 
-/// Some 12 kB that make a text of one letter gigabytes long, and others of the kind.
+/// Normalizers of some 12 kB that expand one letter to gigabytes, and similar ones.
 #[test]
 fn components_that_multiply_a_text_are_refused() {
     let folder = copy("clip/gelu");
@@ -102,9 +102,9 @@ fn components_that_multiply_a_text_are_refused() {
     reader.refuses(&tokenizer("null", dropout));
 }
 
-/// 62 MB of numbers wherever a list or an object may stand.
+/// 62 MB of numbers in place of every list and object.
 #[test]
-fn a_tokenizer_of_another_content_costs_no_more_than_its_size() {
+fn tokenizer_of_unexpected_content_takes_bounded_memory() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
@@ -147,9 +147,9 @@ fn a_tokenizer_of_another_content_costs_no_more_than_its_size() {
     reader.refuses("a b\n".repeat(8 << 20).as_bytes());
 }
 
-/// The largest vocabularies that are let through.
+/// The largest vocabularies within the limits.
 #[test]
-fn a_large_vocabulary_takes_a_bounded_room() {
+fn large_vocabulary_takes_bounded_memory() {
     let folder = copy("clip/gelu");
     let read = |_: &Path| tokens(folder.path());
     let reader = Reader::new(folder.path().join("tokenizer.json"), &read);
@@ -163,15 +163,14 @@ fn a_large_vocabulary_takes_a_bounded_room() {
     reader.refuses(&tokenizer("null", &model));
 }
 
-/// Configurations whose text is long, and those whose numbers are large: the weights
-/// beside them are those of the fixture.
+/// Long configurations, and sizes far beyond those of the fixture's weights.
 #[test]
-fn numbers_of_a_configuration_allocate_nothing() {
+fn sizes_in_a_config_allocate_nothing() {
     let folder = copy("clip/gelu");
     let read = |path: &Path| -> Result<String, String> {
-        let checkpoint = said(Checkpoint::open(path.parent().unwrap()))?;
-        said(checkpoint.text_encoder())?;
-        said(checkpoint.image_encoder()).map(|_| String::new())
+        let checkpoint = with_message(Checkpoint::open(path.parent().unwrap()))?;
+        with_message(checkpoint.text_encoder())?;
+        with_message(checkpoint.image_encoder()).map(|_| String::new())
     };
     let path = folder.path().join("config.json");
     let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -195,34 +194,34 @@ fn numbers_of_a_configuration_allocate_nothing() {
     }
     reader.refuses(format!("[{}1]", "1,".repeat(31 << 20)).as_bytes());
     let steps = folder.path().join("preprocessor_config.json");
-    let read = |path: &Path| said(preprocess::open(path)).map(|steps| format!("{steps:?}"));
+    let read = |path: &Path| with_message(preprocess::open(path)).map(|steps| format!("{steps:?}"));
     let numbers = format!("[{}1]", "1,".repeat(500 << 10));
     let reader = Reader::new(steps, &read);
     reader.refuses(format!(r#"{{"size":{numbers}}}"#).as_bytes());
     reader.refuses(format!(r#"{{"image_processor":{{"size":{numbers}}}}}"#).as_bytes());
 }
 
-/// The same of MiniLM, whose config is the tensor engine's.
+/// MiniLM, whose config the tensor engine parses.
 #[test]
-fn a_sentence_model_does_not_break() {
+fn damaged_sentence_model_is_handled() {
     let folder = copy("sentence");
     let read = |_: &Path| {
-        let model = said(MiniLm::open(folder.path()))?;
-        said(model.tokenize(&["a cat, 8k, café"])).map(|tokens| tokens.total())
+        let model = with_message(MiniLm::open(folder.path()))?;
+        with_message(model.tokenize(&["a cat, 8k, café"])).map(|tokens| tokens.total())
     };
-    Reader::new(folder.path().join("config.json"), &read).every(3).assault(usize::MAX, any);
+    Reader::new(folder.path().join("config.json"), &read).every(3).mutate(usize::MAX, never);
 }
 
-/// All of a small file of weights.
+/// Reads all weights of a small file.
 fn weights(path: &Path) -> Result<Vec<(String, Vec<usize>)>, String> {
-    let weights = said(Weights::open(path))?;
+    let weights = with_message(Weights::open(path))?;
     let names: Vec<String> = weights.names().cloned().collect();
     let mut all = Vec::new();
     for name in names {
         let shape = weights.shape(&name).unwrap().to_vec();
-        // OpenAI's marks are whole numbers, which are no weights.
+        // OpenAI's scalar markers are integers, not weights.
         if !shape.is_empty() {
-            said(weights.values(&name, &shape))?;
+            with_message(weights.values(&name, &shape))?;
         }
         all.push((name, shape));
     }
@@ -230,18 +229,18 @@ fn weights(path: &Path) -> Result<Vec<(String, Vec<usize>)>, String> {
 }
 
 #[test]
-fn weights_do_not_break() {
+fn damaged_weights_are_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"F16","shape":[3],"data_offsets":[16,22]}}"#;
     let length = (header.len() as u64).to_le_bytes();
     fs::write(&path, [&length[..], header.as_bytes(), &[1; 22]].concat()).unwrap();
-    Reader::new(path, &weights).assault(usize::MAX, any);
+    Reader::new(path, &weights).mutate(usize::MAX, never);
 }
 
-/// Headers that ask for far more memory than they have bytes.
+/// Headers that could take far more memory than their size.
 #[test]
-fn a_header_of_weights_takes_a_bounded_room() {
+fn weights_header_takes_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("model.safetensors"), &weights);
     let file =
@@ -250,7 +249,7 @@ fn a_header_of_weights_takes_a_bounded_room() {
     let many: Vec<String> = (0..60_000).map(one).collect();
     let many = format!("{{{}}}", many.join(","));
     assert!(many.len() < 4 << 20 && many.len() > 3 << 20, "{}", many.len());
-    reader.refuses(&file(&many)); // opened, and of a type that no weight has
+    reader.refuses(&file(&many)); // it opens, but no weight has this type
     let deep = format!(
         r#"{{"a":{{"dtype":"U8","shape":[{}0],"data_offsets":[0,0]}}}}"#,
         "1,".repeat((4 << 20) / 2 - 50)
@@ -261,22 +260,22 @@ fn a_header_of_weights_takes_a_bounded_room() {
     assert!(reader.refuses(&file(&String::from_utf8(longer).unwrap())).contains("at most 4194304"));
 }
 
-/// A file of OpenAI's archive cut and changed: every byte of its directory, at the
-/// end of the file, and of its first headers.
+/// OpenAI's archive truncated and changed in its first headers and in its directory, at
+/// the end of the file.
 #[test]
-fn an_archive_does_not_break() {
+fn damaged_archive_is_handled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.pt");
     let whole = fs::read(repository().join("tests/fixtures/openai/tiny.pt")).unwrap();
     let reader = Reader::new(path, &weights);
-    let right = reader.reads(&whole);
+    let right = reader.accepts(&whole);
     let directory = whole.windows(4).position(|mark| mark == b"PK\x01\x02").unwrap();
-    let places = (0..600).chain(directory..whole.len());
-    for (step, at) in places.enumerate().filter(|(step, _)| step % 29 == 0) {
+    let offsets = (0..600).chain(directory..whole.len());
+    for (step, at) in offsets.enumerate().filter(|(step, _)| step % 29 == 0) {
         reader.refuses(&whole[..at]);
         let mut changed = whole.clone();
         changed[at] ^= 1 << (step / 29 % 8);
-        let _ = reader.tries(&changed);
+        let _ = reader.try_read(&changed);
     }
-    assert_eq!(reader.reads(&whole), right);
+    assert_eq!(reader.accepts(&whole), right);
 }

@@ -1,8 +1,7 @@
 //! Image files of every format: cut at each offset and changed in each byte.
 //!
-//! A picture takes what its width and height say, whatever the file's size: that is
-//! bounded by [`PICTURE_PIXELS`] and [`PICTURE_BYTES`], which is what is asked for here in
-//! place of the file's size and a little.
+//! A picture takes memory by its width and height, whatever the file's size.
+//! [`PICTURE_PIXELS`] and [`PICTURE_BYTES`] bound it, so that the limit here is theirs.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +9,12 @@ use std::path::Path;
 use interrogate::limits::{PICTURE_BYTES, PICTURE_PIXELS};
 use interrogate::picture::{Picture, Preprocess};
 
-use crate::assault::{Reader, any, crc};
+use crate::mutation::{Reader, crc, never};
 use crate::repository;
 
-type Seen = (u32, u32, Vec<f32>);
+type Decoded = (u32, u32, Vec<f32>);
 
-fn read(path: &Path) -> Result<Seen, String> {
+fn read(path: &Path) -> Result<Decoded, String> {
     let picture = Picture::open(path).map_err(|error| error.to_string())?;
     let (width, height) = (picture.width(), picture.height());
     assert_eq!(picture.rgb().len(), 3 * width as usize * height as usize);
@@ -28,56 +27,56 @@ fn read(path: &Path) -> Result<Seen, String> {
     Ok((width, height, pixels))
 }
 
-/// Does it to the fixtures of these names.
-fn assault(names: &[&str]) {
+/// Mutates these fixtures.
+fn mutate(names: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
         let from = repository().join("tests/fixtures/pictures").join(name);
         let path = folder.path().join(name);
         fs::copy(from, &path).unwrap();
-        let room = 3 * PICTURE_BYTES as usize;
-        Reader { room, ..Reader::new(path, &read) }.assault(usize::MAX, any);
+        let memory = 3 * PICTURE_BYTES as usize;
+        Reader { memory, ..Reader::new(path, &read) }.mutate(usize::MAX, never);
     }
 }
 
 #[test]
-fn png_does_not_break() {
-    assault(&["rgb.png", "bilevel.png", "palette-alpha.png", "grey-alpha.png", "orient-6.png"]);
+fn damaged_png_is_handled() {
+    mutate(&["rgb.png", "bilevel.png", "palette-alpha.png", "grey-alpha.png", "orient-6.png"]);
 }
 
 #[test]
-fn jpeg_does_not_break() {
-    assault(&["grey.jpg", "cmyk.jpg", "progressive.jpg", "orient-6.jpg"]);
+fn damaged_jpeg_is_handled() {
+    mutate(&["grey.jpg", "cmyk.jpg", "progressive.jpg", "orient-6.jpg"]);
 }
 
 #[test]
-fn webp_does_not_break() {
-    assault(&["lossy.webp", "lossless-alpha.webp", "lossy-alpha.webp", "orient-6.webp"]);
+fn damaged_webp_is_handled() {
+    mutate(&["lossy.webp", "lossless-alpha.webp", "lossy-alpha.webp", "orient-6.webp"]);
 }
 
 #[test]
-fn gif_does_not_break() {
-    assault(&["palette.gif", "transparent.gif", "two-frames.gif"]);
+fn damaged_gif_is_handled() {
+    mutate(&["palette.gif", "transparent.gif", "two-frames.gif"]);
 }
 
 #[test]
-fn bmp_does_not_break() {
-    assault(&["palette.bmp", "rgb.bmp"]);
+fn damaged_bmp_is_handled() {
+    mutate(&["palette.bmp", "rgb.bmp"]);
 }
 
 #[test]
-fn tiff_does_not_break() {
-    assault(&["grey.tif", "deflate.tif", "lzw.tif"]);
+fn damaged_tiff_is_handled() {
+    mutate(&["grey.tif", "deflate.tif", "lzw.tif"]);
 }
 
 #[test]
-fn qoi_does_not_break() {
-    assault(&["rgba.qoi"]);
+fn damaged_qoi_is_handled() {
+    mutate(&["rgba.qoi"]);
 }
 
-/// Headers alone that promise more than the limits: refused before they get room.
+/// A header beyond the limits is refused before memory is allocated.
 #[test]
-fn a_header_beyond_the_limits_gets_no_room() {
+fn header_beyond_the_limits_allocates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let reader = Reader::new(folder.path().join("x"), &read);
     let mut png = fs::read(repository().join("tests/fixtures/pictures/rgb.png")).unwrap();
@@ -85,11 +84,11 @@ fn a_header_beyond_the_limits_gets_no_room() {
     png[20..24].copy_from_slice(&65_535u32.to_be_bytes());
     let sum = crc(&png[12..29]);
     png[29..33].copy_from_slice(&sum.to_be_bytes());
-    let said = reader.refuses(&png);
-    assert!(said.contains(&format!("{PICTURE_PIXELS} pixels")), "{said}");
+    let message = reader.refuses(&png);
+    assert!(message.contains(&format!("{PICTURE_PIXELS} pixels")), "{message}");
 }
 
-/// The chunks of a PNG, each its name and data.
+/// The chunks of a PNG, each with its name and data.
 fn chunks(png: &[u8]) -> Vec<Vec<u8>> {
     let (mut rest, mut chunks) = (&png[8..], Vec::new());
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
@@ -100,7 +99,7 @@ fn chunks(png: &[u8]) -> Vec<Vec<u8>> {
     chunks
 }
 
-/// The PNG of these chunks, with lengths and checksums that fit.
+/// A PNG of these chunks, with valid lengths and checksums.
 fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     for chunk in chunks {
@@ -111,16 +110,16 @@ fn joined<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
     png
 }
 
-/// What a checksum keeps from the decoder above: each byte of a chunk changed, each
-/// chunk shorter by one, gone, and there twice. No decoder panics, caught or not.
+/// Changes that the checksums do not detect: each byte of a chunk changed, each chunk
+/// shortened by one, removed, and doubled. No decoder panics, caught or not.
 #[test]
-fn png_does_not_break_where_its_checksums_are_right() {
+fn damaged_png_with_valid_checksums_is_handled() {
     let folder = tempfile::tempdir().unwrap();
-    let room = 3 * PICTURE_BYTES as usize;
-    let reader = Reader { room, ..Reader::new(folder.path().join("x"), &read) };
+    let memory = 3 * PICTURE_BYTES as usize;
+    let reader = Reader { memory, ..Reader::new(folder.path().join("x"), &read) };
     let try_one = |png: Vec<u8>, how: String| {
-        if let Err(said) = reader.tries(&png) {
-            assert!(!said.contains("panicked"), "{how}: {said}");
+        if let Err(message) = reader.try_read(&png) {
+            assert!(!message.contains("panicked"), "{how}: {message}");
         }
     };
     for name in
@@ -149,8 +148,11 @@ fn png_does_not_break_where_its_checksums_are_right() {
                 let shorter = chunk[..chunk.len() - 1].to_vec();
                 try_one(with(shorter), format!("{name}, chunk {number} shorter"));
             }
-            let gone = chunks.iter().enumerate().filter(|(other, _)| *other != number);
-            try_one(joined(gone.map(|(_, chunk)| chunk)), format!("{name}, chunk {number} gone"));
+            let others = chunks.iter().enumerate().filter(|(other, _)| *other != number);
+            try_one(
+                joined(others.map(|(_, chunk)| chunk)),
+                format!("{name}, chunk {number} removed"),
+            );
             let twice = chunks.iter().flat_map(|other| {
                 std::iter::repeat_n(other, if std::ptr::eq(other, chunk) { 2 } else { 1 })
             });

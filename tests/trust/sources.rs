@@ -1,18 +1,18 @@
-//! What SECURITY.md says of the code itself: where `unsafe` stands, where the
-//! network is, and how often a library may end in a panic of its own.
+//! The claims of SECURITY.md about the code: where `unsafe` and network code are, how many
+//! panics the libraries have, and the limits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::repository;
 
-/// The Rust files below `folder`, from the repository on.
+/// The Rust files below `folder`, which is relative to the repository.
 pub(crate) fn rust(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut left = vec![repository().join(folder)];
-    while let Some(path) = left.pop() {
+    let mut pending = vec![repository().join(folder)];
+    while let Some(path) = pending.pop() {
         if path.is_dir() {
-            left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             found.push(path);
         }
@@ -22,7 +22,7 @@ pub(crate) fn rust(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A path as it stands in SECURITY.md.
+/// A path as SECURITY.md writes it.
 fn name(path: &Path) -> String {
     let inside = path.strip_prefix(repository()).unwrap();
     inside.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
@@ -41,12 +41,15 @@ pub(crate) fn code(path: &Path) -> Vec<String> {
 
 /// Files of unit tests alone.
 pub(crate) fn is_test(path: &Path) -> bool {
-    let named = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
-    named || path.components().any(|part| part.as_os_str() == "tests")
+    let is_test_file =
+        path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    // The folders above the repository do not count.
+    let inside = path.strip_prefix(repository()).unwrap();
+    is_test_file || inside.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The paths of SECURITY.md's list under `heading`.
-fn listed(heading: &str) -> Vec<String> {
+fn list_of_security_md(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
     let (_, section) = text.split_once(&format!("## {heading}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -56,35 +59,35 @@ fn listed(heading: &str) -> Vec<String> {
     paths
 }
 
-/// The files of `all` in whose code one of `words` stands.
-fn holding(all: &[PathBuf], words: &[&str]) -> Vec<String> {
-    let holds = |path: &&PathBuf| {
+/// The files of `all` whose code contains one of `words`.
+fn containing(all: &[PathBuf], words: &[&str]) -> Vec<String> {
+    let contains = |path: &&PathBuf| {
         code(path).iter().any(|line| words.iter().any(|word| line.contains(word)))
     };
-    all.iter().filter(|path| !is_test(path)).filter(holds).map(|path| name(path)).collect()
+    all.iter().filter(|path| !is_test(path)).filter(contains).map(|path| name(path)).collect()
 }
 
-/// A file that begins or ceases to hold `unsafe` must be put on the list, with what
-/// it is for, or taken from it.
+/// A file that gets its first `unsafe` code or loses its last must be added to the list, with
+/// the reason, or removed from it.
 #[test]
-fn unsafe_code_stands_in_the_files_that_security_md_lists() {
+fn unsafe_code_is_only_in_files_listed_in_security_md() {
     let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern"];
-    let mut found = holding(&rust("crates"), &words);
+    let mut found = containing(&rust("crates"), &words);
     found.sort();
-    assert_eq!(found, listed("Unsafe code"));
+    assert_eq!(found, list_of_security_md("Unsafe code"));
 }
 
 #[test]
-fn the_network_is_in_the_files_that_security_md_lists() {
+fn network_code_is_only_in_files_listed_in_security_md() {
     let words = ["ureq::", "hf_hub::", "std::net", "TcpStream", "UdpSocket", "UnixStream"];
-    let mut found = holding(&rust("crates"), &words);
+    let mut found = containing(&rust("crates"), &words);
     found.sort();
-    assert_eq!(found, listed("Network"));
+    assert_eq!(found, list_of_security_md("Network"));
 }
 
-/// At most one in two thousand lines of the libraries, and none without its reason.
+/// At most one line in two thousand of the libraries.
 #[test]
-fn the_libraries_hardly_ever_unwrap() {
+fn unwraps_outside_tests_are_counted() {
     for library in ["crates/interrogate/src", "crates/build-index/src"] {
         let (mut lines, mut found) = (0, Vec::new());
         for path in rust(library).iter().filter(|path| !is_test(path)) {
@@ -106,7 +109,7 @@ fn the_libraries_hardly_ever_unwrap() {
 }
 
 /// A number as SECURITY.md writes it: `64 KiB`, `1,000`.
-fn stated(number: &str) -> u64 {
+fn parse_stated(number: &str) -> u64 {
     let (digits, unit) = number.split_once(' ').unwrap_or((number, ""));
     let shift = match unit {
         "" => 0,
@@ -119,7 +122,7 @@ fn stated(number: &str) -> u64 {
 }
 
 /// A number as limits.rs writes it: `64 << 10`, `178_956_970`.
-fn written(number: &str) -> u64 {
+fn parse_literal(number: &str) -> u64 {
     let parse = |number: &str| number.trim().replace('_', "").parse::<u64>().unwrap();
     match number.split_once("<<") {
         Some((number, shift)) => parse(number) << parse(shift),
@@ -134,7 +137,7 @@ fn security_md_states_every_limit() {
     let constant = |line: &str| {
         let (name, rest) = line.strip_prefix("pub const ")?.split_once(": ")?;
         let (_, number) = rest.strip_suffix(';')?.split_once(" = ")?;
-        Some((name.to_owned(), written(number)))
+        Some((name.to_owned(), parse_literal(number)))
     };
     let limits: Vec<_> = code.lines().filter_map(constant).collect();
     assert_eq!(limits.len(), code.matches("pub const ").count());
@@ -143,7 +146,7 @@ fn security_md_states_every_limit() {
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
         let name = cells.next()?.trim_end_matches('`').to_owned();
-        Some((name, stated(cells.next()?)))
+        Some((name, parse_stated(cells.next()?)))
     };
     let rows: Vec<_> = policy.lines().filter_map(row).collect();
     assert_eq!(rows, limits);

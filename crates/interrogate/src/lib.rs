@@ -110,7 +110,7 @@ pub mod query;
 pub mod rank;
 pub mod sentence;
 mod sizes;
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 pub mod starter;
 mod tokenization;
 mod trie;

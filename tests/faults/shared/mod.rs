@@ -1,5 +1,5 @@
-//! What both harnesses break things with: chance, kills, a disk that fills, a folder
-//! that may not be written any more.
+//! Faults for both harnesses: random kills, a full disk, and a folder without write
+//! permission.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,22 +8,23 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The repository.
+/// The path of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Kills of a short run; a long one (`tests/faults/run`) names its own in FAULTS.
-pub(crate) fn kills(short: usize) -> usize {
+/// The number of kills: `short`, or FAULTS in a long run (`tests/faults/run`).
+pub(crate) fn kill_count(short: usize) -> usize {
     std::env::var("FAULTS").map_or(short, |count| count.parse().unwrap())
 }
 
-/// Numbers by chance, the same ones each time: SplitMix64 (Steele, Lea and Flood 2014).
-pub(crate) struct Chance(pub(crate) u64);
+/// A generator of random numbers, the same in each run: SplitMix64 (Steele, Lea and Flood
+/// 2014).
+pub(crate) struct Random(pub(crate) u64);
 
-impl Chance {
-    /// The next one, 0 to 1.
-    pub(crate) fn share(&mut self) -> f64 {
+impl Random {
+    /// The next number, 0 to 1.
+    pub(crate) fn sample(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,17 +34,17 @@ impl Chance {
     }
 }
 
-/// Runs to the end, and says how long it took.
+/// Runs to the end. Returns the output and the time.
 pub(crate) fn timed(command: &mut Command) -> (Output, Duration) {
     let start = Instant::now();
     let output = command.output().unwrap();
     (output, start.elapsed())
 }
 
-/// Starts `command` and kills it (SIGKILL) after `time`; `false` where it had come to
-/// its end by then, which must be with `code`.
+/// Starts `command` and kills it (SIGKILL) after `time`. Returns `false` if it has exited by
+/// then, which must be with `code`.
 #[track_caller]
-pub(crate) fn killed(command: &mut Command, time: Duration, code: i32) -> bool {
+pub(crate) fn killed_after(command: &mut Command, time: Duration, code: i32) -> bool {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let end = Instant::now() + time;
     while Instant::now() < end {
@@ -69,15 +70,14 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
 }
 
-/// How many files of a folder are in the making.
+/// The number of unfinished files in a folder.
 pub(crate) fn drafts(folder: &Path) -> usize {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     names.filter(|name| name.to_string_lossy().starts_with(".interrogate-")).count()
 }
 
-/// The process, once `reached` says that it is where it is waited for; `None` where it
-/// has come to its end before.
-pub(crate) fn until(
+/// Waits until `reached` returns true and returns the process; `None` if it exits before.
+pub(crate) fn wait_until(
     mut child: Child,
     mut reached: impl FnMut(&mut Child) -> bool,
 ) -> Option<Child> {
@@ -90,27 +90,27 @@ pub(crate) fn until(
     Some(child)
 }
 
-/// What was said on stderr.
-pub(crate) fn said(output: &Output) -> String {
+/// Standard error as text.
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A disk of its own (tmpfs), which only root can make.
+/// A separate disk (tmpfs), which only root can mount.
 pub(crate) struct Disk(pub(crate) PathBuf);
 
 impl Disk {
-    /// A disk of `bytes` at `path`, which is made; `None`, with a line that says so,
-    /// where none can be had.
+    /// Mounts a disk of `bytes` at `path`, which is created. Prints a line and returns `None`
+    /// if that is not possible.
     pub(crate) fn new(path: PathBuf, bytes: usize) -> Option<Self> {
         fs::create_dir_all(&path).unwrap();
         if !mount(&["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"], &path) {
-            println!("skipped: a disk of its own takes Linux and root");
+            println!("skipped: mounting a disk requires Linux and root");
             return None;
         }
         Some(Disk(path))
     }
 
-    /// Gives it `bytes`; what is on it stays.
+    /// Sets the size to `bytes`, which keeps the files.
     pub(crate) fn grow(&self, bytes: usize) {
         assert!(mount(&["-o", &format!("remount,size={bytes}"), "tmpfs"], &self.0));
     }
@@ -127,10 +127,10 @@ fn mount(args: &[&str], path: &Path) -> bool {
     mount.is_ok_and(|output| output.status.success())
 }
 
-/// Lets `command` run as somebody whom permissions bind: nobody, where root runs it.
-/// What it is to write must be given to the user too: [`give`].
+/// Makes `command` run as a user whom permissions bind: `nobody` if root runs the test. The
+/// user must own what the command writes: [`give_away`].
 #[cfg(unix)]
-pub(crate) fn bound(command: &mut Command) -> &mut Command {
+pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
     use std::os::unix::process::CommandExt;
     match is_root() {
         true => command.uid(NOBODY).gid(NOBODY),
@@ -138,15 +138,15 @@ pub(crate) fn bound(command: &mut Command) -> &mut Command {
     }
 }
 
-/// Gives `path` and what is in it to whom [`bound`] runs as.
+/// Makes the user of [`unprivileged`] the owner of `path` and its content.
 #[cfg(unix)]
-pub(crate) fn give(path: &Path) {
+pub(crate) fn give_away(path: &Path) {
     if !is_root() {
         return;
     }
     std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
+        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
     }
 }
 
@@ -161,7 +161,7 @@ fn is_root() -> bool {
 
 /// Sets the mode of a folder.
 #[cfg(unix)]
-pub(crate) fn allow(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use build_index::terminal::library_hint;
 use interrogate::clip::{Checkpoint, preprocess};
-use interrogate::models::Options;
+use interrogate::models::{HAS_STARTER, Options};
 use interrogate::{Error, Result, input, limits};
 use serde::Deserialize;
 
@@ -52,14 +52,14 @@ fn last(name: &str) -> &str {
 }
 
 fn starter() -> Finding {
-    match cfg!(feature = "starter") {
+    match HAS_STARTER {
         true => {
             let detail =
                 "compiled in; a small ImageNet classifier joined to a sentence encoder, not CLIP";
             Finding::ready(CLIP, "starter", detail)
         }
         false => {
-            let hint = "build with the feature starter";
+            let hint = "build from the repository, with the feature starter";
             Finding::missing(CLIP, "starter", "left out of this build", hint)
         }
     }

@@ -18,3 +18,8 @@ pub use model::Model;
 pub use options::{Offline, Options};
 pub use progress::Progress;
 pub use source::{ALIASES, ModelSource};
+
+/// Whether this build has the embedded starter model: the feature `starter` is on, and
+/// the weights were there when the library was compiled. A package of a registry has no
+/// weights, because of its size limit.
+pub const HAS_STARTER: bool = cfg!(starter);

@@ -7,7 +7,7 @@ use crate::encoder::{Counter, ImageEncoder, TextEncoder};
 use crate::error::{HubError, IndexError, ModelError};
 use crate::index::Index;
 use crate::nn::Compute;
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 use crate::starter::{self, Starter};
 use crate::{Device, Error, Result};
 
@@ -40,7 +40,7 @@ const TEXT_CLEANING: &str = "text cleaning";
 #[derive(Debug)]
 enum Kind {
     Clip(Box<Checkpoint>),
-    #[cfg(feature = "starter")]
+    #[cfg(starter)]
     Starter(Starter),
 }
 
@@ -75,9 +75,9 @@ impl Model {
     pub fn with_cleaning(self, cleaning: TextCleaning) -> Result<Self> {
         let kind = match self.kind {
             Kind::Clip(checkpoint) => Kind::Clip(Box::new(checkpoint.cleaning(cleaning))),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(starter) if cleaning == TextCleaning::Auto => Kind::Starter(starter),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(_) => {
                 return Err(Error::mismatch("starter", "--text-cleaning", "auto", cleaning));
             }
@@ -96,7 +96,7 @@ impl Model {
         };
         let found = match &self.kind {
             Kind::Clip(clip) => clip.cleaning_of(&index.manifest().model().fingerprint)?,
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(_) => None,
         };
         Err(match found {
@@ -153,7 +153,7 @@ impl Model {
     pub fn fingerprint(&self) -> Result<String> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.fingerprint(),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(starter) => Ok(starter.fingerprint()),
         }
     }
@@ -165,7 +165,7 @@ impl Model {
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
         })
     }
@@ -177,7 +177,7 @@ impl Model {
     pub fn counter(&self) -> Result<Box<dyn Counter>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.counter()?),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.counter()?),
         })
     }
@@ -189,7 +189,7 @@ impl Model {
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder_with(&self.compute)?),
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.image_encoder_with(&self.compute)?),
         })
     }
@@ -198,7 +198,7 @@ impl Model {
     pub fn notice(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Clip(_) => None,
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(_) => Some(starter::NOTICE),
         }
     }
@@ -208,18 +208,18 @@ impl Model {
     pub fn min_score(&self) -> Option<f32> {
         match &self.kind {
             Kind::Clip(_) => None,
-            #[cfg(feature = "starter")]
+            #[cfg(starter)]
             Kind::Starter(_) => Some(starter::MIN_SCORE),
         }
     }
 }
 
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 fn starter() -> Result<Kind> {
     Ok(Kind::Starter(Starter::open()))
 }
 
-#[cfg(not(feature = "starter"))]
+#[cfg(not(starter))]
 fn starter() -> Result<Kind> {
     Err(Error::Model(crate::error::ModelError::StarterMissing))
 }

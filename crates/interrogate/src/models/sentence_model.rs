@@ -1,7 +1,7 @@
 //! Opens a sentence encoder by name.
 
 use super::{ModelSource, Options, Progress, hub, source};
-#[cfg(not(feature = "starter"))]
+#[cfg(not(starter))]
 use crate::Error;
 use crate::Result;
 #[cfg(doc)]
@@ -41,12 +41,12 @@ impl MiniLm {
     }
 }
 
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 fn starter(compute: &Compute) -> Result<MiniLm> {
     crate::starter::sentences(compute)
 }
 
-#[cfg(not(feature = "starter"))]
+#[cfg(not(starter))]
 fn starter(_: &Compute) -> Result<MiniLm> {
     Err(Error::Model(crate::error::ModelError::StarterMissing))
 }

@@ -81,7 +81,7 @@ impl MiniLm {
 
     /// Opens compiled-in weights and tokenizer with the configuration of all-MiniLM-L6-v2.
     /// Errors of the tokenizer name `path`.
-    #[cfg(feature = "starter")]
+    #[cfg(starter)]
     pub(crate) fn embedded(
         weights: Weights,
         path: &Path,
@@ -138,7 +138,7 @@ impl TextEncoder for MiniLm {
 }
 
 /// Opens the tokenizer only, from the text of a `tokenizer.json`. Errors name `path`.
-#[cfg(feature = "starter")]
+#[cfg(starter)]
 pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
     WordPiece::new(path, json, CONTEXT)
 }

@@ -1,4 +1,4 @@
-//! Image files of any width and height, with next to no pixels behind the header.
+//! Image files of any width and height with almost no data after the header.
 
 /// A chunk of a PNG with its CRC-32.
 pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
@@ -7,7 +7,7 @@ pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&length, &body[..], &crc32(&body).to_be_bytes()].concat()
 }
 
-/// A zlib stream of so many zeros, a thousandth of their size. Its blocks are of fixed
+/// A zlib stream of `count` zeros, about a thousandth of their size. It is one block of fixed
 /// codes: a literal 0, then copies of 258 bytes (RFC 1951, section 3.2.6).
 pub(crate) fn zeros(count: usize) -> Vec<u8> {
     let mut bits = vec![true, true, false]; // the last block, fixed codes
@@ -21,7 +21,7 @@ pub(crate) fn zeros(count: usize) -> Vec<u8> {
     let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit));
     let mut zeros = vec![0x78, 0x9c];
     zeros.extend(bits.chunks(8).map(byte));
-    // The checksum of zeros: one, and their count by one.
+    // The Adler-32 of zeros: the low half is 1, the high half their count.
     let sum = (count / 258 * 258 + 1) as u32 % 65_521;
     zeros.extend((sum << 16 | 1).to_be_bytes());
     zeros
@@ -33,18 +33,18 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), bit))
 }
 
-/// A PNG of `depth` bits a channel and colour type `colour` (2 RGB, 6 RGBA).
-pub(crate) fn png(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
+/// A PNG of `depth` bits a channel and color type `color` (2 RGB, 6 RGBA).
+pub(crate) fn png(width: u32, height: u32, depth: u8, color: u8) -> Vec<u8> {
     let header =
-        [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, colour, 0, 0, 0]].concat();
-    // A stream of deflate that ends at once.
+        [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, color, 0, 0, 0]].concat();
+    // An empty deflate stream.
     let pixels = [0x78, 0x9c, 0x03, 0, 0, 0, 0, 1];
     let parts = [chunk(b"IHDR", &header), chunk(b"IDAT", &pixels), chunk(b"IEND", b"")].concat();
     [b"\x89PNG\r\n\x1a\n", &parts[..]].concat()
 }
 
-/// A GIF of a screen and frames (left, top, width, height) in two colours, each with
-/// the pixels of four.
+/// A GIF of a screen and frames (left, top, width, height) in two colors, each with the
+/// data of four pixels.
 pub(crate) fn gif(width: u16, height: u16, frames: &[(u16, u16, u16, u16)]) -> Vec<u8> {
     let mut gif = b"GIF89a".to_vec();
     gif.extend([width.to_le_bytes(), height.to_le_bytes()].concat());
@@ -59,7 +59,7 @@ pub(crate) fn gif(width: u16, height: u16, frames: &[(u16, u16, u16, u16)]) -> V
     gif
 }
 
-/// A bitmap of 24 bits a pixel.
+/// A bitmap of 24 bits per pixel.
 pub(crate) fn bmp(width: u32, height: u32) -> Vec<u8> {
     let mut bmp = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
     bmp.extend([width.to_le_bytes(), height.to_le_bytes()].concat());
@@ -68,7 +68,7 @@ pub(crate) fn bmp(width: u32, height: u32) -> Vec<u8> {
     bmp
 }
 
-/// A baseline JPEG of one grey component, whose scan is empty.
+/// A baseline JPEG of one gray component, whose scan is empty.
 pub(crate) fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let mut jpeg = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
     jpeg.extend([1; 64]);
@@ -85,7 +85,7 @@ pub(crate) fn jpeg(width: u16, height: u16) -> Vec<u8> {
     jpeg
 }
 
-/// A TIFF of one strip, uncompressed grey.
+/// A TIFF of one strip, uncompressed gray.
 pub(crate) fn tiff(width: u32, height: u32) -> Vec<u8> {
     let entries: [(u16, u16, u32); 9] = [
         (256, 4, width),
