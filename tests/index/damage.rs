@@ -203,9 +203,9 @@ fn codes_with_wrong_bounds_are_found_despite_a_valid_checksum() {
     let slack = |bytes: &[u8], row: usize| bytes.len() - 40 * (4 + 8) - 4 * 4 - 40 * 4 + 4 * row;
     type Change = fn(&mut [u8], usize);
     let changes: [(Change, &str); 4] = [
-        (|bytes, slack| bytes[slack..slack + 4].fill(0), "codes: expected a slack of "),
+        (|bytes, slack| bytes[slack..slack + 4].fill(0), "codes: expected an error bound of "),
         (|bytes, _| *bytes.last_mut().unwrap() = 0x80, "codes from -127 to 127, found -128"),
-        (|bytes, slack| bytes[slack - 158] = 0x7f, "slack of "),
+        (|bytes, slack| bytes[slack - 158] = 0x7f, "error bound of "),
         (|bytes, slack| bytes[slack - 160..slack - 156].fill(0xff), "finite scale, found NaN"),
     ];
     for (change, expected) in changes {

@@ -109,14 +109,12 @@ fn without_tests(path: &Path) -> String {
 /// begins with `crate`, `self` or `super`.
 fn paths(code: &str) -> Vec<Names> {
     let mut found = Vec::new();
-    let mut rest = code;
-    while let Some(at) = rest.find("use ") {
-        let begins = rest[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
-        let Some(end) = rest[at..].find(';') else { break };
-        if begins {
-            expand(&[], &rest[at + 4..at + end], &mut found);
+    for (at, _) in code.match_indices("use ") {
+        let line = code[..at].rsplit('\n').next().unwrap_or_default();
+        let declares = line.is_empty() || line.starts_with("pub");
+        if let Some(end) = code[at..].find(';').filter(|_| declares) {
+            expand(&[], &code[at + 4..at + end], &mut found);
         }
-        rest = &rest[at + 4..];
     }
     for start in ["crate::", "self::", "super::"] {
         for (at, _) in code.match_indices(start) {

@@ -119,7 +119,7 @@ mod tests {
                 "wait",
             ),
             (Error::RowMissing { label: "8k".into() }, "the row of \"8k\" is missing", "again"),
-            (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "goes on"),
+            (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "resumes"),
             (
                 DictionaryError::Missing { path: "d".into() }.into(),
                 "no dictionary (*.txt) in d",

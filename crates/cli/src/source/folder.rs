@@ -199,7 +199,7 @@ mod tests {
         let error = collect(&[folder.path().join("*.jpg")], false).unwrap_err().to_string();
         assert!(error.ends_with("*.jpg: nothing matches"), "{error}");
         let error = collect(&[folder.path().join("***.jpg")], false).unwrap_err().to_string();
-        assert!(error.ends_with(": not a glob"), "{error}");
+        assert!(error.ends_with(": invalid glob"), "{error}");
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub struct Settings {
 /// use interrogate::index::Index;
 /// use interrogate::models::Options;
 /// use interrogate::pipeline::{Config, Overrides, Pipeline, Settings, Task, images};
+/// use interrogate::prompt::README_FORM;
 /// use interrogate::{Device, Error, Precision};
 /// use std::path::Path;
 ///
@@ -60,7 +61,7 @@ pub struct Settings {
 ///     generation: Default::default(),
 ///     precision: Precision::F32,
 ///     device: Device::Cpu,
-///     template: Default::default(),
+///     template: README_FORM.parse()?,
 /// };
 /// let hub = Options::new("models"); // a cache for models that are given by name
 /// let index = |_: &_| Index::open(Path::new("index")); // built for the CLIP model before

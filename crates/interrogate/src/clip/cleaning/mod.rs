@@ -14,7 +14,7 @@ mod charmap;
 mod charmaps;
 mod ftfy;
 #[cfg(test)]
-mod golden;
+mod golden_tests;
 mod html;
 mod mojibake;
 mod utf8;
