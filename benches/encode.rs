@@ -114,7 +114,7 @@ fn texts(criterion: &mut Criterion) {
     group.bench_function("cut at end-of-text", |b| b.iter(|| ours.embed(&tokens).unwrap()));
     group.throughput(Throughput::Elements(PADDED as u64));
     group.bench_function("candle-transformers, padded to 77", |b| {
-        b.iter(|| rival.forward(&padded).unwrap())
+        b.iter(|| rival.forward(&padded).unwrap());
     });
     group.finish();
 }
@@ -136,10 +136,10 @@ fn images(criterion: &mut Criterion) {
         let tensor = Tensor::from_slice(&pixels, (batch, 3, 224, 224), &Device::Cpu).unwrap();
         group.sample_size(10).throughput(Throughput::Elements(batch as u64));
         group.bench_function(BenchmarkId::new("ours", batch), |b| {
-            b.iter(|| ours.features(&pixels).unwrap())
+            b.iter(|| ours.features(&pixels).unwrap());
         });
         group.bench_function(BenchmarkId::new("candle-transformers", batch), |b| {
-            b.iter(|| rival.forward(&tensor).unwrap())
+            b.iter(|| rival.forward(&tensor).unwrap());
         });
     }
     group.finish();

@@ -107,8 +107,9 @@ fn program(folder: &Path, photos: &[PathBuf]) -> Result<Memory, Box<dyn Error>> 
     let status = child.wait()?;
     let rows = fs::read_to_string(&out)?.lines().count();
     fs::remove_file(&out)?;
-    match status.success() && rows == photos.len() {
-        true => Ok(memory),
-        false => Err(format!("{status}, {rows} of {} rows", photos.len()).into()),
+    if status.success() && rows == photos.len() {
+        Ok(memory)
+    } else {
+        Err(format!("{status}, {rows} of {} rows", photos.len()).into())
     }
 }

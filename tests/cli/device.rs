@@ -5,16 +5,13 @@ use super::run::{Folder, repository};
 /// The expected error. Tests are built without the device features, except by
 /// `.ci/cuda-check`, whose machine has no device.
 fn device_error(device: &str) -> String {
-    let built = match device.starts_with("cuda") {
-        true => cfg!(feature = "cuda"),
-        false => cfg!(feature = "metal"),
-    };
-    match built {
-        true => format!("error: this machine has no {device}, or its driver refuses it\n"),
-        false => {
-            let feature = device.split(':').next().unwrap();
-            format!("error: {device} needs a build with the `{feature}` feature\n")
-        }
+    let cuda = device.starts_with("cuda");
+    let built = cuda && cfg!(feature = "cuda") || !cuda && cfg!(feature = "metal");
+    if built {
+        format!("error: this machine has no {device}, or its driver refuses it\n")
+    } else {
+        let feature = device.split(':').next().unwrap();
+        format!("error: {device} needs a build with the `{feature}` feature\n")
     }
 }
 

@@ -128,10 +128,7 @@ fn kill(short: usize, labels: usize) {
                     let matches = |whole: &BTreeMap<_, _>| whole["manifest.json"] == manifest;
                     assert!(workspace.whole.iter().any(matches));
                 }
-                Err(
-                    Error::Index(IndexError::Missing { .. })
-                    | Error::Index(IndexError::Unfinished { .. }),
-                ) => {
+                Err(Error::Index(IndexError::Missing { .. } | IndexError::Unfinished { .. })) => {
                     assert!(!has_index, "the old index is lost");
                 }
                 Err(error) => panic!("after {hit} kills: {error}"),

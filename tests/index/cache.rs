@@ -154,7 +154,7 @@ fn round_trip_is_exact_for_all_rows_that_an_index_keeps() {
             match (line, &label[..]) {
                 (5, "8k") => assert_eq!(rows[line], values.rows[0], "filled from the first"),
                 (_, "") => {
-                    assert_eq!(rows[line], bits(&encoded_rows(&fake, &[""])), "encoded again")
+                    assert_eq!(rows[line], bits(&encoded_rows(&fake, &[""])), "encoded again");
                 }
                 _ => assert_eq!(rows[line], values.rows[line], "{table}: {label}"),
             }

@@ -45,10 +45,7 @@ impl TextEncoder for Fake {
 
     fn embed(&self, tokens: &Tokens) -> interrogate::Result<Embeddings> {
         self.rows.fetch_add(tokens.len(), Ordering::Relaxed);
-        let batch = match self.batch_dependent {
-            true => tokens.iter().fold(0, hash),
-            false => 0,
-        };
+        let batch = if self.batch_dependent { tokens.iter().fold(0, hash) } else { 0 };
         let mut values = Vec::with_capacity(tokens.len() * self.dim);
         for ids in tokens.iter() {
             let mut state = hash(0, ids);

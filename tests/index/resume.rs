@@ -32,10 +32,8 @@ fn build_until(
     folder: &Path,
     stop: impl Fn(Progress) -> bool,
 ) -> Error {
-    let go = |progress| match stop(progress) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
-    };
+    let go =
+        |progress| if stop(progress) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     builder.build(dictionaries, folder, go).unwrap_err()
 }
 

@@ -73,10 +73,7 @@ mod tests {
     fn add_sources(folder: &Path, sources: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => add_sources(&path, sources),
-                false => sources.push(path),
-            }
+            if path.is_dir() { add_sources(&path, sources) } else { sources.push(path) }
         }
     }
 

@@ -17,17 +17,19 @@ pub(crate) const MESSAGES: Messages = Messages {
 pub(crate) fn command_with(option: &str) -> String {
     let words: Vec<String> =
         std::env::args_os().map(|word| quoted(&word.to_string_lossy())).collect();
-    match words.iter().any(|word| word == option) {
-        true => words.join(" "),
-        false => format!("{} {option}", words.join(" ")),
+    if words.iter().any(|word| word == option) {
+        words.join(" ")
+    } else {
+        format!("{} {option}", words.join(" "))
     }
 }
 
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

@@ -107,10 +107,9 @@ pub(crate) fn index_of(
     logger: &Logger,
 ) -> Result<Index, CliError> {
     match Index::open(folder) {
-        Err(
-            interrogate::Error::Index(IndexError::Missing { .. })
-            | interrogate::Error::Index(IndexError::Unfinished { .. }),
-        ) => {
+        Err(interrogate::Error::Index(
+            IndexError::Missing { .. } | IndexError::Unfinished { .. },
+        )) => {
             build(model, dicts, folder, logger)?;
             Ok(Index::open(folder)?)
         }

@@ -38,10 +38,8 @@ impl Progress {
             None => "{spinner} {pos} images, {msg}",
         };
         let left = total.map(|total| total.saturating_sub(skipped) as u64);
-        let bar = match watched {
-            true => logger.bar(left.unwrap_or_default(), template),
-            false => Bar::hidden(),
-        };
+        let bar =
+            if watched { logger.bar(left.unwrap_or_default(), template) } else { Bar::hidden() };
         let now = Instant::now();
         Progress {
             logger: logger.clone(),

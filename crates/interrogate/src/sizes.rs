@@ -15,17 +15,19 @@ use crate::{Error, Result, limits};
 /// # Errors
 /// [`Error::Mismatch`], here and in all functions below.
 pub(crate) fn within(path: &Path, what: &'static str, value: usize, most: usize) -> Result<()> {
-    match (1..=most).contains(&value) {
-        true => Ok(()),
-        false => Err(Error::mismatch(path, what, format!("1 to {most}"), value)),
+    if (1..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(Error::mismatch(path, what, format!("1 to {most}"), value))
     }
 }
 
 /// Checks that `value` divides `whole`: heads the width, patches the side.
 pub(crate) fn divides(path: &Path, what: &'static str, value: usize, whole: usize) -> Result<()> {
-    match value > 0 && whole.is_multiple_of(value) {
-        true => Ok(()),
-        false => Err(Error::mismatch(path, what, format!("a divisor of {whole}"), value)),
+    if value > 0 && whole.is_multiple_of(value) {
+        Ok(())
+    } else {
+        Err(Error::mismatch(path, what, format!("a divisor of {whole}"), value))
     }
 }
 
@@ -59,9 +61,10 @@ pub(crate) fn scores(
 
 /// Checks that an epsilon is above 0 and below 1.
 pub(crate) fn epsilon(path: &Path, what: &'static str, eps: f64) -> Result<()> {
-    match eps > 0.0 && eps < 1.0 {
-        true => Ok(()),
-        false => Err(Error::mismatch(path, what, "above 0 and below 1", eps)),
+    if eps > 0.0 && eps < 1.0 {
+        Ok(())
+    } else {
+        Err(Error::mismatch(path, what, "above 0 and below 1", eps))
     }
 }
 

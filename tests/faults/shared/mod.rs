@@ -132,10 +132,7 @@ fn mount(args: &[&str], path: &Path) -> bool {
 #[cfg(unix)]
 pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
     use std::os::unix::process::CommandExt;
-    match is_root() {
-        true => command.uid(NOBODY).gid(NOBODY),
-        false => command,
-    }
+    if is_root() { command.uid(NOBODY).gid(NOBODY) } else { command }
 }
 
 /// Makes the user of [`unprivileged`] the owner of `path` and its content.

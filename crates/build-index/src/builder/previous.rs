@@ -24,10 +24,7 @@ pub(super) fn open_index(
     folder: &Path,
 ) -> LibraryResult<Option<Index>> {
     let index = match Index::open(folder) {
-        Err(
-            LibraryError::Index(IndexError::Missing { .. })
-            | LibraryError::Index(IndexError::Unfinished { .. }),
-        ) => {
+        Err(LibraryError::Index(IndexError::Missing { .. } | IndexError::Unfinished { .. })) => {
             return Ok(None);
         }
         other => other?,

@@ -155,9 +155,10 @@ fn header(bytes: &[u8]) -> std::result::Result<(usize, Metadata), String> {
     // Copied: the text of a map may change between its check and its use.
     let json = json.to_vec();
     let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| e.to_string())?;
-    match metadata.data_len() == data.len() {
-        true => Ok((8 + length, metadata)),
-        false => Err(format!("{} of {} bytes", data.len(), metadata.data_len())),
+    if metadata.data_len() == data.len() {
+        Ok((8 + length, metadata))
+    } else {
+        Err(format!("{} of {} bytes", data.len(), metadata.data_len()))
     }
 }
 

@@ -130,9 +130,10 @@ fn link_is_refused_and_its_target_unchanged() {
     fs::rename(&path, &mine).unwrap(); // a whole journal, once of another model
     let whole = fs::read(&mine).unwrap();
     for soft in [true, false] {
-        match soft {
-            true => std::os::unix::fs::symlink(&mine, &path).unwrap(),
-            false => fs::hard_link(&mine, &path).unwrap(),
+        if soft {
+            std::os::unix::fs::symlink(&mine, &path).unwrap();
+        } else {
+            fs::hard_link(&mine, &path).unwrap();
         }
         for model in ["f", "g"] {
             let error = Journal::open(folder.path(), model, DIM, |_, _| ()).err().unwrap();

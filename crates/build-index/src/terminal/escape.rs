@@ -36,10 +36,7 @@ fn is_hidden(c: char) -> bool {
 fn escape(text: &str, which: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        match which(c) {
-            true => escaped.extend(c.escape_default()),
-            false => escaped.push(c),
-        }
+        if which(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
     }
     escaped
 }

@@ -142,9 +142,10 @@ impl Bar {
 
 /// Returns standard output for rows of data: escaped where it is a terminal.
 pub fn stdout() -> Box<dyn Write + Send> {
-    match std::io::stdout().is_terminal() {
-        true => Box::new(escape::Writer(std::io::stdout())),
-        false => Box::new(std::io::stdout()),
+    if std::io::stdout().is_terminal() {
+        Box::new(escape::Writer(std::io::stdout()))
+    } else {
+        Box::new(std::io::stdout())
     }
 }
 

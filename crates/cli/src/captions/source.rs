@@ -40,9 +40,10 @@ impl CaptionSource {
             return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
         };
         let model = CaptionModel::open(name, &args.search, args.source.model.device, logger)?;
-        match args.two_pass {
-            true => Self::first_pass(&model, run, logger),
-            false => Ok(Some(CaptionSource::Model(model.into()))),
+        if args.two_pass {
+            Self::first_pass(&model, run, logger)
+        } else {
+            Ok(Some(CaptionSource::Model(model.into())))
         }
     }
 

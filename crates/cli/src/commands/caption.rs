@@ -33,9 +33,10 @@ impl Record for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        match alone {
-            true => self.caption.to_owned(),
-            false => format!("{}: {}", crate::escape::line(self.image), self.caption),
+        if alone {
+            self.caption.to_owned()
+        } else {
+            format!("{}: {}", crate::escape::line(self.image), self.caption)
         }
     }
 

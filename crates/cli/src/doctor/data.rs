@@ -22,21 +22,21 @@ pub(super) fn indexes() -> Vec<Finding> {
             }
         })
         .collect();
-    match found.is_empty() {
-        true => {
-            let hint = "the first run builds one, or build it: build-index dicts -o indexes";
-            vec![Finding::missing(kind, INDEXES, "no index in this folder", hint)]
-        }
-        false => found,
+    if found.is_empty() {
+        let hint = "the first run builds one, or build it: build-index dicts -o indexes";
+        vec![Finding::missing(kind, INDEXES, "no index in this folder", hint)]
+    } else {
+        found
     }
 }
 
 fn described(index: &Index) -> String {
     let labels: usize = index.tables().iter().map(|table| table.len()).sum();
     let tables = index.tables().len();
-    let coded = match index.tables().iter().all(|table| table.is_coded()) {
-        true => "coded",
-        false => "without codes (build-index over it adds them)",
+    let coded = if index.tables().iter().all(|table| table.is_coded()) {
+        "coded"
+    } else {
+        "without codes (build-index over it adds them)"
     };
     let model = &index.manifest().model().id;
     format!("of the model {model}, {labels} labels in {tables} tables, {coded}")
@@ -47,15 +47,14 @@ pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
     let kind = "dictionaries";
     match open_all(&[folder.to_owned()]) {
         Ok(all) => all.iter().map(|one| Finding::ready(kind, one.table(), counted(one))).collect(),
-        Err(error) => match folder.exists() {
-            true => {
+        Err(error) => {
+            if folder.exists() {
                 vec![Finding::broken(kind, folder.to_string_lossy(), &error, build_hint(&error))]
-            }
-            false => {
+            } else {
                 let hint = "run from a clone's folder, or name one with --dicts";
                 vec![Finding::missing(kind, folder.to_string_lossy(), "no such folder", hint)]
             }
-        },
+        }
     }
 }
 

@@ -52,16 +52,13 @@ fn last(name: &str) -> &str {
 }
 
 fn starter() -> Finding {
-    match HAS_STARTER {
-        true => {
-            let detail =
-                "compiled in; a small ImageNet classifier joined to a sentence encoder, not CLIP";
-            Finding::ready(CLIP, "starter", detail)
-        }
-        false => {
-            let hint = "build from the repository, with the feature starter";
-            Finding::missing(CLIP, "starter", "left out of this build", hint)
-        }
+    if HAS_STARTER {
+        let detail =
+            "compiled in; a small ImageNet classifier joined to a sentence encoder, not CLIP";
+        Finding::ready(CLIP, "starter", detail)
+    } else {
+        let hint = "build from the repository, with the feature starter";
+        Finding::missing(CLIP, "starter", "left out of this build", hint)
     }
 }
 
@@ -107,9 +104,10 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
 fn check_files(folder: &Path, weights: &[&str]) -> Result<()> {
     let path = folder.join("tokenizer.json");
     fs::metadata(&path).map_err(Error::io("open", path))?;
-    match weights.iter().any(|name| folder.join(name).is_file()) {
-        true => Ok(()),
-        false => Err(Error::mismatch(folder, "weights", "model.safetensors", "none")),
+    if weights.iter().any(|name| folder.join(name).is_file()) {
+        Ok(())
+    } else {
+        Err(Error::mismatch(folder, "weights", "model.safetensors", "none"))
     }
 }
 

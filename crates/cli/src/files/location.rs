@@ -53,9 +53,10 @@ impl Locations {
 }
 
 fn case_folded(name: &OsStr) -> OsString {
-    match cfg!(any(target_os = "macos", windows)) {
-        true => name.to_string_lossy().to_lowercase().into(),
-        false => name.to_owned(),
+    if cfg!(any(target_os = "macos", windows)) {
+        name.to_string_lossy().to_lowercase().into()
+    } else {
+        name.to_owned()
     }
 }
 

@@ -124,10 +124,7 @@ impl Files {
                 return Err(is_input(image, "an image"));
             }
         }
-        match sidecars {
-            true => sidecars::check(images, &mut locations, &inputs, &outputs),
-            false => Ok(()),
-        }
+        if sidecars { sidecars::check(images, &mut locations, &inputs, &outputs) } else { Ok(()) }
     }
 
     /// Refuses an output in the folder of an index.

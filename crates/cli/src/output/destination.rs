@@ -98,10 +98,7 @@ impl Write for Destination {
 /// # Errors
 /// [`OutputError::Folder`].
 pub(super) fn refuse_folder(path: &Path, example: &'static str) -> Result<()> {
-    match path.is_dir() {
-        true => Err(OutputError::Folder { path: path.to_owned(), example }),
-        false => Ok(()),
-    }
+    if path.is_dir() { Err(OutputError::Folder { path: path.to_owned(), example }) } else { Ok(()) }
 }
 
 /// Text, JSON lines, CSV: rows that are bytes already.

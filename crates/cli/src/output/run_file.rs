@@ -105,9 +105,10 @@ impl RunFile {
     }
 
     fn refuse(&self, changed: Vec<String>) -> Result<()> {
-        match changed.is_empty() {
-            true => Ok(()),
-            false => Err(OutputError::OtherOptions { path: self.path.clone(), changed }),
+        if changed.is_empty() {
+            Ok(())
+        } else {
+            Err(OutputError::OtherOptions { path: self.path.clone(), changed })
         }
     }
 }

@@ -17,9 +17,10 @@ pub(super) fn lines(stem: &str, values: &[f32]) -> String {
 
 /// Quotes a field as RFC 4180 has it, where it holds a comma, a quote or a line break.
 fn quoted(field: &str) -> String {
-    match field.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", field.replace('"', "\"\"")),
-        false => field.to_owned(),
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
     }
 }
 

@@ -63,12 +63,11 @@ impl Record {
     /// # Errors
     /// [`Error::Mismatch`] for a prompt of more than [`limits::LINE`] bytes. `path` has its line.
     fn new(image: Option<String>, prompt: String, path: PathBuf) -> Result<Self> {
-        match prompt.len() > limits::LINE {
-            true => {
-                let expected = format!("at most {} bytes", limits::LINE);
-                Err(Error::mismatch(path, "prompt", expected, prompt.len()))
-            }
-            false => Ok(Record { image, prompt }),
+        if prompt.len() > limits::LINE {
+            let expected = format!("at most {} bytes", limits::LINE);
+            Err(Error::mismatch(path, "prompt", expected, prompt.len()))
+        } else {
+            Ok(Record { image, prompt })
         }
     }
 }

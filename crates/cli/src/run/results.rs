@@ -72,10 +72,7 @@ impl Results {
         self.total.done += done;
         self.total.failed += failed;
         self.progress.step(done, failed);
-        match self.writer.write(self.rows.take()) {
-            true => Ok(()),
-            false => Err(CliError::WriterStopped),
-        }
+        if self.writer.write(self.rows.take()) { Ok(()) } else { Err(CliError::WriterStopped) }
     }
 
     /// Waits until everything committed is written; what is not committed is dropped.

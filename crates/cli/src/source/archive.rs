@@ -48,9 +48,10 @@ pub(super) fn walk(
             }
             *number += 1;
         }
-        match *number == before {
-            true => Err(Error::mismatch(path, "images", "at least one", "none")),
-            false => Ok(ControlFlow::Continue(())),
+        if *number == before {
+            Err(Error::mismatch(path, "images", "at least one", "none"))
+        } else {
+            Ok(ControlFlow::Continue(()))
         }
     };
     let error = match read() {
@@ -59,9 +60,10 @@ pub(super) fn walk(
     };
     let name = Name { text: image_name::text(path), file: None };
     *number += 1;
-    match wanted(&name) {
-        true => visit(Image { number: *number - 1, name, body: Body::Lost(error) }),
-        false => ControlFlow::Continue(()),
+    if wanted(&name) {
+        visit(Image { number: *number - 1, name, body: Body::Lost(error) })
+    } else {
+        ControlFlow::Continue(())
     }
 }
 

@@ -93,9 +93,10 @@ impl Walk<'_> {
                 self.skipped.hidden();
             } else if !is_folder() || self.entered.is_none() && has_image_extension(&entry) {
                 // A folder with the ending of an image fails as an image.
-                match has_image_extension(&entry) {
-                    true => self.images.push(entry),
-                    false => self.skipped.file(&entry),
+                if has_image_extension(&entry) {
+                    self.images.push(entry);
+                } else {
+                    self.skipped.file(&entry);
                 }
             } else if self.entered.is_none() {
                 self.skipped.folder();

@@ -24,9 +24,10 @@ pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, CliError> {
         (false, true) => Text::open_raw(list, limits::LIST)?,
     };
     let paths = parse(text, null)?;
-    match paths.is_empty() {
-        true => Err(CliError::NoImage { path: shown.to_owned(), problem: "no path in this list" }),
-        false => Ok(paths),
+    if paths.is_empty() {
+        Err(CliError::NoImage { path: shown.to_owned(), problem: "no path in this list" })
+    } else {
+        Ok(paths)
     }
 }
 
@@ -62,9 +63,10 @@ mod tests {
 
     fn text(bytes: &[u8], null: bool) -> interrogate::Result<Vec<PathBuf>> {
         let list = Path::new("list");
-        match null {
-            true => parse(Text::raw(list, bytes, limits::LIST), null),
-            false => parse(Text::new(list, bytes, limits::LIST)?, null),
+        if null {
+            parse(Text::raw(list, bytes, limits::LIST), null)
+        } else {
+            parse(Text::new(list, bytes, limits::LIST)?, null)
         }
     }
 

@@ -85,9 +85,10 @@ impl<'a> Members<'a> {
         loop {
             let left = self.len.saturating_sub(self.next);
             if left == 0 || self.ended && left < BLOCK {
-                return match self.ended {
-                    true => Ok(None),
-                    false => Err(self.cut("a block of zeros at the end", "none")),
+                return if self.ended {
+                    Ok(None)
+                } else {
+                    Err(self.cut("a block of zeros at the end", "none"))
                 };
             }
             let start = self.next;
@@ -104,9 +105,10 @@ impl<'a> Members<'a> {
             let header = Header::from_byte_slice(&block);
             if !has_checksum(header) {
                 // Two blocks of zeros end the archive, and anything may follow; one does not.
-                return match zeros > BLOCK {
-                    true => Ok(None),
-                    false => Err(self.damaged(start, "a header", "a wrong checksum")),
+                return if zeros > BLOCK {
+                    Ok(None)
+                } else {
+                    Err(self.damaged(start, "a header", "a wrong checksum"))
                 };
             }
             (zeros, self.ended) = (0, false);

@@ -142,9 +142,10 @@ impl Source {
             }
             let name = Name { text: image_name::text(path), file: Some(path.clone()) };
             if wanted(&name) {
-                let body = match self.unread.contains(path) {
-                    true => Body::Lost(unreadable(path)),
-                    false => Body::File(path.clone()),
+                let body = if self.unread.contains(path) {
+                    Body::Lost(unreadable(path))
+                } else {
+                    Body::File(path.clone())
                 };
                 visit(Image { number, name, body })?;
             }

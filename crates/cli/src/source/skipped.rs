@@ -110,7 +110,7 @@ impl Skipped {
             (folders, format!("{folders} folder{}, which --recursive enters", s(folders))),
             (plain, format!("{plain} folder{}", s(plain))),
             (links, format!("{links} symbolic link{} in archives", s(links))),
-            (repeated, format!("{repeated} with the name of an earlier member",)),
+            (repeated, format!("{repeated} with the name of an earlier member")),
         ];
         parts.extend(more.into_iter().filter(|(count, _)| *count > 0).map(|(_, part)| part));
         (!parts.is_empty()).then(|| format!("skipped {}", parts.join("; ")))

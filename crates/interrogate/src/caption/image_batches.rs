@@ -15,11 +15,10 @@ const BATCH: usize = 64;
 /// [`RowsError::Dim`] if the pixels are not a multiple of an image's.
 pub(super) fn count(patches: &Patches, pixels: &[f32]) -> Result<usize> {
     let expected = patches.pixels();
-    match pixels.len().is_multiple_of(expected) {
-        true => Ok(pixels.len() / expected),
-        false => {
-            Err(Error::Rows(RowsError::Dim { what: "an image", expected, found: pixels.len() }))
-        }
+    if pixels.len().is_multiple_of(expected) {
+        Ok(pixels.len() / expected)
+    } else {
+        Err(Error::Rows(RowsError::Dim { what: "an image", expected, found: pixels.len() }))
     }
 }
 

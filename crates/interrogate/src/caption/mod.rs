@@ -247,8 +247,9 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// Checks that a token is in the language model's vocabulary.
 fn check_token(path: &Path, what: &'static str, token: u32, vocab: usize) -> Result<()> {
-    match (token as usize) < vocab {
-        true => Ok(()),
-        false => Err(Error::mismatch(path, what, format!("below {vocab}"), token)),
+    if (token as usize) < vocab {
+        Ok(())
+    } else {
+        Err(Error::mismatch(path, what, format!("below {vocab}"), token))
     }
 }

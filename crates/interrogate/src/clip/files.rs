@@ -106,11 +106,10 @@ impl Files {
 /// Returns the path of the file `name` in `folder`.
 fn find_file(folder: &Path, name: &'static str) -> Result<PathBuf> {
     let path = folder.join(name);
-    match path.is_file() {
-        true => Ok(path),
-        false => {
-            Err(Error::Checkpoint(CheckpointError::FileMissing { folder: folder.to_owned(), name }))
-        }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::Checkpoint(CheckpointError::FileMissing { folder: folder.to_owned(), name }))
     }
 }
 

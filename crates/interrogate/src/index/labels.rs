@@ -153,9 +153,10 @@ impl LabelFile {
             return Err(Error::damaged(&self.path, "sha256", self.sha256, found));
         }
         let labels = Labels::open(&self.path, bytes)?;
-        match labels.len() == self.len {
-            true => Ok(labels),
-            false => Err(Error::damaged(&self.path, "labels", self.len, labels.len())),
+        if labels.len() == self.len {
+            Ok(labels)
+        } else {
+            Err(Error::damaged(&self.path, "labels", self.len, labels.len()))
         }
     }
 }

@@ -103,9 +103,10 @@ impl<'a> Merged<'a> {
         k: usize,
         order: Order,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        match self.tables.iter().any(|table| table.ranker().is_some()) {
-            true => self.rank_by_table(features, k, order),
-            false => self.rank_with(features, |rows| rows.top_k(features, k, order)),
+        if self.tables.iter().any(|table| table.ranker().is_some()) {
+            self.rank_by_table(features, k, order)
+        } else {
+            self.rank_with(features, |rows| rows.top_k(features, k, order))
         }
     }
 

@@ -166,10 +166,7 @@ impl<'a> Line<'a> {
     pub fn text(&self) -> Result<&'a str> {
         let text = std::str::from_utf8(self.bytes()?);
         let text = text.map_err(|error| self.mismatch("text", "UTF-8", error))?;
-        match text.contains('\0') {
-            true => Err(self.mismatch("text", "no NUL", "one")),
-            false => Ok(text),
-        }
+        if text.contains('\0') { Err(self.mismatch("text", "no NUL", "one")) } else { Ok(text) }
     }
 
     /// Returns the bytes; of a line that is too long, those within the limit.

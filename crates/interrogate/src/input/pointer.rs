@@ -25,9 +25,10 @@ pub(super) fn refuse(path: &Path, mut file: &File, size: u64) -> Result<()> {
     let mut start = Vec::with_capacity(START.len());
     let read = file.take(START.len() as u64).read_to_end(&mut start);
     read.and_then(|_| file.rewind()).map_err(Error::io("read", path))?;
-    match start == START {
-        true => Err(Error::Weights(WeightsError::LfsPointer { path: path.to_owned() })),
-        false => Ok(()),
+    if start == START {
+        Err(Error::Weights(WeightsError::LfsPointer { path: path.to_owned() }))
+    } else {
+        Ok(())
     }
 }
 

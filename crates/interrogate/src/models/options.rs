@@ -117,9 +117,10 @@ impl Options {
             let file = || vars.path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
             options.token = token.and_then(|token| trim(&token)).or_else(|| read_token(&file()));
         }
-        let proxies = match options.endpoint.starts_with("http://") {
-            true => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
-            false => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        let proxies = if options.endpoint.starts_with("http://") {
+            ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        } else {
+            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
         };
         options.proxy = vars.first(&proxies);
         options.no_proxy = vars.first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();

@@ -89,9 +89,10 @@ impl Config {
     /// Returns the source of OpenAI's model `name`.
     fn published(&self, name: &str) -> Result<ModelSource> {
         let known = ALIASES.iter().filter_map(|(alias, _)| alias.strip_suffix("/openai"));
-        match known.clone().any(|known| known == name) {
-            true => format!("{name}/openai").parse(),
-            false => Err(self.unknown_name("clip_model", &known.collect::<Vec<_>>(), name)),
+        if known.clone().any(|known| known == name) {
+            format!("{name}/openai").parse()
+        } else {
+            Err(self.unknown_name("clip_model", &known.collect::<Vec<_>>(), name))
         }
     }
 

@@ -91,9 +91,10 @@ impl<'a> Parser<'a> {
                 if is_image && text.is_empty() {
                     return Err(self.expected("the name of an image in the quotes before"));
                 }
-                return Ok(match is_image {
-                    true => Operand::Image(PathBuf::from(text)),
-                    false => Operand::Text(text),
+                return Ok(if is_image {
+                    Operand::Image(PathBuf::from(text))
+                } else {
+                    Operand::Text(text)
                 });
             }
         }

@@ -54,14 +54,13 @@ pub(super) fn open(folder: &Path) -> Result<(Config, usize)> {
     check(&path, &config, &read(&path)?)?;
     let positions = config.max_position_embeddings;
     let sentence = folder.join("sentence_bert_config.json");
-    let (path, what, context) = match sentence.is_file() {
-        false => (path, "max_position_embeddings", CONTEXT),
-        true => {
-            let raw: RawSentenceConfig = read(&sentence)?;
-            sizes::only(&sentence, "do_lower_case", Some(&raw.do_lower_case), false)?;
-            let context = raw.max_seq_length.unwrap_or(positions);
-            (sentence, "max_seq_length", context)
-        }
+    let (path, what, context) = if !sentence.is_file() {
+        (path, "max_position_embeddings", CONTEXT)
+    } else {
+        let raw: RawSentenceConfig = read(&sentence)?;
+        sizes::only(&sentence, "do_lower_case", Some(&raw.do_lower_case), false)?;
+        let context = raw.max_seq_length.unwrap_or(positions);
+        (sentence, "max_seq_length", context)
     };
     if !(2..=positions).contains(&context) {
         return Err(match what {

@@ -41,12 +41,13 @@ impl LimitedVocabulary {
         self.entries += 1;
         self.bytes += token.0; // at most the size of the file
         let max_bytes = if self.pieces { limits::PIECES_TEXT } else { limits::TOKENS_TEXT };
-        match self.entries <= limits::TOKENS && self.bytes <= max_bytes {
-            true => Ok(()),
-            false => Err(E::custom(format_args!(
+        if self.entries <= limits::TOKENS && self.bytes <= max_bytes {
+            Ok(())
+        } else {
+            Err(E::custom(format_args!(
                 "a vocabulary of more than {} entries or {max_bytes} bytes",
                 limits::TOKENS
-            ))),
+            )))
         }
     }
 }

@@ -103,9 +103,10 @@ impl Weights {
     /// # Errors
     /// Those of [`open`](Self::open) and [`open_sharded`](Self::open_sharded).
     pub(crate) fn open_any(path: &Path) -> Result<Self> {
-        match path.extension().is_some_and(|end| end == "json") {
-            true => Self::open_sharded(path),
-            false => Self::open(path),
+        if path.extension().is_some_and(|end| end == "json") {
+            Self::open_sharded(path)
+        } else {
+            Self::open(path)
         }
     }
 

@@ -41,9 +41,10 @@ impl Shard {
     }
 
     fn new(path: PathBuf, bytes: Bytes) -> Result<Self> {
-        let tensors = match archive::is_archive(bytes.as_ref()) {
-            true => archive::tensors(&path, bytes.as_ref())?,
-            false => safetensors(&path, bytes.as_ref())?,
+        let tensors = if archive::is_archive(bytes.as_ref()) {
+            archive::tensors(&path, bytes.as_ref())?
+        } else {
+            safetensors(&path, bytes.as_ref())?
         };
         Ok(Shard { path, bytes, tensors })
     }
@@ -134,12 +135,10 @@ pub(super) fn open_shards(path: &Path) -> Result<(Vec<Shard>, IndexEntries)> {
     }
     let shards = files.iter().map(|name| {
         let shard = path.with_file_name(name);
-        match shard.exists() {
-            true => Shard::open(&shard),
-            false => Err(Error::Weights(WeightsError::ShardMissing {
-                path: shard,
-                index: path.to_owned(),
-            })),
+        if shard.exists() {
+            Shard::open(&shard)
+        } else {
+            Err(Error::Weights(WeightsError::ShardMissing { path: shard, index: path.to_owned() }))
         }
     });
     let shards = shards.collect::<Result<Vec<_>>>()?;

@@ -55,9 +55,10 @@ impl<'a> ChainProgress<'a> {
 /// `128/2048 tried, 0.2541 a cat`; without the prompt as long as no prompt has a score.
 fn message(step: &Step<'_>) -> String {
     let tried = format!("{}/{} tried", step.scored, step.candidates);
-    match step.score.is_finite() {
-        true => format!("{tried}, {:.4} {}", step.score, crate::escape::line(step.prompt)),
-        false => tried,
+    if step.score.is_finite() {
+        format!("{tried}, {:.4} {}", step.score, crate::escape::line(step.prompt))
+    } else {
+        tried
     }
 }
 

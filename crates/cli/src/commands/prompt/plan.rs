@@ -99,9 +99,10 @@ impl<'a> PromptPlan<'a> {
         let prompts = self.interrogation.prompts(&features, &captions, |_, step| chain.step(step));
         chain.end();
         let prompts = prompts?;
-        let picks = match for_report {
-            true => self.interrogation.picks(&features, REPORT_LABELS)?,
-            false => vec![Vec::new(); images.len()],
+        let picks = if for_report {
+            self.interrogation.picks(&features, REPORT_LABELS)?
+        } else {
+            vec![Vec::new(); images.len()]
         };
         let written = images.into_iter().zip(prompts).zip(picks);
         let written = written.map(|((Encoded { thumbnail, .. }, prompt), picks)| WrittenPrompt {

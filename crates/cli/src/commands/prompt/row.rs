@@ -75,9 +75,10 @@ impl Record for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        match alone {
-            true => self.prompt.to_owned(),
-            false => format!("{}: {}", crate::escape::line(self.image), self.prompt),
+        if alone {
+            self.prompt.to_owned()
+        } else {
+            format!("{}: {}", crate::escape::line(self.image), self.prompt)
         }
     }
 

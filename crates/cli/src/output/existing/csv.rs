@@ -79,9 +79,10 @@ impl Rows<'_> {
         if self.count == 0 && !self.header.starts_with(&row.start) {
             return Err(self.other_header(&row));
         }
-        match row.lines_are_rows {
-            true => Err(self.unexpected(&row, "a closing quote")),
-            false => Ok(self.existing),
+        if row.lines_are_rows {
+            Err(self.unexpected(&row, "a closing quote"))
+        } else {
+            Ok(self.existing)
         }
     }
 
@@ -105,9 +106,10 @@ impl Rows<'_> {
 
     fn check_name(&self, row: &Row) -> Result<()> {
         let limit = limits::ANSWER_NAME;
-        match row.image.len() > limit {
-            true => Err(self.unexpected(row, &format!("an image's name of at most {limit} bytes"))),
-            false => Ok(()),
+        if row.image.len() > limit {
+            Err(self.unexpected(row, &format!("an image's name of at most {limit} bytes")))
+        } else {
+            Ok(())
         }
     }
 

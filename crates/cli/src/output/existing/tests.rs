@@ -181,9 +181,9 @@ proptest::proptest! {
             b"{\"image\":\"b\",\"caption\":[[1]]}\n",
         ];
         let header = &b"image,caption,error\r\n"[..];
-        let read = |bytes: &[u8]| match is_json {
-            true => read_jsonl(file(bytes).path(), &["caption"]),
-            false => read_csv(file(bytes).path(), header),
+        let read = |bytes: &[u8]| {
+            let file = file(bytes);
+            if is_json { read_jsonl(file.path(), &["caption"]) } else { read_csv(file.path(), header) }
         };
         let pieces = if is_json { json_pieces } else { csv_pieces };
         let mut bytes = if is_json { Vec::new() } else { header.to_vec() };

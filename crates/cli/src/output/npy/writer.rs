@@ -51,9 +51,10 @@ impl Writer {
     /// # Errors
     /// [`OutputError::Npy`] where rows are missing, and where the file cannot be written.
     pub(crate) fn finish(self) -> Result<()> {
-        match self.count == self.rows {
-            true => self.draft.finish(),
-            false => self.wrong_shape(format!("{} rows", self.count)),
+        if self.count == self.rows {
+            self.draft.finish()
+        } else {
+            self.wrong_shape(format!("{} rows", self.count))
         }
     }
 

@@ -66,9 +66,10 @@ impl Sink for Parquet {
         if let RowData::Cells(cells) = row {
             self.rows.push(cells);
         }
-        match self.rows.len() < self.group {
-            true => Ok(()),
-            false => self.write_group().map_err(failed(&self.path)),
+        if self.rows.len() < self.group {
+            Ok(())
+        } else {
+            self.write_group().map_err(failed(&self.path))
         }
     }
 

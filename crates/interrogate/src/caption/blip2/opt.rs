@@ -100,10 +100,7 @@ impl<B: Backend> Decoder for Opt<B> {
         backend.add_lookup(&self.embed_positions, &step.positions(OFFSET), &mut work.rows)?;
         let lists = step.lists();
         let all = step.scored.len() == step.rows.len();
-        let scored = match all {
-            true => None,
-            false => Some(Readout::lists(backend, &lists, &step.scored)?),
-        };
+        let scored = if all { None } else { Some(Readout::lists(backend, &lists, &step.scored)?) };
         let scope = backend.scope(Scope::Lists(lists))?;
         self.layers.forward(backend, work, &scope, &mut Kv::Append(cache), scored.as_ref())?;
         let Workspace { rows, normed, .. } = work;

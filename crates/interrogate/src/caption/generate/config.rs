@@ -145,13 +145,14 @@ fn require(
     holds: bool,
     expected: impl FnOnce() -> String,
 ) -> Result<()> {
-    match holds {
-        true => Ok(()),
-        false => Err(Error::Caption(CaptionError::Generation {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Caption(CaptionError::Generation {
             option,
             expected: expected(),
             found: found.to_string(),
-        })),
+        }))
     }
 }
 

@@ -47,12 +47,13 @@ pub fn find(folder: &Path) -> Result<PathBuf> {
     {
         return Ok(whole);
     }
-    match plain.is_file() {
-        true => Ok(plain),
-        false => Err(Error::Checkpoint(CheckpointError::FileMissing {
+    if plain.is_file() {
+        Ok(plain)
+    } else {
+        Err(Error::Checkpoint(CheckpointError::FileMissing {
             folder: folder.to_owned(),
             name: IMAGE_PROCESSOR,
-        })),
+        }))
     }
 }
 

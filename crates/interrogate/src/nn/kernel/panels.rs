@@ -217,12 +217,11 @@ impl Kernel for Multiply<'_> {
                     let a = &packed[part.start * STRIDE..part.end * STRIDE];
                     assert!(block.len() <= STEPS && part.len() <= MAX_ROWS);
                     // `at` checks the ends of the rows.
-                    let (to, stride) = match narrow {
-                        true => (buffer.as_mut_ptr(), width),
-                        false => {
-                            out.at(first + part.len() - 1, column, columns);
-                            (out.at(first, column, columns), out.stride)
-                        }
+                    let (to, stride) = if narrow {
+                        (buffer.as_mut_ptr(), width)
+                    } else {
+                        out.at(first + part.len() - 1, column, columns);
+                        (out.at(first, column, columns), out.stride)
                     };
                     let at = Operands {
                         a: a.as_ptr(),

@@ -291,7 +291,7 @@ fn block<S: Simd, W: Stored, const M: usize, const J: usize>(
             // The same position in the next outputs: rows end before the hardware prefetcher has
             // warmed up.
             rows.iter().for_each(|row| {
-                s.prefetch(row.as_ptr().wrapping_add(from * W::SIZE + at.prefetch))
+                s.prefetch(row.as_ptr().wrapping_add(from * W::SIZE + at.prefetch));
             });
         }
         for (i, sums) in sums.iter_mut().enumerate() {

@@ -59,7 +59,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, v: __m256) {
-        op!(_mm256_storeu_ps(to, v))
+        op!(_mm256_storeu_ps(to, v));
     }
     #[inline(always)]
     unsafe fn load_f16(self, from: *const u16) -> __m256 {
@@ -161,6 +161,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
         // A hint: an invalid address is ignored.
-        op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
+        op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()));
     }
 }

@@ -76,7 +76,7 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, v: __m512) {
-        op!(_mm512_storeu_ps(to, v))
+        op!(_mm512_storeu_ps(to, v));
     }
     #[inline(always)]
     unsafe fn load_f16(self, from: *const u16) -> __m512 {
@@ -153,8 +153,8 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
             op!({
                 // SAFETY (of the transmute): 256 bits of plain data.
                 let half: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
-                _mm256_storeu_si256(to.cast(), half)
-            })
+                _mm256_storeu_si256(to.cast(), half);
+            });
         } else {
             for lane in 0..Self::LANES {
                 op!(*to.add(lane) = half::bf16::from_f32(*from.add(lane)).to_bits());
@@ -183,27 +183,25 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
         op!({
             let x = _mm512_loadu_si512(x.cast());
             // Minus 128 times x, which corrects for the weights' offset.
-            let shift = match PAIRS {
-                true => {
-                    let shift = _mm512_set1_epi8(i8::MIN); // 128 as an unsigned byte
-                    let over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, x);
-                    _mm512_sub_epi32(_mm512_setzero_si512(), over)
-                }
-                false => _mm512_setzero_si512(),
+            let shift = if PAIRS {
+                let shift = _mm512_set1_epi8(i8::MIN); // 128 as an unsigned byte
+                let over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, x);
+                _mm512_sub_epi32(_mm512_setzero_si512(), over)
+            } else {
+                _mm512_setzero_si512()
             };
             for ((sum, w), scale) in sums.iter_mut().zip(w).zip(scale) {
                 let w = _mm512_loadu_si512(w.cast());
-                let dots = match PAIRS {
-                    true => _mm512_dpbusd_epi32(shift, w, x),
-                    false => {
-                        // |w|, and x with w's sign: pair sums of at most 2 * 127², which is
-                        // below 2^15.
-                        let w = _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN));
-                        let below = _mm512_movepi8_mask(w);
-                        let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
-                        let pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w), x);
-                        _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))
-                    }
+                let dots = if PAIRS {
+                    _mm512_dpbusd_epi32(shift, w, x)
+                } else {
+                    // |w|, and x with w's sign: pair sums of at most 2 * 127², which is
+                    // below 2^15.
+                    let w = _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN));
+                    let below = _mm512_movepi8_mask(w);
+                    let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
+                    let pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w), x);
+                    _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))
                 };
                 let part = _mm512_mul_ps(_mm512_cvtepi32_ps(dots), _mm512_set1_ps(scale));
                 *sum = _mm512_add_ps(*sum, part);
@@ -215,6 +213,6 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
         // A hint: an invalid address is ignored.
-        op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()))
+        op!(_mm_prefetch::<_MM_HINT_T0>(at.cast()));
     }
 }

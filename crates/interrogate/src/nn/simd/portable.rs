@@ -72,10 +72,11 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        each(|lane| match FUSED {
-            true => a[lane].mul_add(b[lane], c[lane]),
-            false => a[lane] * b[lane] + c[lane],
-        })
+        each(
+            |lane| {
+                if FUSED { a[lane].mul_add(b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] }
+            },
+        )
     }
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
@@ -90,10 +91,7 @@ impl Simd for Portable {
         // 1.5 * 2^23: adding it rounds |a| < 2^22 to an integer, by the processor's rounding;
         // larger values are returned unchanged.
         const SHIFT: f32 = 12_582_912.0;
-        each(|lane| match a[lane].abs() < 4_194_304.0 {
-            true => (a[lane] + SHIFT) - SHIFT,
-            false => a[lane],
-        })
+        each(|lane| if a[lane].abs() < 4_194_304.0 { (a[lane] + SHIFT) - SHIFT } else { a[lane] })
     }
     #[inline(always)]
     fn pow2(self, n: Self::V) -> Self::V {

@@ -84,9 +84,10 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
     image.reserve(width, height, pixels.saturating_add(window))?;
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
     let associated = extra.is_some_and(|extra| extra.first() == Some(&ASSOCIATED));
-    let map = match has_palette {
-        true => Some(decoder.get_tag_u16_vec(Tag::ColorMap).map_err(decode_error)?),
-        false => None,
+    let map = if has_palette {
+        Some(decoder.get_tag_u16_vec(Tag::ColorMap).map_err(decode_error)?)
+    } else {
+        None
     };
     let mut values = DecodingResult::U8(Vec::new());
     if let Err(error) = decoder.read_image_to_buffer(&mut values).map_err(decode_error)

@@ -6,9 +6,12 @@ use super::*;
 
 /// A picture of the same formula as in make.py.
 fn computed(width: u32, height: u32, hard: bool) -> Picture {
-    let value = |y: u32, x: u32, c: u32| match hard {
-        true => ((x / 3 + y / 2 + c) & 1) * 255,
-        false => (x * 7 + y * 13 + c * 50 + x * y % 31) & 255,
+    let value = |y: u32, x: u32, c: u32| {
+        if hard {
+            ((x / 3 + y / 2 + c) & 1) * 255
+        } else {
+            (x * 7 + y * 13 + c * 50 + x * y % 31) & 255
+        }
     };
     let places =
         (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (y, x, c))));

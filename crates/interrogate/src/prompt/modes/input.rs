@@ -54,10 +54,8 @@ impl ModeInput<'_, '_> {
     /// Returns the start of a chain: the prefix and `parts`, cut so that the suffix fits
     /// too, but without it. With `compat` nothing is cut.
     pub(super) fn chain_start(&self, parts: Vec<Part>, compat: bool) -> Result<Vec<Part>> {
-        let mut parts = match compat {
-            true => self.surround(&parts).parts,
-            false => self.fit(parts, compat)?.parts,
-        };
+        let mut parts =
+            if compat { self.surround(&parts).parts } else { self.fit(parts, compat)?.parts };
         parts.truncate(parts.len().saturating_sub(self.after.len()));
         Ok(parts)
     }

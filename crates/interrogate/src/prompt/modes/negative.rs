@@ -13,9 +13,10 @@ use crate::{Error, Result};
 /// Requests the labels that fit least, of the flavors or of the tables that the user named.
 pub(super) fn ranking(tables: &[TableEntry], candidates: usize) -> RankingRequest {
     let explicit: Vec<_> = tables.iter().filter(|t| t.explicit && t.name != "negative").collect();
-    let tables = match explicit.is_empty() {
-        true => vec!["flavors".to_owned()],
-        false => explicit.into_iter().map(|table| table.name.clone()).collect(),
+    let tables = if explicit.is_empty() {
+        vec!["flavors".to_owned()]
+    } else {
+        explicit.into_iter().map(|table| table.name.clone()).collect()
     };
     RankingRequest { tables, count: candidates, order: Order::Worst }
 }

@@ -43,9 +43,10 @@ impl<B: Backend> T5<B> {
             let name = format!("language_model.{half}.embed_tokens.weight");
             loader.weights.check_tied(&name, &vocabulary, &shared)?;
         }
-        let lm_head = match loader.weights.contains("language_model.lm_head.weight") {
-            true => loader.linear_no_bias("language_model.lm_head", vocabulary)?,
-            false => loader.backend.linear(&shared, vocabulary, None)?,
+        let lm_head = if loader.weights.contains("language_model.lm_head.weight") {
+            loader.linear_no_bias("language_model.lm_head", vocabulary)?
+        } else {
+            loader.backend.linear(&shared, vocabulary, None)?
         };
         Ok(T5 {
             backend: loader.backend.clone(),

@@ -90,7 +90,7 @@ fn file_over_the_limit_is_not_downloaded() {
         let hub = hub();
         let cache = empty_cache(&hub);
         hub.change(file, |file| {
-            (file.reported_size, file.without_etag) = (Some(limit + 1), without_etag)
+            (file.reported_size, file.without_etag) = (Some(limit + 1), without_etag);
         });
         let message = cache.fetch().unwrap_err().to_string();
         let end = format!(": size: expected at most {limit} bytes, found {}", limit + 1);
