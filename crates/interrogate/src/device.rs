@@ -73,7 +73,7 @@ impl Device {
         self.open().map(drop)
     }
 
-    /// Opens the device in the tensor engine. For a GPU this starts its libraries and takes some
+    /// Opens the device in candle. For a GPU this starts its libraries and takes some
     /// tenths of a second.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Device {
                     feature: "metal",
                 }))
             }
-            // One stream for all threads: by the engine's default each thread has its own, and
+            // One stream for all threads: by candle's default each thread has its own, and
             // none would wait for what another started.
             Device::Cuda(number) => {
                 candle_core::Device::new_cuda_with_stream(number).map_err(self.absent())

@@ -20,7 +20,7 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// Opens the device in the tensor engine, unless it is the CPU.
+    /// Opens the device in candle, unless it is the CPU.
     ///
     /// # Errors
     /// As of [`Device::check`]; [`DeviceError::CpuOnly`] for

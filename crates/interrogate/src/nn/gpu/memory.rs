@@ -47,7 +47,7 @@ pub(crate) fn halving<P: Batch + Clone, T>(
     Ok(results)
 }
 
-/// Whether the error means that the device is out of memory. The engine wraps its drivers'
+/// Whether the error means that the device is out of memory. Candle wraps its drivers'
 /// errors in several ways; all contain the name of the code: CUDA_ERROR_OUT_OF_MEMORY,
 /// CUBLAS_STATUS_ALLOC_FAILED.
 pub(crate) fn is_out_of_memory(error: &(impl Debug + ?Sized)) -> bool {

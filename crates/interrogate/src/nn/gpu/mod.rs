@@ -1,8 +1,8 @@
 //! The GPU backend: candle's tensors and operations.
 //!
-//! Values stay on the device from layer to layer. They equal the CPU's within rounding: the
-//! engine sums in an order of its own, so that a row's last bits may depend on its batch. All of
-//! it also runs on the engine's own CPU device, and is tested there against this library's
+//! Values stay on the device from layer to layer. They equal the CPU's within rounding:
+//! candle sums in an order of its own, so that a row's last bits may depend on its batch. All of
+//! it also runs on candle's own CPU device, and is tested there against this library's
 //! kernels.
 
 mod attention;

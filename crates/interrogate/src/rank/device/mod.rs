@@ -1,4 +1,4 @@
-//! Exact top-k on a GPU, or on any device of the tensor engine: the same result as on the CPU,
+//! Exact top-k on a GPU, or on any device of candle: the same result as on the CPU,
 //! by a coarse scan on the device and rescoring.
 //!
 //! # Coarse scan and rescore
@@ -50,7 +50,7 @@ use rescore::CoarseTop;
 use tensors::Tensors;
 
 /// The most rows per query that the coarse scan returns. Two lists of this length are still one
-/// sort of the engine, which on CUDA sorts at most 8,192 values.
+/// sort of candle, which on CUDA sorts at most 8,192 values.
 pub const MAX_REQUESTED: usize = 4096;
 
 /// How many times more rows an undecided query requests.
@@ -111,7 +111,7 @@ fn kernels(_: &candle_core::Device, _: usize) -> candle_core::Result<Option<Box<
 pub struct Resident {
     dim: usize,
     len: usize,
-    engine: Tensors,
+    tensors: Tensors,
     fused: Option<Box<dyn Kernels>>,
 }
 
@@ -123,11 +123,11 @@ impl Resident {
     /// As of [`Device::check`]; [`DeviceError::Tensors`] if the device fails otherwise, [`RowsError::Dim`]
     /// if there are 2^32 rows or more.
     pub fn new(device: Device, rows: &Rows<'_>, bytes: u64) -> Result<Self> {
-        Self::on_engine(&device.open()?, rows, bytes)
+        Self::on_candle(&device.open()?, rows, bytes)
     }
 
-    /// Like [`new`](Self::new), on an open device of the tensor engine.
-    pub(super) fn on_engine(
+    /// Like [`new`](Self::new), on an open device of candle.
+    pub(super) fn on_candle(
         device: &candle_core::Device,
         rows: &Rows<'_>,
         bytes: u64,
@@ -143,20 +143,20 @@ impl Resident {
                 found,
             }));
         }
-        let engine = Tensors::new(device, rows, fit.min(rows.len()))
+        let tensors = Tensors::new(device, rows, fit.min(rows.len()))
             .map_err(Error::tensors("copy rows to the device"))?;
         Ok(Resident {
             dim: rows.dim(),
             len: rows.len(),
             fused: kernels(device, rows.dim())
                 .map_err(Error::tensors("compile the device's kernels"))?,
-            engine,
+            tensors,
         })
     }
 
     /// The number of resident rows, the first of the table; the others are streamed.
     pub fn resident(&self) -> usize {
-        self.engine.resident()
+        self.tensors.resident()
     }
 
     /// Returns the same as [`Rows::top_k`], bit for bit. `rows` must be the rows that this was
@@ -224,7 +224,7 @@ impl Resident {
     }
 
     /// Returns at least the `m` best rows of each query: by the fused kernels if the device runs
-    /// them and `m` fits their lists, else by operations of the engine.
+    /// them and `m` fits their lists, else by operations of candle.
     fn best(
         &self,
         rows: &Rows<'_>,
@@ -232,8 +232,8 @@ impl Resident {
         m: usize,
     ) -> candle_core::Result<Vec<CoarseTop>> {
         match &self.fused {
-            Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.engine),
-            _ => self.engine.best(rows, queries, m),
+            Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.tensors),
+            _ => self.tensors.best(rows, queries, m),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{Device, Result};
 #[derive(Clone, Debug)]
 pub struct DeviceRanker {
     device: Device,
-    engine: candle_core::Device,
+    candle: candle_core::Device,
     resident: Arc<Mutex<Option<Arc<Resident>>>>,
 }
 
@@ -22,20 +22,20 @@ impl DeviceRanker {
     /// # Errors
     /// As of [`Device::check`].
     pub fn new(device: Device) -> Result<Self> {
-        let engine = device.open()?;
-        Ok(DeviceRanker { device, engine, resident: Arc::default() })
+        let candle = device.open()?;
+        Ok(DeviceRanker { device, candle, resident: Arc::default() })
     }
 
-    /// A ranker on a device of the engine, for tests without a GPU.
+    /// A ranker on a device of candle, for tests without a GPU.
     #[cfg(test)]
-    pub(crate) fn of_engine(engine: candle_core::Device) -> Self {
-        DeviceRanker { device: Device::Cuda(0), engine, resident: Arc::default() }
+    pub(crate) fn of_candle(candle: candle_core::Device) -> Self {
+        DeviceRanker { device: Device::Cuda(0), candle, resident: Arc::default() }
     }
 
     /// Returns a ranker on the same device for another table.
     #[must_use]
     pub fn for_other_table(&self) -> Self {
-        DeviceRanker { device: self.device, engine: self.engine.clone(), resident: Arc::default() }
+        DeviceRanker { device: self.device, candle: self.candle.clone(), resident: Arc::default() }
     }
 
     /// The device.
@@ -61,8 +61,8 @@ impl DeviceRanker {
             match &*slot {
                 Some(resident) => resident.clone(),
                 None => {
-                    let bytes = free(&self.engine).map_or(u64::MAX, |free| free / 4 * 3);
-                    slot.insert(Arc::new(Resident::on_engine(&self.engine, rows, bytes)?)).clone()
+                    let bytes = free(&self.candle).map_or(u64::MAX, |free| free / 4 * 3);
+                    slot.insert(Arc::new(Resident::on_candle(&self.candle, rows, bytes)?)).clone()
                 }
             }
         };

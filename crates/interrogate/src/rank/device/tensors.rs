@@ -1,6 +1,6 @@
-//! The coarse scan by operations of the tensor engine, for any of its devices.
+//! The coarse scan by operations of candle, for any of its devices.
 //!
-//! The engine has no top-k, and its sort on CUDA takes at most 8,192 values. So rows are
+//! Candle has no top-k, and its sort on CUDA takes at most 8,192 values. So rows are
 //! processed in pieces of 8,192: product, sort, the first `m`; then the lists are merged by
 //! sorting, in as few rounds as 8,192 allows.
 //!

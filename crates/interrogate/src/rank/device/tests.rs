@@ -1,5 +1,5 @@
 //! Rankings on a device against the CPU's. One test body runs on every device, always including
-//! the engine's own CPU device.
+//! candle's own CPU device.
 
 use candle_core::Device;
 use half::f16;
@@ -29,7 +29,7 @@ fn compare(rows: &Rows<'_>, queries: &[Features], ks: &[usize]) {
     for device in devices() {
         let all = (rows.len() * rows.dim() * 2) as u64;
         for bytes in [u64::MAX, all / 2, 0] {
-            let resident = Resident::on_engine(&device, rows, bytes).unwrap();
+            let resident = Resident::on_candle(&device, rows, bytes).unwrap();
             if bytes == 0 {
                 assert_eq!(resident.resident(), 0);
             }
@@ -87,7 +87,7 @@ fn every_k_of_a_small_table() {
 fn one_row_many_times_ties_by_number() {
     let all = values(Shape::Random, 8, 1, 0).repeat(30_000);
     let rows = Rows::new(8, vec![&all]).unwrap();
-    let resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();
+    let resident = Resident::on_candle(&Device::Cpu, &rows, u64::MAX).unwrap();
     let hits = &resident.top_k(&rows, &[features(8, 2)], 5, Order::Best).unwrap()[0];
     assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
@@ -104,7 +104,7 @@ fn damaged_rows_rank_last() {
 fn other_rows_and_queries_are_an_error() {
     let all = values(Shape::Random, 4, 6, 1);
     let rows = Rows::new(4, vec![&all]).unwrap();
-    let resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();
+    let resident = Resident::on_candle(&Device::Cpu, &rows, u64::MAX).unwrap();
     let error = resident.top_k(&rows, &[features(3, 0)], 1, Order::Best).unwrap_err();
     assert_eq!(error.to_string(), "a query has 3 values a row, expected 4");
     let fewer = Rows::new(4, vec![&all[4..]]).unwrap();

@@ -1,4 +1,4 @@
-//! The boundary between the fused kernels and the engine's operations, with a stub for the
+//! The boundary between the fused kernels and candle's operations, with a stub for the
 //! kernels on the host: its lists are computed by a plain sort. `tests/gpu` tests the kernels
 //! themselves.
 
@@ -97,7 +97,7 @@ fn results_are_equal_on_both_sides_of_the_list_length() {
         let rows = Rows::new(24, vec![&all]).unwrap();
         let queries: Vec<_> = (0..count).map(|q| features(24, q)).collect();
         for bytes in [u64::MAX, 0] {
-            let mut resident = Resident::on_engine(&Device::Cpu, &rows, bytes).unwrap();
+            let mut resident = Resident::on_candle(&Device::Cpu, &rows, bytes).unwrap();
             let kernels = Sorted::default();
             resident.fused = Some(Box::new(kernels.clone()));
             for order in [Order::Best, Order::Worst] {
@@ -122,7 +122,7 @@ fn table_of_one_list_is_ranked_by_the_kernels() {
     let rows = Rows::new(8, vec![&all]).unwrap();
     for count in [1, 9] {
         let queries: Vec<_> = (0..count).map(|q| features(8, q)).collect();
-        let mut resident = Resident::on_engine(&Device::Cpu, &rows, u64::MAX).unwrap();
+        let mut resident = Resident::on_candle(&Device::Cpu, &rows, u64::MAX).unwrap();
         let kernels = Sorted::default();
         resident.fused = Some(Box::new(kernels.clone()));
         for order in [Order::Best, Order::Worst] {
