@@ -3,7 +3,7 @@
 #![no_main]
 
 use interrogate::Precision;
-use interrogate::caption::{Generation, open};
+use interrogate::caption::{GenerationConfig, open};
 use interrogate::picture::Picture;
 use interrogate_fuzz::{allow_tokenizer_panics, first, fixture};
 use libfuzzer_sys::fuzz_target;
@@ -25,12 +25,12 @@ fuzz_target!(init: allow_tokenizer_panics(), |bytes: &[u8]| {
     let Ok(captioner) = open(&folder, Precision::F32) else { return };
     let picture = Picture::from_rgb(3, 2, (0..18).collect()).expect("eighteen values");
     for (prompt, num_beams) in [("", 1), ("a photo", 2)] {
-        let options = Generation {
+        let options = GenerationConfig {
             max_new_tokens: 3,
             min_new_tokens: 0,
             prompt: prompt.to_owned(),
             num_beams,
-            ..Generation::default()
+            ..GenerationConfig::default()
         };
         let _ = captioner.caption(std::slice::from_ref(&picture), &options);
     }

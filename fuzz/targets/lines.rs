@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use interrogate::input::{Ends, Text};
+use interrogate::input::{LineEnding, Text};
 use interrogate_fuzz::first;
 use libfuzzer_sys::fuzz_target;
 
@@ -21,27 +21,27 @@ impl Read for ShortReads<'_> {
 }
 
 /// The beginning and the text of each line before an error.
-fn read(stream: impl Read, ends: Ends, longest: usize) -> Vec<(Vec<u8>, Option<String>)> {
+fn read(stream: impl Read, ends: LineEnding, longest: usize) -> Vec<(Vec<u8>, Option<String>)> {
     let Ok(text) = Text::new(Path::new("list"), stream, 1 << 12) else { return Vec::new() };
     let mut lines = text.lines(ends, longest);
     let mut found = Vec::new();
     while let Ok(Some(line)) = lines.next_line() {
-        found.push((line.beginning().to_vec(), line.text().ok().map(str::to_owned)));
-        assert!(line.number == found.len() && line.beginning().len() <= longest);
-        assert_eq!(line.bytes().is_err(), line.is_cut());
+        found.push((line.prefix().to_vec(), line.text().ok().map(str::to_owned)));
+        assert!(line.number == found.len() && line.prefix().len() <= longest);
+        assert_eq!(line.bytes().is_err(), line.is_truncated());
     }
     found
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let (choice, text) = first(bytes);
-    let ends = [Ends::Any, Ends::Newline, Ends::Nul][usize::from(choice) % 3];
+    let ends = [LineEnding::Any, LineEnding::Newline, LineEnding::Nul][usize::from(choice) % 3];
     let longest = 1 + usize::from(choice >> 2);
     let lines = read(text, ends, longest);
     for (_, line) in &lines {
         let Some(line) = line else { continue };
-        assert!(!line.contains('\0') && (ends == Ends::Nul || !line.contains('\n')));
-        assert!(ends != Ends::Any || !line.contains('\r'));
+        assert!(!line.contains('\0') && (ends == LineEnding::Nul || !line.contains('\n')));
+        assert!(ends != LineEnding::Any || !line.contains('\r'));
     }
     for piece in [1, 3, 7] {
         assert_eq!(read(ShortReads(text, piece), ends, longest), lines);
