@@ -16,7 +16,7 @@ mod tests;
 pub use budget::{Budget, LoadStage, Reservation};
 pub use decode::{DecodeOptions, read};
 pub use pixels::Pixels;
-pub use preprocess::{Centre, Preprocess, Resize};
+pub use preprocess::{Center, Preprocess, Resize};
 pub use resize::{Filter, Resampling};
 
 use std::path::Path;

@@ -31,7 +31,7 @@ pub struct Preprocess {
     /// black; of an odd padding the extra pixel is at the top or left.
     pub crop: (u32, u32),
     /// How an odd margin of the crop is rounded.
-    pub centre: Centre,
+    pub center: Center,
     /// The mean of each channel, subtracted from values in 0..=1.
     pub mean: [f32; 3],
     /// The standard deviation of each channel, by which the difference is divided.
@@ -40,7 +40,7 @@ pub struct Preprocess {
 
 /// How half of an odd margin is rounded, which gives the start of a center crop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Centre {
+pub enum Center {
     /// Down, as in transformers.
     #[default]
     Lower,
@@ -76,7 +76,7 @@ impl Default for Preprocess {
             filter: Filter::Bicubic,
             resampling: Resampling::Pillow,
             crop: (224, 224),
-            centre: Centre::Lower,
+            center: Center::Lower,
             mean: [0.48145466, 0.4578275, 0.40821073],
             std: [0.26862954, 0.261_302_6, 0.275_777_1],
         }
@@ -121,8 +121,8 @@ impl Preprocess {
         if empty || u64::from(height) * u64::from(width) > crate::limits::PICTURE_PIXELS {
             return Err(refused());
         }
-        let rows = CropSpan::new(picture.height, to_height, height, self.centre);
-        let columns = CropSpan::new(picture.width, to_width, width, self.centre);
+        let rows = CropSpan::new(picture.height, to_height, height, self.center);
+        let columns = CropSpan::new(picture.width, to_width, width, self.center);
         let (filter, resampling) = (self.filter, self.resampling);
         let middle = resize(picture, columns.window, rows.window, filter, resampling)
             .map_err(|_| refused())?;
@@ -170,11 +170,11 @@ struct CropSpan {
 }
 
 impl CropSpan {
-    fn new(from: u32, to: u64, crop: u32, centre: Centre) -> Self {
+    fn new(from: u32, to: u64, crop: u32, center: Center) -> Self {
         let len = u32::try_from(to).map_or(crop, |to| to.min(crop));
         let margin = to - u64::from(len);
-        let start = match centre {
-            Centre::Even if margin % 4 == 3 => margin / 2 + 1,
+        let start = match center {
+            Center::Even if margin % 4 == 3 => margin / 2 + 1,
             _ => margin / 2,
         };
         CropSpan { window: Window { from, to, start, len }, pad: (crop - len).div_ceil(2) }
@@ -188,11 +188,11 @@ mod tests {
     /// By Python: `(m // 2, round(m / 2))` for margins m of 0 to 7.
     #[test]
     fn odd_margins_round_as_in_transformers_and_torchvision() {
-        let starts = |centre| {
-            let start = |margin: u64| CropSpan::new(9, 10 + margin, 10, centre).window.start;
+        let starts = |center| {
+            let start = |margin: u64| CropSpan::new(9, 10 + margin, 10, center).window.start;
             (0..8).map(start).collect::<Vec<u64>>()
         };
-        assert_eq!(starts(Centre::Lower), [0, 0, 1, 1, 2, 2, 3, 3]);
-        assert_eq!(starts(Centre::Even), [0, 0, 1, 2, 2, 2, 3, 4]);
+        assert_eq!(starts(Center::Lower), [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(starts(Center::Even), [0, 0, 1, 2, 2, 2, 3, 4]);
     }
 }

@@ -16,7 +16,7 @@ pub(super) use names::extra;
 use super::cleaning::{Cleaning, Form};
 use super::config::Config;
 use crate::error::CheckpointError;
-use crate::picture::{Centre, Preprocess, Resize};
+use crate::picture::{Center, Preprocess, Resize};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -56,7 +56,7 @@ pub(super) fn read(
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
     let mut sizes = sizes::of(&weights)?;
-    let mut steps = Preprocess { centre: Centre::Even, ..Preprocess::default() };
+    let mut steps = Preprocess { center: Center::Even, ..Preprocess::default() };
     match config {
         Some(config) => OpenClipConfig::open(config)?.apply(config, &mut sizes, &mut steps)?,
         None if names::is_openai(&weights) => {}

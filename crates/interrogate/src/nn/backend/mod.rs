@@ -96,7 +96,7 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         out: &mut Self::Rows,
     ) -> Result<()>;
 
-    /// Normalises each row.
+    /// Normalizes each row.
     fn normalize(&self, norm: &Self::Norm, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
 
     /// Scaled dot-product attention of each of `queries` to the rows of `kv` that `scope` lists
