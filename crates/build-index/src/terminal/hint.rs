@@ -1,7 +1,9 @@
 //! Hints on the library's errors that name the options of the programs.
 
 use interrogate::Error;
-use interrogate::error::{CaptionError, DeviceError, HubError, IndexError, PictureError};
+use interrogate::error::{
+    CaptionError, DeviceError, HubError, IndexError, ModelError, PictureError,
+};
 
 /// Returns what to try next after an error of a build: the option to pass, else the
 /// error's own hint.
@@ -21,6 +23,9 @@ pub fn library_hint(error: &Error) -> Option<String> {
         Error::Device(device) => return device_hint(device).or_else(|| error.hint()),
         Error::Hub(HubError::Offline { repo, variable: None }) => {
             return Some(format!("pass --model {repo} to download it"));
+        }
+        Error::Model(ModelError::StarterMissing) => {
+            "build from the repository, or pass --model with a checkpoint folder or a hub id"
         }
         Error::Picture(PictureError::Truncated { .. }) => {
             "the file is incomplete; copy or download it again, or pass --allow-truncated"
@@ -85,6 +90,8 @@ mod tests {
         assert!(library_hint(&feature.into()).unwrap().contains("--features cuda"));
         let unknown = Error::from(DeviceError::Unknown { name: "gpu".into() });
         assert_eq!(library_hint(&unknown), unknown.hint());
+        let starter = Error::from(ModelError::StarterMissing);
+        assert!(library_hint(&starter).unwrap().contains("--model"));
         let interrupted = Error::Interrupted;
         assert_eq!(library_hint(&interrupted), None);
     }
