@@ -10,13 +10,8 @@ use crate::sources::{code, is_test, rust};
 /// The names from a crate's root to a module or an item.
 type Names = Vec<String>;
 
-/// The code of each module of a crate, without its tests, by the module's names.
-struct Crate(BTreeMap<Names, Module>);
-
-struct Module {
-    /// Every path in the code, as written.
-    paths: Vec<Names>,
-}
+/// The paths that the code of each module names, without its tests, by the module's names.
+struct Crate(BTreeMap<Names, Vec<Names>>);
 
 impl Crate {
     fn open(src: &str) -> Self {
@@ -24,7 +19,7 @@ impl Crate {
         let files = rust(src);
         let modules = files.iter().filter(|path| !is_test(path)).map(|path| {
             let paths = paths(&without_tests(path));
-            (names_of(path.strip_prefix(&root).unwrap()), Module { paths })
+            (names_of(path.strip_prefix(&root).unwrap()), paths)
         });
         Crate(modules.collect())
     }
@@ -56,15 +51,15 @@ impl Crate {
 
     /// The path by which `module` imports `name`.
     fn reexport(&self, module: &[String], name: &str) -> Option<&Names> {
-        let paths = &self.0.get(module)?.paths;
+        let paths = self.0.get(module)?;
         paths.iter().find(|path| path.len() > 1 && path.last().is_some_and(|last| last == name))
     }
 
     /// For each folder: which of the modules in it need which others in it.
     fn needs(&self) -> BTreeMap<Names, BTreeMap<String, BTreeSet<String>>> {
         let mut folders: BTreeMap<Names, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-        for (from, module) in &self.0 {
-            let found = module.paths.iter().filter_map(|path| self.resolve(from, path, 0));
+        for (from, paths) in &self.0 {
+            let found = paths.iter().filter_map(|path| self.resolve(from, path, 0));
             for to in found {
                 let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
                 // A folder and what is in it are one thing.

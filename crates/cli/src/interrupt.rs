@@ -13,7 +13,7 @@ pub(crate) const MESSAGES: Messages = Messages {
 };
 
 /// Returns the command that was typed, quoted for a shell, with `option` appended unless
-/// it is there or empty.
+/// it is there.
 pub(crate) fn command_with(option: &str) -> String {
     let words: Vec<String> =
         std::env::args_os().map(|word| quoted(&word.to_string_lossy())).collect();

@@ -23,7 +23,7 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    /// Returns no labels, with room for `bytes` of text.
+    /// Returns an empty list with capacity for `bytes` of text.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Distinct { texts: Texts::with_capacity(bytes), ..Distinct::default() }
     }

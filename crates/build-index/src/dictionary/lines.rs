@@ -106,7 +106,7 @@ fn ends_a_line(c: char) -> bool {
     is_line_end(c) || matches!(c, '\0' | '\u{1c}'..='\u{1e}')
 }
 
-/// Returns the expected bytes of all labels, as far as the file's size is known.
+/// Returns the expected bytes of all labels, if the file's size is known.
 fn capacity(text: &Text<'_>) -> usize {
     text.size().and_then(|size| usize::try_from(size).ok()).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Returns no texts, with room for `bytes` of them.
+    /// Returns an empty list with capacity for `bytes` of text.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Texts { text: String::with_capacity(bytes), ends: Vec::new() }
     }

@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
-use crate::output::{Column, Kind, Record};
+use crate::output::{Column, Kind, Record, text_line};
 use crate::run::Run;
 use crate::stream::ImageResult;
 
@@ -33,11 +33,7 @@ impl Record for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        if alone {
-            self.caption.to_owned()
-        } else {
-            format!("{}: {}", crate::escape::line(self.image), self.caption)
-        }
+        text_line(self.image, self.caption, alone)
     }
 
     fn sidecar(&self) -> String {

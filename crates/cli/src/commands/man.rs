@@ -11,15 +11,14 @@ use crate::args::{Args, Man};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
+use crate::output::OutputError;
 
 /// Prints the page of the program, or writes a page for each command into a folder.
 pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, CliError> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Args::command())
-            .render(&mut page)
-            .map_err(crate::output::OutputError::Stdout)?;
-        stdout().write_all(&page).map_err(crate::output::OutputError::Stdout)?;
+        clap_mangen::Man::new(Args::command()).render(&mut page).map_err(OutputError::Stdout)?;
+        stdout().write_all(&page).map_err(OutputError::Stdout)?;
         return Ok(Outcome::default());
     };
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;

@@ -11,8 +11,7 @@ use crate::files::Files;
 use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
-use crate::output::MatchJson;
-use crate::output::{Column, Kind, Record};
+use crate::output::{Column, Kind, MatchJson, Record};
 use crate::run::Run;
 use crate::stream::ImageResult;
 

@@ -30,7 +30,7 @@ mod writer;
 pub(crate) use embeddings::{EmbeddingWriter, Prompt};
 pub(crate) use error::OutputError;
 pub(crate) use existing::ExistingRows;
-pub(crate) use record::{Column, Kind, Record};
+pub(crate) use record::{Column, Kind, Record, text_line};
 pub(crate) use renderer::Renderer;
 pub(crate) use run_file::run_file_path;
 pub(crate) use sidecar::{Sidecars, sidecar_path};

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::escape;
+
 /// The result for one image.
 ///
 /// In JSON lines a record is itself; in CSV and Parquet it is [`COLUMNS`](Self::COLUMNS), each a
@@ -21,6 +23,11 @@ pub(crate) trait Record: Serialize {
 
     /// Returns the text of the sidecar.
     fn sidecar(&self) -> String;
+}
+
+/// Returns `text` as a line for people: after the image's name unless it is `alone`.
+pub(crate) fn text_line(image: &str, text: &str, alone: bool) -> String {
+    if alone { text.to_owned() } else { format!("{}: {text}", escape::line(image)) }
 }
 
 /// A column of a table.

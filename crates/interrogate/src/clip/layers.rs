@@ -3,7 +3,6 @@
 //! `CLIPEncoderLayer` of transformers 5.23
 //! (src/transformers/models/clip/modeling_clip.py).
 
-use super::activation;
 use crate::Result;
 use crate::nn::{Backend, Biases, Loader, PreNormLayers, PreNormNames, PreNormSizes, Projections};
 
@@ -15,17 +14,6 @@ const NAMES: PreNormNames = PreNormNames {
     fc1: "mlp.fc1",
     fc2: "mlp.fc2",
 };
-
-/// Returns the sizes of a tower's layers; `loader` names the file in errors.
-pub(super) fn sizes<B: Backend>(
-    loader: &Loader<'_, B>,
-    [width, inner, layers, heads]: [usize; 4],
-    hidden_act: &str,
-    eps: f64,
-) -> Result<PreNormSizes> {
-    let activation = activation(hidden_act, loader.weights.path())?;
-    Ok(PreNormSizes { width, inner, layers, heads, eps, activation })
-}
 
 /// Loads the layers `{prefix}.layers.0`, `{prefix}.layers.1` and so on.
 pub(super) fn load<B: Backend>(

@@ -7,13 +7,13 @@
 //! products run over the nodes of a trie.
 
 use super::config::Config;
-use super::layers;
 use super::prefix_cache::PrefixCache;
+use super::{activation, layers};
 use crate::Result;
 use crate::encoder::{Embeddings, Tokens};
 use crate::nn::{
-    Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, Readout, RowLists, Scope,
-    Workspace,
+    Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, PreNormSizes, Readout,
+    RowLists, Scope, Workspace,
 };
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
@@ -41,13 +41,14 @@ impl<B: Backend> TextTower<B> {
     ) -> Result<Self> {
         let loader = Loader::new(weights, &backend);
         let (text, dim) = (&config.text, config.projection_dim);
-        let sizes = [
-            text.hidden_size,
-            text.intermediate_size,
-            text.num_hidden_layers,
-            text.num_attention_heads,
-        ];
-        let sizes = layers::sizes(&loader, sizes, &text.hidden_act, text.layer_norm_eps)?;
+        let sizes = PreNormSizes {
+            width: text.hidden_size,
+            inner: text.intermediate_size,
+            layers: text.num_hidden_layers,
+            heads: text.num_attention_heads,
+            eps: text.layer_norm_eps,
+            activation: activation(&text.hidden_act, weights.path())?,
+        };
         let width = sizes.width;
         let embedding = |name: &str, rows: usize| {
             loader.table(&format!("text_model.embeddings.{name}.weight"), [rows, width])

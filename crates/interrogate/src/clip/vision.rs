@@ -8,14 +8,14 @@
 use std::fmt::Debug;
 
 use super::config::{Config, VisionConfig};
-use super::layers;
+use super::{activation, layers};
 use crate::encoder::{Features, ImageEncoder};
 #[cfg(doc)]
 use crate::error::DeviceError;
 use crate::error::RowsError;
 use crate::nn::{
     Backend, Compute, Cpu, Epilogue, Gpu, Kv, Loader, PatchEmbedding, Patches, PreNormLayers,
-    Readout, Scope, Workspace,
+    PreNormSizes, Readout, Scope, Workspace,
 };
 use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
@@ -115,13 +115,14 @@ impl<B: Backend> VisionTower<B> {
     fn load(weights: &Weights, config: &Config, compute: &Compute, backend: B) -> Result<Self> {
         let loader = Loader::new(weights, &backend);
         let vision = &config.vision;
-        let sizes = [
-            vision.hidden_size,
-            vision.intermediate_size,
-            vision.num_hidden_layers,
-            vision.num_attention_heads,
-        ];
-        let sizes = layers::sizes(&loader, sizes, &vision.hidden_act, vision.layer_norm_eps)?;
+        let sizes = PreNormSizes {
+            width: vision.hidden_size,
+            inner: vision.intermediate_size,
+            layers: vision.num_hidden_layers,
+            heads: vision.num_attention_heads,
+            eps: vision.layer_norm_eps,
+            activation: activation(&vision.hidden_act, weights.path())?,
+        };
         let (patches, width, dim) = (patches(vision), sizes.width, config.projection_dim);
         let at = |name: &str| format!("vision_model.{name}");
         let class_embedding = loader.values(&at("embeddings.class_embedding"), &[width])?;

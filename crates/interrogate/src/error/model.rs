@@ -4,7 +4,7 @@
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The name is none of an alias, a folder, a file, or a hub id. The hint lists what
+    /// The name is not an alias, a folder, a file or a hub id. The hint lists what
     /// is valid.
     #[error("no model is named {name:?}")]
     Unknown {

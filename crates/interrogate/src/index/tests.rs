@@ -25,7 +25,7 @@ fn tables_rank_on_a_device_as_on_the_cpu() {
         for (number, table) in on_device.tables.iter_mut().enumerate() {
             // The first table stays on the CPU.
             if number > 0 || plain.tables().len() == 1 {
-                table.set_ranker(Some(DeviceRanker::of_candle(device.clone())));
+                table.set_ranker(Some(DeviceRanker::of_handle(device.clone())));
             }
         }
         for k in [0, 1, 5, usize::MAX] {
@@ -84,7 +84,7 @@ fn custom_tables_rank_on_a_device_as_on_the_cpu() {
     };
     for device in devices() {
         let mut on_device = plain.clone();
-        on_device.set_ranker(DeviceRanker::of_candle(device));
+        on_device.set_ranker(DeviceRanker::of_handle(device));
         assert_eq!(rank(&on_device), rank(&plain));
     }
 }

@@ -7,8 +7,7 @@ use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
-use crate::output::Record;
-use crate::output::Stdout;
+use crate::output::{Record, Stdout};
 
 /// Prints the embedding of each text.
 pub(super) fn run(

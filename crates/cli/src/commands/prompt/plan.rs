@@ -2,7 +2,6 @@
 
 use build_index::Dictionary;
 use interrogate::Interrogation;
-use interrogate::encoder::Features;
 use interrogate::index::{CustomTable, Index};
 use interrogate::models::Model;
 use interrogate::prompt::modes::PromptOptions;
@@ -94,18 +93,23 @@ impl<'a> PromptPlan<'a> {
         for_report: bool,
         chain: &ChainProgress<'_>,
     ) -> interrogate::Result<Vec<WrittenPrompt<'_>>> {
-        let captions: Vec<_> = images.iter().map(|image| image.caption.as_deref()).collect();
-        let features: Vec<Features> = images.iter().map(|image| image.features.clone()).collect();
+        let (mut features, mut captions, mut thumbnails) = (Vec::new(), Vec::new(), Vec::new());
+        for image in images {
+            features.push(image.features);
+            captions.push(image.caption);
+            thumbnails.push(image.thumbnail);
+        }
+        let captions: Vec<_> = captions.iter().map(Option::as_deref).collect();
         let prompts = self.interrogation.prompts(&features, &captions, |_, step| chain.step(step));
         chain.end();
         let prompts = prompts?;
         let picks = if for_report {
             self.interrogation.picks(&features, REPORT_LABELS)?
         } else {
-            vec![Vec::new(); images.len()]
+            vec![Vec::new(); prompts.len()]
         };
-        let written = images.into_iter().zip(prompts).zip(picks);
-        let written = written.map(|((Encoded { thumbnail, .. }, prompt), picks)| WrittenPrompt {
+        let written = prompts.into_iter().zip(thumbnails).zip(picks);
+        let written = written.map(|((prompt, thumbnail), picks)| WrittenPrompt {
             text: self.text(&prompt),
             prompt,
             thumbnail,

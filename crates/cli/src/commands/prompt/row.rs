@@ -6,8 +6,7 @@ use interrogate::prompt::{Mode, Prompt};
 use serde::Serialize;
 
 use crate::commands::rank::found;
-use crate::output::MatchJson;
-use crate::output::{Column, Kind, Record};
+use crate::output::{Column, Kind, MatchJson, Record, text_line};
 
 /// The tables with columns of their own; all others are in the column `tables`.
 const OWN_COLUMNS: [&str; 3] = ["mediums", "movements", "flavors"];
@@ -75,11 +74,7 @@ impl Record for Row<'_> {
     }
 
     fn text(&self, alone: bool) -> String {
-        if alone {
-            self.prompt.to_owned()
-        } else {
-            format!("{}: {}", crate::escape::line(self.image), self.prompt)
-        }
+        text_line(self.image, self.prompt, alone)
     }
 
     fn sidecar(&self) -> String {

@@ -28,7 +28,7 @@ impl DeviceRanker {
 
     /// A ranker on a device of candle, for tests without a GPU.
     #[cfg(test)]
-    pub(crate) fn of_candle(candle: candle_core::Device) -> Self {
+    pub(crate) fn of_handle(candle: candle_core::Device) -> Self {
         DeviceRanker { device: Device::Cuda(0), candle, resident: Arc::default() }
     }
 
