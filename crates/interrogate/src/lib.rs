@@ -90,6 +90,8 @@
 
 pub mod caption;
 pub mod clip;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 pub mod encoder;
 pub mod error;

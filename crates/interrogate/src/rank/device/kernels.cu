@@ -1,9 +1,7 @@
 // The kernels of the ranking: products of queries with rows, fused with the selection of the
 // best rows, so that only the best scores leave the chip.
 //
-// One source for three compilers: NVRTC at run time (cuda/source.rs), nvcc in .ci/cuda-check,
-// and a C++ compiler for the emulation in tests/gpu, which defines EMULATED and the names of the
-// first block below. Includes nothing.
+// Follows cuda/prelude.cu.
 //
 // - scan: few queries: true scores, bit for bit those of rank/dot. Memory-bound.
 // - tile: many queries: products of f16 on the tensor cores, sums in f32. Off by at most a bound
@@ -16,56 +14,6 @@
 // orders as an integer, and the complement of the row number in the lower half: the greater key
 // ranks first, and of equal scores the lower row. 0 is no key.
 
-#ifndef EMULATED
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-#define KERNEL extern "C" __global__ void
-#define DEVICE static __device__ __forceinline__
-#define SHARED(type, name) extern __shared__ __align__(16) type name[]
-
-DEVICE float widened(u16 half) {
-    float value;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
-    return value;
-}
-
-DEVICE u32 votes(bool it) { return __ballot_sync(0xffffffffu, it); }
-DEVICE float swapped(float value, int lane) { return __shfl_xor_sync(0xffffffffu, value, lane); }
-DEVICE void warp_barrier() { __syncwarp(); }
-DEVICE void block_barrier() { __syncthreads(); }
-DEVICE bool any_of_block(bool it) { return __syncthreads_or(it); }
-DEVICE u32 counted(u32 *counter) { return atomicAdd(counter, 1u); }
-DEVICE void raise(u32 *greatest, u32 value) { atomicMax(greatest, value); }
-
-// Copies 16 bytes from global to shared memory, asynchronously.
-DEVICE void fetch(void *to, const void *from) {
-    const u32 address = (u32)__cvta_generic_to_shared(to);
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from));
-}
-DEVICE void fetches_end() { asm volatile("cp.async.commit_group;"); }
-// Waits for all groups of fetches, or for all but the last one.
-DEVICE void fetched() { asm volatile("cp.async.wait_group 0;"); }
-DEVICE void fetched_but_last() { asm volatile("cp.async.wait_group 1;"); }
-
-// c (16, 8) += a (16, 16) b (16, 8), by the fragments of PTX's m16n8k16.
-DEVICE void multiply(float c[4], const u32 a[4], const u32 b[2]) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-DEVICE float product(float a, float b, float sum) { return __fmaf_rn(a, b, sum); }
-DEVICE float added(float a, float b) { return __fadd_rn(a, b); }
-DEVICE u32 bits(float value) { return __float_as_uint(value); }
-DEVICE u32 ones(u32 mask) { return __popc(mask); }
-#endif
-
-struct alignas(16) Eight {
-    u16 value[8];
-};
-
 #define LIST 32 // keys of a list, and of its queue
 
 // A list in shared memory: LIST sorted keys, and a queue of keys to be merged.
@@ -77,7 +25,7 @@ struct List {
 // Orders as scores do; both zeros have one key. NaN is the least key, or the greatest if the
 // score is approximate (`near`), so that the row is rescored.
 DEVICE u64 key(float score, u32 row, bool near) {
-    const u32 plain = bits(score + 0.0f);
+    const u32 plain = float_bits(score + 0.0f);
     const u32 ordered = plain >> 31 ? ~plain : plain | 0x80000000u;
     const u32 upper = score == score ? ordered : (near ? 0xffffffffu : 0u);
     return (u64)upper << 32 | (0xffffffffu - row);
@@ -94,7 +42,7 @@ DEVICE void sort(u64 *keys, u32 lane) {
                 keys[at] = b;
                 keys[at + apart] = a;
             }
-            warp_barrier();
+            sync_warp();
         }
     }
 }
@@ -103,38 +51,38 @@ DEVICE void sort(u64 *keys, u32 lane) {
 DEVICE void clear(List *list, u32 lane) {
     list->best[lane] = 0;
     list->queue[lane] = 0;
-    warp_barrier();
+    sync_warp();
 }
 
 // Merges the queue of `queued` keys into the list, by one warp.
 DEVICE void merge_queue(List *list, u32 queued, u32 lane) {
     if (lane >= queued) list->queue[lane] = 0;
-    warp_barrier();
+    sync_warp();
     sort(list->best, lane);
 }
 
 // Offers one key of each lane to a list, by one warp; 0 for none. `queued` is the same in all
 // lanes.
 DEVICE void offer(List *list, u32 *queued, u64 key, u32 lane) {
-    u32 in = votes(key > list->best[LIST - 1]);
+    u32 in = warp_ballot(key > list->best[LIST - 1]);
     if (in == 0) return;
-    if (*queued + ones(in) > LIST) {
+    if (*queued + count_ones(in) > LIST) {
         merge_queue(list, *queued, lane);
         *queued = 0;
-        in = votes(key > list->best[LIST - 1]);
+        in = warp_ballot(key > list->best[LIST - 1]);
     }
-    if (in >> lane & 1) list->queue[*queued + ones(in & ((1u << lane) - 1))] = key;
-    *queued += ones(in);
-    warp_barrier();
+    if (in >> lane & 1) list->queue[*queued + count_ones(in & ((1u << lane) - 1))] = key;
+    *queued += count_ones(in);
+    sync_warp();
 }
 
 // The sixteen sums of a score are in two lanes, eight each; returns the score to both, added in
 // the order of rank/dot.
 DEVICE float folded(const float sums[8]) {
     float eight[8], four[4];
-    for (int i = 0; i < 8; i++) eight[i] = added(sums[i], swapped(sums[i], 1));
-    for (int i = 0; i < 4; i++) four[i] = added(eight[i], eight[i + 4]);
-    return added(added(four[0], four[2]), added(four[1], four[3]));
+    for (int i = 0; i < 8; i++) eight[i] = rounded_add(sums[i], warp_shuffle_xor(sums[i], 1));
+    for (int i = 0; i < 4; i++) four[i] = rounded_add(eight[i], eight[i + 4]);
+    return rounded_add(rounded_add(four[0], four[2]), rounded_add(four[1], four[3]));
 }
 
 // Adds the products of one lane's half of a row with the query, which is f32 and zero-padded to
@@ -142,7 +90,7 @@ DEVICE float folded(const float sums[8]) {
 DEVICE void row_sums(const u16 *row, const float *query, u32 dim, u32 half, float sums[8]) {
     for (u32 at = 8 * half; at < dim; at += 16) {
         const Eight eight = *(const Eight *)(row + at);
-        for (int i = 0; i < 8; i++) sums[i] = product(widened(eight.value[i]), query[at + i], sums[i]);
+        for (int i = 0; i < 8; i++) sums[i] = fused_multiply_add(f16_to_float(eight.value[i]), query[at + i], sums[i]);
     }
 }
 
@@ -165,7 +113,7 @@ KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u3
         clear(own + q, lane);
         queued[q] = 0;
     }
-    block_barrier();
+    sync_block();
     const u32 begin = blockIdx.x * strip;
     const u32 end = begin + strip < n ? begin + strip : n;
     // Sixteen rows per warp, two lanes per row.
@@ -181,7 +129,7 @@ KERNEL scan(const u16 *rows, u32 n, u32 first, u32 dim, const float *queries, u3
         }
     }
     for (u32 q = 0; q < count; q++) merge_queue(own + q, queued[q], lane);
-    block_barrier();
+    sync_block();
     for (u32 q = warp; q < count; q += SCAN_WARPS) {
         List *all = (List *)shared + q;
         u32 more = 0;
@@ -203,12 +151,12 @@ DEVICE void fetch_rows(u16 *to, const u16 *rows, u32 n, u32 row, u32 dim, u32 at
         const u32 r = i / (STEP / 8), column = i % (STEP / 8) * 8;
         u16 *place = to + r * (STEP + PAD) + column;
         if (row + r < n && at + column < dim) {
-            fetch(place, rows + (u64)(row + r) * dim + at + column);
+            copy_async(place, rows + (u64)(row + r) * dim + at + column);
         } else {
             for (int v = 0; v < 8; v++) place[v] = 0;
         }
     }
-    fetches_end();
+    commit_copies();
 }
 
 // Approximate scores of `count` queries (count, dim) in f16 with `n` rows (n, dim) numbered from
@@ -234,7 +182,7 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
             panel[q * wide + at] = there ? queries[(u64)(first_query + q) * dim + at] : 0;
         }
     }
-    block_barrier();
+    sync_block();
     const u32 begin = blockIdx.x * strip;
     const u32 end = begin + strip < n ? begin + strip : n;
     const u32 along_queries = warp / 4 * 32, along_rows = warp % 4 * 32;
@@ -250,11 +198,11 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
             if (at + STEP < dim) {
                 u16 *next = stages + (stage ^ 1) * TILE_ROWS * (STEP + PAD);
                 fetch_rows(next, rows, end, base, dim, at + STEP);
-                fetched_but_last();
+                wait_copies(1);
             } else {
-                fetched();
+                wait_copies(0);
             }
-            block_barrier();
+            sync_block();
             const u16 *tile = stages + stage * TILE_ROWS * (STEP + PAD);
             for (u32 step = 0; step < STEP; step += 16) {
                 u32 a[2][4], b[4][2];
@@ -271,9 +219,9 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
                     b[t][1] = *(const u32 *)(r + 8);
                 }
                 for (int m = 0; m < 2; m++)
-                    for (int t = 0; t < 4; t++) multiply(sums[m][t], a[m], b[t]);
+                    for (int t = 0; t < 4; t++) mma_f16(sums[m][t], a[m], b[t]);
             }
-            block_barrier();
+            sync_block();
         }
         // Queues the keys that beat a list's last one; keys that find the queue full are tried
         // again after the list was sorted.
@@ -287,7 +235,7 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
                 const u64 own = row < end ? key(sums[m][t][c], first + row, true) : 0;
                 bool done = own <= best[q].best[LIST - 1];
                 if (!done) {
-                    const u32 place = counted(&queued[q]);
+                    const u32 place = atomic_increment(&queued[q]);
                     if (place < LIST) {
                         best[q].queue[place] = own;
                         done = true;
@@ -295,15 +243,15 @@ KERNEL tile(const u16 *rows, u32 n, u32 first, u32 dim, const u16 *queries, u32 
                 }
                 if (done) left &= ~(1u << i);
             }
-            const bool more = any_of_block(left != 0);
+            const bool more = sync_block_any(left != 0);
             for (u32 q = warp; q < TILE_QUERIES; q += TILE_WARPS) {
                 const u32 found = queued[q] < LIST ? queued[q] : LIST;
-                warp_barrier();
+                sync_warp();
                 if (found <= LIST / 2) continue;
                 merge_queue(best + q, found, lane);
                 if (lane == 0) queued[q] = 0;
             }
-            block_barrier();
+            sync_block();
             if (!more) break;
         }
     }
@@ -332,7 +280,7 @@ KERNEL merge(const u64 *keys, u32 lists, u64 *merged) {
         offer(own, &queued, key, lane);
     }
     merge_queue(own, queued, lane);
-    block_barrier();
+    sync_block();
     if (warp != 0) return;
     queued = 0;
     for (u32 w = 1; w < MERGE_WARPS; w++) offer(own, &queued, all[w].best[lane], lane);
@@ -348,7 +296,7 @@ KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found,
     List *list = (List *)shared;
     float *query = (float *)(list + 1);
     for (u32 at = threadIdx.x; at < dim; at += blockDim.x) query[at] = queries[(u64)blockIdx.x * dim + at];
-    block_barrier();
+    sync_block();
     const u32 place = threadIdx.x / 2, half = threadIdx.x % 2;
     const u64 near = found[blockIdx.x * LIST + place];
     const u32 row = near == 0 ? 0 : 0xffffffffu - (u32)near;
@@ -359,7 +307,7 @@ KERNEL rescore(const u16 *rows, u32 dim, const float *queries, const u64 *found,
         list->best[place] = near == 0 ? 0 : key(score, row, false);
         list->queue[place] = 0;
     }
-    block_barrier();
+    sync_block();
     if (threadIdx.x >= 32) return;
     sort(list->best, lane);
     ranked[blockIdx.x * LIST + lane] = list->best[lane];
@@ -372,10 +320,10 @@ KERNEL longest(const u16 *rows, u32 n, u32 dim, u32 *greatest) {
     for (u32 row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; row < n; row += warps) {
         float sum = 0;
         for (u32 at = lane; at < dim; at += 32) {
-            const float value = widened(rows[(u64)row * dim + at]);
-            sum = product(value, value, sum);
+            const float value = f16_to_float(rows[(u64)row * dim + at]);
+            sum = fused_multiply_add(value, value, sum);
         }
-        for (int apart = 16; apart > 0; apart /= 2) sum += swapped(sum, apart);
-        if (lane == 0 && sum == sum) raise(greatest, bits(sum));
+        for (int apart = 16; apart > 0; apart /= 2) sum += warp_shuffle_xor(sum, apart);
+        if (lane == 0 && sum == sum) atomic_max(greatest, float_bits(sum));
     }
 }

@@ -160,7 +160,7 @@ pub(super) fn tile_bytes(dim: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::SOURCE;
+    use super::super::source::TEXT;
     use super::*;
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
             format!("#define PAD {PAD} "),
             format!("#define MERGE_WARPS {MERGE_WARPS}\n"),
         ] {
-            assert!(SOURCE.contains(&line), "{line}");
+            assert!(TEXT.contains(&line), "{line}");
         }
     }
 }

@@ -26,9 +26,7 @@ mod source;
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::cuda_backend::cudarc::driver::sys::{
-    CUdevice_attribute as Attribute, CUfunction_attribute as FunctionAttribute,
-};
+use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute as Attribute;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaSlice, CudaStream};
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{Device, Result, Storage};
@@ -81,14 +79,8 @@ impl Fused {
         if dim == 0 || !dim.is_multiple_of(8) || tile_bytes.max(scan_bytes) > most {
             return Ok(None);
         }
-        let ptx = source::ptx(context)?;
-        let function = |name, shared: usize| -> Result<CudaFunction> {
-            let module = "interrogate-rank";
-            let function = device.get_or_load_custom_func(name, module, &ptx)?.into_cuda_function();
-            let dynamic = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            function.set_attribute(dynamic, shared as i32).w()?;
-            Ok(function)
-        };
+        let source = source::source();
+        let function = |name, shared| crate::cuda::function(device, &source, name, shared);
         Ok(Some(Fused {
             copies: context.new_stream().w()?,
             processors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
