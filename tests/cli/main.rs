@@ -6,6 +6,9 @@ mod archives;
 mod caption;
 mod cases;
 mod collisions;
+#[cfg(unix)]
+#[path = "../default_signals.rs"]
+mod default_signals;
 mod device;
 mod embed;
 mod execute;

@@ -99,6 +99,7 @@ fn output_of_another_command_is_not_resumed() {
 #[test]
 #[cfg(unix)]
 fn interrupt_finishes_the_batch_and_prints_the_resume_command() {
+    crate::default_signals::restore();
     let (folder, args) = folder();
     folder.run(&with(&args, &["whole.jsonl"])).expect(1);
     let whole = fs::read(folder.path("whole.jsonl")).unwrap();

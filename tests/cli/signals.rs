@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::default_signals;
 use crate::run::{Folder, repository};
 
 const HUP: u32 = 1;
@@ -79,6 +80,7 @@ fn signal_ignored_at_the_start_stays_ignored() {
 #[test]
 fn signal_ends_a_run_that_waits_for_stdin() {
     let folder = Folder::new();
+    default_signals::restore();
     for command in [
         &["embed", "images", "--filelist", "-", "--model", &model()][..],
         &["embed", "texts", "-"],
@@ -112,6 +114,7 @@ fn write_images(folder: &Folder) {
 
 #[test]
 fn signal_ends_a_run_whose_pipe_is_full() {
+    default_signals::restore();
     let folder = Folder::new();
     write_images(&folder);
     for (signal, code) in EXIT_CODES {
@@ -128,6 +131,7 @@ fn signal_ends_a_run_whose_pipe_is_full() {
 
 #[test]
 fn signal_keeps_written_rows_and_sets_the_exit_code() {
+    default_signals::restore();
     let folder = Folder::new();
     write_images(&folder);
     for (signal, code) in EXIT_CODES {
@@ -153,6 +157,7 @@ fn signal_keeps_written_rows_and_sets_the_exit_code() {
 /// exits between the two signals, with the code of the first, is repeated.
 #[test]
 fn second_signal_ends_a_run_immediately() {
+    default_signals::restore();
     let folder = Folder::new();
     write_images(&folder);
     let code_of_second = || {

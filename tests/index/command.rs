@@ -79,6 +79,7 @@ fn build(output: &std::path::Path) -> Command {
 #[cfg(unix)]
 #[test]
 fn signal_ends_a_build_and_encoded_rows_are_kept() {
+    crate::default_signals::restore();
     let folder = tempfile::tempdir().unwrap();
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let output = folder.path().join(name);

@@ -8,6 +8,9 @@ mod build;
 mod cache;
 mod command;
 mod damage;
+#[cfg(unix)]
+#[path = "../default_signals.rs"]
+mod default_signals;
 mod dicts;
 mod fake;
 mod fixture;
