@@ -78,8 +78,11 @@ fn help_and_version_go_to_standard_output() {
         assert!(output.stdout().contains(&usage.join(" ")), "{command:?}: {}", output.stdout());
         assert_eq!(output.stderr(), "", "{command:?}");
     }
+    let version = format!("interrogate {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(folder.run(&["-V"]).expect(0).stdout(), version);
     let output = folder.run(&["--version"]).expect(0);
-    assert_eq!(output.stdout(), format!("interrogate {}\n", env!("CARGO_PKG_VERSION")));
+    let rest = output.stdout().strip_prefix(&version).expect("the version comes first");
+    assert!(rest.contains("features: starter") && rest.contains("\nkernels: products "), "{rest}");
 }
 
 /// Runs with and without `-q`. Standard output must be the same, and standard error empty.

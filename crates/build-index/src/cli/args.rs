@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use build_index::terminal::args::precision;
 use build_index::{CacheError, Dictionary, DictionaryError, Result, open_all};
 use clap::{Args as Group, Parser, Subcommand};
+use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
 use interrogate::{Compute, Device, Precision};
 
@@ -45,6 +46,20 @@ pub(crate) enum Command {
     Import(Import),
     /// Write the tables of an index as caches that clip-interrogator reads
     Export(Export),
+    /// Print the completion script of a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write a manual page for each command into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Group)]

@@ -8,13 +8,16 @@ mod export;
 mod hint;
 mod model;
 
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use build_index::terminal::interrupt::Messages;
 use build_index::terminal::signals::{self, Work};
-use build_index::terminal::{self, BuildProgress, Logger, Summary, log_findings};
+use build_index::terminal::{self, BuildProgress, Logger, Summary, log_findings, write_man_pages};
 use build_index::{Builder, Error, Report, Result, cache_names, open_caches};
+use clap::CommandFactory;
+use clap_complete::Shell;
 
 use args::{Args, Command, Options, Verbosity};
 use model::{Model, ModelName};
@@ -39,6 +42,8 @@ pub(crate) fn main() -> ExitCode {
         None => build.resolve().and_then(|options| index(&options)),
         Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Man { out }) => write_man_pages(Args::command(), &out).map_err(Error::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,6 +57,14 @@ pub(crate) fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// Prints the completion script of `shell`.
+fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "build-index", &mut script);
+    let written = io::stdout().write_all(&script);
+    Ok(written.map_err(interrogate::Error::io("write", "stdout"))?)
 }
 
 /// Builds or imports, with messages on stderr.

@@ -6,11 +6,15 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use interrogate::Precision;
 
-use super::escape;
+use super::{escape, version};
 
 /// Parses the arguments of the process, or [exits](exit).
 pub fn parse<A: Parser>() -> A {
-    A::try_parse().unwrap_or_else(|error| exit(&error))
+    let mut command = version::with_long_version(A::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    matches
+        .and_then(|matches| A::from_arg_matches(&matches))
+        .unwrap_or_else(|error| exit(&error.format(&mut command)))
 }
 
 /// Prints help, the version or what is wrong with the arguments, with control characters

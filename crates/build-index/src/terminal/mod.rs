@@ -13,16 +13,19 @@ pub mod format;
 mod hint;
 pub mod interrupt;
 pub mod logger;
+mod man;
 mod panics;
 mod sigbus;
 pub mod signals;
 mod summary;
+pub mod version;
 
 pub use build_progress::BuildProgress;
 pub use download_progress::DownloadProgress;
 pub use findings::log_findings;
 pub use hint::{build_hint, library_hint};
 pub use logger::Logger;
+pub use man::write_man_pages;
 pub use sigbus::report_sigbus;
 pub use summary::Summary;
 

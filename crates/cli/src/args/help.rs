@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use build_index::terminal::version::with_long_version;
 use clap::error::Result;
 use clap::{Command, CommandFactory, FromArgMatches};
 
@@ -15,7 +16,7 @@ const COMPATIBILITY: [&str; 1] = ["execute"];
 /// # Errors
 /// Invalid arguments, and requests for help or the version.
 pub(crate) fn parse() -> Result<Args> {
-    let mut command = grouped(Args::command());
+    let mut command = with_long_version(grouped(Args::command()));
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -1,11 +1,9 @@
 //! `interrogate man`: manual pages.
 
 use std::io::{Write, stdout};
-use std::path::Path;
 
-use build_index::durable::Draft;
-use clap::{Command, CommandFactory};
-use interrogate::Error;
+use build_index::terminal::write_man_pages;
+use clap::CommandFactory;
 
 use crate::args::{Args, Man};
 use crate::error::CliError;
@@ -21,30 +19,15 @@ pub(crate) fn run(args: &Man, logger: &Logger) -> Result<Outcome, CliError> {
         stdout().write_all(&page).map_err(OutputError::Stdout)?;
         return Ok(Outcome::default());
     };
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let mut command = Args::command().disable_help_subcommand(true);
-    command.build();
-    write(&command, folder)?;
+    write_man_pages(Args::command(), folder)?;
     logger.note(format_args!("pages are in {}", folder.display()));
     Ok(Outcome::default())
-}
-
-/// Writes the pages of `command` and its subcommands. Unlike clap_mangen's `generate_to`,
-/// which writes through a symbolic link, it writes drafts and renames them.
-fn write(command: &Command, folder: &Path) -> Result<(), CliError> {
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        write(below, folder)?;
-    }
-    let page = clap_mangen::Man::new(command.clone());
-    let path = folder.join(page.get_filename());
-    let mut draft = Draft::beside(&path)?;
-    page.render(&mut draft).map_err(Error::io("write", &path))?;
-    Ok(draft.persist(&path)?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
 

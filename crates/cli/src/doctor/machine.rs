@@ -3,8 +3,8 @@
 use std::thread::available_parallelism;
 
 use build_index::terminal::format::bytes;
+use build_index::terminal::version::kernels;
 use interrogate::Device;
-use interrogate::Precision;
 
 use super::Finding;
 
@@ -54,13 +54,6 @@ fn features() -> Vec<&'static str> {
     all.into_iter().filter(|(_, detected)| *detected).map(|(name, _)| name).collect()
 }
 
-/// The kernels that the library selects on this processor.
-fn kernels() -> String {
-    let (f32, bf16) = (Precision::F32.kernel(), Precision::Bf16.kernel());
-    let codes = interrogate::rank::codes::kernel();
-    format!("products {f32}, in bf16 {bf16}, codes {codes}")
-}
-
 /// Total and free memory in bytes; `None` without /proc/meminfo.
 fn memory() -> Option<(u64, u64)> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -69,22 +62,4 @@ fn memory() -> Option<(u64, u64)> {
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     };
     Some((read("MemTotal:")?, read("MemAvailable:")?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernels_are_those_of_the_library() {
-        let found = kernels();
-        let names = ["portable", "avx2", "avx512", "avx512bf16", "amx"];
-        let f32 = found.strip_prefix("products ").and_then(|rest| rest.split_once(", in bf16 "));
-        let (f32, rest) = f32.expect("products come first");
-        let (bf16, codes) = rest.split_once(", codes ").expect("codes come last");
-        assert!(names.contains(&f32) && names.contains(&bf16), "{found}");
-        assert_eq!(codes, interrogate::rank::codes::kernel());
-        // Kernels for bf16 pairs are for bf16 only; those for tiles, for bf16 or both.
-        assert!(f32 != "avx512bf16" && (f32 != "amx" || bf16 == "amx"), "{found}");
-    }
 }
