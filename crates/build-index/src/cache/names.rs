@@ -1,6 +1,6 @@
 //! The file names of clip-interrogator's caches.
 
-use interrogate::models::{ALIASES, ModelSource};
+use interrogate::models::{ModelSource, known};
 
 use crate::Dictionary;
 
@@ -13,8 +13,8 @@ use crate::Dictionary;
 /// assert_eq!(names[0], "ViT-L-14_openai");
 /// ```
 pub fn cache_names(model: &str) -> Vec<String> {
-    let aliases = ALIASES.iter().filter(|(_, repo)| *repo == model).map(|(alias, _)| *alias);
-    let mut names: Vec<&str> = aliases.collect();
+    let known = known().iter().filter(|known| known.repo == model);
+    let mut names: Vec<&str> = known.map(|known| known.name).collect();
     // Two names of one model differ by a suffix; the shorter is the likelier.
     names.sort_by_key(|name| name.len());
     let own = match model.parse() {

@@ -29,6 +29,7 @@ use std::path::Path;
 pub use checkpoint::Checkpoint;
 pub use cleaning::TextCleaning;
 pub use config::{Config, TextConfig, VisionConfig};
+pub(crate) use openai::check_config as check_open_clip_config;
 pub use text::ClipText;
 pub use vision::ClipVision;
 

@@ -14,6 +14,41 @@ pub enum HubError {
         /// The file's address.
         url: String,
     },
+    /// The hub has no such repository, or a private one that the token may not read: it
+    /// answers both the same.
+    #[error("{repo}: no such repository on {endpoint}, or a private one")]
+    RepositoryNotFound {
+        /// `owner/name`.
+        repo: String,
+        /// The address of the hub.
+        endpoint: String,
+        /// Whether the request had a token.
+        has_token: bool,
+    },
+    /// The repository has no such branch, tag or commit.
+    #[error("{repo}: no revision {revision}")]
+    RevisionNotFound {
+        /// `owner/name`.
+        repo: String,
+        /// The revision.
+        revision: String,
+    },
+    /// The repository's owner grants access on request.
+    #[error("{repo}: access must be requested from its owner")]
+    Gated {
+        /// `owner/name`.
+        repo: String,
+        /// The address of the hub.
+        endpoint: String,
+        /// Whether the request had a token.
+        has_token: bool,
+    },
+    /// The hub has disabled the repository.
+    #[error("{repo}: disabled by the hub")]
+    Disabled {
+        /// `owner/name`.
+        repo: String,
+    },
     /// The hub requires a token that may read the repository.
     #[error("{url}: the hub refuses with status {status}")]
     Denied {
@@ -21,6 +56,8 @@ pub enum HubError {
         url: String,
         /// 401 or 403.
         status: u16,
+        /// Whether the request had a token.
+        has_token: bool,
     },
     /// The hub answered with an error of its own.
     #[error("{url}: the hub fails with status {status}")]
@@ -77,11 +114,13 @@ pub enum HubError {
         /// The digest of the bytes received.
         found: String,
     },
-    /// The repository has no weights in safetensors.
-    #[error("{repo} has no model.safetensors (revisions: {revision})")]
+    /// The repository has no weights in a supported format.
+    #[error("{repo} has no {expected} (revisions: {revision})")]
     WeightsMissing {
         /// `owner/name`.
         repo: String,
+        /// The names of the files that were searched, or their shards.
+        expected: String,
         /// The revisions that were searched.
         revision: String,
     },
@@ -92,6 +131,33 @@ impl HubError {
         let hint = match self {
             HubError::NotFound { .. } => {
                 "check the spelling of owner/name and of the revision; a private repository needs a token"
+            }
+            HubError::RepositoryNotFound { has_token, .. } if *has_token => {
+                "check the spelling of owner/name, it may have been renamed or deleted; for a private repository, set HF_TOKEN to a token of an account that may read it"
+            }
+            HubError::RepositoryNotFound { endpoint, .. } => {
+                return format!(
+                    "check the spelling of owner/name, it may have been renamed or deleted; for a private repository, create a token on {endpoint}/settings/tokens and set HF_TOKEN to it"
+                );
+            }
+            HubError::RevisionNotFound { repo, .. } => {
+                return format!(
+                    "name {repo} without a revision, or one of its branches, tags or commits"
+                );
+            }
+            HubError::Gated { repo, endpoint, has_token } if *has_token => {
+                return format!(
+                    "request access on {endpoint}/{repo} with the account of the token (HF_TOKEN), and run the same command again when it is granted"
+                );
+            }
+            HubError::Gated { repo, endpoint, .. } => {
+                return format!(
+                    "request access on {endpoint}/{repo}, create a token on {endpoint}/settings/tokens, and set HF_TOKEN to it"
+                );
+            }
+            HubError::Disabled { .. } => "name another model, or a folder that holds this one",
+            HubError::Denied { has_token, .. } if *has_token => {
+                "the token (HF_TOKEN, or the one that `hf auth login` stored) is invalid, expired, or may not read this repository; a public repository needs none"
             }
             HubError::Denied { .. } => {
                 "check the spelling of owner/name; a private or gated repository needs a token (HF_TOKEN)"
@@ -110,7 +176,7 @@ impl HubError {
                 "run the same command again; if the error stays, the hub or a proxy changes the file"
             }
             HubError::WeightsMissing { .. } => {
-                "name a revision that has safetensors, such as owner/name@refs/pr/1, or convert the weights and name the folder"
+                "name a revision that has such a file, such as owner/name@refs/pr/1, or convert the weights and name the folder"
             }
         };
         hint.to_owned()

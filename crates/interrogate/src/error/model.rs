@@ -1,17 +1,33 @@
 //! Names of models.
 
+use super::words::first_names;
+
 /// No model has the given name, or this build lacks it.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The name is not an alias, a folder, a file or a hub id. The hint lists what
+    /// The name is not a known model's, a folder, a file or a hub id. The hint lists what
     /// is valid.
     #[error("no model is named {name:?}")]
     Unknown {
         /// The given name.
         name: String,
-        /// Short names of repositories of a hub.
-        aliases: Vec<&'static str>,
+        /// Known names that differ little, nearest first.
+        nearest: Vec<&'static str>,
+    },
+    /// Several models have this name, or a model and a path.
+    #[error("the model name {name:?} is ambiguous: {}", first_names(candidates))]
+    Ambiguous {
+        /// The given name.
+        name: String,
+        /// Names that are not ambiguous.
+        candidates: Vec<String>,
+    },
+    /// The name is one of open_clip's, but its architecture is not supported.
+    #[error("{name}: unsupported architecture")]
+    Unsupported {
+        /// The given name.
+        name: String,
     },
     /// This build lacks the embedded starter model: the cargo feature `starter` is off, or
     /// the crate is from a registry, whose package has no weights.
@@ -22,10 +38,17 @@ pub enum ModelError {
 impl ModelError {
     pub(super) fn hint(&self) -> String {
         match self {
-            ModelError::Unknown { aliases, .. } => format!(
-                "a model is starter, a folder or file that exists, a hub id owner/name or owner/name@revision, or one of {}",
-                aliases.join(", ")
-            ),
+            ModelError::Unknown { nearest, .. } => {
+                let forms = "a model is starter, a folder or file that exists, a hub id owner/name or owner/name@revision, or a name of open_clip such as ViT-L-14/openai";
+                match nearest[..] {
+                    [] => forms.to_owned(),
+                    _ => format!("did you mean {}? {forms}", nearest.join(" or ")),
+                }
+            }
+            ModelError::Ambiguous { .. } => "name one of them".to_owned(),
+            ModelError::Unsupported { .. } => {
+                "name a model with a plain vision transformer and CLIP's text transformer, such as ViT-L-14/openai".to_owned()
+            }
             ModelError::StarterMissing => {
                 "build from the repository with the feature starter, or name another model"
                     .to_owned()

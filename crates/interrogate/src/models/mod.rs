@@ -1,6 +1,6 @@
 //! Opens models by name: a folder, a hub id, or the starter.
 //!
-//! Owns names ([`ModelSource`]), downloads ([`hub`]), and [`Model`], which joins a model's files
+//! Owns names ([`ModelSource`], [`known`]), downloads ([`hub`]), and [`Model`], which joins a model's files
 //! and its encoders. `clip` and `starter` read the files.
 
 mod download;
@@ -10,6 +10,7 @@ mod min_speed;
 mod model;
 mod options;
 mod progress;
+mod registry;
 mod sentence_model;
 mod source;
 
@@ -17,7 +18,8 @@ pub use min_speed::MinSpeed;
 pub use model::Model;
 pub use options::{Offline, Options};
 pub use progress::Progress;
-pub use source::{ALIASES, ModelSource};
+pub use registry::{KnownModel, known};
+pub use source::ModelSource;
 
 /// Whether this build has the embedded starter model: the feature `starter` is on, and
 /// the weights were there when the library was compiled. A package of a registry has no

@@ -49,7 +49,7 @@ impl Model {
     /// `progress` is called for each chunk. If the process is killed, the next call resumes.
     ///
     /// # Errors
-    /// Those of [`hub::fetch`] and [`Checkpoint::open`]; [`ModelError::StarterMissing`]
+    /// Those of [`hub::fetch_clip`] and [`Checkpoint::open`]; [`ModelError::StarterMissing`]
     /// without the feature `starter`.
     pub fn open(
         source: ModelSource,
@@ -61,7 +61,7 @@ impl Model {
             ModelSource::Starter => starter()?,
             ModelSource::Folder(path) | ModelSource::File(path) => clip(path)?,
             ModelSource::Hub { repo, revision } => {
-                clip(&hub::fetch(repo, revision.as_deref(), options, progress)?)?
+                clip(&hub::fetch_clip(repo, revision.as_deref(), options, progress)?)?
             }
         };
         let cleaning = TextCleaning::default();

@@ -7,7 +7,7 @@ use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
 use crate::error::CheckpointError;
 use crate::index::Index;
-use crate::models::{ALIASES, Model, ModelSource, Options, Progress, hub};
+use crate::models::{self, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 use crate::{Device, Error, Interrogator, Precision, Result};
@@ -88,11 +88,13 @@ impl Config {
 
     /// Returns the source of OpenAI's model `name`.
     fn published(&self, name: &str) -> Result<ModelSource> {
-        let known = ALIASES.iter().filter_map(|(alias, _)| alias.strip_suffix("/openai"));
-        if known.clone().any(|known| known == name) {
-            format!("{name}/openai").parse()
+        let known = models::known().iter().filter(|model| model.tag() == "openai");
+        let mut known: Vec<&str> = known.map(|model| model.architecture()).collect();
+        if known.contains(&name) {
+            format!("open_clip:{name}/openai").parse()
         } else {
-            Err(self.unknown_name("clip_model", &known.collect::<Vec<_>>(), name))
+            known.sort_unstable();
+            Err(self.unknown_name("clip_model", &known, name))
         }
     }
 

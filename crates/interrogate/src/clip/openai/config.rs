@@ -117,6 +117,11 @@ impl OpenClipConfig {
         self.model_cfg.text_cfg.tokenizer_kwargs.clean
     }
 
+    /// Returns the number of tokens, if the file has it.
+    pub(super) fn vocab_size(&self) -> Option<usize> {
+        self.model_cfg.text_cfg.vocab_size
+    }
+
     /// Completes `sizes`, which were read from the shapes of the weights, and `steps`.
     ///
     /// # Errors

@@ -42,6 +42,17 @@ pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
     Form::parse(name).map(Cleaning::OpenClip).ok_or_else(unknown)
 }
 
+/// Checks the [`open_clip_config.json`](CONFIG) at `path` as far as it can be without the
+/// weights. Returns whether the tokenizer is OpenAI's, which this library has.
+///
+/// # Errors
+/// Those of [`cleaning`].
+pub(crate) fn check_config(path: &Path) -> Result<bool> {
+    cleaning(Some(path))?;
+    let vocab = OpenClipConfig::open(path)?.vocab_size();
+    Ok(vocab.is_none_or(|vocab| vocab == crate::clip::tokenizer::openai::TOKENS))
+}
+
 /// Returns the weights under the names of transformers, the sizes of the towers, and the
 /// preprocessing steps. `config` is the path of an [`open_clip_config.json`](CONFIG), if
 /// there is one.

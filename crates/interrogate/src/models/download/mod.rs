@@ -5,6 +5,7 @@
 //! verifies neither size nor digest before the file gets its final name, and has no timeouts.
 
 mod proxy;
+mod refusal;
 mod remote_file;
 mod retry;
 mod transfer;
@@ -22,9 +23,11 @@ pub(super) use transfer::sync_folder;
 /// Maximum number of redirects that are followed.
 const REDIRECTS: usize = 5;
 
-/// An HTTP client for one hub.
+/// An HTTP client for one repository of a hub.
 pub(super) struct Client<'a> {
     options: &'a Options,
+    /// `owner/name`, for errors.
+    repo: &'a str,
     /// Follows redirects; downloads files from wherever they are stored.
     files: Agent,
     /// Does not follow redirects: the hub's own response has a file's metadata.
@@ -32,7 +35,7 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(options: &'a Options) -> Result<Self> {
+    pub(super) fn new(options: &'a Options, repo: &'a str) -> Result<Self> {
         let endpoint = || options.endpoint.clone();
         let proxy = proxy::from_options(options).map_err(|source| {
             Error::Hub(HubError::Network { url: endpoint(), source: source.into() })
@@ -52,7 +55,7 @@ impl<'a> Client<'a> {
                 .build()
                 .into()
         };
-        Ok(Client { options, files: agent(REDIRECTS as u32), hub: agent(0) })
+        Ok(Client { options, repo, files: agent(REDIRECTS as u32), hub: agent(0) })
     }
 
     /// Sends a HEAD request. Redirects are not followed.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use ureq::http::HeaderMap;
 
+use super::refusal::is_missing_file;
 use super::retry::{Failure, retry};
 use super::{Client, REDIRECTS, header};
 use crate::error::HubError;
@@ -51,7 +52,7 @@ impl Client<'_> {
             commit = header(headers, "x-repo-commit").map(str::to_owned).or(commit);
             let hub = origin(&self.options.endpoint);
             match (response.status().as_u16(), header(headers, "location")) {
-                (404, _) => return Ok(None),
+                _ if is_missing_file(&response) => return Ok(None),
                 // A renamed repository, or a cache of the hub.
                 (300..400, Some(path)) if path.starts_with('/') && !path.starts_with("//") => {
                     at = format!("{hub}{path}");
@@ -66,7 +67,7 @@ impl Client<'_> {
                 (200..400, _) => {
                     return parse(url, at, headers, commit).map(Some).map_err(Failure::Permanent);
                 }
-                _ => return Err(Failure::status(url, &response)),
+                _ => return Err(self.refusal(url, &response)),
             }
         }
         Err(Failure::Permanent(Error::Hub(HubError::Answer {

@@ -27,24 +27,6 @@ impl Failure {
             source: source.into(),
         }))
     }
-
-    /// A response with an error status.
-    pub(super) fn status(url: &str, response: &Response<Body>) -> Self {
-        let (url, status) = (url.to_owned(), response.status().as_u16());
-        match status {
-            401 | 403 => Failure::Permanent(Error::Hub(HubError::Denied { url, status })),
-            404 => Failure::Permanent(Error::Hub(HubError::NotFound { url })),
-            408 | 429 | 500.. => {
-                let value = header(response.headers(), "retry-after");
-                let delay = value.and_then(|v| parse_retry_after(v.trim(), SystemTime::now()));
-                Failure::Busy(
-                    Error::Hub(HubError::Status { url, status }),
-                    delay.unwrap_or_default(),
-                )
-            }
-            _ => Failure::Permanent(Error::Hub(HubError::Status { url, status })),
-        }
-    }
 }
 
 /// Runs `attempt` until it succeeds, fails permanently, or `retries` are used up. Waits between
@@ -71,6 +53,12 @@ pub(super) fn retry<T>(retries: u32, mut attempt: impl FnMut() -> Result<T, Fail
 fn delay(failed: u32, requested: Duration) -> Duration {
     let backoff = Duration::from_millis(250 << failed.min(5));
     backoff.max(requested.min(Duration::from_secs(limits::RETRY_AFTER)))
+}
+
+/// Returns the delay that a response asks for.
+pub(super) fn requested_delay(response: &Response<Body>) -> Duration {
+    let value = header(response.headers(), "retry-after");
+    value.and_then(|v| parse_retry_after(v.trim(), SystemTime::now())).unwrap_or_default()
 }
 
 /// Parses `Retry-After`: seconds or a date (RFC 9110, 10.2.3).

@@ -86,7 +86,7 @@ impl Client<'_> {
                     what,
                 })));
             }
-            _ => return Err(Failure::status(url, &response)),
+            _ => return Err(self.refusal(url, &response)),
         }
         let mut body = response.into_body().into_reader();
         let mut chunk = vec![0; CHUNK];

@@ -1,4 +1,4 @@
-//! File formats of weights, and the index of sharded weights.
+//! File formats of weights, the configuration of each, and the index of sharded weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +10,8 @@ use crate::{Error, Result, input, limits};
 /// A file format of weights: one file, or shards with an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Format {
+    /// The layout of the repository.
+    pub(super) layout: Layout,
     /// The name of an unsharded file.
     pub(super) whole: &'static str,
     /// The name of the index of shards.
@@ -18,15 +20,54 @@ pub(super) struct Format {
     pub(super) ending: &'static str,
 }
 
+/// The library whose files a repository has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// transformers.
+    HuggingFace,
+    /// open_clip.
+    OpenClip,
+}
+
+impl Layout {
+    /// Returns the name of the configuration.
+    pub(super) fn config(self) -> &'static str {
+        match self {
+            Layout::HuggingFace => "config.json",
+            Layout::OpenClip => "open_clip_config.json",
+        }
+    }
+}
+
 pub(super) const SAFETENSORS: Format = Format {
+    layout: Layout::HuggingFace,
     whole: "model.safetensors",
     index: "model.safetensors.index.json",
     ending: ".safetensors",
 };
 
 /// The format of `torch.save`. It is read as values; no code of it runs.
-pub(super) const PICKLES: Format =
-    Format { whole: "pytorch_model.bin", index: "pytorch_model.bin.index.json", ending: ".bin" };
+pub(super) const PICKLES: Format = Format {
+    layout: Layout::HuggingFace,
+    whole: "pytorch_model.bin",
+    index: "pytorch_model.bin.index.json",
+    ending: ".bin",
+};
+
+/// open_clip itself writes one file; its shards are named like those of transformers.
+pub(super) const OPEN_CLIP_SAFETENSORS: Format = Format {
+    layout: Layout::OpenClip,
+    whole: "open_clip_model.safetensors",
+    index: "open_clip_model.safetensors.index.json",
+    ending: ".safetensors",
+};
+
+pub(super) const OPEN_CLIP_PICKLES: Format = Format {
+    layout: Layout::OpenClip,
+    whole: "open_clip_pytorch_model.bin",
+    index: "open_clip_pytorch_model.bin.index.json",
+    ending: ".bin",
+};
 
 #[derive(Deserialize)]
 struct WeightsIndex {
@@ -48,4 +89,17 @@ pub(super) fn shards(index: &Path, format: Format) -> Result<BTreeSet<String>> {
         }
         None => Ok(shards),
     }
+}
+
+/// Whether the config.json at `path` is one of transformers, which name a model type. timm
+/// writes a config.json without one, next to the files of open_clip.
+pub(super) fn has_model_type(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Config {
+        model_type: Option<String>,
+    }
+    let config = input::read(path, limits::CONFIG);
+    config.is_ok_and(|text| {
+        serde_json::from_slice::<Config>(&text).is_ok_and(|config| config.model_type.is_some())
+    })
 }

@@ -1,17 +1,16 @@
 //! One revision of a repository: which files it needs, and where the cache has them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
 use super::ModelKind;
-use super::formats::{Format, shards};
+use super::formats::{Format, Layout, has_model_type, shards};
 use crate::error::HubError;
-use crate::models::download::{Client, RemoteFile, sync_folder};
+use crate::models::download::{Client, RemoteFile};
 use crate::models::{Options, Progress};
-use crate::{Error, Result, limits};
+use crate::{Error, Result, clip};
 
-pub(super) const CONFIG: &str = "config.json";
 /// Image preprocessing as transformers 5 writes it.
 pub(super) const PROCESSOR: &str = "processor_config.json";
 /// Image preprocessing as older versions write it. A repository may have both files;
@@ -25,11 +24,35 @@ const TOKENIZER_PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
 
 /// One revision of a repository, on the hub and in the cache.
 pub(super) struct Snapshot<'a> {
-    kind: ModelKind,
-    options: &'a Options,
+    pub(super) kind: ModelKind,
+    pub(super) options: &'a Options,
     repo: Repo,
-    cache: CacheRepo,
+    pub(super) cache: CacheRepo,
 }
+
+/// What a repository lacks, the least important first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lack {
+    /// The revision.
+    Revision,
+    /// The configuration of the layout.
+    Config,
+    /// Weights in the format.
+    Weights,
+    /// Another file.
+    File,
+}
+
+/// The result of fetching files in one format.
+pub(super) enum Fetched {
+    /// All files are in this folder.
+    Complete(PathBuf),
+    /// The repository lacks a file; the error names it.
+    Lacks(Lack, Error),
+}
+
+/// Files of a repository, by name.
+type Files = Vec<(&'static str, RemoteFile)>;
 
 impl<'a> Snapshot<'a> {
     pub(super) fn new(kind: ModelKind, repo: &str, revision: &str, options: &'a Options) -> Self {
@@ -40,62 +63,96 @@ impl<'a> Snapshot<'a> {
 
     /// Returns the folder in the cache if it has all files, with weights in `format`.
     pub(super) fn cached(&self, format: Format) -> Option<PathBuf> {
-        let folder = match self.cache.get(CONFIG) {
+        let config = format.layout.config();
+        let folder = match self.cache.get(config) {
             Some(config) => config.parent()?.to_owned(),
             // The revision may be a commit, which has no ref.
             None => self.cache.pointer_path(self.repo.revision()),
         };
         let has = |file: &str| folder.join(file).is_file();
+        let has_tokenizer = || has(TOKENIZER) || TOKENIZER_PARTS.into_iter().all(has);
         let has_shards = || {
             let shards = shards(&folder.join(format.index), format).ok()?;
             Some(shards.iter().all(|shard| has(shard)))
         };
-        let complete = has(CONFIG)
-            && (self.kind == ModelKind::Sentence || has(PROCESSOR) || has(PREPROCESSOR))
-            && (has(TOKENIZER) || TOKENIZER_PARTS.into_iter().all(has))
-            && (has(format.whole) || has_shards().unwrap_or(false));
+        let has_parts = || match format.layout {
+            Layout::HuggingFace => {
+                (self.kind == ModelKind::Sentence || has(PROCESSOR) || has(PREPROCESSOR))
+                    && has_tokenizer()
+                    && (self.kind != ModelKind::Clip || has_model_type(&folder.join(config)))
+            }
+            Layout::OpenClip => {
+                let own_tokenizer = clip::check_open_clip_config(&folder.join(config));
+                own_tokenizer.is_ok_and(|own| own || has_tokenizer())
+            }
+        };
+        let complete =
+            has(config) && (has(format.whole) || has_shards().unwrap_or(false)) && has_parts();
         complete.then_some(folder)
     }
 
-    /// Downloads the missing files, the weights last. Returns `None` if the repository has no
-    /// weights in `format`.
+    /// Downloads the missing files, the weights last.
     pub(super) fn fetch(
         &self,
         format: Format,
         client: &Client<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Option<PathBuf>> {
-        let config = self.required(client, CONFIG, &self.repo.url_revision())?;
+    ) -> Result<Fetched> {
+        let name = format.layout.config();
+        let url = self.url(&self.repo.url_revision(), name);
+        let config = match client.metadata(&url) {
+            Ok(Some(config)) => config,
+            Ok(None) => return Ok(Fetched::Lacks(Lack::Config, not_found(url))),
+            Err(error @ Error::Hub(HubError::RevisionNotFound { .. })) => {
+                return Ok(Fetched::Lacks(Lack::Revision, error));
+            }
+            Err(error) => return Err(error),
+        };
         // All other requests are by commit, so the files are of the same revision.
         let commit = config.commit.clone();
         let optional = |file: &'static str| {
             let remote = client.metadata(&self.url(&commit, file))?;
             Ok(remote.map(|remote| (file, remote)))
         };
+        let absent = |lack, file| Ok(Fetched::Lacks(lack, not_found(self.url(&commit, file))));
         let Some(weights) = first(&[format.whole, format.index], optional)? else {
-            return Ok(None);
+            return absent(Lack::Weights, format.whole);
         };
-        let mut files = vec![(CONFIG, config)];
-        match self.kind {
-            ModelKind::Image => {
-                files.extend(optional(PROCESSOR)?);
-                match (optional(PREPROCESSOR)?, files.len()) {
-                    (None, 1) => return Err(self.absent(PREPROCESSOR, &commit)),
-                    (preprocessor, _) => files.extend(preprocessor),
+        let mut files = vec![(name, config)];
+        if self.kind == ModelKind::Clip {
+            // An unsupported model is refused before its weights are downloaded.
+            let (file, remote) = &files[0];
+            self.fetch_file(client, &commit, file, remote, progress)?;
+            let path = self.cache.pointer_path(&commit).join(file);
+            let open_clip = Layout::OpenClip.config();
+            match format.layout {
+                Layout::HuggingFace if !has_model_type(&path) && optional(open_clip)?.is_some() => {
+                    return absent(Lack::Config, name);
                 }
-            }
-            ModelKind::Sentence => {
-                for part in SENTENCE_PARTS {
-                    files.extend(optional(part)?);
-                }
+                Layout::HuggingFace => drop(clip::Config::open(&path)?),
+                // OpenAI's tokenizer is compiled in.
+                Layout::OpenClip if clip::check_open_clip_config(&path)? => {}
+                Layout::OpenClip => files.extend(Self::tokenizer(optional)?.unwrap_or_default()),
             }
         }
-        match client.metadata(&self.url(&commit, TOKENIZER))? {
-            Some(remote) => files.push((TOKENIZER, remote)),
-            None => {
-                for part in TOKENIZER_PARTS {
-                    files.push((part, self.required(client, part, &commit)?));
+        if format.layout == Layout::HuggingFace {
+            match self.kind {
+                ModelKind::Clip | ModelKind::Caption => {
+                    let processors = [optional(PROCESSOR)?, optional(PREPROCESSOR)?];
+                    if processors.iter().all(Option::is_none) {
+                        return absent(Lack::File, PREPROCESSOR);
+                    }
+                    files.extend(processors.into_iter().flatten());
                 }
+                ModelKind::Sentence => {
+                    for part in SENTENCE_PARTS {
+                        files.extend(optional(part)?);
+                    }
+                }
+            }
+            match Self::tokenizer(optional)? {
+                Ok(tokenizer) => files.extend(tokenizer),
+                Err(part) => return absent(Lack::File, part),
             }
         }
         files.push(weights);
@@ -108,64 +165,41 @@ impl<'a> Snapshot<'a> {
         let folder = self.cache.pointer_path(&commit);
         if files.iter().any(|(file, _)| *file == format.index) {
             for shard in shards(&folder.join(format.index), format)? {
-                let remote = self.required(client, &shard, &commit)?;
+                let url = self.url(&commit, &shard);
+                let remote = client.metadata(&url)?.ok_or_else(|| not_found(url))?;
                 fetch_file(&shard, &remote)?;
             }
         }
         self.cache.create_ref(&commit).map_err(Error::io("write", &folder))?;
-        Ok(Some(folder))
+        Ok(Fetched::Complete(folder))
     }
 
-    fn url(&self, revision: &str, file: &str) -> String {
+    /// Looks up the files of the tokenizer; the inner error is the first that is missing.
+    fn tokenizer(
+        optional: impl Fn(&'static str) -> Result<Option<(&'static str, RemoteFile)>>,
+    ) -> Result<Result<Files, &'static str>> {
+        if let Some(file) = optional(TOKENIZER)? {
+            return Ok(Ok(vec![file]));
+        }
+        let mut files = Vec::new();
+        for part in TOKENIZER_PARTS {
+            match optional(part)? {
+                Some(file) => files.push(file),
+                None => return Ok(Err(part)),
+            }
+        }
+        Ok(Ok(files))
+    }
+
+    /// Returns the address of a file.
+    pub(super) fn url(&self, revision: &str, file: &str) -> String {
         let endpoint = self.options.endpoint.trim_end_matches('/');
         format!("{endpoint}/{}/resolve/{revision}/{file}", self.repo.url())
     }
+}
 
-    fn required(&self, client: &Client<'_>, file: &str, revision: &str) -> Result<RemoteFile> {
-        let remote = client.metadata(&self.url(revision, file))?;
-        remote.ok_or_else(|| self.absent(file, revision))
-    }
-
-    fn absent(&self, file: &str, revision: &str) -> Error {
-        Error::Hub(HubError::NotFound { url: self.url(revision, file) })
-    }
-
-    /// Downloads one file and links it into the snapshot.
-    fn fetch_file(
-        &self,
-        client: &Client<'_>,
-        commit: &str,
-        file: &str,
-        remote: &RemoteFile,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<()> {
-        let folder = self.cache.pointer_path(commit);
-        let blob = self.cache.blob_path(&remote.etag);
-        let blobs = blob.parent().unwrap_or(&folder);
-        let path = folder.join(file);
-        let parent = path.parent().unwrap_or(&folder);
-        for folder in [parent, blobs] {
-            std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        }
-        let url = self.url(commit, file);
-        let is_weights = self.kind.formats().iter().any(|format| file.ends_with(format.ending));
-        let limit = match (is_weights, remote.has_digest()) {
-            (false, _) => limits::SMALL_FILE,
-            (true, true) => limits::DOWNLOAD,
-            (true, false) => limits::DOWNLOAD_UNVERIFIED,
-        };
-        if remote.size > limit {
-            let expected = format!("at most {limit} bytes");
-            return Err(Error::mismatch(url, "size", expected, remote.size));
-        }
-        let (total, has_checksum) = (remote.size, remote.has_checksum());
-        let mut progress = |done| progress(Progress { file, done, total, has_checksum });
-        client.download(&url, remote, blobs, &mut progress)?;
-        // From the file's own folder up to the repository's, two levels above the snapshot.
-        let up = "../".repeat(file.split('/').count() + 1);
-        link(&blob, &Path::new(&up).join("blobs").join(&remote.etag), &path)?;
-        sync_folder(parent)
-    }
+fn not_found(url: String) -> Error {
+    Error::Hub(HubError::NotFound { url })
 }
 
 /// Returns the first of `files` that `lookup` finds.
@@ -174,27 +208,4 @@ fn first<T>(
     lookup: impl Fn(&'static str) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     files.iter().find_map(|file| lookup(file).transpose()).transpose()
-}
-
-/// Links `path` to `blob`: as a symbolic link with the target `relative` on Unix, else as a hard
-/// link.
-fn link(blob: &Path, relative: &Path, path: &Path) -> Result<()> {
-    let target = std::fs::canonicalize(path);
-    if target.is_ok_and(|target| std::fs::canonicalize(blob).is_ok_and(|blob| blob == target)) {
-        return Ok(());
-    }
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io("replace", path)(e));
-        }
-        _ => {}
-    }
-    #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(relative, path);
-    #[cfg(not(unix))]
-    let linked = {
-        let _ = relative;
-        std::fs::hard_link(blob, path)
-    };
-    linked.map_err(Error::io("link", path))
 }

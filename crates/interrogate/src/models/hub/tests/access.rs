@@ -14,7 +14,10 @@ fn missing_repository_or_weights_are_reported() {
     assert!(error.hint().unwrap().contains("token"));
 
     let error = cache.fetch().unwrap_err();
-    assert_eq!(error.to_string(), "a/b has no model.safetensors (revisions: main)");
+    assert_eq!(
+        error.to_string(),
+        "a/b has no model.safetensors or pytorch_model.bin (revisions: main)"
+    );
     assert!(error.hint().unwrap().contains("refs/pr"));
 }
 

@@ -1,5 +1,7 @@
 mod access;
 mod files;
+mod open_clip;
+mod refusals;
 mod resume;
 mod stub_hub;
 
@@ -7,10 +9,11 @@ use hf_hub::Cache;
 
 use self::stub_hub::{COMMIT, StubFile, StubHub};
 use super::formats::shards;
-use super::snapshot::{CONFIG, PREPROCESSOR, PROCESSOR, TOKENIZER};
+use super::snapshot::{PREPROCESSOR, PROCESSOR, TOKENIZER};
 use super::*;
 use crate::error::HubError;
 
+const CONFIG: &str = "config.json";
 const WEIGHTS_OF: &str = "a/b/main/model.safetensors";
 
 fn weights() -> Vec<u8> {

@@ -28,6 +28,8 @@ pub(super) struct StubFile {
     pub(super) statuses: Vec<u16>,
     /// The `Retry-After` header of those responses.
     pub(super) retry_after: Option<&'static str>,
+    /// The name and value of another header of those responses.
+    pub(super) reason: Option<(&'static str, &'static str)>,
     /// The target of a redirect (307): a path, or a URL in which `HUB` is the hub and `OTHER`
     /// another host.
     pub(super) redirect: Option<&'static str>,
@@ -152,7 +154,9 @@ fn respond(
     if !file.statuses.is_empty() {
         let status = file.statuses.remove(0);
         let after = file.retry_after.map(|after| format!("Retry-After: {after}\r\n"));
-        return error_response(out, status, &after.unwrap_or_default());
+        let reason = file.reason.map(|(name, value)| format!("{name}: {value}\r\n"));
+        let more = [after, reason].into_iter().flatten().collect::<String>();
+        return error_response(out, status, &more);
     }
     if !from_storage && file.token.is_some_and(|needed| token != Some(format!("Bearer {needed}"))) {
         return error_response(out, 401, "");

@@ -1,0 +1,131 @@
+//! The table of known models.
+//!
+//! Names and repositories are those of open_clip 3.3.0 (`pretrained.py`), sizes those of its
+//! `model_configs`. Two differ from open_clip: OpenAI's weights come from OpenAI's own
+//! repositories, and `ViT-B-16-plus-240/laion400m_e32` from its own instead of that of `e31`.
+//! Licenses are those that the repositories' pages or timm 1.0.31's table of the same weights
+//! state. OpenAI's repositories state none.
+//!
+//! A name with and one without `-quickgelu` share a repository: the repository's configuration
+//! has the activation that the weights were trained with.
+
+use super::KnownModel;
+
+/// The sizes that models of one architecture share.
+struct Architecture {
+    dim: usize,
+    image_size: usize,
+    parameters: u64,
+}
+
+const B32: Architecture = Architecture { dim: 512, image_size: 224, parameters: 151_277_312 };
+const B32_256: Architecture = Architecture { dim: 512, image_size: 256, parameters: 151_288_832 };
+const B16: Architecture = Architecture { dim: 512, image_size: 224, parameters: 149_620_736 };
+const B16_PLUS_240: Architecture =
+    Architecture { dim: 640, image_size: 240, parameters: 208_377_344 };
+const L14: Architecture = Architecture { dim: 768, image_size: 224, parameters: 427_616_512 };
+const L14_336: Architecture = Architecture { dim: 768, image_size: 336, parameters: 427_944_192 };
+const H14: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 986_109_440 };
+const H14_378: Architecture = Architecture { dim: 1024, image_size: 378, parameters: 986_714_880 };
+const G14: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 1_366_678_272 };
+const BIG_G14: Architecture =
+    Architecture { dim: 1280, image_size: 224, parameters: 2_539_567_104 };
+
+const MIT: Option<&str> = Some("mit");
+const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
+const APPLE: Option<&str> = Some("apple-sample-code-license");
+
+const fn row(
+    name: &'static str,
+    repo: &'static str,
+    license: Option<&'static str>,
+    sizes: &Architecture,
+) -> KnownModel {
+    let Architecture { dim, image_size, parameters } = *sizes;
+    KnownModel { name, repo, license, dim, image_size, parameters }
+}
+
+/// Sorted by name.
+#[rustfmt::skip]
+pub(super) static TABLE: [KnownModel; 80] = [
+    row("ViT-B-16-plus-240/laion400m_e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", None, &B16_PLUS_240),
+    row("ViT-B-16-plus-240/laion400m_e32", "timm/vit_base_patch16_plus_clip_240.laion400m_e32", MIT, &B16_PLUS_240),
+    row("ViT-B-16-quickgelu/dfn2b", "apple/DFN2B-CLIP-ViT-B-16", APPLE, &B16),
+    row("ViT-B-16-quickgelu/metaclip_400m", "timm/vit_base_patch16_clip_224.metaclip_400m", CC_BY_NC, &B16),
+    row("ViT-B-16-quickgelu/metaclip_fullcc", "timm/vit_base_patch16_clip_224.metaclip_2pt5b", CC_BY_NC, &B16),
+    row("ViT-B-16-quickgelu/openai", "openai/clip-vit-base-patch16", None, &B16),
+    row("ViT-B-16/commonpool_l_basic_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L.basic-s1B-b8K", None, &B16),
+    row("ViT-B-16/commonpool_l_clip_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L.clip-s1B-b8K", MIT, &B16),
+    row("ViT-B-16/commonpool_l_image_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L.image-s1B-b8K", None, &B16),
+    row("ViT-B-16/commonpool_l_laion_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L.laion-s1B-b8K", MIT, &B16),
+    row("ViT-B-16/commonpool_l_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L-s1B-b8K", MIT, &B16),
+    row("ViT-B-16/commonpool_l_text_s1b_b8k", "laion/CLIP-ViT-B-16-CommonPool.L.text-s1B-b8K", MIT, &B16),
+    row("ViT-B-16/datacomp_l_s1b_b8k", "laion/CLIP-ViT-B-16-DataComp.L-s1B-b8K", None, &B16),
+    row("ViT-B-16/datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K", MIT, &B16),
+    row("ViT-B-16/dfn2b", "apple/DFN2B-CLIP-ViT-B-16", APPLE, &B16),
+    row("ViT-B-16/laion2b_s34b_b88k", "laion/CLIP-ViT-B-16-laion2B-s34B-b88K", MIT, &B16),
+    row("ViT-B-16/laion400m_e31", "timm/vit_base_patch16_clip_224.laion400m_e31", None, &B16),
+    row("ViT-B-16/laion400m_e32", "timm/vit_base_patch16_clip_224.laion400m_e32", MIT, &B16),
+    row("ViT-B-16/metaclip_400m", "timm/vit_base_patch16_clip_224.metaclip_400m", CC_BY_NC, &B16),
+    row("ViT-B-16/metaclip_fullcc", "timm/vit_base_patch16_clip_224.metaclip_2pt5b", CC_BY_NC, &B16),
+    row("ViT-B-16/openai", "openai/clip-vit-base-patch16", None, &B16),
+    row("ViT-B-32-256/datacomp_s34b_b86k", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K", MIT, &B32_256),
+    row("ViT-B-32-quickgelu/laion400m_e31", "timm/vit_base_patch32_clip_224.laion400m_e31", MIT, &B32),
+    row("ViT-B-32-quickgelu/laion400m_e32", "timm/vit_base_patch32_clip_224.laion400m_e32", MIT, &B32),
+    row("ViT-B-32-quickgelu/metaclip_400m", "timm/vit_base_patch32_clip_224.metaclip_400m", CC_BY_NC, &B32),
+    row("ViT-B-32-quickgelu/metaclip_fullcc", "timm/vit_base_patch32_clip_224.metaclip_2pt5b", CC_BY_NC, &B32),
+    row("ViT-B-32-quickgelu/openai", "openai/clip-vit-base-patch32", None, &B32),
+    row("ViT-B-32/commonpool_m_basic_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M.basic-s128M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_m_clip_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M.clip-s128M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_m_image_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M.image-s128M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_m_laion_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M.laion-s128M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_m_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M-s128M-b4K", MIT, &B32),
+    row("ViT-B-32/commonpool_m_text_s128m_b4k", "laion/CLIP-ViT-B-32-CommonPool.M.text-s128M-b4K", MIT, &B32),
+    row("ViT-B-32/commonpool_s_basic_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S.basic-s13M-b4K", MIT, &B32),
+    row("ViT-B-32/commonpool_s_clip_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S.clip-s13M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_s_image_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S.image-s13M-b4K", MIT, &B32),
+    row("ViT-B-32/commonpool_s_laion_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S.laion-s13M-b4K", MIT, &B32),
+    row("ViT-B-32/commonpool_s_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S-s13M-b4K", None, &B32),
+    row("ViT-B-32/commonpool_s_text_s13m_b4k", "laion/CLIP-ViT-B-32-CommonPool.S.text-s13M-b4K", MIT, &B32),
+    row("ViT-B-32/datacomp_m_s128m_b4k", "laion/CLIP-ViT-B-32-DataComp.M-s128M-b4K", MIT, &B32),
+    row("ViT-B-32/datacomp_s_s13m_b4k", "laion/CLIP-ViT-B-32-DataComp.S-s13M-b4K", MIT, &B32),
+    row("ViT-B-32/datacomp_xl_s13b_b90k", "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K", MIT, &B32),
+    row("ViT-B-32/laion2b_e16", "timm/vit_base_patch32_clip_224.laion2b_e16", None, &B32),
+    row("ViT-B-32/laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", MIT, &B32),
+    row("ViT-B-32/laion400m_e31", "timm/vit_base_patch32_clip_224.laion400m_e31", MIT, &B32),
+    row("ViT-B-32/laion400m_e32", "timm/vit_base_patch32_clip_224.laion400m_e32", MIT, &B32),
+    row("ViT-B-32/metaclip_400m", "timm/vit_base_patch32_clip_224.metaclip_400m", CC_BY_NC, &B32),
+    row("ViT-B-32/metaclip_fullcc", "timm/vit_base_patch32_clip_224.metaclip_2pt5b", CC_BY_NC, &B32),
+    row("ViT-B-32/openai", "openai/clip-vit-base-patch32", None, &B32),
+    row("ViT-H-14-378-quickgelu/dfn5b", "apple/DFN5B-CLIP-ViT-H-14-378", APPLE, &H14_378),
+    row("ViT-H-14-378/dfn5b", "apple/DFN5B-CLIP-ViT-H-14-378", APPLE, &H14_378),
+    row("ViT-H-14-quickgelu/dfn5b", "apple/DFN5B-CLIP-ViT-H-14", APPLE, &H14),
+    row("ViT-H-14-quickgelu/metaclip_fullcc", "timm/vit_huge_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &H14),
+    row("ViT-H-14/dfn5b", "apple/DFN5B-CLIP-ViT-H-14", APPLE, &H14),
+    row("ViT-H-14/laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", MIT, &H14),
+    row("ViT-H-14/metaclip_altogether", "timm/vit_huge_patch14_clip_224.metaclip_altogether", CC_BY_NC, &H14),
+    row("ViT-H-14/metaclip_fullcc", "timm/vit_huge_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &H14),
+    row("ViT-L-14-336-quickgelu/openai", "openai/clip-vit-large-patch14-336", None, &L14_336),
+    row("ViT-L-14-336/openai", "openai/clip-vit-large-patch14-336", None, &L14_336),
+    row("ViT-L-14-quickgelu/dfn2b", "apple/DFN2B-CLIP-ViT-L-14", APPLE, &L14),
+    row("ViT-L-14-quickgelu/metaclip_400m", "timm/vit_large_patch14_clip_224.metaclip_400m", CC_BY_NC, &L14),
+    row("ViT-L-14-quickgelu/metaclip_fullcc", "timm/vit_large_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &L14),
+    row("ViT-L-14-quickgelu/openai", "openai/clip-vit-large-patch14", None, &L14),
+    row("ViT-L-14/commonpool_xl_clip_s13b_b90k", "laion/CLIP-ViT-L-14-CommonPool.XL.clip-s13B-b90K", None, &L14),
+    row("ViT-L-14/commonpool_xl_laion_s13b_b90k", "laion/CLIP-ViT-L-14-CommonPool.XL.laion-s13B-b90K", MIT, &L14),
+    row("ViT-L-14/commonpool_xl_s13b_b90k", "laion/CLIP-ViT-L-14-CommonPool.XL-s13B-b90K", MIT, &L14),
+    row("ViT-L-14/datacomp_xl_s13b_b90k", "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K", MIT, &L14),
+    row("ViT-L-14/dfn2b", "apple/DFN2B-CLIP-ViT-L-14", APPLE, &L14),
+    row("ViT-L-14/dfn2b_s39b", "apple/DFN2B-CLIP-ViT-L-14-39B", APPLE, &L14),
+    row("ViT-L-14/laion2b_s32b_b82k", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", MIT, &L14),
+    row("ViT-L-14/laion400m_e31", "timm/vit_large_patch14_clip_224.laion400m_e31", None, &L14),
+    row("ViT-L-14/laion400m_e32", "timm/vit_large_patch14_clip_224.laion400m_e32", MIT, &L14),
+    row("ViT-L-14/metaclip_400m", "timm/vit_large_patch14_clip_224.metaclip_400m", CC_BY_NC, &L14),
+    row("ViT-L-14/metaclip_fullcc", "timm/vit_large_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &L14),
+    row("ViT-L-14/openai", "openai/clip-vit-large-patch14", None, &L14),
+    row("ViT-bigG-14-quickgelu/metaclip_fullcc", "timm/vit_gigantic_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &BIG_G14),
+    row("ViT-bigG-14/laion2b_s39b_b160k", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", MIT, &BIG_G14),
+    row("ViT-bigG-14/metaclip_fullcc", "timm/vit_gigantic_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &BIG_G14),
+    row("ViT-g-14/laion2b_s12b_b42k", "laion/CLIP-ViT-g-14-laion2B-s12B-b42K", MIT, &G14),
+    row("ViT-g-14/laion2b_s34b_b88k", "laion/CLIP-ViT-g-14-laion2B-s34B-b88K", None, &G14),
+];
