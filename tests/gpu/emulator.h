@@ -165,6 +165,7 @@ DEVICE u16 float_to_f16(float value) { // ties to even
     const float size = std::fabs(value);
     if (!(size == size)) return 0x7e00;
     if (size >= 65520.0f) return sign | 0x7c00;
+    if (size == 0) return sign;
     int exponent;
     std::frexp(size, &exponent);
     const float step = std::ldexp(1.0f, std::max(exponent - 11, -24));

@@ -95,6 +95,8 @@ CUresult cuInit(unsigned) {
     return CUDA_SUCCESS;
 }
 
+// NVRTC asks for it, and does without.
+CUresult cuGetExportTable(const void **, const CUuuid *) { return CUDA_ERROR_NOT_FOUND; }
 CUresult cuDriverGetVersion(int *version) { return *version = 13000, CUDA_SUCCESS; }
 CUresult cuDeviceGetCount(int *count) { return *count = 1, CUDA_SUCCESS; }
 CUresult cuDeviceGet(CUdevice *device, int number) {
