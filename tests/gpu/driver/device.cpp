@@ -78,6 +78,8 @@ int attribute(CUdevice_attribute which) {
 
 } // namespace
 
+bool has_context() { return current != nullptr; }
+
 } // namespace device
 
 using namespace device;
@@ -128,6 +130,7 @@ CUresult cuGetErrorName(CUresult error, const char **name) {
     case CUDA_SUCCESS: *name = "CUDA_SUCCESS"; break;
     case CUDA_ERROR_INVALID_VALUE: *name = "CUDA_ERROR_INVALID_VALUE"; break;
     case CUDA_ERROR_OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
+    case CUDA_ERROR_INVALID_CONTEXT: *name = "CUDA_ERROR_INVALID_CONTEXT"; break;
     case CUDA_ERROR_NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; break;
     case CUDA_ERROR_NOT_READY: *name = "CUDA_ERROR_NOT_READY"; break;
     default: *name = "CUDA_ERROR_UNKNOWN";

@@ -33,11 +33,16 @@ struct Memory {
     size_t bytes;
     char *map;
     size_t mapped;
-    bool live, on_host;
+    enum { RESERVED, LIVE, FREED } state;
+    bool on_host;
 };
 
-// Null if the device has not so many bytes left.
-void *allocate(size_t bytes, bool on_host);
+// Whether a context is current in this thread, as nearly every function demands.
+bool has_context();
+
+// Reserves memory, which faults until `commit`. Null if the device has not so many bytes left.
+void *reserve(size_t bytes, bool on_host);
+void commit(void *start);
 void release(void *start);
 // The allocation, live or not, whose guarded range holds the address.
 const Memory *memory_at(const void *address);

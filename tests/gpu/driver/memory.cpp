@@ -30,6 +30,17 @@ std::map<const char *, Registered> registered;
 std::deque<char *> freed;
 size_t used = 0;
 
+size_t total_bytes() {
+    const char *limit = getenv("EMULATED_MEMORY");
+    return limit ? strtoull(limit, nullptr, 0) : MEMORY;
+}
+
+// The allocation that starts there, or null.
+Memory *started_at(const void *start) {
+    auto found = memories.upper_bound((const char *)start);
+    return found == memories.end() || found->second.start != start ? nullptr : &found->second;
+}
+
 size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
 void check_end(const Memory &memory, const char *after) {
@@ -41,30 +52,34 @@ void check_end(const Memory &memory, const char *after) {
 
 } // namespace
 
-void *allocate(size_t bytes, bool on_host) {
-    const char *limit = getenv("EMULATED_MEMORY");
-    if (!on_host && used + bytes > (limit ? strtoull(limit, nullptr, 0) : MEMORY)) return nullptr;
+void *reserve(size_t bytes, bool on_host) {
+    if (!on_host && used + bytes > total_bytes()) return nullptr;
     const size_t mapped = rounded(bytes, PAGE) + 2 * PAGE;
     char *map = (char *)mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) return nullptr;
-    char *begin = map + PAGE, *end = map + mapped - PAGE;
-    if (begin < end && mprotect(begin, end - begin, PROT_READ | PROT_WRITE) != 0) fail("mprotect");
-    Memory memory = {end - rounded(bytes, ALIGNMENT), bytes, map, mapped, true, on_host};
-    memset(begin, NEW, memory.start - begin);
-    memset(memory.start, NEW, bytes);
-    memset(memory.start + bytes, AFTER, end - memory.start - bytes);
+    Memory memory = {map + mapped - PAGE - rounded(bytes, ALIGNMENT), bytes, map, mapped, Memory::RESERVED, on_host};
     memories[map + mapped] = memory;
     if (!on_host) used += bytes;
     return memory.start;
 }
 
+void commit(void *start) {
+    Memory &memory = *started_at(start);
+    char *begin = memory.map + PAGE, *end = memory.map + memory.mapped - PAGE;
+    if (begin < end && mprotect(begin, end - begin, PROT_READ | PROT_WRITE) != 0) fail("mprotect");
+    memset(begin, NEW, memory.start - begin);
+    memset(memory.start, NEW, memory.bytes);
+    memset(memory.start + memory.bytes, AFTER, end - memory.start - memory.bytes);
+    memory.state = Memory::LIVE;
+}
+
 void release(void *start) {
-    auto found = memories.upper_bound((const char *)start);
-    if (found == memories.end() || found->second.start != start) fail("%p is freed, where no allocation starts", start);
-    Memory &memory = found->second;
-    if (!memory.live) fail("an allocation of %zu bytes is freed twice", memory.bytes);
+    if (started_at(start) == nullptr) fail("%p is freed, where no allocation starts", start);
+    Memory &memory = *started_at(start);
+    if (memory.state == Memory::FREED) fail("an allocation of %zu bytes is freed twice", memory.bytes);
+    if (memory.state == Memory::RESERVED) fail("memory of %zu bytes is freed before its stream allocates it", memory.bytes);
     check_end(memory, "before it was freed");
-    memory.live = false;
+    memory.state = Memory::FREED;
     if (!memory.on_host) used -= memory.bytes;
     // The pages are given back, the addresses are not.
     if (mmap(memory.map, memory.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
@@ -90,7 +105,8 @@ std::string describe(const void *address) {
     if (memory == nullptr) snprintf(text, sizeof(text), "%p, which is no memory of the device", address);
     else {
         const long long offset = (const char *)address - memory->start;
-        snprintf(text, sizeof(text), "byte %lld of %s%s of %zu bytes", offset, memory->live ? "" : "the freed ",
+        const char *state = memory->state == Memory::LIVE ? "" : memory->state == Memory::FREED ? "the freed " : "the not yet allocated ";
+        snprintf(text, sizeof(text), "byte %lld of %s%s of %zu bytes", offset, state,
                  memory->on_host ? "page-locked memory" : "allocation", memory->bytes);
     }
     return text;
@@ -99,20 +115,20 @@ std::string describe(const void *address) {
 void check_device(const void *start, size_t bytes, const char *use) {
     if (bytes == 0) return;
     const Memory *memory = memory_at(start);
-    const bool inside = memory != nullptr && memory->live && !memory->on_host && (const char *)start >= memory->start &&
+    const bool inside = memory != nullptr && memory->state == Memory::LIVE && !memory->on_host && (const char *)start >= memory->start &&
                         (const char *)start + bytes <= memory->start + memory->bytes;
     if (!inside) fail("%s of %zu bytes, from %s on", use, bytes, describe(start).c_str());
 }
 
 void check_ends(const char *after) {
     for (const auto &[end, memory] : memories)
-        if (memory.live && memory.bytes % ALIGNMENT != 0) check_end(memory, after);
+        if (memory.state == Memory::LIVE && memory.bytes % ALIGNMENT != 0) check_end(memory, after);
 }
 
 bool is_page_locked(const void *start, size_t bytes) {
     const Memory *memory = memory_at(start);
     if (memory != nullptr && memory->on_host) {
-        const bool inside = memory->live && (const char *)start >= memory->start &&
+        const bool inside = memory->state == Memory::LIVE && (const char *)start >= memory->start &&
                             (const char *)start + bytes <= memory->start + memory->bytes;
         if (!inside && bytes > 0) fail("a copy of %zu bytes, from or to %s on", bytes, describe(start).c_str());
         return true;
@@ -129,27 +145,45 @@ size_t used_bytes() { return used; }
 
 using namespace device;
 
+#define NEEDS_CONTEXT \
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT
+
 CUresult cuMemAlloc(CUdeviceptr *to, size_t bytes) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
-    void *start = allocate(bytes, false);
+    void *start = reserve(bytes, false);
+    if (start != nullptr) commit(start);
     *to = (CUdeviceptr)start;
     return start ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-CUresult cuMemAllocAsync(CUdeviceptr *to, size_t bytes, CUstream) {
-    if (bytes == 0) return *to = 0, CUDA_SUCCESS;
-    return cuMemAlloc(to, bytes);
+CUresult cuMemAllocAsync(CUdeviceptr *to, size_t bytes, CUstream stream) {
+    Guard guard(lock);
+    NEEDS_CONTEXT;
+    *to = 0;
+    if (bytes == 0) return CUDA_SUCCESS;
+    void *start = reserve(bytes, false);
+    if (start == nullptr) {
+        // What was freed, but not yet in the order of its stream.
+        finish_all();
+        if ((start = reserve(bytes, false)) == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    *to = (CUdeviceptr)start;
+    enqueue(stream, [=] { commit(start); });
+    return CUDA_SUCCESS;
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr start, CUstream stream) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     if (start != 0) enqueue(stream, [=] { release((void *)start); });
     return CUDA_SUCCESS;
 }
 
 CUresult cuMemFree(CUdeviceptr start) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     finish_all();
     if (start != 0) release((void *)start);
     return CUDA_SUCCESS;
@@ -157,8 +191,11 @@ CUresult cuMemFree(CUdeviceptr start) {
 
 CUresult cuMemHostAlloc(void **to, size_t bytes, unsigned) {
     Guard guard(lock);
-    *to = allocate(bytes, true);
-    return *to ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+    NEEDS_CONTEXT;
+    *to = reserve(bytes, true);
+    if (*to == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    commit(*to);
+    return CUDA_SUCCESS;
 }
 
 CUresult cuMemFreeHost(void *start) {
@@ -171,6 +208,7 @@ CUresult cuMemFreeHost(void *start) {
 
 CUresult cuMemHostRegister(void *start, size_t bytes, unsigned) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     registered[(const char *)start] = {bytes};
     return CUDA_SUCCESS;
 }
@@ -183,15 +221,14 @@ CUresult cuMemHostUnregister(void *start) {
 
 CUresult cuMemGetInfo(size_t *free, size_t *total) {
     Guard guard(lock);
-    const char *limit = getenv("EMULATED_MEMORY");
-    *total = limit ? strtoull(limit, nullptr, 0) : MEMORY;
+    *total = total_bytes();
     *free = *total - used_bytes();
     return CUDA_SUCCESS;
 }
 
 CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
     Guard guard(lock);
-    check_device((void *)to, bytes, "a copy to the device");
+    NEEDS_CONTEXT;
     if (is_page_locked(from, bytes)) {
         enqueue(stream, [=] {
             check_device((void *)to, bytes, "a copy to the device");
@@ -211,7 +248,7 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstr
 
 CUresult cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
     Guard guard(lock);
-    check_device((void *)from, bytes, "a copy from the device");
+    NEEDS_CONTEXT;
     const bool later = is_page_locked(to, bytes);
     enqueue(stream, [=] {
         check_device((void *)from, bytes, "a copy from the device");
@@ -224,6 +261,7 @@ CUresult cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream st
 
 CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     if (to < from + bytes && from < to + bytes && bytes > 0) fail("a copy of %zu bytes overlaps itself", bytes);
     enqueue(stream, [=] {
         check_device((void *)to, bytes, "a copy to the device");
@@ -235,6 +273,7 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstr
 
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
     Guard guard(lock);
+    NEEDS_CONTEXT;
     enqueue(stream, [=] {
         check_device((void *)to, bytes, "a fill");
         memset((void *)to, value, bytes);
@@ -264,4 +303,17 @@ CUresult cuMemcpyDtoD(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
 
 CUresult cuMemsetD8(CUdeviceptr to, unsigned char value, size_t bytes) {
     return cuMemsetD8Async(to, value, bytes, nullptr);
+}
+
+// ---- the pool that allocations come from: it keeps nothing
+
+CUresult cuDeviceGetMemPool(CUmemoryPool *pool, CUdevice) { return *pool = (CUmemoryPool)0x200, CUDA_SUCCESS; }
+CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice device) { return cuDeviceGetMemPool(pool, device); }
+CUresult cuMemPoolSetAttribute(CUmemoryPool, CUmemPool_attribute, void *) { return CUDA_SUCCESS; }
+CUresult cuMemPoolTrimTo(CUmemoryPool, size_t) { return CUDA_SUCCESS; }
+CUresult cuMemPoolGetAttribute(CUmemoryPool, CUmemPool_attribute which, void *value) {
+    Guard guard(lock);
+    const bool is_bytes = which == CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT || which == CU_MEMPOOL_ATTR_USED_MEM_CURRENT;
+    *(cuuint64_t *)value = is_bytes ? used_bytes() : 0;
+    return CUDA_SUCCESS;
 }

@@ -66,7 +66,7 @@ void check_arguments(const Kernel &kernel, void *const *values) {
         memcpy(&pointer, values[i], sizeof(pointer));
         if (pointer == nullptr) continue;
         const Memory *memory = memory_at(pointer);
-        const bool inside = memory != nullptr && memory->live && pointer >= memory->start && pointer <= memory->start + memory->bytes;
+        const bool inside = memory != nullptr && memory->state == Memory::LIVE && pointer >= memory->start && pointer <= memory->start + memory->bytes;
         if (!inside) fail("kernel %s: argument %u is %s", kernel.name, i, describe(pointer).c_str());
         if ((uintptr_t)pointer % alignment != 0) fail("kernel %s: argument %u is not aligned", kernel.name, i);
     }
@@ -80,6 +80,7 @@ using namespace device;
 
 CUresult cuModuleLoadData(CUmodule *to, const void *image) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     const std::string text = (const char *)image, mark = "// emulated: ";
     if (text.compare(0, mark.size(), mark) != 0) {
         fprintf(stderr, "emulated driver: a module that is not emulated\n");
@@ -152,6 +153,7 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, CUfun
 CUresult cuLaunchKernel(CUfunction name, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
                         unsigned block_z, unsigned shared, CUstream stream, void **arguments, void **extra) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     Function &function = *(Function *)name;
     const Kernel *kernel = function.kernel;
     const auto refused = [&](const char *why) {

@@ -103,6 +103,7 @@ using namespace device;
 
 CUresult cuStreamCreate(CUstream *stream, unsigned) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     static uintptr_t names = 0x1000;
     *stream = (CUstream)(names += 16);
     streams[*stream] = new_stream();
@@ -120,6 +121,7 @@ CUresult cuStreamDestroy(CUstream stream) {
 
 CUresult cuStreamSynchronize(CUstream stream) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     finish(stream);
     check_ends("before a stream was synchronized");
     return CUDA_SUCCESS;
@@ -133,6 +135,7 @@ CUresult cuStreamQuery(CUstream stream) {
 
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     Shared other = ((Event *)event)->stream;
     const uint64_t position = ((Event *)event)->position;
     if (other && other != stream_of(stream)) enqueue(stream, [=] { run(*other, position); });
@@ -152,6 +155,7 @@ CUresult cuLaunchHostFunc(CUstream stream, CUhostFn function, void *data) {
 
 CUresult cuCtxSynchronize() {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     finish_all();
     return CUDA_SUCCESS;
 }
@@ -171,6 +175,7 @@ CUresult cuEventDestroy(CUevent event) {
 
 CUresult cuEventRecord(CUevent event, CUstream stream) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     Event &it = *(Event *)event;
     it.stream = stream_of(stream);
     it.position = it.stream->enqueued + 1;
@@ -181,6 +186,7 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
 
 CUresult cuEventSynchronize(CUevent event) {
     Guard guard(lock);
+    if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT;
     Event &it = *(Event *)event;
     if (it.stream) run(*it.stream, it.position);
     return CUDA_SUCCESS;

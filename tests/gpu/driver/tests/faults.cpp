@@ -72,6 +72,9 @@ static unsigned value(CUdeviceptr at) {
 
 static void start(const char *prelude) {
     DO(cuInit(0));
+    CUcontext context;
+    DO(cuDevicePrimaryCtxRetain(&context, 0));
+    DO(cuCtxSetCurrent(context));
     DO(cuStreamCreate(&one, CU_STREAM_NON_BLOCKING));
     DO(cuStreamCreate(&two, CU_STREAM_NON_BLOCKING));
     std::stringstream text;
@@ -122,7 +125,7 @@ static const Case CASES[] = {
      }},
     {"a double free", "is freed twice", [] { CUdeviceptr a = memory(400); cuMemFreeAsync(a, one), cuMemFreeAsync(a, one), cuCtxSynchronize(); }},
     {"memory that was not written", nullptr, [] { expect(value(memory(4)) == 0xffffffff, "new memory is not a number"); }},
-    {"a copy past the end", "a copy to the device of 404 bytes", [] { std::vector<char> host(404); cuMemcpyHtoDAsync(memory(400), host.data(), 404, one); }},
+    {"a copy past the end", "a copy to the device of 404 bytes", [] { std::vector<char> host(404); cuMemcpyHtoDAsync(memory(400), host.data(), 404, one), cuCtxSynchronize(); }},
     {"arguments in the wrong order", "kernel sum: argument 0 is",
      [] {
          CUdeviceptr a = memory(400), total = memory(4);
@@ -140,7 +143,7 @@ static const Case CASES[] = {
     {"a product past the end", "cuBLAS reads b",
      [] {
          cublasHandle_t blas;
-         cublasCreate(&blas);
+         cublasCreate(&blas), cublasSetStream(blas, (cudaStream_t)one);
          const float factor = 1, none = 0;
          CUdeviceptr a = memory(64), b = memory(60), c = memory(64);
          cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, 4, 4, 4, &factor, (float *)a, 4, (float *)b, 4, &none, (float *)c, 4);
@@ -152,11 +155,28 @@ static const Case CASES[] = {
          for (int i = 0; i < 40; i++) {
              DO(cuStreamCreate(&one, CU_STREAM_NON_BLOCKING));
              DO(cuStreamCreate(&two, CU_STREAM_NON_BLOCKING));
-             CUdeviceptr a = memory(400), total = memory(4);
+             CUdeviceptr a = memory(400, two), total = memory(4);
+             DO(cuStreamSynchronize(two));
              DO(fill(a, 0, 100, 3, two));
              DO(sum(a, 100, total, 128, 512));
              if (value(total) != 300) fprintf(stderr, "a stream did not wait\n"), abort();
          }
+     }},
+    {"a use before the stream allocates", "not yet allocated",
+     [] {
+         for (int i = 0; i < 40; i++) {
+             DO(cuStreamCreate(&one, CU_STREAM_NON_BLOCKING));
+             DO(cuStreamCreate(&two, CU_STREAM_NON_BLOCKING));
+             DO(fill(memory(400, two), 0, 100, 3, one));
+             DO(cuStreamSynchronize(one));
+         }
+     }},
+    {"a thread without a context", "without a context",
+     [] {
+         DO(cuCtxSetCurrent(nullptr));
+         CUdeviceptr start;
+         expect(cuMemAllocAsync(&start, 4, one) == CUDA_ERROR_INVALID_CONTEXT, "an error");
+         fprintf(stderr, "without a context\n"), abort();
      }},
     {"a wait", nullptr,
      [] {
@@ -165,7 +185,7 @@ static const Case CASES[] = {
              DO(cuStreamCreate(&two, CU_STREAM_NON_BLOCKING));
              CUevent event;
              DO(cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
-             CUdeviceptr a = memory(400), total = memory(4);
+             CUdeviceptr a = memory(400, two), total = memory(4);
              DO(fill(a, 0, 100, 3, two));
              DO(cuEventRecord(event, two));
              DO(cuStreamWaitEvent(one, event, 0));
