@@ -3,10 +3,12 @@
 //
 // Each thread of a block is a fiber. In every turn the fibers that can run do so in a new random
 // order, each until it reaches a barrier of its warp or block, and continue once all
-// threads of the barrier have reached it. A barrier that some threads of a block never
-// reach is an error. An asynchronous copy happens at once or when its thread waits for it, by
-// chance, so that a copy that is read too early, or overwrites what is still read, gives wrong
-// results. Tensor cores, votes and shuffles follow their definition in the PTX manual.
+// threads of the barrier have reached it. A warp drawn by chance is held back for some turns, so
+// that warps are far apart where no barrier of the block holds them together. A barrier that some
+// threads of a block never reach is an error. An asynchronous copy happens at once or when its
+// thread waits for it, by chance, so that a copy that is read too early, or overwrites what is
+// still read, gives wrong results. Tensor cores, votes and shuffles follow their definition in the
+// PTX manual.
 
 #include <algorithm>
 #include <array>
@@ -110,6 +112,7 @@ struct ThreadIndex {
 #define EMULATED
 #define BOUNDS(threads, blocks)
 #define UNROLL
+#define UNROLL_BY(times)
 #define KERNEL __attribute__((used)) static void
 #define DEVICE static inline
 #define SHARED(type, name) type *name = (type *)emulated::block->shared.data()
@@ -127,7 +130,10 @@ DEVICE float bits_float(u32 b) { float value; memcpy(&value, &b, 4); return valu
 DEVICE u32 count_ones(u32 mask) { return __builtin_popcount(mask); }
 DEVICE float fused_multiply_add(float a, float b, float sum) { return std::fma(a, b, sum); }
 DEVICE float rounded_add(float a, float b) { return a + b; }
+DEVICE float square_root(float x) { return std::sqrt(x); }
 DEVICE float power_of_two(float x) { return std::exp2(x); }
+DEVICE float logarithm(float x) { return std::log(x); }
+DEVICE float error_complement(float x) { return std::erfc(x); }
 DEVICE u32 atomic_add(u32 *counter, u32 by) { const u32 before = *counter; *counter += by; return before; }
 DEVICE u32 atomic_increment(u32 *counter) { return (*counter)++; }
 DEVICE void atomic_max(u32 *greatest, u32 value) { *greatest = std::max(*greatest, value); }
@@ -178,6 +184,33 @@ DEVICE u16 float_to_bf16(float value) { // ties to even
     const u32 b = float_bits(value);
     if (!(value == value)) return 0x7fff;
     return (b + 0x7fff + (b >> 16 & 1)) >> 16;
+}
+
+DEVICE void unpack_f16(u32 pair, float *low, float *high) {
+    *low = f16_to_float(pair & 0xffff), *high = f16_to_float(pair >> 16);
+}
+DEVICE u32 pack_f16(float low, float high) { return float_to_f16(low) | (u32)float_to_f16(high) << 16; }
+DEVICE u32 pack_bf16(float low, float high) { return float_to_bf16(low) | (u32)float_to_bf16(high) << 16; }
+DEVICE u32 f16_pair_exceeds(u32 pair, u32 other) {
+    u32 mask = 0;
+    for (u32 shift = 0; shift < 32; shift += 16) {
+        const bool not_above = f16_to_float(pair >> shift) <= f16_to_float(other >> shift);
+        if (!not_above) mask |= 0xffffu << shift;
+    }
+    return mask;
+}
+DEVICE void store_16_bytes(void *to, const u32 word[4]) {
+    if ((uintptr_t)to % 16 != 0) fprintf(stderr, "a store of 16 bytes is not aligned\n"), exit(1);
+    memcpy(to, word, 16);
+}
+
+DEVICE u32 warp_sum(u32 value) {
+    exchanged(threadIdx.x)[0] = value;
+    sync_warp();
+    u32 sum = 0;
+    for (u32 lane = 0; lane < 32; lane++) sum += exchanged(warp_start() + lane)[0];
+    sync_warp();
+    return sum;
 }
 
 DEVICE u32 warp_ballot(bool it) {
@@ -282,10 +315,18 @@ static void run(Block &block, u32 threads) {
         for (u32 t = from; t < to; t++)
             if (block.threads[t].state == state) block.threads[t].state = State::Ready, next.push_back(t);
     };
+    u32 held = 0, pause = 0; // a warp that does not run for some turns
     while (!ready.empty()) {
+        if (pause == 0) held = order.below(block.warps.size()), pause = order.below(64);
+        bool ran = false;
         for (u32 i = threads == 1 ? 0 : ready.size() - 1; i > 0; i--) std::swap(ready[i], ready[order.below(i + 1)]);
         for (u32 t : ready) {
             Thread &thread = block.threads[t];
+            if (pause != 0 && t / lanes == held) {
+                next.push_back(t);
+                continue;
+            }
+            ran = true;
             block.running = &thread;
             if (!thread.fiber.started()) start(thread.fiber, enter);
             resume(block.scheduler, thread.fiber);
@@ -300,6 +341,7 @@ static void run(Block &block, u32 threads) {
             if (warp.waiting > 0 && warp.waiting == warp.live) warp.waiting = 0, go(t / lanes * lanes, State::Warp);
             if (waiting > 0 && waiting == live) waiting = 0, go(0, State::Block);
         }
+        pause = ran && pause != 0 ? pause - 1 : 0; // all others wait for it, or are done
         ready.swap(next);
         next.clear();
     }

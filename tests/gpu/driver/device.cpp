@@ -43,7 +43,9 @@ void faulted(int number, siginfo_t *info, void *context) {
         where(at);
         const bool writes = ((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
         fprintf(stderr, "emulated driver: kernel %s, block (%u, %u, %u), thread (%u, %u, %u) %s %s\n", running->name, at[0], at[1], at[2],
-                at[3], at[4], at[5], writes ? "writes" : "reads", describe(info->si_addr).c_str());
+                at[3], at[4], at[5], writes ? "writes" : "reads",
+                // The processor names no address then.
+                info->si_code == SI_KERNEL ? "what is not aligned" : describe(info->si_addr).c_str());
     } else if (memory_at(info->si_addr) != nullptr) {
         fprintf(stderr, "emulated driver: the host uses %s\n", describe(info->si_addr).c_str());
     }
