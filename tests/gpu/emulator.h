@@ -1,14 +1,14 @@
 #pragma once
 // Emulates kernels on a CPU. This shows that their logic is correct, but not their speed.
 //
-// Each thread of a block is a context. In every turn the contexts run in a new random
+// Each thread of a block is a fiber. In every turn the fibers that can run do so in a new random
 // order, each until it reaches a barrier of its warp or block, and continue once all
-// threads of the barrier have reached it. A barrier that some threads of a block never
-// reach is an error. An asynchronous copy happens at once or when its thread waits for it, by
-// chance, so that a copy that is read too early, or overwrites what is still read, gives wrong
-// results. Tensor cores, votes and shuffles follow their definition in the PTX manual.
-
-#include <ucontext.h>
+// threads of the barrier have reached it. A warp drawn by chance is held back for some turns, so
+// that warps are far apart where no barrier of the block holds them together. A barrier that some
+// threads of a block never reach is an error. An asynchronous copy happens at once or when its
+// thread waits for it, by chance, so that a copy that is read too early, or overwrites what is
+// still read, gives wrong results. Tensor cores, votes and shuffles follow their definition in the
+// PTX manual.
 
 #include <algorithm>
 #include <array>
@@ -22,6 +22,8 @@
 #include <random>
 #include <vector>
 
+#include "fiber.h"
+
 using u8 = uint8_t;
 using u16 = uint16_t;
 using u32 = uint32_t;
@@ -34,37 +36,67 @@ namespace emulated {
 enum class State { Ready, Warp, Block, Done };
 
 struct Thread {
-    ucontext_t context;
-    std::vector<char> stack = std::vector<char>(256 * 1024);
+    Fiber fiber;
     State state = State::Ready;
     u32 number = 0;
+    Dim index;
     // Groups of asynchronous copies (to, from); the last one is not committed yet.
     std::deque<std::vector<std::pair<void *, const void *>>> copies;
 };
 
+// The operands of a warp's tensor cores.
+struct Operands { float a[16][16], b[16][8]; };
+
+struct Warp {
+    u32 waiting = 0, live = 0;
+    Operands operands;
+};
+
+// Values that are never a number by chance: what a lane that does not run holds.
+constexpr std::array<u32, 6> ABSENT = {0x7fc0dead, 0x7fc0dead, 0x7fc0dead, 0x7fc0dead, 0x7fc0dead, 0x7fc0dead};
+
 struct Block {
     std::vector<Thread> threads;
-    std::vector<u64> shared;
+    std::vector<Warp> warps;
+    GuardedMemory shared;
     std::vector<std::array<u32, 6>> fragments; // values exchanged between lanes
     std::vector<const uint16_t *> rows; // addresses exchanged between lanes
-    std::function<void()> body;
-    ucontext_t scheduler;
+    const std::function<void()> *body = nullptr;
+    Fiber scheduler;
     Thread *running = nullptr;
 };
 
+// A quick random generator (xorshift).
+struct Random {
+    using result_type = u32;
+    u64 state;
+    explicit Random(u64 seed) : state(seed * 0x9e3779b97f4a7c15ull + 1) {}
+    static constexpr u32 min() { return 0; }
+    static constexpr u32 max() { return 0xffffffffu; }
+    u32 operator()() {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        return state >> 32;
+    }
+    u32 below(u32 bound) { return (u64)(*this)() * bound >> 32; }
+};
+
 Block *block;
-std::mt19937 order(1);
+Random order(1);
+// Whether a barrier waits only for the threads that have not returned, as on a GPU, instead of
+// reporting it.
+bool returned_threads_pass = false;
 
 void wait(State barrier) {
     Thread *self = block->running;
     self->state = barrier;
-    swapcontext(&self->context, &block->scheduler);
+    resume(self->fiber, block->scheduler);
 }
 
 void enter() {
-    block->body();
-    block->running->state = State::Done;
-    swapcontext(&block->running->context, &block->scheduler);
+    (*block->body)();
+    Thread *self = block->running;
+    self->state = State::Done;
+    resume(self->fiber, block->scheduler);
 }
 
 } // namespace emulated
@@ -72,13 +104,16 @@ void enter() {
 Dim gridDim, blockDim, blockIdx;
 
 struct ThreadIndex {
-    struct X { operator u32() const { return emulated::block->running->number; } } x;
+    struct X { operator u32() const { return emulated::block->running->index.x; } } x;
+    struct Y { operator u32() const { return emulated::block->running->index.y; } } y;
+    struct Z { operator u32() const { return emulated::block->running->index.z; } } z;
 } threadIdx;
 
 #define EMULATED
 #define BOUNDS(threads, blocks)
 #define UNROLL
-#define KERNEL static void
+#define UNROLL_BY(times)
+#define KERNEL __attribute__((used)) static void
 #define DEVICE static inline
 #define SHARED(type, name) type *name = (type *)emulated::block->shared.data()
 
@@ -86,6 +121,8 @@ DEVICE void sync_warp() { emulated::wait(emulated::State::Warp); }
 DEVICE void sync_block() { emulated::wait(emulated::State::Block); }
 DEVICE std::array<u32, 6> &exchanged(u32 thread) { return emulated::block->fragments[thread]; }
 DEVICE const u16 *&exchanged_rows(u32 thread) { return emulated::block->rows[thread]; }
+// Within the block, also if that has two dimensions.
+DEVICE u32 threadNumber() { return emulated::block->running->number; }
 DEVICE u32 warp_start() { return threadIdx.x / 32 * 32; }
 
 DEVICE u32 float_bits(float value) { u32 b; memcpy(&b, &value, 4); return b; }
@@ -93,7 +130,10 @@ DEVICE float bits_float(u32 b) { float value; memcpy(&value, &b, 4); return valu
 DEVICE u32 count_ones(u32 mask) { return __builtin_popcount(mask); }
 DEVICE float fused_multiply_add(float a, float b, float sum) { return std::fma(a, b, sum); }
 DEVICE float rounded_add(float a, float b) { return a + b; }
+DEVICE float square_root(float x) { return std::sqrt(x); }
 DEVICE float power_of_two(float x) { return std::exp2(x); }
+DEVICE float logarithm(float x) { return std::log(x); }
+DEVICE float error_complement(float x) { return std::erfc(x); }
 DEVICE u32 atomic_add(u32 *counter, u32 by) { const u32 before = *counter; *counter += by; return before; }
 DEVICE u32 atomic_increment(u32 *counter) { return (*counter)++; }
 DEVICE void atomic_max(u32 *greatest, u32 value) { *greatest = std::max(*greatest, value); }
@@ -131,6 +171,7 @@ DEVICE u16 float_to_f16(float value) { // ties to even
     const float size = std::fabs(value);
     if (!(size == size)) return 0x7e00;
     if (size >= 65520.0f) return sign | 0x7c00;
+    if (size == 0) return sign;
     int exponent;
     std::frexp(size, &exponent);
     const float step = std::ldexp(1.0f, std::max(exponent - 11, -24));
@@ -143,6 +184,33 @@ DEVICE u16 float_to_bf16(float value) { // ties to even
     const u32 b = float_bits(value);
     if (!(value == value)) return 0x7fff;
     return (b + 0x7fff + (b >> 16 & 1)) >> 16;
+}
+
+DEVICE void unpack_f16(u32 pair, float *low, float *high) {
+    *low = f16_to_float(pair & 0xffff), *high = f16_to_float(pair >> 16);
+}
+DEVICE u32 pack_f16(float low, float high) { return float_to_f16(low) | (u32)float_to_f16(high) << 16; }
+DEVICE u32 pack_bf16(float low, float high) { return float_to_bf16(low) | (u32)float_to_bf16(high) << 16; }
+DEVICE u32 f16_pair_exceeds(u32 pair, u32 other) {
+    u32 mask = 0;
+    for (u32 shift = 0; shift < 32; shift += 16) {
+        const bool not_above = f16_to_float(pair >> shift) <= f16_to_float(other >> shift);
+        if (!not_above) mask |= 0xffffu << shift;
+    }
+    return mask;
+}
+DEVICE void store_16_bytes(void *to, const u32 word[4]) {
+    if ((uintptr_t)to % 16 != 0) fprintf(stderr, "a store of 16 bytes is not aligned\n"), exit(1);
+    memcpy(to, word, 16);
+}
+
+DEVICE u32 warp_sum(u32 value) {
+    exchanged(threadIdx.x)[0] = value;
+    sync_warp();
+    u32 sum = 0;
+    for (u32 lane = 0; lane < 32; lane++) sum += exchanged(warp_start() + lane)[0];
+    sync_warp();
+    return sum;
 }
 
 DEVICE u32 warp_ballot(bool it) {
@@ -181,20 +249,18 @@ DEVICE bool sync_block_any(bool it) {
 
 // m16n8k16: which lane and register hold an element is from the PTX manual.
 template <typename Widen> DEVICE void mma(float c[4], const u32 a[4], const u32 b[2], Widen widen) {
-    auto &own = exchanged(threadIdx.x);
-    for (int i = 0; i < 4; i++) own[i] = a[i];
-    for (int i = 0; i < 2; i++) own[4 + i] = b[i];
-    sync_warp();
+    emulated::Operands &all = emulated::block->warps[threadIdx.x / 32].operands;
     const u32 lane = threadIdx.x % 32;
+    for (u32 i = 0; i < 4; i++)
+        for (u32 j = 0; j < 2; j++)
+            all.a[lane / 4 + i % 2 * 8][lane % 4 * 2 + i / 2 * 8 + j] = widen(a[i] >> j * 16 & 0xffff);
+    for (u32 i = 0; i < 2; i++)
+        for (u32 j = 0; j < 2; j++) all.b[lane % 4 * 2 + i * 8 + j][lane / 4] = widen(b[i] >> j * 16 & 0xffff);
+    sync_warp();
     for (u32 i = 0; i < 4; i++) {
         const u32 row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
         float sum = c[i];
-        for (u32 k = 0; k < 16; k++) {
-            const u32 lane_a = row % 8 * 4 + k % 8 / 2, lane_b = column * 4 + k % 8 / 2;
-            const u32 pair_a = exchanged(warp_start() + lane_a)[row / 8 + k / 8 * 2];
-            const u32 pair_b = exchanged(warp_start() + lane_b)[4 + k / 8];
-            sum += widen(pair_a >> k % 2 * 16 & 0xffff) * widen(pair_b >> k % 2 * 16 & 0xffff);
-        }
+        for (u32 k = 0; k < 16; k++) sum += all.a[row][k] * all.b[k][column];
         c[i] = sum;
     }
     sync_warp();
@@ -223,59 +289,95 @@ DEVICE void load_matrices_as(u32 out[4], const void *row, bool transposed) {
 DEVICE void load_matrices(u32 out[4], const void *row) { load_matrices_as(out, row, false); }
 DEVICE void load_matrices_transposed(u32 out[4], const void *row) { load_matrices_as(out, row, true); }
 
+#ifndef EMULATED_TEXT // the text that is emulated begins with the prelude
 #include "../../crates/interrogate/src/cuda/prelude.cu"
+#endif
+
+namespace emulated {
+
+// Runs the threads of one block.
+static void run(Block &block, u32 threads) {
+    const u32 lanes = 32;
+    std::vector<u32> ready(threads), next;
+    for (u32 warp = 0; warp * lanes < threads; warp++) block.warps[warp].waiting = block.warps[warp].live = 0;
+    for (u32 t = 0; t < threads; t++) {
+        Thread &thread = block.threads[t];
+        thread.number = ready[t] = t;
+        thread.index = Dim{t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y};
+        thread.state = State::Ready;
+        if (!thread.copies.empty()) thread.copies.clear();
+        block.warps[t / lanes].live++;
+    }
+    std::fill(block.fragments.begin(), block.fragments.end(), ABSENT);
+    u32 live = threads, waiting = 0;
+    auto go = [&](u32 from, State state) {
+        const u32 to = state == State::Warp ? std::min(from + lanes, threads) : threads;
+        for (u32 t = from; t < to; t++)
+            if (block.threads[t].state == state) block.threads[t].state = State::Ready, next.push_back(t);
+    };
+    u32 held = 0, pause = 0; // a warp that does not run for some turns
+    while (!ready.empty()) {
+        if (pause == 0) held = order.below(block.warps.size()), pause = order.below(64);
+        bool ran = false;
+        for (u32 i = threads == 1 ? 0 : ready.size() - 1; i > 0; i--) std::swap(ready[i], ready[order.below(i + 1)]);
+        for (u32 t : ready) {
+            Thread &thread = block.threads[t];
+            if (pause != 0 && t / lanes == held) {
+                next.push_back(t);
+                continue;
+            }
+            ran = true;
+            block.running = &thread;
+            if (!thread.fiber.started()) start(thread.fiber, enter);
+            resume(block.scheduler, thread.fiber);
+            Warp &warp = block.warps[t / lanes];
+            if (thread.state == State::Warp) warp.waiting++;
+            if (thread.state == State::Block) waiting++;
+            if (thread.state == State::Done) {
+                thread.fiber.end();
+                block.fragments[t] = ABSENT;
+                if (returned_threads_pass) warp.live--, live--;
+            }
+            if (warp.waiting > 0 && warp.waiting == warp.live) warp.waiting = 0, go(t / lanes * lanes, State::Warp);
+            if (waiting > 0 && waiting == live) waiting = 0, go(0, State::Block);
+        }
+        pause = ran && pause != 0 ? pause - 1 : 0; // all others wait for it, or are done
+        ready.swap(next);
+        next.clear();
+    }
+    for (u32 t = 0; t < threads; t++)
+        if (block.threads[t].state != State::Done) {
+            fprintf(stderr, "threads of block (%u, %u, %u) wait at different barriers\n", blockIdx.x, blockIdx.y, blockIdx.z);
+            exit(1);
+        }
+}
+
+} // namespace emulated
 
 // Runs a grid block by block.
-static void launch(Dim grid, u32 threads, size_t shared, std::function<void()> body) {
-    using emulated::State;
-    emulated::Block block;
-    block.threads = std::vector<emulated::Thread>(threads);
-    block.fragments.resize(threads);
-    block.rows.resize(threads);
-    block.body = body;
+static void launch(Dim grid, Dim threads, size_t shared, const std::function<void()> &body) {
+    static emulated::Block block;
+    const u32 count = threads.x * threads.y * threads.z;
+    if (block.threads.size() < count) block.threads.resize(count);
+    block.warps.resize((count + 31) / 32);
+    block.fragments.resize(block.warps.size() * 32);
+    block.rows.resize(block.fragments.size());
+    block.body = &body;
+    block.shared.resize(shared);
     emulated::block = &block;
     gridDim = grid;
-    blockDim = Dim{threads};
-    for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
-        for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
-            block.shared.assign(shared / 8 + 1, 0xdeadbeefdeadbeefull); // never zero by chance
-            std::vector<u32> turns(threads);
-            for (u32 t = 0; t < threads; t++) {
-                emulated::Thread &thread = block.threads[t];
-                thread.number = turns[t] = t;
-                thread.state = State::Ready;
-                thread.copies.clear();
-                getcontext(&thread.context);
-                thread.context.uc_stack.ss_sp = thread.stack.data();
-                thread.context.uc_stack.ss_size = thread.stack.size();
-                thread.context.uc_link = nullptr;
-                makecontext(&thread.context, emulated::enter, 0);
-            }
-            for (;;) {
-                std::shuffle(turns.begin(), turns.end(), emulated::order);
-                bool ran = false;
-                for (u32 t : turns) {
-                    if (block.threads[t].state != State::Ready) continue;
-                    ran = true;
-                    block.running = &block.threads[t];
-                    swapcontext(&block.scheduler, &block.running->context);
-                }
-                auto all = [&](u32 from, u32 to, State state) {
-                    return std::all_of(block.threads.begin() + from, block.threads.begin() + to,
-                                       [&](auto &thread) { return thread.state == state; });
-                };
-                auto go = [&](u32 from, u32 to) {
-                    for (u32 t = from; t < to; t++) block.threads[t].state = State::Ready;
-                };
-                if (all(0, threads, State::Done)) break;
-                bool gone = false;
-                for (u32 warp = 0; warp < threads; warp += 32)
-                    if (all(warp, warp + 32, State::Warp)) go(warp, warp + 32), gone = true;
-                if (all(0, threads, State::Block)) go(0, threads), gone = true;
-                if (!ran && !gone) {
-                    fprintf(stderr, "threads of one block wait at different barriers\n");
+    blockDim = threads;
+    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
+        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
+            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
+                block.shared.fill(); // never zero by chance
+                emulated::run(block, count);
+                if (!block.shared.intact()) {
+                    fprintf(stderr, "block (%u, %u, %u) wrote past its shared memory\n", blockIdx.x, blockIdx.y, blockIdx.z);
                     exit(1);
                 }
             }
-        }
+}
+static void launch(Dim grid, u32 threads, size_t shared, const std::function<void()> &body) {
+    launch(grid, Dim{threads}, shared, body);
 }
