@@ -3,11 +3,15 @@
 //
 // Each thread of a block is a context. In every turn the contexts run in a new random
 // order, each until it reaches a barrier of its warp or block, and continue once all
-// threads of the barrier have reached it. A barrier that some threads of a block never
+// threads of the barrier have reached it. A warp drawn by chance is held back for some turns, so
+// that warps are far apart where no barrier of the block holds them together. A barrier that some threads of a block never
 // reach is an error. An asynchronous copy happens at once or when its thread waits for it, by
 // chance, so that a copy that is read too early, or overwrites what is still read, gives wrong
 // results. Tensor cores, votes and shuffles follow their definition in the PTX manual.
 
+// longjmp refuses to change stacks if it is checked.
+#undef _FORTIFY_SOURCE
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -34,7 +38,9 @@ namespace emulated {
 enum class State { Ready, Warp, Block, Done };
 
 struct Thread {
-    ucontext_t context;
+    ucontext_t context; // to begin with; later switches are by `jump`, without a system call
+    jmp_buf jump;
+    bool begun = false;
     std::vector<char> stack = std::vector<char>(256 * 1024);
     State state = State::Ready;
     u32 number = 0;
@@ -48,7 +54,7 @@ struct Block {
     std::vector<std::array<u32, 6>> fragments; // values exchanged between lanes
     std::vector<const uint16_t *> rows; // addresses exchanged between lanes
     std::function<void()> body;
-    ucontext_t scheduler;
+    jmp_buf scheduler;
     Thread *running = nullptr;
 };
 
@@ -58,13 +64,22 @@ std::mt19937 order(1);
 void wait(State barrier) {
     Thread *self = block->running;
     self->state = barrier;
-    swapcontext(&self->context, &block->scheduler);
+    if (!_setjmp(self->jump)) _longjmp(block->scheduler, 1);
+}
+
+// Runs the thread to its next barrier.
+void resume(Thread *thread) {
+    block->running = thread;
+    if (_setjmp(block->scheduler)) return;
+    if (thread->begun) _longjmp(thread->jump, 1);
+    thread->begun = true;
+    setcontext(&thread->context);
 }
 
 void enter() {
     block->body();
     block->running->state = State::Done;
-    swapcontext(&block->running->context, &block->scheduler);
+    _longjmp(block->scheduler, 1);
 }
 
 } // namespace emulated
@@ -93,6 +108,7 @@ DEVICE float bits_float(u32 b) { float value; memcpy(&value, &b, 4); return valu
 DEVICE u32 count_ones(u32 mask) { return __builtin_popcount(mask); }
 DEVICE float fused_multiply_add(float a, float b, float sum) { return std::fma(a, b, sum); }
 DEVICE float rounded_add(float a, float b) { return a + b; }
+DEVICE float square_root(float value) { return std::sqrt(value); }
 DEVICE float power_of_two(float x) { return std::exp2(x); }
 DEVICE u32 atomic_add(u32 *counter, u32 by) { const u32 before = *counter; *counter += by; return before; }
 DEVICE u32 atomic_increment(u32 *counter) { return (*counter)++; }
@@ -143,6 +159,24 @@ DEVICE u16 float_to_bf16(float value) { // ties to even
     const u32 b = float_bits(value);
     if (!(value == value)) return 0x7fff;
     return (b + 0x7fff + (b >> 16 & 1)) >> 16;
+}
+
+DEVICE u32 f16_pair_exceeds(u32 pair, u32 other) {
+    u32 mask = 0;
+    for (u32 shift = 0; shift < 32; shift += 16) {
+        const bool not_above = f16_to_float(pair >> shift) <= f16_to_float(other >> shift);
+        if (!not_above) mask |= 0xffffu << shift;
+    }
+    return mask;
+}
+
+DEVICE u32 warp_sum(u32 value) {
+    exchanged(threadIdx.x)[0] = value;
+    sync_warp();
+    u32 sum = 0;
+    for (u32 lane = 0; lane < 32; lane++) sum += exchanged(warp_start() + lane)[0];
+    sync_warp();
+    return sum;
 }
 
 DEVICE u32 warp_ballot(bool it) {
@@ -245,20 +279,22 @@ static void launch(Dim grid, u32 threads, size_t shared, std::function<void()> b
                 thread.number = turns[t] = t;
                 thread.state = State::Ready;
                 thread.copies.clear();
+                thread.begun = false;
                 getcontext(&thread.context);
                 thread.context.uc_stack.ss_sp = thread.stack.data();
                 thread.context.uc_stack.ss_size = thread.stack.size();
                 thread.context.uc_link = nullptr;
                 makecontext(&thread.context, emulated::enter, 0);
             }
+            u32 held = 0, pause = 0; // a warp that does not run for some turns
             for (;;) {
                 std::shuffle(turns.begin(), turns.end(), emulated::order);
+                if (pause == 0) held = emulated::order() % (threads / 32), pause = emulated::order() % 64;
                 bool ran = false;
                 for (u32 t : turns) {
-                    if (block.threads[t].state != State::Ready) continue;
+                    if (block.threads[t].state != State::Ready || (pause != 0 && t / 32 == held)) continue;
                     ran = true;
-                    block.running = &block.threads[t];
-                    swapcontext(&block.scheduler, &block.running->context);
+                    emulated::resume(&block.threads[t]);
                 }
                 auto all = [&](u32 from, u32 to, State state) {
                     return std::all_of(block.threads.begin() + from, block.threads.begin() + to,
@@ -272,6 +308,11 @@ static void launch(Dim grid, u32 threads, size_t shared, std::function<void()> b
                 for (u32 warp = 0; warp < threads; warp += 32)
                     if (all(warp, warp + 32, State::Warp)) go(warp, warp + 32), gone = true;
                 if (all(0, threads, State::Block)) go(0, threads), gone = true;
+                if (!ran && !gone && pause != 0) {
+                    pause = 0; // all others wait for it
+                    continue;
+                }
+                if (pause != 0) pause--;
                 if (!ran && !gone) {
                     fprintf(stderr, "threads of one block wait at different barriers\n");
                     exit(1);
