@@ -47,12 +47,21 @@ DEVICE float power_of_two(float x) {
     return value;
 }
 DEVICE u32 count_ones(u32 mask) { return __popc(mask); }
+DEVICE float square_root(float value) { return __fsqrt_rn(value); }
+// Compares two f16 with two others: 16 ones for each that is greater than the other or not
+// comparable with it.
+DEVICE u32 f16_pair_exceeds(u32 pair, u32 other) {
+    u32 mask;
+    asm("set.gtu.u32.f16x2 %0, %1, %2;" : "=r"(mask) : "r"(pair), "r"(other));
+    return mask;
+}
 
 // ---- threads of a warp and of a block
 
 DEVICE u32 warp_ballot(bool vote) { return __ballot_sync(0xffffffffu, vote); }
 DEVICE float warp_shuffle_xor(float value, int lane) { return __shfl_xor_sync(0xffffffffu, value, lane); }
 DEVICE u32 warp_shuffle(u32 value, u32 lane) { return __shfl_sync(0xffffffffu, value, lane); }
+DEVICE u32 warp_sum(u32 value) { return __reduce_add_sync(0xffffffffu, value); }
 DEVICE void sync_warp() { __syncwarp(); }
 DEVICE void sync_block() { __syncthreads(); }
 DEVICE bool sync_block_any(bool vote) { return __syncthreads_or(vote); }

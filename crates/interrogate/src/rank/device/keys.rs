@@ -1,34 +1,49 @@
-//! Decoding of the kernels' keys: a score and a row number in 64 bits.
+//! Decoding of the kernels' results.
 
-use half::f16;
-
+use super::super::order::{key, score};
+use super::super::{Hit, Order};
+use super::Found;
 use super::rescore::{CoarseTop, RestBound};
 
-/// Decodes the rows of `keys`, or the rows and true scores of `exact`.
-pub(super) fn decode(keys: &[u64], exact: Option<&[u64]>, rest: Option<RestBound>) -> CoarseTop {
-    let keys = exact.unwrap_or(keys).iter().copied().filter(|&key| key != 0);
-    let (rows, scores): (Vec<u32>, Vec<f32>) =
-        keys.map(|key| (u32::MAX - key as u32, score_of(key))).unzip();
-    // Without a bound for the rest, the scores of `keys` are true.
-    let scores = (exact.is_some() || rest.is_none()).then_some(scores);
-    CoarseTop { rows, scores, rest }
-}
+/// The header of a ranking that is decided: DECIDED of the source.
+pub(super) const DECIDED: u64 = 1;
 
-/// The score in a key; the greatest and the least stand for NaN.
-pub(super) fn score_of(key: u64) -> f32 {
-    match (key >> 32) as u32 {
-        0 | u32::MAX => f32::NAN,
-        ordered if ordered >> 31 == 1 => f32::from_bits(ordered ^ 1 << 31),
-        ordered => f32::from_bits(!ordered),
+/// The bound of a result that has all rows: NO_BOUND of the source.
+pub(super) const NO_BOUND: u32 = u32::MAX;
+
+/// Decodes a query's result by resident rows: whether it is decided, and true keys.
+pub(super) fn ranking(record: &[u64], order: Order) -> Found {
+    match record {
+        [DECIDED, keys @ ..] => {
+            let hit = |&true_key: &u64| {
+                // Scores of zero are positive in `dot`, whose sums start at +0.
+                let found = order.sign() * score_of(true_key) + 0.0;
+                let row = (u32::MAX - true_key as u32) as usize;
+                Hit { row, score: score(key(found, order), order) }
+            };
+            Found::Hits(keys.iter().map(hit).collect())
+        }
+        _ => Found::Undecided,
     }
 }
 
-/// The error bound of the tensor cores' scores, for a row of length 1.
-pub(super) fn bound(query: &[f32]) -> f64 {
-    let square = |sum, value: f64| sum + value * value;
-    let length = query.iter().map(|&v| f64::from(v)).fold(0.0, square).sqrt();
-    let lost = query.iter().map(|&v| f64::from(v) - f64::from(f16::from_f32(v)));
-    lost.fold(0.0, square).sqrt() + (query.len() + 8) as f64 * 2f64.powi(-21) * length
+/// Decodes a query's result by streamed rows: the bound of other rows and the number of entries,
+/// and entries.
+pub(super) fn candidates(record: &[u64]) -> Found {
+    let Some((&header, entries)) = record.split_first() else { return Found::Undecided };
+    let rows = entries.iter().take(header as u32 as usize).map(|&entry| entry as u32).collect();
+    let bits = (header >> 32) as u32;
+    let bound = RestBound { max_score: f32::from_bits(bits), error: 0.0 };
+    Found::Rows(CoarseTop { rows, rest: (bits != NO_BOUND).then_some(bound) })
+}
+
+/// The score in a true key; 0 stands for NaN.
+fn score_of(true_key: u64) -> f32 {
+    match (true_key >> 32) as u32 {
+        0 => f32::NAN,
+        ordered if ordered >> 31 == 1 => f32::from_bits(ordered ^ 1 << 31),
+        ordered => f32::from_bits(!ordered),
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +57,13 @@ mod tests {
             let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
             assert_eq!(score_of(u64::from(ordered) << 32), score);
         }
-        assert!(score_of(7).is_nan() && score_of(u64::MAX).is_nan());
+        assert!(score_of(7).is_nan());
+    }
+
+    #[test]
+    fn constants_match_the_source() {
+        let source = include_str!("kernels/rescore.cu");
+        assert!(source.contains(&format!("#define DECIDED {DECIDED}\n")));
+        assert!(source.contains(&format!("#define NO_BOUND {NO_BOUND:#x}u ")));
     }
 }

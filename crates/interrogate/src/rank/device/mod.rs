@@ -28,6 +28,8 @@ use crate::error::DeviceError;
 mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod keys;
+#[cfg(any(test, feature = "cuda"))]
+mod plan;
 mod ranker;
 mod rescore;
 mod tensors;
@@ -65,28 +67,49 @@ const BATCH: usize = 1024;
 /// Queries per batch when rows are streamed, which costs more than memory for scores.
 const STREAMED_BATCH: usize = 8192;
 
-/// Rows per query that the fused kernels return: LIST of their source.
-const LIST: usize = 32;
+/// Queries per call of the kernels, which process them in batches of their own.
+const KERNELS_BATCH: usize = 8192;
 
-/// Queries that the fused kernels score exactly: SCAN_QUERIES of their source.
-#[cfg(any(test, feature = "cuda"))]
-const FEW: usize = 8;
-
-/// Rows that the coarse scan requests for `k`: up to `k` = 15 they fit a [`LIST`].
+/// Rows that the coarse scan requests for `k`.
 fn requested(k: usize) -> usize {
     k.saturating_add(k / 8 + 16)
 }
 
-/// This library's kernels for the coarse scan, for rows of one dim.
+/// What the kernels rank.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(any(test, feature = "cuda")), expect(dead_code, reason = "read by kernels alone"))]
+struct Search {
+    k: usize,
+    /// Rows that are rescored, at least `k` and at most [`MAX_REQUESTED`].
+    requested: usize,
+    order: Order,
+}
+
+/// A query's result on a device.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(any(test, feature = "cuda")), expect(dead_code, reason = "made by kernels alone"))]
+enum Found {
+    /// The ranking.
+    Hits(Vec<Hit>),
+    /// More rows have to be rescored.
+    Undecided,
+    /// Rows to be rescored on the host.
+    Rows(CoarseTop),
+}
+
+/// This library's kernels, for rows of one dim.
 trait Kernels: Debug + Send + Sync {
-    /// Returns the [`LIST`] best rows of each of `queries`, at least one query; `tensors` holds
-    /// the resident rows.
-    fn best(
+    /// Whether the kernels rescore `requested` rows per query.
+    fn takes(&self, requested: usize) -> bool;
+
+    /// Ranks `queries`, at least one, each of the rows' dim; `tensors` holds the resident rows.
+    fn top_k(
         &self,
         rows: &Rows<'_>,
-        queries: &[Vec<f32>],
+        queries: &[&Features],
+        search: Search,
         tensors: &Tensors,
-    ) -> candle_core::Result<Vec<CoarseTop>>;
+    ) -> candle_core::Result<Vec<Found>>;
 }
 
 /// The kernels for rows of `dim`, if `device` runs them.
@@ -191,29 +214,42 @@ impl Resident {
             && m <= MAX_REQUESTED
             && (first || m <= self.len / MAX_DEVICE_SHARE)
         {
-            let batch = if self.resident() < self.len { STREAMED_BATCH } else { BATCH };
-            let signed = |number: &usize| -> Vec<f32> {
-                let sign = order.sign();
-                queries[*number].as_slice().iter().map(|value| sign * value).collect()
+            let search = Search { k, requested: m.min(self.len), order };
+            let kernels = self.fused.as_ref().filter(|kernels| kernels.takes(search.requested));
+            let batch = match kernels {
+                Some(_) => KERNELS_BATCH,
+                None if self.resident() < self.len => STREAMED_BATCH,
+                None => BATCH,
             };
             let found = halving("a ranking", even(undecided.len(), batch), |part| {
-                let queries: Vec<Vec<f32>> = undecided[part].iter().map(signed).collect();
-                let best = self.best(rows, &queries, m.min(self.len));
-                best.map_err(Error::tensors("compute on the device"))
+                let queries: Vec<&Features> =
+                    undecided[part].iter().map(|&number| &queries[number]).collect();
+                let found = match kernels {
+                    Some(kernels) => kernels.top_k(rows, &queries, search, &self.tensors),
+                    None => self.coarse(rows, &queries, search),
+                };
+                found.map_err(Error::tensors("compute on the device"))
             })?;
+            let mut pending = Vec::new();
+            let mut left = Vec::new();
+            for (number, found) in undecided.iter().copied().zip(found.into_iter().flatten()) {
+                match found {
+                    Found::Hits(hits) => answers[number] = hits,
+                    Found::Undecided => left.push(number),
+                    Found::Rows(coarse) => pending.push((number, coarse)),
+                }
+            }
             let rescored = |(number, coarse): (usize, CoarseTop)| {
                 (number, rescore::hits(rows, &queries[number], k, order, &coarse))
             };
-            let found = found.into_iter().flatten();
-            let pairs: Vec<_> = undecided.iter().copied().zip(found).collect();
-            let pairs: Vec<_> = pairs.into_par_iter().map(rescored).collect();
-            undecided.clear();
-            for (number, hits) in pairs {
+            let rescored: Vec<_> = pending.into_par_iter().map(rescored).collect();
+            for (number, hits) in rescored {
                 match hits {
                     Some(hits) => answers[number] = hits,
-                    None => undecided.push(number),
+                    None => left.push(number),
                 }
             }
+            undecided = left;
             (m, first) = (m * GROWTH, false);
         }
         let rest: Vec<Features> = undecided.iter().map(|&number| queries[number].clone()).collect();
@@ -223,17 +259,18 @@ impl Resident {
         Ok(answers)
     }
 
-    /// Returns at least the `m` best rows of each query: by the fused kernels if the device runs
-    /// them and `m` fits their lists, else by operations of candle.
-    fn best(
+    /// Returns at least the requested rows of each query, by operations of candle.
+    fn coarse(
         &self,
         rows: &Rows<'_>,
-        queries: &[Vec<f32>],
-        m: usize,
-    ) -> candle_core::Result<Vec<CoarseTop>> {
-        match &self.fused {
-            Some(kernels) if m <= LIST => kernels.best(rows, queries, &self.tensors),
-            _ => self.tensors.best(rows, queries, m),
-        }
+        queries: &[&Features],
+        search: Search,
+    ) -> candle_core::Result<Vec<Found>> {
+        let sign = search.order.sign();
+        let signed =
+            |query: &&Features| query.as_slice().iter().map(|value| sign * value).collect();
+        let queries: Vec<Vec<f32>> = queries.iter().map(signed).collect();
+        let tops = self.tensors.best(rows, &queries, search.requested)?;
+        Ok(tops.into_iter().map(Found::Rows).collect())
     }
 }

@@ -9,9 +9,7 @@ use crate::encoder::Features;
 #[derive(Clone, Debug)]
 pub(super) struct CoarseTop {
     pub(super) rows: Vec<u32>,
-    /// True scores of these rows, if the device computed them; negated for [`Order::Worst`].
-    pub(super) scores: Option<Vec<f32>>,
-    /// A bound for the other rows; `None` if the device ranked by true scores.
+    /// A bound for the other rows; `None` if there are none.
     pub(super) rest: Option<RestBound>,
 }
 
@@ -34,26 +32,13 @@ pub(super) fn hits(
     coarse: &CoarseTop,
 ) -> Option<Vec<Hit>> {
     let mut top = TopK::new(k, order);
-    match &coarse.scores {
-        Some(scores) => {
-            // Scores of zero are positive in `dot`, whose sums start at +0.
-            let signed = scores.iter().map(|score| order.sign() * score + 0.0);
-            coarse
-                .rows
-                .iter()
-                .zip(signed)
-                .for_each(|(&row, score)| top.offer(row as usize, &[score]));
-        }
-        None => {
-            let (kernel, dim) = (dot::Kernel::best(), rows.dim());
-            let pack = Pack::new(dim, &[query.as_slice()]);
-            let group = pack.groups().next().unwrap_or_default();
-            for &row in &coarse.rows {
-                let mut score = [f32::NAN];
-                kernel.single(rows.row(row as usize)?, dim, (group, 0), 0, &mut score);
-                top.offer(row as usize, &score);
-            }
-        }
+    let (kernel, dim) = (dot::Kernel::best(), rows.dim());
+    let pack = Pack::new(dim, &[query.as_slice()]);
+    let group = pack.groups().next().unwrap_or_default();
+    for &row in &coarse.rows {
+        let mut score = [f32::NAN];
+        kernel.single(rows.row(row as usize)?, dim, (group, 0), 0, &mut score);
+        top.offer(row as usize, &score);
     }
     let hits = top.into_hits();
     match coarse.rest {
@@ -80,7 +65,7 @@ mod tests {
         let rows = Rows::new(1, vec![&values]).unwrap();
         let query = Features::new(vec![1.0]).unwrap();
         let rest = Some(RestBound { max_score: last, error });
-        let coarse = CoarseTop { rows: found.to_vec(), scores: None, rest };
+        let coarse = CoarseTop { rows: found.to_vec(), rest };
         let hits = hits(&rows, &query, k, order, &coarse)?;
         Some(hits.into_iter().map(|hit| hit.row).collect())
     }
@@ -104,25 +89,6 @@ mod tests {
     fn returning_all_rows_is_decided() {
         let all = decided(&[4, 3, 2, 1, 0], 9.0, 9.0, 5, Order::Best);
         assert_eq!(all, Some(vec![2, 0, 3, 1, 4]));
-    }
-
-    #[test]
-    fn true_scores_of_the_device_are_used() {
-        let values = [0.5, 0.25, 0.75].map(f16::from_f32);
-        let rows = Rows::new(1, vec![&values]).unwrap();
-        let query = Features::new(vec![1.0]).unwrap();
-        let ranked = |order, signed: [f32; 2], rest| {
-            let coarse = CoarseTop { rows: vec![2, 0], scores: Some(signed.to_vec()), rest };
-            hits(&rows, &query, 1, order, &coarse)
-        };
-        let best = Hit { row: 2, score: 0.75 };
-        assert_eq!(ranked(Order::Best, [0.75, 0.5], None), Some(vec![best]));
-        assert_eq!(
-            ranked(Order::Worst, [-0.75, -0.5], None),
-            Some(vec![Hit { row: 0, score: 0.5 }])
-        );
-        let near = Some(RestBound { max_score: 0.7, error: 0.1 });
-        assert_eq!(ranked(Order::Best, [0.75, 0.5], near), None);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Tensors {
             let bound = (query.len() + 8) as f64 * 2f64.powi(-23) * length * f64::from(longest);
             let last = scores.last().copied().unwrap_or(f32::NAN);
             let rest = RestBound { max_score: last, error: (bound as f32).next_up() };
-            CoarseTop { rows, scores: None, rest: Some(rest) }
+            CoarseTop { rows, rest: Some(rest) }
         };
         Ok(queries.iter().zip(scores).zip(rows).map(top).collect())
     }

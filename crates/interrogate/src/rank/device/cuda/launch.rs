@@ -1,141 +1,140 @@
-//! Launches of the kernels: grid sizes and arguments. All unsafe launches are here.
+//! Launches of the kernels: grid sizes and arguments.
 
 use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, LaunchConfig, PushKernelArg};
 use half::f16;
+use rayon::prelude::*;
 
-use super::{DeviceQueries, FEW, Fused, LIST, LIST_BYTES};
+use super::super::plan::{BATCH, Plan};
+use super::Fused;
+use super::workspace::Slot;
+use crate::encoder::Features;
 
-/// Sizes of the kernels, equal to those in their source.
-const SCAN_WARPS: u32 = 4;
-const TILE_QUERIES: usize = 64;
-pub(super) const TILE_ROWS: usize = 128;
-const TILE_WARPS: u32 = 8;
-const STEP: usize = 32;
-const PAD: usize = 8;
-pub(super) const MERGE_WARPS: u32 = 8;
+/// Threads of a block of `select_rows`: SELECT_THREADS of its source.
+const SELECT_THREADS: u32 = 256;
+
+/// Queries from which on they are copied by several threads.
+const PARALLEL: usize = 128;
+
+/// The bits of the greatest squared length of a row.
+pub(super) type Greatest = CudaSlice<u32>;
 
 impl Fused {
-    /// The number of blocks along `count` rows, and the rows of each.
-    pub(super) fn blocks(&self, count: usize, queries: usize) -> (usize, usize) {
-        if count == 0 {
-            return (0, TILE_ROWS);
+    /// Copies queries to the device, multiplied by `sign`, and empties their lists. `alone`: no
+    /// other batch is being computed.
+    pub(super) fn load(
+        &self,
+        slot: &mut Slot,
+        queries: &[&Features],
+        plan: &Plan,
+        sign: f32,
+        alone: bool,
+    ) -> Result<()> {
+        let values = queries.len() * self.dim;
+        let host = &mut slot.host_queries.get()?[..values];
+        let copy = |(to, query): (&mut [f32], &&Features)| to.copy_from_slice(query.as_slice());
+        match queries.len() {
+            0..PARALLEL => host.chunks_exact_mut(self.dim).zip(queries).for_each(copy),
+            _ => host.par_chunks_exact_mut(self.dim).with_min_len(32).zip(queries).for_each(copy),
         }
-        let (groups, each) = match queries <= FEW {
-            true => (1, 8 * self.processors),
-            false => (queries.div_ceil(TILE_QUERIES), 2 * self.processors),
+        // Beside the computation of the batch before.
+        let stream = if alone { &self.stream } else { &self.copies };
+        let device = slot.queries.get()?;
+        stream.memcpy_htod(&*host, &mut device.slice_mut(..values)).w()?;
+        if !alone {
+            self.stream.join(&self.copies).w()?;
+        }
+        let (count, dim) = (queries.len() as u32, self.dim as u32);
+        let config = LaunchConfig {
+            grid_dim: (count.div_ceil(4), 1, 1),
+            block_dim: (128, 1, 1),
+            shared_mem_bytes: 0,
         };
-        let wanted = (each / groups).max(1);
-        let strip = count.div_ceil(wanted).next_multiple_of(TILE_ROWS);
-        (count.div_ceil(strip), strip)
+        let mut launch = self.stream.launch_builder(&self.round_queries);
+        launch.arg(device).arg(&count).arg(&dim).arg(&sign);
+        launch.arg(slot.halves.get()?).arg(slot.slacks.get()?);
+        // SAFETY: these are `round_queries`'s arguments; both buffers of queries are (count,
+        // dim), slacks (count), with a warp per query.
+        unsafe { launch.launch(config) }.w()?;
+        let mut states = slot.states.get()?.slice_mut(..2 * queries.len() * plan.splits);
+        self.stream.memset_zeros(&mut states).w()
     }
 
-    /// Writes the best rows of a piece as lists, from number `list` on; `first` is the row
-    /// number of the piece's first row.
-    pub(super) fn coarse_scan(
+    /// Adds the rows of a piece of scores to the lists.
+    pub(super) fn select(
         &self,
-        batch: &DeviceQueries,
-        piece: &CudaView<'_, f16>,
+        scores: &CudaSlice<f16>,
+        slot: &mut Slot,
         first: usize,
-        keys: &mut CudaSlice<u64>,
-        lists: usize,
-        list: usize,
+        rows: usize,
+        plan: &Plan,
     ) -> Result<()> {
-        let count = piece.len() / self.dim;
-        let (blocks, strip) = self.blocks(count, batch.count);
-        if blocks == 0 {
-            return Ok(());
-        }
-        let (n, first, dim) = (count as u32, first as u32, self.dim as u32);
-        let (queries, strip) = (batch.count as u32, strip as u32);
-        let (lists, list) = (lists as u32, list as u32);
-        let (function, config) = match &batch.halves {
-            None => (
-                &self.scan,
-                LaunchConfig {
-                    grid_dim: (blocks as u32, 1, 1),
-                    block_dim: (32 * SCAN_WARPS, 1, 1),
-                    shared_mem_bytes: scan_bytes(self.dim, batch.count) as u32,
-                },
-            ),
-            Some(_) => (
-                &self.tile,
-                LaunchConfig {
-                    grid_dim: (blocks as u32, batch.count.div_ceil(TILE_QUERIES) as u32, 1),
-                    block_dim: (32 * TILE_WARPS, 1, 1),
-                    shared_mem_bytes: tile_bytes(self.dim) as u32,
-                },
-            ),
+        debug_assert!(slot.count <= BATCH && rows <= plan.piece);
+        let (pitch, n, first) = (plan.piece as u64, rows as u32, first as u32);
+        let (strip, wanted) = (plan.strip(rows) as u32, plan.wanted as u32);
+        let capacity = plan.capacity as u32;
+        let config = LaunchConfig {
+            grid_dim: (plan.splits as u32, slot.count as u32, 1),
+            block_dim: (SELECT_THREADS, 1, 1),
+            shared_mem_bytes: plan.select_bytes() as u32,
         };
-        let mut launch = self.stream.launch_builder(function);
-        launch.arg(piece).arg(&n).arg(&first).arg(&dim);
-        match &batch.halves {
-            None => launch.arg(&batch.values),
-            Some(halves) => launch.arg(halves),
-        };
-        launch.arg(&queries).arg(&strip).arg(keys).arg(&lists).arg(&list);
-        // SAFETY: the arguments are those of `scan` and of `tile`, in their order and of their
-        // types. `piece` has n rows of dim values and is aligned to 16 bytes, as each row is,
-        // because dim is a multiple of 8; the queries are (queries, dim); `keys` holds `lists`
-        // lists for each query, of which this call writes `blocks` from `list` on. The shared
-        // memory has the size that the kernel lays out, which was granted when it was loaded.
+        let mut launch = self.stream.launch_builder(&self.select_rows);
+        launch.arg(scores).arg(&pitch).arg(&n).arg(&first).arg(&strip).arg(&wanted);
+        launch.arg(&capacity).arg(slot.entries.get()?).arg(slot.states.get()?);
+        // SAFETY: these are `select_rows`'s arguments, in their order and of their types.
+        // `scores` is (count, pitch) with n of each row written; the lists are (count, splits,
+        // capacity) and their states (count, splits, 2), one block each, and the strips cover
+        // the n rows. The shared memory was granted when the kernel was loaded.
         unsafe { launch.launch(config) }.w()?;
         Ok(())
     }
 
-    pub(super) fn merge(
+    /// Rescores the rows in the lists if the device has all of `values`, and copies the results
+    /// to the host.
+    pub(super) fn finish(
         &self,
-        keys: &CudaSlice<u64>,
-        lists: usize,
-        queries: usize,
-        merged: &mut CudaSlice<u64>,
+        slot: &mut Slot,
+        values: Option<&CudaSlice<f16>>,
+        longest: &Greatest,
+        plan: &Plan,
+        k: usize,
     ) -> Result<()> {
-        let lists = lists as u32;
+        let record = 1 + if values.is_some() { k } else { plan.width };
+        let threads = if plan.splits > 1 || plan.width > 64 { 256 } else { 64 };
         let config = LaunchConfig {
-            grid_dim: (queries as u32, 1, 1),
-            block_dim: (32 * MERGE_WARPS, 1, 1),
-            shared_mem_bytes: MERGE_WARPS * LIST_BYTES as u32,
+            grid_dim: (slot.count as u32, 1, 1),
+            block_dim: (threads, 1, 1),
+            shared_mem_bytes: plan.rescore_bytes(self.dim) as u32,
         };
-        let mut launch = self.stream.launch_builder(&self.merge);
-        launch.arg(keys).arg(&lists).arg(merged);
-        // SAFETY: these are `merge`'s arguments; keys are (queries, lists, LIST) and merged
-        // (queries, LIST), with one block per query.
-        unsafe { launch.launch(config) }.w()?;
-        Ok(())
-    }
-
-    /// Returns the keys of the rows in `merged` with true scores, sorted.
-    pub(super) fn rescore_lists(
-        &self,
-        batch: &DeviceQueries,
-        values: &CudaSlice<f16>,
-        merged: &CudaSlice<u64>,
-    ) -> Result<Vec<u64>> {
-        let dim = self.dim as u32;
-        let mut ranked = self.stream.alloc_zeros::<u64>(batch.count * LIST).w()?;
-        let config = LaunchConfig {
-            grid_dim: (batch.count as u32, 1, 1),
-            block_dim: (2 * LIST as u32, 1, 1),
-            shared_mem_bytes: (LIST_BYTES + 4 * self.dim) as u32,
-        };
+        let (dim, k, null) = (self.dim as u32, k as u32, 0u64);
+        let (splits, capacity) = (plan.splits as u32, plan.capacity as u32);
+        let (wanted, width) = (plan.wanted as u32, plan.width as u32);
         let mut launch = self.stream.launch_builder(&self.rescore);
-        launch.arg(values).arg(&dim).arg(&batch.values).arg(merged).arg(&mut ranked);
-        // SAFETY: these are `rescore`'s arguments; the keys in `merged` name rows of `values`,
-        // as all rows are resident. An empty key stands for row 0, which exists.
+        match values {
+            Some(values) => launch.arg(values),
+            None => launch.arg(&null),
+        };
+        launch.arg(&dim).arg(&*slot.queries.get()?).arg(&*slot.slacks.get()?).arg(longest);
+        launch.arg(&*slot.entries.get()?).arg(&*slot.states.get()?).arg(&splits).arg(&capacity);
+        launch.arg(&wanted).arg(&width).arg(&k).arg(slot.records.get()?);
+        // SAFETY: these are `rescore`'s arguments, in their order and of their types. Entries
+        // name rows of `values`, which are all rows of the table, each aligned to 16 bytes; the
+        // other buffers have `count` parts of the sizes in the plan, one block each; `records`
+        // is (count, record), and 1 <= k <= wanted <= width. The shared memory was granted when
+        // the kernel was loaded.
         unsafe { launch.launch(config) }.w()?;
-        self.stream.clone_dtoh(&ranked).w()
+        let len = slot.count * record;
+        let host = &mut slot.host_records.get()?[..len];
+        self.stream.memcpy_dtoh(&slot.records.get()?.slice(..len), host).w()?;
+        slot.arrived.record(&self.stream).w()
     }
 
     /// Raises `longest` to the greatest squared length of a row of `piece`.
-    pub(super) fn measure(
-        &self,
-        piece: &CudaView<'_, f16>,
-        longest: &mut CudaSlice<u32>,
-    ) -> Result<()> {
+    pub(super) fn measure(&self, piece: &CudaView<'_, f16>, longest: &mut Greatest) -> Result<()> {
         let (n, dim) = ((piece.len() / self.dim) as u32, self.dim as u32);
         let config = LaunchConfig {
-            grid_dim: (n.div_ceil(8).clamp(1, 8 * self.processors as u32), 1, 1),
+            grid_dim: (n.div_ceil(8).clamp(1, 8 * self.limits.processors as u32), 1, 1),
             block_dim: (256, 1, 1),
             shared_mem_bytes: 0,
         };
@@ -147,17 +146,6 @@ impl Fused {
     }
 }
 
-/// Shared memory of a block of `scan`.
-pub(super) fn scan_bytes(dim: usize, queries: usize) -> usize {
-    SCAN_WARPS as usize * queries * LIST_BYTES + 4 * queries * dim
-}
-
-/// Shared memory of a block of `tile`.
-pub(super) fn tile_bytes(dim: usize) -> usize {
-    let stages = 2 * TILE_ROWS * (STEP + PAD) * 2;
-    TILE_QUERIES * (LIST_BYTES + 4) + stages + TILE_QUERIES * (dim.next_multiple_of(STEP) + PAD) * 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::source::TEXT;
@@ -165,18 +153,6 @@ mod tests {
 
     #[test]
     fn sizes_match_the_source() {
-        for line in [
-            format!("#define LIST {LIST} "),
-            format!("#define SCAN_QUERIES {FEW}\n"),
-            format!("#define SCAN_WARPS {SCAN_WARPS}\n"),
-            format!("#define TILE_QUERIES {TILE_QUERIES}\n"),
-            format!("#define TILE_ROWS {TILE_ROWS}\n"),
-            format!("#define TILE_WARPS {TILE_WARPS} "),
-            format!("#define STEP {STEP} "),
-            format!("#define PAD {PAD} "),
-            format!("#define MERGE_WARPS {MERGE_WARPS}\n"),
-        ] {
-            assert!(TEXT.contains(&line), "{line}");
-        }
+        assert!(TEXT.contains(&format!("#define SELECT_THREADS {SELECT_THREADS}\n")));
     }
 }

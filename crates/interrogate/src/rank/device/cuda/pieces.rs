@@ -1,54 +1,91 @@
 //! Streaming of rows that do not fit the device, through page-locked memory.
 
+use std::sync::Arc;
+
 use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PinnedHostSlice};
+use candle_core::cuda_backend::cudarc::driver::sys::CU_MEMHOSTALLOC_WRITECOMBINED;
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, CudaView};
 use half::f16;
 use rayon::prelude::*;
 
 use super::super::super::Rows;
 use super::Fused;
+use super::workspace::{Buffer, Pinned};
+
+/// A piece on both sides.
+#[derive(Debug)]
+pub(super) struct Pair {
+    host: Pinned<f16>,
+    device: Buffer<f16>,
+    /// The last copy from `host`.
+    copied: CudaEvent,
+    /// The last computation with `device`.
+    computed: CudaEvent,
+}
+
+impl Pair {
+    fn new(context: &Arc<CudaContext>) -> Result<Self> {
+        let (copied, computed) = (context.new_event(None).w()?, context.new_event(None).w()?);
+        Ok(Pair { host: Pinned::default(), device: Buffer::default(), copied, computed })
+    }
+
+    /// Bytes of device memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.device.bytes()
+    }
+}
 
 impl Fused {
-    /// Calls `scan` with pieces of rows on the device, each starting at one of `firsts` and of
-    /// the length in `counts`. While one piece is computed, the next is read from the map into
-    /// page-locked memory and copied: two buffers on each side. cudarc synchronizes the two
-    /// streams by events that it keeps with each buffer.
+    /// Calls `scan` with pieces of at most `most` rows on the device, which start at `firsts`.
+    /// While one piece is computed, the next is read from the map into page-locked memory and
+    /// copied: two buffers on each side.
     pub(super) fn stream_pieces(
         &self,
+        pairs: &mut Vec<Pair>,
         rows: &Rows<'_>,
         firsts: &[usize],
-        counts: &[usize],
+        most: usize,
         mut scan: impl FnMut(usize, &CudaView<'_, f16>) -> Result<()>,
     ) -> Result<()> {
-        let most = counts.iter().copied().max().unwrap_or(0) * self.dim;
-        if most == 0 {
-            return Ok(());
+        let most = most.min(rows.len());
+        let len = most * self.dim;
+        while pairs.len() < firsts.len().min(2) {
+            pairs.push(Pair::new(self.stream.context())?);
         }
-        let mut buffers: Vec<(PinnedHostSlice<f16>, CudaSlice<f16>)> = Vec::new();
-        for _ in 0..firsts.len().min(2) {
-            // SAFETY: each buffer is written before it is read, piece by piece below.
-            let pair = unsafe {
-                (self.stream.context().alloc_pinned(most).w()?, self.copies.alloc(most).w()?)
-            };
-            buffers.push(pair);
+        for pair in pairs.iter_mut() {
+            pair.host.reserve(&self.stream, len, CU_MEMHOSTALLOC_WRITECOMBINED)?;
+            pair.device.reserve(&self.stream, len)?;
         }
-        for (turn, (&first, &count)) in firsts.iter().zip(counts).enumerate() {
-            let at = turn % buffers.len();
-            let (host, device) = &mut buffers[at];
-            // Waits until the copy before the last has left this buffer.
-            let mut to = &mut host.as_mut_slice().w()?[..];
-            for (_, values) in rows.spans(first..first + count) {
-                let (part, rest) = to.split_at_mut(values.len());
-                part.par_chunks_mut(1 << 20)
-                    .zip(values.par_chunks(1 << 20))
-                    .for_each(|(to, from)| to.copy_from_slice(from));
-                to = rest;
+        // The copies wait for the allocations.
+        self.copies.join(&self.stream).w()?;
+        let mut streamed = || {
+            for (turn, &first) in firsts.iter().enumerate() {
+                let at = turn % pairs.len();
+                let Pair { host, device, copied, computed } = &mut pairs[at];
+                let count = most.min(rows.len() - first);
+                copied.synchronize().w()?;
+                let (host, device) = (&mut host.get()?[..count * self.dim], device.get()?);
+                let mut to = &mut host[..];
+                for (_, values) in rows.spans(first..first + count) {
+                    let (part, rest) = to.split_at_mut(values.len());
+                    part.par_chunks_mut(1 << 20)
+                        .zip(values.par_chunks(1 << 20))
+                        .for_each(|(to, from)| to.copy_from_slice(from));
+                    to = rest;
+                }
+                self.copies.wait(computed).w()?;
+                self.copies.memcpy_htod(&*host, &mut device.slice_mut(..count * self.dim)).w()?;
+                copied.record(&self.copies).w()?;
+                self.stream.wait(copied).w()?;
+                scan(first, &device.slice(..count * self.dim))?;
+                computed.record(&self.stream).w()?;
             }
-            self.copies.memcpy_htod(host, device).w()?;
-            scan(first, &device.slice(..count * self.dim))?;
-        }
-        // The buffers must outlive the kernels that read them.
-        self.stream.synchronize().w()
+            Ok(())
+        };
+        let result = streamed();
+        // The buffers must outlive the copies and kernels that use them.
+        self.copies.synchronize().and(self.stream.synchronize()).w()?;
+        result
     }
 }
