@@ -25,7 +25,8 @@ pub(crate) struct Image {
 impl Load {
     pub(crate) fn run(self, image: &mut Option<Image>) -> Result<Value> {
         *image = None;
-        let compute = Compute { precision: precision(&self.precision)?, ..Compute::default() };
+        let compute =
+            Compute { precision: Some(precision(&self.precision)?), ..Compute::default() };
         let encoder = Checkpoint::open(&self.checkpoint)?.image_encoder_with(&compute)?;
         let size = encoder.image_size();
         *image = Some(Image { encoder });

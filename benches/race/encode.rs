@@ -25,7 +25,8 @@ pub(crate) struct Text {
 impl Load {
     pub(crate) fn run(self, text: &mut Option<Text>) -> Result<Value> {
         *text = None; // frees the old tower before the new one is loaded
-        let compute = Compute { precision: precision(&self.precision)?, ..Compute::default() };
+        let compute =
+            Compute { precision: Some(precision(&self.precision)?), ..Compute::default() };
         let encoder = Checkpoint::open(&self.checkpoint)?.text_encoder_with(&compute)?;
         let dim = encoder.dim();
         *text = Some(Text { encoder });

@@ -35,7 +35,8 @@ fn batch_size_changes_no_bit() {
     let labels: Vec<&str> = labels.iter().map(String::as_str).take(300).collect();
     for precision in [Precision::F32, Precision::Bf16] {
         let encode = |batch_tokens| {
-            let compute = Compute { precision, batch_tokens, ..Compute::default() };
+            let compute =
+                Compute { precision: Some(precision), batch_tokens, ..Compute::default() };
             open("quick").text_encoder_with(&compute).unwrap().encode(&labels).unwrap()
         };
         let (all, few) = (encode(1 << 20), encode(50));
@@ -49,7 +50,7 @@ fn bf16_is_near_f32() {
     let labels = labels();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     for name in ["quick", "gelu"] {
-        let compute = Compute { precision: Precision::Bf16, ..Compute::default() };
+        let compute = Compute { precision: Some(Precision::Bf16), ..Compute::default() };
         let halves = open(name).text_encoder_with(&compute).unwrap().encode(&labels).unwrap();
         let whole = open(name).text_encoder().unwrap().encode(&labels).unwrap();
         let mut different = false;

@@ -317,8 +317,9 @@ static void run(Block &block, u32 threads) {
     };
     u32 held = 0, pause = 0; // a warp that does not run for some turns
     while (!ready.empty()) {
-        if (pause == 0) held = order.below(block.warps.size()), pause = order.below(64);
-        bool ran = false;
+        if (pause == 0 && block.warps.size() > 1) held = order.below(block.warps.size()), pause = order.below(64);
+        const bool others = std::any_of(ready.begin(), ready.end(), [&](u32 t) { return t / lanes != held; });
+        if (!others) pause = 0; // all others wait for it, or are done
         for (u32 i = threads == 1 ? 0 : ready.size() - 1; i > 0; i--) std::swap(ready[i], ready[order.below(i + 1)]);
         for (u32 t : ready) {
             Thread &thread = block.threads[t];
@@ -326,7 +327,6 @@ static void run(Block &block, u32 threads) {
                 next.push_back(t);
                 continue;
             }
-            ran = true;
             block.running = &thread;
             if (!thread.fiber.started()) start(thread.fiber, enter);
             resume(block.scheduler, thread.fiber);
@@ -341,7 +341,7 @@ static void run(Block &block, u32 threads) {
             if (warp.waiting > 0 && warp.waiting == warp.live) warp.waiting = 0, go(t / lanes * lanes, State::Warp);
             if (waiting > 0 && waiting == live) waiting = 0, go(0, State::Block);
         }
-        pause = ran && pause != 0 ? pause - 1 : 0; // all others wait for it, or are done
+        if (pause != 0) pause--;
         ready.swap(next);
         next.clear();
     }

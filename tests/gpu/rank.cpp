@@ -12,7 +12,7 @@
 
 #include <map>
 
-enum Shape { Random, Distinct, Mean, Damaged, Same, Large, Small, Infinite };
+enum Shape { Random, Distinct, Mean, Damaged, Same, Tied, Large, Small, Infinite };
 
 struct Case {
     const char *name;
@@ -109,6 +109,7 @@ static Table table(const Case &c) {
     t.rows.resize((size_t)c.n * c.dim);
     for (u32 r = 0; r < c.n; r++) {
         std::vector<float> row = c.shape == Distinct ? distinct[r * r % 7] : c.shape == Same ? distinct[0] : drawn();
+        if (c.shape == Tied && r < c.n / 2) row = distinct[0]; // the first list's rows, and the queries
         if (c.shape == Mean) {
             for (u32 d = 0; d < c.dim; d++) row[d] = 0.7f * distinct[0][d] + 0.3f * row[d];
             row = unit(row);
@@ -119,7 +120,7 @@ static Table table(const Case &c) {
         if (c.shape == Infinite && r % 50 == 9) t.rows[(size_t)r * c.dim + r % c.dim] = 0x7c00 | r % 4 / 2 << 15;
     }
     for (u32 q = 0; q < c.count; q++)
-        for (float v : drawn()) t.queries.push_back(c.shape == Large ? 3 * v : v);
+        for (float v : c.shape == Tied ? distinct[0] : drawn()) t.queries.push_back(c.shape == Large ? 3 * v : v);
     return t;
 }
 
@@ -227,6 +228,7 @@ static u32 run(const Case &c, float sign) {
     while (width < c.wanted) width *= 2;
     const size_t shared = 8 * (width + c.splits * capacity) + 4 * ((c.dim + 15) / 16 * 16 + COUNTERS);
     u32 proved = 0;
+    std::vector<bool> decided(c.count);
     for (const u16 *rows : {(const u16 *)t.rows.data(), (const u16 *)nullptr}) {
         const u32 pitch = 1 + (rows ? c.k : width), threads = c.splits > 1 || width > 64 ? 256 : 64;
         std::vector<u64> out((size_t)c.count * pitch, 7);
@@ -243,7 +245,8 @@ static u32 run(const Case &c, float sign) {
             const u64 *found = &out[(size_t)q * pitch];
             if (rows) {
                 expect(found[0] == DECIDED || found[0] == UNDECIDED, c, "header", q, 0);
-                if (found[0] != DECIDED) continue;
+                decided[q] = found[0] == DECIDED;
+                if (!decided[q]) continue;
                 proved++;
                 for (u32 i = 0; i < c.k; i++)
                     expect(Hit{0xffffffffu - (u32)found[1 + i], true_score(found[1 + i])} == expected[i], c, "ranking", q, i);
@@ -259,6 +262,13 @@ static u32 run(const Case &c, float sign) {
                 if (row < c.n) listed[row] = true;
             }
             for (u32 i = kept; i < width; i++) expect(found[1 + i] == 0, c, "no entry", q, i);
+            // Decided is what exceeds the bound.
+            std::vector<Hit> hits;
+            for (u32 r = 0; r < c.n; r++)
+                if (listed[r]) hits.push_back(by_row[r]);
+            std::sort(hits.begin(), hits.end(), before);
+            const bool above = bits == NO_BOUND || (hits.size() >= c.k && hits[c.k - 1].score > bound);
+            expect(decided[q] == above, c, "decision", q, 0);
             // No other row has a true score above the bound; an unusable bound is infinite or NaN.
             for (u32 r = 0; r < c.n; r++)
                 if (!listed[r]) expect(!(by_row[r].score > bound), c, "bound", q, r);
@@ -287,6 +297,7 @@ int main() {
         {"exactly a list", Random, 19, 24, 3, 19, 19, 128, 2, 3, false},
         {"odd ends", Random, 333, 72, 9, 3, 19, 128, 1, 9, false},
         {"16 queries", Random, 300, 64, 16, 1, 18, 300, 1, 16, false},
+        {"a k-th score near the bound", Random, 900, 64, 9, 19, 19, 900, 1, 0, false},
         {"17 queries", Random, 515, 136, 17, 5, 21, 200, 2, 17, false},
         {"33 queries", Random, 260, 40, 33, 3, 19, 256, 1, 33, false},
         {"64 queries", Mean, 270, 128, 64, 2, 19, 128, 3, 60, false},
@@ -294,6 +305,7 @@ int main() {
         {"few distinct rows, all listed", Distinct, 500, 48, 5, 100, 500, 130, 3, 5, false},
         {"one row many times", Same, 700, 16, 3, 2, 18, 300, 2, 0, true},
         {"one row many times, all listed", Same, 90, 16, 3, 20, 90, 50, 1, 3, true},
+        {"one list of ties", Tied, 1000, 16, 2, 3, 19, 1000, 2, 0, true},
         {"a large common mean", Mean, 900, 64, 66, 3, 19, 512, 1, 60, true},
         {"damaged rows", Damaged, 600, 32, 8, 3, 30, 256, 1, 8, false},
         {"damaged rows, more than asked for", Damaged, 1200, 32, 3, 3, 10, 256, 1, 0, true},

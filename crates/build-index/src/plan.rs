@@ -7,12 +7,13 @@
 use std::ops::{ControlFlow, Range};
 
 use interrogate::encoder::{TextEncoder, Tokens};
+use rayon::prelude::*;
 
 use crate::Result;
 use crate::vocabulary::Vocabulary;
 
 /// Labels that are tokenized in one call.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 16_384;
 
 /// The labels to encode, sorted by their token sequences. Labels with a common prefix are
 /// neighbors, so an encoder can compute the prefix once.
@@ -51,11 +52,10 @@ impl<'a> Plan<'a> {
             }
         }
         let mut order: Vec<u32> = (0..numbers.len() as u32).collect(); // numbers are u32, each once
-        let key = |at: u32| {
-            let at = at as usize;
-            (tokens.get(at).unwrap_or_default(), vocabulary.label(numbers[at]))
-        };
-        order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+        let ids = |at: u32| tokens.get(at as usize).unwrap_or_default();
+        let label = |at: u32| vocabulary.label(numbers[at as usize]);
+        order
+            .par_sort_unstable_by(|&a, &b| ids(a).cmp(ids(b)).then_with(|| label(a).cmp(label(b))));
         Ok(ControlFlow::Continue(Plan { vocabulary, numbers, tokens, order, block: block.max(1) }))
     }
 

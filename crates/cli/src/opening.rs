@@ -170,8 +170,8 @@ fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<
     let mut meter = BuildProgress::new(logger);
     let encoder = model.text_encoder()?;
     let fingerprint = model.fingerprint()?;
-    let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint)
-        .precision(model.compute().precision);
+    let builder =
+        Builder::new(encoder.as_ref(), &model.id(), &fingerprint).precision(model.precision());
     interrupt::set_exit_message(
         "interrupted; run the same command again to continue the build".into(),
     );

@@ -5,37 +5,41 @@
 //! device DEVICE ROWS DIM K RUNS QUERIES...
 //! ```
 //!
-//! Prints one JSON object: the time of copying the rows to the device, the number of rows
-//! that stay there, and for each number of queries the milliseconds of every run and
-//! whether the results equal the CPU's, row for row and bit for bit.
+//! Prints a JSON object for each number of queries: the time of copying the rows to the device,
+//! the number of rows that stay there, the time of every run, and whether the results equal the
+//! CPU's, row for row and bit for bit.
 
 #![expect(clippy::print_stdout, reason = "the output is for `gpu.py`")]
 
-use std::error::Error;
+mod common;
+
 use std::time::Instant;
 
+use common::{Outcome, runs, timed};
 use half::f16;
 use interrogate::Device;
 use interrogate::encoder::Features;
 use interrogate::rank::device::Resident;
 use interrogate::rank::{Hit, Order, Rows};
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Queries whose results are compared with the CPU's.
+/// Queries whose results are compared with the CPU's, and values of a table from which on fewer
+/// are.
 const CHECKED: usize = 64;
+const MANY: usize = 1 << 30;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [device, rows, dim, k, runs, queries @ ..] = &args[..] else {
+    let [device, rows, dim, k, times, queries @ ..] = &args[..] else {
         return Err("usage: device DEVICE ROWS DIM K RUNS QUERIES...".into());
     };
     let device: Device = device.parse()?;
     let (rows, dim): (usize, usize) = (rows.parse()?, dim.parse()?);
-    let (k, runs): (usize, usize) = (k.parse()?, runs.parse()?);
+    let (k, times): (usize, usize) = (k.parse()?, times.parse()?);
     device.check()?; // loads the device's libraries, which is not timed
 
     let mut values = vec![f16::ZERO; rows * dim];
@@ -48,29 +52,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let resident = Resident::new(device, &table, u64::MAX)?;
     let copied = started.elapsed().as_secs_f64();
 
-    let mut ranks: Vec<Value> = Vec::new();
+    let checks = if rows.saturating_mul(dim) < MANY { CHECKED } else { CHECKED / 8 };
     for count in queries {
         let count: usize = count.parse()?;
         let queries = (0..count).map(|query| Features::new(unit(2, query, dim)));
         let queries = queries.collect::<Result<Vec<_>, _>>()?;
-        let rank = || resident.top_k(&table, &queries, k, Order::Best);
-        let found = rank()?; // warm-up: loads kernels, allocates memory
-        let times = (0..runs.max(1)).map(|_| -> Result<f64, Box<dyn Error>> {
-            let started = Instant::now();
-            rank()?;
-            Ok(started.elapsed().as_secs_f64() * 1e3)
-        });
-        let ms = times.collect::<Result<Vec<f64>, _>>()?;
-        let checked = &queries[..count.min(CHECKED)];
+        let rank = || Ok(resident.top_k(&table, &queries, k, Order::Best)?);
+        let (ranked, found) = timed(times, rank)?;
+        let checked = &queries[..count.min(checks)];
         let expected = table.top_k(checked, k, Order::Best)?;
         let equal = found.iter().zip(&expected).all(|(a, b)| bits(a) == bits(b));
-        ranks.push(json!({ "queries": count, "ms": ms, "checked": checked.len(), "equal": equal }));
+        let report = json!({
+            "device": device.to_string(), "rows": rows, "dim": dim, "k": k,
+            "resident": resident.resident(), "copy_s": copied, "queries": count,
+            "rank": runs(&ranked), "checked": checked.len(), "equal": equal,
+        });
+        println!("{report}");
     }
-    let report = json!({
-        "device": device.to_string(), "rows": rows, "dim": dim, "k": k,
-        "resident": resident.resident(), "copy_s": copied, "ranks": ranks,
-    });
-    println!("{report}");
     Ok(())
 }
 

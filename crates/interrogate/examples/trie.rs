@@ -51,7 +51,8 @@ fn both_ways(
     precision: Precision,
     labels: &[&str],
 ) -> Result<(Embeddings, serde_json::Value), Box<dyn Error>> {
-    let encoder = checkpoint.text_encoder_with(&Compute { precision, ..Compute::default() })?;
+    let encoder = checkpoint
+        .text_encoder_with(&Compute { precision: Some(precision), ..Compute::default() })?;
     let start = Instant::now();
     let together = encoder.encode(labels)?;
     let together_s = start.elapsed().as_secs_f64();

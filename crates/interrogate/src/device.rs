@@ -73,31 +73,27 @@ impl Device {
         self.open().map(drop)
     }
 
-    /// Opens the device in candle. For a GPU this starts its libraries and takes some
-    /// tenths of a second.
+    /// Opens the device in candle. For an NVIDIA GPU the first call starts its libraries and
+    /// takes some tenths of a second; later ones return the same device.
     ///
     /// # Errors
     /// As of [`check`](Self::check).
     pub(crate) fn open(self) -> Result<candle_core::Device> {
         match self {
             Device::Cpu => Ok(candle_core::Device::Cpu),
-            Device::Cuda(_) if !cfg!(feature = "cuda") => {
-                Err(Error::Device(DeviceError::FeatureMissing {
-                    device: self.to_string(),
-                    feature: "cuda",
-                }))
-            }
             Device::Metal if !cfg!(feature = "metal") => {
                 Err(Error::Device(DeviceError::FeatureMissing {
                     device: self.to_string(),
                     feature: "metal",
                 }))
             }
-            // One stream for all threads: by candle's default each thread has its own, and
-            // none would wait for what another started.
-            Device::Cuda(number) => {
-                candle_core::Device::new_cuda_with_stream(number).map_err(self.absent())
-            }
+            #[cfg(feature = "cuda")]
+            Device::Cuda(number) => crate::cuda::open(number).map_err(self.absent()),
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda(_) => Err(Error::Device(DeviceError::FeatureMissing {
+                device: self.to_string(),
+                feature: "cuda",
+            })),
             Device::Metal => candle_core::Device::new_metal(0).map_err(self.absent()),
         }
     }

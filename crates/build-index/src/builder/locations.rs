@@ -62,6 +62,11 @@ impl<'a> Locations<'a> {
         unpack(self.packed[self.vocabulary.number(label)? as usize])
     }
 
+    /// Returns for each number whether its label has a row.
+    pub(super) fn known(&self) -> Vec<bool> {
+        self.packed.iter().map(|packed| *packed != NONE).collect()
+    }
+
     /// Whether the label of this number has a row.
     pub(super) fn contains(&self, number: u32) -> bool {
         self.packed[number as usize] != NONE

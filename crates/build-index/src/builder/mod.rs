@@ -2,6 +2,7 @@
 
 mod encode;
 mod locations;
+mod pipeline;
 mod previous;
 mod probe;
 mod progress;
@@ -38,7 +39,10 @@ use tables::Tables;
 /// The default of [`Builder::shard_rows`]: 32 MiB at 512 values a row.
 const SHARD_ROWS: usize = 32_768;
 
-/// The default of [`Builder::block`], and the most labels that a killed build loses. Short
+/// The most bytes of a block's rows, where the encoder chooses the block: all are in memory.
+const BLOCK_BYTES: usize = 64 << 20;
+
+/// The default of [`Builder::block`] for the CPU, and the most labels that a killed build loses. Short
 /// enough to wait for after Ctrl-C, long enough to batch well.
 const BLOCK: usize = 2_048;
 
@@ -50,7 +54,8 @@ pub struct Builder<'a> {
     encoder: &'a dyn TextEncoder,
     model: ModelEntry,
     shard_rows: usize,
-    block: usize,
+    /// `None` for the encoder's own choice.
+    block: Option<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -59,7 +64,7 @@ impl<'a> Builder<'a> {
     pub fn new(encoder: &'a dyn TextEncoder, id: &str, fingerprint: &str) -> Self {
         let (id, fingerprint) = (id.to_owned(), fingerprint.to_owned());
         let model = ModelEntry { id, fingerprint, precision: None };
-        Builder { encoder, model, shard_rows: SHARD_ROWS, block: BLOCK }
+        Builder { encoder, model, shard_rows: SHARD_ROWS, block: None }
     }
 
     /// Sets the precision that `encoder` computes in; by default f32. Rows of another
@@ -75,11 +80,12 @@ impl<'a> Builder<'a> {
         Builder { shard_rows: rows.max(1), ..self }
     }
 
-    /// Sets the labels of a block: at least 1, by default 2,048. A block is the unit of
-    /// encoding, of progress and of what is kept when a build is killed. A resumed build
-    /// writes the same bytes if its blocks are the same.
+    /// Sets the labels of a block: at least 1, by default 2,048, or as many as a device needs
+    /// ([`TextEncoder::calls`]). A block is the unit of encoding, of progress and of what is
+    /// kept when a build is killed. A resumed build writes the same bytes if its blocks are the
+    /// same.
     pub fn block(self, labels: usize) -> Self {
-        Builder { block: labels.max(1), ..self }
+        Builder { block: Some(labels.max(1)), ..self }
     }
 
     /// Builds the index of `dictionaries` in `folder`.
@@ -167,7 +173,8 @@ impl<'a> Builder<'a> {
 
         let tokenizing = |labels, total| progress(Progress::Tokenizing { labels, total });
         let is_known = |number| locations.contains(number);
-        let plan = Plan::new(self.encoder, &vocabulary, is_known, self.block, tokenizing)?;
+        let (block, calls) = self.blocks();
+        let plan = Plan::new(self.encoder, &vocabulary, is_known, block, tokenizing)?;
         let Continue(plan) = plan else {
             return Err(Error::Stopped { done: 0, total: vocabulary.len() });
         };
@@ -183,7 +190,8 @@ impl<'a> Builder<'a> {
                 &mut refused,
             )?;
             let journal = journal.insert(opened);
-            encoded = encode(self.encoder, &plan, journal, &mut locations, &mut progress)?;
+            let progress = &mut progress;
+            encoded = encode(self.encoder, calls, &plan, journal, &mut locations, progress)?;
         }
         drop(plan); // frees the tokens
         let map = journal.as_ref().map(Journal::map).transpose()?;
@@ -219,6 +227,14 @@ impl<'a> Builder<'a> {
             discarded,
             refused,
         })
+    }
+
+    /// Returns the labels of a block, and the blocks that are encoded at a time.
+    fn blocks(&self) -> (usize, usize) {
+        let own = self.encoder.calls();
+        let most = (BLOCK_BYTES / (2 * self.encoder.dim().max(1))).max(BLOCK);
+        let block = own.map_or(BLOCK, |calls| calls.texts.clamp(1, most));
+        (self.block.unwrap_or(block), own.map_or(1, |calls| calls.at_once))
     }
 
     /// Refuses dictionaries whose index no reader would open.

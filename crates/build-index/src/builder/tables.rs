@@ -7,13 +7,22 @@ use half::f16;
 use interrogate::Error as LibraryError;
 use interrogate::index::format::{is_unit, shard_name, square};
 use interrogate::index::{Digest, ShardEntry, TableEntry};
+use rayon::prelude::*;
 use zerocopy::IntoBytes;
 
 use super::Progress;
+use super::pipeline::pipeline;
 use super::rows::Rows;
 use crate::dictionary::Chunk;
 use crate::writer::{write_labels, write_shard};
 use crate::{Dictionary, Error, Result};
+
+/// The most shards that are written at a time; each is in memory. While one waits for the disk,
+/// others are hashed.
+const SHARDS: usize = 4;
+
+/// Rows that a thread copies in one task, at least.
+const ROWS: usize = 256;
 
 /// The folder and shape of the tables.
 pub(super) struct Tables<'a> {
@@ -31,29 +40,42 @@ impl Tables<'_> {
         progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<TableEntry>> {
         let total = dictionaries.iter().map(|dictionary| dictionary.labels().len()).sum();
-        let mut written = 0;
-        let mut tables = Vec::new();
-        for dictionary in dictionaries {
+        let count = |dictionary: &Dictionary| dictionary.labels().len().div_ceil(self.shard_rows);
+        let shards = dictionaries.iter().enumerate().flat_map(|(table, dictionary)| {
+            let chunks = dictionary.labels().chunks(self.shard_rows).enumerate();
+            chunks.map(move |(number, labels)| (table, number, labels))
+        });
+        let work = |(table, number, labels): (usize, usize, Chunk<'_>)| {
+            let dictionary = &dictionaries[table];
+            let place = (number, count(dictionary));
+            Ok((table, number, self.write_shard(dictionary.table(), place, &labels, rows)?))
+        };
+        let mut written: Vec<Vec<Option<ShardEntry>>> =
+            dictionaries.iter().map(|dictionary| vec![None; count(dictionary)]).collect();
+        let (mut done, mut stopped) = (0, false);
+        let add = |(table, number, shard): (usize, usize, ShardEntry)| {
+            done += shard.rows;
+            written[table][number] = Some(shard);
+            stopped |= progress(Progress::Writing { rows: done, total }).is_break();
+            Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        pipeline(threads(), shards, work, add)?;
+        if stopped {
+            return Err(Error::Stopped { done: total, total });
+        }
+        let table = |(dictionary, shards): (&Dictionary, Vec<Option<ShardEntry>>)| {
             let (name, labels) = (dictionary.table(), dictionary.labels());
-            let count = labels.len().div_ceil(self.shard_rows);
-            let mut shards = Vec::new();
-            for (number, labels) in labels.chunks(self.shard_rows).enumerate() {
-                shards.push(self.write_shard(name, (number, count), &labels, rows)?);
-                written += labels.len();
-                if progress(Progress::Writing { rows: written, total }).is_break() {
-                    return Err(Error::Stopped { done: total, total });
-                }
-            }
-            tables.push(TableEntry {
+            Ok(TableEntry {
                 name: name.to_owned(),
                 labels: labels.len(),
                 top: dictionary.top(),
                 dictionary: Digest::of_labels(labels.iter()),
                 label_file: write_labels(self.folder, name, labels)?,
-                shards,
-            });
-        }
-        Ok(tables)
+                shards: shards.into_iter().flatten().collect(),
+            })
+        };
+        let tables: Vec<_> = dictionaries.iter().zip(written).collect();
+        tables.into_par_iter().map(table).collect()
     }
 
     fn write_shard(
@@ -64,19 +86,31 @@ impl Tables<'_> {
         rows: &Rows<'_>,
     ) -> Result<ShardEntry> {
         let mut values = vec![f16::ZERO; labels.len() * self.dim];
-        for (label, values) in labels.iter().zip(values.chunks_exact_mut(self.dim)) {
-            let missing = || Error::RowMissing { label: label.to_owned() };
-            values.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(missing)?);
-            // Check the copy: the source may have changed since it was checked.
-            let square = square(values);
-            if !is_unit(square) {
-                let found = format!("length {} for {label:?}", square.sqrt());
-                return Err(LibraryError::mismatch(self.folder, "rows", "unit length", found))?;
-            }
-        }
+        let labels: Vec<&str> = labels.iter().collect();
+        let copies = values.par_chunks_exact_mut(self.dim).zip(&labels).with_min_len(ROWS);
+        let failed = copies.find_map_first(|(to, label)| self.copy(table, label, rows, to).err());
+        failed.map_or(Ok(()), Err)?;
         let name = |sha256: &_| shard_name(table, number, count, sha256);
         write_shard(self.folder, self.dim, &values, name)
     }
+
+    /// Copies the row of `label`.
+    fn copy(&self, table: &str, label: &str, rows: &Rows<'_>, to: &mut [f16]) -> Result<()> {
+        let missing = || Error::RowMissing { label: label.to_owned() };
+        to.as_mut_bytes().copy_from_slice(rows.get(table, label).ok_or_else(missing)?);
+        // Check the copy: the source may have changed since it was checked.
+        let square = square(to);
+        if is_unit(square) {
+            return Ok(());
+        }
+        let found = format!("length {} for {label:?}", square.sqrt());
+        Err(LibraryError::mismatch(self.folder, "rows", "unit length", found))?
+    }
+}
+
+/// Returns the shards that are written at a time.
+fn threads() -> usize {
+    rayon::current_num_threads().min(SHARDS)
 }
 
 #[cfg(test)]

@@ -142,14 +142,14 @@ struct BuildOptions {
 
     /// The precision that the model computes in. bf16 is faster where the processor
     /// has it (AMX, AVX512-BF16), and its rows differ from those of f32 in the last
-    /// digits (docs/PARITY.md). An index of either ranks images of either
+    /// digits (docs/PARITY.md). An index of one ranks images of another [default: f32;
+    /// with --device cuda bf16, or f16 if the checkpoint is stored in it]
     #[arg(
         long,
-        value_parser = precision(&[Precision::F32, Precision::Bf16]),
-        value_name = "PRECISION",
-        default_value_t
+        value_parser = precision(&[Precision::F32, Precision::F16, Precision::Bf16]),
+        value_name = "PRECISION"
     )]
-    precision: Precision,
+    precision: Option<Precision>,
 
     /// Tokens of a batch: bounds the memory, changes no row
     #[arg(long, value_name = "N", default_value = "1024")]

@@ -94,7 +94,7 @@ fn run(
     let model = open(&options.model)?;
     let folder = options.output.join(&model.slug);
     let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
-        .precision(options.compute.precision)
+        .precision(model.precision)
         .shard_rows(options.shard_rows);
     let mut shown = BuildProgress::new(logger);
     let progress = |progress| {

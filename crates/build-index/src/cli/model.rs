@@ -1,11 +1,14 @@
 //! The model that `--model` names.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use build_index::Result;
 use build_index::terminal::{DownloadProgress, Logger};
-use interrogate::Compute;
 use interrogate::clip::TextCleaning;
 use interrogate::encoder::TextEncoder;
 use interrogate::models::{self, Options};
+use interrogate::{Compute, Precision};
 
 /// What a build needs of a model.
 pub(crate) struct Model {
@@ -15,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) slug: String,
     /// What distinguishes it from other models of that name.
     pub(crate) fingerprint: String,
+    /// The precision that it computes in.
+    pub(crate) precision: Precision,
     /// Its text tower.
     pub(crate) encoder: Box<dyn TextEncoder>,
 }
@@ -50,10 +55,18 @@ pub(crate) fn open(
     if let Some(notice) = model.notice() {
         logger.note(notice);
     }
+    // Both read the weights: one file is read from the disk once, and a device loads while the
+    // processor hashes.
+    let (fingerprint, encoder) = thread::scope(|scope| {
+        let fingerprint = scope.spawn(|| model.fingerprint());
+        let encoder = model.text_encoder();
+        (fingerprint.join().unwrap_or_else(|panic| resume_unwind(panic)), encoder)
+    });
     Ok(Model {
         id: model.id(),
         slug: model.slug(),
-        fingerprint: model.fingerprint()?,
-        encoder: model.text_encoder()?,
+        fingerprint: fingerprint?,
+        precision: model.precision(),
+        encoder: encoder?,
     })
 }

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
+use interrogate::Precision;
 use interrogate::encoder::{Embeddings, TextEncoder, Tokens};
 use interrogate::index::Index;
 
@@ -29,6 +30,7 @@ fn open(name: &str) -> Result<Model> {
         id: name.to_owned(),
         slug: "slug".to_owned(),
         fingerprint: "f".to_owned(),
+        precision: Precision::Bf16,
         encoder: Box::new(Lengths),
     })
 }
@@ -49,6 +51,14 @@ fn command(folder: &Path, dictionary: &str, more: &[&str]) -> (String, Result<Re
 #[test]
 fn arguments_are_consistent() {
     Args::command().debug_assert();
+}
+
+#[test]
+fn manifest_names_the_precision_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    command(folder.path(), "a\n", &[]).1.unwrap();
+    let index = Index::open(&folder.path().join("indexes/slug")).unwrap();
+    assert_eq!(index.manifest().model().precision.as_deref(), Some("bf16"));
 }
 
 #[test]

@@ -148,14 +148,17 @@ impl Journal {
             let expected = format!("at most {JOURNAL_RECORD} bytes");
             Err(LibraryError::mismatch(&self.path, "block", expected, payload.len()))?;
         }
-        let record = record::encode(payload);
+        let (length, checksum) = record::frame(payload);
         let mut write = || {
             self.file.seek(SeekFrom::Start(self.end))?;
-            self.file.write_all(&record)?;
+            // The payload is not copied. After a kill in between, the record is not whole.
+            self.file.write_all(&length)?;
+            self.file.write_all(payload)?;
+            self.file.write_all(checksum.as_bytes())?;
             self.file.sync_data()
         };
         write().map_err(LibraryError::io("write", &self.path))?;
-        self.end += record.len() as u64;
+        self.end += FRAME + payload.len() as u64;
         Ok(())
     }
 }

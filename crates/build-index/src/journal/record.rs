@@ -9,10 +9,15 @@ use interrogate::limits::JOURNAL_RECORD;
 /// Bytes of a record beside its payload.
 pub(super) const FRAME: u64 = 8 + 32;
 
+/// Returns what is before a payload and what is after it.
+pub(super) fn frame(payload: &[u8]) -> ([u8; 8], Digest) {
+    ((payload.len() as u64).to_le_bytes(), Digest::of(payload))
+}
+
 /// Returns the record of a payload.
 pub(super) fn encode(payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u64).to_le_bytes();
-    [&length, payload, Digest::of(payload).as_bytes()].concat()
+    let (length, checksum) = frame(payload);
+    [&length, payload, checksum.as_bytes()].concat()
 }
 
 /// Reads the payload of the next record; `None` where the `left` bytes of the file hold no

@@ -2,7 +2,7 @@
 
 use interrogate::Error;
 use interrogate::error::{
-    CaptionError, DeviceError, HubError, IndexError, ModelError, PictureError,
+    CaptionError, DeviceError, HubError, IndexError, ModelError, PictureError, RowsError,
 };
 
 /// Returns what to try next after an error of a build: the option to pass, else the
@@ -48,6 +48,12 @@ pub fn library_hint(error: &Error) -> Option<String> {
         }
         Error::Caption(CaptionError::Generation { option: "min_new_tokens", .. }) => {
             "lower --min-length or raise --max-length"
+        }
+        Error::Rows(RowsError::Direction { .. }) => {
+            "values of f16 end at 65,504: pass --precision bf16 or f32; if those fail too, download the weights again"
+        }
+        Error::Caption(CaptionError::Logits { .. }) => {
+            "values of f16 end at 65,504: pass --caption-precision bf16 or f32; if those fail too, download the weights again"
         }
         other => return other.hint(),
     };

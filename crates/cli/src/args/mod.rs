@@ -166,14 +166,14 @@ pub(crate) struct Search {
     pub(crate) min_length: usize,
     /// Precision of the caption model's weights: f16 and bf16 take half the memory of
     /// f32; q8 (8 bits, and a scale for each 64 values) takes a quarter and rounds.
+    /// [default: f32; with --device cuda bf16, or f16 if the weights are stored in it]
     #[arg(
         long,
         value_parser = precision(&Precision::ALL),
         value_name = "PRECISION",
-        default_value_t,
         requires = "caption_model"
     )]
-    pub(crate) caption_precision: Precision,
+    pub(crate) caption_precision: Option<Precision>,
     /// Text that every caption continues, such as "a photo of"; it is not part of the
     /// caption. [default: none]
     #[arg(long, value_name = "TEXT", requires = "caption_model")]
@@ -311,14 +311,14 @@ pub(crate) struct ModelChoice {
     #[arg(long, value_name = "CLEANING", default_value_t)]
     pub(crate) text_cleaning: TextCleaning,
     /// Precision of the computation. bf16 is faster on processors that support it;
-    /// scores differ in the last digits.
+    /// scores differ in the last digits. [default: f32; with --device cuda bf16, or f16 if
+    /// the checkpoint is stored in it]
     #[arg(
         long,
-        value_parser = precision(&[Precision::F32, Precision::Bf16]),
-        value_name = "PRECISION",
-        default_value_t
+        value_parser = precision(&[Precision::F32, Precision::F16, Precision::Bf16]),
+        value_name = "PRECISION"
     )]
-    pub(crate) precision: Precision,
+    pub(crate) precision: Option<Precision>,
     /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build
     /// supports it.
     #[arg(long, value_name = "DEVICE", default_value_t)]

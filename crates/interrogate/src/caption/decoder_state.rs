@@ -1,8 +1,10 @@
 //! The state of a batch between the steps of a decoder.
 
-use super::generate::Input;
+use super::generate::{Input, Step};
 use crate::Result;
-use crate::nn::{Backend, KeysAndValues, KvCache, Workspace};
+use crate::nn::{
+    Backend, KeysAndValues, KvCache, LogitsRequest, ReducedLogits, Scope, Span, Workspace,
+};
 
 /// The state of a batch.
 #[derive(Debug)]
@@ -16,6 +18,11 @@ pub(super) struct DecoderState<B: Backend> {
     pub(super) states: usize,
     /// The image embeddings that [`Input::Image`] refers to, and their number.
     embeddings: Option<(B::Rows, usize)>,
+    /// The logits of the last step.
+    pub(super) logits: B::Rows,
+    /// The last step's rows of each image, and their scope. While no image leaves the batch and
+    /// no beam ends, the next step has the same.
+    pub(super) images: Option<(Vec<Span>, B::Scope)>,
 }
 
 impl<B: Backend> DecoderState<B> {
@@ -31,7 +38,33 @@ impl<B: Backend> DecoderState<B> {
     /// `states` rows each.
     pub(super) fn of_keys(cross: Vec<KeysAndValues<B>>, states: usize) -> Self {
         let (cache, work) = (KvCache::default(), Workspace::default());
-        DecoderState { cache, work, cross, states, embeddings: None }
+        let logits = B::Rows::default();
+        DecoderState { cache, work, cross, states, embeddings: None, logits, images: None }
+    }
+
+    /// Prepares the scope of `step` in which each row attends to the states of its image, if it
+    /// is not the last step's.
+    pub(super) fn prepare_images(&mut self, backend: &B, step: &Step) -> Result<()> {
+        let spans = step.images(self.states);
+        if self.images.as_ref().is_none_or(|(last, _)| *last != spans) {
+            let scope = backend.scope(Scope::Spans(spans.clone()))?;
+            self.images = Some((spans, scope));
+        }
+        Ok(())
+    }
+
+    /// Reduces the logits of the last step.
+    pub(super) fn reduce_logits(
+        &self,
+        backend: &B,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        backend.reduce_logits(&self.logits, request)
+    }
+
+    /// Takes the logits of the last step out.
+    pub(super) fn take_logits(&mut self, backend: &B) -> Result<Vec<f32>> {
+        backend.download(std::mem::take(&mut self.logits))
     }
 
     /// Writes each input's embedding to the rows of the workspace: a row of `tokens` or an image

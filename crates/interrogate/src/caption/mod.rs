@@ -161,23 +161,26 @@ pub fn open(folder: &Path, precision: Precision) -> Result<Box<dyn Captioner>> {
     open_within(folder, precision, memory_check::available())
 }
 
-/// Opens the captioner in `folder` on `device`, in f32, f16 or bf16. A GPU multiplies f16 or bf16
-/// weights with inputs rounded to the same type; the precision of sums is the device's.
+/// Opens the captioner in `folder` on `device`, in f32, f16 or bf16, or without a precision in
+/// the default of the device: see [`Compute::precision`]. In f16 and bf16, a GPU keeps weights
+/// and the results of products in that type, and sums in f32.
 ///
 /// # Errors
 /// Those of [`open`], and of a [`Device`] that is not available; [`DeviceError::CpuOnly`] for
 /// q8.
-pub fn open_on(folder: &Path, precision: Precision, device: Device) -> Result<Box<dyn Captioner>> {
-    match (Compute { precision, device, ..Compute::default() }).opened()? {
-        None => open(folder, precision),
-        // Free host memory does not limit a device's memory.
-        Some(device) => load(
-            folder,
-            model_type(folder)?,
-            Weights::open_folder(folder)?,
-            Gpu::new(&device, precision),
-        ),
-    }
+pub fn open_on(
+    folder: &Path,
+    precision: impl Into<Option<Precision>>,
+    device: Device,
+) -> Result<Box<dyn Captioner>> {
+    let compute = Compute { precision: precision.into(), device, ..Compute::default() };
+    let Some(device) = compute.opened()? else {
+        return open(folder, compute.precision.unwrap_or_default());
+    };
+    // Free host memory does not limit a device's memory.
+    let (model, weights) = (model_type(folder)?, Weights::open_folder(folder)?);
+    let precision = compute.precision_for(weights.is_mostly_f16());
+    load(folder, model, weights, Gpu::new(&device, precision))
 }
 
 /// [`open`] with `available` bytes of free memory; `None` skips the check.

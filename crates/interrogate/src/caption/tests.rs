@@ -137,7 +137,8 @@ fn steps<B: Backend>(
         let end = step.rows.len() as u32;
         step.scored.extend(end - ids.len() as u32 - 1..end - 1);
     }
-    let found = decoder.read(&mut state, &step).unwrap();
+    decoder.read(&mut state, &step).unwrap();
+    let found = decoder.logits(&mut state).unwrap();
     let mut found = found.as_slice();
     for (image, logits) in logits.chunks_exact(count * vocab).enumerate() {
         let ids = &golden.expected.searches["greedy"].ids[image];

@@ -16,7 +16,7 @@ use crate::encoder::Counter;
 #[cfg(doc)]
 use crate::error::{CheckpointError, WeightsError};
 use crate::mmap::Mmap;
-use crate::nn::Compute;
+use crate::nn::{Compute, Precision};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
 
@@ -44,6 +44,8 @@ pub struct Checkpoint {
     /// The cleaning in use.
     cleaning: Cleaning,
     preprocessing: Preprocessing,
+    /// Whether most of the weights are f16.
+    mostly_f16: bool,
 }
 
 /// The source of the preprocessing steps.
@@ -82,6 +84,7 @@ impl Checkpoint {
         let preprocessor = files.preprocessor()?;
         weights.check(&config.weights(), names::extra)?;
         Ok(Checkpoint {
+            mostly_f16: weights.is_mostly_f16(),
             weights: files.weights,
             config_path: Some(config_path),
             config,
@@ -98,6 +101,7 @@ impl Checkpoint {
         let tokenizer = files.openai_tokenizer(config.text.vocab_size)?;
         weights.check(&config.weights(), openai::extra)?;
         let cleaning = openai::cleaning(config_path.as_deref())?;
+        let mostly_f16 = weights.is_mostly_f16();
         let (weights, preprocessing) = (files.weights, Preprocessing::Known(steps));
         let own_cleaning = cleaning;
         Ok(Checkpoint {
@@ -108,6 +112,7 @@ impl Checkpoint {
             own_cleaning,
             cleaning,
             preprocessing,
+            mostly_f16,
         })
     }
 
@@ -153,6 +158,11 @@ impl Checkpoint {
     /// Returns the width of embeddings and features.
     pub fn dim(&self) -> usize {
         self.config.projection_dim
+    }
+
+    /// Returns the precision of encoders that are loaded with `compute`.
+    pub fn precision(&self, compute: &Compute) -> Precision {
+        compute.precision_for(self.mostly_f16)
     }
 
     /// Returns a hex SHA-256 over weights, tokenizer, text cleaning, preprocessing and
@@ -208,7 +218,7 @@ impl Checkpoint {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<ClipText> {
-        let tokenizer = Tokenizer::open(&self.tokenizer, &self.config.text, self.cleaning)?;
+        let tokenizer = || Tokenizer::open(&self.tokenizer, &self.config.text, self.cleaning);
         ClipText::new(&self.weights()?, &self.config, tokenizer, compute, device)
     }
 

@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Checkpoint;
+use crate::encoder::ImageEncoder;
 use crate::encoder::{Continuations, Embeddings, TextEncoder};
 use crate::nn::{Compute, Precision, devices};
+use crate::picture::Picture;
 
 /// The maximum difference of a value of a unit row from that of the kernels.
 const BOUND: f32 = 2e-5;
@@ -113,7 +115,7 @@ fn half_precision_is_close() {
     let expected = open("gelu").text_encoder().unwrap().encode(&labels).unwrap();
     for device in devices() {
         for precision in [Precision::F16, Precision::Bf16] {
-            let compute = Compute { precision, ..Compute::default() };
+            let compute = Compute { precision: Some(precision), ..Compute::default() };
             let tower = open("gelu").text_encoder_on(&compute, Some(&device)).unwrap();
             let found = tower.encode(&labels).unwrap();
             for (a, b) in found.rows().zip(expected.rows()) {
@@ -122,4 +124,52 @@ fn half_precision_is_close() {
             }
         }
     }
+}
+
+/// Prints how close rows of 16 bits are to f32's: for the checkpoint CHECKPOINT, every STEPth of
+/// the flavors, and the photos of tests/fixtures.
+#[test]
+#[ignore = "a measurement: needs CHECKPOINT"]
+#[allow(clippy::print_stderr)]
+fn measure_half_precision() {
+    let path = PathBuf::from(std::env::var_os("CHECKPOINT").unwrap());
+    let step = std::env::var("STEP").map_or(1, |step| step.parse().unwrap());
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let labels = labels();
+    let labels: Vec<&str> = labels.iter().step_by(step).map(String::as_str).collect();
+    let texts = checkpoint.text_encoder().unwrap().encode(&labels).unwrap();
+    let cpu = checkpoint.image_encoder().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/photos");
+    let photos = ["astronaut", "cat", "coffee", "rocket"].map(|name| {
+        let photo = Picture::open(&folder.join(format!("{name}.jpg"))).unwrap();
+        cpu.prepare(&photo).unwrap()
+    });
+    let photos: Vec<_> = photos.iter().collect();
+    let images = cpu.encode_prepared(&photos).unwrap();
+    for device in devices() {
+        for precision in [Precision::F16, Precision::Bf16] {
+            let compute = Compute { precision: Some(precision), ..Compute::default() };
+            let report = |what: &str, cosines: Vec<f64>| {
+                let least = cosines.iter().copied().fold(1.0, f64::min);
+                let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
+                let count = cosines.len();
+                eprintln!(
+                    "{precision} {what}: 1 - cosine of {count}: mean {:.1e}, most {:.1e}",
+                    1.0 - mean,
+                    1.0 - least
+                );
+            };
+            let tower = checkpoint.text_encoder_on(&compute, Some(&device)).unwrap();
+            let found = tower.encode(&labels).unwrap();
+            report("texts", found.rows().zip(texts.rows()).map(|(a, b)| cosine(a, b)).collect());
+            let tower = checkpoint.image_encoder_on(&compute, Some(&device)).unwrap();
+            let found = tower.encode_prepared(&photos).unwrap();
+            let pairs = found.iter().zip(&images);
+            report("images", pairs.map(|(a, b)| cosine(a.as_slice(), b.as_slice())).collect());
+        }
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }

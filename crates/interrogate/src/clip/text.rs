@@ -1,6 +1,8 @@
 //! CLIP's text encoder: its tokenizer and its text tower.
 
 use std::fmt::Debug;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::config::Config;
 use super::continuations::ClipContinuations;
@@ -10,7 +12,7 @@ use super::tokenizer::Tokenizer;
 #[cfg(doc)]
 use crate::Error;
 use crate::Result;
-use crate::encoder::{Continuations, Embeddings, TextEncoder, Tokens};
+use crate::encoder::{Calls, Continuations, Embeddings, TextEncoder, Tokens};
 #[cfg(doc)]
 use crate::error::CheckpointError;
 use crate::nn::{Backend, Compute, Cpu, Gpu};
@@ -25,11 +27,15 @@ pub struct ClipText {
     tokenizer: Tokenizer,
     tower: Box<dyn Tower>,
     dim: usize,
+    on_device: bool,
 }
 
 /// The text tower on any backend.
 trait Tower: Debug + Send + Sync {
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
+
+    /// Returns how to embed many texts at full speed, if the tower is on a device.
+    fn device_calls(&self) -> Calls;
 
     fn continuations<'a>(&'a self, tokenizer: &'a Tokenizer) -> Box<dyn Continuations + 'a>;
 }
@@ -39,28 +45,46 @@ impl<B: Backend> Tower for TextTower<B> {
         self.embed_after(&PrefixCache::default(), tokens)
     }
 
+    fn device_calls(&self) -> Calls {
+        TextTower::device_calls(self)
+    }
+
     fn continuations<'a>(&'a self, tokenizer: &'a Tokenizer) -> Box<dyn Continuations + 'a> {
         Box::new(ClipContinuations::new(tokenizer, self))
     }
 }
 
 impl ClipText {
-    /// Loads the tower on `device`, or on the CPU.
+    /// Loads the tower on `device`, or on the CPU. Meanwhile another thread opens the tokenizer.
     pub(super) fn new(
         weights: &Weights,
         config: &Config,
-        tokenizer: Tokenizer,
+        tokenizer: impl FnOnce() -> Result<Tokenizer> + Send,
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let precision = compute.precision;
-        let tower: Box<dyn Tower> = match device {
+        thread::scope(|scope| {
+            let tokenizer = scope.spawn(tokenizer);
+            let tower = Self::tower(weights, config, compute, device);
+            let tokenizer = tokenizer.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            let (dim, on_device) = (config.projection_dim, device.is_some());
+            Ok(ClipText { tokenizer, tower: tower?, dim, on_device })
+        })
+    }
+
+    fn tower(
+        weights: &Weights,
+        config: &Config,
+        compute: &Compute,
+        device: Option<&candle_core::Device>,
+    ) -> Result<Box<dyn Tower>> {
+        let precision = compute.precision_for(weights.is_mostly_f16());
+        Ok(match device {
             Some(device) => {
                 Box::new(TextTower::load(weights, config, compute, Gpu::new(device, precision))?)
             }
             None => Box::new(TextTower::load(weights, config, compute, Cpu::new(precision))?),
-        };
-        Ok(ClipText { tokenizer, tower, dim: config.projection_dim })
+        })
     }
 
     /// Returns the token that ends every sequence.
@@ -80,6 +104,10 @@ impl TextEncoder for ClipText {
 
     fn context_length(&self) -> usize {
         self.tokenizer.context_length()
+    }
+
+    fn calls(&self) -> Option<Calls> {
+        self.on_device.then(|| self.tower.device_calls())
     }
 
     fn continuations(&self) -> Option<Box<dyn Continuations + '_>> {

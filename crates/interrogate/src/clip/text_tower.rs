@@ -6,17 +6,29 @@
 //! is never computed, and sequences with a common prefix share its computation: all
 //! products run over the nodes of a trie.
 
+use rayon::prelude::*;
+
 use super::config::Config;
 use super::prefix_cache::PrefixCache;
 use super::{activation, layers};
 use crate::Result;
-use crate::encoder::{Embeddings, Tokens};
+use crate::encoder::{Calls, Embeddings, Tokens};
 use crate::nn::{
     Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, PreNormSizes, Readout,
     RowLists, Scope, Workspace,
 };
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
+
+/// Rows that a thread copies in one task, at least.
+const ROWS: usize = 256;
+
+/// Nodes of a trie per text, with some to spare: sorted labels have 3.
+const NODES_PER_TEXT: usize = 4;
+
+/// Calls for a device at a time: one is computed, one is queued, and one is prepared or copied
+/// back.
+const DEVICE_CALLS: usize = 3;
 
 /// The text tower on one backend. Every sequence must be checked before: it ends with its
 /// first end-of-text token.
@@ -29,7 +41,8 @@ pub(super) struct TextTower<B: Backend> {
     final_layer_norm: B::Norm,
     text_projection: B::Linear,
     dim: usize,
-    batch_tokens: usize,
+    /// The number of nodes per batch.
+    batch_nodes: usize,
 }
 
 impl<B: Backend> TextTower<B> {
@@ -60,7 +73,7 @@ impl<B: Backend> TextTower<B> {
             final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
             text_projection: loader.linear_no_bias("text_projection", [dim, width])?,
             dim,
-            batch_tokens: backend.batch_tokens(compute.batch_tokens),
+            batch_nodes: backend.batch_nodes(compute.batch_tokens, sizes.token_bytes()),
             backend,
         })
     }
@@ -71,17 +84,24 @@ impl<B: Backend> TextTower<B> {
         prefix: &PrefixCache<B>,
         tokens: &Tokens,
     ) -> Result<Embeddings> {
-        let blocks = Blocks::new(&prefix.tokens, tokens, self.batch_tokens);
+        let blocks = Blocks::new(&prefix.tokens, tokens, self.batch_nodes);
         let encoded = self.backend.each("encoding texts", blocks.iter(), |work, block| {
             self.forward(work, &block.trie(), &prefix.cache)
         })?;
-        let mut rows = vec![0.0; tokens.len() * self.dim];
+        // The encoded row of each sequence, by its number.
+        let mut sources: Vec<&[f32]> = vec![&[]; tokens.len()];
         let numbers = blocks.iter().flat_map(|block| block.rows().collect::<Vec<_>>());
         let encoded = encoded.iter().flat_map(|rows| rows.chunks_exact(self.dim));
-        for (number, row) in numbers.zip(encoded) {
-            rows[number * self.dim..][..self.dim].copy_from_slice(row);
-        }
+        numbers.zip(encoded).for_each(|(number, row)| sources[number] = row);
+        let mut rows = vec![0.0; tokens.len() * self.dim];
+        let copies = rows.par_chunks_exact_mut(self.dim).with_min_len(ROWS).zip(&sources);
+        copies.filter(|(_, from)| !from.is_empty()).for_each(|(to, from)| to.copy_from_slice(from));
         Embeddings::new(self.dim, rows)
+    }
+
+    /// Returns how to embed many texts at full speed on a device: a call for each batch.
+    pub(super) fn device_calls(&self) -> Calls {
+        Calls { texts: (self.batch_nodes / NODES_PER_TEXT).max(1), at_once: DEVICE_CALLS }
     }
 
     /// Replaces the tokens of `prefix` by `ids`, computing only those after their common
@@ -109,8 +129,9 @@ impl<B: Backend> TextTower<B> {
     /// Writes the embeddings of the nodes' tokens and positions to the rows (nodes, width)
     /// of `work`.
     fn embed_nodes(&self, work: &mut Workspace<B>, trie: &Trie) -> Result<()> {
-        self.backend.lookup(&self.token_embedding, trie.ids(), &mut work.rows)?;
-        self.backend.add_lookup(&self.position_embedding, trie.depths(), &mut work.rows)
+        let tokens = (&self.token_embedding, trie.ids());
+        let positions = (&self.position_embedding, trie.depths());
+        self.backend.lookup_sum([tokens, positions], &mut work.rows)
     }
 
     /// Returns the rows (sequences, dim) at the last node of each sequence of `trie`.

@@ -21,6 +21,10 @@ use crate::picture::{Picture, Pixels, Preprocess};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
+/// Batches per call of a tower on a device: one is computed, one is queued, and one is prepared or
+/// copied back.
+const DEVICE_BATCHES: usize = 3;
+
 /// CLIP's image tower with its preprocessing.
 #[derive(Debug)]
 pub struct ClipVision {
@@ -28,11 +32,13 @@ pub struct ClipVision {
     tower: Box<dyn Tower>,
     dim: usize,
     patches: Patches,
+    /// The number of batches per call of the tower: a device computes a few at a time.
+    batches: usize,
 }
 
 /// The image tower on any backend.
 trait Tower: Debug + Send + Sync {
-    /// Returns the number of images per call of [`features`](Self::features).
+    /// Returns the number of images per batch.
     fn batch(&self) -> usize;
 
     /// Returns the features of images (channels, height, width).
@@ -48,7 +54,7 @@ impl ClipVision {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let precision = compute.precision;
+        let precision = compute.precision_for(weights.is_mostly_f16());
         let tower: Box<dyn Tower> = match device {
             Some(device) => {
                 Box::new(VisionTower::load(weights, config, compute, Gpu::new(device, precision))?)
@@ -56,7 +62,8 @@ impl ClipVision {
             None => Box::new(VisionTower::load(weights, config, compute, Cpu::new(precision))?),
         };
         let (dim, patches) = (config.projection_dim, patches(&config.vision));
-        Ok(ClipVision { preprocess, tower, dim, patches })
+        let batches = if device.is_some() { DEVICE_BATCHES } else { 1 };
+        Ok(ClipVision { preprocess, tower, dim, patches, batches })
     }
 
     /// Returns the height and width of the tower's input in pixels.
@@ -90,7 +97,7 @@ impl ImageEncoder for ClipVision {
 
     fn encode_prepared(&self, pixels: &[&Pixels]) -> Result<Vec<Features>> {
         let mut features = Vec::with_capacity(pixels.len());
-        for pixels in pixels.chunks(self.tower.batch()) {
+        for pixels in pixels.chunks(self.tower.batch() * self.batches) {
             features.extend(self.features(&Pixels::joined(pixels))?);
         }
         Ok(features)

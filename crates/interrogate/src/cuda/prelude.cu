@@ -16,6 +16,8 @@ typedef unsigned long long u64;
 // At most `threads` threads per block, at least `blocks` blocks per multiprocessor.
 #define BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 #define UNROLL _Pragma("unroll")
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL_BY(times) PRAGMA(unroll times)
 
 // ---- numbers
 
@@ -38,6 +40,23 @@ DEVICE u16 float_to_bf16(float value) {
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
     return bits;
 }
+// Two values of f16, the lower half first, to f32.
+DEVICE void unpack_f16(u32 pair, float *low, float *high) {
+    asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+        : "=f"(*low), "=f"(*high) : "r"(pair));
+}
+// Rounds two values to nearest, ties to even; `low` goes to the lower half.
+DEVICE u32 pack_f16(float low, float high) {
+    u32 pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+// Rounds two values to nearest, ties to even; `low` goes to the lower half.
+DEVICE u32 pack_bf16(float low, float high) {
+    u32 pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
 DEVICE float fused_multiply_add(float a, float b, float sum) { return __fmaf_rn(a, b, sum); }
 DEVICE float rounded_add(float a, float b) { return __fadd_rn(a, b); }
 // 2^x, with a relative error below 2^-22.
@@ -45,6 +64,16 @@ DEVICE float power_of_two(float x) {
     float value;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(value) : "f"(x));
     return value;
+}
+// The natural logarithm.
+DEVICE float logarithm(float x) { return logf(x); }
+// 1 - erf(x).
+DEVICE float error_complement(float x) { return erfcf(x); }
+// Stores 16 bytes at an address that is a multiple of 16.
+DEVICE void store_16_bytes(void *to, const u32 word[4]) {
+    // The compiler splits such a store of a vector type.
+    asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};"
+                 :: "l"(to), "r"(word[0]), "r"(word[1]), "r"(word[2]), "r"(word[3]) : "memory");
 }
 DEVICE u32 count_ones(u32 mask) { return __popc(mask); }
 DEVICE float square_root(float value) { return __fsqrt_rn(value); }

@@ -13,6 +13,9 @@ const PRELUDE: &str = include_str!("prelude.cu");
 /// The major and minor compute capability of a GPU.
 type Generation = (i32, i32);
 
+/// The PTX of a source; `None` until it is compiled. Locked during compilation.
+type Slot = Arc<Mutex<Option<Arc<str>>>>;
+
 /// A kernel file, with the values of its constants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
@@ -31,20 +34,31 @@ impl Source {
         format!("interrogate-{}{}", self.name, constants.collect::<String>())
     }
 
-    /// Returns the PTX for the device's generation, compiled once per process.
+    /// Returns the PTX for the device's generation, compiled once per process. Different sources
+    /// are compiled at the same time.
     pub(super) fn ptx(&self, context: &CudaContext) -> Result<Arc<str>> {
-        static COMPILED: Mutex<Vec<(Generation, Source, Arc<str>)>> = Mutex::new(Vec::new());
+        static COMPILED: Mutex<Vec<(Generation, Source, Slot)>> = Mutex::new(Vec::new());
         let generation = context.compute_capability().w()?;
-        // Ignore lock poisoning: the list has whole entries.
-        let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            |(of, source, _): &&(Generation, Source, Arc<str>)| *of == generation && source == self;
-        if let Some((_, _, ptx)) = compiled.iter().find(known) {
-            return Ok(ptx.clone());
+        let slot = {
+            // Ignore lock poisoning: the list has whole entries.
+            let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+            let known =
+                |(of, source, _): &&(Generation, Source, Slot)| *of == generation && source == self;
+            match compiled.iter().find(known) {
+                Some((_, _, slot)) => slot.clone(),
+                None => {
+                    let slot = Slot::default();
+                    compiled.push((generation, self.clone(), slot.clone()));
+                    slot
+                }
+            }
+        };
+        // Ignore lock poisoning: a source whose compilation panicked is compiled again.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*slot {
+            Some(ptx) => Ok(ptx.clone()),
+            None => Ok(slot.insert(self.compile(generation)?.into()).clone()),
         }
-        let ptx: Arc<str> = self.compile(generation)?.into();
-        compiled.push((generation, self.clone(), ptx.clone()));
-        Ok(ptx)
     }
 
     /// Compiles the source. Needs no GPU.

@@ -23,6 +23,15 @@ use crate::Result;
 use crate::error::{CheckpointError, DeviceError, PictureError, RowsError};
 use crate::picture::{Picture, Pixels};
 
+/// How to call [`TextEncoder::embed`] for many texts at full speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The number of texts per call, at least 1.
+    pub texts: usize,
+    /// The number of calls at a time, each on a thread of its own, at least 1.
+    pub at_once: usize,
+}
+
 /// Encodes texts to unit rows.
 ///
 /// Tokenizing and embedding are two steps, so that a builder can sort texts by tokens before
@@ -52,6 +61,13 @@ pub trait TextEncoder: Send + Sync {
     /// default is no limit.
     fn context_length(&self) -> usize {
         usize::MAX
+    }
+
+    /// Returns how to embed many texts at full speed, if a few thousand per call, one call after
+    /// the other, are too few: a device computes large batches, and one while the host prepares
+    /// the next. The default is `None`.
+    fn calls(&self) -> Option<Calls> {
+        None
     }
 
     /// Returns a cheaper way to embed a text followed by each of many, if the model has one.

@@ -1,7 +1,12 @@
 //! Unit rows, the output of every model.
 
+use rayon::prelude::*;
+
 use crate::error::RowsError;
 use crate::{Error, Result};
+
+/// Rows that a thread normalizes in one task, at least.
+const ROWS: usize = 64;
 
 /// The embeddings of texts: `len` rows of `dim` f32 values, each of unit length.
 ///
@@ -30,10 +35,15 @@ impl Embeddings {
         if dim == 0 || !values.len().is_multiple_of(dim) {
             return Err(Error::Rows(RowsError::Dim { what, expected: dim, found: values.len() }));
         }
-        for (row, values) in values.chunks_exact_mut(dim).enumerate() {
-            normalize(values).ok_or(Error::Rows(RowsError::Direction { what, row }))?;
+        let rows = values.par_chunks_exact_mut(dim).with_min_len(ROWS).enumerate();
+        let invalid = rows.find_map_first(|(row, values)| match normalize(values) {
+            Some(()) => None,
+            None => Some(row),
+        });
+        match invalid {
+            Some(row) => Err(Error::Rows(RowsError::Direction { what, row })),
+            None => Ok(Embeddings { dim, values }),
         }
-        Ok(Embeddings { dim, values })
     }
 
     /// Returns the width of a row.

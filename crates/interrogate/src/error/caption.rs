@@ -63,7 +63,9 @@ impl CaptionError {
                 "sampling" => "leave out temperature, top-p and seed, or search with one beam",
                 _ => "leave the option out for its default",
             },
-            CaptionError::Logits { .. } => "load the model in f32, or download its weights again",
+            CaptionError::Logits { .. } => {
+                "values of f16 end at 65,504: load the model in bf16 or f32; if those fail too, download its weights again"
+            }
         }
     }
 }

@@ -56,7 +56,9 @@ impl RowsError {
             RowsError::Dim { .. } => {
                 Some("use the model that the index was built with, or build the index again")
             }
-            RowsError::Direction { .. } => None,
+            RowsError::Direction { .. } => Some(
+                "values of f16 end at 65,504: compute in bf16 or f32; if those fail too, download the weights again",
+            ),
             RowsError::Block { .. } | RowsError::Codes { .. } => {
                 Some("the rows are damaged or of another model; build the index again")
             }

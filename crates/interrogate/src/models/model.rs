@@ -6,7 +6,7 @@ use crate::encoder::{Counter, ImageEncoder, TextEncoder};
 #[cfg(doc)]
 use crate::error::{HubError, IndexError, ModelError};
 use crate::index::Index;
-use crate::nn::Compute;
+use crate::nn::{Compute, Precision};
 #[cfg(starter)]
 use crate::starter::{self, Starter};
 use crate::{Device, Error, Result};
@@ -133,6 +133,17 @@ impl Model {
     /// Returns the precision and device of the encoders.
     pub fn compute(&self) -> &Compute {
         &self.compute
+    }
+
+    /// Returns the precision of the encoders: that of [`compute`](Self::compute), or the default
+    /// of its device for this model.
+    pub fn precision(&self) -> Precision {
+        match &self.kind {
+            Kind::Clip(checkpoint) => checkpoint.precision(&self.compute),
+            // The embedded weights are f16.
+            #[cfg(starter)]
+            Kind::Starter(_) => self.compute.precision_for(true),
+        }
     }
 
     /// Returns the model's name, which parses to the same [`ModelSource`].

@@ -29,7 +29,8 @@ pub(crate) mod threads;
 
 pub(crate) use activation::Activation;
 pub(crate) use backend::{
-    Backend, Batch, Epilogue, KeysAndValues, KvView, RowLists, Scope, Span, Workspace,
+    Backend, Batch, Epilogue, KeysAndValues, KvView, LogitsRequest, ReducedLogits, RowLists, Scope,
+    Span, SumAndNorm, TokenLogit, Workspace, log_sum_exp,
 };
 pub use compute::Compute;
 pub(crate) use cpu::Cpu;

@@ -8,6 +8,9 @@ use crate::Error;
 
 /// The precision of weights and products.
 ///
+/// On a GPU, F16 and Bf16 also keep the rows between layers in that type; residual sums, norms,
+/// softmax and the sums of products are f32.
+///
 /// ```
 /// use interrogate::Precision;
 ///

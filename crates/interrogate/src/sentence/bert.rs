@@ -111,8 +111,9 @@ impl<B: Backend> Bert<B> {
         let ids = sequences.concat();
         let positions: Vec<u32> = sequences.iter().flat_map(|ids| 0..ids.len() as u32).collect();
         let Workspace { rows, next, .. } = work;
-        backend.lookup(&self.word_embeddings, &ids, next)?;
-        backend.add_lookup(&self.position_embeddings, &positions, next)?;
+        let embeddings =
+            [(&self.word_embeddings, &ids[..]), (&self.position_embeddings, &positions[..])];
+        backend.lookup_sum(embeddings, next)?;
         backend.normalize(&self.norm, next, rows)?;
         let scope = backend.scope(Scope::Spans(spans))?;
         for (number, layer) in self.layers.iter().enumerate() {

@@ -74,7 +74,7 @@ fn half_precision_is_close() {
     let expected = open(&Compute::default(), None).encode(&texts).unwrap();
     for device in devices() {
         for precision in [Precision::F16, Precision::Bf16] {
-            let compute = Compute { precision, ..Compute::default() };
+            let compute = Compute { precision: Some(precision), ..Compute::default() };
             let found = open(&compute, Some(&device)).encode(&texts).unwrap();
             for (a, b) in found.rows().zip(expected.rows()) {
                 let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();

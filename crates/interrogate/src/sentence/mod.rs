@@ -107,7 +107,7 @@ impl MiniLm {
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
         wordpiece.check_vocabulary(config.vocab_size)?;
-        let precision = compute.precision;
+        let precision = compute.precision_for(weights.is_mostly_f16());
         let bert: Box<dyn Tower> = match device {
             Some(device) => {
                 Box::new(Bert::load(weights, config, compute, Gpu::new(device, precision))?)

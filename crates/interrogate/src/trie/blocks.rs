@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::{Trie, common_prefix};
 use crate::encoder::Tokens;
 use crate::nn::Batch;
@@ -23,7 +25,7 @@ impl<'a> Blocks<'a> {
     pub(crate) fn new(prefix: &'a [u32], tokens: &'a Tokens, budget: usize) -> Self {
         let mut sequences: Vec<(&[u32], usize)> =
             tokens.iter().enumerate().map(|(row, ids)| (ids, row)).collect();
-        sequences.sort_unstable();
+        sequences.par_sort_unstable();
         let mut before: &[u32] = prefix;
         let costs = sequences.iter().map(|&(ids, _)| {
             let own = ids.len() - common_prefix(before, ids).max(common_prefix(prefix, ids));

@@ -7,6 +7,7 @@
 //! name means.
 
 mod archive;
+mod convert;
 
 pub(crate) mod header;
 mod shard;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::WeightsError;
 use crate::{Error, Result};
+pub(crate) use convert::{Target, convert_f32};
 use shard::Shard;
 use stored_tensor::StoredTensor;
 pub(crate) use values::{Bytes, Float, Values};
@@ -176,6 +178,22 @@ impl Weights {
             Some((_, shape)) => Some(shape),
             None => Some(&self.find(name).ok()?.1.shape),
         }
+    }
+
+    /// Whether more than half of the stored values are f16.
+    pub(crate) fn is_mostly_f16(&self) -> bool {
+        let (mut halves, mut all) = (0u64, 0u64);
+        for name in self.shard_of.keys() {
+            let Ok((_, stored)) = self.find(name) else { continue };
+            let values = stored.shape.iter().fold(1u64, |n, d| n.saturating_mul(*d as u64));
+            match Float::of(stored.dtype) {
+                None => continue,
+                Some(Float::F16) => halves = halves.saturating_add(values),
+                Some(_) => {}
+            }
+            all = all.saturating_add(values);
+        }
+        halves > all / 2
     }
 
     /// Returns the value of the weight `name` if it is an integer scalar, else `None`.

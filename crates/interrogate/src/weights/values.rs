@@ -77,8 +77,7 @@ impl Values {
     }
 
     /// Returns the type of the values.
-    #[cfg(test)]
-    fn float(&self) -> Float {
+    pub(super) fn float(&self) -> Float {
         self.float
     }
 
@@ -115,7 +114,7 @@ impl Values {
         Values { place, float: self.float }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match &self.place {
             // The range was checked against the file's length on opening.
             Backing::Mapped(file, range) => &(**file).as_ref()[range.clone()],

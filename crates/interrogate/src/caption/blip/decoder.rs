@@ -8,7 +8,9 @@ use super::config::TextConfig;
 use crate::Result;
 #[cfg(doc)]
 use crate::error::DeviceError;
-use crate::nn::{Backend, Epilogue, Kv, Loader, PostNormLayer, Scope, Workspace};
+use crate::nn::{
+    Backend, Epilogue, Kv, Loader, LogitsRequest, PostNormLayer, ReducedLogits, Scope, Workspace,
+};
 
 const PREFIX: &str = "text_decoder.bert";
 const HEAD: &str = "text_decoder.cls.predictions";
@@ -98,27 +100,47 @@ impl<B: Backend> Decoder for TextDecoder<B> {
         &self.limits
     }
 
-    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<()> {
         let backend = &self.backend;
         state.embed(backend, &self.word_embeddings, step.inputs())?;
-        let DecoderState { cache, work, cross, states, .. } = state;
+        state.prepare_images(backend, step)?;
+        let DecoderState { cache, work, cross, logits, images, .. } = state;
+        let images = images.as_ref().map(|(_, scope)| scope);
         let Workspace { rows, next, .. } = &mut *work;
         backend.add_lookup(&self.position_embeddings, &step.positions(0), rows)?;
         backend.normalize(&self.norm, rows, next)?;
         std::mem::swap(rows, next);
         let scope = backend.scope(Scope::Lists(step.lists()))?;
-        let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let mut kv = Kv::Append(cache);
         for ((number, layer), cross) in self.layers.iter().enumerate().zip(&*cross) {
-            layer.forward(backend, number, work, (&scope, &mut kv), Some((cross, &images)))?;
+            layer.forward(
+                backend,
+                number,
+                work,
+                (&scope, &mut kv),
+                images.map(|scope| (cross, scope)),
+            )?;
         }
         let Workspace { rows, normed, next, inner, .. } = work;
-        backend.select(rows, &backend.ids(&step.scored)?, next)?;
+        if !step.scores_all() {
+            backend.select(rows, &backend.ids(&step.scored)?, next)?;
+            std::mem::swap(rows, next);
+        }
         let activation = Epilogue::activation(self.config.hidden_act);
-        backend.apply(&self.transform, next, activation, inner)?;
+        backend.apply(&self.transform, rows, activation, inner)?;
         backend.normalize(&self.transform_norm, inner, normed)?;
-        let mut scores = B::Rows::default();
-        backend.apply(&self.decoder, normed, Epilogue::none(), &mut scores)?;
-        backend.download(scores)
+        backend.apply(&self.decoder, normed, Epilogue::none(), logits)
+    }
+
+    fn reduce_logits(
+        &self,
+        state: &DecoderState<B>,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        state.reduce_logits(&self.backend, request)
+    }
+
+    fn logits(&self, state: &mut DecoderState<B>) -> Result<Vec<f32>> {
+        state.take_logits(&self.backend)
     }
 }

@@ -20,7 +20,7 @@ use super::{Caption, Captioner, Progress};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::{CheckpointError, DeviceError, RowsError};
-use crate::nn::{Backend, Epilogue, Loader};
+use crate::nn::{Backend, Epilogue, Loader, LogitsRequest, ReducedLogits};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
 use config::{Config, TextConfig};
@@ -153,10 +153,28 @@ impl<B: Backend> Decoder for Language<B> {
         }
     }
 
-    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<()> {
         match self {
             Language::Opt(opt) => opt.read(state, step),
             Language::T5(t5) => t5.read(state, step),
+        }
+    }
+
+    fn reduce_logits(
+        &self,
+        state: &DecoderState<B>,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        match self {
+            Language::Opt(opt) => opt.reduce_logits(state, request),
+            Language::T5(t5) => t5.reduce_logits(state, request),
+        }
+    }
+
+    fn logits(&self, state: &mut DecoderState<B>) -> Result<Vec<f32>> {
+        match self {
+            Language::Opt(opt) => opt.logits(state),
+            Language::T5(t5) => t5.logits(state),
         }
     }
 }

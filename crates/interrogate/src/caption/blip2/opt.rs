@@ -8,8 +8,8 @@ use super::super::generate::{Decoder, Input, Limits, Prompt, Step};
 use super::config::OptConfig;
 use crate::Result;
 use crate::nn::{
-    Backend, Biases, Epilogue, Kv, Loader, PreNormLayers, PreNormNames, PreNormSizes, Projections,
-    Readout, Scope, Workspace,
+    Backend, Biases, Epilogue, Kv, Loader, LogitsRequest, PreNormLayers, PreNormNames,
+    PreNormSizes, Projections, Readout, ReducedLogits, Scope, Workspace,
 };
 
 /// Number of rows before position 0 in OPT's position table.
@@ -93,20 +93,30 @@ impl<B: Backend> Decoder for Opt<B> {
         &self.limits
     }
 
-    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<()> {
         let backend = &self.backend;
         state.embed(backend, &self.embed_tokens, step.inputs())?;
-        let DecoderState { cache, work, .. } = state;
+        let DecoderState { cache, work, logits, .. } = state;
         backend.add_lookup(&self.embed_positions, &step.positions(OFFSET), &mut work.rows)?;
         let lists = step.lists();
-        let all = step.scored.len() == step.rows.len();
-        let scored = if all { None } else { Some(Readout::lists(backend, &lists, &step.scored)?) };
+        let readout = || Readout::lists(backend, &lists, &step.scored);
+        let scored = (!step.scores_all()).then(readout).transpose()?;
         let scope = backend.scope(Scope::Lists(lists))?;
         self.layers.forward(backend, work, &scope, &mut Kv::Append(cache), scored.as_ref())?;
         let Workspace { rows, normed, .. } = work;
         backend.normalize(&self.final_layer_norm, rows, normed)?;
-        let mut scores = B::Rows::default();
-        backend.apply(&self.lm_head, normed, Epilogue::none(), &mut scores)?;
-        backend.download(scores)
+        backend.apply(&self.lm_head, normed, Epilogue::none(), logits)
+    }
+
+    fn reduce_logits(
+        &self,
+        state: &DecoderState<B>,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        state.reduce_logits(&self.backend, request)
+    }
+
+    fn logits(&self, state: &mut DecoderState<B>) -> Result<Vec<f32>> {
+        state.take_logits(&self.backend)
     }
 }

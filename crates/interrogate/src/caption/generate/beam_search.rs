@@ -2,10 +2,18 @@
 //!
 //! Ties go to the lower beam, then to the lower token.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use super::logits_processor::process;
+use super::reduced::{Context, Needs, ReducedRow};
 use super::{EarlyStopping, GenerationConfig, NextInput, Search, Sequence};
+use crate::nn::log_sum_exp;
+
+/// Tokens that are requested beyond the necessary number, so that the last one of these rarely
+/// has the same score as a token that was not requested.
+const SPARE: usize = 6;
 
 /// The beam search of one image.
 pub(super) struct BeamSearch {
@@ -78,16 +86,30 @@ impl BeamSearch {
         self.finished.len() == self.options.num_beams
     }
 
-    /// Returns the best candidates, best first: enough that `num_beams` remain even if every
-    /// beam has a candidate for each end-of-sequence token.
+    /// Number of candidates of a step: enough that `num_beams` remain even if every beam has a
+    /// candidate for each end-of-sequence token.
+    fn keep(&self) -> usize {
+        (self.eos.len() + 1).max(2).saturating_mul(self.options.num_beams)
+    }
+
+    /// The prompt's tokens and those of `beam`.
+    fn ids(&self, beam: &Beam) -> Vec<u32> {
+        self.prompt.iter().chain(&beam.tokens).copied().collect()
+    }
+
+    fn context<'a>(&'a self, beam: &Beam, ids: &'a [u32]) -> Context<'a> {
+        Context { options: &self.options, eos: &self.eos, ids, generated: beam.tokens.len() }
+    }
+
+    /// Returns the best candidates, best first.
     fn candidates(&self, vocab: usize, logits: &mut [f32]) -> Vec<Candidate> {
-        let keep = (self.eos.len() + 1).max(2) * self.options.num_beams;
+        let keep = self.keep();
         let mut best: Vec<Candidate> = Vec::with_capacity(keep + 1);
         logits.par_chunks_mut(vocab).for_each(log_softmax);
         for (beam, (parent, scores)) in
             self.beams.iter().zip(logits.chunks_exact_mut(vocab)).enumerate()
         {
-            let ids: Vec<u32> = self.prompt.iter().chain(&parent.tokens).copied().collect();
+            let ids = self.ids(parent);
             process(&self.options, &self.eos, &ids, parent.tokens.len(), scores);
             for (token, score) in (0u32..).zip(scores.iter()) {
                 let score = score + parent.score;
@@ -100,6 +122,67 @@ impl BeamSearch {
             }
         }
         best
+    }
+
+    /// Returns the same candidates from reduced logits, or `None` if these do not tell them: if
+    /// the last candidate's score does not exceed that of every unknown token. Scores may be
+    /// equal where logits are not, because they are rounded.
+    fn reduced_candidates(
+        &self,
+        vocab: usize,
+        reduced: &[ReducedRow<'_>],
+    ) -> Option<Vec<Candidate>> {
+        let (mut best, mut bound) = (Vec::new(), None::<f32>);
+        for (beam, (parent, row)) in self.beams.iter().zip(reduced).enumerate() {
+            let ids = self.ids(parent);
+            let scores = self.context(parent, &ids).scores(vocab, *row, row.log_sum);
+            let candidate = |(token, score)| Candidate { beam, token, score: score + parent.score };
+            best.extend(scores.scores.into_iter().map(candidate));
+            let unknown = scores.bound.map(|score| score + parent.score);
+            bound = bound.into_iter().chain(unknown).reduce(f32::max);
+        }
+        // Both zeros are equal, unlike with `total_cmp`; no score is NaN.
+        best.sort_unstable_by(|a, b| {
+            let by_score = b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal);
+            by_score.then(a.beam.cmp(&b.beam)).then(a.token.cmp(&b.token))
+        });
+        best.truncate(self.keep());
+        let known = match (best.last(), bound) {
+            (_, None) => true,
+            (Some(last), Some(bound)) => best.len() == self.keep() && last.score > bound,
+            (None, Some(_)) => false,
+        };
+        known.then_some(best)
+    }
+
+    /// Continues the search with the best candidates; `rows` are the rows of the KV cache that
+    /// its beams were written to.
+    fn extend(&mut self, rows: &[u32], candidates: &[Candidate]) {
+        let length = self.beams.first().map_or(0, |beam| beam.tokens.len()) + 1;
+        let last_step = length >= self.options.max_new_tokens;
+        let (mut beams, mut inputs) = (Vec::new(), Vec::new());
+        for (rank, &Candidate { beam, token, score }) in candidates.iter().enumerate() {
+            let parent = &self.beams[beam];
+            let tokens = || parent.tokens.iter().copied().chain([token]).collect();
+            if last_step || self.eos.contains(&token) {
+                // Candidates below the first `num_beams` only replace beams that end.
+                if rank < self.options.num_beams {
+                    let score = self.penalized(score, length);
+                    let rank = self.finished.partition_point(|other| other.score >= score);
+                    self.finished.insert(rank, Hypothesis { tokens: tokens(), score });
+                    self.finished.truncate(self.options.num_beams);
+                }
+            } else if beams.len() < self.options.num_beams {
+                let own = [rows[beam]];
+                let cache_rows: Vec<u32> = parent.cache_rows.iter().copied().chain(own).collect();
+                inputs.push(NextInput { token, cache_rows: cache_rows.clone() });
+                beams.push(Beam { tokens: tokens(), score, cache_rows });
+            }
+        }
+        (self.beams, self.inputs) = (beams, inputs);
+        if self.stops(length) {
+            self.inputs.clear();
+        }
     }
 
     /// Whether the search stops after `length` generated tokens.
@@ -132,31 +215,19 @@ impl Search for BeamSearch {
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]) {
         let vocab = logits.len() / rows.len();
         let candidates = self.candidates(vocab, logits);
-        let length = self.beams.first().map_or(0, |beam| beam.tokens.len()) + 1;
-        let last_step = length >= self.options.max_new_tokens;
-        let (mut beams, mut inputs) = (Vec::new(), Vec::new());
-        for (rank, &Candidate { beam, token, score }) in candidates.iter().enumerate() {
-            let parent = &self.beams[beam];
-            let tokens = || parent.tokens.iter().copied().chain([token]).collect();
-            if last_step || self.eos.contains(&token) {
-                // Candidates below the first `num_beams` only replace beams that end.
-                if rank < self.options.num_beams {
-                    let score = self.penalized(score, length);
-                    let rank = self.finished.partition_point(|other| other.score >= score);
-                    self.finished.insert(rank, Hypothesis { tokens: tokens(), score });
-                    self.finished.truncate(self.options.num_beams);
-                }
-            } else if beams.len() < self.options.num_beams {
-                let own = [rows[beam]];
-                let cache_rows: Vec<u32> = parent.cache_rows.iter().copied().chain(own).collect();
-                inputs.push(NextInput { token, cache_rows: cache_rows.clone() });
-                beams.push(Beam { tokens: tokens(), score, cache_rows });
-            }
-        }
-        (self.beams, self.inputs) = (beams, inputs);
-        if self.stops(length) {
-            self.inputs.clear();
-        }
+        self.extend(rows, &candidates);
+    }
+
+    fn needs(&self, vocab: usize) -> Option<Vec<Needs>> {
+        let count = self.keep().saturating_add(SPARE);
+        let needs = |beam: &Beam| self.context(beam, &self.ids(beam)).needs(vocab, count);
+        Some(self.beams.iter().map(needs).collect())
+    }
+
+    fn advance_reduced(&mut self, rows: &[u32], vocab: usize, reduced: &[ReducedRow<'_>]) -> bool {
+        let Some(candidates) = self.reduced_candidates(vocab, reduced) else { return false };
+        self.extend(rows, &candidates);
+        true
     }
 
     fn finish(self: Box<Self>) -> Sequence {
@@ -169,8 +240,6 @@ impl Search for BeamSearch {
 }
 
 fn log_softmax(scores: &mut [f32]) {
-    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = scores.iter().map(|score| (score - max).exp()).sum();
-    let shift = max + sum.ln();
+    let shift = log_sum_exp(scores);
     scores.iter_mut().for_each(|score| *score -= shift);
 }

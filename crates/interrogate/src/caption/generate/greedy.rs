@@ -1,6 +1,7 @@
 //! One sequence per image: at each step the most likely token, or a sampled one.
 
 use super::logits_processor::process;
+use super::reduced::{Context, Needs, ReducedRow};
 use super::sampling::{Rng, sample};
 use super::{GenerationConfig, NextInput, Search, Sequence};
 
@@ -33,6 +34,20 @@ impl GreedySearch {
         let prompt = ids.len();
         GreedySearch { options: options.clone(), eos, ids, prompt, cache_rows, input: None, rng }
     }
+
+    fn context(&self) -> Context<'_> {
+        let generated = self.ids.len() - self.prompt;
+        Context { options: &self.options, eos: &self.eos, ids: &self.ids, generated }
+    }
+
+    /// Appends `token`; `rows` are the rows of the KV cache that were written last.
+    fn push(&mut self, rows: &[u32], token: u32) {
+        self.ids.push(token);
+        self.cache_rows.extend_from_slice(rows);
+        let full = self.ids.len() - self.prompt >= self.options.max_new_tokens;
+        let ended = self.eos.contains(&token) || full;
+        self.input = (!ended).then(|| NextInput { token, cache_rows: self.cache_rows.clone() });
+    }
 }
 
 impl Search for GreedySearch {
@@ -47,10 +62,25 @@ impl Search for GreedySearch {
             (Some(sampling), Some(rng)) => sample(sampling, rng, logits),
             _ => argmax(logits),
         };
-        self.ids.push(token);
-        self.cache_rows.extend_from_slice(rows);
-        let ended = self.eos.contains(&token) || generated + 1 >= self.options.max_new_tokens;
-        self.input = (!ended).then(|| NextInput { token, cache_rows: self.cache_rows.clone() });
+        self.push(rows, token);
+    }
+
+    fn needs(&self, vocab: usize) -> Option<Vec<Needs>> {
+        // A sample depends on the logits of all tokens.
+        self.options.sampling.is_none().then(|| vec![self.context().needs(vocab, 1)])
+    }
+
+    fn advance_reduced(&mut self, rows: &[u32], vocab: usize, reduced: &[ReducedRow<'_>]) -> bool {
+        let [row] = reduced else { return false };
+        // The first known token that is not altered precedes all that are unknown: its logit is
+        // greater, or equal and the token lower. So the best known token is the best.
+        let scores = self.context().scores(vocab, *row, 0.0).scores;
+        let better = |a: (u32, f32), b: (u32, f32)| {
+            if b.1 > a.1 || (b.1 == a.1 && b.0 < a.0) { b } else { a }
+        };
+        let Some((token, _)) = scores.into_iter().reduce(better) else { return false };
+        self.push(rows, token);
+        true
     }
 
     fn finish(self: Box<Self>) -> Sequence {

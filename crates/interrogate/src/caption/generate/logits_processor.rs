@@ -5,14 +5,33 @@
 
 use super::GenerationConfig;
 
-/// Changes the `scores` (vocab) of the token after `ids`, the last `generated` of which are
-/// generated. Forbidden tokens get minus infinity.
-pub(super) fn process(
+/// Scores that can be changed, of all tokens or of some.
+pub(super) trait Scores {
+    /// Replaces the score of `token` by `change` of it, if there is such a token.
+    fn change(&mut self, token: u32, change: impl FnOnce(f32) -> f32);
+
+    /// Sets the score of `token` to minus infinity, if there is such a token.
+    fn forbid(&mut self, token: u32) {
+        self.change(token, |_| f32::NEG_INFINITY);
+    }
+}
+
+impl Scores for [f32] {
+    fn change(&mut self, token: u32, change: impl FnOnce(f32) -> f32) {
+        if let Some(score) = self.get_mut(token as usize) {
+            *score = change(*score);
+        }
+    }
+}
+
+/// Changes the `scores` of the token after `ids`, the last `generated` of which are generated.
+/// Forbidden tokens get minus infinity.
+pub(super) fn process<S: Scores + ?Sized>(
     options: &GenerationConfig,
     eos: &[u32],
     ids: &[u32],
     generated: usize,
-    scores: &mut [f32],
+    scores: &mut S,
 ) {
     if options.repetition_penalty != 1.0 {
         penalize_repeats(options.repetition_penalty, ids, scores);
@@ -21,38 +40,36 @@ pub(super) fn process(
         forbid_ngrams(options.no_repeat_ngram_size, ids, scores);
     }
     if generated < options.min_new_tokens {
-        eos.iter().for_each(|&token| forbid(token, scores));
+        eos.iter().for_each(|&token| scores.forbid(token));
     }
 }
 
-/// Divides positive scores of the tokens in `ids` by `penalty`, and multiplies negative ones.
-fn penalize_repeats(penalty: f32, ids: &[u32], scores: &mut [f32]) {
+/// Returns the tokens of `ids` below `vocab`, ascending, each once.
+pub(super) fn distinct(ids: &[u32], vocab: usize) -> Vec<u32> {
     let mut distinct = ids.to_vec();
+    distinct.retain(|&token| (token as usize) < vocab);
     distinct.sort_unstable();
     distinct.dedup();
-    for token in distinct {
-        if let Some(score) = scores.get_mut(token as usize) {
-            *score = if *score < 0.0 { *score * penalty } else { *score / penalty };
-        }
+    distinct
+}
+
+/// Divides positive scores of the tokens in `ids` by `penalty`, and multiplies negative ones.
+fn penalize_repeats<S: Scores + ?Sized>(penalty: f32, ids: &[u32], scores: &mut S) {
+    for token in distinct(ids, usize::MAX) {
+        scores.change(token, |score| if score < 0.0 { score * penalty } else { score / penalty });
     }
 }
 
 /// Forbids each token that would complete an n-gram of `n` tokens that `ids` already has.
-fn forbid_ngrams(n: usize, ids: &[u32], scores: &mut [f32]) {
+fn forbid_ngrams<S: Scores + ?Sized>(n: usize, ids: &[u32], scores: &mut S) {
     let Some(from) = (ids.len() + 1).checked_sub(n) else { return };
     let prefix = &ids[from..];
     for ngram in ids.windows(n) {
         if let Some((&token, before)) = ngram.split_last()
             && before == prefix
         {
-            forbid(token, scores);
+            scores.forbid(token);
         }
-    }
-}
-
-fn forbid(token: u32, scores: &mut [f32]) {
-    if let Some(score) = scores.get_mut(token as usize) {
-        *score = f32::NEG_INFINITY;
     }
 }
 
@@ -62,7 +79,7 @@ mod tests {
 
     fn processed(options: GenerationConfig, ids: &[u32], generated: usize) -> Vec<f32> {
         let mut scores = vec![2.0, -2.0, 1.0, 4.0];
-        process(&options, &[3], ids, generated, &mut scores);
+        process(&options, &[3], ids, generated, &mut scores[..]);
         scores
     }
 

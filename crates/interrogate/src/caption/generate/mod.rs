@@ -11,6 +11,7 @@ mod beam_search;
 mod config;
 mod greedy;
 mod logits_processor;
+mod reduced;
 mod sampling;
 mod step;
 
@@ -21,9 +22,12 @@ pub use config::{EarlyStopping, GenerationConfig, Sampling};
 
 pub(crate) use step::{Input, Prompt, Row, Step};
 
+use reduced::{Needs, ReducedRow};
+
 use super::Progress;
 use crate::error::CaptionError;
 use crate::nn::threads::in_pool;
+use crate::nn::{LogitsRequest, ReducedLogits};
 use crate::{Error, Result};
 
 /// The part of a language model's configuration that a search needs.
@@ -40,14 +44,25 @@ pub(crate) struct Limits {
 /// A language model that reads a step's positions at a time.
 pub(crate) trait Decoder: Sync {
     /// The state of a batch between steps, such as its KV cache.
-    type State: Send;
+    type State: Send + Sync;
 
     /// Returns the model's limits.
     fn limits(&self) -> &Limits;
 
-    /// Reads the positions of `step` and returns the logits of the token after each scored
-    /// position, (scored, vocab).
-    fn read(&self, state: &mut Self::State, step: &Step) -> Result<Vec<f32>>;
+    /// Reads the positions of `step`, and keeps the logits of the token after each scored
+    /// position, (scored, vocab), in `state`.
+    fn read(&self, state: &mut Self::State, step: &Step) -> Result<()>;
+
+    /// Reduces the logits of the last step to the parts that `request` names; `None` if reading
+    /// them all costs no more.
+    fn reduce_logits(
+        &self,
+        state: &Self::State,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>>;
+
+    /// Takes the logits of the last step out of `state`.
+    fn logits(&self, state: &mut Self::State) -> Result<Vec<f32>>;
 }
 
 /// A generated sequence.
@@ -72,6 +87,14 @@ trait Search {
     /// Continues the search with the logits (inputs, vocab) after each input, in order. `rows`
     /// are the rows of the KV cache that the inputs were written to.
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]);
+
+    /// Returns what the search needs of the next logits of each input, of `vocab` tokens; `None`
+    /// if it needs them all.
+    fn needs(&self, vocab: usize) -> Option<Vec<Needs>>;
+
+    /// Continues the search as [`advance`](Self::advance) would, with reduced logits. Returns
+    /// `false` and changes nothing if it needs all logits.
+    fn advance_reduced(&mut self, rows: &[u32], vocab: usize, reduced: &[ReducedRow<'_>]) -> bool;
 
     /// Returns the best sequence.
     fn finish(self: Box<Self>) -> Sequence;
@@ -127,17 +150,38 @@ pub(crate) fn generate<D: Decoder>(
     let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![row]).collect();
 
     loop {
-        let mut logits = in_pool(|| decoder.read(&mut state, &step))?;
+        in_pool(|| decoder.read(&mut state, &step))?;
+        let needs: Option<Vec<_>> =
+            searches.iter().map(|(_, search)| search.needs(vocab)).collect();
+        let needs = needs.unwrap_or_default().concat();
+        let request = reduced::request(&needs);
+        let reduced = request.map(|request| in_pool(|| decoder.reduce_logits(&state, &request)));
+        let reduced = reduced.transpose()?.flatten();
+        let reduced = reduced.as_ref().map(|reduced| reduced::rows(&needs, reduced));
+        // All logits, read when the first search needs them.
+        let mut logits: Option<Vec<f32>> = None;
         // Pass each search its part of the logits, and remove the searches that end.
-        let mut rest = logits.as_mut_slice();
+        let mut start = 0;
         let mut live = Vec::with_capacity(searches.len());
         for ((image, mut search), rows) in searches.into_iter().zip(&rows) {
-            let (own, others) = rest.split_at_mut(rows.len() * vocab);
-            rest = others;
-            if own.iter().any(|score| score.is_nan()) {
-                return Err(Error::Caption(CaptionError::Logits { image }));
+            let own = start..start + rows.len();
+            start = own.end;
+            let enough = reduced.as_ref().is_some_and(|reduced| {
+                let own = &reduced[own.clone()];
+                own.iter().all(|row| row.log_sum.is_finite())
+                    && search.advance_reduced(rows, vocab, own)
+            });
+            if !enough {
+                let logits = match &mut logits {
+                    Some(logits) => logits,
+                    None => logits.insert(in_pool(|| decoder.logits(&mut state))?),
+                };
+                let own = &mut logits[own.start * vocab..own.end * vocab];
+                if own.iter().any(|score| score.is_nan()) {
+                    return Err(Error::Caption(CaptionError::Logits { image }));
+                }
+                search.advance(rows, own);
             }
-            search.advance(rows, own);
             progress.tokens += 1;
             if search.next_inputs().is_empty() {
                 sequences[image] = Some(search.finish());

@@ -50,6 +50,11 @@ impl Step {
         self.rows.iter().map(|row| (row.cache_rows.len() + offset) as u32).collect()
     }
 
+    /// Whether the logits after every position are needed.
+    pub(crate) fn scores_all(&self) -> bool {
+        self.scored.len() == self.rows.len()
+    }
+
     /// Returns the rows of the KV cache that each row attends to: those before it, then its own.
     pub(crate) fn lists(&self) -> RowLists {
         RowLists::new(self.rows.len(), |row, list| {

@@ -1,36 +1,61 @@
 //! Searches over a table of scores in place of a language model.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+
+mod reduced;
 
 /// A decoder that looks up the next token's scores by the last token, in a table (vocab, vocab).
 struct Table {
     scores: Vec<f32>,
     limits: Limits,
+    /// Whether it reduces logits, as a device does.
+    reduces: bool,
+    /// How often all logits were read.
+    full_reads: AtomicUsize,
 }
+
+/// The logits of the last step.
+type State = Vec<f32>;
 
 impl Table {
     fn new(scores: Vec<f32>, eos: u32, positions: usize) -> Self {
         let vocab = scores.len().isqrt();
-        Table { scores, limits: Limits { vocab, positions, eos: vec![eos] } }
+        let limits = Limits { vocab, positions, eos: vec![eos] };
+        Table { scores, limits, reduces: false, full_reads: AtomicUsize::new(0) }
     }
 }
 
 impl Decoder for Table {
-    type State = ();
+    type State = State;
 
     fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    fn read(&self, _: &mut (), step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut State, step: &Step) -> Result<()> {
         let vocab = self.limits.vocab;
         let row = |&scored: &u32| match step.rows[scored as usize].input {
             Input::Token(token) => &self.scores[token as usize * vocab..][..vocab],
             Input::Image(_) => &self.scores[..vocab],
         };
-        Ok(step.scored.iter().flat_map(row).copied().collect())
+        *state = step.scored.iter().flat_map(row).copied().collect();
+        Ok(())
+    }
+
+    fn reduce_logits(
+        &self,
+        state: &State,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        Ok(self.reduces.then(|| ReducedLogits::of(state, self.limits.vocab, request)))
+    }
+
+    fn logits(&self, state: &mut State) -> Result<Vec<f32>> {
+        self.full_reads.fetch_add(1, Ordering::Relaxed);
+        Ok(std::mem::take(state))
     }
 }
 
@@ -68,7 +93,7 @@ fn options(num_beams: usize) -> GenerationConfig {
 }
 
 fn run(table: &Table, options: &GenerationConfig) -> Sequence {
-    generate(table, (), &[prompt(&[0])], options, &mut |_| {}).unwrap().remove(0)
+    generate(table, State::new(), &[prompt(&[0])], options, &mut |_| {}).unwrap().remove(0)
 }
 
 #[test]
@@ -114,15 +139,17 @@ fn batch_results_equal_single_results() {
     for beams in [1, 2] {
         let mut steps = Vec::new();
         let on_progress = &mut |progress| steps.push(progress);
-        let together = generate(&fork(), (), &prompts(), &options(beams), on_progress).unwrap();
-        let alone = |prompt| generate(&fork(), (), &[prompt], &options(beams), &mut |_| {});
+        let together =
+            generate(&fork(), State::new(), &prompts(), &options(beams), on_progress).unwrap();
+        let alone =
+            |prompt| generate(&fork(), State::new(), &[prompt], &options(beams), &mut |_| {});
         let alone: Vec<_> = prompts().into_iter().map(|p| alone(p).unwrap().remove(0)).collect();
         assert_eq!(together, alone);
         assert_eq!(steps.last().unwrap().images, 3);
         assert!(steps.windows(2).all(|pair| pair[0].tokens < pair[1].tokens));
         assert!(steps.windows(2).any(|pair| pair[0].images < pair[1].images));
     }
-    assert_eq!(generate(&fork(), (), &[], &options(1), &mut |_| {}).unwrap(), []);
+    assert_eq!(generate(&fork(), State::new(), &[], &options(1), &mut |_| {}).unwrap(), []);
 }
 
 #[test]
@@ -131,7 +158,8 @@ fn nan_scores_are_reported_with_their_image() {
     table.scores[3 * 5] = f32::NAN; // what follows token 3
     for beams in [1, 2] {
         let prompts = [prompt(&[2]), prompt(&[3])];
-        let error = generate(&table, (), &prompts, &options(beams), &mut |_| {}).unwrap_err();
+        let error =
+            generate(&table, State::new(), &prompts, &options(beams), &mut |_| {}).unwrap_err();
         let message = "the language model's scores for image 1 are not numbers";
         assert_eq!(error.to_string(), message);
     }
@@ -143,7 +171,7 @@ fn same_seed_gives_the_same_captions() {
     let sampled = |seed| {
         let options = GenerationConfig { sampling: sampling(seed), ..options(1) };
         let prompts = vec![prompt(&[0]); 8];
-        generate(&fork(), (), &prompts, &options, &mut |_| {}).unwrap()
+        generate(&fork(), State::new(), &prompts, &options, &mut |_| {}).unwrap()
     };
     assert_eq!(sampled(1), sampled(1));
     assert_ne!(sampled(1), sampled(2));
@@ -155,7 +183,7 @@ fn first_image_makes_sampling_independent_of_batch_size() {
     let sampled = |first_image, images| {
         let sampling = Some(Sampling { temperature: 1.0, top_p: 1.0, seed: 3, first_image });
         let options = GenerationConfig { sampling, ..options(1) };
-        generate(&fork(), (), &vec![prompt(&[0]); images], &options, &mut |_| {}).unwrap()
+        generate(&fork(), State::new(), &vec![prompt(&[0]); images], &options, &mut |_| {}).unwrap()
     };
     assert_eq!([sampled(0, 3), sampled(3, 5)].concat(), sampled(0, 8));
 }
@@ -167,21 +195,29 @@ struct Recording {
 }
 
 impl Decoder for Recording {
-    type State = ();
+    type State = State;
 
     fn limits(&self) -> &Limits {
         self.table.limits()
     }
 
-    fn read(&self, state: &mut (), step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut State, step: &Step) -> Result<()> {
         self.steps.lock().unwrap().push(step.clone());
         self.table.read(state, step)
+    }
+
+    fn reduce_logits(&self, _: &State, _: &LogitsRequest) -> Result<Option<ReducedLogits>> {
+        Ok(None)
+    }
+
+    fn logits(&self, state: &mut State) -> Result<Vec<f32>> {
+        self.table.logits(state)
     }
 }
 
 fn recorded(table: Table, prompts: &[Prompt], options: &GenerationConfig) -> Vec<Step> {
     let recording = Recording { table, steps: Mutex::default() };
-    generate(&recording, (), prompts, options, &mut |_| {}).unwrap();
+    generate(&recording, State::new(), prompts, options, &mut |_| {}).unwrap();
     recording.steps.into_inner().unwrap()
 }
 

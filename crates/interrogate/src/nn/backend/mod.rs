@@ -9,6 +9,7 @@
 //! A [`Scope`] says which rows each row attends to.
 
 mod batch;
+mod logits;
 mod scope;
 mod workspace;
 
@@ -22,10 +23,12 @@ use crate::error::{DeviceError, RowsError};
 use crate::weights::Values;
 
 pub(crate) use batch::Batch;
+pub(crate) use logits::{LogitsRequest, ReducedLogits, TokenLogit, log_sum_exp};
 pub(crate) use scope::{RowLists, Scope, Span};
 pub(crate) use workspace::Workspace;
 
-/// Operations on matrices of f32.
+/// Operations on matrices: of f32 on the CPU, and of the precision's type on a device, where
+/// values come from and return to the host as f32.
 ///
 /// Unless stated otherwise, an output is overwritten and takes the shape of the result.
 ///
@@ -33,7 +36,7 @@ pub(crate) use workspace::Workspace;
 /// [`RowsError::Dim`] if shapes do not match,
 /// [`DeviceError::Tensors`] if a device fails.
 pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
-    /// A matrix of f32, (rows, width).
+    /// A matrix, (rows, width).
     type Rows: Debug + Default + Send + Sync;
     /// A weight `(out, in)` with its bias.
     type Linear: Debug + Send + Sync;
@@ -78,6 +81,14 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// Prepares a scope for the backend.
     fn scope(&self, scope: Scope) -> Result<Self::Scope>;
 
+    /// Reduces `logits`, (sequences, vocab), to the parts that `request` names, or returns `None`
+    /// if reading them all costs no more. The picks must be in range.
+    fn reduce_logits(
+        &self,
+        logits: &Self::Rows,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>>;
+
     // ---- layers
 
     /// Computes `x W^T + b` of several layers for one input.
@@ -95,6 +106,20 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         epilogue: Epilogue<'_, Self>,
         out: &mut Self::Rows,
     ) -> Result<()>;
+
+    /// Computes `x W^T + b + residual`, and its norm. Unless the sum is kept, `sum` need not be
+    /// written.
+    fn apply_and_normalize(
+        &self,
+        layer: &Self::Linear,
+        x: &Self::Rows,
+        SumAndNorm { residual, norm, .. }: SumAndNorm<'_, Self>,
+        sum: &mut Self::Rows,
+        normed: &mut Self::Rows,
+    ) -> Result<()> {
+        self.apply(layer, x, Epilogue::plus(residual), sum)?;
+        self.normalize(norm, sum, normed)
+    }
 
     /// Normalizes each row.
     fn normalize(&self, norm: &Self::Norm, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
@@ -119,6 +144,16 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
 
     /// Adds to each row of `rows` the row of `table` with its number in `ids`.
     fn add_lookup(&self, table: &Self::Table, ids: &[u32], rows: &mut Self::Rows) -> Result<()>;
+
+    /// Sums rows of two tables, each table with the ids of its rows; all must exist.
+    fn lookup_sum(
+        &self,
+        [(first, ids), (second, more)]: [(&Self::Table, &[u32]); 2],
+        out: &mut Self::Rows,
+    ) -> Result<()> {
+        self.lookup(first, ids, out)?;
+        self.add_lookup(second, more, out)
+    }
 
     /// Copies the rows `ids` of `x`; all must exist.
     fn select(&self, x: &Self::Rows, ids: &Self::Ids, out: &mut Self::Rows) -> Result<()>;
@@ -168,6 +203,10 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// Returns the tokens per batch on this backend, where the CPU uses `tokens`.
     fn batch_tokens(&self, tokens: usize) -> usize;
 
+    /// Returns the nodes of a trie per batch on this backend, where the CPU uses `tokens`. A node
+    /// takes `node` bytes of rows.
+    fn batch_nodes(&self, tokens: usize, node: usize) -> usize;
+
     /// Splits `items` into even batches of at most `most`; on the CPU into enough that each
     /// thread has one.
     fn batches(&self, items: usize, most: usize) -> std::vec::IntoIter<Range<usize>>;
@@ -178,9 +217,9 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         work: impl FnOnce(&mut Workspace<Self>) -> Result<T> + Send,
     ) -> Result<T>;
 
-    /// Returns the results of `work` for `batches`, in order: on all threads of the CPU, or one
-    /// after the other on a device. If a device runs out of memory, the batch is halved, and the
-    /// results are those of the halves.
+    /// Returns the results of `work` for `batches`, in order: on all threads of the CPU, or a few
+    /// at a time on a device. If a device runs out of memory with one batch, the batch is halved,
+    /// and the results are those of the halves.
     ///
     /// # Errors
     /// Those of `work`; [`DeviceError::OutOfMemory`] at `action` if a
@@ -221,6 +260,16 @@ impl<'a, B: Backend> Epilogue<'a, B> {
     pub(crate) fn plus(residual: &'a B::Rows) -> Self {
         Epilogue { activation: Activation::None, residual: Some(residual) }
     }
+}
+
+/// What a product is summed with, and the norm of the sum.
+#[derive(Debug)]
+pub(crate) struct SumAndNorm<'a, B: Backend> {
+    /// `(rows, out)`.
+    pub(crate) residual: &'a B::Rows,
+    pub(crate) norm: &'a B::Norm,
+    /// Whether the sum is read later, and not only its norm.
+    pub(crate) keep: bool,
 }
 
 /// Keys and values, one row per token.

@@ -10,7 +10,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attention::{KvRows, attend_groups, attend_lists};
-use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
+use super::backend::{
+    Backend, Batch, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, Workspace,
+};
 use super::kernel::split::even;
 use super::kv_pages::KvPages;
 use super::linear::Linear;
@@ -88,6 +90,10 @@ impl Backend for Cpu {
 
     fn scope(&self, scope: Scope) -> Result<CpuScope> {
         Ok(CpuScope::new(scope))
+    }
+
+    fn reduce_logits(&self, _: &HostRows, _: &LogitsRequest) -> Result<Option<ReducedLogits>> {
+        Ok(None)
     }
 
     fn apply_each(&self, layers: &mut [(&Linear, &mut HostRows)], x: &HostRows) -> Result<()> {
@@ -244,6 +250,10 @@ impl Backend for Cpu {
     }
 
     fn batch_tokens(&self, tokens: usize) -> usize {
+        tokens
+    }
+
+    fn batch_nodes(&self, tokens: usize, _: usize) -> usize {
         tokens
     }
 

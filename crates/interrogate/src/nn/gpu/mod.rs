@@ -1,41 +1,58 @@
 //! The GPU backend: candle's tensors and operations.
 //!
-//! Values stay on the device from layer to layer. They equal the CPU's within rounding:
+//! Rows stay on the device from layer to layer, in the precision's type. They equal the CPU's
+//! within rounding:
 //! candle sums in an order of its own, so that a row's last bits may depend on its batch. All of
 //! it also runs on candle's own CPU device, and is tested there against this library's
 //! kernels.
 
 mod attention;
+mod in_flight;
+mod kernels;
 mod kv;
+mod logits;
 mod memory;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::ops::Range;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
-use super::backend::{Backend, Batch, Epilogue, KvView, Scope, Workspace};
-use super::{Activation, Heads, Precision, RelativeBias, even};
+use super::backend::{
+    Backend, Batch, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, SumAndNorm, Workspace,
+};
+use super::{Heads, Precision, RelativeBias, even};
 use crate::error::RowsError;
 use crate::weights::Values;
 use crate::{Error, Result};
+use in_flight::InFlight;
+use kernels::{Branch, Kernels, Lookup, SUMS};
 pub(crate) use kv::KvTensors;
 pub(crate) use memory::{halving, is_out_of_memory};
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
 pub(crate) use tests::devices;
+pub(crate) use transfer::Source;
 
 /// How many times more tokens a batch has than on the CPU, where it should fit the caches.
 const TOKENS_FACTOR: usize = 16;
+
+/// The most batches at a time: one is computed, one is queued, and one is prepared on the host
+/// or copied back.
+const IN_FLIGHT: usize = 3;
 
 /// The GPU backend.
 #[derive(Clone, Debug)]
 pub(crate) struct Gpu {
     device: Device,
-    /// The type of weights; inputs of products are rounded to it.
+    /// The type of weights, of the inputs and outputs of products, and of the outputs of norms.
+    /// Sums of residuals and of embeddings are f32 (docs/decisions/0035-residual-sums-in-f32.md).
     dtype: DType,
+    in_flight: InFlight,
+    kernels: Kernels,
 }
 
 /// A matrix on a device; `None` before its first use.
@@ -67,15 +84,22 @@ impl Gpu {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
         };
-        Gpu { device: device.clone(), dtype }
+        Gpu {
+            device: device.clone(),
+            dtype,
+            in_flight: InFlight::new(IN_FLIGHT),
+            kernels: Kernels::new(dtype),
+        }
     }
 
-    fn copy(&self, values: Vec<f32>, shape: &[usize], dtype: DType) -> Result<Tensor> {
-        let copy = || {
-            // Converted on the host, so that fewer bytes are copied.
-            Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(&self.device)
-        };
-        copy().map_err(Error::tensors("copy values to the device"))
+    /// Returns `x W^T`.
+    fn product(&self, layer: &DeviceLinear, x: &Tensor) -> candle_core::Result<Tensor> {
+        x.to_dtype(self.dtype)?.matmul(&layer.weight.t()?)
+    }
+
+    fn copy(&self, source: Source<'_>, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let copied = transfer::upload(source, shape, dtype, &self.device);
+        copied.map_err(Error::tensors("copy values to the device"))
     }
 }
 
@@ -126,39 +150,55 @@ impl Backend for Gpu {
         shape: [usize; 2],
         bias: Option<Vec<f32>>,
     ) -> Result<DeviceLinear> {
-        let stored = self.copy(weight.to_f32(), &shape, self.dtype)?;
+        let stored = self.copy(Source::Stored(weight), &shape, self.dtype)?;
         weight.release();
-        let bias = bias.map(|bias| self.copy(bias, &shape[..1], DType::F32)).transpose()?;
+        let bias = bias
+            .map(|bias| self.copy(Source::Floats(&bias), &shape[..1], DType::F32))
+            .transpose()?;
         Ok(DeviceLinear { weight: stored, bias })
     }
 
     fn norm(&self, weight: Vec<f32>, bias: Option<Vec<f32>>, eps: f64) -> Result<DeviceNorm> {
         let shape = [weight.len()];
-        let weight = self.copy(weight, &shape, DType::F32)?;
-        let bias = bias.map(|bias| self.copy(bias, &shape, DType::F32)).transpose()?;
+        let weight = self.copy(Source::Floats(&weight), &shape, DType::F32)?;
+        let bias =
+            bias.map(|bias| self.copy(Source::Floats(&bias), &shape, DType::F32)).transpose()?;
         Ok(DeviceNorm { weight, bias, eps })
     }
 
     fn table(&self, values: Values, width: usize) -> Result<Tensor> {
-        self.copy(values.to_f32(), &[values.len() / width, width], DType::F32)
+        let shape = [values.len() / width, width];
+        let table = self.copy(Source::Stored(&values), &shape, self.dtype)?;
+        values.release();
+        Ok(table)
     }
 
     fn upload(&self, values: Vec<f32>, width: usize) -> Result<DeviceRows> {
         let rows = values.len() / width;
-        Ok(DeviceRows(Some(self.copy(values, &[rows, width], DType::F32)?)))
+        Ok(DeviceRows(Some(self.copy(Source::Floats(&values), &[rows, width], self.dtype)?)))
     }
 
     fn download(&self, rows: DeviceRows) -> Result<Vec<f32>> {
-        let values = rows.get()?.flatten_all().and_then(|flat| flat.to_vec1());
+        let values = transfer::download(rows.get()?);
         values.map_err(Error::tensors("read from the device"))
     }
 
     fn ids(&self, ids: &[u32]) -> Result<Tensor> {
-        Tensor::new(ids, &self.device).map_err(Error::tensors("copy numbers to the device"))
+        let copied = transfer::upload_ids(ids, ids.len(), &self.device);
+        copied.map_err(Error::tensors("copy numbers to the device"))
     }
 
     fn scope(&self, scope: Scope) -> Result<GpuScope> {
-        GpuScope::new(scope, &self.device).map_err(Error::tensors("copy numbers to the device"))
+        Ok(GpuScope::new(scope, &self.device))
+    }
+
+    fn reduce_logits(
+        &self,
+        logits: &DeviceRows,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        let reduced = logits::reduce(logits.get()?, request);
+        reduced.map(Some).map_err(Error::tensors("reduce logits"))
     }
 
     fn apply_each(
@@ -171,41 +211,41 @@ impl Backend for Gpu {
 
     fn apply(
         &self,
-        DeviceLinear { weight, bias }: &DeviceLinear,
+        layer: &DeviceLinear,
         x: &DeviceRows,
         Epilogue { activation, residual }: Epilogue<'_, Self>,
         out: &mut DeviceRows,
     ) -> Result<()> {
         let (x, residual) = (x.get()?, residual.map(DeviceRows::get).transpose()?);
         out.set("apply a layer", || {
-            let x = x.to_dtype(weight.dtype())?;
-            let mut y = x.matmul(&weight.t()?)?.to_dtype(DType::F32)?;
-            if let Some(bias) = bias {
-                y = y.broadcast_add(bias)?;
-            }
-            y = match activation {
-                Activation::None => y,
-                Activation::QuickGelu => (&y * candle_nn::ops::sigmoid(&(&y * 1.702)?)?)?,
-                Activation::Gelu => y.gelu_erf()?,
-                Activation::GeluTanh => y.gelu()?,
-                Activation::Relu => y.relu()?,
-            };
-            residual.map_or(Ok(y.clone()), |residual| y.add(residual))
+            let product = self.product(layer, x)?;
+            self.kernels.epilogue(product, layer.bias.as_ref(), activation, residual)
         })
     }
 
+    fn apply_and_normalize(
+        &self,
+        layer: &DeviceLinear,
+        x: &DeviceRows,
+        SumAndNorm { residual, norm, keep }: SumAndNorm<'_, Self>,
+        sum: &mut DeviceRows,
+        normed: &mut DeviceRows,
+    ) -> Result<()> {
+        let (x, residual) = (x.get()?, residual.get()?);
+        // Frees the old rows first, as `set` does.
+        (sum.0, normed.0) = (None, None);
+        let compute = || {
+            let branch = Branch { product: &self.product(layer, x)?, bias: layer.bias.as_ref() };
+            self.kernels.sum_and_norm(residual, branch, norm, keep)
+        };
+        let (rows, kept) = compute().map_err(Error::tensors("apply a layer"))?;
+        (sum.0, normed.0) = (kept, Some(rows));
+        Ok(())
+    }
+
     fn normalize(&self, norm: &DeviceNorm, x: &DeviceRows, out: &mut DeviceRows) -> Result<()> {
-        let DeviceNorm { weight, bias, eps } = norm;
         let x = x.get()?;
-        out.set("normalize rows", || {
-            let x = match bias {
-                Some(_) => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
-                None => x.clone(),
-            };
-            let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
-            let y = x.broadcast_div(&(variance + *eps)?.sqrt()?)?.broadcast_mul(weight)?;
-            bias.as_ref().map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
-        })
+        out.set("normalize rows", || self.kernels.norm(x, norm))
     }
 
     fn attend(
@@ -222,20 +262,23 @@ impl Backend for Gpu {
             Some([keys, values]) => Some([keys.get()?, values.get()?]),
             None => None,
         };
-        out.set("compute attention", || {
-            let [keys, values] = kv::concat(cached, current)?;
-            attention::attend(heads, [queries, &keys, &values], scope, bias)
-        })
+        let kv = kv::KeysAndValues::new(cached, current);
+        out.set("compute attention", || attention::attend(heads, queries, kv, scope, bias))
     }
 
     fn lookup(&self, table: &Tensor, ids: &[u32], out: &mut DeviceRows) -> Result<()> {
-        let ids = self.ids(ids)?;
-        out.set("look up rows", || table.index_select(&ids, 0))
+        out.set("look up rows", || Lookup::new(table, ids)?.rows())
+    }
+
+    fn lookup_sum(&self, tables: [(&Tensor, &[u32]); 2], out: &mut DeviceRows) -> Result<()> {
+        out.set("look up rows", || {
+            let [first, second] = tables.map(|(table, ids)| Lookup::new(table, ids));
+            self.kernels.lookup_sum([first?, second?])
+        })
     }
 
     fn add_lookup(&self, table: &Tensor, ids: &[u32], rows: &mut DeviceRows) -> Result<()> {
-        let ids = self.ids(ids)?;
-        rows.change("look up rows", |rows| rows.add(&table.index_select(&ids, 0)?))
+        rows.change("look up rows", |rows| self.kernels.add_lookup(rows, Lookup::new(table, ids)?))
     }
 
     fn select(&self, x: &DeviceRows, ids: &Tensor, out: &mut DeviceRows) -> Result<()> {
@@ -245,7 +288,11 @@ impl Backend for Gpu {
 
     fn concat(&self, parts: &[&DeviceRows], out: &mut DeviceRows) -> Result<()> {
         let parts = parts.iter().map(|part| part.get()).collect::<Result<Vec<_>>>()?;
-        out.set("join rows", || Tensor::cat(&parts, 0))
+        out.set("join rows", || {
+            let first = parts.first().map_or(self.dtype, |part| part.dtype());
+            let same = parts.iter().map(|part| part.to_dtype(first));
+            Tensor::cat(&same.collect::<candle_core::Result<Vec<_>>>()?, 0)
+        })
     }
 
     fn prepend(
@@ -259,6 +306,7 @@ impl Backend for Gpu {
         out.set("join rows", || {
             let (count, width) = rows.dims2()?;
             let of_group = count / groups.max(1);
+            let first = first.to_dtype(rows.dtype())?;
             let first = first.broadcast_as((groups, 1, width))?.contiguous()?;
             let rows = rows.reshape((groups, of_group, width))?;
             Tensor::cat(&[&first, &rows], 1)?.reshape((groups * (of_group + 1), width))
@@ -270,8 +318,10 @@ impl Backend for Gpu {
         rows.change("add to rows", |rows| {
             let (count, width) = rows.dims2()?;
             let of_group = group.dim(0)?;
-            let groups = rows.reshape((count / of_group, of_group, width))?;
-            groups.broadcast_add(group)?.reshape((count, width))
+            let groups = rows.to_dtype(DType::F32)?;
+            let groups = groups.reshape((count / of_group, of_group, width))?;
+            let sums = groups.broadcast_add(&group.to_dtype(DType::F32)?)?;
+            sums.reshape((count, width))?.to_dtype(SUMS)
         })
     }
 
@@ -282,7 +332,7 @@ impl Backend for Gpu {
 
     fn multiply(&self, by: &DeviceRows, rows: &mut DeviceRows) -> Result<()> {
         let by = by.get()?;
-        rows.change("multiply rows", |rows| rows.mul(by))
+        rows.change("multiply rows", |rows| rows.mul(&by.to_dtype(rows.dtype())?))
     }
 
     fn scale(&self, by: f32, rows: &mut DeviceRows) -> Result<()> {
@@ -291,7 +341,7 @@ impl Backend for Gpu {
 
     fn means(&self, x: &DeviceRows, scope: &GpuScope, out: &mut DeviceRows) -> Result<()> {
         let x = x.get()?;
-        out.set("average rows", || scope.means(x))
+        out.set("average rows", || scope.means(&x.to_dtype(DType::F32)?))
     }
 
     fn append(&self, layer: &mut KvTensors, keys: &DeviceRows, values: &DeviceRows) -> Result<()> {
@@ -305,6 +355,13 @@ impl Backend for Gpu {
 
     fn batch_tokens(&self, tokens: usize) -> usize {
         tokens.saturating_mul(TOKENS_FACTOR)
+    }
+
+    fn batch_nodes(&self, tokens: usize, node: usize) -> usize {
+        match memory::free(&self.device) {
+            Some(free) => memory::batch_nodes(tokens, node, free),
+            None => self.batch_tokens(tokens),
+        }
     }
 
     fn batches(&self, items: usize, most: usize) -> std::vec::IntoIter<Range<usize>> {
@@ -329,6 +386,12 @@ impl Backend for Gpu {
         I::Item: Batch + Clone + Send,
         T: Send,
     {
-        halving(action, batches, |batch| work(&mut Workspace::default(), batch))
+        let work = |batch| work(&mut Workspace::default(), batch);
+        // Batches of other threads need the pool's threads, so none of these may wait for them.
+        if rayon::current_thread_index().is_some() {
+            return halving(action, batches, work);
+        }
+        let reclaim = || memory::reclaim(&self.device);
+        self.in_flight.each(action, batches, reclaim, work)
     }
 }

@@ -1,7 +1,7 @@
 //! The post-norm layer of BERT: MiniLM, the Q-Former and BLIP's decoder. The last two add
 //! cross-attention to an image.
 
-use super::super::backend::{Backend, Epilogue, KeysAndValues, KvView};
+use super::super::backend::{Backend, Epilogue, KeysAndValues, KvView, SumAndNorm};
 use super::super::{Activation, Heads, Kv, Workspace};
 use crate::Result;
 
@@ -54,10 +54,12 @@ impl<B: Backend> PostNormLayer<B> {
             backend.apply(&attention.query, rows, Epilogue::none(), queries)?;
             attention.join(backend, work, KvView::uncached(keys, values), scope)?;
         }
-        let Workspace { rows, next, inner, .. } = work;
+        let Workspace { rows, next, inner, normed, .. } = work;
         backend.apply(&self.intermediate, rows, Epilogue::activation(self.activation), inner)?;
-        backend.apply(&self.output, inner, Epilogue::plus(rows), next)?;
-        backend.normalize(&self.norm, next, rows)
+        let sum = SumAndNorm { residual: rows, norm: &self.norm, keep: false };
+        backend.apply_and_normalize(&self.output, inner, sum, next, normed)?;
+        std::mem::swap(rows, normed);
+        Ok(())
     }
 }
 
@@ -82,9 +84,11 @@ impl<B: Backend> Attention<B> {
         view: KvView<'_, B>,
         scope: &B::Scope,
     ) -> Result<()> {
-        let Workspace { rows, queries, context, next, .. } = work;
+        let Workspace { rows, queries, context, next, normed, .. } = work;
         backend.attend(self.heads, queries, view, scope, None, context)?;
-        backend.apply(&self.dense, context, Epilogue::plus(rows), next)?;
-        backend.normalize(&self.norm, next, rows)
+        let sum = SumAndNorm { residual: rows, norm: &self.norm, keep: false };
+        backend.apply_and_normalize(&self.dense, context, sum, next, normed)?;
+        std::mem::swap(rows, normed);
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The pre-norm layer: CLIP's towers, the image tower of BLIP and BLIP-2, and OPT.
 
-use super::super::backend::{Backend, Epilogue, RowLists, Scope};
+use super::super::backend::{Backend, Epilogue, RowLists, Scope, SumAndNorm};
 use super::super::{Activation, Heads, Kv, KvCache, Workspace};
 use crate::Result;
 
@@ -34,6 +34,14 @@ pub(crate) struct PreNormSizes {
     pub(crate) heads: usize,
     pub(crate) eps: f64,
     pub(crate) activation: Activation,
+}
+
+impl PreNormSizes {
+    /// The bytes of a token's rows in f32 while a layer is computed: those of a workspace, and the
+    /// inner rows before and after the activation.
+    pub(crate) fn token_bytes(&self) -> usize {
+        size_of::<f32>().saturating_mul(self.width * 7 + self.inner * 2)
+    }
 }
 
 /// The rows that a model's output is read from. The last layer computes only these after its
@@ -81,6 +89,7 @@ impl<B: Backend> PreNormLayers<B> {
         kv: &mut Kv<'_, B>,
         readout: Option<&Readout<B>>,
     ) -> Result<()> {
+        self.normalize_first(backend, work)?;
         for number in 0..self.layers.len() {
             let last = number + 1 == self.layers.len();
             self.layer(backend, number, work, scope, kv, readout.filter(|_| last))?;
@@ -98,14 +107,21 @@ impl<B: Backend> PreNormLayers<B> {
         cache: &mut KvCache<B>,
     ) -> Result<()> {
         let Some((last, before)) = self.layers.split_last() else { return Ok(()) };
+        self.normalize_first(backend, work)?;
         for number in 0..before.len() {
             self.layer(backend, number, work, scope, &mut Kv::Append(cache), None)?;
         }
-        let Workspace { rows, normed, keys, values, .. } = work;
-        backend.normalize(&last.norm1, rows, normed)?;
+        let Workspace { normed, keys, values, .. } = work;
         backend.apply_each(&mut [(&last.key, keys), (&last.value, values)], normed)?;
         cache.append(backend, before.len(), keys, values)?;
         Ok(())
+    }
+
+    /// Normalizes the rows of `work` for the first layer. Each other layer finds them normalized
+    /// by the layer before it.
+    fn normalize_first(&self, backend: &B, work: &mut Workspace<B>) -> Result<()> {
+        let Some(first) = self.layers.first() else { return Ok(()) };
+        backend.normalize(&first.norm1, &work.rows, &mut work.normed)
     }
 
     fn layer(
@@ -117,9 +133,8 @@ impl<B: Backend> PreNormLayers<B> {
         kv: &mut Kv<'_, B>,
         readout: Option<&Readout<B>>,
     ) -> Result<()> {
-        let PreNormLayer { norm1, query, key, value, out, norm2, fc1, fc2 } = &self.layers[number];
+        let PreNormLayer { query, key, value, out, norm2, fc1, fc2, .. } = &self.layers[number];
         let Workspace { rows, normed, queries, keys, values, context, next, inner } = work;
-        backend.normalize(norm1, rows, normed)?;
         let scope = match readout {
             None => {
                 let products = &mut [(key, &mut *keys), (value, &mut *values), (query, queries)];
@@ -137,9 +152,15 @@ impl<B: Backend> PreNormLayers<B> {
         };
         let view = kv.view(backend, number, keys, values)?;
         backend.attend(self.heads, queries, view, scope, None, context)?;
-        backend.apply(out, context, Epilogue::plus(rows), next)?;
-        backend.normalize(norm2, next, normed)?;
+        let sum = SumAndNorm { residual: rows, norm: norm2, keep: true };
+        backend.apply_and_normalize(out, context, sum, next, normed)?;
         backend.apply(fc1, normed, Epilogue::activation(self.activation), inner)?;
-        backend.apply(fc2, inner, Epilogue::plus(next), rows)
+        match self.layers.get(number + 1) {
+            None => backend.apply(fc2, inner, Epilogue::plus(next), rows),
+            Some(PreNormLayer { norm1, .. }) => {
+                let sum = SumAndNorm { residual: next, norm: norm1, keep: true };
+                backend.apply_and_normalize(fc2, inner, sum, rows, normed)
+            }
+        }
     }
 }

@@ -83,7 +83,7 @@ impl Coder {
         // Zero if the row is the mean, or so near that f32 has no scale for it.
         let inverse = if scale > 0.0 { 1.0 / f64::from(scale) } else { 0.0 };
         for (code, r) in codes.iter_mut().zip(own) {
-            *code = (r * inverse).round_ties_even().clamp(-MAX_CODE, MAX_CODE) as i8;
+            *code = round_ties_even(r * inverse).clamp(-MAX_CODE, MAX_CODE) as i8;
         }
         Coded { scale, error_bound: self.bound(codes, scale) }
     }
@@ -111,9 +111,29 @@ impl Coder {
     }
 }
 
+/// Rounds to the nearest integer, and between two to the even one. For values of at most 2^51,
+/// infinity and NaN; the sign of a zero is lost. `f64::round_ties_even` is a call of a function
+/// where the target has no instruction for it.
+fn round_ties_even(value: f64) -> f64 {
+    // From here to 2^53, f64 has the integers only.
+    const INTEGERS: f64 = 3.0 * (1u64 << 51) as f64;
+    (value + INTEGERS) - INTEGERS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounding_agrees_with_the_standard_library() {
+        let steps = (-20_000..20_000).map(|step| f64::from(step) / 128.0);
+        for value in steps.chain([0.5f64.next_down(), 0.5f64.next_up(), 126.5, f64::INFINITY]) {
+            for value in [value, -value] {
+                assert_eq!(round_ties_even(value), value.round_ties_even(), "{value}");
+            }
+        }
+        assert!(round_ties_even(f64::NAN).is_nan());
+    }
 
     fn halves(values: &[f32]) -> Vec<f16> {
         values.iter().map(|&v| f16::from_f32(v)).collect()

@@ -4,14 +4,15 @@
 //! # Coarse scan and rescore
 //! The rows are on the device as f16, as in the file; rows that do not fit its memory are
 //! streamed, piece by piece, at every ranking. The coarse scan multiplies a piece with all
-//! queries, keeps the best rows of it for each query on the device, and merges them with those
-//! of the other pieces: only `m` rows per query are copied back, somewhat more than `k`. These
-//! are rescored as `rank::dot` defines a score, from the caller's rows.
+//! queries and keeps the best rows of all pieces for each query, `m` of them, somewhat more than
+//! `k`. These are rescored as `rank::dot` defines a score: on CUDA by this library's kernels
+//! (see `cuda`), so that only the first `k` are copied back; by candle's operations, or if rows
+//! are streamed, the `m` rows come back and are rescored from the caller's rows.
 //!
 //! # Why the result is exact
 //! A device sums in its own order, so its scores differ from the ranking's by up to an error
-//! bound `e` (see `tensors` and `cuda`). Every row that did not come back has, on the device, at
-//! most the score `s` of the last row that did; so its true score is at most `s + e`. If the
+//! bound `e` (see `tensors` and `cuda`). Every row that is not rescored has, on the device, at
+//! most the score `s` of the last row that is; so its true score is at most `s + e`. If the
 //! `k`-th true score is greater than that, no other row is among the first `k`, not even by a
 //! tie. Otherwise the query is undecided and runs again with four times as many rows. A query
 //! that is undecided with more than 1/8 of the table or more than [`MAX_REQUESTED`] rows (a
@@ -51,7 +52,7 @@ use crate::{Device, Error, Result};
 use rescore::CoarseTop;
 use tensors::Tensors;
 
-/// The most rows per query that the coarse scan returns. Two lists of this length are still one
+/// The most rows per query that are rescored. Two lists of this length are still one
 /// sort of candle, which on CUDA sorts at most 8,192 values.
 pub const MAX_REQUESTED: usize = 4096;
 
@@ -61,7 +62,7 @@ const GROWTH: usize = 4;
 /// Above 1/8 of the rows, a full scan on the CPU is as fast.
 const MAX_DEVICE_SHARE: usize = 8;
 
-/// Queries per batch: a piece's scores take 32 MiB.
+/// Queries per batch of candle's operations: a piece's scores take 32 MiB.
 const BATCH: usize = 1024;
 
 /// Queries per batch when rows are streamed, which costs more than memory for scores.

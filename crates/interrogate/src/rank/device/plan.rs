@@ -116,7 +116,7 @@ mod tests {
         for batch in [1, 2, 64, 65, 1000, 1500, BATCH] {
             for rows in [1, 127, 128, 100_970, 10_000_000, u32::MAX as usize - 1] {
                 let plan = Plan::new(batch, rows, 512, 19, H100).unwrap();
-                assert!(plan.piece % TILE_ROWS == 0 && plan.piece > 0);
+                assert!(plan.piece.is_multiple_of(TILE_ROWS) && plan.piece > 0);
                 assert!(batch * plan.piece <= SCORES + batch * TILE_ROWS);
                 assert!(plan.strip(plan.piece) * plan.splits >= plan.piece);
                 assert!(plan.strip(1) * plan.splits >= 1);

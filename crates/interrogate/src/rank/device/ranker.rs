@@ -23,6 +23,10 @@ impl DeviceRanker {
     /// As of [`Device::check`].
     pub fn new(device: Device) -> Result<Self> {
         let candle = device.open()?;
+        #[cfg(feature = "cuda")]
+        if let candle_core::Device::Cuda(device) = &candle {
+            crate::cuda::warm_up(device, vec![super::cuda::source()]);
+        }
         Ok(DeviceRanker { device, candle, resident: Arc::default() })
     }
 
@@ -73,9 +77,7 @@ impl DeviceRanker {
 /// The free memory of the device in bytes, if its driver reports it.
 #[cfg(feature = "cuda")]
 fn free(device: &candle_core::Device) -> Option<u64> {
-    let device = device.as_cuda_device().ok()?;
-    let (free, _) = device.cuda_stream().context().mem_get_info().ok()?;
-    Some(free as u64)
+    crate::cuda::free_memory(device.as_cuda_device().ok()?).ok()
 }
 
 /// The free memory of the device in bytes, if its driver reports it.

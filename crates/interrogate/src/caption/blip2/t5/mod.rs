@@ -14,7 +14,9 @@ use super::config::T5Config;
 use crate::Result;
 #[cfg(doc)]
 use crate::error::DeviceError;
-use crate::nn::{Backend, Epilogue, Kv, Loader, RelativeBias, Scope, Workspace};
+use crate::nn::{
+    Backend, Epilogue, Kv, Loader, LogitsRequest, ReducedLogits, RelativeBias, Scope, Workspace,
+};
 use buckets::{bucket_back, bucket_both};
 use stack::Stack;
 
@@ -98,25 +100,39 @@ impl<B: Backend> Decoder for T5<B> {
         &self.limits
     }
 
-    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<Vec<f32>> {
+    fn read(&self, state: &mut DecoderState<B>, step: &Step) -> Result<()> {
         let backend = &self.backend;
         state.embed(backend, &self.shared, step.inputs())?;
-        let DecoderState { cache, work, cross, states, .. } = state;
+        state.prepare_images(backend, step)?;
+        let DecoderState { cache, work, cross, logits, images, .. } = state;
+        let cross = images.as_ref().map(|(_, scope)| (&cross[..], scope));
         let (lists, heads) = (step.lists(), self.config.num_heads);
-        let images = backend.scope(Scope::Spans(step.images(*states)))?;
         let bias = RelativeBias::new(heads, lists.longest(), 0, |head, offset| {
             self.decoder.bias[bucket_back(&self.config, offset.unsigned_abs()) * heads + head]
         });
         let scope = backend.scope(Scope::Lists(lists))?;
         let attention = (&scope, Kv::Append(cache), &bias);
-        self.decoder.forward(backend, work, attention, Some((&cross[..], &images)))?;
+        self.decoder.forward(backend, work, attention, cross)?;
         let Workspace { rows, next, .. } = work;
-        backend.select(rows, &backend.ids(&step.scored)?, next)?;
-        if self.config.scales_outputs() {
-            backend.scale(1.0 / (self.config.d_model as f32).sqrt(), next)?;
+        if !step.scores_all() {
+            backend.select(rows, &backend.ids(&step.scored)?, next)?;
+            std::mem::swap(rows, next);
         }
-        let mut scores = B::Rows::default();
-        backend.apply(&self.lm_head, next, Epilogue::none(), &mut scores)?;
-        backend.download(scores)
+        if self.config.scales_outputs() {
+            backend.scale(1.0 / (self.config.d_model as f32).sqrt(), rows)?;
+        }
+        backend.apply(&self.lm_head, rows, Epilogue::none(), logits)
+    }
+
+    fn reduce_logits(
+        &self,
+        state: &DecoderState<B>,
+        request: &LogitsRequest,
+    ) -> Result<Option<ReducedLogits>> {
+        state.reduce_logits(&self.backend, request)
+    }
+
+    fn logits(&self, state: &mut DecoderState<B>) -> Result<Vec<f32>> {
+        state.take_logits(&self.backend)
     }
 }

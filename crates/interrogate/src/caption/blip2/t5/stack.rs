@@ -6,7 +6,8 @@ use crate::Result;
 use crate::error::DeviceError;
 use crate::nn::Heads;
 use crate::nn::{
-    Activation, Backend, Epilogue, KeysAndValues, Kv, KvView, Loader, RelativeBias, Workspace,
+    Activation, Backend, Epilogue, KeysAndValues, Kv, KvView, Loader, RelativeBias, SumAndNorm,
+    Workspace,
 };
 
 /// The encoder or the decoder.
@@ -121,18 +122,20 @@ impl<B: Backend> Stack<B> {
             backend.apply_each(products, normed)?;
             let seen = kv.view(backend, number, keys, values)?;
             backend.attend(self.heads, queries, seen, scope, Some(bias), context)?;
-            backend.apply(o, context, Epilogue::plus(rows), next)?;
+            let cross_norm = block.cross_attention.as_ref().filter(|_| cross.is_some());
+            let after = cross_norm.map_or(&block.norm, |attention| &attention.norm);
+            let sum = SumAndNorm { residual: rows, norm: after, keep: true };
+            backend.apply_and_normalize(o, context, sum, next, normed)?;
             std::mem::swap(rows, next);
             if let (Some(attention), Some((cross, scope))) = (&block.cross_attention, cross) {
                 let [keys, values] = &cross[number];
-                backend.normalize(&attention.norm, rows, normed)?;
                 backend.apply(&attention.q, normed, Epilogue::none(), queries)?;
                 let seen = KvView::uncached(keys, values);
                 backend.attend(self.heads, queries, seen, scope, None, context)?;
-                backend.apply(&attention.o, context, Epilogue::plus(rows), next)?;
+                let sum = SumAndNorm { residual: rows, norm: &block.norm, keep: true };
+                backend.apply_and_normalize(&attention.o, context, sum, next, normed)?;
                 std::mem::swap(rows, next);
             }
-            backend.normalize(&block.norm, rows, normed)?;
             backend.apply(&block.wi, normed, Epilogue::activation(self.activation), inner)?;
             if let Some(gate) = &block.gate {
                 backend.apply(gate, normed, Epilogue::none(), next)?;

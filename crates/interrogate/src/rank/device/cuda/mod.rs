@@ -54,6 +54,7 @@ use crate::encoder::Features;
 use crate::nn::even;
 use launch::Greatest;
 use products::Products;
+pub(super) use source::source;
 use workspace::{Slot, Workspace};
 
 /// Bytes of a streamed piece.
@@ -92,7 +93,7 @@ impl Fused {
         if dim == 0 || !dim.is_multiple_of(8) || Plan::new(1, 1, dim, 1, limits).is_none() {
             return Ok(None);
         }
-        let source = source::source();
+        let source = source();
         let function = |name| crate::cuda::function(device, &source, name, shared);
         Ok(Some(Fused {
             copies: context.new_stream().w()?,

@@ -12,7 +12,7 @@ pub(super) const TEXT: &str = concat!(
 );
 
 /// Returns the kernel files as one.
-pub(super) fn source() -> Source {
+pub(in super::super) fn source() -> Source {
     Source { name: "rank", text: TEXT, constants: Vec::new() }
 }
 
