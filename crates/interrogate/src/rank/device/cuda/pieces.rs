@@ -1,40 +1,15 @@
 //! Streaming of rows that do not fit the device, through page-locked memory.
 
-use std::sync::Arc;
-
 use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
+use candle_core::cuda_backend::cudarc::driver::CudaView;
 use candle_core::cuda_backend::cudarc::driver::sys::CU_MEMHOSTALLOC_WRITECOMBINED;
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, CudaView};
 use half::f16;
 use rayon::prelude::*;
 
 use super::super::super::Rows;
 use super::Fused;
-use super::workspace::{Buffer, Pinned};
-
-/// A piece on both sides.
-#[derive(Debug)]
-pub(super) struct Pair {
-    host: Pinned<f16>,
-    device: Buffer<f16>,
-    /// The last copy from `host`.
-    copied: CudaEvent,
-    /// The last computation with `device`.
-    computed: CudaEvent,
-}
-
-impl Pair {
-    fn new(context: &Arc<CudaContext>) -> Result<Self> {
-        let (copied, computed) = (context.new_event(None).w()?, context.new_event(None).w()?);
-        Ok(Pair { host: Pinned::default(), device: Buffer::default(), copied, computed })
-    }
-
-    /// Bytes of device memory.
-    pub(super) fn bytes(&self) -> usize {
-        self.device.bytes()
-    }
-}
+use super::workspace::Pair;
 
 impl Fused {
     /// Calls `scan` with pieces of at most `most` rows on the device, which start at `firsts`.

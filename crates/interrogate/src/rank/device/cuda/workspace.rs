@@ -7,13 +7,12 @@ use candle_core::Result;
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::sys::CU_MEMHOSTALLOC_WRITECOMBINED;
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaSlice, CudaStream, DeviceRepr, PinnedHostSlice, ValidAsZeroBits,
+    CudaContext, CudaEvent, CudaSlice, CudaStream, DeviceRepr, PinnedHostSlice, ValidAsZeroBits,
 };
 use half::f16;
 
 use super::super::plan::Plan;
 use super::Fused;
-use super::pieces::Pair;
 
 /// The most bytes of a workspace that is kept after a call.
 pub(super) const MAX_KEPT: usize = 512 << 20;
@@ -190,5 +189,28 @@ impl<T: DeviceRepr + ValidAsZeroBits> Pinned<T> {
         let buffer =
             self.0.as_mut().ok_or_else(|| candle_core::Error::msg("no page-locked memory"))?;
         buffer.as_mut_slice().w()
+    }
+}
+
+/// A streamed piece on both sides.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) host: Pinned<f16>,
+    pub(super) device: Buffer<f16>,
+    /// The last copy from `host`.
+    pub(super) copied: CudaEvent,
+    /// The last computation with `device`.
+    pub(super) computed: CudaEvent,
+}
+
+impl Pair {
+    pub(super) fn new(context: &Arc<CudaContext>) -> Result<Self> {
+        let (copied, computed) = (context.new_event(None).w()?, context.new_event(None).w()?);
+        Ok(Pair { host: Pinned::default(), device: Buffer::default(), copied, computed })
+    }
+
+    /// Bytes of device memory.
+    fn bytes(&self) -> usize {
+        self.device.bytes()
     }
 }
