@@ -148,6 +148,15 @@ using namespace device;
 #define NEEDS_CONTEXT \
     if (!has_context()) return CUDA_ERROR_INVALID_CONTEXT
 
+// Allocations and frees in a stream's order use the stream's context; only the default streams
+// have the thread's (CUDA driver API, "Stream Ordered Memory Allocator").
+#define NEEDS_CONTEXT_OF(stream) \
+    if (!has_context() && is_default(stream)) return CUDA_ERROR_INVALID_CONTEXT
+
+static bool is_default(CUstream stream) {
+    return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
+}
+
 CUresult cuMemAlloc(CUdeviceptr *to, size_t bytes) {
     Guard guard(lock);
     NEEDS_CONTEXT;
@@ -160,7 +169,7 @@ CUresult cuMemAlloc(CUdeviceptr *to, size_t bytes) {
 
 CUresult cuMemAllocAsync(CUdeviceptr *to, size_t bytes, CUstream stream) {
     Guard guard(lock);
-    NEEDS_CONTEXT;
+    NEEDS_CONTEXT_OF(stream);
     *to = 0;
     if (bytes == 0) return CUDA_SUCCESS;
     void *start = reserve(bytes, false);
@@ -176,7 +185,7 @@ CUresult cuMemAllocAsync(CUdeviceptr *to, size_t bytes, CUstream stream) {
 
 CUresult cuMemFreeAsync(CUdeviceptr start, CUstream stream) {
     Guard guard(lock);
-    NEEDS_CONTEXT;
+    NEEDS_CONTEXT_OF(stream);
     if (start != 0) enqueue(stream, [=] { release((void *)start); });
     return CUDA_SUCCESS;
 }

@@ -174,8 +174,10 @@ static const Case CASES[] = {
     {"a thread without a context", "without a context",
      [] {
          DO(cuCtxSetCurrent(nullptr));
-         CUdeviceptr start;
-         expect(cuMemAllocAsync(&start, 4, one) == CUDA_ERROR_INVALID_CONTEXT, "an error");
+         CUdeviceptr start = memory(4); // which the stream's context allows
+         expect(cuMemsetD8Async(start, 0, 4, one) == CUDA_ERROR_INVALID_CONTEXT, "an error of a fill");
+         DO(cuMemFreeAsync(start, one));
+         expect(cuMemAllocAsync(&start, 4, nullptr) == CUDA_ERROR_INVALID_CONTEXT, "an error of an allocation");
          fprintf(stderr, "without a context\n"), abort();
      }},
     {"a wait", nullptr,
