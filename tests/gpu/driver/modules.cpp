@@ -115,7 +115,8 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
     auto &functions = ((Module *)module)->functions;
     auto found = functions.find(name);
     if (found == functions.end()) {
-        fprintf(stderr, "emulated driver: no kernel is called %s\n", name);
+        // Without a name, only the module was to be loaded.
+        if (*name != 0) fprintf(stderr, "emulated driver: no kernel is called %s\n", name);
         return CUDA_ERROR_NOT_FOUND;
     }
     *function = (CUfunction)&found->second;

@@ -3,19 +3,25 @@
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
-use candle_core::cuda_backend::CudaDevice;
+use candle_core::cuda_backend::{CudaDevice, DeviceId};
 
 use super::Source;
+
+/// What has begun.
+static BEGUN: Mutex<Vec<(DeviceId, Source)>> = Mutex::new(Vec::new());
 
 /// The compilations in the background.
 static RUNNING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
-/// Compiles `sources` for `device` and loads them, each on a thread of its own, while the caller
-/// reads files or copies weights. [`function`](super::function) waits for a compilation that has
+/// Compiles `sources` for `device` and loads them, once, each on a thread of its own, while the
+/// caller reads files or copies weights. [`function`](super::function) waits for a compilation that has
 /// begun. Errors are ignored here: the call that needs the kernel reports them.
 pub(crate) fn warm_up(device: &CudaDevice, sources: Vec<Source>) {
     wait_at_exit();
     for source in sources {
+        if !begin(device, &source) {
+            continue;
+        }
         let (device, running) = (device.clone(), Running::new());
         let load = move || {
             let _running = running;
@@ -27,6 +33,17 @@ pub(crate) fn warm_up(device: &CudaDevice, sources: Vec<Source>) {
         // Without a thread, the kernels are compiled when they are needed.
         let _ = thread::Builder::new().name("compile kernels".to_owned()).spawn(load);
     }
+}
+
+/// Returns whether the source is the first of its kind for `device`.
+fn begin(device: &CudaDevice, source: &Source) -> bool {
+    // Ignore lock poisoning: the list has whole entries.
+    let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = !begun.iter().any(|(id, known)| *id == device.id() && known == source);
+    if is_new {
+        begun.push((device.id(), source.clone()));
+    }
+    is_new
 }
 
 /// Counts a compilation until it is dropped.

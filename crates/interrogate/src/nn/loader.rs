@@ -92,6 +92,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         biases: Biases,
     ) -> Result<PreNormLayer<B>> {
         let (width, inner, bias) = (sizes.width, sizes.inner, biases.rest);
+        self.backend.warm_up(width, width / sizes.heads.max(1));
         let norm1 = self.layer_norm(&at(names.norm1), width, sizes.eps)?;
         let [query, key, value] = match names.attention {
             Projections::Apart(names) => {
@@ -135,6 +136,7 @@ impl<'a, B: Backend> Loader<'a, B> {
         [heads, width, kv_width]: [usize; 3],
         eps: f64,
     ) -> Result<Attention<B>> {
+        self.backend.warm_up(width, width / heads.max(1));
         let projection =
             |part: &str, inputs| self.linear(&format!("{name}.{inner}.{part}"), [width, inputs]);
         Ok(Attention {

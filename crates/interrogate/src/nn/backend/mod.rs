@@ -67,6 +67,10 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// Creates a table of rows of `width`.
     fn table(&self, values: Values, width: usize) -> Result<Self::Table>;
 
+    /// Prepares for layers of rows of `width` with heads of `head` values, while their weights
+    /// are loaded. No result depends on it.
+    fn warm_up(&self, _width: usize, _head: usize) {}
+
     // ---- to and from the host
 
     /// Copies rows of `width` to the backend.

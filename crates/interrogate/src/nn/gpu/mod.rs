@@ -173,6 +173,16 @@ impl Backend for Gpu {
         Ok(table)
     }
 
+    /// Compiles the kernels of such layers in the background.
+    #[cfg(feature = "cuda")]
+    fn warm_up(&self, width: usize, head: usize) {
+        if let Device::Cuda(device) = &self.device {
+            let mut sources = self.kernels.sources(width);
+            sources.extend(attention::sources(head, self.dtype));
+            crate::cuda::warm_up(device, sources);
+        }
+    }
+
     fn upload(&self, values: Vec<f32>, width: usize) -> Result<DeviceRows> {
         let rows = values.len() / width;
         Ok(DeviceRows(Some(self.copy(Source::Floats(&values), &[rows, width], self.dtype)?)))

@@ -56,6 +56,7 @@ impl<B: Backend> Stack<B> {
     ) -> Result<Self> {
         let (width, eps) = (config.d_model, config.layer_norm_epsilon);
         let inner = config.num_heads * config.d_kv;
+        loader.backend.warm_up(width, config.d_kv);
         let (gated, activation) = config.feed_forward();
         let at = |name: &str| format!("language_model.{half}.{name}");
         let buckets = [config.relative_attention_num_buckets, config.num_heads];

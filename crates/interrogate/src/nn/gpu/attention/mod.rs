@@ -10,6 +10,8 @@ use candle_core::{Result, Tensor};
 use super::super::{Heads, RelativeBias};
 use super::kv::KeysAndValues;
 use super::scope::GpuScope;
+#[cfg(feature = "cuda")]
+pub(super) use kernels::sources;
 
 /// Returns the attention of `queries` (n, width) to `kv`, in the type of the queries.
 pub(super) fn attend(

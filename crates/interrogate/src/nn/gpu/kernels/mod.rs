@@ -39,4 +39,10 @@ impl Kernels {
             functions: Arc::default(),
         }
     }
+
+    /// Returns the kernel files for layers of rows of `width`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn sources(&self, width: usize) -> Vec<crate::cuda::Source> {
+        cuda::sources(self.dtype, width)
+    }
 }

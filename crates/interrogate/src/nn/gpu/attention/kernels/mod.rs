@@ -18,6 +18,7 @@ use super::super::super::{Heads, RelativeBias};
 use super::super::kv::KeysAndValues;
 use super::super::scope::GpuScope;
 use launch::{ListsLaunch, SpansLaunch};
+pub(in super::super) use source::sources;
 use source::{FEW_QUERIES, LIST_STEP, LISTS_MAX_HEAD, SPANS_MAX_HEAD, TILE_QUERIES};
 
 /// Spans of at most [`FEW_QUERIES`] queries and this number of rows use `lists.cu`.

@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::Result;
 use candle_core::cuda_backend::cudarc::driver::CudaFunction;
 use candle_core::cuda_backend::{CudaDevice, DeviceId};
+use candle_core::{DType, Result};
 
 use crate::cuda::Source;
 
@@ -63,6 +63,19 @@ impl Kernel {
         loaded.push((device.id(), self, function.clone()));
         Ok(function)
     }
+}
+
+/// Returns the kernel files for heads of `head` values in rows of `dtype`.
+pub(in super::super::super) fn sources(head: usize, dtype: DType) -> Vec<Source> {
+    let bf16 = match dtype {
+        DType::F16 if head <= SPANS_MAX_HEAD => Some(false),
+        DType::BF16 if head <= SPANS_MAX_HEAD => Some(true),
+        _ => None,
+    };
+    let kernel = |bf16| Kernel { name: "", head, bf16 };
+    let lists = (head <= LISTS_MAX_HEAD).then(|| kernel(None));
+    let spans = bf16.map(|bf16| kernel(Some(bf16)));
+    lists.iter().chain(&spans).map(Kernel::source).collect()
 }
 
 /// The heads that a warp of `lists.cu` takes.

@@ -62,6 +62,15 @@ impl Kernel {
             (Kernel::Lookup, true) => OF_SUMS + 3,
         }
     }
+
+    /// The chunks of a row of `width` values that a thread of a norm has; 0 for other kernels.
+    pub(super) fn chunks(self, width: usize) -> usize {
+        match self {
+            Kernel::WarpNorm => width.div_ceil(CHUNK * 32).max(1),
+            Kernel::BlockNorm => width.div_ceil(CHUNK * 32 * BLOCK_WARPS).max(1),
+            Kernel::Finish | Kernel::FinishSum | Kernel::Lookup => 0,
+        }
+    }
 }
 
 /// The kernels for one type of weights and rows, each compiled when it is first launched.
@@ -97,6 +106,28 @@ impl Functions {
         let loaded = crate::cuda::function(&self.device, &source, NAMES[number], shared)?;
         Ok(slot.get_or_init(|| loaded))
     }
+}
+
+/// Returns the kernel files for layers of rows of `width`, with weights of `dtype`.
+pub(in super::super) fn sources(dtype: DType, width: usize) -> Vec<Source> {
+    // Norms read rows after embeddings and in post-norm layers, else residual sums.
+    let kernels = [
+        (Kernel::WarpNorm, true),
+        (Kernel::WarpNorm, false),
+        (Kernel::BlockNorm, true),
+        (Kernel::BlockNorm, false),
+        (Kernel::Finish, false),
+        (Kernel::FinishSum, true),
+        (Kernel::Lookup, false),
+    ];
+    let mut sources = Vec::new();
+    for (kernel, sums) in kernels {
+        let chunks = kernel.chunks(width);
+        if chunks <= MAX_CHUNKS {
+            sources.extend(source(dtype, kernel.number(dtype, sums), chunks));
+        }
+    }
+    sources
 }
 
 /// Returns the kernel file for weights and rows of `dtype`, with the kernel `number` alone, and

@@ -7,4 +7,4 @@ mod lookup;
 mod norm;
 mod operand;
 
-pub(super) use functions::Functions;
+pub(super) use functions::{Functions, sources};

@@ -40,12 +40,12 @@ impl Kernels {
         let mut sum = keep.then(|| Buffer::new(device, SUMS, rows * width)).transpose()?;
         // A warp a row, where it holds the row and the rows occupy the device.
         let by_warp = width <= most && (rows > 4 * functions.processors || width <= most / 4);
-        let (kernel, of_block, threads, shared) = match by_warp {
-            true => (Kernel::WarpNorm, ROW_WARPS, 32 * ROW_WARPS, 0),
-            false => (Kernel::BlockNorm, 1, 32 * BLOCK_WARPS, BLOCK_NORM_SHARED),
+        let (kernel, of_block, threads, shared) = if by_warp {
+            (Kernel::WarpNorm, ROW_WARPS, 32 * ROW_WARPS, 0)
+        } else {
+            (Kernel::BlockNorm, 1, 32 * BLOCK_WARPS, BLOCK_NORM_SHARED)
         };
-        let chunks = width.div_ceil(CHUNK * threads / of_block).max(1);
-        let function = functions.get(kernel, are_sums, chunks)?;
+        let function = functions.get(kernel, are_sums, kernel.chunks(width))?;
         let blocks = rows.div_ceil(of_block).min(BLOCKS * functions.processors);
         if rows * width > 0 {
             let tensors = [Some(&x), product.as_ref(), bias, Some(&norm.weight), shift];

@@ -16,9 +16,10 @@ use half::{bf16, f16};
 /// expect.
 pub(super) fn aligned(tensor: &Tensor) -> Result<Tensor> {
     let offset = tensor.layout().start_offset();
-    match tensor.is_contiguous() && offset.is_multiple_of(8) {
-        true => Ok(tensor.clone()),
-        false => tensor.force_contiguous(),
+    if tensor.is_contiguous() && offset.is_multiple_of(8) {
+        Ok(tensor.clone())
+    } else {
+        tensor.force_contiguous()
     }
 }
 
