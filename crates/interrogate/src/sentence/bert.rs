@@ -7,8 +7,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use candle_transformers::models::bert::Config;
-
+use super::config::Config;
 use super::is_ignored;
 use crate::encoder::{Tokens, check_vocabulary};
 use crate::error::CheckpointError;

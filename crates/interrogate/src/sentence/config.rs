@@ -3,22 +3,53 @@
 
 use std::path::Path;
 
-use candle_transformers::models::bert::{Config, HiddenAct};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::CONTEXT;
 use crate::{Error, Result, input, limits, sizes};
 
-/// The fields of config.json that candle's [`Config`] lacks.
-#[derive(Default, Deserialize)]
-struct ExtraConfig {
+/// The fields of config.json that are read.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Config {
+    model_type: Option<String>,
+    pub(super) vocab_size: usize,
+    pub(super) hidden_size: usize,
+    pub(super) num_hidden_layers: usize,
+    pub(super) num_attention_heads: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) max_position_embeddings: usize,
+    pub(super) type_vocab_size: usize,
+    pub(super) layer_norm_eps: f64,
+    hidden_act: String,
     #[serde(default)]
     is_decoder: bool,
     #[serde(default)]
     add_cross_attention: bool,
     /// Ignored by transformers 5; in older versions, "relative_key" was another attention.
     position_embedding_type: Option<String>,
+}
+
+impl Config {
+    /// The configuration of all-MiniLM-L6-v2.
+    #[cfg(starter)]
+    pub(super) fn mini_lm() -> Self {
+        Config {
+            model_type: None,
+            vocab_size: 30_522,
+            hidden_size: 384,
+            num_hidden_layers: 6,
+            num_attention_heads: 12,
+            intermediate_size: 1536,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            layer_norm_eps: 1e-12,
+            hidden_act: "gelu".to_owned(),
+            is_decoder: false,
+            add_cross_attention: false,
+            position_embedding_type: None,
+        }
+    }
 }
 
 /// The fields of sentence_bert_config.json that are read.
@@ -51,7 +82,7 @@ struct RawPooling {
 pub(super) fn open(folder: &Path) -> Result<(Config, usize)> {
     let path = folder.join("config.json");
     let config: Config = read(&path)?;
-    check(&path, &config, &read(&path)?)?;
+    check(&path, &config)?;
     let positions = config.max_position_embeddings;
     let sentence = folder.join("sentence_bert_config.json");
     let (path, what, context) = if !sentence.is_file() {
@@ -96,15 +127,12 @@ fn check_pooling(path: &Path, pooling: &RawPooling) -> Result<()> {
 }
 
 /// Checks that `config`, read from `path`, is supported.
-fn check(path: &Path, config: &Config, extra: &ExtraConfig) -> Result<()> {
+fn check(path: &Path, config: &Config) -> Result<()> {
     sizes::only(path, "model_type", config.model_type.as_ref(), "bert".to_owned())?;
-    if config.hidden_act != HiddenAct::Gelu {
-        let found = format!("{:?}", config.hidden_act).to_lowercase();
-        return Err(Error::mismatch(path, "hidden_act", "gelu", found));
-    }
-    sizes::only(path, "is_decoder", Some(&extra.is_decoder), false)?;
-    sizes::only(path, "add_cross_attention", Some(&extra.add_cross_attention), false)?;
-    let kind = extra.position_embedding_type.as_ref();
+    sizes::only(path, "hidden_act", Some(&config.hidden_act), "gelu".to_owned())?;
+    sizes::only(path, "is_decoder", Some(&config.is_decoder), false)?;
+    sizes::only(path, "add_cross_attention", Some(&config.add_cross_attention), false)?;
+    let kind = config.position_embedding_type.as_ref();
     sizes::only(path, "position_embedding_type", kind, "absolute".to_owned())?;
     let (width, positions) = (config.hidden_size, config.max_position_embeddings);
     sizes::within(path, "vocab_size", config.vocab_size, limits::VOCABULARY)?;

@@ -17,13 +17,12 @@ mod wordpiece;
 
 use std::path::Path;
 
-use candle_transformers::models::bert::Config;
-
 use crate::encoder::{Counter, Embeddings, TextEncoder, Tokens};
 use crate::nn::{Compute, Cpu, Gpu};
 use crate::weights::Weights;
 use crate::{Result, input, limits};
 use bert::{Bert, Tower};
+use config::Config;
 use wordpiece::WordPiece;
 
 /// The default context length in tokens, special tokens included: that of all-MiniLM-L6-v2. A
@@ -89,14 +88,8 @@ impl MiniLm {
         compute: &Compute,
         device: Option<&candle_core::Device>,
     ) -> Result<Self> {
-        let config = Config {
-            hidden_size: 384,
-            num_hidden_layers: 6,
-            intermediate_size: 1536,
-            ..Config::default()
-        };
         let wordpiece = WordPiece::new(path, tokenizer, CONTEXT)?;
-        Self::new(weights, &config, wordpiece, compute, device)
+        Self::new(weights, &Config::mini_lm(), wordpiece, compute, device)
     }
 
     fn new(
