@@ -5,8 +5,12 @@
 
 use std::path::Path;
 
-const WEIGHTS: [&str; 3] =
-    ["all-minilm-l6-v2.safetensors", "classes.safetensors", "efficientnet-lite0.safetensors"];
+const WEIGHTS: [&str; 4] = [
+    "all-minilm-l6-v2.safetensors",
+    "classes.safetensors",
+    "efficientnet-lite0.safetensors",
+    "flavors.safetensors",
+];
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(starter)");

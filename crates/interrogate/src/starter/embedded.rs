@@ -24,6 +24,7 @@ const CLASSIFIER: &str = "embedded efficientnet-lite0.safetensors";
 const SENTENCES: &str = "embedded all-minilm-l6-v2.safetensors";
 const CLASSES: &str = "embedded classes.safetensors";
 pub(super) const TOKENIZER: &str = "embedded tokenizer.json";
+pub(super) const FLAVORS: &str = "embedded flavors.safetensors";
 
 /// The checksum and name of each file, in the format of `sha256sum`.
 const SUMS: &str = include_str!("../../weights/SHA256SUMS");
@@ -51,6 +52,11 @@ pub(super) fn classes() -> Result<Weights> {
 /// Returns the tokenizer.json of the sentence encoder.
 pub(super) fn tokenizer() -> &'static [u8] {
     embedded!("tokenizer.json")
+}
+
+/// Returns the codes of the flavors, which are no part of the fingerprint: they change no score.
+pub(super) fn flavors() -> &'static [u8] {
+    embedded!("flavors.safetensors")
 }
 
 /// Returns a hex SHA-256 over the checksums of the files and the recipe. Reads no weights; a

@@ -21,11 +21,13 @@ mod device_tests;
 mod efficientnet;
 mod embedded;
 mod image;
+mod shortlist;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use image::StarterImage;
+pub use shortlist::Shortlist;
 pub use text::{StarterText, sentences};
 
 use crate::Result;
