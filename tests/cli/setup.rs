@@ -274,6 +274,25 @@ fn invalid_configuration_is_refused_by_the_commands_that_use_it() {
 }
 
 #[test]
+fn default_model_that_is_gone_is_named_with_its_file() {
+    let folder = Folder::new();
+    let text = "model = \"/gone/clip\"\ncaption-model = \"/gone/blip\"\n";
+    folder.write("user/config/interrogate/config.toml", text);
+    let path = config_file(&folder).display().to_string();
+    for (args, key, next) in [
+        (&["rank", "photos"][..], "model", "interrogate setup MODEL"),
+        (&["caption", "photos"], "caption-model", "interrogate setup --caption-model MODEL"),
+    ] {
+        let output = folder.run(args).expect(2);
+        let hint = format!("hint: it is the default {key} in {path}; set another: {next}\n");
+        assert!(output.stderr().contains("/gone/"), "{}", output.stderr());
+        assert!(output.stderr().contains(&hint), "{}", output.stderr());
+    }
+    // An option that names the same model has the same fault; another one works.
+    folder.run(&["rank", "photos", "--model", "starter"]).expect(0);
+}
+
+#[test]
 fn unusable_models_are_refused_before_anything_is_written() {
     let (folder, hub) = (Folder::new(), hub());
     for (model, message, hint) in [

@@ -1,7 +1,7 @@
 //! Builds label indexes: encodes dictionaries of labels once per model.
 //!
 //! [`open_all`] reads dictionaries and reports what it left out; [`embedded`](embedded()) returns
-//! those that are compiled in. A [`Builder`] encodes
+//! the compiled-in ones. A [`Builder`] encodes
 //! their labels with a model and writes the index that [`interrogate::index`] reads. Only
 //! labels that the previous index of the model does not hold are encoded. A build that was
 //! stopped or killed is resumed: each block of rows is written to a journal before the

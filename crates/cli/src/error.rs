@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use build_index::terminal::{build_hint, library_hint};
 use interrogate::caption::NAMES;
+use interrogate::error::ModelError;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::folders::{self, NoHome};
 use crate::interrupt;
 use crate::logger::Logger;
@@ -112,6 +113,12 @@ impl CliError {
     /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
+            CliError::Library(interrogate::Error::Model(ModelError::Unknown { name, .. }))
+            | CliError::UnknownCaptioner { name }
+                if let Some(hint) = Config::hint(name) =>
+            {
+                return Some(hint);
+            }
             CliError::Library(error) => {
                 return folders::hint(error).or_else(|| library_hint(error));
             }

@@ -66,7 +66,7 @@ pub(crate) enum Command {
 #[derive(Debug, Group)]
 pub(crate) struct Build {
     /// Dictionaries: text files, or folders of *.txt [default: dicts/ in the working
-    /// folder, else those that are compiled in]
+    /// folder, else the embedded ones]
     #[arg(value_name = "DICTS")]
     dictionaries: Vec<PathBuf>,
 

@@ -42,7 +42,7 @@ pub fn embedded() -> Result<Vec<Dictionary>> {
     Ok(dictionaries)
 }
 
-#[cfg(all(test, dictionaries))]
+#[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 

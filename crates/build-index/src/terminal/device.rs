@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_the_gpu_if_it_opens_and_says_which() {
+    fn auto_is_the_first_gpu_that_opens_with_a_note() {
         let devices = [Device::Cpu, Device::Cuda(0)];
         let (device, note) = first_open(&devices, |_| Ok(()));
         assert_eq!(device, Device::Cuda(0));

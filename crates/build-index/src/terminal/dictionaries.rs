@@ -1,5 +1,5 @@
 //! The dictionaries of a build: files and folders that an option names, `dicts/` in the working
-//! folder, or those that are compiled in.
+//! folder, or the embedded ones.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const FOLDER: &str = "dicts";
 pub enum Dictionaries {
     /// These files and folders.
     Paths(Vec<PathBuf>),
-    /// Those that are [compiled in](embedded()).
+    /// The [embedded](embedded()) dictionaries.
     Embedded,
 }
 

@@ -81,9 +81,9 @@ fn device_hint(error: &DeviceError) -> Option<String> {
         DeviceError::Missing { .. } => {
             "`nvidia-smi -L` lists the GPUs; `nvidia-smi` shows the driver's CUDA version, which must not be older than the build's; or leave --device out"
         }
-        DeviceError::CpuOnly { .. } => "leave --device out",
+        DeviceError::CpuOnly { .. } => "pass --device cpu",
         DeviceError::OutOfMemory { .. } => {
-            "close other programs on the device (`nvidia-smi` lists them), pass a smaller precision, or leave --device out"
+            "close other programs on the device (`nvidia-smi` lists them), pass a smaller precision, or pass --device cpu"
         }
         _ => return None,
     };
@@ -105,6 +105,8 @@ mod tests {
         assert_eq!(library_hint(&unknown), unknown.hint());
         let starter = Error::from(ModelError::StarterMissing);
         assert!(library_hint(&starter).unwrap().contains("--model"));
+        let only = DeviceError::CpuOnly { what: "q8", device: "cuda:0".into() };
+        assert_eq!(library_hint(&only.into()).unwrap(), "pass --device cpu");
         let interrupted = Error::Interrupted;
         assert_eq!(library_hint(&interrupted), None);
     }

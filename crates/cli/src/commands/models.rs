@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use build_index::terminal::format::bytes;
 use interrogate::index::Index;
-use interrogate::models::{HAS_STARTER, KnownModel, hub, known};
+use interrogate::models::{HAS_STARTER, KnownModel, ModelSource, hub, known};
 use serde::Serialize;
 
 use crate::args::{Format, Models};
@@ -39,7 +39,9 @@ struct Row<'a> {
 /// that have an index.
 pub(crate) fn run(args: &Models) -> Result<Outcome, CliError> {
     let options = folders::options();
+    // As indexes and the table name it.
     let default = Config::open()?.model;
+    let default = default.map(|name| name.parse().map_or(name, |it: ModelSource| it.to_string()));
     let mut built = built()?;
     let mut rows: Vec<Row<'_>> = Vec::with_capacity(known().len());
     for model in known() {
@@ -107,11 +109,10 @@ fn unknown(name: &str) -> Row<'_> {
 
 /// Whether the files of a model that is not in the table are here.
 fn is_cached(id: &str) -> bool {
-    use interrogate::models::ModelSource::{File, Folder, Hub, Starter};
     match id.parse() {
-        Ok(Starter) => HAS_STARTER,
-        Ok(Folder(_) | File(_)) => true,
-        Ok(Hub { repo, revision }) => {
+        Ok(ModelSource::Starter) => HAS_STARTER,
+        Ok(ModelSource::Folder(_) | ModelSource::File(_)) => true,
+        Ok(ModelSource::Hub { repo, revision }) => {
             hub::cached_clip(&repo, revision.as_deref(), &folders::options()).is_some()
         }
         Err(_) => false,

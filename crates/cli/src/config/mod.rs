@@ -78,6 +78,19 @@ impl Config {
         [(KEYS[0], self.model.as_deref()), (KEYS[1], self.caption_model.as_deref())]
     }
 
+    /// Returns what to do about the model `name`, which does not exist, if the configuration
+    /// names it.
+    pub(crate) fn hint(name: &str) -> Option<String> {
+        let named = |(_, value): &(_, Option<&str>)| *value == Some(name);
+        let (key, _) = Self::current().values().into_iter().find(named)?;
+        let option = if key == KEYS[0] { String::new() } else { format!("--{key} ") };
+        let path = Self::path().ok()?;
+        Some(format!(
+            "it is the default {key} in {}; set another: interrogate setup {option}MODEL",
+            path.display()
+        ))
+    }
+
     fn field(&mut self, key: &str) -> &mut Option<String> {
         if key == KEYS[0] { &mut self.model } else { &mut self.caption_model }
     }

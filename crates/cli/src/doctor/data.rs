@@ -45,7 +45,7 @@ fn described(index: &Index) -> String {
     format!("of the model {model}, {labels} labels in {tables} tables, {coded}")
 }
 
-/// Reads the dictionaries of `given`, or without any those that a build would take.
+/// Reads the dictionaries in `given`; if it is empty, the default ones of a build.
 pub(super) fn dictionaries(given: &[PathBuf]) -> Vec<Finding> {
     let kind = "dictionaries";
     let source = Dictionaries::find(given);

@@ -10,7 +10,7 @@ use crate::logger::Logger;
 /// The maximum length of an answer in bytes.
 const ANSWER: u64 = 1 << 10;
 
-/// Lists the downloads, and asks for consent unless there are none or `yes` gives it.
+/// Lists the downloads and asks for consent. `yes` is consent; no downloads need none.
 ///
 /// # Errors
 /// [`CliError::Arguments`] without consent, and without a terminal to ask on.

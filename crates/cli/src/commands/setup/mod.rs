@@ -83,7 +83,8 @@ fn name_of(source: &ModelSource) -> Result<String, CliError> {
     let (ModelSource::Folder(path) | ModelSource::File(path)) = source else {
         return Ok(source.to_string());
     };
-    let absolute = path.canonicalize().map_err(interrogate::Error::io("open", path))?;
+    // Links stay: a link to the newest model goes on to mean that.
+    let absolute = std::path::absolute(path).map_err(interrogate::Error::io("open", path))?;
     let name = absolute.to_str().map(str::to_owned);
     name.ok_or_else(|| CliError::Arguments {
         message: format!("{}: the path is not UTF-8", absolute.display()),
