@@ -97,7 +97,9 @@ fn program(folder: &Path, photos: &[PathBuf]) -> Result<Memory, Box<dyn Error>> 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let out = std::env::temp_dir().join(format!("bench-batch-{}.jsonl", std::process::id()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
-    command.args(["prompt", "--model", "starter", "--quiet", "--overwrite", "-o"]).arg(&out);
+    command
+        .args(["prompt", "--model", "starter", "--no-caption", "--quiet", "--overwrite", "-o"])
+        .arg(&out);
     match photos {
         [one] => command.arg(fs::canonicalize(one)?),
         _ => command.arg(fs::canonicalize(folder)?),

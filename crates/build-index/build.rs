@@ -1,4 +1,5 @@
-//! Passes the commit to the code as the variable `COMMIT`, for `--version`.
+//! Passes the commit to the code as the variable `COMMIT`, for `--version`, and sets the cfg
+//! `dictionaries` if the repository's are here: a package of a registry lacks them.
 //!
 //! The commit is the variable `INTERROGATE_COMMIT` or, in a release build, git's HEAD. Other
 //! builds ignore git: they would have to be built again after each commit. Without either
@@ -11,7 +12,20 @@ use std::process::Command;
 /// This package's folder in its repository, as git prints it.
 const FOLDER: &str = "crates/build-index/";
 
+/// The repository's dictionaries, and one of them.
+const DICTIONARIES: (&str, &str) = ("../../dicts", "flavors.txt");
+
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(dictionaries)");
+    let (folder, file) = DICTIONARIES;
+    println!("cargo::rerun-if-changed={folder}");
+    if Path::new(folder).join(file).is_file() {
+        println!("cargo::rustc-cfg=dictionaries");
+    } else {
+        println!(
+            "cargo::warning=no dictionaries are embedded: no dicts/{file}; build from the repository"
+        );
+    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=INTERROGATE_COMMIT");
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tar::{EntryType, Header};
 
 use crate::run::{Folder, RunOutput, repository};
+use crate::user_folders::isolate;
 
 fn header(name: &str, kind: EntryType, size: u64) -> Header {
     let mut header = Header::new_gnu();
@@ -85,7 +86,7 @@ fn oversized_member_name_is_refused_after_earlier_members_are_written() {
             let program = command.get_program().to_owned();
             command = std::process::Command::new("sh");
             command.args(["-c", "ulimit -v 4000000; exec \"$0\" \"$@\""]).arg(program).args(args);
-            command.current_dir(folder.path(""));
+            isolate(command.current_dir(folder.path("")), &folder.path(""));
         }
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

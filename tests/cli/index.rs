@@ -85,7 +85,7 @@ fn missing_index_hint_gives_the_build_command() {
     let output = Folder::new().run(&["info"]).expect(2);
     assert!(output.stderr().contains("no index in indexes"), "{}", output.stderr());
     assert!(
-        output.stderr().contains("hint: build one: build-index dicts -o indexes"),
+        output.stderr().contains("hint: build one: build-index -o indexes"),
         "{}",
         output.stderr()
     );

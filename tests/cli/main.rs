@@ -15,6 +15,7 @@ mod execute;
 #[path = "../index/fake.rs"]
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;
+mod home;
 #[cfg(unix)]
 mod hostile;
 mod index;
@@ -28,12 +29,18 @@ mod rank;
 mod report;
 mod resume;
 mod run;
+mod setup;
 mod shell;
 mod sidecar;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(unix)]
 mod streams;
+#[path = "../../crates/interrogate/src/models/hub/tests/stub_hub.rs"]
+#[allow(dead_code, reason = "the tests of the library use more of it")]
+mod stub_hub;
 #[cfg(unix)]
 mod terminal;
 mod usage;
+#[path = "../user_folders.rs"]
+mod user_folders;

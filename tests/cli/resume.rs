@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::run::{Folder, repository};
+use crate::user_folders::isolate;
 
 /// Number of images: enough that a run can be interrupted.
 const IMAGES: usize = 60;
@@ -123,6 +124,7 @@ fn interrupt_finishes_the_batch_and_prints_the_resume_command() {
     let resume = resume.unwrap_or_else(|| panic!("{stderr}"));
     // The printed command resumes the run.
     let mut shell = std::process::Command::new("sh");
+    isolate(&mut shell, &folder.path(""));
     let shell =
         shell.current_dir(folder.path("")).args(["-c", resume.trim()]).stderr(Stdio::null());
     assert_eq!(shell.status().unwrap().code(), Some(1), "{resume}");

@@ -7,17 +7,20 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::user_folders::isolate;
+
 /// The path of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A working folder with three photos and small dictionaries.
+/// A working folder with three photos, small dictionaries, and a folder for indexes.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Self {
         let folder = Folder(tempfile::tempdir().unwrap());
+        fs::create_dir(folder.path("indexes")).unwrap();
         for name in ["cat.jpg", "coffee.jpg", "rocket.jpg"] {
             let from = repository().join("tests/fixtures/photos").join(name);
             folder.write(&format!("photos/{name}"), fs::read(from).unwrap());
@@ -41,14 +44,13 @@ impl Folder {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
         command.current_dir(self.0.path()).args(args).stdin(Stdio::null());
-        // No hub is reachable, and the machine's own model cache is not read.
-        command.env("HF_HOME", self.path("hf")).env("HF_ENDPOINT", "http://127.0.0.1:9");
+        isolate(&mut command, self.0.path());
         command
     }
 
     /// Runs the program with `args`.
     pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
-        RunOutput(self.command(args).output().unwrap())
+        RunOutput::of(self.command(args))
     }
 }
 
@@ -56,6 +58,11 @@ impl Folder {
 pub(crate) struct RunOutput(Output);
 
 impl RunOutput {
+    /// Runs `command` to its end.
+    pub(crate) fn of(mut command: Command) -> Self {
+        RunOutput(command.output().unwrap())
+    }
+
     pub(crate) fn stdout(&self) -> &str {
         std::str::from_utf8(&self.0.stdout).unwrap()
     }

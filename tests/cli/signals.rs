@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::default_signals;
 use crate::run::{Folder, repository};
+use crate::user_folders::isolate;
 
 const HUP: u32 = 1;
 const INT: u32 = 2;
@@ -61,7 +62,7 @@ fn signal_ignored_at_the_start_stays_ignored() {
     // As nohup and a script's `&` start a program.
     shell.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\"", program]);
     shell.args(["embed", "images", "--filelist", "-", "--model", &model()]);
-    shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
+    isolate(shell.current_dir(folder.path("")), &folder.path(""));
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = shell.spawn().unwrap();
     // The shell catches no SIGTERM.
@@ -186,7 +187,7 @@ fn file_size_limit_is_an_error() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_interrogate")]);
         shell.args(["embed", "images", "many", "--model", &model(), "-o", out]);
-        shell.current_dir(folder.path("")).env("HF_HOME", folder.path("hf"));
+        isolate(shell.current_dir(folder.path("")), &folder.path(""));
         let ended = shell.output().unwrap();
         let stderr = String::from_utf8(ended.stderr).unwrap();
         assert_eq!((ended.status.code(), ended.status.signal()), (Some(2), None), "{stderr}");

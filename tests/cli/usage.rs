@@ -35,6 +35,9 @@ fn wrong_usage_is_exit_code_2_without_output() {
         &["verify", "indexes"],
         &["info", "--format", "csv"],
         &["doctor", "--format", "parquet"],
+        &["setup"],
+        &["models", "ViT-L-14"],
+        &["config", "--format", "csv"],
         &["completions"],
         &["completions", "cmd"],
         &["man", "prompt"],
@@ -49,7 +52,7 @@ fn wrong_usage_is_exit_code_2_without_output() {
         assert_eq!(output.stdout(), "", "{args:?}");
         assert!(output.stderr().contains("Usage: interrogate"), "{args:?}: {}", output.stderr());
     }
-    assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 2, "nothing is written");
+    assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 3, "nothing is written");
 }
 
 #[test]
@@ -70,6 +73,9 @@ fn help_and_version_go_to_standard_output() {
         &["verify"],
         &["info"],
         &["doctor"],
+        &["setup"],
+        &["models"],
+        &["config"],
         &["completions"],
         &["man"],
     ] {

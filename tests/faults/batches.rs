@@ -6,7 +6,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 #![allow(clippy::print_stdout, reason = "it prints counts and what is skipped")]
 
+mod setup;
 mod shared;
+#[path = "../../crates/interrogate/src/models/hub/tests/stub_hub.rs"]
+#[allow(dead_code, reason = "the tests of the library use more of it")]
+mod stub_hub;
+#[path = "../user_folders.rs"]
+mod user_folders;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,6 +24,7 @@ use shared::{
     Disk, Random, drafts, files, kill_count, killed_after, repository, stderr, timed, wait_until,
 };
 use tempfile::TempDir;
+use user_folders::isolate;
 
 /// Number of images; every ninth is invalid.
 const IMAGES: usize = 48;
@@ -29,7 +36,7 @@ impl Workspace {
     fn new() -> Self {
         let workspace = Workspace(tempfile::tempdir().unwrap());
         let photo = fs::read(repository().join("tests/fixtures/photos/coffee.jpg")).unwrap();
-        for folder in ["photos", "dicts"] {
+        for folder in ["photos", "dicts", "indexes"] {
             fs::create_dir(workspace.path(folder)).unwrap();
         }
         for image in 0..IMAGES {
@@ -61,6 +68,7 @@ impl Workspace {
         command.current_dir(self.0.path()).args([name, "photos", "--batch-size", "3", "--model"]);
         command.arg(repository().join("tests/fixtures/clip/quick")).args(more);
         command.stdin(Stdio::null()).stdout(Stdio::null());
+        isolate(&mut command, self.0.path());
         command
     }
 

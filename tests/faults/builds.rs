@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, reason = "it prints counts and what is skipped")]
 
 mod shared;
+#[path = "../user_folders.rs"]
+mod user_folders;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +25,7 @@ use shared::{
     Disk, Random, drafts, files, kill_count, killed_after, repository, stderr, timed, wait_until,
 };
 use tempfile::TempDir;
+use user_folders::isolate;
 
 /// Labels of the dictionary: ten blocks of a build, which take some seconds.
 const LABELS: usize = 20_000;
@@ -72,6 +75,7 @@ impl Workspace {
         command.arg(self.path(dicts)).arg("-o").arg(output).arg("--model");
         command.arg(repository().join("tests/fixtures/clip/quick"));
         command.args(["--shard-rows", "4096", "-q"]).stdin(Stdio::null());
+        isolate(&mut command, self.folder.path());
         command
     }
 

@@ -1,10 +1,20 @@
 //! The `build-index` binary: its output, its streams and its exit codes.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::user_folders::isolate;
+
+/// The program, with user's folders that do not exist.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_build-index"));
+    isolate(&mut command, Path::new(env!("CARGO_TARGET_TMPDIR")));
+    command
+}
+
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_build-index")).args(args).output().unwrap()
+    program().args(args).output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -70,7 +80,7 @@ fn missing_device_feature_is_exit_code_2() {
 #[cfg(unix)]
 fn build(output: &std::path::Path) -> Command {
     let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_build-index"));
+    let mut command = program();
     command.arg(repository.join("dicts/flavors.txt")).arg("-o").arg(output);
     command.arg("--model").arg(repository.join("tests/fixtures/clip/quick"));
     command
@@ -101,6 +111,39 @@ fn signal_ends_a_build_and_encoded_rows_are_kept() {
         );
         assert!(fs::metadata(&journal).unwrap().len() > 0);
         assert!(!output.join("quick/manifest.json").exists());
+    }
+}
+
+/// The files of the index of a small model, from the shipped dictionaries.
+fn shipped_index(
+    folder: &Path,
+    dictionaries: &[&str],
+) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    let mut command = program();
+    command.current_dir(folder).args(dictionaries).args(["-q", "-o", "out", "--model"]);
+    let built = command.arg(fixtures.join("clip/quick")).output().unwrap();
+    assert_eq!(built.status.code(), Some(0), "{}", stderr(&built));
+    let files = fs::read_dir(folder.join("out/quick")).unwrap().map(|file| file.unwrap());
+    let files = files.map(|file| (file.file_name().into_string().unwrap(), file.path()));
+    let files = files.filter(|(name, _)| !name.ends_with(".lock"));
+    files.map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn embedded_dictionaries_give_the_index_of_the_folder() {
+    let dicts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dicts").canonicalize().unwrap();
+    let [here, elsewhere, given] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    // dicts/ in the working folder, a folder that is named, and neither.
+    fs::create_dir(here.path().join("dicts")).unwrap();
+    fs::copy(dicts.join("mediums.txt"), here.path().join("dicts/mediums.txt")).unwrap();
+    let here = shipped_index(here.path(), &[]);
+    assert!(here.keys().all(|name| name == "manifest.json" || name.starts_with("mediums")));
+    let embedded = shipped_index(elsewhere.path(), &[]);
+    let read = shipped_index(given.path(), &[dicts.to_str().unwrap()]);
+    assert!(embedded.len() > 12 && embedded.keys().eq(read.keys()), "{:?}", embedded.keys());
+    for (name, bytes) in embedded {
+        assert!(bytes == read[&name], "{name}");
     }
 }
 

@@ -19,6 +19,8 @@ mod maps;
 mod modes;
 mod rank;
 mod resume;
+#[path = "../user_folders.rs"]
+mod user_folders;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -207,7 +207,10 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 /// Creates `folder` and its parents, and syncs its name.
-pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`] with `folder`.
+pub fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     sync_folder(folder_of(folder))
 }

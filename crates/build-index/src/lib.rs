@@ -1,6 +1,7 @@
 //! Builds label indexes: encodes dictionaries of labels once per model.
 //!
-//! [`open_all`] reads dictionaries and reports what it left out. A [`Builder`] encodes
+//! [`open_all`] reads dictionaries and reports what it left out; [`embedded`](embedded()) returns
+//! the compiled-in ones. A [`Builder`] encodes
 //! their labels with a model and writes the index that [`interrogate::index`] reads. Only
 //! labels that the previous index of the model does not hold are encoded. A build that was
 //! stopped or killed is resumed: each block of rows is written to a journal before the
@@ -60,7 +61,7 @@ mod writer;
 
 pub use builder::{Builder, Progress};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
-pub use dictionary::{Dictionary, Finding, FindingKind, Texts, open_all};
+pub use dictionary::{Dictionary, Finding, FindingKind, Texts, embedded, open_all};
 pub use error::{CacheError, DictionaryError, Error, Result};
 pub use report::{Report, TableReport};
 

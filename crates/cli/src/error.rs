@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use build_index::terminal::{build_hint, library_hint};
 use interrogate::caption::NAMES;
+use interrogate::error::ModelError;
 
+use crate::config::{Config, ConfigError};
+use crate::folders::{self, NoHome};
 use crate::interrupt;
 use crate::logger::Logger;
 use crate::output::OutputError;
@@ -20,6 +23,12 @@ pub(crate) enum CliError {
     /// The index cannot be built.
     #[error(transparent)]
     Build(#[from] build_index::Error),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no place for an index.
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -104,8 +113,25 @@ impl CliError {
     /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            CliError::Library(error) => return library_hint(error),
+            CliError::Library(interrogate::Error::Model(ModelError::Unknown { name, .. }))
+            | CliError::UnknownCaptioner { name }
+                if let Some(hint) = Config::hint(name) =>
+            {
+                return Some(hint);
+            }
+            CliError::Library(error) => {
+                return folders::hint(error).or_else(|| library_hint(error));
+            }
+            CliError::Build(build_index::Error::Library(error)) => {
+                return folders::hint(error).or_else(|| library_hint(error));
+            }
             CliError::Build(error) => return build_hint(error),
+            CliError::Config(error) => return error.hint(),
+            CliError::NoHome(NoHome { variable }) => {
+                return Some(format!(
+                    "set HOME or {variable}, or create the folder indexes in the working folder, or pass --index DIR"
+                ));
+            }
             CliError::Output(error) => return error.hint(),
             CliError::WriterStopped => return None,
             CliError::NoImage { .. } | CliError::NoImageIn { .. } => {

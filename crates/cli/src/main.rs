@@ -9,11 +9,14 @@
 mod args;
 mod captions;
 mod commands;
+mod config;
 mod doctor;
 mod error;
 mod file_id;
 mod files;
+mod folders;
 mod image_name;
+mod indexes;
 mod interrupt;
 mod opening;
 mod outcome;

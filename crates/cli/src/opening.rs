@@ -1,11 +1,10 @@
 //! Opens the model and the index that the options name, and builds a missing index.
 
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use build_index::terminal::{BuildProgress, DownloadProgress, Summary};
-use build_index::{Builder, open_all};
+use build_index::Builder;
+use build_index::terminal::{BuildProgress, Dictionaries, DownloadProgress, Summary};
 use interrogate::Compute;
 use interrogate::error::IndexError;
 use interrogate::index::Index;
@@ -13,11 +12,10 @@ use interrogate::models::{Model, ModelSource, Options, Progress};
 
 use crate::args::{ModelChoice, Source};
 use crate::error::CliError;
+use crate::folders;
+use crate::indexes;
 use crate::interrupt;
 use crate::logger::Logger;
-
-/// The folder of the indexes.
-pub(crate) const INDEXES: &str = "indexes";
 
 /// The model if neither an option nor an index names one.
 const DEFAULT_MODEL: &str = "starter";
@@ -45,13 +43,11 @@ fn open_model(
     logger: &Logger,
     open: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> interrogate::Result<Model>,
 ) -> Result<Model, CliError> {
-    choice.device.check()?; // before any download
-    let model =
-        fetching(logger, open)?.with_cleaning(choice.text_cleaning)?.with_compute(Compute {
-            precision: choice.precision,
-            device: choice.device,
-            ..Compute::default()
-        });
+    let device = choice.device.resolve(logger);
+    device.check()?; // before any download
+    let model = fetching(logger, open)?
+        .with_cleaning(choice.text_cleaning)?
+        .with_compute(Compute { precision: choice.precision, device, ..Compute::default() });
     if let Some(notice) = model.notice() {
         logger.note(notice);
     }
@@ -64,7 +60,7 @@ pub(crate) fn fetching<T, E>(
     logger: &Logger,
     fetch: impl FnOnce(&Options, &mut dyn FnMut(Progress<'_>)) -> Result<T, E>,
 ) -> Result<T, E> {
-    let options = Options::from_vars(|name| std::env::var(name).ok());
+    let options = folders::options();
     let mut fetching = DownloadProgress::new(logger);
     let fetched = fetch(&options, &mut |progress| fetching.update(progress));
     fetching.finish();
@@ -79,22 +75,20 @@ pub(crate) fn model_and_index(
     let index = match (&source.index, &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
-        (None, None) => match &index_folders()?[..] {
-            [] => None,
-            [only] => Some(Index::open(only)?),
-            several => return Err(ambiguous(several)),
-        },
+        (None, None) => indexes::only()?.map(|only| Index::open(&only)).transpose()?,
     };
+    let device = source.model.device.resolve(logger);
     match index {
         Some(index) => {
             let model = model_of(&index, &source.model, logger)?;
-            Ok((model, index.on(source.model.device)?))
+            Ok((model, index.on(device)?))
         }
         None => {
             let model = model(&source.model, logger)?;
-            let folder = Path::new(INDEXES).join(model.slug());
-            let index = index_of(&model, &source.dicts, &folder, logger)?;
-            Ok((model, index.on(source.model.device)?))
+            let folder = indexes::of_model(&model.slug())?;
+            let dicts = Dictionaries::find(source.dicts.as_slice());
+            let index = index_of(&model, &dicts, &folder, logger)?;
+            Ok((model, index.on(device)?))
         }
     }
 }
@@ -102,7 +96,7 @@ pub(crate) fn model_and_index(
 /// Opens the index in `folder`, or builds it from `dicts` if it is missing or unfinished.
 pub(crate) fn index_of(
     model: &Model,
-    dicts: &Path,
+    dicts: &Dictionaries,
     folder: &Path,
     logger: &Logger,
 ) -> Result<Index, CliError> {
@@ -117,55 +111,17 @@ pub(crate) fn index_of(
     }
 }
 
-/// Opens the index in `folder`, or else the only one under `indexes/`.
-pub(crate) fn index(folder: Option<&Path>) -> Result<Index, CliError> {
-    if let Some(folder) = folder {
-        return Ok(Index::open(folder)?);
-    }
-    match &index_folders()?[..] {
-        [] => Ok(Index::open(Path::new(INDEXES))?), // fails with the hint how to build one
-        [only] => Ok(Index::open(only)?),
-        several => Err(ambiguous(several)),
-    }
-}
-
-/// Returns the folders under `indexes/` that hold an index, sorted.
-fn index_folders() -> Result<Vec<PathBuf>, CliError> {
-    let entries = match std::fs::read_dir(INDEXES) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(interrogate::Error::io("read", INDEXES)(error).into()),
-    };
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|e| e.path()).filter(|p| p.join("manifest.json").exists()).collect();
-    found.sort();
-    Ok(found)
-}
-
-/// Returns the subfolders of `folder`, sorted; empty if it cannot be read.
-pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders
-}
-
-fn ambiguous(several: &[PathBuf]) -> CliError {
-    let names: Vec<_> = several.iter().map(|path| path.to_string_lossy()).collect();
-    CliError::Arguments {
-        message: format!("{INDEXES} holds {} indexes: {}", names.len(), names.join(", ")),
-        hint: format!("pass --index {}, or --model", names[0]),
-    }
-}
-
-fn build(model: &Model, dicts: &Path, folder: &Path, logger: &Logger) -> Result<(), CliError> {
-    let dictionaries = open_all(&[dicts.to_owned()])?;
+fn build(
+    model: &Model,
+    dicts: &Dictionaries,
+    folder: &Path,
+    logger: &Logger,
+) -> Result<(), CliError> {
+    let dictionaries = dicts.open()?;
     logger.note(format_args!(
-        "no index of {} yet: building {} from {}, once; the next run continues an interrupted build",
+        "no index of {} yet: building {} from {dicts}, once; the next run continues an interrupted build",
         model.id(),
-        folder.display(),
-        dicts.display()
+        folder.display()
     ));
     let mut meter = BuildProgress::new(logger);
     let encoder = model.text_encoder()?;

@@ -5,11 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use build_index::terminal::args::precision;
-use build_index::{CacheError, Dictionary, DictionaryError, Result, open_all};
+use build_index::terminal::{DeviceChoice, Dictionaries, Logger};
+use build_index::{CacheError, Dictionary, DictionaryError, Result};
 use clap::{Args as Group, Parser, Subcommand};
 use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
-use interrogate::{Compute, Device, Precision};
+use interrogate::{Compute, Precision};
 
 /// Encode dictionaries of labels once per model into a label index.
 ///
@@ -64,8 +65,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Group)]
 pub(crate) struct Build {
-    /// Dictionaries: text files, or folders of *.txt
-    #[arg(required = true, value_name = "DICTS")]
+    /// Dictionaries: text files, or folders of *.txt [default: dicts/ in the working
+    /// folder, else the embedded ones]
+    #[arg(value_name = "DICTS")]
     dictionaries: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -111,10 +113,10 @@ pub(crate) struct Export {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
-    /// The device that the model computes on: cpu, cuda, cuda:N or metal, where this
-    /// build has them
+    /// The device that the model computes on: auto (the GPU of a build with one, where it
+    /// opens, else the CPU), cpu, cuda, cuda:N or metal, where this build has them
     #[arg(long, value_name = "DEVICE", default_value_t)]
-    pub(crate) device: Device,
+    pub(crate) device: DeviceChoice,
 
     /// How texts are cleaned before the tokenizer: auto (as the code that the model's
     /// files are for), openai (ftfy's repairs, HTML character references), or
@@ -155,10 +157,10 @@ struct BuildOptions {
     #[arg(long, value_name = "N", default_value = "1024")]
     batch_tokens: NonZeroUsize,
 
-    /// The device that the model computes on: cpu, cuda, cuda:N or metal, where this
-    /// build has them
+    /// The device that the model computes on: auto (the GPU of a build with one, where it
+    /// opens, else the CPU), cpu, cuda, cuda:N or metal, where this build has them
     #[arg(long, value_name = "DEVICE", default_value_t)]
-    device: Device,
+    device: DeviceChoice,
 
     /// How texts are cleaned before the tokenizer: auto (as the code that the model's
     /// files are for), openai (ftfy's repairs, HTML character references), or
@@ -210,7 +212,7 @@ pub(crate) enum Verbosity {
 impl Build {
     /// Reads the dictionaries, so that their errors come before the model is loaded.
     pub(crate) fn resolve(self) -> Result<Options> {
-        self.options.resolve(&self.dictionaries, None)
+        self.options.resolve(&Dictionaries::find(&self.dictionaries), None)
     }
 }
 
@@ -231,7 +233,7 @@ impl Import {
             return Err(DictionaryError::Missing { path: first() }.into());
         }
         let import = ImportSource { paths: caches, name: self.name };
-        self.options.resolve(&texts, Some(import))
+        self.options.resolve(&Dictionaries::Paths(texts), Some(import))
     }
 }
 
@@ -248,14 +250,14 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 impl BuildOptions {
-    fn resolve(self, dictionaries: &[PathBuf], import: Option<ImportSource>) -> Result<Options> {
+    fn resolve(self, dictionaries: &Dictionaries, import: Option<ImportSource>) -> Result<Options> {
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
         Ok(Options {
-            dictionaries: open_all(dictionaries)?,
+            dictionaries: dictionaries.open()?,
             import,
             output: self.output.unwrap_or_default(),
             model: self.model,
@@ -263,7 +265,7 @@ impl BuildOptions {
             compute: Compute {
                 precision: self.precision,
                 batch_tokens: self.batch_tokens.get(),
-                device: self.device,
+                device: self.device.resolve(&Logger::new(self.quiet)),
             },
             shard_rows: self.shard_rows.get(),
             verbosity,

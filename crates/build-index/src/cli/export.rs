@@ -23,7 +23,8 @@ pub(super) fn run(args: &args::Export) -> Result<()> {
     let encode = |labels: &[&str]| {
         let typed = args.model.as_deref().map(ModelName::Typed);
         let name = typed.unwrap_or(ModelName::Recorded(built_with));
-        let compute = Compute { device: args.device, ..Compute::default() };
+        let device = args.device.resolve(&logger);
+        let compute = Compute { device, ..Compute::default() };
         let model = model::open(name, args.text_cleaning, compute, &logger)?;
         index.check_model(&model.id, &model.fingerprint)?;
         let rows = model.encoder.encode(labels)?;

@@ -70,9 +70,8 @@ fn subcommand_replaces_a_build() {
     ));
     assert!(matches!(parse("x export i dicts -o c").unwrap().command, Some(Command::Export(_))));
     assert!(parse("x ./import -o i").unwrap().command.is_none());
-    for wrong in
-        ["x import cache", "x import -o i", "x export -o c", "x export i", "x -o i", "x dicts"]
-    {
+    assert!(parse("x -o i").unwrap().command.is_none());
+    for wrong in ["x import cache", "x import -o i", "x export -o c", "x export i", "x dicts"] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
 }

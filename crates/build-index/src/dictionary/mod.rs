@@ -1,15 +1,18 @@
 //! Dictionaries: a text file with the labels of one table.
 //!
 //! `folder` finds the files, `lines` reads the labels, and `template` makes labels of the
-//! names in artists.txt and sites.txt. This module parses the file's name.
+//! names in artists.txt and sites.txt; `embedded` has the dictionaries that are compiled in. This
+//! module parses the file's name.
 
 mod distinct;
+mod embedded;
 mod finding;
 mod folder;
 mod lines;
 mod template;
 mod texts;
 
+pub use embedded::embedded;
 pub use finding::{Finding, FindingKind};
 pub(crate) use folder::check_tables;
 pub use folder::open_all;
@@ -35,6 +38,8 @@ pub struct Dictionary {
     top: Option<u32>,
     labels: Texts,
     findings: Vec<Finding>,
+    /// The text, if it is compiled in.
+    embedded: Option<&'static str>,
 }
 
 impl Dictionary {
@@ -83,12 +88,18 @@ impl Dictionary {
         let labels = template.labels(names, &mut findings);
         let labels = labels.map_err(|too_large| error(too_large.into()))?.into_texts();
         findings.sort_by_key(|finding| finding.line);
-        Ok(Dictionary { path: path.to_owned(), table, top, labels, findings })
+        Ok(Dictionary { path: path.to_owned(), table, top, labels, findings, embedded: None })
     }
 
-    /// The file.
+    /// The file; for an [embedded](embedded()) dictionary the file's name in a folder
+    /// `<embedded>`, which does not exist.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the dictionary is compiled in.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
     }
 
     /// The table's name.
@@ -108,14 +119,18 @@ impl Dictionary {
 
     /// Returns the labels as clip-interrogator 0.6.0 makes them, in its order: every line,
     /// stripped, with blank ones and duplicates. Bytes that are not UTF-8 become U+FFFD.
-    /// Reads the file again, so it fails for a pipe.
+    /// Reads the file again unless it is embedded, so it fails for a pipe.
     ///
     /// # Errors
     /// [`interrogate::Error::Io`], and [`interrogate::Error::Mismatch`] where a line is
     /// longer than 64 KiB or the labels are more than 4 GiB.
     pub fn every_label(&self) -> Result<Texts> {
         let (name, _) = table_of(&self.path)?;
-        let lines = lines::read_all(Text::open(&self.path, limits::LIST)?);
+        let text = match self.embedded {
+            Some(text) => Text::new(&self.path, text.as_bytes(), limits::LIST)?,
+            None => Text::open(&self.path, limits::LIST)?,
+        };
+        let lines = lines::read_all(text);
         let labels = lines.and_then(|lines| Ok(Template::of(&name).all_labels(lines)?));
         labels.map_err(|why| error(&self.path, why))
     }

@@ -41,6 +41,9 @@ pub enum DictionaryError {
         /// Another.
         second: PathBuf,
     },
+    /// The build has no dictionaries: a package of a registry lacks them.
+    #[error("this build has no embedded dictionaries")]
+    NotEmbedded,
     /// The number after `top` in a file's name is too large.
     #[error("{}: top{found} is more than {}", path.display(), u32::MAX)]
     Top {
@@ -63,6 +66,9 @@ impl DictionaryError {
                 "rename the file: letters, digits, '-', '_', '.' and spaces, at most 128 bytes"
             }
             DictionaryError::DuplicateTable { .. } => "rename one of the files, or leave it out",
+            DictionaryError::NotEmbedded => {
+                "build from the repository, or name a folder of dictionaries"
+            }
             DictionaryError::Top { .. } => "name the file like flavors.top3.txt",
         }
     }
@@ -99,6 +105,11 @@ mod tests {
                 },
                 "two dictionaries for table x: x.txt and y",
                 "rename",
+            ),
+            (
+                DictionaryError::NotEmbedded,
+                "this build has no embedded dictionaries",
+                "folder of dictionaries",
             ),
             (
                 DictionaryError::Top { path, found: "5000000000".into() },

@@ -24,13 +24,20 @@ pub fn library_hint(error: &Error) -> Option<String> {
         Error::Hub(HubError::Offline { repo, variable: None }) => {
             return Some(format!("pass --model {repo} to download it"));
         }
+        Error::Model(ModelError::Unknown { .. }) => {
+            let hint = error.hint().unwrap_or_default();
+            return Some(format!("{hint}; `interrogate models` lists the names of open_clip"));
+        }
+        Error::Model(ModelError::Ambiguous { candidates, .. }) if !candidates.is_empty() => {
+            return Some(format!("name one of them, such as {}", candidates[0]));
+        }
         Error::Model(ModelError::StarterMissing) => {
             "build from the repository, or pass --model with a checkpoint folder or a hub id"
         }
         Error::Picture(PictureError::Truncated { .. }) => {
             "the file is incomplete; copy or download it again, or pass --allow-truncated"
         }
-        Error::Index(IndexError::Missing { .. }) => "build one: build-index dicts -o indexes",
+        Error::Index(IndexError::Missing { .. }) => "build one: build-index -o indexes",
         Error::Index(IndexError::Unfinished { .. }) => {
             "run the same build-index command again; it resumes where it stopped"
         }
@@ -74,9 +81,9 @@ fn device_hint(error: &DeviceError) -> Option<String> {
         DeviceError::Missing { .. } => {
             "`nvidia-smi -L` lists the GPUs; `nvidia-smi` shows the driver's CUDA version, which must not be older than the build's; or leave --device out"
         }
-        DeviceError::CpuOnly { .. } => "leave --device out",
+        DeviceError::CpuOnly { .. } => "pass --device cpu",
         DeviceError::OutOfMemory { .. } => {
-            "close other programs on the device (`nvidia-smi` lists them), pass a smaller precision, or leave --device out"
+            "close other programs on the device (`nvidia-smi` lists them), pass a smaller precision, or pass --device cpu"
         }
         _ => return None,
     };
@@ -90,7 +97,7 @@ mod tests {
     #[test]
     fn hints_name_options_and_fall_back_to_the_librarys() {
         let missing = Error::Index(IndexError::Missing { path: "x".into() });
-        assert!(library_hint(&missing).unwrap().contains("build-index dicts"));
+        assert!(library_hint(&missing).unwrap().contains("build-index -o"));
         assert!(!missing.hint().unwrap().contains("--"));
         let feature = DeviceError::FeatureMissing { device: "cuda:1".into(), feature: "cuda" };
         assert!(library_hint(&feature.into()).unwrap().contains("--features cuda"));
@@ -98,6 +105,8 @@ mod tests {
         assert_eq!(library_hint(&unknown), unknown.hint());
         let starter = Error::from(ModelError::StarterMissing);
         assert!(library_hint(&starter).unwrap().contains("--model"));
+        let only = DeviceError::CpuOnly { what: "q8", device: "cuda:0".into() };
+        assert_eq!(library_hint(&only.into()).unwrap(), "pass --device cpu");
         let interrupted = Error::Interrupted;
         assert_eq!(library_hint(&interrupted), None);
     }

@@ -6,6 +6,8 @@
 
 pub mod args;
 mod build_progress;
+mod device;
+mod dictionaries;
 mod download_progress;
 pub mod escape;
 mod findings;
@@ -21,6 +23,8 @@ mod summary;
 pub mod version;
 
 pub use build_progress::BuildProgress;
+pub use device::DeviceChoice;
+pub use dictionaries::Dictionaries;
 pub use download_progress::DownloadProgress;
 pub use findings::log_findings;
 pub use hint::{build_hint, library_hint};

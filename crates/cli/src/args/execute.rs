@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use build_index::terminal::DeviceChoice;
 use build_index::terminal::args::precision;
 use clap::{Args as Group, ValueEnum};
-use interrogate::{Device, Precision};
+use interrogate::Precision;
 
 use super::Lines;
 use crate::prompt_file;
@@ -57,10 +58,10 @@ pub(crate) struct Execute {
         help_heading = "Captions"
     )]
     pub(crate) caption_precision: Precision,
-    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build
-    /// supports it.
+    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build supports
+    /// it; auto is the GPU that the build supports, if it opens, else the CPU.
     #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
-    pub(crate) device: Device,
+    pub(crate) device: DeviceChoice,
     /// Form of a prompt: {caption}, a table's name for its picked labels ({flavors}),
     /// or the name without the s for the best one ({medium}). The original code
     /// embeds a form without the movement: "{caption}, {medium}, {flavors}".
@@ -92,9 +93,10 @@ pub(crate) struct EmbedPrompts {
     /// all-MiniLM-L6-v2 in f32, a hub id, or all-MiniLM-L6-v2.
     #[arg(long, value_name = "MODEL", default_value = "starter", help_heading = "Model")]
     pub(crate) embedding_model: String,
-    /// Device for the encoder: cpu, cuda, cuda:N or metal, if the build supports it.
+    /// Device for the encoder: cpu, cuda, cuda:N or metal, if the build supports it; auto
+    /// is the GPU that the build supports, if it opens, else the CPU.
     #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
-    pub(crate) device: Device,
+    pub(crate) device: DeviceChoice,
     /// Format of the rows: JSON lines, NumPy's .npy (rows, values), Parquet (id, prompt,
     /// embedding), or Kaggle's submission.csv (imgId_eId,val).
     #[arg(

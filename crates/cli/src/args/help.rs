@@ -6,7 +6,8 @@ use build_index::terminal::version::with_long_version;
 use clap::error::Result;
 use clap::{Command, CommandFactory, FromArgMatches};
 
-use super::Args;
+use super::{Args, with_defaults};
+use crate::config::Config;
 
 /// The commands that exist for compatibility with the original pipeline.
 const COMPATIBILITY: [&str; 1] = ["execute"];
@@ -16,7 +17,8 @@ const COMPATIBILITY: [&str; 1] = ["execute"];
 /// # Errors
 /// Invalid arguments, and requests for help or the version.
 pub(crate) fn parse() -> Result<Args> {
-    let mut command = with_long_version(grouped(Args::command()));
+    let command = with_defaults(Args::command(), Config::current());
+    let mut command = with_long_version(grouped(command));
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -51,9 +53,9 @@ mod tests {
 
     use super::*;
 
-    const VERBS: [&str; 13] = [
-        "Caption", "Check", "Compare", "Compute", "Describe", "Print", "Rank", "Read", "Run",
-        "Show", "Sum", "Verify", "Write",
+    const VERBS: [&str; 15] = [
+        "Caption", "Check", "Compare", "Compute", "Describe", "Download", "List", "Print", "Rank",
+        "Read", "Run", "Show", "Sum", "Verify", "Write",
     ];
 
     /// The command and its subcommands at every level.
@@ -70,6 +72,11 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Args::command().debug_assert();
+        let named = |name: &str| Some(name.to_owned());
+        let all = Config { model: named("a/b"), caption_model: named("c/d") };
+        for config in [Config::default(), all] {
+            with_defaults(Args::command(), Box::leak(Box::new(config))).debug_assert();
+        }
         grouped(Args::command()).debug_assert();
     }
 

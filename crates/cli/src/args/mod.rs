@@ -1,25 +1,30 @@
 //! The command line.
 
+mod defaults;
 mod execute;
 mod help;
 mod images;
 mod output;
 mod prompt;
+mod setup;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use build_index::terminal::DeviceChoice;
 use build_index::terminal::args::precision;
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use interrogate::Precision;
 use interrogate::clip::TextCleaning;
-use interrogate::{Device, Precision};
 
+pub(crate) use defaults::with_defaults;
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use help::parse;
 pub(crate) use images::{Decoding, Images};
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
+pub(crate) use setup::{Models, Setup, ShowConfig};
 
 /// Describe images in words: rank labels, write prompts and captions.
 ///
@@ -63,6 +68,12 @@ pub(crate) enum Command {
     Info(IndexChoice),
     /// Check models, indexes, devices and dictionaries.
     Doctor(Doctor),
+    /// Download a model, build its index, and make it the default.
+    Setup(Setup),
+    /// List the known models, and which are in the cache or have an index.
+    Models(Models),
+    /// Print the defaults that setup has written, and the path of their file.
+    Config(ShowConfig),
     /// Print the completion script of a shell.
     Completions {
         /// Shell.
@@ -136,12 +147,12 @@ pub(crate) struct Caption {
     pub(crate) images: Images,
     /// Caption model: a folder of BLIP or BLIP-2 in Hugging Face layout, a hub id
     /// (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
-    #[arg(long, value_name = "MODEL", help_heading = "Model")]
+    #[arg(long, alias = "caption-model-name", value_name = "MODEL", help_heading = "Model")]
     pub(crate) caption_model: String,
     /// Device for the caption model: cpu, cuda, cuda:N or metal, if the build supports
-    /// it.
+    /// it; auto is the GPU that the build supports, if it opens, else the CPU.
     #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
-    pub(crate) device: Device,
+    pub(crate) device: DeviceChoice,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
@@ -156,13 +167,13 @@ pub(crate) struct Caption {
 #[command(next_help_heading = "Captions")]
 pub(crate) struct Search {
     /// Number of beams; 1 is the fastest.
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "caption_model")]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) num_beams: usize,
     /// Maximum number of tokens in a caption, the end-of-text token included.
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "caption_model")]
+    #[arg(long, alias = "caption-max-length", value_name = "N", default_value_t = 20)]
     pub(crate) max_length: usize,
     /// Minimum number of tokens in a caption, the end-of-text token included.
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "caption_model")]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) min_length: usize,
     /// Precision of the caption model's weights: f16 and bf16 take half the memory of
     /// f32; q8 (8 bits, and a scale for each 64 values) takes a quarter and rounds.
@@ -171,21 +182,14 @@ pub(crate) struct Search {
         long,
         value_parser = precision(&Precision::ALL),
         value_name = "PRECISION",
-        requires = "caption_model"
     )]
     pub(crate) caption_precision: Option<Precision>,
     /// Text that every caption continues, such as "a photo of"; it is not part of the
     /// caption. [default: none]
-    #[arg(long, value_name = "TEXT", requires = "caption_model")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) caption_prefix: Option<String>,
     /// With several beams: above 0 favors long captions, below 0 short ones.
-    #[arg(
-        long,
-        value_name = "POWER",
-        default_value_t = 1.0,
-        allow_negative_numbers = true,
-        requires = "caption_model"
-    )]
+    #[arg(long, value_name = "POWER", default_value_t = 1.0, allow_negative_numbers = true)]
     pub(crate) length_penalty: f32,
     /// With several beams: when the search stops.
     #[arg(
@@ -193,26 +197,25 @@ pub(crate) struct Search {
         value_enum,
         value_name = "WHEN",
         default_value_t = EarlyStopping::Likely,
-        requires = "caption_model"
     )]
     pub(crate) early_stopping: EarlyStopping,
     /// Penalty of tokens that the caption already has: above 1 makes them less likely.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "caption_model")]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(crate) repetition_penalty: f32,
     /// Length in tokens of sequences that may not repeat; 0 allows all repetitions.
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "caption_model")]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) no_repeat_ngram_size: usize,
     /// Sample tokens: below 1 favors likely tokens, above 1 unlikely ones.
     /// [default with --top-p or --seed: 1]
-    #[arg(long, value_name = "T", requires = "caption_model")]
+    #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
     /// Sample tokens among the most likely ones whose probabilities add up to P.
     /// [default with --temperature or --seed: 1]
-    #[arg(long, value_name = "P", requires = "caption_model")]
+    #[arg(long, value_name = "P")]
     pub(crate) top_p: Option<f32>,
     /// Sample tokens; the same seed gives the same captions. [default with
     /// --temperature or --top-p: 0]
-    #[arg(long, value_name = "N", requires = "caption_model")]
+    #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
 
@@ -258,7 +261,8 @@ pub(crate) enum Embed {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct IndexChoice {
-    /// Index folder. [default: the only one under indexes/]
+    /// Index folder. [default: the default model's, or the only one, in indexes/ of the
+    /// working folder, else in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
@@ -268,9 +272,10 @@ pub(crate) struct IndexChoice {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct Doctor {
-    /// Folder of dictionaries.
-    #[arg(long, value_name = "DIR", default_value = "dicts")]
-    pub(crate) dicts: PathBuf,
+    /// Folder of dictionaries. [default: dicts/ in the working folder, else the embedded
+    /// ones]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dicts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: Lines,
 }
@@ -287,14 +292,16 @@ pub(crate) struct Man {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct Source {
-    /// Index folder. [default: the model's under indexes/, or the only one there]
+    /// Index folder. [default: the model's in indexes/ of the working folder, else in the
+    /// user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelChoice,
-    /// Folder of dictionaries, for an index that is not built yet.
-    #[arg(long, value_name = "DIR", default_value = "dicts")]
-    pub(crate) dicts: PathBuf,
+    /// Folder of dictionaries, for an index that is not built yet. [default: dicts/ in the
+    /// working folder, else the embedded ones]
+    #[arg(long, alias = "data-path", value_name = "DIR")]
+    pub(crate) dicts: Option<PathBuf>,
 }
 
 /// The CLIP model and how it computes.
@@ -302,8 +309,9 @@ pub(crate) struct Source {
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelChoice {
     /// CLIP model: starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
-    /// (owner/name), or an open_clip name (ViT-L-14/openai). [default: the index's, or starter]
-    #[arg(long, value_name = "MODEL")]
+    /// (owner/name), or an open_clip name (ViT-L-14/openai). The prefixes open_clip:,
+    /// openai: and hf: say which. [default: that of setup, the index's, or starter]
+    #[arg(long, aliases = ["clip-model-name", "clip"], value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// How texts are cleaned before tokenization: openai (ftfy's repairs, HTML character
     /// references), transformers (NFC and lower case), or auto (by the layout of the
@@ -319,8 +327,8 @@ pub(crate) struct ModelChoice {
         value_name = "PRECISION"
     )]
     pub(crate) precision: Option<Precision>,
-    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build
-    /// supports it.
+    /// Device for models and rankings: cpu, cuda, cuda:N or metal, if the build supports
+    /// it; auto is the GPU that the build supports, if it opens, else the CPU.
     #[arg(long, value_name = "DEVICE", default_value_t)]
-    pub(crate) device: Device,
+    pub(crate) device: DeviceChoice,
 }

@@ -20,12 +20,21 @@ pub(crate) struct Prompt {
     #[arg(long, value_name = "TEXT", help_heading = "Captions")]
     pub(crate) caption: Option<String>,
     /// Caption each image with MODEL, and begin its prompt with the caption:
-    /// `interrogate caption --help` lists the models.
-    #[arg(long, value_name = "MODEL", conflicts_with = "caption", help_heading = "Captions")]
+    /// `interrogate caption --help` lists the models. [default: that of setup, or none]
+    #[arg(
+        long,
+        alias = "caption-model-name",
+        value_name = "MODEL",
+        conflicts_with = "caption",
+        help_heading = "Captions"
+    )]
     pub(crate) caption_model: Option<String>,
+    /// Write prompts without a caption, also if setup has made a caption model the default.
+    #[arg(long, conflicts_with_all = ["caption", "caption_model"], help_heading = "Captions")]
+    pub(crate) no_caption: bool,
     /// Caption all images before ranking, so that the two models are never in memory
     /// together; no prompt is written before the last caption.
-    #[arg(long, requires = "caption_model", help_heading = "Captions")]
+    #[arg(long, help_heading = "Captions")]
     pub(crate) two_pass: bool,
     #[command(flatten)]
     pub(crate) search: Search,

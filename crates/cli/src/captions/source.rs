@@ -39,7 +39,8 @@ impl CaptionSource {
         let Some(name) = &args.caption_model else {
             return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
         };
-        let model = CaptionModel::open(name, &args.search, args.source.model.device, logger)?;
+        let device = args.source.model.device.resolve(logger);
+        let model = CaptionModel::open(name, &args.search, device, logger)?;
         if args.two_pass {
             Self::first_pass(&model, run, logger)
         } else {

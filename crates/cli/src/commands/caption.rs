@@ -46,7 +46,8 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliE
     let files = Files::default().model(Some(&args.caption_model));
     let sidecars = Some(&args.sidecars);
     let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
-    let model = CaptionModel::open(&args.caption_model, &args.search, args.device, logger)?;
+    let model =
+        CaptionModel::open(&args.caption_model, &args.search, args.device.resolve(logger), logger)?;
     let preprocess = model.preprocess();
     let outcome = run.write::<Row<'_>, _>(
         logger,

@@ -11,7 +11,7 @@ pub(crate) fn run(args: &Doctor) -> Result<Outcome, CliError> {
     let format = args.format.or(Format::Text);
     let mut output = Stdout::new();
     let mut section = "";
-    for found in doctor::check(&args.dicts) {
+    for found in doctor::check(args.dicts.as_slice()) {
         if format == Format::Jsonl {
             output.json(&found)?;
             continue;

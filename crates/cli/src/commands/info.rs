@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::args::{Format, IndexChoice};
 use crate::error::CliError;
-use crate::opening;
+use crate::indexes;
 use crate::outcome::Outcome;
 use crate::output::Stdout;
 
@@ -24,7 +24,7 @@ struct Row<'a> {
 
 /// Prints the index's tables.
 pub(crate) fn run(args: &IndexChoice) -> Result<Outcome, CliError> {
-    let index = opening::index(args.index.as_deref())?;
+    let index = indexes::open(args.index.as_deref())?;
     let manifest = index.manifest();
     let model = manifest.model();
     let format = args.format.or(Format::Text);

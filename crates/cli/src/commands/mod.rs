@@ -2,19 +2,23 @@
 
 mod caption;
 mod completions;
+mod config;
 mod doctor;
 mod embed;
 mod execute;
 mod info;
 mod man;
+mod models;
 mod prompt;
 mod query;
 mod rank;
+mod setup;
 mod similarity;
 mod texts;
 mod verify;
 
-use crate::args::{self, Command, Form};
+use crate::args::{self, Command, Embed, Form};
+use crate::config::Config;
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
@@ -22,6 +26,9 @@ use crate::output::OutputError;
 
 /// Runs `command`.
 pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError> {
+    if has_defaults(&command) {
+        Config::open()?; // an invalid file gave the command line no defaults
+    }
     match command {
         Command::Prompt(args) => prompt::run(&args, logger),
         Command::Rank(args) => match &args.query {
@@ -35,8 +42,22 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
         Command::Verify(args) => verify::run(&args, logger),
         Command::Info(args) => info::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Setup(args) => setup::run(&args, logger),
+        Command::Models(args) => models::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Completions { shell } => completions::run(shell),
         Command::Man(args) => man::run(&args, logger),
+    }
+}
+
+/// Whether `command` has options whose defaults the configuration names.
+fn has_defaults(command: &Command) -> bool {
+    match command {
+        Command::Prompt(_) | Command::Rank(_) | Command::Similarity(_) | Command::Caption(_) => {
+            true
+        }
+        Command::Embed(embed) => matches!(embed, Embed::Images { .. } | Embed::Texts { .. }),
+        _ => false,
     }
 }
 

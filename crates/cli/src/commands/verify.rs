@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::args::{Format, IndexChoice};
 use crate::error::CliError;
+use crate::indexes;
 use crate::logger::Logger;
-use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::Stdout;
 
@@ -20,7 +20,7 @@ struct Row<'a> {
 
 /// Reads the whole index; an error names the first damaged file.
 pub(crate) fn run(args: &IndexChoice, logger: &Logger) -> Result<Outcome, CliError> {
-    let index = opening::index(args.index.as_deref())?;
+    let index = indexes::open(args.index.as_deref())?;
     let bar = logger.bar(index.bytes(), "{bar:40} {bytes}/{total_bytes} read, {eta} left");
     let verified = index.verify(|read| bar.set_position(read.bytes));
     bar.finish_and_clear();

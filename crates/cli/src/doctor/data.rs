@@ -1,19 +1,20 @@
 //! Checks indexes and dictionaries.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use build_index::terminal::{build_hint, library_hint};
-use build_index::{Dictionary, open_all};
+use build_index::Dictionary;
+use build_index::terminal::{Dictionaries, build_hint, library_hint};
 use interrogate::index::Index;
 
 use super::Finding;
-use crate::opening::{INDEXES, folders};
+use crate::indexes::{INDEXES, roots, subfolders};
 
-/// Opens the indexes under `indexes/`.
+/// Opens the indexes in all folders of indexes.
 pub(super) fn indexes() -> Vec<Finding> {
     let kind = "indexes";
-    let found: Vec<Finding> = folders(Path::new(INDEXES))
-        .into_iter()
+    let found: Vec<Finding> = roots()
+        .iter()
+        .flat_map(|root| subfolders(root))
         .map(|folder| {
             let name = folder.to_string_lossy();
             match Index::open(&folder) {
@@ -23,8 +24,10 @@ pub(super) fn indexes() -> Vec<Finding> {
         })
         .collect();
     if found.is_empty() {
-        let hint = "the first run builds one, or build it: build-index dicts -o indexes";
-        vec![Finding::missing(kind, INDEXES, "no index in this folder", hint)]
+        let roots: Vec<_> = roots().iter().map(|root| root.display().to_string()).collect();
+        let hint = "the first run builds one, as does: interrogate setup MODEL";
+        let detail = format!("no index in {}", roots.join(" or "));
+        vec![Finding::missing(kind, INDEXES, detail, hint)]
     } else {
         found
     }
@@ -42,18 +45,21 @@ fn described(index: &Index) -> String {
     format!("of the model {model}, {labels} labels in {tables} tables, {coded}")
 }
 
-/// Reads the dictionaries in `folder`.
-pub(super) fn dictionaries(folder: &Path) -> Vec<Finding> {
+/// Reads the dictionaries in `given`; if it is empty, the default ones of a build.
+pub(super) fn dictionaries(given: &[PathBuf]) -> Vec<Finding> {
     let kind = "dictionaries";
-    match open_all(&[folder.to_owned()]) {
-        Ok(all) => all.iter().map(|one| Finding::ready(kind, one.table(), counted(one))).collect(),
-        Err(error) => {
-            if folder.exists() {
-                vec![Finding::broken(kind, folder.to_string_lossy(), &error, build_hint(&error))]
-            } else {
-                let hint = "run from a clone's folder, or name one with --dicts";
-                vec![Finding::missing(kind, folder.to_string_lossy(), "no such folder", hint)]
-            }
+    let source = Dictionaries::find(given);
+    let missing = |path: &&PathBuf| !path.exists();
+    match (source.open(), source.paths().iter().find(missing)) {
+        (Ok(all), _) => {
+            all.iter().map(|one| Finding::ready(kind, one.table(), counted(one))).collect()
+        }
+        (Err(_), Some(path)) => {
+            let hint = "check the spelling, or leave --dicts out to use the embedded ones";
+            vec![Finding::missing(kind, path.to_string_lossy(), "no such folder", hint)]
+        }
+        (Err(error), None) => {
+            vec![Finding::broken(kind, source.to_string(), &error, build_hint(&error))]
         }
     }
 }
@@ -63,5 +69,10 @@ fn counted(dictionary: &Dictionary) -> String {
         0 => String::new(),
         findings => format!(", {findings} lines with warnings"),
     };
-    format!("{} labels in {}{left_out}", dictionary.labels().len(), dictionary.path().display())
+    let place = if dictionary.is_embedded() {
+        ", compiled in".to_owned()
+    } else {
+        format!(" in {}", dictionary.path().display())
+    };
+    format!("{} labels{place}{left_out}", dictionary.labels().len())
 }

@@ -1,4 +1,4 @@
-//! Checks models, indexes, dictionaries, devices and memory, and says what is missing
+//! Checks models, indexes, dictionaries, the configuration, devices and memory, and says what is missing
 //! and where it is expected.
 //!
 //! Reads headers and configurations only: no weights, no downloads, no writes.
@@ -6,15 +6,17 @@
 mod data;
 mod machine;
 mod models;
+mod places;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 /// The state of one thing that the program can use.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
-    /// models, captioners, sentence encoders, indexes, dictionaries or machine.
+    /// models, captioners, sentence encoders, indexes, dictionaries, configuration, folders of
+    /// indexes, cache of models or machine.
     pub(crate) kind: &'static str,
     /// The name, as an option takes it.
     pub(crate) name: String,
@@ -62,7 +64,8 @@ impl Finding {
     }
 }
 
-/// Returns all findings, grouped by kind. Dictionaries are expected in the folder `dicts`.
-pub(crate) fn check(dicts: &Path) -> Vec<Finding> {
-    [models::check(), data::indexes(), data::dictionaries(dicts), machine::check()].concat()
+/// Returns all findings, grouped by kind. `dicts` are the dictionaries that an option names.
+pub(crate) fn check(dicts: &[PathBuf]) -> Vec<Finding> {
+    let (models, indexes) = (models::check(), data::indexes());
+    [models, indexes, data::dictionaries(dicts), places::check(), machine::check()].concat()
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use build_index::terminal::library_hint;
 use interrogate::clip::{Checkpoint, preprocess};
-use interrogate::models::{HAS_STARTER, Options};
+use interrogate::models::HAS_STARTER;
 use interrogate::{Error, Result, input, limits};
 use serde::Deserialize;
 
 use super::Finding;
-use crate::opening::folders;
+use crate::folders;
+use crate::indexes::subfolders;
 
 /// The folder of the models.
 const MODELS: &str = "models";
@@ -21,9 +22,9 @@ const SENTENCES: &str = "sentence encoders";
 
 /// Returns the models by kind, and a finding for each kind without a model.
 pub(super) fn check() -> Vec<Finding> {
-    let cache = Options::from_vars(|name| std::env::var(name).ok()).cache;
+    let cache = folders::models();
     let mut found = vec![starter()];
-    found.extend(folders(Path::new(MODELS)).iter().filter_map(|folder| {
+    found.extend(subfolders(Path::new(MODELS)).iter().filter_map(|folder| {
         kind_of(folder).map(|kind| finding(kind, folder.to_string_lossy().into(), folder))
     }));
     for (repo, snapshot) in cached(&cache) {
@@ -31,14 +32,19 @@ pub(super) fn check() -> Vec<Finding> {
             found.push(finding(kind, repo, &snapshot));
         }
     }
-    for (kind, what, name) in [
-        (CLIP, "CLIP", "openai/clip-vit-large-patch14"),
-        (CAPTIONERS, "captioner", "Salesforce/blip2-opt-2.7b"),
-        (SENTENCES, "sentence encoder", "sentence-transformers/all-MiniLM-L6-v2"),
+    for (kind, what, name, how) in [
+        (CLIP, "CLIP", "openai/clip-vit-large-patch14", "interrogate setup"),
+        (CAPTIONERS, "captioner", "Salesforce/blip2-opt-2.7b", "interrogate setup --caption-model"),
+        (
+            SENTENCES,
+            "sentence encoder",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "interrogate embed prompts TEXT --embedding-model",
+        ),
     ] {
         if !found.iter().any(|one| one.kind == kind && one.name != "starter") {
             let detail = format!("none under {MODELS}/ and none in {}", cache.display());
-            let hint = format!("put its files into {MODELS}/{}, or fetch {name}", last(name));
+            let hint = format!("put its files into {MODELS}/{}, or run: {how} {name}", last(name));
             found.push(Finding::missing(kind, what, detail, hint));
         }
     }
@@ -119,8 +125,8 @@ fn cached(cache: &Path) -> Vec<(String, PathBuf)> {
         let main = input::read_text(&folder.join("refs/main"), limits::SMALL_FILE).ok();
         let named = main.map(|commit| folder.join("snapshots").join(commit.trim()));
         let named = named.filter(|snapshot| snapshot.is_dir());
-        let snapshot = named.or_else(|| folders(&folder.join("snapshots")).pop())?;
+        let snapshot = named.or_else(|| subfolders(&folder.join("snapshots")).pop())?;
         Some((name, snapshot))
     };
-    folders(cache).into_iter().filter_map(repo).collect()
+    subfolders(cache).into_iter().filter_map(repo).collect()
 }

@@ -19,9 +19,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use build_index::terminal::Dictionaries;
+
 use crate::args;
 use crate::file_id::Id;
-use crate::opening;
+use crate::indexes;
 use crate::output::OutputError;
 use file_set::FileSet;
 use location::Locations;
@@ -71,14 +73,19 @@ impl Files {
     pub(crate) fn source(mut self, source: &args::Source) -> Self {
         match &source.index {
             Some(folder) => self.indexes.push(folder.clone()),
-            None => self.indexes.extend(opening::folders(Path::new(opening::INDEXES))),
+            None => {
+                let roots = indexes::roots();
+                self.indexes.extend(roots.iter().flat_map(|root| indexes::subfolders(root)));
+            }
         }
-        let dictionaries = fs::read_dir(&source.dicts).into_iter().flatten().flatten();
-        let texts = dictionaries.map(|file| file.path());
-        let texts = texts.filter(|path| path.extension().is_some_and(|ending| ending == "txt"));
-        self.inputs.extend(texts.map(|path| (path, "a dictionary")));
-        if source.dicts.is_file() {
-            self.inputs.push((source.dicts.clone(), "a dictionary"));
+        for dicts in Dictionaries::find(source.dicts.as_slice()).paths() {
+            let dictionaries = fs::read_dir(dicts).into_iter().flatten().flatten();
+            let texts = dictionaries.map(|file| file.path());
+            let texts = texts.filter(|path| path.extension().is_some_and(|ending| ending == "txt"));
+            self.inputs.extend(texts.map(|path| (path, "a dictionary")));
+            if dicts.is_file() {
+                self.inputs.push((dicts.clone(), "a dictionary"));
+            }
         }
         self.model(source.model.model.as_deref())
     }

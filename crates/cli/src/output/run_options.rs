@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use clap::CommandFactory;
+use build_index::terminal::DeviceChoice;
+use clap::{Command, CommandFactory};
 use serde_json::{Map, Value};
 
-use crate::args::Args;
+use crate::args::{Args, with_defaults};
+use crate::config::Config;
 
 /// The ids of options that change no record.
 const NEUTRAL: &str = "append average batch_size filelist format no_mmap null output overwrite paths quiet \
@@ -29,14 +31,15 @@ pub(super) struct RunOptions(BTreeMap<String, String>);
 impl RunOptions {
     /// The options of this process.
     pub(super) fn current() -> Self {
-        Self::parse(std::env::args_os())
+        let command = with_defaults(Args::command(), Config::current());
+        Self::parse(command, std::env::args_os())
     }
 
     /// Parses `args`, the program's name first. The command is one of the options. Returns none
     /// where `args` is not a command line of this program.
-    fn parse(args: impl IntoIterator<Item = OsString>) -> Self {
+    fn parse(command: Command, args: impl IntoIterator<Item = OsString>) -> Self {
         let mut options = BTreeMap::new();
-        let mut command = &Args::command();
+        let mut command = &command;
         let Ok(matches) = command.clone().try_get_matches_from(args) else {
             return Self::default();
         };
@@ -55,7 +58,16 @@ impl RunOptions {
                 continue;
             }
             let Some(values) = matches.try_get_raw(id).ok().flatten() else { continue };
-            let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+            let mut values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+            if id == "device" {
+                // By the device that computes: auto may be another one in the next run.
+                let resolve = |name: &str| Some(name.parse::<DeviceChoice>().ok()?.device());
+                values.iter_mut().for_each(|value| {
+                    if let Some(device) = resolve(value) {
+                        *value = device.to_string().into();
+                    }
+                });
+            }
             let name = match (arg.get_long(), arg.get_short()) {
                 (Some(long), _) => format!("--{long}"),
                 (None, Some(short)) => format!("-{short}"),
@@ -112,7 +124,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> RunOptions {
-        RunOptions::parse(line.split(' ').map(OsString::from))
+        RunOptions::parse(Args::command(), line.split(' ').map(OsString::from))
     }
 
     #[test]

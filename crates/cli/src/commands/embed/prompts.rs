@@ -32,8 +32,9 @@ pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, CliEr
         }
         stems(&prompts.iter().map(|prompt| &prompt.id).collect::<Vec<_>>())?;
     }
-    args.device.check()?; // before anything is fetched
-    let compute = Compute { device: args.device, ..Compute::default() };
+    let device = args.device.resolve(logger);
+    device.check()?; // before anything is fetched
+    let compute = Compute { device, ..Compute::default() };
     let encoder = opening::fetching(logger, |options, progress| {
         MiniLm::from_name(&args.embedding_model, &compute, options, progress)
     })?;

@@ -5,12 +5,15 @@ mod row;
 
 use std::path::Path;
 
+use build_index::terminal::Dictionaries;
+use interrogate::Device;
 use interrogate::caption::GenerationConfig;
 use interrogate::models::Model;
 use interrogate::pipeline::{self, Config, Overrides, Pipeline, Settings, Task};
 
 use crate::args::{self, Format};
 use crate::error::CliError;
+use crate::indexes::INDEXES;
 use crate::logger::Logger;
 use crate::opening;
 use crate::outcome::Outcome;
@@ -21,8 +24,9 @@ use print::{print, print_failed};
 /// Prints the result of the task for each image, batch by batch.
 pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliError> {
     let task: Task = args.model.parse()?;
-    args.device.check()?; // before any download
-    let settings = settings(args)?;
+    let device = args.device.resolve(logger);
+    device.check()?; // before any download
+    let settings = settings(args, device)?;
     let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
     let config = Config::open(&args.extend_path, Overrides { models, extend })?;
     let mut skipped = Skipped::default();
@@ -49,12 +53,12 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliE
     Ok(outcome)
 }
 
-fn settings(args: &args::Execute) -> Result<Settings, CliError> {
+fn settings(args: &args::Execute, device: Device) -> Result<Settings, CliError> {
     Ok(Settings {
         max_flavors: args.max_flavors,
         generation: GenerationConfig { num_beams: args.num_beams, ..GenerationConfig::default() },
         precision: args.caption_precision,
-        device: args.device,
+        device,
         template: args.template.parse()?,
     })
 }
@@ -67,12 +71,11 @@ fn open(
     settings: &Settings,
     logger: &Logger,
 ) -> Result<Pipeline, CliError> {
-    let indexes = args.extend_path.parent().unwrap_or(Path::new("")).join(opening::INDEXES);
+    let indexes = args.extend_path.parent().unwrap_or(Path::new("")).join(INDEXES);
+    let dicts = Dictionaries::Paths(vec![config.dicts.clone()]);
     let index = |model: &Model| {
         let folder = args.index.clone().unwrap_or_else(|| indexes.join(model.slug()));
-        Ok::<_, CliError>(
-            opening::index_of(model, &config.dicts, &folder, logger)?.on(args.device)?,
-        )
+        Ok::<_, CliError>(opening::index_of(model, &dicts, &folder, logger)?.on(settings.device)?)
     };
     opening::fetching(logger, |options, progress| {
         Pipeline::open(task, config, settings, options, index, progress)
