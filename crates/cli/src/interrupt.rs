@@ -1,6 +1,8 @@
 //! Interruption of a run by Ctrl-C or another signal ([`signals`](build_index::terminal::signals)):
 //! the messages, and the command that continues the run. Results that were written stay.
 
+use std::ops::ControlFlow;
+
 use build_index::terminal::interrupt::Messages;
 
 pub(crate) use build_index::terminal::interrupt::set_exit_message;
@@ -11,6 +13,11 @@ pub(crate) const MESSAGES: Messages = Messages {
     stopping: "stopping after the current batch; interrupt again to stop now",
     exiting: "interrupted",
 };
+
+/// Tells a build to stop after an interrupt.
+pub(crate) fn control_flow() -> ControlFlow<()> {
+    if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
 
 /// Returns the command that was typed, quoted for a shell, with `option` appended unless
 /// it is there.

@@ -1,14 +1,13 @@
 //! Opens the model and the index that the options name, and builds a missing index.
 
-use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use build_index::Builder;
 use build_index::terminal::{BuildProgress, Dictionaries, DownloadProgress, Summary};
-use interrogate::Compute;
 use interrogate::error::IndexError;
 use interrogate::index::Index;
 use interrogate::models::{Model, ModelSource, Options, Progress};
+use interrogate::{Compute, Device};
 
 use crate::args::{ModelChoice, Source};
 use crate::error::CliError;
@@ -67,28 +66,59 @@ pub(crate) fn fetching<T, E>(
     fetched
 }
 
+/// A model with its index, or with all that a build of it needs.
+pub(crate) enum Opened {
+    Index(Model, Index),
+    Unbuilt(Unbuilt),
+}
+
+/// A model whose index is missing or unfinished.
+pub(crate) struct Unbuilt {
+    pub(crate) model: Model,
+    pub(crate) dicts: Dictionaries,
+    folder: PathBuf,
+    device: Device,
+}
+
+impl Unbuilt {
+    /// Builds the index, or continues an interrupted build, and opens it.
+    pub(crate) fn build(self, logger: &Logger) -> Result<(Model, Index), CliError> {
+        build(&self.model, &self.dicts, &self.folder, logger)?;
+        let index = Index::open(&self.folder)?;
+        Ok((self.model, index.on(self.device)?))
+    }
+}
+
 /// Opens the index and its model. Builds the index if the model has none.
 pub(crate) fn model_and_index(
     source: &Source,
     logger: &Logger,
 ) -> Result<(Model, Index), CliError> {
+    match find(source, logger)? {
+        Opened::Index(model, index) => Ok((model, index)),
+        Opened::Unbuilt(unbuilt) => unbuilt.build(logger),
+    }
+}
+
+/// Opens the model, and its index if there is one.
+pub(crate) fn find(source: &Source, logger: &Logger) -> Result<Opened, CliError> {
     let index = match (&source.index, &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
         (None, None) => indexes::only()?.map(|only| Index::open(&only)).transpose()?,
     };
     let device = source.model.device.resolve(logger);
-    match index {
-        Some(index) => {
-            let model = model_of(&index, &source.model, logger)?;
-            Ok((model, index.on(device)?))
-        }
+    if let Some(index) = index {
+        let model = model_of(&index, &source.model, logger)?;
+        return Ok(Opened::Index(model, index.on(device)?));
+    }
+    let model = model(&source.model, logger)?;
+    let folder = indexes::of_model(&model.slug())?;
+    match existing(&folder)? {
+        Some(index) => Ok(Opened::Index(model, index.on(device)?)),
         None => {
-            let model = model(&source.model, logger)?;
-            let folder = indexes::of_model(&model.slug())?;
             let dicts = Dictionaries::find(source.dicts.as_slice());
-            let index = index_of(&model, &dicts, &folder, logger)?;
-            Ok((model, index.on(device)?))
+            Ok(Opened::Unbuilt(Unbuilt { model, dicts, folder, device }))
         }
     }
 }
@@ -100,14 +130,22 @@ pub(crate) fn index_of(
     folder: &Path,
     logger: &Logger,
 ) -> Result<Index, CliError> {
-    match Index::open(folder) {
-        Err(interrogate::Error::Index(
-            IndexError::Missing { .. } | IndexError::Unfinished { .. },
-        )) => {
+    match existing(folder)? {
+        Some(index) => Ok(index),
+        None => {
             build(model, dicts, folder, logger)?;
             Ok(Index::open(folder)?)
         }
-        opened => Ok(opened?),
+    }
+}
+
+/// Opens the index in `folder`; `None` if it is missing or unfinished.
+fn existing(folder: &Path) -> Result<Option<Index>, CliError> {
+    match Index::open(folder) {
+        Err(interrogate::Error::Index(
+            IndexError::Missing { .. } | IndexError::Unfinished { .. },
+        )) => Ok(None),
+        opened => Ok(Some(opened?)),
     }
 }
 
@@ -134,7 +172,7 @@ fn build(
     let work = interrupt::Work::begin();
     let report = builder.build(&dictionaries, folder, |progress| {
         meter.update(progress);
-        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        interrupt::control_flow()
     });
     drop(work);
     meter.finish();

@@ -135,6 +135,19 @@ impl Dictionary {
         labels.map_err(|why| error(&self.path, why))
     }
 
+    /// Returns a dictionary of the labels with these numbers, in their order. Numbers beyond the
+    /// last label are passed over.
+    #[must_use]
+    pub fn select(&self, numbers: &[usize]) -> Self {
+        let mut labels = Texts::default();
+        for label in numbers.iter().filter_map(|&number| self.labels.get(number)) {
+            // They fit: all of them did.
+            let _ = labels.push(&[label]);
+        }
+        let (path, table) = (self.path.clone(), self.table.clone());
+        Dictionary { path, table, top: self.top, labels, findings: Vec::new(), embedded: None }
+    }
+
     /// What was noticed, by line.
     pub fn findings(&self) -> &[Finding] {
         &self.findings

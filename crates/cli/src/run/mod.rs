@@ -104,6 +104,12 @@ impl Run {
         self.source.len()
     }
 
+    /// Whether all images are files, which can be read twice: no pipes, and nothing from an
+    /// archive.
+    pub(crate) fn are_files(&self) -> bool {
+        !self.source.has_archives() && self.source.entries().iter().all(|path| path.is_file())
+    }
+
     /// Decodes all images that need a result and passes them to `consume` in batches, in
     /// order. `prepare` runs on the decoding threads; the decoded picture is dropped when
     /// it returns. Returns whether the run was complete, which an interrupt prevents.

@@ -2,10 +2,10 @@
 
 use super::{ModelSource, Options, Progress, hub, source};
 use crate::clip::{Checkpoint, TextCleaning};
-use crate::encoder::{Counter, ImageEncoder, TextEncoder};
+use crate::encoder::{Counter, Features, ImageEncoder, TextEncoder};
 #[cfg(doc)]
 use crate::error::{HubError, IndexError, ModelError};
-use crate::index::Index;
+use crate::index::{Digest, Index};
 use crate::nn::{Compute, Precision};
 #[cfg(starter)]
 use crate::starter::{self, Starter};
@@ -221,6 +221,33 @@ impl Model {
             Kind::Clip(_) => None,
             #[cfg(starter)]
             Kind::Starter(_) => Some(starter::MIN_SCORE),
+        }
+    }
+
+    /// Returns the numbers of the labels with the digest `dictionary`
+    /// ([`Digest::of_labels`]) that may score `min_score` or more for one of `features`,
+    /// ascending, without encoding a label. All others score less in f32. `None` if the model
+    /// has no codes of these labels: only the starter has them, of this repository's flavors.
+    ///
+    /// # Errors
+    /// [`RowsError::Dim`](crate::error::RowsError::Dim) for features of another model.
+    #[cfg_attr(not(starter), expect(unused_variables))]
+    pub fn candidates(
+        &self,
+        dictionary: Digest,
+        features: &[Features],
+        min_score: f32,
+    ) -> Result<Option<Vec<usize>>> {
+        match &self.kind {
+            Kind::Clip(_) => Ok(None),
+            #[cfg(starter)]
+            Kind::Starter(_) => {
+                let shortlist = starter::Shortlist::open()?;
+                if shortlist.dictionary() != dictionary {
+                    return Ok(None);
+                }
+                shortlist.candidates(features, min_score).map(Some)
+            }
         }
     }
 }

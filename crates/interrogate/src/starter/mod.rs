@@ -27,7 +27,7 @@ mod tests;
 mod text;
 
 pub use image::StarterImage;
-pub use shortlist::Shortlist;
+pub(crate) use shortlist::Shortlist;
 pub use text::{StarterText, sentences};
 
 use crate::Result;

@@ -40,7 +40,7 @@ const SLACK: f32 = 2e-3;
 
 /// Codes of all labels of the compiled-in dictionary `flavors`, in its order.
 #[derive(Debug)]
-pub struct Shortlist {
+pub(crate) struct Shortlist {
     /// (DIMS, DIM), orthonormal.
     basis: Vec<f32>,
     /// (DIMS): the distance of two levels.
@@ -57,7 +57,7 @@ impl Shortlist {
     ///
     /// # Errors
     /// Only in a broken build, because the codes are fixed at compile time.
-    pub fn open() -> Result<Self> {
+    pub(crate) fn open() -> Result<Self> {
         let broken = |what: &'static str, expected: String, found: &dyn Display| {
             Error::damaged(embedded::FLAVORS, what, expected, found)
         };
@@ -93,7 +93,7 @@ impl Shortlist {
     }
 
     /// The digest of the labels.
-    pub fn dictionary(&self) -> Digest {
+    pub(crate) fn dictionary(&self) -> Digest {
         self.dictionary
     }
 
@@ -103,7 +103,7 @@ impl Shortlist {
     ///
     /// # Errors
     /// [`RowsError::Dim`] for features of another model.
-    pub fn candidates(&self, features: &[Features], min_score: f32) -> Result<Vec<usize>> {
+    pub(crate) fn candidates(&self, features: &[Features], min_score: f32) -> Result<Vec<usize>> {
         let queries = features.iter().map(|features| self.query(features, min_score));
         let queries: Vec<Query> = queries.collect::<Result<_>>()?;
         let labels =

@@ -4,6 +4,7 @@ mod average;
 mod chain_progress;
 mod encode;
 mod files;
+mod first_run;
 mod plan;
 mod report;
 mod row;
@@ -11,14 +12,15 @@ mod row;
 use std::path::Path;
 
 use interrogate::Interrogator;
-use interrogate::models::ModelSource;
+use interrogate::index::Index;
+use interrogate::models::{Model, ModelSource};
 
 use crate::args::{self, Form};
 use crate::captions::CaptionSource;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::logger::Logger;
-use crate::opening;
+use crate::opening::{self, Opened};
 use crate::outcome::Outcome;
 use crate::report::{Report, check_path};
 use crate::run::Run;
@@ -26,6 +28,7 @@ use crate::stream::ImageResult;
 use chain_progress::ChainProgress;
 use encode::{Preparation, encode};
 use files::files;
+use first_run::FirstIndex;
 use plan::PromptPlan;
 use row::Row;
 
@@ -33,26 +36,51 @@ use row::Row;
 pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliError> {
     args.report.as_deref().map(check_path).transpose()?;
     let (files, sidecars) = (files(args), Some(&args.sidecars));
-    let mut run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
+    let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
     if let Some(name) = &args.source.model.model {
         name.parse::<ModelSource>()?; // an invalid name fails before the captions are made
     }
     let Some(captions) = CaptionSource::open(args, &run, logger)? else {
         return Ok(Outcome { interrupted: true, ..Outcome::default() });
     };
-    let (model, index) = opening::model_and_index(&args.source, logger)?;
+    let unbuilt = match opening::find(&args.source, logger)? {
+        Opened::Index(model, index) => {
+            return prompts(args, run, &captions, (&model, index), logger);
+        }
+        Opened::Unbuilt(unbuilt) => unbuilt,
+    };
+    let Some(FirstIndex { index, folder }) = FirstIndex::build(&unbuilt, args, &run)? else {
+        let (model, index) = unbuilt.build(logger)?;
+        return prompts(args, run, &captions, (&model, index), logger);
+    };
+    let outcome = prompts(args, run, &captions, (&unbuilt.model, index), logger)?;
+    drop(folder);
+    if !outcome.interrupted {
+        unbuilt.build(logger)?;
+    }
+    Ok(outcome)
+}
+
+/// Writes the prompts with the labels of `index`.
+fn prompts(
+    args: &args::Prompt,
+    mut run: Run,
+    captions: &CaptionSource,
+    (model, index): (&Model, Index),
+    logger: &Logger,
+) -> Result<Outcome, CliError> {
     run.record_index(&index)?;
-    let interrogator = Interrogator::new(&model, index)?;
-    let plan = PromptPlan::open(args, &model, interrogator.index(), logger)?;
+    let interrogator = Interrogator::new(model, index)?;
+    let plan = PromptPlan::open(args, model, interrogator.index(), logger)?;
     if args.average {
         return average::run(args, &run, &interrogator, &plan, logger);
     }
-    let create = |path: &Path| report::create(path, &model, interrogator.index(), plan.mode());
+    let create = |path: &Path| report::create(path, model, interrogator.index(), plan.mode());
     let mut report = args.report.as_deref().map(create).transpose()?;
     if plan.mode().scores_texts() {
         run = run.with_batch_limit(1); // a chain takes seconds: write each result at once
     }
-    let outcome = write(run, &interrogator, &captions, &plan, report.as_mut(), logger)?;
+    let outcome = write(run, &interrogator, captions, &plan, report.as_mut(), logger)?;
     captions.log_speed(logger);
     if let (Some(report), Some(path)) = (report, &args.report) {
         let _page = interrupt::Work::finish_file();
