@@ -314,6 +314,13 @@ fn unusable_models_are_refused_before_anything_is_written() {
     assert!(run(&folder, &hub, &args).expect(2).stderr().contains("is ambiguous"));
     let args = ["setup", "--caption-model", "blip-huge", "--yes"];
     assert!(run(&folder, &hub, &args).expect(2).stderr().contains("unknown captioner"));
+    for (fixture, found) in [("clip/quick", "a CLIP"), ("photos", "another model or none")] {
+        let path = repository().join("tests/fixtures").join(fixture);
+        let args = ["setup", "starter", "--caption-model", path.to_str().unwrap()];
+        let output = run(&folder, &hub, &args).expect(2);
+        let expected = format!("model: expected a captioner (BLIP or BLIP-2), found {found}");
+        assert!(output.stderr().contains(&expected), "{}", output.stderr());
+    }
     assert_eq!(hub.requests(), [""; 0]);
     let config = format!("{REPO}/main/config.json");
     for (status, code, message, hint) in [

@@ -293,6 +293,7 @@ fn killed_run_resumes_only_with_its_own_options() {
     let labels = fs::read(&dicts).unwrap();
     fs::write(&dicts, "other labels\n").unwrap();
     fs::rename(workspace.path("indexes"), workspace.path("kept")).unwrap();
+    fs::create_dir(workspace.path("indexes")).unwrap();
     refused(&[], "the index had other contents than indexes/quick");
     fs::remove_dir_all(workspace.path("indexes")).unwrap();
     fs::rename(workspace.path("kept"), workspace.path("indexes")).unwrap();

@@ -8,8 +8,9 @@ mod machine;
 mod models;
 mod places;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use interrogate::Result;
 use serde::Serialize;
 
 /// The state of one thing that the program can use.
@@ -62,6 +63,11 @@ impl Finding {
         let detail = crate::logger::with_causes(error);
         Finding { state: State::Broken, hint, ..Finding::ready(kind, name, detail) }
     }
+}
+
+/// Checks that `folder` holds a captioner, without reading weights.
+pub(crate) fn check_captioner(folder: &Path) -> Result<()> {
+    models::check_captioner(folder)
 }
 
 /// Returns all findings, grouped by kind. `dicts` are the dictionaries that an option names.

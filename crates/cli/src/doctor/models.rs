@@ -86,7 +86,29 @@ fn kind_of(folder: &Path) -> Option<&'static str> {
 }
 
 fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
-    let opened = match kind {
+    match check_kind(kind, folder) {
+        Ok(()) => Finding::ready(kind, name, format!("in {}", folder.display())),
+        Err(error) => Finding::broken(kind, name, &error, library_hint(&error)),
+    }
+}
+
+/// Checks that `folder` holds a captioner, from its configuration and the names of its files.
+pub(super) fn check_captioner(folder: &Path) -> Result<()> {
+    match kind_of(folder) {
+        Some(CAPTIONERS) => check_kind(CAPTIONERS, folder),
+        kind => {
+            let found = match kind {
+                Some(CLIP) => "a CLIP",
+                Some(_) => "a sentence encoder",
+                None => "another model or none",
+            };
+            Err(Error::mismatch(folder, "model", "a captioner (BLIP or BLIP-2)", found))
+        }
+    }
+}
+
+fn check_kind(kind: &'static str, folder: &Path) -> Result<()> {
+    match kind {
         CLIP => Checkpoint::open(folder).map(drop),
         CAPTIONERS => preprocess::find(folder).and_then(|_| {
             let weights = [
@@ -98,10 +120,6 @@ fn finding(kind: &'static str, name: String, folder: &Path) -> Finding {
             check_files(folder, &weights)
         }),
         _ => check_files(folder, &["model.safetensors"]),
-    };
-    match opened {
-        Ok(()) => Finding::ready(kind, name, format!("in {}", folder.display())),
-        Err(error) => Finding::broken(kind, name, &error, library_hint(&error)),
     }
 }
 

@@ -13,6 +13,7 @@ use interrogate::models::{ModelSource, hub};
 use crate::args::{self, ModelChoice};
 use crate::captions;
 use crate::config::Config;
+use crate::doctor;
 use crate::error::CliError;
 use crate::indexes;
 use crate::logger::Logger;
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &args::Setup, logger: &Logger) -> Result<Outcome, CliErr
         dicts.open()?;
         check_writable(&indexes::place()?)?;
     }
+    if let Some(ModelSource::Folder(folder)) = &captioner {
+        doctor::check_captioner(folder)?;
+    }
     let downloads = [
         model.as_ref().and_then(Download::of_clip),
         captioner.as_ref().and_then(Download::of_captioner),
@@ -48,9 +52,10 @@ pub(crate) fn run(args: &args::Setup, logger: &Logger) -> Result<Outcome, CliErr
         None => None,
     };
     if let Some(ModelSource::Hub { repo, revision }) = &captioner {
-        opening::fetching(logger, |options, progress| {
+        let folder = opening::fetching(logger, |options, progress| {
             hub::fetch(repo, revision.as_deref(), options, progress)
         })?;
+        doctor::check_captioner(&folder)?;
     }
     if let Some(model) = &open {
         let folder = indexes::of_model(&model.slug())?;
@@ -83,7 +88,7 @@ fn name_of(source: &ModelSource) -> Result<String, CliError> {
     let (ModelSource::Folder(path) | ModelSource::File(path)) = source else {
         return Ok(source.to_string());
     };
-    // Links stay: a link to the newest model goes on to mean that.
+    // A symbolic link is not resolved: it may point to another model later.
     let absolute = std::path::absolute(path).map_err(interrogate::Error::io("open", path))?;
     let name = absolute.to_str().map(str::to_owned);
     name.ok_or_else(|| CliError::Arguments {
