@@ -12,6 +12,7 @@ mod default_signals;
 mod device;
 mod embed;
 mod execute;
+mod execute_arguments;
 #[path = "../index/fake.rs"]
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use build_index::terminal::{build_hint, library_hint};
-use interrogate::caption::NAMES;
 
 use crate::interrupt;
 use crate::logger::Logger;
@@ -62,12 +61,6 @@ pub(crate) enum CliError {
         path: PathBuf,
         row: usize,
     },
-    /// No captioner has that name.
-    #[error("unknown captioner {name:?}")]
-    UnknownCaptioner {
-        /// As typed.
-        name: String,
-    },
     /// The path of the report is not usable.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Report {
@@ -120,12 +113,6 @@ impl CliError {
             }
             CliError::Weights { .. } => "pass a weight for each file: --weights 0.6,0.4",
             CliError::ZeroRow { .. } => "leave the row out, or pass weights that do not cancel",
-            CliError::UnknownCaptioner { .. } => {
-                return Some(format!(
-                    "a captioner is a folder that exists, a hub id owner/name, or one of {}",
-                    NAMES.map(|(name, _)| name).join(", ")
-                ));
-            }
             CliError::Report { .. } => "name the page to write, such as report.html",
             CliError::Arguments { hint, .. } => hint,
         };

@@ -6,8 +6,8 @@ mod throughput;
 use std::cell::RefCell;
 
 use interrogate::Device;
-use interrogate::caption::{self, Caption, Captioner, GenerationConfig, NAMES, Sampling};
-use interrogate::models::{ModelSource, hub};
+use interrogate::caption::{self, Caption, Captioner, GenerationConfig, Sampling};
+use interrogate::models::captioner_folder;
 use interrogate::picture::{Pixels, Preprocess};
 
 use crate::args::{EarlyStopping, Search};
@@ -35,18 +35,9 @@ impl CaptionModel {
         logger: &Logger,
     ) -> Result<Self, CliError> {
         device.check()?; // before anything is fetched
-        let known = NAMES.iter().find(|(known, _)| *known == name);
-        let unknown = || CliError::UnknownCaptioner { name: name.to_owned() };
-        let source = known.map_or(name, |(_, repo)| repo).parse().map_err(|_| unknown())?;
-        let folder = match source {
-            ModelSource::Folder(folder) => folder,
-            ModelSource::Hub { repo, revision } => {
-                opening::fetching(logger, |options, progress| {
-                    hub::fetch(&repo, revision.as_deref(), options, progress)
-                })?
-            }
-            ModelSource::Starter | ModelSource::File(_) => return Err(unknown()),
-        };
+        let folder = opening::fetching(logger, |options, progress| {
+            captioner_folder(name, options, progress)
+        })?;
         let captioner = CaptionModel {
             model: caption::open_on(&folder, search.caption_precision, device)?,
             options: options(search),

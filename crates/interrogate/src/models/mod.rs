@@ -3,6 +3,7 @@
 //! Owns names ([`ModelSource`], [`known`]), downloads ([`hub`]), and [`Model`], which joins a model's files
 //! and its encoders. `clip` and `starter` read the files.
 
+mod caption_model;
 mod download;
 mod environment;
 pub mod hub;
@@ -14,6 +15,7 @@ mod registry;
 mod sentence_model;
 mod source;
 
+pub use caption_model::captioner_folder;
 pub use min_speed::MinSpeed;
 pub use model::Model;
 pub use options::{Offline, Options};
