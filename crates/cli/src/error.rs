@@ -107,7 +107,7 @@ impl CliError {
             CliError::Glob { .. } => "in a glob * ? and [a-z] are special",
             CliError::PromptFile(error) => {
                 return Some(library_hint(error).unwrap_or_else(|| {
-                    "name the format if the file is right: --input-format lines, jsonl or csv"
+                    "name the format if the file is right: --input-format lines, jsonl, csv or tsv"
                         .to_owned()
                 }));
             }
@@ -153,6 +153,6 @@ mod tests {
     fn hint_of_a_prompt_file_names_the_formats() {
         let error = interrogate::Error::mismatch("p", "format", "CSV", "Parquet");
         let hint = CliError::PromptFile(error).hint();
-        assert!(hint.is_some_and(|hint| hint.contains("--input-format lines, jsonl or csv")));
+        assert!(hint.is_some_and(|hint| hint.contains("--input-format lines, jsonl, csv or tsv")));
     }
 }

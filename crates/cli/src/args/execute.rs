@@ -87,7 +87,7 @@ pub(crate) struct Execute {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedPrompts {
-    /// File of prompts: JSON lines or CSV as `interrogate prompt` writes them, or plain
+    /// File of prompts: JSON lines, CSV or TSV as `interrogate prompt` writes them, or plain
     /// lines; `-` for stdin; or the prompts themselves.
     #[arg(required = true, value_name = "FILE|-|TEXTS", display_order = 0)]
     pub(crate) prompts: Vec<String>,
@@ -152,6 +152,7 @@ pub(crate) enum InputFormat {
     Lines,
     Jsonl,
     Csv,
+    Tsv,
 }
 
 impl InputFormat {
@@ -162,6 +163,7 @@ impl InputFormat {
             InputFormat::Lines => Some(prompt_file::Format::Lines),
             InputFormat::Jsonl => Some(prompt_file::Format::Jsonl),
             InputFormat::Csv => Some(prompt_file::Format::Csv(b',')),
+            InputFormat::Tsv => Some(prompt_file::Format::Csv(b'\t')),
         }
     }
 }

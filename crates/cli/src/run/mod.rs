@@ -99,6 +99,11 @@ impl Run {
         Run { batch_size: self.batch_size.min(images), ..self }
     }
 
+    /// Returns whether the images can be decoded once only.
+    pub(crate) fn is_read_once(&self) -> bool {
+        self.source.is_read_once()
+    }
+
     /// Returns the number of images; `None` if some are in archives.
     pub(crate) fn len(&self) -> Option<usize> {
         self.source.len()

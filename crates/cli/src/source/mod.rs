@@ -3,10 +3,13 @@
 //! Owns the images' names and numbers. `stream` reads and decodes them.
 
 mod archive;
+mod archive_bytes;
 mod folder;
 mod list;
 mod members;
+mod ranges;
 mod skipped;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +24,7 @@ use interrogate::picture::DecodeOptions;
 use crate::args;
 use crate::error::CliError;
 use crate::image_name::{self, Name};
+use folder::Folders;
 pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
@@ -72,8 +76,16 @@ impl Source {
         let stdin = Path::new("-");
         let (piped, named): (Vec<_>, Vec<_>) =
             args.paths.iter().cloned().partition(|path| path == stdin);
+        let reads_list = !piped.is_empty() || args.filelist.as_deref() == Some(stdin);
+        if reads_list && named.iter().any(|path| archive::is_stdin(path)) {
+            return Err(CliError::Arguments {
+                message: format!("standard input cannot be both a list and {}", archive::STDIN),
+                hint: "save the list to a file, and pass --filelist FILE".to_owned(),
+            });
+        }
+        let folders = Folders { recursive: args.recursive, excluded: &args.exclude_dir };
         let (mut unread, mut skipped) = (HashSet::new(), Skipped::default());
-        let mut entries = folder::collect(&named, args.recursive, &mut unread, &mut skipped)?;
+        let mut entries = folder::collect(&named, &folders, &mut unread, &mut skipped)?;
         if let Some(list) = &args.filelist {
             entries.extend(list::read(list, args.null)?);
         }
@@ -91,6 +103,12 @@ impl Source {
     /// Returns the number of images; `None` if some are in archives.
     pub(crate) fn len(&self) -> Option<usize> {
         (!self.archives).then_some(self.entries.len())
+    }
+
+    /// Returns whether a second walk finds no images, since the first has read them from
+    /// standard input.
+    pub(crate) fn is_read_once(&self) -> bool {
+        self.entries.iter().any(|path| archive::is_stdin(path))
     }
 
     /// Returns whether some images are in archives.
