@@ -37,4 +37,5 @@ mod signals;
 mod streams;
 #[cfg(unix)]
 mod terminal;
+mod urls;
 mod usage;

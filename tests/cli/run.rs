@@ -48,12 +48,18 @@ impl Folder {
 
     /// Runs the program with `args`.
     pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
-        RunOutput(self.command(args).output().unwrap())
+        self.command(args).output().unwrap().into()
     }
 }
 
 /// The output of a run.
 pub(crate) struct RunOutput(Output);
+
+impl From<Output> for RunOutput {
+    fn from(output: Output) -> Self {
+        RunOutput(output)
+    }
+}
 
 impl RunOutput {
     pub(crate) fn stdout(&self) -> &str {

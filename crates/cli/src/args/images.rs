@@ -24,13 +24,17 @@ pub(crate) struct Images {
     #[arg(long, value_name = "NAME", requires = "recursive", value_parser = folder_name)]
     pub(crate) exclude_dir: Vec<Pattern>,
     /// Also read the images listed in FILE, one path per line, in its order. A .csv or .tsv
-    /// file may have a header with a column image, path, file_name, filename or file.
+    /// file may have a header with a column image, path, file_name, filename, file or url.
     #[arg(long, value_name = "FILE")]
     pub(crate) filelist: Option<PathBuf>,
     /// Expect a NUL byte after each path in FILE and on stdin, as `find -print0`
     /// writes it.
     #[arg(long, short = '0')]
     pub(crate) null: bool,
+    /// Download images whose http or https addresses are given or listed: at most 64 MiB
+    /// each, within 60 seconds a try.
+    #[arg(long)]
+    pub(crate) allow_urls: bool,
     #[command(flatten)]
     pub(crate) decoding: Decoding,
     /// Number of images in a batch, 1 to 1024.
@@ -54,6 +58,7 @@ impl Images {
             exclude_dir: Vec::new(),
             filelist: None,
             null: false,
+            allow_urls: false,
             decoding: Decoding::default(),
             batch_size: 1,
         }

@@ -66,6 +66,12 @@ impl Run {
         if sidecars.is_some() && source.has_archives() {
             return Err(OutputError::SidecarInArchive.into());
         }
+        if sidecars.is_some() && source.has_urls() {
+            return Err(CliError::Arguments {
+                message: "--sidecar does not support images that are downloaded".to_owned(),
+                hint: "leave --sidecar out and write to a file with -o".to_owned(),
+            });
+        }
         if let Some(list) = source.filelist() {
             files = files.reading(list, "the list of images");
         }

@@ -9,7 +9,7 @@ use interrogate::{Error, Result, limits};
 use crate::records::{Records, column, fields};
 
 /// The names of the column of paths.
-const COLUMNS: [&str; 5] = ["image", "path", "file_name", "filename", "file"];
+const COLUMNS: [&str; 6] = ["image", "path", "file_name", "filename", "file", "url"];
 
 /// Returns the delimiter of the table `text`; `None` for a list of lines: a file with another
 /// ending than .csv and .tsv, or whose first line does not name a column of paths.

@@ -29,6 +29,7 @@ fn walk_all(
         let below = image.name.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         let body = match image.body {
             Body::File(_) => "file".to_owned(),
+            Body::Url(url) => url,
             Body::Bytes(bytes) => bytes.len().to_string(),
             Body::Lost(error) => error.to_string().rsplit(": ").next().unwrap().to_owned(),
         };
