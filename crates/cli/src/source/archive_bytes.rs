@@ -19,7 +19,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BUFFER: usize = 1 << 16;
 
 /// The first allocation for a content whose length is only claimed, in bytes.
-const FIRST: usize = 1 << 20;
+const FIRST: u64 = 16 << 20;
 
 /// The bytes of an open archive.
 pub(super) struct ArchiveBytes<'a> {
@@ -93,20 +93,21 @@ impl<'a> ArchiveBytes<'a> {
     }
 
     /// Reads `size` bytes from offset `at` on, or those to the end of the archive if they are
-    /// fewer. Memory grows with the bytes that there are, not with `size`.
+    /// fewer. Allocates [`FIRST`] bytes at most before the archive has shown that there are more.
     ///
     /// # Errors
     /// Those of [`read`](Self::read), and [`Error::Io`] if there is not enough memory.
     pub(super) fn content(&mut self, at: u64, size: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        while (bytes.len() as u64) < size {
-            let left = usize::try_from(size - bytes.len() as u64).unwrap_or(usize::MAX);
-            let (start, more) = (bytes.len(), left.min(bytes.len().max(FIRST)));
-            bytes.try_reserve_exact(more).map_err(|e| Error::io("read", self.path)(e.into()))?;
-            bytes.resize(start + more, 0);
-            let found = self.read(at + start as u64, &mut bytes[start..])?;
-            if found < more {
-                bytes.truncate(start + found);
+        for most in [FIRST, u64::MAX] {
+            let start = bytes.len() as u64;
+            let more = (size - start).min(most);
+            let reserved = bytes.try_reserve_exact(usize::try_from(more).unwrap_or(usize::MAX));
+            reserved.map_err(|error| Error::io("read", self.path)(error.into()))?;
+            self.seek(at + start).map_err(|error| self.error(error))?;
+            let read = self.input.reader().take(more).read_to_end(&mut bytes);
+            self.at += read.map_err(|error| self.error(error))? as u64;
+            if (bytes.len() as u64) < start + more {
                 break;
             }
         }

@@ -245,4 +245,9 @@ fn gzip_bomb_takes_the_memory_of_one_image_at_most() {
     let found = walk(&[&header("0.jpg", 1 << 30), &zeros[..1000]].concat());
     assert_eq!(found.len(), 1);
     assert!(found[0].2.contains("1073741824 bytes of "), "{found:?}");
+    // Contents around the first allocation are whole.
+    for size in [(16 << 20) - 1, 16 << 20, (16 << 20) + 1] {
+        let found = walk(&tar(&[("0.jpg", &zeros[..size]), ("1.jpg", b"one")]));
+        assert_eq!(found, [row(0, "a.tgz/0.jpg", &size.to_string()), row(1, "a.tgz/1.jpg", "3")]);
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::open::sentence_folder;
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
-use crate::error::PipelineError;
+use crate::error::{CheckpointError, PipelineError};
 use crate::models::{Model, Options, Progress, captioner_folder};
 use crate::nn::Compute;
 use crate::sentence::{self, MiniLm};
@@ -108,4 +107,17 @@ impl Models for NamedModels {
     fn dicts(&self) -> &Path {
         &self.dicts
     }
+}
+
+/// Returns the first of `folders`, at least one, that contains a sentence encoder.
+///
+/// # Errors
+/// [`CheckpointError::FileMissing`].
+pub(super) fn sentence_folder(folders: &[PathBuf]) -> Result<&PathBuf> {
+    let missing = || CheckpointError::FileMissing {
+        folder: folders.first().cloned().unwrap_or_default(),
+        name: "config.json",
+    };
+    let found = folders.iter().find(|folder| folder.join("config.json").is_file());
+    found.ok_or_else(|| Error::Checkpoint(missing()))
 }

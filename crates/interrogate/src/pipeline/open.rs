@@ -1,11 +1,11 @@
 //! Opens the models of a configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::models::sentence_folder;
 use super::{Config, Models, Pipeline, PromptModels, Settings, Task, ZeroShot};
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
-use crate::error::CheckpointError;
 use crate::index::Index;
 use crate::models::{self, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
@@ -106,7 +106,7 @@ impl Models for Config {
 
     /// Opens the sentence encoder: from `embedding_path`, else from its folder in
     /// `embedding_dir`, else, if both are empty, by its name. The name `starter` is the
-    /// embedded encoder. [`CheckpointError::FileMissing`] if neither folder contains one.
+    /// embedded encoder. An error if neither folder contains one.
     fn sentences(
         &self,
         device: Device,
@@ -133,19 +133,6 @@ impl Models for Config {
     fn dicts(&self) -> &Path {
         &self.dicts
     }
-}
-
-/// Returns the first of `folders`, at least one, that contains a sentence encoder.
-///
-/// # Errors
-/// [`CheckpointError::FileMissing`].
-pub(super) fn sentence_folder(folders: &[PathBuf]) -> Result<&PathBuf> {
-    let missing = || CheckpointError::FileMissing {
-        folder: folders.first().cloned().unwrap_or_default(),
-        name: "config.json",
-    };
-    let found = folders.iter().find(|folder| folder.join("config.json").is_file());
-    found.ok_or_else(|| Error::Checkpoint(missing()))
 }
 
 impl Config {
