@@ -1,6 +1,8 @@
 //! Archives with unusual or hostile members.
 
 use std::fs;
+use std::io::Write;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use tar::{EntryType, Header};
@@ -172,4 +174,111 @@ fn concatenated_archives_are_read_and_errors_name_the_offset() {
         first.len()
     );
     assert_eq!(images(&output)[1], ("a.tar".into(), error));
+}
+
+/// Pipes `bytes` to a run over `tar:-`.
+fn piped(folder: &Folder, args: &[&str], bytes: &[u8]) -> Output {
+    let mut command = folder.command(args);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(bytes); // the program may refuse it
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn archive_on_stdin_and_gzip_give_the_rows_of_the_archive() {
+    let folder = Folder::new();
+    let pieces = [
+        member("0.jpg", EntryType::Regular, &photo(&folder)),
+        member("notes.txt", EntryType::Regular, &[b'x'; 5000]),
+        member("1.jpg", EntryType::Regular, &fs::read(folder.path("photos/coffee.jpg")).unwrap()),
+    ];
+    let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+    let expected = embed(&folder, &pieces, 0);
+    let tar = fs::read(folder.path("a.tar")).unwrap();
+    let model = repository().join("tests/fixtures/clip/quick");
+    let args = ["embed", "images", "tar:-", "--model", model.to_str().unwrap()];
+    for bytes in [&tar, &gzip(&tar)] {
+        let output = piped(&folder, &args, bytes);
+        let (stdout, stderr) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        let stdout = String::from_utf8(stdout).unwrap().replace("tar:-/", "a.tar/");
+        assert_eq!(stdout, expected.stdout());
+        assert!(stderr.contains("skipped 1 file: 1 .txt\n"), "{stderr}");
+    }
+    folder.write("a.tar.gz", gzip(&tar));
+    let args = ["embed", "images", "a.tar.gz", "--model", model.to_str().unwrap()];
+    let found = folder.run(&args).expect(0).stdout().replace("a.tar.gz/", "a.tar/");
+    assert_eq!(found, expected.stdout());
+    // Cut off.
+    let whole = gzip(&tar);
+    folder.write("a.tar.gz", &whole[..whole.len() - 3000]);
+    let output = folder.run(&args).expect(1);
+    assert!(output.stderr().contains("error: a.tar.gz: archive cut short: expected "));
+    let output = piped(&folder, &["embed", "images", "tar:-"], &tar[..tar.len() - 3000]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("error: tar:-: archive cut short: expected "), "{stderr}");
+}
+
+#[test]
+fn hard_link_in_a_stream_is_reported() {
+    let folder = Folder::new();
+    let mut link = header("1.jpg", EntryType::Link, 0);
+    link.set_link_name_literal("0.jpg").unwrap();
+    link.set_cksum();
+    let first = member("0.jpg", EntryType::Regular, &photo(&folder));
+    let last = member("2.jpg", EntryType::Regular, &photo(&folder));
+    let pieces: [&[u8]; 4] = [&first, link.as_bytes(), &last, &[0; 1024]];
+    folder.write("a.tgz", gzip(&pieces.concat()));
+    let model = repository().join("tests/fixtures/clip/quick");
+    let args = ["embed", "images", "a.tgz", "--model", model.to_str().unwrap()];
+    let found = images(&folder.run(&args).expect(1));
+    let expected = "a.tgz/1.jpg: member: expected a file, since gzip and standard input are read \
+                    once, found a hard link to 0.jpg";
+    assert_eq!(found[1], ("a.tgz/1.jpg".to_owned(), expected.to_owned()));
+    assert!(found[0].1.is_empty() && found[2].1.is_empty(), "{found:?}");
+}
+
+#[test]
+fn stdin_is_read_once() {
+    let folder = Folder::new();
+    for args in [&["-", "tar:-"][..], &["tar:-", "--filelist", "-"]] {
+        let output = folder.run(&[&["embed", "images"], args].concat()).expect(2);
+        let expected = "error: standard input cannot be both a list and tar:-\nhint: ";
+        assert!(output.stderr().starts_with(expected), "{}", output.stderr());
+    }
+    let blip = repository().join("tests/fixtures/caption/blip");
+    let args = ["prompt", "tar:-", "--two-pass", "--caption-model", blip.to_str().unwrap()];
+    let output = folder.run(&args).expect(2);
+    let expected = "error: --two-pass reads images twice, and standard input can be read once\n";
+    assert!(output.stderr().contains(expected), "{}", output.stderr());
+}
+
+#[test]
+fn range_of_archives_is_expanded() {
+    let folder = Folder::new();
+    let photo = member("0.jpg", EntryType::Regular, &photo(&folder));
+    for name in ["s/shard-009.tar", "s/shard-010.tar"] {
+        folder.write(name, [&photo[..], &[0; 1024]].concat());
+    }
+    let model = repository().join("tests/fixtures/clip/quick");
+    let embed =
+        |name: &str| folder.run(&["embed", "images", name, "--model", model.to_str().unwrap()]);
+    let found = images(&embed("s/shard-{009..010}.tar").expect(0));
+    let names: Vec<&str> = found.iter().map(|(image, _)| image.as_str()).collect();
+    assert_eq!(names, ["s/shard-009.tar/0.jpg", "s/shard-010.tar/0.jpg"]);
+    let output = embed("s/shard-{009..011}.tar").expect(1);
+    assert!(output.stderr().contains("s/shard-011.tar"), "{}", output.stderr());
+    let output = embed("s/{0..9999999}.tar").expect(2);
+    let expected = "error: s/{0..9999999}.tar: names: expected at most 1048576, found 10000000\n";
+    assert!(output.stderr().starts_with(expected), "{}", output.stderr());
 }

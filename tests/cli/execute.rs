@@ -2,13 +2,13 @@ use serde_json::{Value, json};
 
 use crate::run::{Folder, RunOutput, repository};
 
-fn fixture(name: &str) -> String {
+pub(crate) fn fixture(name: &str) -> String {
     repository().join("tests/fixtures").join(name).to_str().unwrap().to_owned()
 }
 
 /// Creates a folder with images, dictionaries, OpenAI's archive, a captioner and a
 /// configuration file.
-fn folder() -> Folder {
+pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     for name in ["cat.jpg", "rocket.jpg"] {
         let photo = std::fs::read(repository().join("tests/fixtures/photos").join(name)).unwrap();
@@ -33,11 +33,11 @@ fn execute(folder: &Folder, task: &str, more: &[&str]) -> RunOutput {
     folder.run(&[&args[..], &["setup/config.json"], more].concat())
 }
 
-fn rows(folder: &Folder, task: &str, more: &[&str]) -> Vec<Value> {
+pub(crate) fn rows(folder: &Folder, task: &str, more: &[&str]) -> Vec<Value> {
     execute(folder, task, &[&["--format", "jsonl"], more].concat()).expect(0).rows()
 }
 
-fn texts(rows: &[Value], key: &str) -> Vec<String> {
+pub(crate) fn texts(rows: &[Value], key: &str) -> Vec<String> {
     rows.iter().map(|row| row[key].as_str().unwrap().to_owned()).collect()
 }
 

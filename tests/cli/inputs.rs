@@ -108,3 +108,51 @@ fn rows_do_not_depend_on_the_batch_size() {
         assert_eq!(embed("1"), embed("16"), "{model}");
     }
 }
+
+#[test]
+fn excluded_folders_are_not_read() {
+    let folder = Folder::new();
+    for name in ["photos/thumbs/a.jpg", "photos/more/thumbs-2/b.jpg", "photos/more/cat.jpg"] {
+        folder.write(name, fs::read(folder.path("photos/cat.jpg")).unwrap());
+    }
+    let flat = ["photos/cat.jpg", "photos/coffee.jpg", "photos/more/cat.jpg", "photos/rocket.jpg"];
+    let args = ["photos", "-r", "--exclude-dir", "thumbs", "--exclude-dir=thumbs-[0-9]"];
+    assert_eq!(embedded(&folder, &args, 0), succeeded(&flat));
+    let output = folder.run(&[&["embed", "images"], &args[..]].concat()).expect(0);
+    assert!(output.stderr().contains("skipped 2 excluded folders\n"), "{}", output.stderr());
+    for (value, expected) in [
+        ("photos/thumbs", "expected the name of a folder, without the folders above it"),
+        ("", "expected the name of a folder"),
+        ("a[", "invalid range pattern"),
+    ] {
+        let args = ["embed", "images", "photos", "-r", "--exclude-dir", value];
+        let output = folder.run(&args).expect(2);
+        assert!(output.stderr().contains(expected), "{}", output.stderr());
+    }
+    let output = folder.run(&["embed", "images", "photos", "--exclude-dir", "x"]).expect(2);
+    assert!(output.stderr().contains("--recursive"), "{}", output.stderr());
+}
+
+#[test]
+fn filelist_may_be_a_table_with_a_column_of_paths() {
+    let folder = Folder::new();
+    let expected = succeeded(&["photos/rocket.jpg", "photos/cat.jpg"]);
+    for (name, text) in [
+        ("a.tsv", "label\tfile_name\r\na\tphotos/rocket.jpg\r\n\r\n\"b\tc\"\tphotos/cat.jpg\r\n"),
+        ("a.CSV", "\u{feff}image,label\nphotos/rocket.jpg,\"a, b\"\nphotos/cat.jpg\n"),
+        // Without a header, lines.
+        ("b.tsv", "photos/rocket.jpg\nphotos/cat.jpg\n"),
+    ] {
+        folder.write(name, text);
+        assert_eq!(embedded(&folder, &["--filelist", name], 0), expected, "{name}");
+    }
+    for (text, expected) in [
+        ("image\tlabel\na.jpg\tx\n\ty\n", "error: a.tsv:3: record: expected a path, found none\n"),
+        ("label\timage\nx\n", "error: a.tsv:2: record: expected a path, found none\n"),
+        ("image\tlabel\n", "error: a.tsv: no path in this list\n"),
+    ] {
+        folder.write("a.tsv", text);
+        let output = folder.run(&["embed", "images", "--filelist", "a.tsv"]).expect(2);
+        assert!(output.stderr().starts_with(expected), "{}", output.stderr());
+    }
+}

@@ -12,6 +12,7 @@ mod default_signals;
 mod device;
 mod embed;
 mod execute;
+mod execute_arguments;
 #[path = "../index/fake.rs"]
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;
@@ -41,6 +42,7 @@ mod streams;
 mod stub_hub;
 #[cfg(unix)]
 mod terminal;
+mod urls;
 mod usage;
 #[path = "../user_folders.rs"]
 mod user_folders;

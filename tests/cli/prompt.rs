@@ -251,3 +251,19 @@ fn template_formats_and_average_gives_one_prompt() {
         output.stderr()
     );
 }
+
+#[test]
+fn repeated_labels_of_a_list_are_kept_on_request() {
+    let folder = Folder::new();
+    folder.write("animals.top3.txt", "cat photo\nhorses\ncat photo\n");
+    let args = ["prompt", "photos/cat.jpg", "--list", "animals.top3.txt", "--format", "jsonl"];
+    let labels = |more: &[&str]| {
+        let rows = folder.run(&[&args, more].concat()).expect(0).rows();
+        let labels = rows[0]["tables"]["animals"].as_array().unwrap();
+        labels.iter().map(|row| row["label"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&[]), ["cat photo", "horses"]);
+    assert_eq!(labels(&["--keep-duplicates"]), ["cat photo", "cat photo", "horses"]);
+    let output = folder.run(&["prompt", "photos/cat.jpg", "--keep-duplicates"]).expect(2);
+    assert!(output.stderr().contains("--list"), "{}", output.stderr());
+}

@@ -129,7 +129,8 @@ fn input_format_is_detected_from_content() {
     assert!(output.stderr().contains("braces.txt: 1 blank line left out"), "{}", output.stderr());
     folder.write("cut.jsonl", "{\"image\": \"a.jpg\", \"pro");
     let output = folder.run(&["embed", "prompts", "cut.jsonl"]).expect(2);
-    let hint = "\nhint: name the format if the file is right: --input-format lines, jsonl or csv\n";
+    let hint =
+        "\nhint: name the format if the file is right: --input-format lines, jsonl, csv or tsv\n";
     assert!(output.stderr().ends_with(hint), "{}", output.stderr());
     let lines = run(&["cut.jsonl", "--input-format", "lines"]);
     assert_eq!(lines.len(), 1);
@@ -281,4 +282,21 @@ fn invalid_averages_are_refused() {
             .starts_with("error: a.npy: expected a file to write, found one that is read")
     );
     assert_eq!(std::fs::read(folder.path("a.npy")).unwrap(), whole);
+}
+
+#[test]
+fn tsv_is_read_as_csv_is() {
+    let folder = folder();
+    let expected = jsonl(&folder);
+    let tsv =
+        "image\tprompt\nphotos/b.jpg\ta cat, a photo\nphotos/a.jpg\t\"a café, \"\"blue\"\"\"\n";
+    folder.write("prompts.jsonl", tsv); // the name of the file is the helper's
+    assert_eq!(jsonl(&folder), expected);
+    folder.write(
+        "p.tsv",
+        tsv.replace("image\t", "").replace("photos/b.jpg\t", "").replace("photos/a.jpg\t", ""),
+    );
+    let rows = folder.run(&["embed", "prompts", "p.tsv", "--input-format", "tsv"]).expect(0).rows();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["embedding"][0].as_f64().unwrap() as f32, expected[0].1[0]);
 }

@@ -57,6 +57,12 @@ impl Folder {
 /// The output of a run.
 pub(crate) struct RunOutput(Output);
 
+impl From<Output> for RunOutput {
+    fn from(output: Output) -> Self {
+        RunOutput(output)
+    }
+}
+
 impl RunOutput {
     /// Runs `command` to its end.
     pub(crate) fn of(mut command: Command) -> Self {

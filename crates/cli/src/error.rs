@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use build_index::terminal::{build_hint, library_hint};
-use interrogate::caption::NAMES;
 use interrogate::error::ModelError;
 
 use crate::config::{Config, ConfigError};
@@ -71,12 +70,6 @@ pub(crate) enum CliError {
         path: PathBuf,
         row: usize,
     },
-    /// No captioner has that name.
-    #[error("unknown captioner {name:?}")]
-    UnknownCaptioner {
-        /// As typed.
-        name: String,
-    },
     /// The path of the report is not usable.
     #[error("{}: expected {expected}, found {found}", path.display())]
     Report {
@@ -113,10 +106,9 @@ impl CliError {
     /// Returns what to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            CliError::Library(interrogate::Error::Model(ModelError::Unknown { name, .. }))
-            | CliError::UnknownCaptioner { name }
-                if let Some(hint) = Config::hint(name) =>
-            {
+            CliError::Library(interrogate::Error::Model(
+                ModelError::Unknown { name, .. } | ModelError::CaptionerUnknown { name, .. },
+            )) if let Some(hint) = Config::hint(name) => {
                 return Some(hint);
             }
             CliError::Library(error) => {
@@ -140,18 +132,12 @@ impl CliError {
             CliError::Glob { .. } => "in a glob * ? and [a-z] are special",
             CliError::PromptFile(error) => {
                 return Some(library_hint(error).unwrap_or_else(|| {
-                    "name the format if the file is right: --input-format lines, jsonl or csv"
+                    "name the format if the file is right: --input-format lines, jsonl, csv or tsv"
                         .to_owned()
                 }));
             }
             CliError::Weights { .. } => "pass a weight for each file: --weights 0.6,0.4",
             CliError::ZeroRow { .. } => "leave the row out, or pass weights that do not cancel",
-            CliError::UnknownCaptioner { .. } => {
-                return Some(format!(
-                    "a captioner is a folder that exists, a hub id owner/name, or one of {}",
-                    NAMES.map(|(name, _)| name).join(", ")
-                ));
-            }
             CliError::Report { .. } => "name the page to write, such as report.html",
             CliError::Arguments { hint, .. } => hint,
         };
@@ -192,6 +178,6 @@ mod tests {
     fn hint_of_a_prompt_file_names_the_formats() {
         let error = interrogate::Error::mismatch("p", "format", "CSV", "Parquet");
         let hint = CliError::PromptFile(error).hint();
-        assert!(hint.is_some_and(|hint| hint.contains("--input-format lines, jsonl or csv")));
+        assert!(hint.is_some_and(|hint| hint.contains("--input-format lines, jsonl, csv or tsv")));
     }
 }

@@ -23,6 +23,7 @@ mod outcome;
 mod output;
 mod progress;
 mod prompt_file;
+mod records;
 mod report;
 mod run;
 mod source;

@@ -78,7 +78,7 @@
 //! # Guarantees
 //! - The library prints nothing, never exits, and reads no environment variable; a program
 //!   passes them in ([`models::Options::from_vars`]). It opens no socket unless a hub id is
-//!   given whose files are not cached.
+//!   given whose files are not cached, or a [`models::ImageClient`] downloads an image.
 //! - No input is trusted: a damaged file is an [`Error`] that names it. The exception is a
 //!   mapped file that another program truncates while it is read ([`mmap::Mmap`]);
 //!   [`mmap::disable`] reads files instead.

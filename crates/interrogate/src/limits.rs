@@ -72,6 +72,10 @@ pub const DOWNLOAD: u64 = 64 << 30;
 /// verified: as large as the models that mirrors serve.
 pub const DOWNLOAD_UNVERIFIED: u64 = 16 << 30;
 
+/// Bytes of an image that is downloaded to memory. Several threads download at a time, and each
+/// reserves this much of [`DECODING`] in advance, since a server's own figure may be false.
+pub const IMAGE_DOWNLOAD: u64 = 64 << 20;
+
 /// The longest wait in seconds that a hub may request (`Retry-After`); the next try comes after
 /// this time at most.
 pub const RETRY_AFTER: u64 = 120;

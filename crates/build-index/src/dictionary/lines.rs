@@ -2,8 +2,8 @@
 //!
 //! [`interrogate::input`] splits the text into lines. White space is stripped at both ends
 //! of a line. Left out are blank lines, lines that are not UTF-8 or longer than 64 KiB,
-//! labels with another line end (VT, FF, FS, GS, RS, U+0085, U+2028, U+2029) or NUL, and
-//! duplicates. Labels with U+FFFD, the mark of an earlier decoding error, and with other
+//! labels with another line end (VT, FF, FS, GS, RS, U+0085, U+2028, U+2029) or NUL, and by
+//! default duplicates. Labels with U+FFFD, the mark of an earlier decoding error, and with other
 //! control characters are kept. All of this is reported but line ends and stripped space.
 
 use interrogate::index::format::is_line_end;
@@ -11,15 +11,16 @@ use interrogate::input::{Line, LineEnding, Text};
 use interrogate::limits;
 
 use super::Texts;
-use super::distinct::{Distinct, TooLarge};
+
 use super::finding::{self, Finding, FindingKind};
+use super::labels::{Duplicates, Labels, TooLarge};
 
 /// The contents of a dictionary.
 pub(super) struct Lines {
     /// Number of lines of the file.
     pub(super) count: usize,
-    /// The labels without duplicates, in order.
-    pub(super) labels: Distinct,
+    /// The labels, in order.
+    pub(super) labels: Labels,
     /// What was noticed.
     pub(super) findings: Vec<Finding>,
 }
@@ -45,8 +46,8 @@ impl From<TooLarge> for ReadError {
 }
 
 /// Reads the labels of `text`.
-pub(super) fn read(text: Text<'_>) -> Result<Lines, ReadError> {
-    let labels = Distinct::with_capacity(capacity(&text));
+pub(super) fn read(text: Text<'_>, duplicates: Duplicates) -> Result<Lines, ReadError> {
+    let labels = Labels::with_capacity(capacity(&text), duplicates);
     let mut read = Lines { count: 0, labels, findings: Vec::new() };
     if text.has_byte_order_mark() {
         read.findings.push(Finding { line: 1, kind: FindingKind::ByteOrderMark });
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     fn parsed(bytes: &[u8]) -> Result<Lines, ReadError> {
-        read(Text::new(Path::new("list"), bytes, limits::LIST)?)
+        read(Text::new(Path::new("list"), bytes, limits::LIST)?, Duplicates::LeaveOut)
     }
 
     fn labels(bytes: &[u8]) -> (Vec<String>, Vec<String>) {

@@ -4,10 +4,10 @@
 //! names in artists.txt and sites.txt; `embedded` has the dictionaries that are compiled in. This
 //! module parses the file's name.
 
-mod distinct;
 mod embedded;
 mod finding;
 mod folder;
+mod labels;
 mod lines;
 mod template;
 mod texts;
@@ -16,6 +16,7 @@ pub use embedded::embedded;
 pub use finding::{Finding, FindingKind};
 pub(crate) use folder::check_tables;
 pub use folder::open_all;
+pub use labels::Duplicates;
 pub(crate) use texts::Chunk;
 pub use texts::Texts;
 
@@ -59,9 +60,17 @@ impl Dictionary {
     /// label, and [`interrogate::Error::Mismatch`] where it is no file, has more than
     /// 4 GiB, or is UTF-16 without a byte-order mark.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Duplicates::LeaveOut)
+    }
+
+    /// Like [`open`](Self::open); `duplicates` says what happens to repeated labels.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with(path: &Path, duplicates: Duplicates) -> Result<Self> {
         table_of(path)?; // before the file is read
         // Read and not mapped: people edit dictionaries in place.
-        Self::read(Text::open(path, limits::LIST)?)
+        Self::read(Text::open(path, limits::LIST)?, duplicates)
     }
 
     /// Parses the bytes of a dictionary file; the table's name is from `path`.
@@ -69,15 +78,15 @@ impl Dictionary {
     /// # Errors
     /// Those of [`open`](Self::open), but for those of reading.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        Self::read(Text::new(path, bytes, limits::LIST)?)
+        Self::read(Text::new(path, bytes, limits::LIST)?, Duplicates::LeaveOut)
     }
 
-    fn read(text: Text<'_>) -> Result<Self> {
+    fn read(text: Text<'_>, duplicates: Duplicates) -> Result<Self> {
         let path = &text.path().to_owned();
         let (name, top) = table_of(path)?;
         let error = |error| self::error(path, error);
         let Lines { count: lines, labels: names, mut findings } =
-            lines::read(text).map_err(error)?;
+            lines::read(text, duplicates).map_err(error)?;
         if names.is_empty() {
             return Err(
                 DictionaryError::NoLabel { path: path.to_owned(), lines, left_out: lines }.into()
@@ -112,7 +121,7 @@ impl Dictionary {
         self.top
     }
 
-    /// The labels, each once, in the order of the file.
+    /// The labels in the order of the file; each once, unless duplicates are kept.
     pub fn labels(&self) -> &Texts {
         &self.labels
     }
@@ -239,6 +248,21 @@ mod tests {
         let labels = ["by Monet", "by Klimt", "inspired by Monet", "inspired by Klimt"];
         assert_eq!(*artists.labels(), labels);
         assert_eq!(artists.findings().len(), 1, "a repeated name is one finding");
+    }
+
+    #[test]
+    fn duplicates_are_kept_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            Dictionary::open_with(&path, Duplicates::Keep).unwrap()
+        };
+        let hats = keep("hats.txt", "a cap\n\na beret\n a cap\n");
+        assert_eq!(*hats.labels(), ["a cap", "a beret", "a cap"]);
+        assert_eq!(hats.findings().len(), 1, "the blank line");
+        let artists = keep("artists.txt", "A\nA\n");
+        assert_eq!(*artists.labels(), ["by A", "by A", "inspired by A", "inspired by A"]);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! compared.
 
 use super::Texts;
-use super::distinct::{Distinct, TooLarge};
 use super::finding::Finding;
+use super::labels::{Labels, TooLarge};
 
 /// How labels are made from the lines of a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +46,16 @@ impl Template {
     }
 
     /// Returns the labels made from `names`, each with the line of its name. Duplicates are
-    /// findings.
+    /// treated as in `names`.
     pub(super) fn labels(
         self,
-        names: Distinct,
+        names: Labels,
         findings: &mut Vec<Finding>,
-    ) -> Result<Distinct, TooLarge> {
+    ) -> Result<Labels, TooLarge> {
         if self == Template::Plain {
             return Ok(names);
         }
-        let mut labels = Distinct::default();
+        let mut labels = Labels::with_capacity(0, names.duplicates());
         for (before, after) in self.forms() {
             for (line, name) in names.iter() {
                 labels.push(line, &[before, name, after], findings)?;

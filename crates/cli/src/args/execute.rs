@@ -17,19 +17,27 @@ pub(crate) struct Execute {
     /// clip-interrogator-embedding, test_data or test_dict.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: String,
-    /// Folder that contains a folder named images.
+    /// Folder that contains a folder named images. Not used by test_dict.
     #[arg(long, value_name = "DIR")]
-    pub(crate) data_path: PathBuf,
+    pub(crate) data_path: Option<PathBuf>,
     /// Configuration file: the paths of the models and the dictionaries. Relative paths
-    /// start at the folder of the file.
+    /// start at the folder of the file. Required by clip-interrogator and
+    /// clip-interrogator-embedding.
     #[arg(long, value_name = "CONFIG.json")]
-    pub(crate) extend_path: PathBuf,
-    /// Folder where relative paths of models start instead.
+    pub(crate) extend_path: Option<PathBuf>,
+    /// Model of clip_model (CLIP), or of blip2 and blip2-embedding (BLIP-2): a path, a hub
+    /// id or a name. With --extend-path: folder where relative paths of models start, or
+    /// CLIP's file.
+    #[arg(long, value_name = "MODEL|DIR", help_heading = "Model")]
+    pub(crate) model_path: Option<String>,
+    /// Sentence encoder of blip2-embedding: a folder of sentence-transformers, a hub id, or
+    /// starter. With --extend-path: also a second configuration file, whose keys override
+    /// those of the first.
+    #[arg(long, value_name = "MODEL|CONFIG.json", help_heading = "Model")]
+    pub(crate) model_extend_path: Option<String>,
+    /// Folder of dictionaries. [default: that of the configuration file, or dicts]
     #[arg(long, value_name = "DIR", help_heading = "Model")]
-    pub(crate) model_path: Option<PathBuf>,
-    /// Second configuration file, whose keys override those of the first.
-    #[arg(long, value_name = "CONFIG.json", help_heading = "Model")]
-    pub(crate) model_extend_path: Option<PathBuf>,
+    pub(crate) dicts: Option<PathBuf>,
     /// Index folder of the CLIP model and the dictionaries; built if missing.
     /// [default: the model's in indexes/ beside the configuration file]
     #[arg(long, value_name = "DIR", help_heading = "Model")]
@@ -80,7 +88,7 @@ pub(crate) struct Execute {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct EmbedPrompts {
-    /// File of prompts: JSON lines or CSV as `interrogate prompt` writes them, or plain
+    /// File of prompts: JSON lines, CSV or TSV as `interrogate prompt` writes them, or plain
     /// lines; `-` for stdin; or the prompts themselves.
     #[arg(required = true, value_name = "FILE|-|TEXTS", display_order = 0)]
     pub(crate) prompts: Vec<String>,
@@ -146,6 +154,7 @@ pub(crate) enum InputFormat {
     Lines,
     Jsonl,
     Csv,
+    Tsv,
 }
 
 impl InputFormat {
@@ -156,6 +165,7 @@ impl InputFormat {
             InputFormat::Lines => Some(prompt_file::Format::Lines),
             InputFormat::Jsonl => Some(prompt_file::Format::Jsonl),
             InputFormat::Csv => Some(prompt_file::Format::Csv(b',')),
+            InputFormat::Tsv => Some(prompt_file::Format::Csv(b'\t')),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use help::parse;
 pub(crate) use images::{Decoding, Images};
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
-pub(crate) use prompt::{Mode, OwnList, Prompt};
+pub(crate) use prompt::{Control, Mode, OwnList, Prompt};
 pub(crate) use setup::{Models, Setup, ShowConfig};
 
 /// Describe images in words: rank labels, write prompts and captions.

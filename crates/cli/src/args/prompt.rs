@@ -83,6 +83,9 @@ pub(crate) struct Control {
     /// table of that name. PATH alone takes the name of the file. Can be repeated.
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) list: Vec<OwnList>,
+    /// Keep a label each time that a file of --list has it. [default: the first time only]
+    #[arg(long, requires = "list")]
+    pub(crate) keep_duplicates: bool,
     /// Leave out labels that match a line of FILE: a whole word in any case, or a
     /// regular expression between slashes.
     #[arg(long, value_name = "FILE")]

@@ -5,11 +5,10 @@ mod throughput;
 
 use std::cell::RefCell;
 
-use interrogate::caption::{self, Caption, Captioner, GenerationConfig, NAMES, Sampling};
-use interrogate::error::ModelError;
-use interrogate::models::{ModelSource, hub};
+use interrogate::Device;
+use interrogate::caption::{self, Caption, Captioner, GenerationConfig, Sampling};
+use interrogate::models::captioner_folder;
 use interrogate::picture::{Pixels, Preprocess};
-use interrogate::{Device, Error};
 
 use crate::args::{EarlyStopping, Search};
 use crate::error::CliError;
@@ -36,15 +35,9 @@ impl CaptionModel {
         logger: &Logger,
     ) -> Result<Self, CliError> {
         device.check()?; // before anything is fetched
-        let folder = match model_source(name)? {
-            ModelSource::Folder(folder) => folder,
-            ModelSource::Hub { repo, revision } => {
-                opening::fetching(logger, |options, progress| {
-                    hub::fetch(&repo, revision.as_deref(), options, progress)
-                })?
-            }
-            ModelSource::Starter | ModelSource::File(_) => return Err(unknown(name)),
-        };
+        let folder = opening::fetching(logger, |options, progress| {
+            captioner_folder(name, options, progress)
+        })?;
         let captioner = CaptionModel {
             model: caption::open_on(&folder, search.caption_precision, device)?,
             options: options(search),
@@ -96,22 +89,6 @@ impl CaptionModel {
     pub(crate) fn log_speed(&self, logger: &Logger) {
         self.throughput.borrow().log(logger);
     }
-}
-
-/// Returns the source of the captioner `name`: a folder or a repository.
-pub(crate) fn model_source(name: &str) -> Result<ModelSource, CliError> {
-    let known = NAMES.iter().find(|(known, _)| *known == name);
-    match known.map_or(name, |(_, repo)| repo).parse() {
-        Ok(ModelSource::Starter | ModelSource::File(_)) => Err(unknown(name)),
-        Err(Error::Model(ModelError::Unknown { .. } | ModelError::Unsupported { .. })) => {
-            Err(unknown(name))
-        }
-        parsed => Ok(parsed?),
-    }
-}
-
-fn unknown(name: &str) -> CliError {
-    CliError::UnknownCaptioner { name: name.to_owned() }
 }
 
 /// Returns the generation config of the options.

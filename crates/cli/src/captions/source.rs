@@ -39,6 +39,13 @@ impl CaptionSource {
         let Some(name) = &args.caption_model else {
             return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
         };
+        if args.two_pass && run.is_read_once() {
+            return Err(CliError::Arguments {
+                message: "--two-pass reads images twice, and standard input can be read once"
+                    .to_owned(),
+                hint: "save the archive to a file, or leave out --two-pass".to_owned(),
+            });
+        }
         let device = args.source.model.device.resolve(logger);
         let model = CaptionModel::open(name, &args.search, device, logger)?;
         if args.two_pass {

@@ -5,7 +5,8 @@ use interrogate::{Error, Result, limits};
 use serde::de::IgnoredAny;
 
 use super::Format;
-use super::csv::{IMAGE, PROMPT, column, fields};
+use super::csv::{IMAGE, PROMPT};
+use crate::records::{column, fields};
 
 /// Returns the format that the first line that is not blank shows: JSON lines for a JSON object,
 /// CSV for a header with an image and a prompt, else plain lines. A line such as `{red, blue}` is

@@ -6,7 +6,6 @@
 mod csv;
 mod detect;
 mod lines;
-mod meter;
 #[cfg(test)]
 mod tests;
 

@@ -66,6 +66,12 @@ impl Run {
         if sidecars.is_some() && source.has_archives() {
             return Err(OutputError::SidecarInArchive.into());
         }
+        if sidecars.is_some() && source.has_urls() {
+            return Err(CliError::Arguments {
+                message: "--sidecar does not support images that are downloaded".to_owned(),
+                hint: "leave --sidecar out and write to a file with -o".to_owned(),
+            });
+        }
         if let Some(list) = source.filelist() {
             files = files.reading(list, "the list of images");
         }
@@ -97,6 +103,11 @@ impl Run {
     #[must_use]
     pub(crate) fn with_batch_limit(self, images: usize) -> Self {
         Run { batch_size: self.batch_size.min(images), ..self }
+    }
+
+    /// Returns whether the images can be decoded once only.
+    pub(crate) fn is_read_once(&self) -> bool {
+        self.source.is_read_once()
     }
 
     /// Returns the number of images; `None` if some are in archives.

@@ -1,4 +1,5 @@
-//! Archives of images: WebDataset's .tar, read from front to back.
+//! Archives of images: WebDataset's .tar, .tar.gz and tar on standard input, read from front to
+//! back.
 //!
 //! Nothing is extracted to the disk, and one member is in memory at a time. The name of a
 //! member is the archive's path and the member's path below it. No file is opened by that
@@ -6,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -14,14 +16,31 @@ use interrogate::limits::PICTURE_BYTES;
 use interrogate::picture::{has_image_extension, is_hidden};
 use interrogate::{Error, Result};
 
+use super::archive_bytes::ArchiveBytes;
 use super::members::{Kind, Member, Members};
 use super::skipped::Skipped;
 use super::{Body, Image};
 use crate::image_name::{self, Name};
 
-/// Returns whether `path` has the ending of an archive.
+/// The argument for an archive on standard input.
+pub(super) const STDIN: &str = "tar:-";
+
+/// The endings of archives.
+const ENDINGS: [&[u8]; 3] = [b".tar", b".tar.gz", b".tgz"];
+
+/// Returns whether `path` has the ending of an archive, or is [`STDIN`].
 pub(super) fn is_archive(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let ends_with = |ending: &&[u8]| {
+        let start = name.len().checked_sub(ending.len());
+        start.is_some_and(|start| start > 0 && name[start..].eq_ignore_ascii_case(ending))
+    };
+    ENDINGS.iter().any(ends_with) || is_stdin(path)
+}
+
+/// Returns whether `path` is [`STDIN`].
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN
 }
 
 /// Passes the images of the archive at `path` to `visit`, as [`super::Source::walk`] does,
@@ -36,7 +55,11 @@ pub(super) fn walk(
 ) -> ControlFlow<()> {
     let before = *number;
     let mut read = || -> Result<ControlFlow<()>> {
-        let mut members = Members::open(path)?;
+        let mut members = Members::new(if is_stdin(path) {
+            ArchiveBytes::stream(path, io::stdin())?
+        } else {
+            ArchiveBytes::open(path)?
+        });
         let mut earlier = Earlier::default();
         while let Some(member) = members.next()? {
             let Some(name) = earlier.name(path, &member, skipped) else { continue };
@@ -114,6 +137,11 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, earlier: &Earlie
     };
     let content = match &member.kind {
         Kind::Sparse => return unreadable("a file that is stored whole", "a sparse one".into()),
+        Kind::HardLink(target) if members.is_read_once() => {
+            let target = image_name::text(&below(target));
+            let expected = "a file, since gzip and standard input are read once";
+            return unreadable(expected, format!("a hard link to {target}"));
+        }
         Kind::HardLink(target) => match earlier.target(target) {
             Some(content) => content,
             None => {

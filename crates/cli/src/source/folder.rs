@@ -5,16 +5,27 @@ use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use glob::Pattern;
 use interrogate::picture::{has_image_extension, is_hidden};
 
+use super::ranges;
 use super::skipped::Skipped;
 use crate::error::CliError;
 use crate::file_id::Id;
 
+/// How folders are read.
+#[derive(Debug, Default)]
+pub(super) struct Folders<'a> {
+    /// Whether subfolders are read.
+    pub(super) recursive: bool,
+    /// The names of subfolders that are not.
+    pub(super) excluded: &'a [Pattern],
+}
+
 /// Returns the images that `named` expands to, sorted by path, without duplicates.
 ///
-/// A folder expands to the files in it, and with `recursive` in its subfolders, that have
-/// the ending of an image; links are followed, also out of the folder, and hidden files
+/// A name with ranges of numbers ([`ranges`]) expands to several names. A folder expands to
+/// the files in it, and with `recursive` in its subfolders, that have the ending of an image; links are followed, also out of the folder, and hidden files
 /// are skipped. A subfolder that cannot be read stays in the list and is added to
 /// `unread`, so that it fails alone. A path that does not exist and contains `*`, `?` or
 /// `[` is a glob. A missing file stays in the list, so that it fails alone. The other files
@@ -24,17 +35,26 @@ use crate::file_id::Id;
 /// For a folder or glob without an image, and for one that cannot be read.
 pub(super) fn collect(
     named: &[PathBuf],
-    recursive: bool,
+    folders: &Folders<'_>,
     unread: &mut HashSet<PathBuf>,
     skipped: &mut Skipped,
 ) -> Result<Vec<PathBuf>, CliError> {
+    let recursive = folders.recursive;
     let mut images = Vec::new();
+    let mut expanded = Vec::with_capacity(named.len());
     for path in named {
+        match ranges::expand(path)? {
+            Some(names) => expanded.extend(names),
+            None => expanded.push(path.clone()),
+        }
+    }
+    for path in &expanded {
         let before = images.len();
         let mut skipped_here = Skipped::default();
         if path.is_dir() {
             let mut walk = Walk {
                 entered: recursive.then(HashSet::new),
+                excluded: folders.excluded,
                 images: &mut images,
                 unread,
                 skipped: &mut skipped_here,
@@ -66,6 +86,7 @@ struct Walk<'a> {
     /// The folders entered so far, if subfolders are entered. Each is entered once, which
     /// ends cycles of links.
     entered: Option<HashSet<Id>>,
+    excluded: &'a [Pattern],
     images: &'a mut Vec<PathBuf>,
     unread: &'a mut HashSet<PathBuf>,
     skipped: &'a mut Skipped,
@@ -100,12 +121,19 @@ impl Walk<'_> {
                 }
             } else if self.entered.is_none() {
                 self.skipped.folder();
+            } else if self.is_excluded(name) {
+                self.skipped.excluded();
             } else if self.folder(&entry).is_err() {
                 self.images.push(entry.clone());
                 self.unread.insert(entry);
             }
         }
         Ok(())
+    }
+
+    fn is_excluded(&self, name: &std::ffi::OsStr) -> bool {
+        let name = name.to_string_lossy();
+        self.excluded.iter().any(|pattern| pattern.matches(&name))
     }
 }
 
@@ -143,7 +171,8 @@ mod tests {
     use super::*;
 
     fn collect(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, CliError> {
-        super::collect(named, recursive, &mut HashSet::new(), &mut Skipped::default())
+        let folders = Folders { recursive, ..Folders::default() };
+        super::collect(named, &folders, &mut HashSet::new(), &mut Skipped::default())
     }
 
     fn names(paths: &[PathBuf]) -> Vec<String> {
@@ -229,7 +258,8 @@ mod tests {
         let collected = |recursive| {
             let mut skipped = Skipped::default();
             let paths = std::slice::from_ref(&path);
-            let found = super::collect(paths, recursive, &mut HashSet::new(), &mut skipped);
+            let folders = Folders { recursive, ..Folders::default() };
+            let found = super::collect(paths, &folders, &mut HashSet::new(), &mut skipped);
             (names(&found.unwrap()), skipped.summary().unwrap())
         };
         let (found, summary) = collected(true);
@@ -242,6 +272,43 @@ mod tests {
         let found = collect(&[folder.path().join("*.png")], false).unwrap();
         assert_eq!(names(&found), ["a.png"], "as in a shell");
         assert!(collect(&[folder.path().join("*.PNG")], false).is_err(), "case counts");
+    }
+
+    #[test]
+    fn excluded_subfolders_are_counted_and_not_entered() {
+        let folder = photos();
+        for name in ["thumbs/a.jpg", "below/thumbs/b.jpg", "below/cache-1/c.jpg", "below/d.jpg"] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let mut skipped = Skipped::default();
+        let excluded = ["thumbs", "cache-*"].map(|name| Pattern::new(name).unwrap());
+        let folders = Folders { recursive: true, excluded: &excluded };
+        // The named folder itself is read whatever its name.
+        for path in [folder.path().to_owned(), folder.path().join("below/thumbs")] {
+            super::collect(&[path], &folders, &mut HashSet::new(), &mut skipped).unwrap();
+        }
+        let summary = skipped.summary().unwrap();
+        assert_eq!(summary, "skipped 1 file: 1 .txt; 3 excluded folders");
+        let path = folder.path().to_owned();
+        let found = super::collect(&[path], &folders, &mut HashSet::new(), &mut skipped).unwrap();
+        assert_eq!(names(&found), ["a.png", "b.JPG", "d.jpg", "c [1].webp"]);
+    }
+
+    #[test]
+    fn ranges_expand_to_files_folders_and_globs() {
+        let folder = photos();
+        for name in ["in1/1.jpg", "in2/2.jpg", "in2/3.png"] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let collected = |name: &str| collect(&[folder.path().join(name)], false);
+        assert_eq!(names(&collected("in{1..2}").unwrap()), ["1.jpg", "2.jpg", "3.png"]);
+        assert_eq!(names(&collected("in{2..2}/*.png").unwrap()), ["3.png"]);
+        // A missing name stays, so that it fails alone.
+        assert_eq!(names(&collected("{01..02}.jpg").unwrap()), ["01.jpg", "02.jpg"]);
+        let error = collected("in{1..3}/*.png").unwrap_err().to_string();
+        assert!(error.ends_with("in1/*.png: nothing matches"), "{error}");
     }
 
     #[test]

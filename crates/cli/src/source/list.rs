@@ -6,24 +6,30 @@ use std::path::{Path, PathBuf};
 use interrogate::input::{LineEnding, Text};
 use interrogate::limits;
 
+use super::table;
 use crate::error::CliError;
 
 /// Reads the paths in the file `list`, or in standard input for `-`, in order. Paths are
 /// separated by LF or CRLF, and blank lines are skipped; with `null`, each path ends in a
-/// NUL byte and may contain newlines.
+/// NUL byte and may contain newlines. A .csv or .tsv file may be a table with a column of
+/// paths.
 ///
 /// # Errors
 /// If the list cannot be read, holds an invalid path, or is empty.
 pub(super) fn read(list: &Path, null: bool) -> Result<Vec<PathBuf>, CliError> {
     let stdin = list == Path::new("-");
     let shown = if stdin { Path::new("standard input") } else { list };
-    let text = match (stdin, null) {
+    let mut text = match (stdin, null) {
         (true, false) => Text::new(shown, io::stdin().lock(), limits::LIST)?,
         (true, true) => Text::raw(shown, io::stdin().lock(), limits::LIST),
         (false, false) => Text::open(list, limits::LIST)?,
         (false, true) => Text::open_raw(list, limits::LIST)?,
     };
-    let paths = parse(text, null)?;
+    let table = if stdin || null { None } else { table::delimiter(&mut text)? };
+    let paths = match table {
+        Some(delimiter) => table::read(text, delimiter)?,
+        None => parse(text, null)?,
+    };
     if paths.is_empty() {
         Err(CliError::NoImage { path: shown.to_owned(), problem: "no path in this list" })
     } else {

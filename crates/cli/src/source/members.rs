@@ -1,30 +1,23 @@
 //! Iterates over the members of a tar archive in bounded memory.
 //!
-//! The crate `tar` parses headers; this module seeks from one to the next. The crate's own
+//! The crate `tar` parses headers; this module goes from one to the next. The crate's own
 //! iterator reads long names and extended attributes of any length, and reads the content
 //! that it skips. Formats: ustar and pax (POSIX.1-2001), GNU's long names and sparse files.
 
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
-use std::path::Path;
-
 use interrogate::limits::{ARCHIVE_ZEROS, MEMBER_HEADER};
-use interrogate::{Error, Result, input};
+use interrogate::{Error, Result};
 use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
+
+use super::archive_bytes::ArchiveBytes;
 
 /// The block size in bytes; headers and contents are padded to it.
 const BLOCK: u64 = 512;
 
 /// An open archive.
 pub(super) struct Members<'a> {
-    path: &'a Path,
-    file: BufReader<File>,
-    /// The length of the archive in bytes.
-    len: u64,
+    bytes: ArchiveBytes<'a>,
     /// The offset of the next header.
     next: u64,
-    /// The offset of the reader.
-    at: u64,
     /// Whether a block of zeros followed the last member.
     ended: bool,
 }
@@ -63,15 +56,13 @@ struct Extended {
 }
 
 impl<'a> Members<'a> {
-    /// Opens the archive at `path`, which must be a regular file.
-    ///
-    /// # Errors
-    /// Those of [`input::open`].
-    pub(super) fn open(path: &'a Path) -> Result<Self> {
-        let file = input::open(path)?;
-        let len = file.metadata().map_err(Error::io("read", path))?.len();
-        let file = BufReader::with_capacity(1 << 16, file);
-        Ok(Members { path, file, len, next: 0, at: 0, ended: false })
+    pub(super) fn new(bytes: ArchiveBytes<'a>) -> Self {
+        Members { bytes, next: 0, ended: false }
+    }
+
+    /// Whether no content can be read once a later header has been.
+    pub(super) fn is_read_once(&self) -> bool {
+        self.bytes.is_read_once()
     }
 
     /// Returns the next member; `None` at the end of the archive. Skips blocks of zeros
@@ -83,17 +74,16 @@ impl<'a> Members<'a> {
         let mut extended = Extended::default();
         let mut zeros = 0;
         loop {
-            let left = self.len.saturating_sub(self.next);
-            if left == 0 || self.ended && left < BLOCK {
-                return if self.ended {
-                    Ok(None)
-                } else {
-                    Err(self.cut("a block of zeros at the end", "none"))
-                };
-            }
             let start = self.next;
             let mut block = [0; BLOCK as usize];
-            self.fill(start, &mut block)?;
+            let found = self.bytes.read(start, &mut block)?;
+            if found < block.len() {
+                return match (self.ended, found) {
+                    (true, _) => Ok(None),
+                    (false, 0) => Err(self.cut("a block of zeros at the end", "none")),
+                    (false, found) => Err(self.short(start, block.len(), found)),
+                };
+            }
             self.next += BLOCK;
             if block.iter().all(|&byte| byte == 0) {
                 (zeros, self.ended) = (zeros + BLOCK, true);
@@ -157,12 +147,10 @@ impl<'a> Members<'a> {
     /// # Errors
     /// As [`next`](Self::next).
     pub(super) fn read(&mut self, name: &str, at: u64, size: u64) -> Result<Vec<u8>> {
-        let left = self.len.saturating_sub(at);
-        if left < size {
-            return Err(self.cut(format_args!("{size} bytes of {name}"), left));
+        let bytes = self.bytes.content(at, size)?;
+        if (bytes.len() as u64) < size {
+            return Err(self.cut(format_args!("{size} bytes of {name}"), bytes.len()));
         }
-        let mut bytes = vec![0; size as usize]; // within the file's length
-        self.fill(at, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -223,7 +211,10 @@ impl<'a> Members<'a> {
     fn sparse_map(&mut self) -> Result<()> {
         let mut more = GnuExtSparseHeader::new();
         loop {
-            self.fill(self.next, more.as_mut_bytes())?;
+            let found = self.bytes.read(self.next, more.as_mut_bytes())?;
+            if (found as u64) < BLOCK {
+                return Err(self.short(self.next, more.as_bytes().len(), found));
+            }
             self.next += BLOCK;
             if !more.is_extended() {
                 return Ok(());
@@ -231,36 +222,18 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Fills `bytes` from offset `at`.
-    fn fill(&mut self, at: u64, bytes: &mut [u8]) -> Result<()> {
-        let (left, size) = (self.len.saturating_sub(at), bytes.len() as u64);
-        if left < size {
-            return Err(self.cut(format_args!("{size} bytes at byte {at}"), left));
-        }
-        // A relative seek keeps the buffer.
-        let offset = i64::try_from(i128::from(at) - i128::from(self.at));
-        let offset =
-            offset.map_err(|_| Error::io("read", self.path)(ErrorKind::InvalidInput.into()))?;
-        let path = self.path;
-        self.file.seek_relative(offset).map_err(Error::io("read", path))?;
-        self.at = at;
-        match self.file.read_exact(bytes) {
-            Ok(()) => self.at += size,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Err(self.cut(format_args!("{size} bytes at byte {at}"), "fewer"));
-            }
-            Err(error) => return Err(Error::io("read", path)(error)),
-        }
-        Ok(())
+    /// The error for `found` bytes at offset `at` instead of `expected`.
+    fn short(&self, at: u64, expected: usize, found: usize) -> Error {
+        self.cut(format_args!("{expected} bytes at byte {at}"), found)
     }
 
     fn cut(&self, expected: impl ToString, found: impl ToString) -> Error {
-        Error::mismatch(self.path, "archive cut short", expected, found)
+        Error::mismatch(self.bytes.path(), "archive cut short", expected, found)
     }
 
     fn damaged(&self, start: u64, expected: impl ToString, found: impl ToString) -> Error {
         let expected = format!("{} at byte {start}", expected.to_string());
-        Error::mismatch(self.path, "archive", expected, found)
+        Error::mismatch(self.bytes.path(), "archive", expected, found)
     }
 }
 

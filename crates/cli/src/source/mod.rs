@@ -3,12 +3,16 @@
 //! Owns the images' names and numbers. `stream` reads and decodes them.
 
 mod archive;
+mod archive_bytes;
 mod folder;
 mod list;
 mod members;
+mod ranges;
 mod skipped;
+mod table;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -16,11 +20,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use interrogate::models::ImageClient;
 use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::error::CliError;
 use crate::image_name::{self, Name};
+use folder::Folders;
 pub(crate) use skipped::Skipped;
 
 /// All images of a run, in their order.
@@ -37,6 +43,8 @@ pub(crate) struct Source {
     skipped: Skipped,
     /// The other members of archives, counted by the last walk.
     skipped_in_archives: Mutex<Skipped>,
+    /// Downloads images, with `--allow-urls`.
+    client: Option<ImageClient>,
     /// How images are decoded.
     pub(crate) decode: DecodeOptions,
 }
@@ -55,6 +63,8 @@ pub(crate) struct Image {
 pub(crate) enum Body {
     /// In a file, which is not read yet.
     File(PathBuf),
+    /// At an address, which is not downloaded yet.
+    Url(String),
     /// In memory.
     Bytes(Vec<u8>),
     /// Unreadable: the image fails with this error.
@@ -72,25 +82,73 @@ impl Source {
         let stdin = Path::new("-");
         let (piped, named): (Vec<_>, Vec<_>) =
             args.paths.iter().cloned().partition(|path| path == stdin);
+        let (urls, named): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|path| url::of(path).is_some());
+        let reads_list = !piped.is_empty() || args.filelist.as_deref() == Some(stdin);
+        if reads_list && named.iter().any(|path| archive::is_stdin(path)) {
+            return Err(CliError::Arguments {
+                message: format!("standard input cannot be both a list and {}", archive::STDIN),
+                hint: "save the list to a file, and pass --filelist FILE".to_owned(),
+            });
+        }
+        let folders = Folders { recursive: args.recursive, excluded: &args.exclude_dir };
         let (mut unread, mut skipped) = (HashSet::new(), Skipped::default());
-        let mut entries = folder::collect(&named, args.recursive, &mut unread, &mut skipped)?;
+        let mut entries = folder::collect(&named, &folders, &mut unread, &mut skipped)?;
+        if !urls.is_empty() {
+            entries.extend(urls);
+            entries.sort();
+        }
         if let Some(list) = &args.filelist {
             entries.extend(list::read(list, args.null)?);
         }
         if !piped.is_empty() && args.filelist.as_deref() != Some(stdin) {
             entries.extend(list::read(stdin, args.null)?);
         }
+        let client = url::client(&entries, args.allow_urls)?;
         let mut unique = HashSet::with_capacity(entries.len());
         entries.retain(|path| unique.insert(path.clone()));
-        let archives = entries.iter().any(|path| archive::is_archive(path));
+        let is_archive = |path: &PathBuf| archive::is_archive(path) && url::of(path).is_none();
+        let archives = entries.iter().any(is_archive);
         let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
         let decode = args.decoding.options();
-        Ok(Source { entries, archives, unread, filelist, skipped, skipped_in_archives, decode })
+        Ok(Source {
+            entries,
+            archives,
+            unread,
+            filelist,
+            skipped,
+            skipped_in_archives,
+            client,
+            decode,
+        })
+    }
+
+    /// Downloads the image at `url`.
+    ///
+    /// # Errors
+    /// Those of [`ImageClient::fetch`].
+    pub(crate) fn fetch(&self, url: &str) -> interrogate::Result<Vec<u8>> {
+        match &self.client {
+            Some(client) => client.fetch(url),
+            // `collect` refuses addresses then.
+            None => Err(interrogate::Error::mismatch(url, "image", "a file", "an address")),
+        }
+    }
+
+    /// Returns whether some images are downloaded.
+    pub(crate) fn has_urls(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Returns the number of images; `None` if some are in archives.
     pub(crate) fn len(&self) -> Option<usize> {
         (!self.archives).then_some(self.entries.len())
+    }
+
+    /// Returns whether a second walk finds no images, since the first has read them from
+    /// standard input.
+    pub(crate) fn is_read_once(&self) -> bool {
+        self.entries.iter().any(|path| archive::is_stdin(path))
     }
 
     /// Returns whether some images are in archives.
@@ -136,16 +194,18 @@ impl Source {
     ) -> ControlFlow<()> {
         let mut number = 0;
         for path in &self.entries {
-            if archive::is_archive(path) {
+            let url = url::of(path);
+            if url.is_none() && archive::is_archive(path) {
                 archive::walk(path, &mut number, wanted, visit, skipped)?;
                 continue;
             }
-            let name = Name { text: image_name::text(path), file: Some(path.clone()) };
+            let file = url.is_none().then(|| path.clone());
+            let name = Name { text: image_name::text(path), file };
             if wanted(&name) {
-                let body = if self.unread.contains(path) {
-                    Body::Lost(unreadable(path))
-                } else {
-                    Body::File(path.clone())
+                let body = match url {
+                    Some(url) => Body::Url(url.to_owned()),
+                    None if self.unread.contains(path) => Body::Lost(unreadable(path)),
+                    None => Body::File(path.clone()),
                 };
                 visit(Image { number, name, body })?;
             }

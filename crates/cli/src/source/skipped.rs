@@ -23,6 +23,7 @@ pub(crate) struct Skipped {
     others: usize,
     hidden: usize,
     folders: usize,
+    excluded: usize,
     /// Folders of a command that never enters subfolders.
     plain_folders: usize,
     links: usize,
@@ -64,6 +65,11 @@ impl Skipped {
         self.folders += 1;
     }
 
+    /// Counts a folder that `--exclude-dir` names.
+    pub(super) fn excluded(&mut self) {
+        self.excluded += 1;
+    }
+
     /// Counts a symbolic link in an archive.
     pub(super) fn link(&mut self) {
         self.links += 1;
@@ -82,6 +88,7 @@ impl Skipped {
         self.others += other.others;
         self.hidden += other.hidden;
         self.folders += other.folders;
+        self.excluded += other.excluded;
         self.plain_folders += other.plain_folders;
         self.links += other.links;
         self.repeated += other.repeated;
@@ -108,6 +115,7 @@ impl Skipped {
         let more = [
             (self.hidden, format!("{} hidden", self.hidden)),
             (folders, format!("{folders} folder{}, which --recursive enters", s(folders))),
+            (self.excluded, format!("{} excluded folder{}", self.excluded, s(self.excluded))),
             (plain, format!("{plain} folder{}", s(plain))),
             (links, format!("{links} symbolic link{} in archives", s(links))),
             (repeated, format!("{repeated} with the name of an earlier member")),

@@ -29,6 +29,7 @@ fn walk_all(
         let below = image.name.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         let body = match image.body {
             Body::File(_) => "file".to_owned(),
+            Body::Url(url) => url,
             Body::Bytes(bytes) => bytes.len().to_string(),
             Body::Lost(error) => error.to_string().rsplit(": ").next().unwrap().to_owned(),
         };
@@ -146,5 +147,107 @@ fn corrupted_archive_never_panics() {
             block.copy_from_slice(header.as_bytes());
             assert!(walk(&bytes) <= 6, "{at}");
         }
+    }
+}
+
+/// gzip of `bytes`.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn gzip_archive_is_read_whatever_its_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let tar = shard();
+    let halves = [gzip(&tar[..1500]), gzip(&tar[1500..])].concat();
+    let contents = [gzip(&tar), halves, tar];
+    for name in ["a.tar.gz", "a.TGZ", "a.tar"] {
+        let path = folder.path().join(name);
+        for bytes in &contents {
+            std::fs::write(&path, bytes).unwrap();
+            let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
+            assert!(source.has_archives() && !source.is_read_once());
+            let inner = |inner: &str| format!("{name}/{inner}");
+            let expected = [
+                row(0, &inner("0.jpg"), "4"),
+                row(1, &inner("deep/1.PNG"), "700"),
+                row(2, &inner("2.webp"), "3"),
+            ];
+            assert_eq!(walk_all(folder.path(), &source, &|_| true), expected);
+        }
+    }
+}
+
+#[test]
+fn damaged_gzip_archive_gives_an_error_and_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, path) = (gzip(&shard()), folder.path().join("a.tar.gz"));
+    let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
+    let walk = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut errors = Vec::new();
+        let _ = source.walk(&|_| true, &mut |image| {
+            if let Body::Lost(error) = image.body {
+                errors.push(error.to_string().rsplit("a.tar.gz: ").next().unwrap().to_owned());
+            }
+            ControlFlow::Continue(())
+        });
+        errors
+    };
+    assert_eq!(walk(&whole), [""; 0]);
+    for end in 2..whole.len() {
+        assert_eq!(walk(&whole[..end]).len(), 1, "{end}");
+    }
+    let cut = &walk(&whole[..whole.len() / 2])[0];
+    assert!(cut.starts_with("archive cut short: expected "), "{cut}");
+    for at in 2..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        assert!(walk(&bytes).len() <= 3, "{at}");
+    }
+    // The checksum is compared when all members have been read.
+    let mut bytes = whole.clone();
+    bytes[whole.len() - 8] ^= 1;
+    let error = &walk(&bytes)[0];
+    assert!(error.starts_with("archive: expected gzip data, found corrupt gzip"), "{error}");
+    let error = &walk(&[&whole[..], &b"junk".repeat(5)].concat())[0];
+    assert!(error.starts_with("archive: expected gzip data, found invalid gzip header"));
+}
+
+/// A member that claims 2^40 bytes, and one that has 64 MiB of zeros, behind 64 kB of gzip.
+#[test]
+fn gzip_bomb_takes_the_memory_of_one_image_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tgz");
+    let walk = |bytes: &[u8]| {
+        std::fs::write(&path, gzip(bytes)).unwrap();
+        let source = Source::collect(&args::Images::at(vec![path.clone()])).unwrap();
+        walk_all(folder.path(), &source, &|_| true)
+    };
+    let header = |name: &str, size: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_size(size);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
+    let zeros = vec![0; 64 << 20];
+    // Not an image: skipped, and the next one is found.
+    let tail = tar(&[("1.jpg", b"one")]);
+    let found = walk(&[&header("0.bin", 64 << 20), &zeros[..], &tail].concat());
+    assert_eq!(found, [row(0, "a.tgz/1.jpg", "3")]);
+    // An image larger than allowed is not decompressed to memory.
+    let found = walk(&header("0.jpg", 1 << 40));
+    assert!(found[0].2.starts_with("expected at most") || found[0].1 == "a.tgz/0.jpg", "{found:?}");
+    // One within the limit that is not there: memory for what is there.
+    let found = walk(&[&header("0.jpg", 1 << 30), &zeros[..1000]].concat());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].2.contains("1073741824 bytes of "), "{found:?}");
+    // Contents around the first allocation are whole.
+    for size in [(16 << 20) - 1, 16 << 20, (16 << 20) + 1] {
+        let found = walk(&tar(&[("0.jpg", &zeros[..size]), ("1.jpg", b"one")]));
+        assert_eq!(found, [row(0, "a.tgz/0.jpg", &size.to_string()), row(1, "a.tgz/1.jpg", "3")]);
     }
 }

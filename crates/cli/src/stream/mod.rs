@@ -16,7 +16,7 @@ mod window;
 
 use std::thread;
 
-use interrogate::picture::{self, Budget, DecodeOptions, LoadStage, Picture, Reservation};
+use interrogate::picture::{self, Budget, LoadStage, Picture, Reservation};
 use interrogate::{Result, limits};
 
 use crate::image_name::Name;
@@ -87,7 +87,7 @@ fn ahead_within<P: Send, R>(
                 while let Some((position, (share, image))) = window.next_job() {
                     let Image { number, name, body } = image;
                     let share = share.unwrap_or_else(|| read_share(&body, &budget));
-                    let result = decode(body, &name, source.decode, share, &decoding, prepare);
+                    let result = decode(body, &name, source, share, &decoding, prepare);
                     window.complete(position, ImageResult { number, name, result });
                 }
             });
@@ -108,6 +108,7 @@ fn queued<'a>(image: &Image, budget: &'a Budget) -> Option<Reservation<'a>> {
 fn read_share<'a>(body: &Body, budget: &'a Budget) -> Reservation<'a> {
     match body {
         Body::File(path) => budget.reserve_file(path),
+        Body::Url(_) => budget.reserve(LoadStage::Read, limits::IMAGE_DOWNLOAD),
         _ => budget.reserve(LoadStage::Read, 0),
     }
 }
@@ -116,19 +117,20 @@ fn read_share<'a>(body: &Body, budget: &'a Budget) -> Reservation<'a> {
 fn decode<P>(
     body: Body,
     name: &Name,
-    options: DecodeOptions,
+    source: &Source,
     mut share: Reservation<'_>,
     decoding: &Semaphore,
     prepare: &(dyn Fn(&Picture) -> Result<P> + Sync),
 ) -> Result<P> {
     let bytes = match body {
         Body::File(path) => picture::read(&path)?,
+        Body::Url(url) => source.fetch(&url)?,
         Body::Bytes(bytes) => bytes,
         Body::Lost(error) => return Err(error),
     };
     decoding.run(|| {
         let reserve = |more| share.advance(LoadStage::Decoded, more);
-        let picture = Picture::decode_with(&bytes, name.path(), options, reserve)?;
+        let picture = Picture::decode_with(&bytes, name.path(), source.decode, reserve)?;
         drop(bytes);
         prepare(&picture)
     })

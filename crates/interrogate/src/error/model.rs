@@ -29,6 +29,14 @@ pub enum ModelError {
         /// The given name.
         name: String,
     },
+    /// No captioner has the given name. The hint lists the known ones.
+    #[error("unknown captioner {name:?}")]
+    CaptionerUnknown {
+        /// The given name.
+        name: String,
+        /// The short names of captioners.
+        known: Vec<&'static str>,
+    },
     /// This build lacks the embedded starter model: the cargo feature `starter` is off, or
     /// the crate is from a registry, whose package has no weights.
     #[error("this build has no starter model")]
@@ -49,6 +57,10 @@ impl ModelError {
             ModelError::Unsupported { .. } => {
                 "name a model with a plain vision transformer and CLIP's text transformer, such as ViT-L-14/openai".to_owned()
             }
+            ModelError::CaptionerUnknown { known, .. } => format!(
+                "a captioner is a folder that exists, a hub id owner/name, or one of {}",
+                known.join(", ")
+            ),
             ModelError::StarterMissing => {
                 "build from the repository with the feature starter, or name another model"
                     .to_owned()

@@ -42,6 +42,22 @@ pub enum PictureError {
         /// The decoder's error.
         source: Cause,
     },
+    /// The address is invalid, or the download failed after all retries.
+    #[error("cannot download {url}")]
+    Download {
+        /// The address.
+        url: String,
+        /// The network library's error.
+        source: Cause,
+    },
+    /// The server refuses the download.
+    #[error("{url}: expected the status 200, found {status}")]
+    Status {
+        /// The address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The number of values does not belong to a picture of this size.
     #[error("a picture of {width} x {height} has {expected} values, found {found}")]
     Values {
@@ -80,6 +96,12 @@ impl PictureError {
             PictureError::TooLarge { .. } => Some("scale the image down, or leave it out"),
             PictureError::Decode { .. } => {
                 Some("if other programs open the image, save it again as JPEG or PNG")
+            }
+            PictureError::Download { .. } => {
+                Some("check the address and the network, and run the same command again")
+            }
+            PictureError::Status { .. } => {
+                Some("check the address; only images that need no login can be downloaded")
             }
             PictureError::Values { .. } | PictureError::Resize { .. } => None,
         }

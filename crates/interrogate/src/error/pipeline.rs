@@ -22,6 +22,12 @@ pub enum PipelineError {
         /// The missing part.
         part: &'static str,
     },
+    /// The task needs a model that is not named.
+    #[error("the task needs {model}")]
+    ModelMissing {
+        /// The kind of model.
+        model: &'static str,
+    },
     /// A configuration file lacks a key or has an unknown one.
     #[error("{}: {problem} key {key:?}", path.display())]
     ConfigKey {
@@ -53,6 +59,7 @@ impl PipelineError {
                 Some(format!("a task is {}", tasks.join(", ")))
             }
             PipelineError::TaskPart { .. } => None,
+            PipelineError::ModelMissing { .. } => Some("name its folder or its hub id".to_owned()),
             PipelineError::ConfigKey { keys, .. } => {
                 Some(format!("its keys are {}, all of them", keys.join(", ")))
             }

@@ -1,8 +1,9 @@
 //! Opens models by name: a folder, a hub id, or the starter.
 //!
-//! Owns names ([`ModelSource`], [`known`]), downloads ([`hub`]), and [`Model`], which joins a model's files
+//! Owns names ([`ModelSource`], [`known`]), downloads ([`hub`], [`ImageClient`]), and [`Model`], which joins a model's files
 //! and its encoders. `clip` and `starter` read the files.
 
+mod caption_model;
 mod download;
 mod environment;
 pub mod hub;
@@ -14,6 +15,8 @@ mod registry;
 mod sentence_model;
 mod source;
 
+pub use caption_model::{captioner_folder, captioner_source};
+pub use download::{ImageClient, is_url};
 pub use min_speed::MinSpeed;
 pub use model::Model;
 pub use options::{Offline, Options};

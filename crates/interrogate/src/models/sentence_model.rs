@@ -7,10 +7,10 @@ use crate::Result;
 #[cfg(doc)]
 use crate::error::ModelError;
 use crate::nn::Compute;
-use crate::sentence::MiniLm;
+use crate::sentence::{MiniLm, NAME};
 
 /// The alias of the f32 version of the starter's sentence encoder, and its repository.
-const ALIAS: (&str, &str) = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2");
+const ALIAS: (&str, &str) = (NAME, "sentence-transformers/all-MiniLM-L6-v2");
 
 impl MiniLm {
     /// Opens the encoder `name`: a folder, a hub id, `all-MiniLM-L6-v2` on the hub, or

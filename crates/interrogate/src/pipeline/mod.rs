@@ -1,10 +1,12 @@
 //! Runs one of seven tasks over a folder of images: captions, prompts or their embeddings.
 //!
-//! [`Task`] names the tasks, [`Config`] reads the configuration file, and [`Pipeline`] opens
-//! the models of a task and runs it over batches of images. The caller builds the index.
+//! [`Task`] names the tasks, [`Config`] reads the configuration file, [`NamedModels`] stands in
+//! for one, and [`Pipeline`] opens the models of a task and runs it over batches of images. The
+//! caller builds the index.
 
 mod config;
 mod images;
+mod models;
 mod open;
 mod output;
 mod task;
@@ -18,6 +20,7 @@ use rayon::prelude::*;
 
 pub use config::{Config, KEYS, Overrides};
 pub use images::{images, stems};
+pub use models::{Models, NamedModels};
 pub use output::{BatchResult, TaskOutput};
 pub use task::Task;
 pub use zero_shot::{SCALE, ZERO_SHOT};

@@ -1,11 +1,11 @@
 //! Opens the models of a configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Config, Pipeline, PromptModels, Settings, Task, ZeroShot};
+use super::models::sentence_folder;
+use super::{Config, Models, Pipeline, PromptModels, Settings, Task, ZeroShot};
 use crate::caption::{self, Captioner};
 use crate::encoder::TextEncoder;
-use crate::error::CheckpointError;
 use crate::index::Index;
 use crate::models::{self, Model, ModelSource, Options, Progress, hub};
 use crate::nn::Compute;
@@ -16,15 +16,15 @@ use crate::{Device, Error, Interrogator, Precision, Result};
 const CAPTIONERS: [(&str, &str); 1] = [("blip227b", "Salesforce/blip2-opt-2.7b")];
 
 impl Pipeline {
-    /// Opens only the models that `task` needs. If the task ranks, calls `index` for the
-    /// index of the CLIP model over the dictionaries of `config`. `hub` and `progress` are
-    /// for models that the configuration gives by name.
+    /// Opens only those of `models` that `task` needs. If the task ranks, calls `index` for
+    /// the index of the CLIP model over the dictionaries of `models`. `hub` and `progress` are
+    /// for models that are given by name.
     ///
     /// # Errors
     /// Those of the models, of `index` and of the template.
     pub fn open<E: From<Error>>(
         task: Task,
-        config: &Config,
+        models: &dyn Models,
         settings: &Settings,
         hub: &Options,
         index: impl FnOnce(&Model) -> Result<Index, E>,
@@ -37,11 +37,11 @@ impl Pipeline {
             prompts: None,
             sentences: None,
             zero_shot: None,
-            dicts: config.dicts.clone(),
+            dicts: models.dicts().to_owned(),
             notice: None,
         };
         if task.ranks() {
-            let model = config.clip(hub, progress)?.with_device(settings.device);
+            let model = models.clip(hub, progress)?.with_device(settings.device);
             pipeline.notice = model.notice();
             let interrogator = Interrogator::new(&model, index(&model)?)?;
             let tables = interrogator.index().tables().iter();
@@ -52,15 +52,15 @@ impl Pipeline {
             pipeline.prompts = Some(PromptModels { interrogator, recipe, template });
         }
         if task == Task::ClipModel {
-            let model = config.clip(hub, progress)?.with_device(settings.device);
+            let model = models.clip(hub, progress)?.with_device(settings.device);
             pipeline.notice = model.notice();
             pipeline.zero_shot = Some(ZeroShot::new(&model)?);
         }
         if task.embeds() {
-            pipeline.sentences = Some(config.sentences(settings.device, hub, progress)?);
+            pipeline.sentences = Some(models.sentences(settings.device, hub, progress)?);
         }
         if task.captions() {
-            let captioner = config.captioner(settings.precision, settings.device, hub, progress)?;
+            let captioner = models.captioner(settings.precision, settings.device, hub, progress)?;
             // An unsupported generation config fails here, before an image is read.
             captioner.caption(&[], &settings.generation)?;
             pipeline.captioner = Some(captioner);
@@ -69,13 +69,10 @@ impl Pipeline {
     }
 }
 
-impl Config {
+impl Models for Config {
     /// Opens CLIP from `clip_path`, or by the name `clip_model` if that is empty. The name
-    /// `starter` is the embedded model.
-    ///
-    /// # Errors
-    /// Those of [`Model::open`]; [`Error::Mismatch`] for an unknown name.
-    pub fn clip(&self, hub: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Model> {
+    /// `starter` is the embedded model. [`Error::Mismatch`] for an unknown name.
+    fn clip(&self, hub: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Model> {
         let source = match (self.clip_model.as_str(), is_empty(&self.clip_path)) {
             ("starter", _) => ModelSource::Starter,
             (name, true) => self.published(name)?,
@@ -86,30 +83,9 @@ impl Config {
         Ok(Model::open(source, hub, progress)?.with_compute(compute))
     }
 
-    /// Returns the source of OpenAI's model `name`.
-    fn published(&self, name: &str) -> Result<ModelSource> {
-        let known = models::known().iter().filter(|model| model.tag() == "openai");
-        let mut known: Vec<&str> = known.map(|model| model.architecture()).collect();
-        if known.contains(&name) {
-            format!("open_clip:{name}/openai").parse()
-        } else {
-            known.sort_unstable();
-            Err(self.unknown_name("clip_model", &known, name))
-        }
-    }
-
-    /// Returns the error for an unknown name without a path.
-    fn unknown_name(&self, key: &'static str, known: &[&str], found: &str) -> Error {
-        let expected = format!("a path, or one of {}", known.join(", "));
-        Error::mismatch(&self.file, key, expected, found)
-    }
-
     /// Opens the captioner from `blip_path`, or by the name `blip_model` if that is empty.
-    ///
-    /// # Errors
-    /// Those of [`caption::open`] and of [`hub::fetch`]; [`Error::Mismatch`] for an unknown
-    /// name.
-    pub fn captioner(
+    /// [`Error::Mismatch`] for an unknown name.
+    fn captioner(
         &self,
         precision: Precision,
         device: Device,
@@ -130,11 +106,8 @@ impl Config {
 
     /// Opens the sentence encoder: from `embedding_path`, else from its folder in
     /// `embedding_dir`, else, if both are empty, by its name. The name `starter` is the
-    /// embedded encoder.
-    ///
-    /// # Errors
-    /// Those of [`MiniLm::from_name`]; [`CheckpointError::FileMissing`] if neither folder contains one.
-    pub fn sentences(
+    /// embedded encoder. An error if neither folder contains one.
+    fn sentences(
         &self,
         device: Device,
         hub: &Options,
@@ -154,14 +127,31 @@ impl Config {
         if !is_empty(folder) {
             folders.extend([folder.join(&self.embedding_model), folder.clone()]);
         }
-        let has_config = |folder: &&PathBuf| folder.join("config.json").is_file();
-        // At least one: one of the two paths is not empty.
-        let first = || folders.first().cloned().unwrap_or_default();
-        let missing = || {
-            Error::Checkpoint(CheckpointError::FileMissing { folder: first(), name: "config.json" })
-        };
-        let folder = folders.iter().find(has_config).ok_or_else(missing)?;
-        Ok(Box::new(MiniLm::open_with(folder, &compute)?))
+        Ok(Box::new(MiniLm::open_with(sentence_folder(&folders)?, &compute)?))
+    }
+
+    fn dicts(&self) -> &Path {
+        &self.dicts
+    }
+}
+
+impl Config {
+    /// Returns the source of OpenAI's model `name`.
+    fn published(&self, name: &str) -> Result<ModelSource> {
+        let known = models::known().iter().filter(|model| model.tag() == "openai");
+        let mut known: Vec<&str> = known.map(|model| model.architecture()).collect();
+        if known.contains(&name) {
+            format!("open_clip:{name}/openai").parse()
+        } else {
+            known.sort_unstable();
+            Err(self.unknown_name("clip_model", &known, name))
+        }
+    }
+
+    /// Returns the error for an unknown name without a path.
+    fn unknown_name(&self, key: &'static str, known: &[&str], found: &str) -> Error {
+        let expected = format!("a path, or one of {}", known.join(", "));
+        Error::mismatch(&self.file, key, expected, found)
     }
 }
 

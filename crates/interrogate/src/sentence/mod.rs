@@ -25,6 +25,9 @@ use bert::{Bert, Tower};
 use config::Config;
 use wordpiece::WordPiece;
 
+/// The name of the default model.
+pub const NAME: &str = "all-MiniLM-L6-v2";
+
 /// The default context length in tokens, special tokens included: that of all-MiniLM-L6-v2. A
 /// `sentence_bert_config.json` may set another.
 const CONTEXT: usize = 256;

@@ -1,15 +1,16 @@
 //! `interrogate execute`: one task of the original pipeline over a folder of images.
 
+mod models;
 mod print;
 mod row;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use build_index::terminal::Dictionaries;
 use interrogate::Device;
 use interrogate::caption::GenerationConfig;
 use interrogate::models::Model;
-use interrogate::pipeline::{self, Config, Overrides, Pipeline, Settings, Task};
+use interrogate::pipeline::{self, Models, Pipeline, Settings, Task};
 
 use crate::args::{self, Format};
 use crate::error::CliError;
@@ -27,14 +28,19 @@ pub(crate) fn run(args: &args::Execute, logger: &Logger) -> Result<Outcome, CliE
     let device = args.device.resolve(logger);
     device.check()?; // before any download
     let settings = settings(args, device)?;
-    let (models, extend) = (args.model_path.as_deref(), args.model_extend_path.as_deref());
-    let config = Config::open(&args.extend_path, Overrides { models, extend })?;
+    let models = models::models(args, task, logger)?;
     let mut skipped = Skipped::default();
-    let images = match task {
-        Task::TestDict => Vec::new(),
-        _ => pipeline::images(&args.data_path, &mut |path| skipped.entry(path))?,
+    let images = match (task, &args.data_path) {
+        (Task::TestDict, _) => Vec::new(),
+        (_, Some(data)) => pipeline::images(data, &mut |path| skipped.entry(path))?,
+        (_, None) => {
+            return Err(CliError::Arguments {
+                message: format!("{task} needs images"),
+                hint: "pass --data-path DIR, the folder that contains images/".to_owned(),
+            });
+        }
     };
-    let pipeline = open(args, task, &config, &settings, logger)?;
+    let pipeline = open(args, task, models.as_ref(), &settings, logger)?;
     pipeline.notice().into_iter().for_each(|notice| logger.note(notice));
     let mut output = Stdout::new();
     let mut outcome = Outcome::default();
@@ -67,17 +73,19 @@ fn settings(args: &args::Execute, device: Device) -> Result<Settings, CliError> 
 fn open(
     args: &args::Execute,
     task: Task,
-    config: &Config,
+    models: &dyn Models,
     settings: &Settings,
     logger: &Logger,
 ) -> Result<Pipeline, CliError> {
-    let indexes = args.extend_path.parent().unwrap_or(Path::new("")).join(INDEXES);
-    let dicts = Dictionaries::Paths(vec![config.dicts.clone()]);
+    // Only tasks with a configuration file have an index.
+    let parent = args.extend_path.as_deref().and_then(Path::parent);
+    let indexes = parent.map_or_else(PathBuf::new, PathBuf::from).join(INDEXES);
+    let dicts = Dictionaries::Paths(vec![models.dicts().to_owned()]);
     let index = |model: &Model| {
         let folder = args.index.clone().unwrap_or_else(|| indexes.join(model.slug()));
         Ok::<_, CliError>(opening::index_of(model, &dicts, &folder, logger)?.on(settings.device)?)
     };
     opening::fetching(logger, |options, progress| {
-        Pipeline::open(task, config, settings, options, index, progress)
+        Pipeline::open(task, models, settings, options, index, progress)
     })
 }

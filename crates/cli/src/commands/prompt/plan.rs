@@ -1,6 +1,6 @@
 //! The prompt to write for every image, built from the options.
 
-use build_index::Dictionary;
+use build_index::{Dictionary, Duplicates};
 use interrogate::Interrogation;
 use interrogate::index::{CustomTable, Index};
 use interrogate::models::Model;
@@ -9,7 +9,7 @@ use interrogate::prompt::{Deny, Mode, Pick, Prompt, weighted};
 
 use super::chain_progress::ChainProgress;
 use super::encode::Encoded;
-use crate::args::{self, OwnList};
+use crate::args::{self, Control, OwnList};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::report::Thumbnail;
@@ -57,7 +57,7 @@ impl<'a> PromptPlan<'a> {
             ..PromptOptions::new(mode)
         };
         let mut interrogation = Interrogation::new(index, model, options)?;
-        for table in own_tables(&control.list, model, logger)? {
+        for table in own_tables(control, model, logger)? {
             interrogation = interrogation.with(table);
         }
         interrogation = interrogation.without(&control.without)?;
@@ -146,16 +146,18 @@ fn mode(mode: args::Mode) -> Mode {
 
 /// Reads and encodes the label files of `--list`.
 fn own_tables(
-    lists: &[OwnList],
+    control: &Control,
     model: &Model,
     logger: &Logger,
 ) -> Result<Vec<CustomTable>, CliError> {
+    let lists = &control.list;
     if lists.is_empty() {
         return Ok(Vec::new());
     }
+    let duplicates = if control.keep_duplicates { Duplicates::Keep } else { Duplicates::LeaveOut };
     let encoder = model.text_encoder()?;
     let encode = |list: &OwnList| {
-        let dictionary = Dictionary::open(&list.path)?;
+        let dictionary = Dictionary::open_with(&list.path, duplicates)?;
         let name = list.name.as_deref().unwrap_or(dictionary.table());
         let labels: Vec<String> = dictionary.labels().iter().map(str::to_owned).collect();
         let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");

@@ -8,10 +8,9 @@ use std::path::Path;
 use build_index::durable::{self, Draft};
 use build_index::terminal::Dictionaries;
 use interrogate::clip::TextCleaning;
-use interrogate::models::{ModelSource, hub};
+use interrogate::models::{ModelSource, captioner_source, hub};
 
 use crate::args::{self, ModelChoice};
-use crate::captions;
 use crate::config::Config;
 use crate::doctor;
 use crate::error::CliError;
@@ -27,7 +26,7 @@ use download::Download;
 pub(crate) fn run(args: &args::Setup, logger: &Logger) -> Result<Outcome, CliError> {
     args.device.resolve(logger).check()?;
     let model = args.model.as_deref().map(str::parse::<ModelSource>).transpose()?;
-    let captioner = args.caption_model.as_deref().map(captions::model_source).transpose()?;
+    let captioner = args.caption_model.as_deref().map(captioner_source).transpose()?;
     let dicts = Dictionaries::find(args.dicts.as_slice());
     // What would fail at the end fails before a download.
     Config::open()?;

@@ -1,9 +1,11 @@
-//! Downloads one file from the hub: resumed, retried, verified, and renamed into place last.
+//! Downloads one file from the hub: resumed, retried, verified, and renamed into place last; and
+//! images to memory ([`ImageClient`]).
 //!
 //! Owns HTTP requests and bytes; `hub` decides which files a model needs. hf-hub 0.5 has its
 //! own download, which is not used: it appends whatever a server sends for a range request,
 //! verifies neither size nor digest before the file gets its final name, and has no timeouts.
 
+mod image;
 mod proxy;
 mod refusal;
 mod remote_file;
@@ -17,6 +19,7 @@ use ureq::{Agent, Body, RequestBuilder};
 use super::Options;
 use crate::error::HubError;
 use crate::{Error, Result};
+pub use image::{ImageClient, is_url};
 pub(super) use remote_file::RemoteFile;
 pub(super) use transfer::sync_folder;
 
@@ -36,26 +39,9 @@ pub(super) struct Client<'a> {
 
 impl<'a> Client<'a> {
     pub(super) fn new(options: &'a Options, repo: &'a str) -> Result<Self> {
-        let endpoint = || options.endpoint.clone();
-        let proxy = proxy::from_options(options).map_err(|source| {
-            Error::Hub(HubError::Network { url: endpoint(), source: source.into() })
-        })?;
-        let agent = |redirects| -> Agent {
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(redirects)
-                .max_redirects_will_error(redirects > 0)
-                .proxy(proxy.clone())
-                .user_agent(concat!("interrogate/", env!("CARGO_PKG_VERSION")))
-                // Sizes must be those of the files, not of compressed responses.
-                .accept_encoding("identity")
-                .timeout_connect(Some(options.timeout))
-                .timeout_recv_response(Some(options.timeout))
-                .timeout_per_read(Some(options.timeout))
-                .build()
-                .into()
-        };
-        Ok(Client { options, repo, files: agent(REDIRECTS as u32), hub: agent(0) })
+        let agent = |redirects| agent(options, redirects);
+        let (files, hub) = (agent(REDIRECTS as u32)?, agent(0)?);
+        Ok(Client { options, repo, files, hub })
     }
 
     /// Sends a HEAD request. Redirects are not followed.
@@ -79,6 +65,29 @@ impl<'a> Client<'a> {
             None => request,
         }
     }
+}
+
+/// Returns a client that follows this many redirects, with the proxy and timeouts of `options`.
+///
+/// # Errors
+/// [`HubError::Network`] for an invalid proxy.
+fn agent(options: &Options, redirects: u32) -> Result<Agent> {
+    let endpoint = || options.endpoint.clone();
+    let proxy = proxy::from_options(options).map_err(|source| {
+        Error::Hub(HubError::Network { url: endpoint(), source: source.into() })
+    })?;
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(redirects)
+        .max_redirects_will_error(redirects > 0)
+        .proxy(proxy)
+        .user_agent(concat!("interrogate/", env!("CARGO_PKG_VERSION")))
+        // Sizes must be those of the files, not of compressed responses.
+        .accept_encoding("identity")
+        .timeout_connect(Some(options.timeout))
+        .timeout_recv_response(Some(options.timeout))
+        .timeout_per_read(Some(options.timeout));
+    Ok(config.build().into())
 }
 
 /// Returns the value of the header `name` if it is text.
