@@ -28,6 +28,7 @@ mod rank;
 mod report;
 mod resume;
 mod run;
+mod search;
 mod shell;
 mod sidecar;
 #[cfg(target_os = "linux")]

@@ -28,14 +28,16 @@ pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, CliE
     open_model(choice, logger, |options, progress| Model::open(source, options, progress))
 }
 
-/// Opens the model that `choice` names, or else the model of `index`, without a download.
-fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
+/// Opens the model that `choice` names, or else the model `id`, which a file records, without a
+/// download.
+pub(crate) fn recorded_model(
+    id: &str,
+    choice: &ModelChoice,
+    logger: &Logger,
+) -> Result<Model, CliError> {
     match &choice.model {
         Some(_) => model(choice, logger),
-        None => {
-            let id = &index.manifest().model().id;
-            open_model(choice, logger, |options, _| Model::open_recorded(id, options))
-        }
+        None => open_model(choice, logger, |options, _| Model::open_recorded(id, options)),
     }
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn model_and_index(
     };
     match index {
         Some(index) => {
-            let model = model_of(&index, &source.model, logger)?;
+            let model = recorded_model(&index.manifest().model().id, &source.model, logger)?;
             Ok((model, index.on(source.model.device)?))
         }
         None => {

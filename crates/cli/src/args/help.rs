@@ -51,9 +51,9 @@ mod tests {
 
     use super::*;
 
-    const VERBS: [&str; 13] = [
+    const VERBS: [&str; 14] = [
         "Caption", "Check", "Compare", "Compute", "Describe", "Print", "Rank", "Read", "Run",
-        "Show", "Sum", "Verify", "Write",
+        "Search", "Show", "Sum", "Verify", "Write",
     ];
 
     /// The command and its subcommands at every level.

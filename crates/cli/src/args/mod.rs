@@ -1,10 +1,12 @@
 //! The command line.
 
+mod embed;
 mod execute;
 mod help;
 mod images;
 mod output;
 mod prompt;
+mod search;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -15,11 +17,13 @@ use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
 use interrogate::{Device, Precision};
 
+pub(crate) use embed::{EmbedImages, EmbedTexts, TextsFormat};
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
 pub(crate) use help::parse;
 pub(crate) use images::{Decoding, Images};
-pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
+pub(crate) use output::{Form, Format, Lines, Output, Sidecars, file};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
+pub(crate) use search::SearchImages;
 
 /// Describe images in words: rank labels, write prompts and captions.
 ///
@@ -50,6 +54,8 @@ pub(crate) enum Command {
     Rank(Rank),
     /// Compare texts with an image by their cosines.
     Similarity(Similarity),
+    /// Search images for texts, in features that `embed images` wrote.
+    Search(Box<SearchImages>),
     /// Caption each image with BLIP or BLIP-2.
     Caption(Caption),
     /// Compute features of images and embeddings of texts and prompts.
@@ -230,24 +236,9 @@ pub(crate) enum EarlyStopping {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Embed {
     /// Compute the features of images, of unit length.
-    Images {
-        #[command(flatten)]
-        images: Images,
-        #[command(flatten)]
-        model: ModelChoice,
-        #[command(flatten)]
-        output: Output,
-    },
+    Images(EmbedImages),
     /// Compute the embeddings of texts, of unit length.
-    Texts {
-        /// Texts; `-` alone reads them from stdin, one per line.
-        #[arg(required = true, value_name = "TEXT", help_heading = "Input")]
-        texts: Vec<String>,
-        #[command(flatten)]
-        model: ModelChoice,
-        #[command(flatten)]
-        format: Lines,
-    },
+    Texts(EmbedTexts),
     /// Compute the sentence embeddings of prompts (all-MiniLM-L6-v2), of unit length.
     Prompts(EmbedPrompts),
     /// Sum the normalized rows of .npy files by weights, and normalize the sums.

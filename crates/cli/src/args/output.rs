@@ -1,6 +1,6 @@
 //! The options of the output.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, ValueEnum};
 
@@ -8,7 +8,7 @@ use clap::{Args as Group, ValueEnum};
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Write the results to FILE instead of stdout.
+    /// Write the results to FILE instead of stdout; `-` is stdout, also for Parquet.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Format of the results. [default: by the ending of FILE, else text;
@@ -26,6 +26,18 @@ pub(crate) struct Output {
     /// Replace FILE and sidecars that already exist.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) overwrite: bool,
+}
+
+impl Output {
+    /// Returns the file to write; `None` for standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        file(self.output.as_deref())
+    }
+}
+
+/// Returns the file that `-o` names; `None` for standard output, which is also `-`.
+pub(crate) fn file(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|path| *path != Path::new("-"))
 }
 
 /// Text files beside the images.
@@ -55,6 +67,27 @@ pub(crate) enum Form {
     Csv,
     /// Typed columns, for pandas and pyarrow; needs --output.
     Parquet,
+    /// NumPy's .npy, of `embed images` alone.
+    #[value(skip)]
+    Npy,
+}
+
+impl Form {
+    /// Returns the name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Form::Text => "text",
+            Form::Jsonl => "JSONL",
+            Form::Csv => "CSV",
+            Form::Parquet => "Parquet",
+            Form::Npy => ".npy",
+        }
+    }
+
+    /// Returns whether a file is a draft until it is whole.
+    pub(crate) fn is_whole(self) -> bool {
+        matches!(self, Form::Parquet | Form::Npy)
+    }
 }
 
 /// The output of a command that prints lines.

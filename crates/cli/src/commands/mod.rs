@@ -7,11 +7,14 @@ mod embed;
 mod execute;
 mod info;
 mod man;
+mod operands;
 mod prompt;
 mod query;
 mod rank;
+mod search;
 mod similarity;
 mod texts;
+mod unit_row;
 mod verify;
 
 use crate::args::{self, Command, Form};
@@ -28,6 +31,7 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
             Some(query) => query::run(&args, query, logger),
             None => rank::run(&args, logger),
         },
+        Command::Search(args) => search::run(&args, logger),
         Command::Similarity(args) => similarity::run(&args, logger),
         Command::Caption(args) => caption::run(&args, logger),
         Command::Embed(args) => embed::run(&args, logger),
@@ -46,7 +50,7 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
 /// [`OutputError::SingleRecord`] for a file or a table.
 fn require_lines(output: &args::Output) -> Result<(), CliError> {
     match output.format {
-        _ if output.output.is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
+        _ if output.file().is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
         Some(Form::Csv) => Err(OutputError::SingleRecord { what: "--format csv" }.into()),
         Some(Form::Parquet) => Err(OutputError::SingleRecord { what: "--format parquet" }.into()),
         _ => Ok(()),

@@ -13,6 +13,7 @@ use std::io::{IsTerminal, stdout};
 
 use interrogate::Error;
 use interrogate::index::Index;
+use interrogate::models::Model;
 use interrogate::picture::Picture;
 
 use crate::args::{self, Form};
@@ -69,9 +70,13 @@ impl Run {
         if let Some(list) = source.filelist() {
             files = files.reading(list, "the list of images");
         }
-        if let Some(path) = &output.output {
+        if let Some(path) = output.file() {
             files = files.writing(path, "the answers");
             files = files.writing(&output::run_file_path(path), "the record of the run");
+            if Target::form::<A>(output, default) == Form::Npy {
+                let path = output::description_path(path);
+                files = files.writing(&path, "the names of the images");
+            }
         }
         files.check(source.entries(), sidecars.is_some())?;
         let (target, resumed) = Target::open::<A>(output, default)?;
@@ -91,6 +96,14 @@ impl Run {
     /// [`OutputError::OtherOptions`] if the resumed file holds results of another index.
     pub(crate) fn record_index(&mut self, index: &Index) -> Result<(), CliError> {
         Ok(self.target.set_index(index)?)
+    }
+
+    /// Records the model of this run, for formats that name it.
+    ///
+    /// # Errors
+    /// Where a file of the model cannot be read.
+    pub(crate) fn record_model(&mut self, model: &Model) -> Result<(), CliError> {
+        Ok(self.target.set_model(model)?)
     }
 
     /// Limits batches to `images` images, so that slow results are written one by one.
