@@ -1,5 +1,7 @@
 //! The parts of a prompt, and how they are joined.
 
+use super::Style;
+
 /// A part of a prompt: a piece of the caption, a label, or other text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -57,7 +59,7 @@ impl Part {
 
 /// Joins parts into one line; empty parts are left out with their separators.
 pub fn join(parts: &[Part]) -> String {
-    join_with(parts, |part| part.text.clone())
+    Style::default().join(parts)
 }
 
 /// Joins parts like [`join`], with a weight on every label: `(label:1.12)`, the syntax of
@@ -67,37 +69,7 @@ pub fn join(parts: &[Part]) -> String {
 /// 0.5..=1.5. Parentheses and backslashes of a label are escaped. No weights are written
 /// if the mean is not positive.
 pub fn weighted(parts: &[Part]) -> String {
-    let scores: Vec<f32> = parts.iter().filter_map(|part| part.score).collect();
-    let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-    join_with(parts, |part| match part.score {
-        Some(score) if mean > 0.0 && !part.text.is_empty() => {
-            let weight = (score / mean).clamp(0.5, 1.5);
-            format!("({}:{weight:.2})", escaped(&part.text))
-        }
-        _ => part.text.clone(),
-    })
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if matches!(letter, '(' | ')' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(letter);
-    }
-    escaped
-}
-
-fn join_with(parts: &[Part], write: impl Fn(&Part) -> String) -> String {
-    let mut text = String::new();
-    for part in parts.iter().filter(|part| !part.text.is_empty()) {
-        if !text.is_empty() {
-            text += part.separator;
-        }
-        text += &write(part);
-    }
-    text
+    Style { weights: true, ..Style::default() }.join(parts)
 }
 
 #[cfg(test)]
