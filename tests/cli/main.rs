@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod analyze;
 mod archives;
 mod caption;
 mod cases;
@@ -21,6 +22,7 @@ mod index;
 mod inputs;
 mod offline;
 mod outputs;
+mod probabilities;
 mod prompt;
 mod prompts;
 mod query;
@@ -38,3 +40,4 @@ mod streams;
 #[cfg(unix)]
 mod terminal;
 mod usage;
+mod wording;

@@ -78,16 +78,7 @@ pub(crate) fn model_and_index(
     source: &Source,
     logger: &Logger,
 ) -> Result<(Model, Index), CliError> {
-    let index = match (&source.index, &source.model.model) {
-        (Some(folder), _) => Some(Index::open(folder)?),
-        (None, Some(_)) => None,
-        (None, None) => match &index_folders()?[..] {
-            [] => None,
-            [only] => Some(Index::open(only)?),
-            several => return Err(ambiguous(several)),
-        },
-    };
-    match index {
+    match existing_index(source)? {
         Some(index) => {
             let model = recorded_model(&index.manifest().model().id, &source.model, logger)?;
             Ok((model, index.on(source.model.device)?))
@@ -99,6 +90,27 @@ pub(crate) fn model_and_index(
             Ok((model, index.on(source.model.device)?))
         }
     }
+}
+
+/// Opens the model alone: that of the index, if the options name one or there is only one.
+pub(crate) fn model_without_index(source: &Source, logger: &Logger) -> Result<Model, CliError> {
+    match existing_index(source)? {
+        Some(index) => recorded_model(&index.manifest().model().id, &source.model, logger),
+        None => model(&source.model, logger),
+    }
+}
+
+/// Opens the index that the options name, or the only one if they name no model.
+fn existing_index(source: &Source) -> Result<Option<Index>, CliError> {
+    Ok(match (&source.index, &source.model.model) {
+        (Some(folder), _) => Some(Index::open(folder)?),
+        (None, Some(_)) => None,
+        (None, None) => match &index_folders()?[..] {
+            [] => None,
+            [only] => Some(Index::open(only)?),
+            several => return Err(ambiguous(several)),
+        },
+    })
 }
 
 /// Opens the index in `folder`, or builds it from `dicts` if it is missing or unfinished.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, ValueEnum};
 
+use super::Extension;
+
 /// The output of a run over images.
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
@@ -48,12 +50,22 @@ pub(crate) struct Sidecars {
     /// An existing file is kept.
     #[arg(long)]
     pub(crate) sidecar: bool,
+    /// Extension of the sidecars, such as caption. [default: txt]
+    #[arg(long, value_name = "EXTENSION", requires = "sidecar")]
+    caption_extension: Option<Extension>,
     /// Append to existing sidecars, after a comma.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) append: bool,
     /// Skip images that have a sidecar.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) skip_existing: bool,
+}
+
+impl Sidecars {
+    /// Returns the extension of the sidecars.
+    pub(crate) fn extension(&self) -> Extension {
+        self.caption_extension.clone().unwrap_or_default()
+    }
 }
 
 /// The format of results for images.

@@ -40,7 +40,7 @@ impl CaptionSource {
             return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
         };
         let model = CaptionModel::open(name, &args.search, args.source.model.device, logger)?;
-        if args.two_pass {
+        if args.two_pass || args.memory.low_memory {
             Self::first_pass(&model, run, logger)
         } else {
             Ok(Some(CaptionSource::Model(model.into())))

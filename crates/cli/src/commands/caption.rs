@@ -47,7 +47,7 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliE
     let sidecars = Some(&args.sidecars);
     let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
     let model = CaptionModel::open(&args.caption_model, &args.search, args.device, logger)?;
-    let preprocess = model.preprocess();
+    let (preprocess, style) = (model.preprocess(), args.wording.style());
     let outcome = run.write::<Row<'_>, _>(
         logger,
         &|picture| preprocess.prepare(picture),
@@ -56,7 +56,8 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliE
                 for ImageResult { name, result, .. } in model.caption_batch(batch) {
                     match result {
                         Ok(caption) => {
-                            let (caption, tokens) = (&*caption.text, &*caption.tokens);
+                            let text = style.write_text(&caption.text);
+                            let (caption, tokens) = (&*text, &*caption.tokens);
                             results.write(&name, &Row { image: &name.text, caption, tokens })?;
                         }
                         Err(error) => results.failed(&name, &error)?,

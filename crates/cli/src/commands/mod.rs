@@ -1,18 +1,22 @@
 //! The commands, one file or folder each.
 
+mod analyze;
 mod caption;
 mod completions;
 mod doctor;
 mod embed;
 mod execute;
 mod info;
+mod lists;
 mod man;
 mod operands;
 mod prompt;
 mod query;
 mod rank;
+mod report;
 mod search;
 mod similarity;
+mod tables;
 mod texts;
 mod unit_row;
 mod verify;
@@ -31,6 +35,7 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
             Some(query) => query::run(&args, query, logger),
             None => rank::run(&args, logger),
         },
+        Command::Analyze(args) => analyze::run(&args, logger),
         Command::Search(args) => search::run(&args, logger),
         Command::Similarity(args) => similarity::run(&args, logger),
         Command::Caption(args) => caption::run(&args, logger),

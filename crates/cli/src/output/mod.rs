@@ -35,7 +35,7 @@ pub(crate) use features::{Description, description_path};
 pub(crate) use record::{Column, Kind, Record, text_line};
 pub(crate) use renderer::{Renderer, json_line};
 pub(crate) use run_file::run_file_path;
-pub(crate) use sidecar::{Sidecars, sidecar_path};
+pub(crate) use sidecar::Sidecars;
 pub(crate) use stdout::{MatchJson, Stdout};
 pub(crate) use target::Target;
 pub(crate) use writer::Writer;

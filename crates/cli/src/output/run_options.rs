@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 use crate::args::Args;
 
 /// The ids of options that change no record.
-const NEUTRAL: &str = "append average batch_size filelist format no_mmap null output overwrite paths quiet \
-                       recursive report resume retry_failed sidecar skip_existing two_pass";
+const NEUTRAL: &str = "append average batch_size caption_extension filelist format no_mmap null \
+                       output overwrite paths quiet recursive report resume retry_failed sidecar \
+                       skip_existing two_pass";
 
 /// The ids of options that select the index, in commands that have one.
 const SOURCE: [&str; 3] = ["dicts", "index", "model"];

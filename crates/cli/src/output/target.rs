@@ -118,16 +118,24 @@ impl Target {
         self.run_file.set_index(index)
     }
 
-    /// Records which model the rows of a .npy are of.
+    /// Describes the rows of a .npy as those of `model`.
     ///
     /// # Errors
     /// Where a file of the model cannot be read.
-    pub(crate) fn set_model(&mut self, model: &Model) -> Result<()> {
+    pub(crate) fn describe(&mut self, model: &Model) -> Result<()> {
         if self.form == Form::Npy {
             self.description.model = model.id();
             self.description.fingerprint = Some(model.fingerprint()?);
         }
         Ok(())
+    }
+
+    /// Records which model a run without an index uses.
+    ///
+    /// # Errors
+    /// [`OutputError::OtherOptions`] where the file to resume was written with another.
+    pub(crate) fn set_only_model(&mut self, model: &Model) -> Result<()> {
+        self.run_file.set_model(model)
     }
 
     /// Returns the notes to log before the first row is written.

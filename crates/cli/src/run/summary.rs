@@ -60,7 +60,9 @@ impl Run {
                     form.name()
                 )
             }
-            _ if self.skip_existing => format!("continue with\n  {}", interrupt::command_with("")),
+            _ if self.skip_beside.is_some() => {
+                format!("continue with\n  {}", interrupt::command_with(""))
+            }
             _ => "a run with -o answers.jsonl can be resumed".into(),
         };
         format!("interrupted: {how}")

@@ -15,7 +15,7 @@ pub(super) fn run(args: &EmbedImages, logger: &Logger) -> Result<Outcome, CliErr
     let files = Files::default().model(args.model.model.as_deref());
     let mut run = Run::open::<Row<'_>>(&args.images, &args.output, None, Form::Jsonl, files)?;
     let model = opening::model(&args.model, logger)?;
-    run.record_model(&model)?;
+    run.describe(&model)?;
     let tower = model.image_encoder()?;
     run.write::<Row<'_>, _>(logger, &|picture| tower.prepare(picture), |batches, results| {
         for batch in batches {

@@ -35,5 +35,5 @@ fn check_output(
     for path in inputs {
         files = files.reading(path, "rows or prompts");
     }
-    Ok(files.writing(output, "the rows").check(&[], false)?)
+    Ok(files.writing(output, "the rows").check(&[], None)?)
 }
