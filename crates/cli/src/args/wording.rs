@@ -15,7 +15,7 @@ pub(crate) struct Wording {
     #[arg(long, value_name = "A=B", allow_hyphen_values = true)]
     pub(crate) replace: Vec<Replacement>,
     /// Escape parentheses and backslashes in the written text, so that front ends of Stable
-    /// Diffusion do not read them as weights: \\(soft\\).
+    /// Diffusion do not read them as weights: \(soft\).
     #[arg(long)]
     pub(crate) escape_parens: bool,
 }

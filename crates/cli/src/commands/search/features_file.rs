@@ -72,8 +72,10 @@ impl<'a> FeaturesFile<'a> {
     /// description belongs to.
     pub(super) fn read(mut self) -> Result<CustomTable, CliError> {
         let (rows, dim) = (self.reader.rows, self.reader.dim);
-        // At most the size of the file, which the reader has checked.
-        let mut values = Vec::with_capacity(rows * dim);
+        // At most the size of the file, which the reader has checked; a sparse one takes no disk.
+        let mut values: Vec<f16> = Vec::new();
+        let reserved = values.try_reserve_exact(rows * dim);
+        reserved.map_err(|error| Error::io("read", self.path)(error.into()))?;
         let mut hasher = Hasher::default();
         for row in 0..rows {
             let unit = unit_row::read(&mut self.reader, row)?;

@@ -12,6 +12,9 @@ use super::header::{self, Header, MAGIC};
 /// The size of a header at most, in bytes; NumPy writes 128.
 const MAX_HEADER: usize = 4096;
 
+/// The number of values in a row at most, as in an index.
+const MAX_DIM: usize = 1 << 16;
+
 /// Reads the rows of a .npy file one by one.
 pub(crate) struct Reader {
     pub(crate) path: PathBuf,
@@ -58,6 +61,9 @@ impl Reader {
             let expected = "'<f4' or '<f8', row by row, of two dimensions".into();
             return invalid("header", expected, text.trim_end().to_owned());
         };
+        if dim > MAX_DIM {
+            return invalid("row", format!("at most {MAX_DIM} values"), dim.to_string());
+        }
         let size = rows.checked_mul(dim).and_then(|n| n.checked_mul(if double { 8 } else { 4 }));
         let expected = size.map(|size| size as u64 + (8 + width + length) as u64);
         if expected != Some(bytes) {

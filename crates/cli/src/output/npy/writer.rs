@@ -184,6 +184,17 @@ mod tests {
     }
 
     #[test]
+    fn sparse_file_of_a_huge_row_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        std::fs::write(&path, header::encode(1, 1 << 30)).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(128 + (4 << 30)).unwrap();
+        let error = Reader::open(&path).err().unwrap().to_string();
+        assert!(error.ends_with("row: expected at most 65536 values, found 1073741824"), "{error}");
+    }
+
+    #[test]
     fn truncated_file_is_refused_by_its_length() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
