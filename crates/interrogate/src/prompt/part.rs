@@ -1,7 +1,5 @@
 //! The parts of a prompt, and how they are joined.
 
-use super::Style;
-
 /// A part of a prompt: a piece of the caption, a label, or other text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
@@ -59,17 +57,24 @@ impl Part {
 
 /// Joins parts into one line; empty parts are left out with their separators.
 pub fn join(parts: &[Part]) -> String {
-    Style::default().join(parts)
+    join_with(parts, |part| part.separator, |part| part.text.clone())
 }
 
-/// Joins parts like [`join`], with a weight on every label: `(label:1.12)`, the syntax of
-/// Stable Diffusion front ends.
-///
-/// A weight is the label's score divided by the mean of all labels' scores, clamped to
-/// 0.5..=1.5. Parentheses and backslashes of a label are escaped. No weights are written
-/// if the mean is not positive.
-pub fn weighted(parts: &[Part]) -> String {
-    Style { weights: true, ..Style::default() }.join(parts)
+/// Joins the parts whose text is not empty. `write` returns the text of a part, `separator` the
+/// text before it.
+pub(super) fn join_with<'a>(
+    parts: &'a [Part],
+    separator: impl Fn(&'a Part) -> &'a str,
+    write: impl Fn(&Part) -> String,
+) -> String {
+    let mut text = String::new();
+    for part in parts.iter().filter(|part| !part.text.is_empty()) {
+        if !text.is_empty() {
+            text += separator(part);
+        }
+        text += &write(part);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -104,18 +109,5 @@ mod tests {
         assert_eq!(join(&parts), "by Monet, sea");
         let parts = [Part::words("a photo"), Part::words(""), parts[1].clone()];
         assert_eq!(join(&parts), "a photo by Monet");
-    }
-
-    #[test]
-    fn weights_are_relative_to_the_mean_score() {
-        let parts = [
-            Part::words("a cat"),
-            Part::label("soft (fur)", 0.3),
-            Part::label("dim", 0.2),
-            Part::label("far", 0.0),
-        ];
-        assert_eq!(weighted(&parts), r"a cat, (soft \(fur\):1.50), (dim:1.20), (far:0.50)");
-        assert_eq!(weighted(&parts[..1]), "a cat");
-        assert_eq!(weighted(&[Part::label("dim", -0.2)]), "dim");
     }
 }

@@ -1,7 +1,7 @@
 //! How a finished prompt is written: separator, replacements, escapes, weights.
 
 use super::Prompt;
-use super::part::{Part, SEPARATOR};
+use super::part::{Part, SEPARATOR, join_with};
 
 /// How the parts of a prompt are written. The default is the prompt's own text.
 ///
@@ -49,29 +49,22 @@ impl Style {
     /// Joins parts into one line; parts that are empty, or become so, are left out with their
     /// separators.
     pub fn join(&self, parts: &[Part]) -> String {
+        let replaced =
+            parts.iter().map(|part| Part { text: self.replaced(&part.text), ..part.clone() });
+        let parts: Vec<Part> = replaced.collect();
         let scores: Vec<f32> = parts.iter().filter_map(|part| part.score).collect();
         let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-        let mut joined = String::new();
-        for part in parts {
-            let text = self.replaced(&part.text);
-            if text.is_empty() {
-                continue;
+        let separator = |part: &Part| match &self.separator {
+            Some(separator) if part.separator == SEPARATOR => separator.as_str(),
+            _ => part.separator,
+        };
+        join_with(&parts, separator, |part| match part.score {
+            Some(score) if self.weights && mean > 0.0 => {
+                let weight = (score / mean).clamp(0.5, 1.5);
+                format!("({}:{weight:.2})", escape(&part.text))
             }
-            if !joined.is_empty() {
-                joined += match &self.separator {
-                    Some(separator) if part.separator == SEPARATOR => separator,
-                    _ => part.separator,
-                };
-            }
-            joined += &match part.score {
-                Some(score) if self.weights && mean > 0.0 => {
-                    let weight = (score / mean).clamp(0.5, 1.5);
-                    format!("({}:{weight:.2})", escape(&text))
-                }
-                _ => self.escaped(text),
-            };
-        }
-        joined
+            _ => self.escaped(part.text.clone()),
+        })
     }
 
     fn replaced(&self, text: &str) -> String {
@@ -85,6 +78,16 @@ impl Style {
     fn escaped(&self, text: String) -> String {
         if self.escape_parens { escape(&text) } else { text }
     }
+}
+
+/// Joins parts like [`join`](super::join), with a weight on every label: `(label:1.12)`, the syntax of
+/// Stable Diffusion front ends.
+///
+/// A weight is the label's score divided by the mean of all labels' scores, clamped to
+/// 0.5..=1.5. Parentheses and backslashes of a label are escaped. No weights are written
+/// if the mean is not positive.
+pub fn weighted(parts: &[Part]) -> String {
+    Style { weights: true, ..Style::default() }.join(parts)
 }
 
 fn escape(text: &str) -> String {
@@ -109,6 +112,19 @@ mod tests {
             Part::label("by Monet", 0.3).with_separator(" "),
             Part::label("fur", 0.3),
         ]
+    }
+
+    #[test]
+    fn weights_are_relative_to_the_mean_score() {
+        let parts = [
+            Part::words("a cat"),
+            Part::label("soft (fur)", 0.3),
+            Part::label("dim", 0.2),
+            Part::label("far", 0.0),
+        ];
+        assert_eq!(weighted(&parts), r"a cat, (soft \(fur\):1.50), (dim:1.20), (far:0.50)");
+        assert_eq!(weighted(&parts[..1]), "a cat");
+        assert_eq!(weighted(&[Part::label("dim", -0.2)]), "dim");
     }
 
     #[test]
