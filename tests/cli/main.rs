@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod analyze;
 mod archives;
 mod caption;
 mod cases;
@@ -23,6 +24,7 @@ mod index;
 mod inputs;
 mod offline;
 mod outputs;
+mod probabilities;
 mod prompt;
 mod prompts;
 mod query;
@@ -30,6 +32,7 @@ mod rank;
 mod report;
 mod resume;
 mod run;
+mod search;
 mod setup;
 mod shell;
 mod sidecar;
@@ -46,3 +49,4 @@ mod urls;
 mod usage;
 #[path = "../user_folders.rs"]
 mod user_folders;
+mod wording;

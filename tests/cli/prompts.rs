@@ -199,7 +199,8 @@ fn unwritable_output_fails_and_overwrites_nothing() {
     let output = folder.run(&["embed", "prompts", "a", "--format", "npy"]).expect(2);
     assert_eq!(
         output.stderr(),
-        "error: npy cannot be written to standard output\nhint: name a file with -o, or pass --format jsonl\n"
+        "error: npy cannot be written to standard output\nhint: name a file with -o, \
+         pass -o - to write to a pipe, or pass --format jsonl\n"
     );
     let args = ["embed", "prompts", "prompts.jsonl", "-o", "./prompts.jsonl"];
     let output = folder.run(&args).expect(2);

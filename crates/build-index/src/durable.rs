@@ -10,7 +10,7 @@
 //! leftovers; elsewhere [`sweep`] does.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use interrogate::{Error, Result};
@@ -62,6 +62,18 @@ impl Draft {
     /// [`Error::Io`] with the path of the folder, as the file has no name yet.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io("write to", &self.folder))
+    }
+
+    /// Overwrites the first bytes of the file; what is appended later follows its end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the path of the folder, as the file has no name yet.
+    pub fn overwrite_start(&mut self, bytes: &[u8]) -> Result<()> {
+        let overwritten = self.file.seek(SeekFrom::Start(0)).and_then(|_| {
+            self.file.write_all(bytes)?;
+            self.file.seek(SeekFrom::End(0))
+        });
+        overwritten.map(drop).map_err(Error::io("write to", &self.folder))
     }
 
     /// Syncs the file and renames it to `path`, in the same folder. A file of that name is
@@ -239,6 +251,17 @@ mod tests {
         draft.persist(&folder.path().join("x")).unwrap();
         assert_eq!(names(folder.path()), ["x"]);
         assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn start_of_a_draft_is_overwritten_and_appending_continues_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = Draft::create(folder.path()).unwrap();
+        draft.append(b"abcdef").unwrap();
+        draft.overwrite_start(b"XY").unwrap();
+        draft.append(b"g").unwrap();
+        draft.persist(&folder.path().join("x")).unwrap();
+        assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"XYcdefg");
     }
 
     #[test]

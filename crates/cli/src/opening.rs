@@ -25,14 +25,16 @@ pub(crate) fn model(choice: &ModelChoice, logger: &Logger) -> Result<Model, CliE
     open_model(choice, logger, |options, progress| Model::open(source, options, progress))
 }
 
-/// Opens the model that `choice` names, or else the model of `index`, without a download.
-fn model_of(index: &Index, choice: &ModelChoice, logger: &Logger) -> Result<Model, CliError> {
+/// Opens the model that `choice` names, or else the model `id`, which a file records, without a
+/// download.
+pub(crate) fn recorded_model(
+    id: &str,
+    choice: &ModelChoice,
+    logger: &Logger,
+) -> Result<Model, CliError> {
     match &choice.model {
         Some(_) => model(choice, logger),
-        None => {
-            let id = &index.manifest().model().id;
-            open_model(choice, logger, |options, _| Model::open_recorded(id, options))
-        }
+        None => open_model(choice, logger, |options, _| Model::open_recorded(id, options)),
     }
 }
 
@@ -102,14 +104,9 @@ pub(crate) fn model_and_index(
 
 /// Opens the model, and its index if there is one.
 pub(crate) fn find(source: &Source, logger: &Logger) -> Result<Opened, CliError> {
-    let index = match (&source.index, &source.model.model) {
-        (Some(folder), _) => Some(Index::open(folder)?),
-        (None, Some(_)) => None,
-        (None, None) => indexes::only()?.map(|only| Index::open(&only)).transpose()?,
-    };
     let device = source.model.device.resolve(logger);
-    if let Some(index) = index {
-        let model = model_of(&index, &source.model, logger)?;
+    if let Some(index) = existing_index(source)? {
+        let model = recorded_model(&index.manifest().model().id, &source.model, logger)?;
         return Ok(Opened::Index(model, index.on(device)?));
     }
     let model = model(&source.model, logger)?;
@@ -121,6 +118,23 @@ pub(crate) fn find(source: &Source, logger: &Logger) -> Result<Opened, CliError>
             Ok(Opened::Unbuilt(Unbuilt { model, dicts, folder, device }))
         }
     }
+}
+
+/// Opens the model alone: that of the index, if the options name one or there is only one.
+pub(crate) fn model_without_index(source: &Source, logger: &Logger) -> Result<Model, CliError> {
+    match existing_index(source)? {
+        Some(index) => recorded_model(&index.manifest().model().id, &source.model, logger),
+        None => model(&source.model, logger),
+    }
+}
+
+/// Opens the index that the options name, or the only one if they name no model.
+fn existing_index(source: &Source) -> Result<Option<Index>, CliError> {
+    Ok(match (&source.index, &source.model.model) {
+        (Some(folder), _) => Some(Index::open(folder)?),
+        (None, Some(_)) => None,
+        (None, None) => indexes::only()?.map(|only| Index::open(&only)).transpose()?,
+    })
 }
 
 /// Opens the index in `folder`, or builds it from `dicts` if it is missing or unfinished.

@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::encoder::{Counter, Features, TextEncoder};
-use crate::error::IndexError;
 #[cfg(doc)]
-use crate::error::PromptError;
+use crate::Error;
+use crate::Result;
+use crate::encoder::{Counter, Features, TextEncoder};
+#[cfg(doc)]
+use crate::error::{IndexError, PromptError};
 use crate::index::{CustomTable, Index, Match, Merged, TableRef};
 use crate::models::Model;
 use crate::prompt::modes::{ModeInput, PromptOptions, RankingRequest, TableEntry};
@@ -13,13 +15,9 @@ use crate::prompt::{
     ChainScorer, DEFAULT_TOKENS, Deny, Mode, Part, Pick, Progress, Prompt, Scorer, Step, Template,
     TokenBudget,
 };
-use crate::{Error, Result};
 
 /// The table name of a [`Pick`] over several tables.
 pub const LABELS: &str = "labels";
-
-/// The number of rows in a chunk of clip-interrogator's ranking.
-const CHUNK_SIZE: usize = 2048;
 
 /// Writes the prompts of images: a mode, its tables, and the limits of a prompt.
 ///
@@ -279,7 +277,8 @@ impl<'a> Interrogation<'a> {
         let (merged, RankingRequest { count, order, .. }) = (Merged::new(tables)?, ranking);
         let keep = |label: &str| self.deny.as_ref().is_none_or(|deny| !deny.denies(label));
         if self.options.compat {
-            let mut ranked = merged.rank_by_quota(features, *count, *order, CHUNK_SIZE)?;
+            let mut ranked =
+                merged.rank_by_quota(features, *count, *order, self.options.chunk_size)?;
             ranked.iter_mut().for_each(|matches| matches.retain(|found| keep(found.label)));
             return Ok(ranked);
         }
@@ -303,16 +302,6 @@ impl<'a> Interrogation<'a> {
 
     /// Returns the table `name`; the user's own tables hide those of the index.
     fn table(&self, name: &str) -> Result<TableRef<'_>> {
-        if let Some(own) = self.custom.iter().find(|own| own.name() == name) {
-            return Ok(TableRef::Custom(own));
-        }
-        self.index.table(name).map(TableRef::Indexed).map_err(|error| match error {
-            Error::Index(IndexError::TableMissing { path, name, mut tables }) => {
-                tables.extend(self.custom.iter().map(|own| own.name().to_owned()));
-                tables.sort();
-                Error::Index(IndexError::TableMissing { path, name, tables })
-            }
-            other => other,
-        })
+        TableRef::find(name, &self.custom, self.index)
     }
 }

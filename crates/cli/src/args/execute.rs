@@ -118,8 +118,8 @@ pub(crate) struct EmbedPrompts {
     /// Same as --format submission.
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub(crate) submission: bool,
-    /// File to write; it appears once it is complete. [default: stdout for jsonl and
-    /// submission]
+    /// File to write; it appears once it is complete. `-` is stdout, also for npy and
+    /// Parquet. [default: stdout for jsonl and submission]
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -53,9 +53,9 @@ mod tests {
 
     use super::*;
 
-    const VERBS: [&str; 15] = [
+    const VERBS: [&str; 16] = [
         "Caption", "Check", "Compare", "Compute", "Describe", "Download", "List", "Print", "Rank",
-        "Read", "Run", "Show", "Sum", "Verify", "Write",
+        "Read", "Run", "Search", "Show", "Sum", "Verify", "Write",
     ];
 
     /// The command and its subcommands at every level.

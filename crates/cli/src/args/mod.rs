@@ -1,30 +1,42 @@
 //! The command line.
 
+mod analyze;
 mod defaults;
+mod embed;
 mod execute;
+mod extension;
 mod help;
 mod images;
+mod memory;
 mod output;
 mod prompt;
+mod search;
 mod setup;
+mod wording;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use build_index::terminal::DeviceChoice;
 use build_index::terminal::args::precision;
+use clap::builder::ArgPredicate;
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interrogate::Precision;
 use interrogate::clip::TextCleaning;
 
+pub(crate) use analyze::Analyze;
 pub(crate) use defaults::with_defaults;
+pub(crate) use embed::{EmbedImages, EmbedTexts, TextsFormat};
 pub(crate) use execute::{EmbedAverage, EmbedPrompts, Execute, RowFormat};
+pub(crate) use extension::Extension;
 pub(crate) use help::parse;
 pub(crate) use images::{Decoding, Images};
-pub(crate) use output::{Form, Format, Lines, Output, Sidecars};
-pub(crate) use prompt::{Control, Mode, OwnList, Prompt};
+pub(crate) use output::{Form, Format, Lines, Output, Sidecars, file};
+pub(crate) use prompt::{Mode, OwnList, Prompt};
+pub(crate) use search::SearchImages;
 pub(crate) use setup::{Models, Setup, ShowConfig};
+pub(crate) use wording::Wording;
 
 /// Describe images in words: rank labels, write prompts and captions.
 ///
@@ -52,9 +64,13 @@ pub(crate) enum Command {
     /// Write a prompt for each image: caption, medium, movement, flavors.
     Prompt(Box<Prompt>),
     /// Rank the labels of a table for each image, or for a sum of images and texts.
-    Rank(Rank),
+    Rank(Box<Rank>),
+    /// Show the best labels of every table for each image.
+    Analyze(Box<Analyze>),
     /// Compare texts with an image by their cosines.
     Similarity(Similarity),
+    /// Search images for texts, in features that `embed images` wrote.
+    Search(Box<SearchImages>),
     /// Caption each image with BLIP or BLIP-2.
     Caption(Caption),
     /// Compute features of images and embeddings of texts and prompts.
@@ -101,16 +117,26 @@ pub(crate) struct Rank {
     pub(crate) query: Option<String>,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// Table to rank; several tables, separated by commas, are ranked as one.
+    /// Table to rank; several tables, separated by commas, are ranked as one. With --list
+    /// the default is the lists alone, and no index is needed.
     #[arg(
         long,
         short,
         value_name = "TABLE",
         value_delimiter = ',',
         default_value = "flavors",
+        default_value_if("list", ArgPredicate::IsPresent, None),
         help_heading = "Ranking"
     )]
     pub(crate) table: Vec<String>,
+    /// Add a file of labels, one per line, as the table NAME; it replaces the index's
+    /// table of that name. PATH alone takes the name of the file. Can be repeated.
+    #[arg(long, value_name = "NAME=PATH", help_heading = "Ranking")]
+    pub(crate) list: Vec<OwnList>,
+    /// Also write the probability of each label: the softmax of 100 times the cosines of
+    /// all labels of the ranked tables.
+    #[arg(long, help_heading = "Ranking")]
+    pub(crate) probabilities: bool,
     /// Number of labels per image.
     #[arg(short, value_name = "N", default_value = "10", help_heading = "Ranking")]
     pub(crate) k: NonZeroUsize,
@@ -155,6 +181,8 @@ pub(crate) struct Caption {
     pub(crate) device: DeviceChoice,
     #[command(flatten)]
     pub(crate) search: Search,
+    #[command(flatten)]
+    pub(crate) wording: Wording,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
@@ -233,24 +261,9 @@ pub(crate) enum EarlyStopping {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Embed {
     /// Compute the features of images, of unit length.
-    Images {
-        #[command(flatten)]
-        images: Images,
-        #[command(flatten)]
-        model: ModelChoice,
-        #[command(flatten)]
-        output: Output,
-    },
+    Images(EmbedImages),
     /// Compute the embeddings of texts, of unit length.
-    Texts {
-        /// Texts; `-` alone reads them from stdin, one per line.
-        #[arg(required = true, value_name = "TEXT", help_heading = "Input")]
-        texts: Vec<String>,
-        #[command(flatten)]
-        model: ModelChoice,
-        #[command(flatten)]
-        format: Lines,
-    },
+    Texts(EmbedTexts),
     /// Compute the sentence embeddings of prompts (all-MiniLM-L6-v2), of unit length.
     Prompts(EmbedPrompts),
     /// Sum the normalized rows of .npy files by weights, and normalize the sums.

@@ -1,14 +1,16 @@
 //! The options of the output.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, ValueEnum};
+
+use super::Extension;
 
 /// The output of a run over images.
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Write the results to FILE instead of stdout.
+    /// Write the results to FILE instead of stdout; `-` is stdout, also for Parquet.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Format of the results. [default: by the ending of FILE, else text;
@@ -28,6 +30,18 @@ pub(crate) struct Output {
     pub(crate) overwrite: bool,
 }
 
+impl Output {
+    /// Returns the file to write; `None` for standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        file(self.output.as_deref())
+    }
+}
+
+/// Returns the file that `-o` names; `None` for standard output, which is also `-`.
+pub(crate) fn file(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|path| *path != Path::new("-"))
+}
+
 /// Text files beside the images.
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
@@ -36,12 +50,22 @@ pub(crate) struct Sidecars {
     /// An existing file is kept.
     #[arg(long)]
     pub(crate) sidecar: bool,
+    /// Extension of the sidecars, such as caption. [default: txt]
+    #[arg(long, value_name = "EXTENSION", requires = "sidecar")]
+    caption_extension: Option<Extension>,
     /// Append to existing sidecars, after a comma.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) append: bool,
     /// Skip images that have a sidecar.
     #[arg(long, requires = "sidecar", conflicts_with = "overwrite")]
     pub(crate) skip_existing: bool,
+}
+
+impl Sidecars {
+    /// Returns the extension of the sidecars.
+    pub(crate) fn extension(&self) -> Extension {
+        self.caption_extension.clone().unwrap_or_default()
+    }
 }
 
 /// The format of results for images.
@@ -55,6 +79,27 @@ pub(crate) enum Form {
     Csv,
     /// Typed columns, for pandas and pyarrow; needs --output.
     Parquet,
+    /// NumPy's .npy, of `embed images` alone.
+    #[value(skip)]
+    Npy,
+}
+
+impl Form {
+    /// Returns the name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Form::Text => "text",
+            Form::Jsonl => "JSONL",
+            Form::Csv => "CSV",
+            Form::Parquet => "Parquet",
+            Form::Npy => ".npy",
+        }
+    }
+
+    /// Returns whether a file is a draft until it is whole.
+    pub(crate) fn is_whole(self) -> bool {
+        matches!(self, Form::Parquet | Form::Npy)
+    }
 }
 
 /// The output of a command that prints lines.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args as Group, ValueEnum};
 
+use super::memory::Memory;
+use super::wording::Wording;
 use super::{Images, Output, Search, Sidecars, Source};
 
 #[derive(Debug, Group)]
@@ -51,6 +53,10 @@ pub(crate) struct Prompt {
     pub(crate) min_score: Option<f32>,
     #[command(flatten)]
     pub(crate) control: Control,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+    #[command(flatten)]
+    pub(crate) wording: Wording,
     /// Write one prompt for all images together, for the mean of their features.
     #[arg(
         long,
@@ -105,6 +111,10 @@ pub(crate) struct Control {
     /// score of the prompt's labels. Weights do not count as tokens.
     #[arg(long)]
     pub(crate) weights: bool,
+    /// Text between the parts of a prompt, and between the pieces of a caption. Scores and
+    /// tokens are those of commas. [default: a comma and a space]
+    #[arg(long, value_name = "TEXT", conflicts_with = "template", allow_hyphen_values = true)]
+    pub(crate) separator: Option<String>,
     /// Form of a seed prompt: text with {caption}, {medium}, {movement}, {flavors} or
     /// another table's name in braces. [default: the form of the mode]
     #[arg(long, conflicts_with_all = ["weights", "tables"])]

@@ -39,7 +39,8 @@ impl CaptionSource {
         let Some(name) = &args.caption_model else {
             return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
         };
-        if args.two_pass && run.is_read_once() {
+        let two_passes = args.two_pass || args.memory.low_memory;
+        if two_passes && run.is_read_once() {
             return Err(CliError::Arguments {
                 message: "--two-pass reads images twice, and standard input can be read once"
                     .to_owned(),
@@ -48,7 +49,7 @@ impl CaptionSource {
         }
         let device = args.source.model.device.resolve(logger);
         let model = CaptionModel::open(name, &args.search, device, logger)?;
-        if args.two_pass {
+        if two_passes {
             Self::first_pass(&model, run, logger)
         } else {
             Ok(Some(CaptionSource::Model(model.into())))

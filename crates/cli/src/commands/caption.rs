@@ -46,9 +46,9 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliE
     let files = Files::default().model(Some(&args.caption_model));
     let sidecars = Some(&args.sidecars);
     let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
-    let model =
-        CaptionModel::open(&args.caption_model, &args.search, args.device.resolve(logger), logger)?;
-    let preprocess = model.preprocess();
+    let device = args.device.resolve(logger);
+    let model = CaptionModel::open(&args.caption_model, &args.search, device, logger)?;
+    let (preprocess, style) = (model.preprocess(), args.wording.style());
     let outcome = run.write::<Row<'_>, _>(
         logger,
         &|picture| preprocess.prepare(picture),
@@ -57,7 +57,8 @@ pub(crate) fn run(args: &args::Caption, logger: &Logger) -> Result<Outcome, CliE
                 for ImageResult { name, result, .. } in model.caption_batch(batch) {
                     match result {
                         Ok(caption) => {
-                            let (caption, tokens) = (&*caption.text, &*caption.tokens);
+                            let text = style.write_text(&caption.text);
+                            let (caption, tokens) = (&*text, &*caption.tokens);
                             results.write(&name, &Row { image: &name.text, caption, tokens })?;
                         }
                         Err(error) => results.failed(&name, &error)?,

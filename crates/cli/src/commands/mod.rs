@@ -1,5 +1,6 @@
 //! The commands, one file or folder each.
 
+mod analyze;
 mod caption;
 mod completions;
 mod config;
@@ -7,14 +8,20 @@ mod doctor;
 mod embed;
 mod execute;
 mod info;
+mod lists;
 mod man;
 mod models;
+mod operands;
 mod prompt;
 mod query;
 mod rank;
+mod report;
+mod search;
 mod setup;
 mod similarity;
+mod tables;
 mod texts;
+mod unit_row;
 mod verify;
 
 use crate::args::{self, Command, Embed, Form};
@@ -35,6 +42,8 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
             Some(query) => query::run(&args, query, logger),
             None => rank::run(&args, logger),
         },
+        Command::Analyze(args) => analyze::run(&args, logger),
+        Command::Search(args) => search::run(&args, logger),
         Command::Similarity(args) => similarity::run(&args, logger),
         Command::Caption(args) => caption::run(&args, logger),
         Command::Embed(args) => embed::run(&args, logger),
@@ -67,7 +76,7 @@ fn has_defaults(command: &Command) -> bool {
 /// [`OutputError::SingleRecord`] for a file or a table.
 fn require_lines(output: &args::Output) -> Result<(), CliError> {
     match output.format {
-        _ if output.output.is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
+        _ if output.file().is_some() => Err(OutputError::SingleRecord { what: "--output" }.into()),
         Some(Form::Csv) => Err(OutputError::SingleRecord { what: "--format csv" }.into()),
         Some(Form::Parquet) => Err(OutputError::SingleRecord { what: "--format parquet" }.into()),
         _ => Ok(()),

@@ -1,15 +1,16 @@
 //! `interrogate rank`: the best labels of each image.
 
-use interrogate::Interrogator;
-use interrogate::index::Match;
+use interrogate::encoder::Features;
+use interrogate::index::{Match, Merged};
+use interrogate::picture::Picture;
 use interrogate::rank::Order;
 use serde::Serialize;
 
+use super::tables::Tables;
 use crate::args::{self, Form};
 use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
-use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, MatchJson, Record};
 use crate::run::Run;
@@ -17,20 +18,25 @@ use crate::stream::ImageResult;
 
 /// The best labels of one image as a JSON object.
 #[derive(Serialize)]
-struct Row<'a> {
+struct Row<'a, const PROBABILITIES: bool> {
     image: &'a str,
     table: &'a str,
     matches: Vec<MatchJson<'a>>,
 }
 
-impl Record for Row<'_> {
-    const COLUMNS: &'static [Column] = &[
-        Column { name: "table", kind: Kind::Text, at: "table" },
-        Column { name: "labels", kind: Kind::Texts, at: "matches.label" },
-        Column { name: "scores", kind: Kind::Numbers, at: "matches.score" },
-        Column { name: "rows", kind: Kind::Integers, at: "matches.row" },
-        Column { name: "tables", kind: Kind::Texts, at: "matches.table" },
-    ];
+/// The columns of a result; the last is for `--probabilities` alone.
+const COLUMNS: [Column; 6] = [
+    Column { name: "table", kind: Kind::Text, at: "table" },
+    Column { name: "labels", kind: Kind::Texts, at: "matches.label" },
+    Column { name: "scores", kind: Kind::Numbers, at: "matches.score" },
+    Column { name: "rows", kind: Kind::Integers, at: "matches.row" },
+    Column { name: "tables", kind: Kind::Texts, at: "matches.table" },
+    Column { name: "probabilities", kind: Kind::Numbers, at: "matches.probability" },
+];
+
+impl<const PROBABILITIES: bool> Record for Row<'_, PROBABILITIES> {
+    const COLUMNS: &'static [Column] =
+        if PROBABILITIES { &COLUMNS } else { COLUMNS.split_at(COLUMNS.len() - 1).0 };
     const KEYS: &'static [&'static str] = &["table", "matches"];
 
     fn image(&self) -> &str {
@@ -40,7 +46,7 @@ impl Record for Row<'_> {
     fn text(&self, _alone: bool) -> String {
         let mut text = crate::escape::line(self.image);
         for found in &self.matches {
-            text += &format!("\n  {:7.4}  {}", found.score, crate::escape::line(found.label));
+            text += &format!("\n  {}", line(found));
         }
         text
     }
@@ -52,34 +58,93 @@ impl Record for Row<'_> {
 
 /// Writes the best labels of each image.
 pub(crate) fn run(args: &args::Rank, logger: &Logger) -> Result<Outcome, CliError> {
-    let files = Files::default().source(&args.source);
-    let mut run = Run::open::<Row<'_>>(&args.images, &args.output, None, Form::Text, files)?;
-    let (model, index) = opening::model_and_index(&args.source, logger)?;
-    run.record_index(&index)?;
-    let interrogator = Interrogator::new(&model, index)?;
-    let names: Vec<&str> = args.table.iter().map(String::as_str).collect();
-    let table = interrogator.index().merged(&names)?;
-    let (name, several) = (names.join(","), names.len() > 1);
-    let order = if args.reverse { Order::Worst } else { Order::Best };
-    let tower = interrogator.tower();
-    run.write::<Row<'_>, _>(logger, &|picture| tower.prepare(picture), |batches, results| {
+    if args.probabilities { write::<true>(args, logger) } else { write::<false>(args, logger) }
+}
+
+fn write<const PROBABILITIES: bool>(
+    args: &args::Rank,
+    logger: &Logger,
+) -> Result<Outcome, CliError> {
+    let mut files = Files::default().source(&args.source);
+    for list in &args.list {
+        files = files.reading(&list.path, "a list of labels");
+    }
+    let (images, output) = (&args.images, &args.output);
+    let mut run = Run::open::<Row<'_, PROBABILITIES>>(images, output, None, Form::Text, files)?;
+    let tables = Tables::open(&args.source, &args.list, args.table.is_empty(), logger)?;
+    tables.record(&mut run)?;
+    let ranking = Ranking::new(args, &tables)?;
+    let tower = tables.model.image_encoder()?;
+    let prepare = |picture: &Picture| tower.prepare(picture);
+    run.write::<Row<'_, PROBABILITIES>, _>(logger, &prepare, |batches, results| {
         for batch in batches {
-            let encoded = batch.features(tower);
-            let ranked = encoded.map(|features| table.rank_many(&features, args.k.get(), order))?;
-            for ImageResult { name: image, result, .. } in ranked {
+            let encoded = batch.features(&*tower);
+            let ranked = encoded.map(|features| ranking.rank(&features))?;
+            for ImageResult { name, result, .. } in ranked {
                 match result {
                     Ok(matches) => {
-                        let matches = found(&matches, several);
-                        results
-                            .write(&image, &Row { image: &image.text, table: &name, matches })?;
+                        let (image, table) = (name.text.as_str(), ranking.name.as_str());
+                        results.write(&name, &Row::<PROBABILITIES> { image, table, matches })?;
                     }
-                    Err(error) => results.failed(&image, &error)?,
+                    Err(error) => results.failed(&name, &error)?,
                 }
             }
             results.commit()?;
         }
         Ok(())
     })
+}
+
+/// What is ranked, and how.
+pub(super) struct Ranking<'a> {
+    /// The names of the tables, joined by commas.
+    pub(super) name: String,
+    tables: Merged<'a>,
+    k: usize,
+    order: Order,
+    probabilities: bool,
+}
+
+impl<'a> Ranking<'a> {
+    /// Selects the tables of the options.
+    ///
+    /// # Errors
+    /// Those of [`Tables::merged`].
+    pub(super) fn new(args: &args::Rank, tables: &'a Tables) -> Result<Self, CliError> {
+        let (name, tables) = tables.merged(&args.table)?;
+        let order = if args.reverse { Order::Worst } else { Order::Best };
+        Ok(Ranking { name, tables, k: args.k.get(), order, probabilities: args.probabilities })
+    }
+
+    /// Returns the first labels of each image, with their tables if there are several.
+    ///
+    /// # Errors
+    /// Those of [`Merged::rank_many`] and [`Merged::softmax`].
+    pub(super) fn rank(
+        &self,
+        features: &[Features],
+    ) -> interrogate::Result<Vec<Vec<MatchJson<'a>>>> {
+        let several = self.tables.tables().len() > 1;
+        let ranked = self.tables.rank_many(features, self.k, self.order)?;
+        let mut all: Vec<_> = ranked.iter().map(|matches| found(matches, several)).collect();
+        if self.probabilities {
+            for (matches, softmax) in all.iter_mut().zip(self.tables.softmax(features)?) {
+                for found in matches {
+                    found.probability = Some(softmax.probability(found.score) as f32);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Returns a match as a line of text: cosine, probability if there is one, label.
+pub(super) fn line(found: &MatchJson<'_>) -> String {
+    let label = crate::escape::line(found.label);
+    match found.probability {
+        Some(probability) => format!("{:7.4}  {probability:.6}  {label}", found.score),
+        None => format!("{:7.4}  {label}", found.score),
+    }
 }
 
 /// Matches as JSON objects, with the names of their tables if there are `several`.

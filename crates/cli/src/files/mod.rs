@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use build_index::terminal::Dictionaries;
 
-use crate::args;
+use crate::args::{self, Extension};
 use crate::file_id::Id;
 use crate::indexes;
 use crate::output::OutputError;
@@ -91,14 +91,18 @@ impl Files {
     }
 
     /// Refuses a run that would overwrite one of its inputs or its own output. `images` are
-    /// inputs; with `sidecars` each has a sidecar as an output. Opens no file.
+    /// inputs; with `sidecars`, their extension, each has a sidecar as an output. Opens no file.
     ///
     /// Cost: a system call per image where an output exists, two with sidecars; each folder is
     /// resolved once. Memory: some 150 bytes per image with sidecars, none without.
     ///
     /// # Errors
     /// [`OutputError::Input`], [`OutputError::InIndex`], [`OutputError::SamePath`].
-    pub(crate) fn check(&self, images: &[PathBuf], sidecars: bool) -> Result<(), OutputError> {
+    pub(crate) fn check(
+        &self,
+        images: &[PathBuf],
+        sidecars: Option<&Extension>,
+    ) -> Result<(), OutputError> {
         let mut locations = Locations::default();
         let (mut inputs, mut outputs) = (FileSet::default(), FileSet::default());
         // Devices and terminals may be read and written in one run.
@@ -131,7 +135,12 @@ impl Files {
                 return Err(is_input(image, "an image"));
             }
         }
-        if sidecars { sidecars::check(images, &mut locations, &inputs, &outputs) } else { Ok(()) }
+        match sidecars {
+            Some(extension) => {
+                sidecars::check(images, extension, &mut locations, &inputs, &outputs)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Refuses an output in the folder of an index.

@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use super::file_set::FileSet;
 use super::location::Locations;
 use super::{is_input, same_path};
+use crate::args::Extension;
 use crate::file_id::Id;
-use crate::output::{OutputError, sidecar_path};
+use crate::output::OutputError;
 
-/// Refuses sidecars of `images` that are an image, one of `inputs` or `outputs`, or the sidecar
+/// Refuses sidecars of `images` with `extension` that are an image, one of `inputs` or `outputs`, or the sidecar
 /// of another image.
 ///
 /// # Errors
 /// [`OutputError::Input`], [`OutputError::SamePath`].
 pub(super) fn check(
     images: &[PathBuf],
+    extension: &Extension,
     locations: &mut Locations,
     inputs: &FileSet,
     outputs: &FileSet,
@@ -31,7 +33,7 @@ pub(super) fn check(
     }
     let of = |image: &Path| format!("the sidecar of {}", image.display());
     for (number, image) in images.iter().enumerate() {
-        let path = sidecar_path(image);
+        let path = extension.sidecar(image);
         // A sidecar replaces a link, so the link's own location counts, not its target's.
         let (id, location) = (Id::of(&path).ok(), locations.of(&path));
         if let Some(what) = inputs.get(id.as_ref(), &location) {

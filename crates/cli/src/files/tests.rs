@@ -17,7 +17,7 @@ fn output_is_compared_by_file_and_not_by_spelling() {
     let (_folder, path) = folder(&["a.jpg", "list", "other"]);
     let check = |output: &str| {
         let files = Files::default().reading(&path("list"), "the list");
-        files.writing(&path(output), "the answers").check(&[path("a.jpg")], false)
+        files.writing(&path(output), "the answers").check(&[path("a.jpg")], None)
     };
     for name in ["other", "none", "gone/none"] {
         check(name).unwrap();
@@ -39,13 +39,13 @@ fn link_is_the_file_that_it_leads_to() {
     fs::hard_link(path("a.jpg"), path("hard.jsonl")).unwrap();
     for name in ["soft.jsonl", "softer.jsonl", "hard.jsonl"] {
         let files = Files::default().writing(&path(name), "the answers");
-        assert!(message(files.check(&[path("a.jpg")], false)).contains("(an image)"), "{name}");
+        assert!(message(files.check(&[path("a.jpg")], None)).contains("(an image)"), "{name}");
     }
     // A link to a missing file.
     std::os::unix::fs::symlink("new.html", path("to-new")).unwrap();
     let files = Files::default().writing(&path("to-new"), "the answers");
     let files = files.writing(&path("new.html"), "the report");
-    let error = message(files.check(&[], false));
+    let error = message(files.check(&[], None));
     assert!(error.ends_with("new.html: the answers and the report would both be written there"));
 }
 
@@ -54,26 +54,38 @@ fn link_is_the_file_that_it_leads_to() {
 fn device_may_be_input_and_output() {
     let null = Path::new("/dev/null");
     let files = Files::default().reading(null, "the list").writing(null, "the answers");
-    files.writing(null, "the report").check(&[null.to_owned()], false).unwrap();
+    files.writing(null, "the report").check(&[null.to_owned()], None).unwrap();
 }
 
 #[test]
 fn sidecars_with_the_same_path_are_message() {
     let (_folder, path) = folder(&["p.jpg", "p.png", "q.jpg"]);
-    Files::default().check(&[path("p.jpg"), path("q.jpg"), path("./p.jpg")], true).unwrap();
-    let error = message(Files::default().check(&[path("p.jpg"), path("p.png")], true));
+    Files::default()
+        .check(&[path("p.jpg"), path("q.jpg"), path("./p.jpg")], Some(&Extension::default()))
+        .unwrap();
+    let error = message(
+        Files::default().check(&[path("p.jpg"), path("p.png")], Some(&Extension::default())),
+    );
     assert!(error.contains("p.txt: the sidecar of "), "{error}");
     let files = Files::default().writing(&path("q.txt"), "the answers");
-    assert!(message(files.check(&[path("q.jpg")], true)).contains("q.txt: the answers and the"));
+    assert!(
+        message(files.check(&[path("q.jpg")], Some(&Extension::default())))
+            .contains("q.txt: the answers and the")
+    );
     let files = Files::default().reading(&path("q.txt"), "the deny list");
-    assert!(message(files.check(&[path("q.jpg")], true)).contains("(the deny list)"));
+    assert!(
+        message(files.check(&[path("q.jpg")], Some(&Extension::default())))
+            .contains("(the deny list)")
+    );
 }
 
 #[test]
 fn sidecar_must_not_be_an_image() {
     let (_folder, path) = folder(&["photo.txt", "p.jpg"]);
-    let error = message(Files::default().check(&[path("photo.txt")], true));
+    let error = message(Files::default().check(&[path("photo.txt")], Some(&Extension::default())));
     assert!(error.contains("read in this run (an image)"), "{error}");
     let named = [path("p.jpg"), path("p.txt")]; // the second does not exist
-    assert!(message(Files::default().check(&named, true)).contains("(an image)"));
+    assert!(
+        message(Files::default().check(&named, Some(&Extension::default()))).contains("(an image)")
+    );
 }

@@ -1,7 +1,7 @@
 //! Byte streams: standard output, a file written in place, a draft.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use build_index::durable::Draft;
@@ -58,6 +58,17 @@ impl Destination {
         }
     }
 
+    /// Overwrites the first bytes of a draft.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also for destinations that are not drafts.
+    pub(super) fn overwrite_start(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Destination::Draft { draft, .. } => Ok(draft.overwrite_start(bytes)?),
+            _ => Err(self.error(io::ErrorKind::NotSeekable.into())),
+        }
+    }
+
     /// Flushes the stream; syncs a file, and renames a draft to its path.
     pub(super) fn finish(mut self) -> Result<()> {
         Sink::flush(&mut self)?;
@@ -99,6 +110,22 @@ impl Write for Destination {
 /// [`OutputError::Folder`].
 pub(super) fn refuse_folder(path: &Path, example: &'static str) -> Result<()> {
     if path.is_dir() { Err(OutputError::Folder { path: path.to_owned(), example }) } else { Ok(()) }
+}
+
+/// Refuses a binary format on standard output, unless `-o -` `names` it and it is no terminal.
+/// `text` is a format to use instead.
+///
+/// # Errors
+/// [`OutputError::BinaryOnStdout`].
+pub(super) fn refuse_binary_stdout(
+    names: bool,
+    format: &'static str,
+    text: &'static str,
+) -> Result<()> {
+    if names && !stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(OutputError::BinaryOnStdout { format, text, pipe: true })
 }
 
 /// Text, JSON lines, CSV: rows that are bytes already.

@@ -1,4 +1,4 @@
-//! Embeddings of prompts as JSON lines, .npy, Parquet, or Kaggle's submission.csv.
+//! Embeddings of prompts and texts as JSON lines, .npy, Parquet, or Kaggle's submission.csv.
 //!
 //! A file appears whole, when it is finished.
 
@@ -7,14 +7,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::cell::Cell;
-use super::destination::{Destination, refuse_folder};
+use super::destination::{Destination, refuse_binary_stdout, refuse_folder};
 use super::error::{OutputError, Result};
 use super::npy;
 use super::parquet::{Parquet, Table};
 use super::renderer::json_line;
 use super::sink::{RowData, Sink};
 use super::submission;
-use crate::args::RowFormat;
+use crate::args::{self, RowFormat};
 
 /// A prompt and its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,28 +43,28 @@ struct Object<'a> {
 }
 
 impl EmbeddingWriter {
-    /// Opens `path`, or standard output, for `shape` = (rows, values).
+    /// Opens `output` for `shape` = (rows, values): a file, or standard output, which is also
+    /// `-`.
     ///
     /// # Errors
-    /// [`OutputError::Folder`], [`OutputError::BinaryOnStdout`], and where the draft cannot be
-    /// written.
+    /// [`OutputError::Folder`], [`OutputError::BinaryOnStdout`] for .npy and Parquet without an
+    /// `output` or on a terminal, and where the draft cannot be written.
     pub(crate) fn open(
         format: RowFormat,
-        path: Option<&Path>,
+        output: Option<&Path>,
         shape: (usize, usize),
     ) -> Result<Self> {
-        if let Some(path) = path {
-            refuse_folder(path, example(format))?;
+        let path = args::file(output);
+        match path {
+            Some(path) => refuse_folder(path, example(format))?,
+            None if matches!(format, RowFormat::Npy | RowFormat::Parquet) => {
+                refuse_binary_stdout(output.is_some(), format.name(), "jsonl")?;
+            }
+            None => {}
         }
         let mut sink: Box<dyn Sink> = match (format, path) {
-            (RowFormat::Npy, Some(path)) => Box::new(npy::Writer::create(path, shape)?),
-            (RowFormat::Parquet, Some(path)) => {
-                Box::new(Parquet::create(path, &Table::embeddings())?)
-            }
-            (RowFormat::Npy | RowFormat::Parquet, None) => {
-                let format = format.name();
-                return Err(OutputError::BinaryOnStdout { format, text: "jsonl" });
-            }
+            (RowFormat::Npy, path) => Box::new(npy::Writer::create(path, shape)?),
+            (RowFormat::Parquet, path) => Box::new(Parquet::create(path, &Table::embeddings())?),
             (_, Some(path)) => Box::new(Destination::draft(path)?),
             (_, None) => Box::new(Destination::stdout()),
         };
@@ -84,6 +84,15 @@ impl EmbeddingWriter {
         self.sink.write(render(self.format, self.count, prompt, values)?)?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Appends a line of another kind, in the format jsonl.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub(crate) fn write_line(&mut self, line: Vec<u8>) -> Result<()> {
+        self.count += 1;
+        self.sink.write(RowData::Bytes(line))
     }
 
     /// Completes the output and syncs it to the disk.

@@ -40,6 +40,9 @@ pub(crate) enum OutputError {
     /// The format does not support `--resume`.
     #[error("{}: --resume does not support {form} files", path.display())]
     NotResumable { path: PathBuf, form: &'static str },
+    /// `--resume` with standard output.
+    #[error("--resume needs a file to continue, found standard output")]
+    ResumedStdout,
     /// Another run writes the file.
     #[error("{} is being written by another run{}", path.display(), by(holder.as_ref()))]
     InUse { path: PathBuf, holder: Option<LockOwner> },
@@ -49,9 +52,10 @@ pub(crate) enum OutputError {
     /// The file to resume has a row of another kind.
     #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
     UnexpectedRow { path: PathBuf, line: usize, expected: String, found: String },
-    /// A binary format on standard output. `text` is a format to use instead.
+    /// A binary format on standard output. `text` is a format to use instead; `pipe`: whether `-o -` writes
+    /// it to a pipe.
     #[error("{format} cannot be written to standard output")]
-    BinaryOnStdout { format: &'static str, text: &'static str },
+    BinaryOnStdout { format: &'static str, text: &'static str, pipe: bool },
     /// The run has one result for all images, and no table of them.
     #[error("{what} needs a record for each image, and this run has one for all")]
     SingleRecord { what: &'static str },
@@ -101,6 +105,7 @@ impl OutputError {
             OutputError::NotResumable { .. } => {
                 "write JSONL or CSV to resume; pandas converts either to Parquet in one line"
             }
+            OutputError::ResumedStdout => "name the file to continue with -o",
             OutputError::InUse { .. } => "wait for the other run or end it, or name another file",
             OutputError::OtherOptions { .. } => {
                 "pass the options that it was started with, pass --overwrite to start anew, or name another file"
@@ -108,8 +113,9 @@ impl OutputError {
             OutputError::UnexpectedRow { .. } => {
                 "pass --resume with a file of the same command and format, or name another file"
             }
-            OutputError::BinaryOnStdout { text, .. } => {
-                return Some(format!("name a file with -o, or pass --format {text}"));
+            OutputError::BinaryOnStdout { text, pipe, .. } => {
+                let pipe = if *pipe { ", pass -o - to write to a pipe" } else { "" };
+                return Some(format!("name a file with -o{pipe}, or pass --format {text}"));
             }
             OutputError::SingleRecord { .. } => {
                 "leave it out; --format jsonl prints the result as JSON"

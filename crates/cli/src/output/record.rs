@@ -15,6 +15,9 @@ pub(crate) trait Record: Serialize {
     /// The keys that each JSON object of this kind has. `--resume` refuses a file without them.
     const KEYS: &'static [&'static str];
 
+    /// Whether the one column is a row of numbers, which .npy can hold.
+    const IS_ROW: bool = false;
+
     /// Returns the image's name.
     fn image(&self) -> &str;
 

@@ -54,7 +54,7 @@ impl Renderer {
             }
             Form::Jsonl => RowData::Bytes(json_line(record)?),
             Form::Csv => RowData::Bytes(csv::row(record.image(), &cell::cells(record)?, "")),
-            Form::Parquet => {
+            Form::Parquet | Form::Npy => {
                 RowData::Cells(table_row(record.image(), cell::cells(record)?, Cell::None))
             }
         };
@@ -91,7 +91,7 @@ impl Layout {
             Form::Text => RowData::Bytes(Vec::new()),
             Form::Jsonl => RowData::Bytes(json_line(&Failed { image, error: &error })?),
             Form::Csv => RowData::Bytes(csv::row(image, &cells, &error)),
-            Form::Parquet => RowData::Cells(table_row(image, cells, Cell::Text(error))),
+            Form::Parquet | Form::Npy => RowData::Cells(table_row(image, cells, Cell::Text(error))),
         })
     }
 }
@@ -100,7 +100,7 @@ impl Layout {
 ///
 /// # Errors
 /// Where it cannot be represented as JSON.
-pub(super) fn json_line(row: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn json_line(row: &impl Serialize) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(row)?;
     line.push(b'\n');
     Ok(line)

@@ -10,6 +10,7 @@ use build_index::durable::folder_of;
 use build_index::lock::Lock;
 use interrogate::Error;
 use interrogate::index::{Digest, Index};
+use interrogate::models::Model;
 
 use super::error::{OutputError, Result};
 use super::run_options::RunOptions;
@@ -87,10 +88,25 @@ impl RunFile {
     /// [`OutputError::OtherOptions`] where the existing rows were written with another.
     pub(super) fn set_index(&mut self, index: &Index) -> Result<()> {
         let digest = Digest::of(&index.manifest().to_json()?).to_string();
+        let path = index.path().display();
+        self.set_digest(digest, || format!("the index had other contents than {path}"))
+    }
+
+    /// Sets the model of a run that uses no index.
+    ///
+    /// # Errors
+    /// [`OutputError::OtherOptions`] where the existing rows were written with another, or with an
+    /// index.
+    pub(super) fn set_model(&mut self, model: &Model) -> Result<()> {
+        let id = model.id();
+        self.set_digest(model.fingerprint()?, || format!("the model was another than {id}"))
+    }
+
+    /// Sets the digest of what the rows are computed from; `changed` describes another.
+    fn set_digest(&mut self, digest: String, changed: impl FnOnce() -> String) -> Result<()> {
         let previous = self.previous.as_ref().and_then(RunOptions::index);
         if previous.is_some_and(|previous| *previous != digest) {
-            let path = index.path().display();
-            self.refuse(vec![format!("the index had other contents than {path}")])?;
+            self.refuse(vec![changed()])?;
         }
         self.options.set_index(digest);
         Ok(())

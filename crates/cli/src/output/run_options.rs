@@ -15,8 +15,8 @@ use crate::args::{Args, with_defaults};
 use crate::config::Config;
 
 /// The ids of options that change no record.
-const NEUTRAL: &str = "allow_urls append average batch_size exclude_dir filelist format no_mmap null output overwrite paths quiet \
-                       recursive report resume retry_failed sidecar skip_existing two_pass";
+const NEUTRAL: &str = "allow_urls append average batch_size caption_extension exclude_dir filelist format no_mmap null \
+                       output overwrite paths quiet recursive report resume retry_failed sidecar skip_existing two_pass";
 
 /// The ids of options that select the index, in commands that have one.
 const SOURCE: [&str; 3] = ["dicts", "index", "model"];

@@ -7,7 +7,7 @@ use build_index::durable::{self, Draft};
 use interrogate::{input, limits};
 
 use super::error::Result;
-use crate::args;
+use crate::args::{self, Extension};
 
 /// Separates a text from the one that it is appended to.
 const SEPARATOR: &str = ", ";
@@ -16,6 +16,7 @@ const SEPARATOR: &str = ", ";
 #[derive(Debug, Default)]
 pub(crate) struct Sidecars {
     on_existing: OnExisting,
+    extension: Extension,
     written: usize,
     kept: usize,
     /// The number of sidecars that could not be read or written: their images have failed.
@@ -40,7 +41,7 @@ impl Sidecars {
             (_, true) => OnExisting::Replace,
             _ => OnExisting::Keep,
         };
-        Sidecars { on_existing, ..Sidecars::default() }
+        Sidecars { on_existing, extension: args.extension(), ..Sidecars::default() }
     }
 
     /// Writes `text` beside `image`, whole or not at all. A sidecar that ends with `text` is kept:
@@ -49,7 +50,7 @@ impl Sidecars {
     /// # Errors
     /// [`Error::Io`](interrogate::Error::Io).
     pub(super) fn write(&mut self, image: &Path, text: &str) -> Result<()> {
-        let path = sidecar_path(image);
+        let path = self.extension.sidecar(image);
         let text = match (self.on_existing, path.exists()) {
             (OnExisting::Keep, true) => {
                 self.kept += 1;
@@ -96,11 +97,6 @@ impl Sidecars {
     }
 }
 
-/// Returns the path of the sidecar of `image`.
-pub(crate) fn sidecar_path(image: &Path) -> PathBuf {
-    image.with_extension("txt")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -124,6 +120,15 @@ mod tests {
         for on_existing in [OnExisting::Keep, OnExisting::Append, OnExisting::Replace] {
             assert_eq!(write_beside(on_existing, None), ("a cat, 8 k\n".into(), 1, 0));
         }
+    }
+
+    #[test]
+    fn sidecar_has_the_extension_of_the_options() {
+        let folder = tempfile::tempdir().unwrap();
+        let extension = ".caption".parse().unwrap();
+        let mut sidecars = Sidecars { extension, ..Sidecars::default() };
+        sidecars.write(&folder.path().join("a.b.jpg"), "a cat").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("a.b.caption")).unwrap(), "a cat\n");
     }
 
     #[test]

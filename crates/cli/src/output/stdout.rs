@@ -48,10 +48,13 @@ pub(crate) struct MatchJson<'a> {
     pub(crate) label: &'a str,
     pub(crate) score: f32,
     pub(crate) row: usize,
+    /// The probability of the label among all labels of the ranked tables (`--probabilities`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probability: Option<f32>,
 }
 
 impl<'a> From<&Match<'a>> for MatchJson<'a> {
     fn from(&Match { label, score, row, .. }: &Match<'a>) -> Self {
-        MatchJson { table: None, label, score, row }
+        MatchJson { table: None, label, score, row, probability: None }
     }
 }

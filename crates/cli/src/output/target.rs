@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use build_index::durable::Draft;
 use interrogate::Error;
 use interrogate::index::Index;
+use interrogate::models::Model;
 
-use super::destination::{Destination, refuse_folder};
+use super::destination::{Destination, refuse_binary_stdout, refuse_folder};
 use super::error::{OutputError, Result};
+use super::features::{Description, FeaturesWriter, description_path};
 use super::parquet::{Parquet, Table};
 use super::record::{Column, Record};
 use super::renderer::Layout;
@@ -27,6 +29,8 @@ pub(crate) struct Target {
     pub(crate) path: Option<PathBuf>,
     columns: &'static [Column],
     run_file: RunFile,
+    /// Describes the rows of a .npy; its images are not known yet.
+    description: Description,
 }
 
 impl Target {
@@ -37,26 +41,39 @@ impl Target {
     /// # Errors
     /// Any of [`OutputError`].
     pub(crate) fn open<R: Record>(output: &Output, default: Form) -> Result<(Self, ExistingRows)> {
-        let path = output.output.as_deref();
-        let form = output.format.or(path.and_then(form_of)).unwrap_or(default);
-        let path = path.map(Path::to_owned);
-        let mut target = Target { form, path, columns: R::COLUMNS, run_file: RunFile::default() };
-        let existing = match &output.output {
+        let form = Self::form::<R>(output, default);
+        let mut target = Target {
+            form,
+            path: output.file().map(Path::to_owned),
+            columns: R::COLUMNS,
+            run_file: RunFile::default(),
+            description: Description::default(),
+        };
+        let existing = match output.file() {
             Some(path) => target.open_file::<R>(path, output)?,
-            None if form == Form::Parquet => {
-                return Err(OutputError::BinaryOnStdout { format: "Parquet", text: "csv" });
+            None => {
+                check_stdout(form, output)?;
+                ExistingRows::default()
             }
-            None => ExistingRows::default(),
         };
         Ok((target, existing))
+    }
+
+    /// Returns the format of the records: the option's, the file extension's or `default`.
+    pub(crate) fn form<R: Record>(output: &Output, default: Form) -> Form {
+        let named = output.file().and_then(form_of);
+        let named = named.filter(|&form| R::IS_ROW || form != Form::Npy);
+        output.format.or(named).unwrap_or(default)
     }
 
     fn open_file<R: Record>(&mut self, path: &Path, output: &Output) -> Result<ExistingRows> {
         let resumable = matches!(self.form, Form::Jsonl | Form::Csv);
         refuse_folder(path, "answers.jsonl")?;
         if output.resume && !resumable {
-            let form = if self.form == Form::Text { "text" } else { "Parquet" };
-            return Err(OutputError::NotResumable { path: path.to_owned(), form });
+            return Err(OutputError::NotResumable {
+                path: path.to_owned(),
+                form: self.form.name(),
+            });
         }
         let is_file = || fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
         // Devices and pipes hold nothing to lose.
@@ -67,8 +84,11 @@ impl Target {
             has_rows => Ok(has_rows),
         };
         has_rows()?;
-        // A Parquet file has a draft of its own, and devices have no lock.
-        if self.form != Form::Parquet && (is_file() || !path.exists()) {
+        if self.form == Form::Npy && !output.overwrite && description_path(path).exists() {
+            return Err(OutputError::Exists { path: description_path(path), resumable });
+        }
+        // A file that is written whole has a draft of its own, and devices have no lock.
+        if !self.form.is_whole() && (is_file() || !path.exists()) {
             self.run_file = RunFile::open(path)?;
         }
         // Again: another run may have written the file before the lock.
@@ -84,7 +104,7 @@ impl Target {
             existing.retry_failed();
         }
         match self.form {
-            Form::Parquet => drop(Draft::beside(path)?),
+            form if form.is_whole() => drop(Draft::beside(path)?),
             _ => drop(open(path)?),
         }
         Ok(existing)
@@ -96,6 +116,26 @@ impl Target {
     /// [`OutputError::OtherOptions`] where the file to resume was written with another index.
     pub(crate) fn set_index(&mut self, index: &Index) -> Result<()> {
         self.run_file.set_index(index)
+    }
+
+    /// Describes the rows of a .npy as those of `model`.
+    ///
+    /// # Errors
+    /// Where a file of the model cannot be read.
+    pub(crate) fn describe(&mut self, model: &Model) -> Result<()> {
+        if self.form == Form::Npy {
+            self.description.model = model.id();
+            self.description.fingerprint = Some(model.fingerprint()?);
+        }
+        Ok(())
+    }
+
+    /// Records which model a run without an index uses.
+    ///
+    /// # Errors
+    /// [`OutputError::OtherOptions`] where the file to resume was written with another.
+    pub(crate) fn set_only_model(&mut self, model: &Model) -> Result<()> {
+        self.run_file.set_model(model)
     }
 
     /// Returns the notes to log before the first row is written.
@@ -121,8 +161,12 @@ impl Target {
 
     fn sink(&self, existing: &ExistingRows) -> Result<Box<dyn Sink>> {
         let (mut sink, begins) = match (&self.path, self.form) {
-            (Some(path), Form::Parquet) => {
-                return Ok(Box::new(Parquet::create(path, &Table::records(self.columns))?));
+            (path, Form::Parquet) => {
+                let table = Table::records(self.columns);
+                return Ok(Box::new(Parquet::create(path.as_deref(), &table)?));
+            }
+            (Some(path), Form::Npy) => {
+                return Ok(Box::new(FeaturesWriter::new(path, self.description.clone())));
             }
             (Some(path), _) => {
                 let end = existing.remove_retried(path)?;
@@ -134,6 +178,21 @@ impl Target {
             Sink::write(&mut sink, RowData::Bytes(csv::header(self.columns)))?;
         }
         Ok(Box::new(sink))
+    }
+}
+
+/// Refuses a format or an option that standard output does not support.
+fn check_stdout(form: Form, output: &Output) -> Result<()> {
+    if output.resume {
+        return Err(OutputError::ResumedStdout);
+    }
+    match form {
+        Form::Parquet => refuse_binary_stdout(output.output.is_some(), form.name(), "csv"),
+        // The names of the images need a file of their own.
+        Form::Npy => {
+            Err(OutputError::BinaryOnStdout { format: form.name(), text: "jsonl", pipe: false })
+        }
+        Form::Text | Form::Jsonl | Form::Csv => Ok(()),
     }
 }
 
@@ -159,6 +218,7 @@ fn form_of(path: &Path) -> Option<Form> {
         "jsonl" | "ndjson" => Some(Form::Jsonl),
         "csv" => Some(Form::Csv),
         "parquet" => Some(Form::Parquet),
+        "npy" => Some(Form::Npy),
         "txt" => Some(Form::Text),
         _ => None,
     }

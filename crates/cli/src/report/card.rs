@@ -21,8 +21,8 @@ pub(crate) struct Card<'a> {
 pub(crate) struct Answer<'a> {
     /// The caption, if there is one.
     pub(crate) caption: Option<&'a str>,
-    /// The prompt; empty if no label scores enough.
-    pub(crate) prompt: &'a str,
+    /// The prompt; empty if no label scores enough, `None` on a page without prompts.
+    pub(crate) prompt: Option<&'a str>,
     /// The mode of the prompt; shown if it differs from the page's.
     pub(crate) mode: &'a str,
     /// The name of each table, and its labels with their scores, best first.
@@ -80,19 +80,11 @@ impl Answer<'_> {
         if let Some(caption) = self.caption.filter(|caption| !caption.is_empty()) {
             html.push_str(&format!("<p class=\"caption\"><bdi>{}</bdi></p>\n", Html(caption)));
         }
-        html.push_str("</div>\n<div class=\"prompt\">");
-        let (prompt, disabled) = match self.prompt {
-            "" => {
-                ("<p class=\"empty\">No prompt: no label scores enough</p>".to_owned(), " disabled")
-            }
-            prompt => (format!("<p><bdi>{}</bdi></p>", Html(prompt)), ""),
-        };
-        html.push_str(&prompt);
-        // Writing to a String does not fail.
-        let _ = writeln!(
-            html,
-            "<button type=\"button\" class=\"copy\" aria-label=\"Copy the prompt\"{disabled}>Copy</button></div></div>"
-        );
+        html.push_str("</div>\n");
+        if let Some(prompt) = self.prompt {
+            push_prompt(prompt, html);
+        }
+        html.push_str("</div>\n");
         let tables = self.tables.iter().map(|(name, ranked)| {
             let (labels, scores) = ranked.iter().copied().unzip();
             Table { name, labels, scores }
@@ -101,4 +93,19 @@ impl Answer<'_> {
         let _ = writeln!(html, "<script type=\"application/json\">{}</script>", json(&tables)?);
         Ok(())
     }
+}
+
+/// Appends a prompt and its button.
+fn push_prompt(prompt: &str, html: &mut String) {
+    let (prompt, disabled) = match prompt {
+        "" => ("<p class=\"empty\">No prompt: no label scores enough</p>".to_owned(), " disabled"),
+        prompt => (format!("<p><bdi>{}</bdi></p>", Html(prompt)), ""),
+    };
+    html.push_str("<div class=\"prompt\">");
+    html.push_str(&prompt);
+    // Writing to a String does not fail.
+    let _ = write!(
+        html,
+        "<button type=\"button\" class=\"copy\" aria-label=\"Copy the prompt\"{disabled}>Copy</button></div>"
+    );
 }

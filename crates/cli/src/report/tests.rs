@@ -17,7 +17,7 @@ fn heading() -> Heading<'static> {
 
 fn answer<'a>(prompt: &'a str, label: &'a str) -> Answer<'a> {
     let tables = vec![("flavors", vec![(label, 0.25), ("other", -0.5)])];
-    Answer { caption: Some("a cat"), prompt, mode: "seed", tables }
+    Answer { caption: Some("a cat"), prompt: Some(prompt), mode: "seed", tables }
 }
 
 fn card<'a>(image: &'a str, result: Result<Answer<'a>, &'a str>) -> Card<'a> {

@@ -13,9 +13,10 @@ use std::io::{IsTerminal, stdout};
 
 use interrogate::Error;
 use interrogate::index::Index;
+use interrogate::models::Model;
 use interrogate::picture::Picture;
 
-use crate::args::{self, Form};
+use crate::args::{self, Extension, Form};
 use crate::error::CliError;
 use crate::files::Files;
 use crate::image_name::Name;
@@ -42,7 +43,8 @@ pub(crate) struct Run {
     /// The results that the output file already holds (`--resume`).
     resumed: ExistingRows,
     sidecars: Option<Sidecars>,
-    skip_existing: bool,
+    /// The extension of the sidecars whose images are skipped (`--skip-existing`).
+    skip_beside: Option<Extension>,
     batch_size: usize,
 }
 
@@ -75,17 +77,22 @@ impl Run {
         if let Some(list) = source.filelist() {
             files = files.reading(list, "the list of images");
         }
-        if let Some(path) = &output.output {
+        if let Some(path) = output.file() {
             files = files.writing(path, "the answers");
             files = files.writing(&output::run_file_path(path), "the record of the run");
+            if Target::form::<A>(output, default) == Form::Npy {
+                let path = output::description_path(path);
+                files = files.writing(&path, "the names of the images");
+            }
         }
-        files.check(source.entries(), sidecars.is_some())?;
+        let extension = sidecars.map(args::Sidecars::extension);
+        files.check(source.entries(), extension.as_ref())?;
         let (target, resumed) = Target::open::<A>(output, default)?;
         Ok(Run {
             source,
             target,
             resumed,
-            skip_existing: sidecars.is_some_and(|sidecars| sidecars.skip_existing),
+            skip_beside: extension.filter(|_| sidecars.is_some_and(|all| all.skip_existing)),
             sidecars: sidecars.map(|sidecars| Sidecars::new(sidecars, output.overwrite)),
             batch_size: images.batch_size.into(),
         })
@@ -97,6 +104,22 @@ impl Run {
     /// [`OutputError::OtherOptions`] if the resumed file holds results of another index.
     pub(crate) fn record_index(&mut self, index: &Index) -> Result<(), CliError> {
         Ok(self.target.set_index(index)?)
+    }
+
+    /// Describes the results as those of `model`, in formats that name it.
+    ///
+    /// # Errors
+    /// Where a file of the model cannot be read.
+    pub(crate) fn describe(&mut self, model: &Model) -> Result<(), CliError> {
+        Ok(self.target.describe(model)?)
+    }
+
+    /// Records the model of a run without an index.
+    ///
+    /// # Errors
+    /// [`OutputError::OtherOptions`] if the resumed file holds results of another model.
+    pub(crate) fn record_model(&mut self, model: &Model) -> Result<(), CliError> {
+        Ok(self.target.set_only_model(model)?)
     }
 
     /// Limits batches to `images` images, so that slow results are written one by one.
@@ -186,10 +209,10 @@ impl Run {
     }
 
     fn needs_result(&self, name: &Name) -> bool {
-        let has_sidecar =
-            || name.file.as_deref().is_some_and(|file| output::sidecar_path(file).exists());
-        let skipped = self.skip_existing && has_sidecar();
-        !skipped && !self.resumed.contains(&name.text)
+        let has_sidecar = |extension: &Extension| {
+            name.file.as_deref().is_some_and(|file| extension.sidecar(file).exists())
+        };
+        !self.skip_beside.as_ref().is_some_and(has_sidecar) && !self.resumed.contains(&name.text)
     }
 
     fn progress(&self, logger: &Logger) -> Progress {

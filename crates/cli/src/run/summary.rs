@@ -54,10 +54,15 @@ impl Run {
             (Some(_), Form::Jsonl | Form::Csv) => {
                 format!("continue with\n  {}", interrupt::command_with("--resume"))
             }
-            (Some(_), Form::Parquet) => {
-                "a Parquet file is written at the end only, and no result was kept; a run into .jsonl or .csv can be resumed".into()
+            (Some(_), form) if form.is_whole() => {
+                format!(
+                    "a {} file is written at the end only, and no result was kept; a run into .jsonl or .csv can be resumed",
+                    form.name()
+                )
             }
-            _ if self.skip_existing => format!("continue with\n  {}", interrupt::command_with("")),
+            _ if self.skip_beside.is_some() => {
+                format!("continue with\n  {}", interrupt::command_with(""))
+            }
             _ => "a run with -o answers.jsonl can be resumed".into(),
         };
         format!("interrupted: {how}")

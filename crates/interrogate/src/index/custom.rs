@@ -4,10 +4,11 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use crate::encoder::TextEncoder;
+use crate::error::RowsError;
 use crate::rank::Block;
 use crate::rank::codes::Coding;
 use crate::rank::device::DeviceRanker;
-use crate::{Device, Result};
+use crate::{Device, Error, Result};
 
 /// Labels that are embedded in one batch, between two progress reports.
 const BATCH: usize = 2048;
@@ -48,8 +49,24 @@ impl CustomTable {
             rows.convert_from_f32_slice(encoder.encode(&texts)?.as_slice());
             progress(number * BATCH + labels.len());
         }
+        Ok(CustomTable { top, ..Self::from_rows(name, labels, dim, rows)? })
+    }
+
+    /// Creates a table of rows (labels, `dim`) that are embedded already: unit rows, rounded to
+    /// f16. It has no number of labels in a prompt.
+    ///
+    /// Computes the quantized codes, and uses three bytes of memory a value.
+    ///
+    /// # Errors
+    /// [`RowsError::Dim`] if `rows` does not hold `dim` values for each label.
+    pub fn from_rows(name: &str, labels: Vec<String>, dim: usize, rows: Vec<f16>) -> Result<Self> {
+        if labels.len().checked_mul(dim) != Some(rows.len()) {
+            let (expected, found) = (labels.len().saturating_mul(dim), rows.len());
+            return Err(Error::Rows(RowsError::Dim { what: "a table", expected, found }));
+        }
         let coding = (!rows.is_empty()).then(|| Coding::of(dim, &rows));
-        Ok(CustomTable { name: name.to_owned(), top, labels, dim, rows, coding, ranker: None })
+        let name = name.to_owned();
+        Ok(CustomTable { name, top: None, labels, dim, rows, coding, ranker: None })
     }
 
     /// Ranks the table on `device` from now on. The first ranking copies the rows there.

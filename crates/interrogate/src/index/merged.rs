@@ -8,7 +8,7 @@ use crate::encoder::Features;
 #[cfg(doc)]
 use crate::error::IndexError;
 use crate::error::RowsError;
-use crate::rank::{self, Hit, Order, Rows};
+use crate::rank::{self, Hit, Order, Rows, Softmax};
 use crate::{Error, Result};
 
 /// A ranked label.
@@ -151,14 +151,36 @@ impl<'a> Merged<'a> {
         }
     }
 
+    /// Returns the softmax of each image over all labels: see [`Rows::softmax`]. Always runs on
+    /// the CPU.
+    ///
+    /// # Errors
+    /// Those of [`rank`](Self::rank), also for a NaN in any row.
+    pub fn softmax(&self, features: &[Features]) -> Result<Vec<Softmax>> {
+        let rows = self.all_rows()?;
+        let found = rows.softmax(features)?;
+        if !self.is_empty() && found.iter().any(|softmax| !softmax.is_finite()) {
+            // NaN ranks last: a ranking of all rows names it.
+            self.matches(rows.top_k(features, rows.len(), Order::Best)?)?;
+        }
+        Ok(found)
+    }
+
+    /// The rows of all tables, in order.
+    fn all_rows(&self) -> Result<Rows<'a>> {
+        let dim = self.tables.first().map_or(1, |table| table.dim());
+        Rows::with_codes(dim, self.tables.iter().flat_map(|table| table.blocks()).collect())
+    }
+
     fn rank_with(
         &self,
         features: &[Features],
         rank: impl Fn(&Rows<'a>) -> Result<Vec<Vec<Hit>>>,
     ) -> Result<Vec<Vec<Match<'a>>>> {
-        let Some(first) = self.tables.first() else { return Ok(vec![Vec::new(); features.len()]) };
-        let blocks = self.tables.iter().flat_map(|table| table.blocks()).collect();
-        self.matches(rank(&Rows::with_codes(first.dim(), blocks)?)?)
+        if self.tables.is_empty() {
+            return Ok(vec![Vec::new(); features.len()]);
+        }
+        self.matches(rank(&self.all_rows()?)?)
     }
 
     /// Ranks each table on its own device and merges the rankings.

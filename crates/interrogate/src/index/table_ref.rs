@@ -1,8 +1,8 @@
 //! A reference to a table of either kind.
 
+use super::Index;
 use super::custom::CustomTable;
 use super::table::Table;
-#[cfg(doc)]
 use crate::error::IndexError;
 use crate::rank::Block;
 use crate::rank::device::DeviceRanker;
@@ -18,6 +18,34 @@ pub enum TableRef<'a> {
 }
 
 impl<'a> TableRef<'a> {
+    /// Returns the table `name`: one of `own`, which hide those of `index`.
+    ///
+    /// # Errors
+    /// [`IndexError::TableMissing`], with the names of all tables.
+    pub fn find(name: &str, own: &'a [CustomTable], index: &'a Index) -> Result<Self> {
+        if let Some(own) = own.iter().find(|own| own.name() == name) {
+            return Ok(TableRef::Custom(own));
+        }
+        index.table(name).map(TableRef::Indexed).map_err(|error| match error {
+            Error::Index(IndexError::TableMissing { path, name, mut tables }) => {
+                tables.extend(own.iter().map(|own| own.name().to_owned()));
+                tables.sort();
+                Error::Index(IndexError::TableMissing { path, name, tables })
+            }
+            other => other,
+        })
+    }
+
+    /// Returns `own` and the tables of `index` that they do not hide, sorted by name.
+    pub fn all(own: &'a [CustomTable], index: &'a Index) -> Vec<Self> {
+        let is_hidden = |table: &&Table| own.iter().any(|own| own.name() == table.name());
+        let indexed = index.tables().iter().filter(|table| !is_hidden(table));
+        let mut all: Vec<_> = indexed.map(TableRef::Indexed).collect();
+        all.extend(own.iter().map(TableRef::Custom));
+        all.sort_by_key(|table| table.name());
+        all
+    }
+
     /// Returns the table's name.
     pub fn name(self) -> &'a str {
         match self {

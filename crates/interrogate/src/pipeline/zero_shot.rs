@@ -4,13 +4,14 @@ use crate::Result;
 use crate::encoder::{Embeddings, ImageEncoder};
 use crate::models::Model;
 use crate::picture::{Picture, Pixels};
+use crate::rank::LOGIT_SCALE;
 
 /// The labels of the task `clip_model`, from the example in CLIP's README (openai/CLIP,
 /// README.md, "Usage").
 pub const ZERO_SHOT: [&str; 3] = ["a diagram", "a dog", "a cat"];
 
-/// The factor of a cosine before the softmax: the trained logit scale of OpenAI's models.
-pub const SCALE: f64 = 100.0;
+/// The factor of a cosine before the softmax.
+pub const SCALE: f64 = LOGIT_SCALE;
 
 /// The image tower and the labels' embeddings.
 pub(super) struct ZeroShot {

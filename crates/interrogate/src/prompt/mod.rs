@@ -3,7 +3,7 @@
 //! A [`Mode`] is a way to write a prompt; a [`Recipe`] lists the tables of the plain form
 //! and the number of labels of each; a [`Template`] is a form that the user writes. A
 //! [`Chain`] grows a prompt phrase by phrase, a [`TokenBudget`] limits its tokens, a
-//! [`Deny`] list leaves labels out. The result is a [`Prompt`]: its text, its parts, and
+//! [`Deny`] list leaves labels out, and a [`Style`] is how the result is written. The result is a [`Prompt`]: its text, its parts, and
 //! every picked label with its score.
 //!
 //! Nothing here runs a model except through the trait [`Scorer`], so everything is tested
@@ -17,6 +17,7 @@ mod part;
 mod pick;
 mod recipe;
 mod scorer;
+mod style;
 mod template;
 mod text;
 
@@ -24,9 +25,10 @@ pub use chain::{Chain, ChainResult, Progress, Step};
 pub use deny::Deny;
 pub use fit::{DEFAULT_TOKENS, TokenBudget};
 pub use modes::Mode;
-pub use part::{Part, join, weighted};
+pub use part::{Part, join};
 pub use pick::Pick;
 pub use recipe::{Recipe, TableCount};
 pub use scorer::{ChainScorer, Scorer};
+pub use style::{Style, weighted};
 pub use template::{README_FORM, Template};
 pub use text::Prompt;

@@ -57,43 +57,20 @@ impl Part {
 
 /// Joins parts into one line; empty parts are left out with their separators.
 pub fn join(parts: &[Part]) -> String {
-    join_with(parts, |part| part.text.clone())
+    join_with(parts, |part| part.separator, |part| part.text.clone())
 }
 
-/// Joins parts like [`join`], with a weight on every label: `(label:1.12)`, the syntax of
-/// Stable Diffusion front ends.
-///
-/// A weight is the label's score divided by the mean of all labels' scores, clamped to
-/// 0.5..=1.5. Parentheses and backslashes of a label are escaped. No weights are written
-/// if the mean is not positive.
-pub fn weighted(parts: &[Part]) -> String {
-    let scores: Vec<f32> = parts.iter().filter_map(|part| part.score).collect();
-    let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-    join_with(parts, |part| match part.score {
-        Some(score) if mean > 0.0 && !part.text.is_empty() => {
-            let weight = (score / mean).clamp(0.5, 1.5);
-            format!("({}:{weight:.2})", escaped(&part.text))
-        }
-        _ => part.text.clone(),
-    })
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if matches!(letter, '(' | ')' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(letter);
-    }
-    escaped
-}
-
-fn join_with(parts: &[Part], write: impl Fn(&Part) -> String) -> String {
+/// Joins the parts whose text is not empty. `write` returns the text of a part, `separator` the
+/// text before it.
+pub(super) fn join_with<'a>(
+    parts: &'a [Part],
+    separator: impl Fn(&'a Part) -> &'a str,
+    write: impl Fn(&Part) -> String,
+) -> String {
     let mut text = String::new();
     for part in parts.iter().filter(|part| !part.text.is_empty()) {
         if !text.is_empty() {
-            text += part.separator;
+            text += separator(part);
         }
         text += &write(part);
     }
@@ -132,18 +109,5 @@ mod tests {
         assert_eq!(join(&parts), "by Monet, sea");
         let parts = [Part::words("a photo"), Part::words(""), parts[1].clone()];
         assert_eq!(join(&parts), "a photo by Monet");
-    }
-
-    #[test]
-    fn weights_are_relative_to_the_mean_score() {
-        let parts = [
-            Part::words("a cat"),
-            Part::label("soft (fur)", 0.3),
-            Part::label("dim", 0.2),
-            Part::label("far", 0.0),
-        ];
-        assert_eq!(weighted(&parts), r"a cat, (soft \(fur\):1.50), (dim:1.20), (far:0.50)");
-        assert_eq!(weighted(&parts[..1]), "a cat");
-        assert_eq!(weighted(&[Part::label("dim", -0.2)]), "dim");
     }
 }

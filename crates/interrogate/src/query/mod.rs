@@ -65,6 +65,19 @@ pub enum Operand {
 }
 
 impl Query {
+    /// Creates a query of one text.
+    ///
+    /// ```
+    /// use interrogate::query::Query;
+    ///
+    /// let query = Query::text("a red car");
+    /// assert_eq!(query, r#""a red car""#.parse()?);
+    /// # Ok::<(), interrogate::Error>(())
+    /// ```
+    pub fn text(text: &str) -> Self {
+        Query { terms: vec![Term { weight: 1.0, operand: Operand::Text(text.to_owned()) }] }
+    }
+
     /// Returns the terms in order, at least one.
     pub fn terms(&self) -> &[Term] {
         &self.terms

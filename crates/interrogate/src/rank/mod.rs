@@ -2,7 +2,7 @@
 //!
 //! This module owns the score (`dot`), the order with its tie rule (`order`), the two ways to a
 //! ranking (`coarse`: a coarse scan over [`codes`], then rescoring; `scan`: a full scan over the
-//! rows) and [`Rows`], which a caller ranks. It does not own labels, files or models: rows are
+//! rows), the [`Softmax`] of all rows and [`Rows`], which a caller ranks. It does not own labels, files or models: rows are
 //! values that somebody else mapped or allocated.
 //!
 //! # Guarantees
@@ -57,12 +57,14 @@ mod quota;
 mod ranking;
 mod rows;
 mod scan;
+mod softmax;
 #[cfg(test)]
 mod tests;
 mod topk;
 
 pub use order::{Hit, Order};
 pub use rows::{Block, Rows};
+pub use softmax::{LOGIT_SCALE, Softmax};
 
 /// Returns the first `k` of several rankings of disjoint rows.
 pub(crate) fn merged(rankings: impl IntoIterator<Item = Hit>, k: usize, order: Order) -> Vec<Hit> {

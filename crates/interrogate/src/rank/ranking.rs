@@ -22,19 +22,25 @@ impl Rows<'_> {
     /// # Errors
     /// [`RowsError::Dim`] if a query does not have [`dim`](Self::dim) values.
     pub fn top_k(&self, queries: &[Features], k: usize, order: Order) -> Result<Vec<Vec<Hit>>> {
-        if let Some(query) = queries.iter().find(|query| query.dim() != self.dim()) {
-            return Err(Error::Rows(RowsError::Dim {
-                what: "a query",
-                expected: self.dim(),
-                found: query.dim(),
-            }));
-        }
+        self.check(queries)?;
         let queries: Vec<&[f32]> = queries.iter().map(Features::as_slice).collect();
         let use_codes = k > 0 && k <= self.len() / MAX_COARSE_SHARE;
         if use_codes && self.has_codes() {
             return Ok(coarse::top_k(kernel::Kernel::best(), self, &queries, k, order));
         }
         Ok(scan::top_k(self, &queries, k, order))
+    }
+
+    /// Checks that all queries have the rows' width.
+    pub(super) fn check(&self, queries: &[Features]) -> Result<()> {
+        match queries.iter().find(|query| query.dim() != self.dim()) {
+            None => Ok(()),
+            Some(query) => Err(Error::Rows(RowsError::Dim {
+                what: "a query",
+                expected: self.dim(),
+                found: query.dim(),
+            })),
+        }
     }
 }
 

@@ -37,30 +37,48 @@ pub(super) fn top_k(rows: &Rows, queries: &[&[f32]], k: usize, order: Order) -> 
 fn pass(kernel: Kernel, rows: &Rows, queries: &[&[f32]], k: usize, order: Order) -> Vec<Vec<Hit>> {
     let panel = Pack::new(rows.dim(), queries);
     let next = AtomicUsize::new(0);
-    let threads = rayon::current_num_threads().min(rows.len().div_ceil(PIECE));
-    let scan_pieces = |_| {
-        let mut scorer = Scorer::new(kernel, rows.dim(), &panel);
+    let collect = |_| {
         let mut tops = vec![TopK::new(k, order); panel.len()];
-        loop {
-            let start = next.fetch_add(PIECE, Ordering::Relaxed);
-            if start >= rows.len() {
-                return tops;
-            }
-            for (first, values) in rows.spans(start..rows.len().min(start + PIECE)) {
-                scorer.score(values);
-                for (top, scores) in tops.iter_mut().zip(scorer.scores()) {
-                    top.offer(first, scores);
-                }
-            }
-        }
+        scan_pieces(kernel, rows, &panel, &next, |first, scores| {
+            tops.iter_mut().zip(scores).for_each(|(top, scores)| top.offer(first, scores));
+        });
+        tops
     };
     let merge = |mut all: Vec<TopK>, more: Vec<TopK>| {
         all.iter_mut().zip(more).for_each(|(top, more)| top.merge(more));
         all
     };
     let empty = || vec![TopK::new(k, order); panel.len()];
-    let tops = (0..threads).into_par_iter().with_max_len(1).map(scan_pieces).reduce(empty, merge);
+    let threads = (0..threads(rows)).into_par_iter().with_max_len(1);
+    let tops = threads.map(collect).reduce(empty, merge);
     tops.into_par_iter().map(TopK::into_hits).collect()
+}
+
+/// The number of threads that a scan of `rows` has work for.
+pub(super) fn threads(rows: &Rows) -> usize {
+    rayon::current_num_threads().min(rows.len().div_ceil(PIECE))
+}
+
+/// Scores pieces of `rows` that no other thread has taken from `next`, until there are none.
+/// Calls `offer` with the number of each piece's first row and the scores of each query.
+pub(super) fn scan_pieces(
+    kernel: Kernel,
+    rows: &Rows,
+    panel: &Pack,
+    next: &AtomicUsize,
+    mut offer: impl FnMut(usize, &mut dyn Iterator<Item = &[f32]>),
+) {
+    let mut scorer = Scorer::new(kernel, rows.dim(), panel);
+    loop {
+        let start = next.fetch_add(PIECE, Ordering::Relaxed);
+        if start >= rows.len() {
+            return;
+        }
+        for (first, values) in rows.spans(start..rows.len().min(start + PIECE)) {
+            scorer.score(values);
+            offer(first, &mut scorer.scores());
+        }
+    }
 }
 
 /// Scores up to [`PIECE`] rows for a panel of queries; one per thread.

@@ -1,7 +1,8 @@
 //! `interrogate embed average`: the weighted sum of the rows of several files.
 
 use super::check_output;
-use crate::args::EmbedAverage;
+use crate::args::{self, EmbedAverage};
+use crate::commands::unit_row;
 use crate::error::CliError;
 use crate::files::Files;
 use crate::outcome::Outcome;
@@ -9,7 +10,7 @@ use crate::output::{OutputError, npy};
 
 /// Writes the weighted sum of the normalized rows of all files, normalized.
 pub(super) fn run(args: &EmbedAverage) -> Result<Outcome, CliError> {
-    check_output(Files::default(), &args.output, &args.files)?;
+    check_output(Files::default(), Some(&args.output), &args.files)?;
     let (weights, files) = (args.weights.len(), args.files.len());
     if weights != 0 && weights != files {
         return Err(CliError::Weights { weights, files });
@@ -23,38 +24,17 @@ pub(super) fn run(args: &EmbedAverage) -> Result<Outcome, CliError> {
         let found = format!("({}, {})", other.rows, other.dim);
         return Err(OutputError::npy(&other.path, "shape", expected, found).into());
     }
-    let mut writer = npy::Writer::create(&args.output, (count, dim))?;
+    let mut writer = npy::Writer::create(args::file(Some(&args.output)), (count, dim))?;
     for row in 0..count {
         let mut sum = vec![0.0; dim];
         for (reader, weight) in readers.iter_mut().zip(&weights) {
-            let values = normalized(reader.row()?);
-            let values = values.ok_or(CliError::ZeroRow { path: reader.path.clone(), row })?;
+            let values = unit_row::read(reader, row)?;
             sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
         }
-        let sum = normalized(sum).ok_or(CliError::ZeroRow { path: args.output.clone(), row })?;
+        let sum = unit_row::normalized(sum)
+            .ok_or(CliError::ZeroRow { path: args.output.clone(), row })?;
         writer.write(&sum.iter().map(|&value| value as f32).collect::<Vec<_>>())?;
     }
     writer.finish()?;
     Ok(Outcome { done: count, ..Outcome::default() })
-}
-
-/// Returns the row divided by its length; `None` if that is zero or not finite.
-fn normalized(mut row: Vec<f64>) -> Option<Vec<f64>> {
-    let length = row.iter().map(|value| value * value).sum::<f64>().sqrt();
-    (length.is_finite() && length > 0.0).then_some(())?;
-    row.iter_mut().for_each(|value| *value /= length);
-    Some(row)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn row_without_a_direction_is_not_normalized() {
-        assert_eq!(normalized(vec![3.0, 4.0]), Some(vec![0.6, 0.8]));
-        assert_eq!(normalized(vec![0.0, 0.0]), None);
-        assert_eq!(normalized(vec![f64::NAN, 1.0]), None);
-        assert_eq!(normalized(vec![f64::INFINITY, 1.0]), None);
-    }
 }

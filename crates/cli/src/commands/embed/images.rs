@@ -1,7 +1,7 @@
 //! `interrogate embed images`: the features of images.
 
 use super::row::Row;
-use crate::args::{self, Form};
+use crate::args::{EmbedImages, Form};
 use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
@@ -11,15 +11,12 @@ use crate::run::Run;
 use crate::stream::ImageResult;
 
 /// Writes the features of each image.
-pub(super) fn run(
-    images: &args::Images,
-    model: &args::ModelChoice,
-    output: &args::Output,
-    logger: &Logger,
-) -> Result<Outcome, CliError> {
-    let files = Files::default().model(model.model.as_deref());
-    let run = Run::open::<Row<'_>>(images, output, None, Form::Jsonl, files)?;
-    let tower = opening::model(model, logger)?.image_encoder()?;
+pub(super) fn run(args: &EmbedImages, logger: &Logger) -> Result<Outcome, CliError> {
+    let files = Files::default().model(args.model.model.as_deref());
+    let mut run = Run::open::<Row<'_>>(&args.images, &args.output, None, Form::Jsonl, files)?;
+    let model = opening::model(&args.model, logger)?;
+    run.describe(&model)?;
+    let tower = model.image_encoder()?;
     run.write::<Row<'_>, _>(logger, &|picture| tower.prepare(picture), |batches, results| {
         for batch in batches {
             for ImageResult { name, result, .. } in batch.features(tower.as_ref()) {

@@ -9,7 +9,7 @@ mod texts;
 
 use std::path::{Path, PathBuf};
 
-use crate::args::Embed;
+use crate::args::{self, Embed};
 use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
@@ -18,17 +18,22 @@ use crate::outcome::Outcome;
 /// Runs the subcommand.
 pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, CliError> {
     match args {
-        Embed::Images { images, model, output } => images::run(images, model, output, logger),
-        Embed::Texts { texts, model, format } => texts::run(texts, model, *format, logger),
+        Embed::Images(args) => images::run(args, logger),
+        Embed::Texts(args) => texts::run(args, logger),
         Embed::Prompts(args) => prompts::run(args, logger),
         Embed::Average(args) => average::run(args),
     }
 }
 
-/// Refuses an `output` that is also read.
-fn check_output(mut files: Files, output: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
+/// Refuses an `output` that is also read. Standard output is not checked.
+fn check_output(
+    mut files: Files,
+    output: Option<&Path>,
+    inputs: &[PathBuf],
+) -> Result<(), CliError> {
+    let Some(output) = args::file(output) else { return Ok(()) };
     for path in inputs {
         files = files.reading(path, "rows or prompts");
     }
-    Ok(files.writing(output, "the rows").check(&[], false)?)
+    Ok(files.writing(output, "the rows").check(&[], None)?)
 }

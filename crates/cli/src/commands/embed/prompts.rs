@@ -22,10 +22,8 @@ const BATCH: usize = 256;
 pub(crate) fn run(args: &EmbedPrompts, logger: &Logger) -> Result<Outcome, CliError> {
     let format = args.format();
     let Input { prompts, failed, file } = read(args, logger)?;
-    if let Some(output) = &args.output {
-        let files = Files::default().model(Some(&args.embedding_model));
-        check_output(files, output, file.as_slice())?;
-    }
+    let files = Files::default().model(Some(&args.embedding_model));
+    check_output(files, args.output.as_deref(), file.as_slice())?;
     if format == RowFormat::Submission {
         if let Some(row) = prompts.iter().position(|prompt| prompt.stem.is_none()) {
             return Err(OutputError::NoImageName { row }.into());

@@ -28,6 +28,7 @@ impl Record for Row<'_> {
     const COLUMNS: &'static [Column] =
         &[Column { name: "features", kind: Kind::Numbers, at: "features" }];
     const KEYS: &'static [&'static str] = &["features"];
+    const IS_ROW: bool = true;
 
     fn image(&self) -> &str {
         self.image.unwrap_or_default()

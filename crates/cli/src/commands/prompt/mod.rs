@@ -6,19 +6,18 @@ mod encode;
 mod files;
 mod first_run;
 mod plan;
-mod report;
 mod row;
 
 use std::path::Path;
 
 use interrogate::Interrogator;
-use interrogate::index::Index;
+use interrogate::index::{Index, TableRef};
 use interrogate::models::{Model, ModelSource};
 
 use crate::args::{self, Form};
 use crate::captions::CaptionSource;
+use crate::commands::report;
 use crate::error::CliError;
-use crate::interrupt;
 use crate::logger::Logger;
 use crate::opening::{self, Opened};
 use crate::outcome::Outcome;
@@ -29,7 +28,7 @@ use chain_progress::ChainProgress;
 use encode::{Preparation, encode};
 use files::files;
 use first_run::FirstIndex;
-use plan::PromptPlan;
+use plan::{PromptPlan, WrittenPrompt};
 use row::Row;
 
 /// Writes a prompt for each image, or prints one for all of them.
@@ -75,7 +74,10 @@ fn prompts(
     if args.average {
         return average::run(args, &run, &interrogator, &plan, logger);
     }
-    let create = |path: &Path| report::create(path, model, interrogator.index(), plan.mode());
+    let index = interrogator.index();
+    let tables: Vec<_> = index.tables().iter().map(TableRef::Indexed).collect();
+    let create =
+        |path: &Path| report::create(path, model, (index.path(), &tables), plan.mode().name());
     let mut report = args.report.as_deref().map(create).transpose()?;
     if plan.mode().scores_texts() {
         run = run.with_batch_limit(1); // a chain takes seconds: write each result at once
@@ -83,9 +85,7 @@ fn prompts(
     let outcome = write(run, &interrogator, captions, &plan, report.as_mut(), logger)?;
     captions.log_speed(logger);
     if let (Some(report), Some(path)) = (report, &args.report) {
-        let _page = interrupt::Work::finish_file();
-        report.finish()?;
-        logger.note(format_args!("report: {}", path.display()));
+        report::finish(report, path, logger)?;
     }
     Ok(outcome)
 }
@@ -109,7 +109,8 @@ fn write(
             let prompts = encoded.map(|images| plan.write(images, for_report, &chain))?;
             for ImageResult { name, result, .. } in prompts {
                 if let Some(report) = &mut report {
-                    report::add(report, &name.text, plan.mode(), &result)?;
+                    let card = result.as_ref().map(WrittenPrompt::card);
+                    report::add(report, &name.text, plan.mode().name(), card)?;
                 }
                 match &result {
                     Ok(written) => {

@@ -1,15 +1,17 @@
 //! The prompt to write for every image, built from the options.
 
-use build_index::{Dictionary, Duplicates};
+use build_index::Duplicates;
 use interrogate::Interrogation;
-use interrogate::index::{CustomTable, Index};
+use interrogate::index::Index;
 use interrogate::models::Model;
 use interrogate::prompt::modes::PromptOptions;
-use interrogate::prompt::{Deny, Mode, Pick, Prompt, weighted};
+use interrogate::prompt::{Deny, Mode, Pick, Prompt, Style};
 
 use super::chain_progress::ChainProgress;
 use super::encode::Encoded;
-use crate::args::{self, Control, OwnList};
+use crate::args;
+use crate::commands::lists;
+use crate::commands::report::CardResult;
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::report::Thumbnail;
@@ -20,8 +22,7 @@ const REPORT_LABELS: usize = 5;
 /// The tables, mode and form of the prompts of a run.
 pub(super) struct PromptPlan<'a> {
     interrogation: Interrogation<'a>,
-    /// Whether labels are written with weights.
-    weights: bool,
+    style: Style,
 }
 
 /// A prompt, and what a report shows beside it.
@@ -34,6 +35,18 @@ pub(super) struct WrittenPrompt<'a> {
     pub(super) picks: Vec<Pick<'a>>,
 }
 
+impl WrittenPrompt<'_> {
+    /// Returns what the card of a report shows.
+    pub(super) fn card(&self) -> CardResult<'_> {
+        CardResult {
+            caption: self.prompt.caption.as_deref(),
+            prompt: Some(&self.text),
+            thumbnail: self.thumbnail.as_ref(),
+            picks: &self.picks,
+        }
+    }
+}
+
 impl<'a> PromptPlan<'a> {
     /// Reads the files that the options name, and encodes the labels of `--list`.
     pub(super) fn open(
@@ -42,7 +55,7 @@ impl<'a> PromptPlan<'a> {
         index: &'a Index,
         logger: &Logger,
     ) -> Result<Self, CliError> {
-        let (mode, control) = (mode(args.mode), &args.control);
+        let (mode, control, memory) = (mode(args.mode), &args.control, &args.memory);
         if control.template.is_some() && mode != Mode::Seed {
             return Err(CliError::Arguments {
                 message: format!("a template is for seed prompts, not for {}", mode.name()),
@@ -54,10 +67,12 @@ impl<'a> PromptPlan<'a> {
             min_flavors: args.min_flavors,
             min_score: args.min_score.or(model.min_score()),
             compat: control.compat,
-            ..PromptOptions::new(mode)
+            ..memory.options(mode)
         };
         let mut interrogation = Interrogation::new(index, model, options)?;
-        for table in own_tables(control, model, logger)? {
+        let duplicates =
+            if control.keep_duplicates { Duplicates::Keep } else { Duplicates::LeaveOut };
+        for table in lists::encode(&control.list, duplicates, model, logger)? {
             interrogation = interrogation.with(table);
         }
         interrogation = interrogation.without(&control.without)?;
@@ -74,7 +89,12 @@ impl<'a> PromptPlan<'a> {
             interrogation = interrogation.with_template(template.parse()?)?;
         }
         let interrogation = interrogation.between(&control.prefix, &control.suffix);
-        Ok(PromptPlan { interrogation, weights: control.weights && control.template.is_none() })
+        let style = Style {
+            separator: control.separator.clone(),
+            weights: control.weights,
+            ..args.wording.style()
+        };
+        Ok(PromptPlan { interrogation, style })
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -110,16 +130,12 @@ impl<'a> PromptPlan<'a> {
         };
         let written = prompts.into_iter().zip(thumbnails).zip(picks);
         let written = written.map(|((prompt, thumbnail), picks)| WrittenPrompt {
-            text: self.text(&prompt),
+            text: self.style.write(&prompt),
             prompt,
             thumbnail,
             picks,
         });
         Ok(written.collect())
-    }
-
-    fn text(&self, prompt: &Prompt<'_>) -> String {
-        if self.weights { weighted(&prompt.parts) } else { prompt.text.clone() }
     }
 
     /// Returns the note on an empty prompt of the image `name`.
@@ -142,30 +158,4 @@ fn mode(mode: args::Mode) -> Mode {
         args::Mode::Negative => Mode::Negative,
         args::Mode::Caption => Mode::Caption,
     }
-}
-
-/// Reads and encodes the label files of `--list`.
-fn own_tables(
-    control: &Control,
-    model: &Model,
-    logger: &Logger,
-) -> Result<Vec<CustomTable>, CliError> {
-    let lists = &control.list;
-    if lists.is_empty() {
-        return Ok(Vec::new());
-    }
-    let duplicates = if control.keep_duplicates { Duplicates::Keep } else { Duplicates::LeaveOut };
-    let encoder = model.text_encoder()?;
-    let encode = |list: &OwnList| {
-        let dictionary = Dictionary::open_with(&list.path, duplicates)?;
-        let name = list.name.as_deref().unwrap_or(dictionary.table());
-        let labels: Vec<String> = dictionary.labels().iter().map(str::to_owned).collect();
-        let template = format!("{name}: {{bar:40}} {{pos}}/{{len}} labels, {{eta}} left");
-        let bar = logger.bar(labels.len() as u64, &template);
-        let progress = |labels: usize| bar.set_position(labels as u64);
-        let table = CustomTable::encode(name, dictionary.top(), labels, encoder.as_ref(), progress);
-        bar.finish_and_clear();
-        Ok(table?.on(model.compute().device)?)
-    };
-    lists.iter().map(encode).collect()
 }

@@ -14,7 +14,7 @@ pub(super) struct Header {
 }
 
 /// Returns the header of `rows` rows of `dim` f32, padded so that the values begin at a multiple
-/// of 64 bytes.
+/// of 64 bytes. Headers of all shapes have 128 bytes, so that one can replace another.
 pub(super) fn encode(rows: usize, dim: usize) -> Vec<u8> {
     let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}");
     let length = (MAGIC.len() + 4 + dict.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
@@ -49,6 +49,8 @@ mod tests {
     fn encoded_header_is_numpys() {
         let header = encode(7, 384);
         assert_eq!(header.len(), 128);
+        assert_eq!(encode(usize::MAX, usize::MAX).len(), 128);
+        assert_eq!(encode(0, 1).len(), 128);
         let text = std::str::from_utf8(&header[10..]).unwrap();
         assert!(text.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (7, 384), }"));
         let expected = Header { double: false, rows: 7, dim: 384 };

@@ -10,3 +10,4 @@ mod writer;
 
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
+pub(super) use writer::bytes;

@@ -12,11 +12,16 @@ use super::header::{self, Header, MAGIC};
 /// The size of a header at most, in bytes; NumPy writes 128.
 const MAX_HEADER: usize = 4096;
 
+/// The number of values in a row at most, as in an index.
+const MAX_DIM: usize = 1 << 16;
+
 /// Reads the rows of a .npy file one by one.
 pub(crate) struct Reader {
     pub(crate) path: PathBuf,
     file: BufReader<File>,
     double: bool,
+    /// The bytes of the last row.
+    bytes: Vec<u8>,
     /// The number of rows.
     pub(crate) rows: usize,
     /// The number of values in a row.
@@ -56,13 +61,16 @@ impl Reader {
             let expected = "'<f4' or '<f8', row by row, of two dimensions".into();
             return invalid("header", expected, text.trim_end().to_owned());
         };
+        if dim > MAX_DIM {
+            return invalid("row", format!("at most {MAX_DIM} values"), dim.to_string());
+        }
         let size = rows.checked_mul(dim).and_then(|n| n.checked_mul(if double { 8 } else { 4 }));
         let expected = size.map(|size| size as u64 + (8 + width + length) as u64);
         if expected != Some(bytes) {
             let expected = format!("{rows} rows of {dim} values");
             return invalid("length", expected, format!("{bytes} bytes"));
         }
-        Ok(Reader { path: path.to_owned(), file, double, rows, dim })
+        Ok(Reader { path: path.to_owned(), file, double, bytes: Vec::new(), rows, dim })
     }
 
     /// Reads the next row as f64.
@@ -71,13 +79,18 @@ impl Reader {
     /// [`Error::Io`], also past the last row.
     pub(crate) fn row(&mut self) -> Result<Vec<f64>> {
         let width = if self.double { 8 } else { 4 };
-        let mut bytes = vec![0; self.dim * width]; // at most the file's length
-        self.file.read_exact(&mut bytes).map_err(Error::io("read", &self.path))?;
+        self.bytes.resize(self.dim * width, 0); // at most the file's length
+        self.file.read_exact(&mut self.bytes).map_err(Error::io("read", &self.path))?;
         let value = |bytes: &[u8]| match *bytes {
             [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
             [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
             _ => f64::NAN, // unreachable: chunks have 4 or 8 bytes
         };
-        Ok(bytes.chunks_exact(width).map(value).collect())
+        Ok(self.bytes.chunks_exact(width).map(value).collect())
+    }
+
+    /// The bytes of the last row that was read.
+    pub(crate) fn row_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }

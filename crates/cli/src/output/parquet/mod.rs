@@ -19,7 +19,7 @@ use super::error::{OutputError, Result};
 use super::sink::{RowData, Sink};
 pub(super) use table::Table;
 
-/// Writes rows of cells to the draft of a Parquet file.
+/// Writes rows of cells to a Parquet file.
 pub(super) struct Parquet {
     path: PathBuf,
     writer: SerializedFileWriter<Destination>,
@@ -29,15 +29,16 @@ pub(super) struct Parquet {
 }
 
 impl Parquet {
-    /// Starts a file at `path`.
+    /// Starts a file at `path`, or on standard output.
     ///
     /// # Errors
     /// Where its draft cannot be written.
-    pub(super) fn create(path: &Path, table: &Table) -> Result<Self> {
-        let draft = Destination::draft(path)?;
+    pub(super) fn create(path: Option<&Path>, table: &Table) -> Result<Self> {
+        let destination = path.map_or_else(|| Ok(Destination::stdout()), Destination::draft)?;
+        let path = path.unwrap_or(Path::new("-"));
         let writer = parse_message_type(&table.schema).and_then(|schema| {
             let properties = WriterProperties::builder().set_compression(table.compression).build();
-            SerializedFileWriter::new(draft, Arc::new(schema), Arc::new(properties))
+            SerializedFileWriter::new(destination, Arc::new(schema), Arc::new(properties))
         });
         let writer = writer.map_err(failed(path))?;
         Ok(Parquet { path: path.to_owned(), writer, rows: Vec::new(), group: table.group })
@@ -111,7 +112,7 @@ mod tests {
     fn table(rows: Vec<Vec<Cell>>, table: &Table) -> SerializedFileReader<File> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.parquet");
-        let mut sink = Box::new(Parquet::create(&path, table).unwrap());
+        let mut sink = Box::new(Parquet::create(Some(&path), table).unwrap());
         rows.into_iter().for_each(|row| sink.write(RowData::Cells(row)).unwrap());
         assert!(!path.exists(), "the file appears when it is finished");
         sink.finish().unwrap();
@@ -166,7 +167,8 @@ mod tests {
     #[test]
     fn unfinished_file_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let sink = Parquet::create(&folder.path().join("t.parquet"), &Table::embeddings()).unwrap();
+        let path = folder.path().join("t.parquet");
+        let sink = Parquet::create(Some(&path), &Table::embeddings()).unwrap();
         drop(sink);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -54,6 +54,9 @@ pub struct PromptOptions {
     pub min_flavors: usize,
     /// The number of labels that a chain chooses from.
     pub candidates: usize,
+    /// The number of rows that clip-interrogator ranks at once. It changes the ranking, and is
+    /// used with [`compat`](Self::compat) alone.
+    pub chunk_size: usize,
     /// The lowest score of a label in the text; the picks keep labels below it. Chains use
     /// their own scores instead.
     pub min_score: Option<f32>,
@@ -73,6 +76,7 @@ impl PromptOptions {
             max_flavors: mode.max_flavors(),
             min_flavors: 8,
             candidates: 2048,
+            chunk_size: 2048,
             min_score: None,
             compat: false,
         }
