@@ -200,14 +200,14 @@ mod tests {
     #[test]
     fn every_label_with_such_a_score_is_a_candidate() {
         let (labels, shortlist, photos) = (labels(), Shortlist::open().unwrap(), photos());
-        let (step, min_score) = (97, 0.25);
+        let (step, min_score) = (31, 0.35);
         let sample: Vec<&str> = labels.iter().step_by(step).map(String::as_str).collect();
         let encoder = Starter::open().text_encoder().unwrap();
         let rows = encoder.encode(&sample).unwrap();
+        let mut above = 0;
         for photo in &photos {
             let found = shortlist.candidates(std::slice::from_ref(photo), min_score).unwrap();
             assert!(found.is_sorted() && found.len() < labels.len() / 2, "{}", found.len());
-            let mut above = 0;
             for (number, row) in rows.rows().enumerate() {
                 let score: f32 = row.iter().zip(photo.as_slice()).map(|(a, b)| a * b).sum();
                 if score >= min_score {
@@ -216,8 +216,8 @@ mod tests {
                     assert!(found.binary_search(&(number * step)).is_ok(), "{label}: {score}");
                 }
             }
-            assert!(above > 0);
         }
+        assert!(above > 4, "{above} labels");
     }
 
     #[test]
@@ -238,6 +238,6 @@ mod tests {
     fn features_of_another_model_are_an_error() {
         let features = Features::new(vec![1.0; 512]).unwrap();
         let error = Shortlist::open().unwrap().candidates(&[features], 0.45).unwrap_err();
-        assert_eq!(error.to_string(), "features: expected dim 384, found 512");
+        assert_eq!(error.to_string(), "features has 512 values a row, expected 384");
     }
 }
