@@ -17,6 +17,8 @@ mod execute_arguments;
 #[path = "../index/fake.rs"]
 #[allow(dead_code, reason = "the tests of the index use more of it")]
 mod fake;
+#[cfg(unix)]
+mod first_run;
 mod home;
 #[cfg(unix)]
 mod hostile;

@@ -65,6 +65,7 @@ fn setup_makes_a_model_the_default_of_every_command() {
     assert!(!default.stderr().contains("starter"), "{}", default.stderr());
     for args in [
         &["prompt", "photos/cat.jpg"][..],
+        &["analyze", "photos/cat.jpg"],
         &["similarity", "photos/cat.jpg", "a cat"],
         &["embed", "images", "photos/cat.jpg"],
         &["embed", "texts", "a cat"],

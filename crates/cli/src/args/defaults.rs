@@ -10,8 +10,14 @@ use clap::{Arg, Command};
 use crate::config::Config;
 
 /// The commands with `--model`, as paths of subcommands.
-const WITH_MODEL: [&[&str]; 5] =
-    [&["prompt"], &["rank"], &["similarity"], &["embed", "images"], &["embed", "texts"]];
+const WITH_MODEL: [&[&str]; 6] = [
+    &["prompt"],
+    &["rank"],
+    &["analyze"],
+    &["similarity"],
+    &["embed", "images"],
+    &["embed", "texts"],
+];
 
 /// The commands with `--caption-model`.
 const WITH_CAPTION_MODEL: [&str; 2] = ["prompt", "caption"];
