@@ -12,6 +12,9 @@ use libfuzzer_sys::fuzz_target;
 #[allow(dead_code, reason = "the fuzzer uses its reader alone")]
 #[path = "../../crates/cli/src/prompt_file/mod.rs"]
 mod prompt_file;
+#[allow(dead_code, reason = "the fuzzer uses its reader alone")]
+#[path = "../../crates/cli/src/records/mod.rs"]
+mod records;
 
 use prompt_file::Format;
 
@@ -21,6 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         0 => Some(Format::Lines),
         1 => Some(Format::Jsonl),
         2 => Some(Format::Csv(b',')),
+        3 => Some(Format::Csv(b'\t')),
         _ => None,
     };
     let Ok(text) = Text::new(Path::new("prompts"), text, limits::LIST) else { return };
