@@ -34,6 +34,15 @@ fn starter_answers_before_its_index_is_built() {
 }
 
 #[test]
+fn a_missing_image_is_reported_at_once() {
+    let folder = Folder::new();
+    fs::remove_dir_all(folder.path("dicts")).unwrap();
+    let output = folder.run(&["prompt", "photos/dog.jpg"]).expect(2);
+    assert!(output.stderr().contains("cannot open photos/dog.jpg"), "{}", output.stderr());
+    assert!(!output.stderr().contains("building"), "{}", output.stderr());
+}
+
+#[test]
 fn other_forms_build_the_index_first() {
     let folder = Folder::new();
     fs::remove_dir_all(folder.path("dicts")).unwrap();

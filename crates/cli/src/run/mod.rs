@@ -10,10 +10,12 @@ mod summary;
 mod tests;
 
 use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
 
 use interrogate::Error;
 use interrogate::index::Index;
 use interrogate::models::Model;
+use interrogate::models::is_url;
 use interrogate::picture::Picture;
 
 use crate::args::{self, Extension, Form};
@@ -138,10 +140,12 @@ impl Run {
         self.source.len()
     }
 
-    /// Whether all images are files, which can be read twice: no pipes, and nothing from an
-    /// archive.
+    /// Whether all images are files, which can be read twice: no pipes, nothing from an archive
+    /// or an address. A file that does not exist fails twice.
     pub(crate) fn are_files(&self) -> bool {
-        !self.source.has_archives() && self.source.entries().iter().all(|path| path.is_file())
+        let is_file =
+            |path: &PathBuf| path.is_file() || !path.exists() && !path.to_str().is_some_and(is_url);
+        !self.source.has_archives() && self.source.entries().iter().all(is_file)
     }
 
     /// Decodes all images that need a result and passes them to `consume` in batches, in

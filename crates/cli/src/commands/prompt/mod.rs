@@ -54,7 +54,7 @@ pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliEr
     };
     let outcome = prompts(args, run, &captions, (&unbuilt.model, index), logger)?;
     drop(folder);
-    if !outcome.interrupted {
+    if !outcome.interrupted && outcome.done > 0 {
         unbuilt.build(logger)?;
     }
     Ok(outcome)
