@@ -5,18 +5,18 @@
 
 use build_index::{Builder, Dictionary};
 use interrogate::index::{Digest, Index};
+use interrogate::prompt::{Mode, Recipe};
 use interrogate::{Device, Precision};
 use tempfile::TempDir;
 
-use crate::args::{self, Form, Mode};
+use crate::args::{self, Form};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::opening::Unbuilt;
 use crate::run::Run;
 
-/// The table that has codes, and the others of a seed prompt.
+/// The table that has codes.
 const CODED: &str = "flavors";
-const SMALL: [&str; 2] = ["mediums", "movements"];
 
 /// The most labels of the other tables.
 const MAX_SMALL: usize = 2000;
@@ -52,7 +52,13 @@ impl FirstIndex {
         let table = |name: &str| dictionaries.iter().find(|it| it.table() == name);
         let Some(coded) = table(CODED) else { return Ok(None) };
         let digest = Digest::of_labels(coded.labels().iter());
-        if model.candidates(digest, &[], least)?.is_none() {
+        let tops = dictionaries.iter().map(|it| (it.table(), it.top().map(|top| top as usize)));
+        let recipe = Recipe::seed(tops, Mode::Seed.max_flavors());
+        let others = recipe.tables.iter().filter(|it| it.table != CODED);
+        let mut tables: Vec<Dictionary> =
+            others.filter_map(|it| table(&it.table).cloned()).collect();
+        let is_small = |table: &Dictionary| table.labels().len() <= MAX_SMALL;
+        if !tables.iter().all(is_small) || model.candidates(digest, &[], least)?.is_none() {
             return Ok(None);
         }
         let tower = model.image_encoder()?;
@@ -69,17 +75,14 @@ impl FirstIndex {
         };
         // A table has a label at least; one that scores too low changes no prompt.
         let labels = if labels.is_empty() { vec![0] } else { labels };
-        let mut tables: Vec<Dictionary> =
-            SMALL.iter().filter_map(|name| table(name).cloned()).collect();
-        if tables.iter().any(|table| table.labels().len() > MAX_SMALL) {
-            return Ok(None);
-        }
         tables.push(coded.select(&labels));
         let failed = |error| interrogate::Error::io("create", std::env::temp_dir())(error);
         let folder = tempfile::tempdir().map_err(failed)?;
         let (encoder, fingerprint) = (model.text_encoder()?, model.fingerprint()?);
         let builder = Builder::new(encoder.as_ref(), &model.id(), &fingerprint);
         let path = folder.path().join("index");
+        // An interrupt stops the build, so that the folder is removed.
+        let _work = interrupt::Work::begin();
         builder.build(&tables, &path, |_| interrupt::control_flow())?;
         Ok(Some(FirstIndex { index: Index::open(&path)?, folder }))
     }
@@ -91,6 +94,7 @@ fn is_plain(args: &args::Prompt, run: &Run) -> bool {
     let control = &args.control;
     let is_default = control.template.is_none()
         && control.tables.is_empty()
+        && control.without.is_empty()
         && control.list.is_empty()
         && control.deny.is_none()
         && control.max_tokens.is_none()
@@ -98,7 +102,7 @@ fn is_plain(args: &args::Prompt, run: &Run) -> bool {
         && !control.compat;
     let output = &args.output;
     let is_text = output.output.is_none() && output.format.is_none_or(|form| form == Form::Text);
-    args.mode == Mode::Seed
+    args.mode == args::Mode::Seed
         && args.min_score.is_none()
         && args.max_flavors.is_none()
         && !args.average
