@@ -85,8 +85,7 @@ pub(crate) struct Unbuilt {
 impl Unbuilt {
     /// Builds the index, or continues an interrupted build, and opens it.
     pub(crate) fn build(self, logger: &Logger) -> Result<(Model, Index), CliError> {
-        build(&self.model, &self.dicts, &self.folder, logger)?;
-        let index = Index::open(&self.folder)?;
+        let index = build(&self.model, &self.dicts, &self.folder, logger)?;
         Ok((self.model, index.on(self.device)?))
     }
 }
@@ -146,10 +145,7 @@ pub(crate) fn index_of(
 ) -> Result<Index, CliError> {
     match existing(folder)? {
         Some(index) => Ok(index),
-        None => {
-            build(model, dicts, folder, logger)?;
-            Ok(Index::open(folder)?)
-        }
+        None => build(model, dicts, folder, logger),
     }
 }
 
@@ -163,12 +159,13 @@ fn existing(folder: &Path) -> Result<Option<Index>, CliError> {
     }
 }
 
+/// Builds the index in `folder`, or continues an interrupted build, and opens it.
 fn build(
     model: &Model,
     dicts: &Dictionaries,
     folder: &Path,
     logger: &Logger,
-) -> Result<(), CliError> {
+) -> Result<Index, CliError> {
     let dictionaries = dicts.open()?;
     logger.note(format_args!(
         "no index of {} yet: building {} from {dicts}, once; the next run continues an interrupted build",
@@ -191,5 +188,5 @@ fn build(
     drop(work);
     meter.finish();
     logger.lines(Summary(&report?));
-    Ok(())
+    Ok(Index::open(folder)?)
 }
