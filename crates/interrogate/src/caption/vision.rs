@@ -138,7 +138,9 @@ impl<B: Backend> Vision<B> {
                     patch_embedding,
                     true,
                 )?,
-                class_embedding: loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
+                class_embedding: Some(
+                    loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
+                ),
                 position_embedding: loader
                     .rows(&at("embeddings.position_embedding"), &positions)?,
             },
