@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::convnext::{ConvNext, ConvNextConfig};
+use super::resnet::{ResNet, ResNetConfig};
 use super::tower::ImageTower;
 use super::vit::Vit;
 use super::vit_config::VitConfig;
@@ -17,6 +19,10 @@ use crate::weights::Shapes;
 pub enum VisionConfig {
     /// A vision transformer.
     Vit(VitConfig),
+    /// CLIP's ResNet.
+    ResNet(ResNetConfig),
+    /// A ConvNeXt.
+    ConvNext(ConvNextConfig),
 }
 
 impl VisionConfig {
@@ -24,6 +30,8 @@ impl VisionConfig {
     pub fn image_size(&self) -> usize {
         match self {
             VisionConfig::Vit(vit) => vit.image_size,
+            VisionConfig::ResNet(resnet) => resnet.image_size,
+            VisionConfig::ConvNext(convnext) => convnext.image_size,
         }
     }
 
@@ -31,6 +39,8 @@ impl VisionConfig {
     pub(crate) fn positions(&self) -> usize {
         match self {
             VisionConfig::Vit(vit) => vit.positions(),
+            VisionConfig::ResNet(resnet) => resnet.positions(),
+            VisionConfig::ConvNext(convnext) => convnext.positions(),
         }
     }
 
@@ -38,6 +48,8 @@ impl VisionConfig {
     pub(crate) fn weights(&self, dim: usize) -> Shapes {
         match self {
             VisionConfig::Vit(vit) => vit.weights(dim),
+            VisionConfig::ResNet(resnet) => resnet.weights(dim),
+            VisionConfig::ConvNext(convnext) => convnext.weights(dim),
         }
     }
 
@@ -48,6 +60,8 @@ impl VisionConfig {
     pub(crate) fn check(&self, path: &Path, dim: usize) -> Result<()> {
         match self {
             VisionConfig::Vit(vit) => vit.check(path, dim),
+            VisionConfig::ResNet(resnet) => resnet.check(path, dim),
+            VisionConfig::ConvNext(convnext) => convnext.check(path, dim),
         }
     }
 
@@ -62,6 +76,8 @@ impl VisionConfig {
     ) -> Result<Box<dyn ImageTower<B>>> {
         Ok(match self {
             VisionConfig::Vit(vit) => Box::new(Vit::load(loader, vit, dim)?),
+            VisionConfig::ResNet(resnet) => Box::new(ResNet::load(loader, resnet, dim)?),
+            VisionConfig::ConvNext(convnext) => Box::new(ConvNext::load(loader, convnext, dim)?),
         })
     }
 }

@@ -7,10 +7,18 @@
 
 mod attention_pool;
 mod config;
+mod convnext;
+mod mean_pixel;
+mod resnet;
+#[cfg(test)]
+mod tests;
 mod tower;
 mod vit;
 mod vit_config;
 
 pub use config::VisionConfig;
+pub use convnext::{ConvNextConfig, ConvNextProjection};
+use mean_pixel::mean_pixel;
+pub use resnet::ResNetConfig;
 pub(crate) use tower::Tower;
 pub use vit_config::{Head, Pooling, VitConfig, VitParts};

@@ -5,11 +5,12 @@
 //! overlap, so their convolution is a matrix product over patches laid out as rows.
 
 use super::attention_pool::AttentionPool;
+use super::mean_pixel;
 use super::tower::ImageTower;
 use super::vit_config::{Head, Pooling, VitConfig};
 use crate::Result;
 use crate::nn::{
-    Backend, Epilogue, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Scope, Span,
+    Backend, Epilogue, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Scope,
     Workspace,
 };
 
@@ -86,11 +87,7 @@ impl<B: Backend> Vit<B> {
             Pool::ClassToken => return Ok(()),
             Pool::Mean => {
                 let of_image = self.embeddings.positions();
-                let span = |image: usize| image * of_image..(image + 1) * of_image;
-                let spans = (0..images)
-                    .map(|image| Span { queries: image..image + 1, rows: span(image) })
-                    .collect();
-                backend.means(normed, &backend.scope(Scope::Spans(spans))?, next)?;
+                mean_pixel(backend, normed, images, of_image, next)?;
             }
             Pool::Attention(pool) => return pool.forward(backend, work, images),
         }
