@@ -304,7 +304,7 @@ fn unusable_models_are_refused_before_anything_is_written() {
         ),
         ("ViT-L14/openai", "no model is named", "did you mean ViT-L-14/openai"),
         ("nobody", "no model is named", "`interrogate models` lists"),
-        ("RN50/openai", "unsupported architecture", "ViT-L-14/openai"),
+        ("coca_ViT-B-32/laion2b_s13b_b90k", "unsupported architecture", "ViT-L-14/openai"),
     ] {
         let output = run(&folder, &hub, &["setup", model, "--yes"]).expect(2);
         let stderr = output.stderr();

@@ -1,12 +1,13 @@
 //! CLIP checkpoints end to end: parity with transformers, and errors for damaged files.
 //!
-//! `tests/fixtures/clip/make.py` and `tests/fixtures/openai/make.py` wrote the checkpoints
-//! and their golden values; they name the versions. One file per subject.
+//! `make.py` in `tests/fixtures/clip`, `openai` and `convnets` wrote the checkpoints and their
+//! golden values; they name the versions. One file per subject.
 
 #![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, not in their helpers")]
 
 mod chain;
 mod cleaning;
+mod convnets;
 mod damage;
 mod files;
 mod foreign;

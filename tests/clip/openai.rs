@@ -177,13 +177,14 @@ fn hub_file_names_are_found_in_a_folder() {
     assert_eq!(relative_message(&folder, &error), "FOLDER: no model.safetensors in this folder");
 }
 
-/// A ResNet, a timm tower, and a text tower of another family.
+/// Another tower, one of timm, and a text tower of another family.
 #[test]
 fn another_architecture_is_refused_by_its_missing_weights() {
-    let shapes: [(&str, &[usize]); 4] = [
+    let shapes: [(&str, &[usize]); 5] = [
         ("visual.conv1.weight", &[4, 3, 2, 2]),
         ("visual.class_embedding", &[4]),
         ("visual.positional_embedding", &[5, 4]),
+        ("visual.transformer.resblocks.0.mlp.c_fc.weight", &[4, 4]),
         ("text.token_embedding.weight", &[9, 4]),
     ];
     for (names, missing) in [
@@ -202,7 +203,7 @@ fn another_architecture_is_refused_by_its_missing_weights() {
         fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
         let error = Checkpoint::open(&path).unwrap_err();
         let expected = format!(
-            "open_clip_model.safetensors: architecture: expected a vision transformer's {missing}, \
+            "open_clip_model.safetensors: architecture: expected CLIP's {missing}, \
              found none"
         );
         assert_eq!(relative_message(&folder, &error), expected);

@@ -4,6 +4,7 @@
 //! refused, because ignoring it could silently change the results.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::sizes::HEAD_WIDTH;
 use crate::clip::config::Config;
 use crate::picture::{Filter, Preprocess, Resize};
-use crate::vision::VisionConfig;
+use crate::vision::{VisionConfig, VitConfig};
 use crate::{Error, Result, input, limits, sizes};
 
 /// The fields of the file. Sizes that also follow from the shapes of the weights are compared
@@ -38,11 +39,11 @@ struct RawModel {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct RawVision {
-    image_size: Option<usize>,
-    layers: Option<usize>,
-    width: Option<usize>,
-    head_width: Option<usize>,
+pub(super) struct RawVision {
+    pub(super) image_size: Option<usize>,
+    pub(super) layers: Option<LayerCount>,
+    pub(super) width: Option<usize>,
+    pub(super) head_width: Option<usize>,
     patch_size: Option<usize>,
     /// Follows from the shapes.
     #[serde(rename = "mlp_ratio")]
@@ -50,8 +51,30 @@ struct RawVision {
     /// Used in training only.
     #[serde(rename = "patch_dropout")]
     _patch_dropout: Option<f64>,
+    /// A tower of timm.
+    pub(super) timm_model_name: Option<String>,
+    pub(super) timm_pool: Option<String>,
+    pub(super) timm_proj: Option<String>,
+    /// Used in training only.
+    #[serde(rename = "timm_model_pretrained")]
+    _timm_model_pretrained: Option<bool>,
+    #[serde(rename = "timm_drop")]
+    _timm_drop: Option<f64>,
+    #[serde(rename = "timm_drop_path")]
+    _timm_drop_path: Option<f64>,
+    /// Follows from the weights.
+    #[serde(rename = "timm_proj_bias")]
+    _timm_proj_bias: Option<bool>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
+}
+
+/// The layers of a transformer, or the blocks of each stage of a ResNet.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum LayerCount {
+    One(usize),
+    Stages([usize; 4]),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -135,41 +158,92 @@ impl OpenClipConfig {
     ) -> Result<()> {
         let OpenClipConfig { model_cfg: RawModel { embed_dim, vision_cfg, text_cfg, .. }, .. } =
             self;
-        let VisionConfig::Vit(vision) = &mut sizes.vision else { return Ok(()) };
-        let text = &mut sizes.text;
-        // Patches may leave a remainder at the edge, which no shape shows.
-        if let Some(side) = vision_cfg.image_size
-            && side.checked_div(vision.patch_size) == Some(vision.grid())
-        {
-            vision.image_size = side;
+        let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
+        match &mut sizes.vision {
+            VisionConfig::Vit(vision) => vision_cfg.apply_to_vit(path, vision, activation)?,
+            VisionConfig::ResNet(resnet) => vision_cfg.apply_to_resnet(path, resnet)?,
+            VisionConfig::ConvNext(convnext) => vision_cfg.apply_to_convnext(path, convnext)?,
         }
+        let text = &mut sizes.text;
         for (what, size, found) in [
             ("embed_dim", embed_dim, sizes.projection_dim),
-            ("vision_cfg.image_size", &vision_cfg.image_size, vision.image_size),
-            ("vision_cfg.layers", &vision_cfg.layers, vision.num_hidden_layers),
-            ("vision_cfg.width", &vision_cfg.width, vision.hidden_size),
-            ("vision_cfg.patch_size", &vision_cfg.patch_size, vision.patch_size),
             ("text_cfg.context_length", &text_cfg.context_length, text.max_position_embeddings),
             ("text_cfg.vocab_size", &text_cfg.vocab_size, text.vocab_size),
             ("text_cfg.width", &text_cfg.width, text.hidden_size),
             ("text_cfg.layers", &text_cfg.layers, text.num_hidden_layers),
         ] {
-            if let Some(size) = size.filter(|&size| size != found) {
-                let expected = format!("{found} as in the weights");
-                return Err(Error::mismatch(path, what, expected, size));
-            }
+            same_as_weights(path, what, *size, found)?;
         }
-        vision.num_attention_heads = vision
-            .hidden_size
-            .checked_div(vision_cfg.head_width.unwrap_or(HEAD_WIDTH))
-            .unwrap_or(0);
         text.num_attention_heads = text_cfg.heads.unwrap_or(text.num_attention_heads);
-        let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
-        vision.hidden_act = activation.into();
         text.hidden_act = activation.into();
         // A size beyond u32 is refused when the sizes are checked.
         let side = u32::try_from(sizes.vision.image_size()).unwrap_or(u32::MAX);
         self.preprocess_cfg.apply(path, side, steps)
+    }
+}
+
+impl RawVision {
+    /// Completes the sizes of open_clip's own vision transformer.
+    fn apply_to_vit(&self, path: &Path, vision: &mut VitConfig, activation: &str) -> Result<()> {
+        if let Some(name) = &self.timm_model_name {
+            let expected = "a tower that is supported: convnext_*";
+            return Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name));
+        }
+        // Patches may leave a remainder at the edge, which no shape shows.
+        if let Some(side) = self.image_size
+            && side.checked_div(vision.patch_size) == Some(vision.grid())
+        {
+            vision.image_size = side;
+        }
+        LayerCount::One(vision.num_hidden_layers).check(path, self.layers)?;
+        for (what, size, found) in [
+            ("vision_cfg.image_size", self.image_size, vision.image_size),
+            ("vision_cfg.width", self.width, vision.hidden_size),
+            ("vision_cfg.patch_size", self.patch_size, vision.patch_size),
+        ] {
+            same_as_weights(path, what, size, found)?;
+        }
+        let head_width = self.head_width.unwrap_or(HEAD_WIDTH);
+        vision.num_attention_heads = vision.hidden_size.checked_div(head_width).unwrap_or(0);
+        vision.hidden_act = activation.into();
+        Ok(())
+    }
+}
+
+impl LayerCount {
+    /// Checks that the file at `path` has no other count than the weights.
+    pub(super) fn check(self, path: &Path, found: Option<LayerCount>) -> Result<()> {
+        match found {
+            Some(found) if found != self => {
+                let expected = format!("{self} as in the weights");
+                Err(Error::mismatch(path, "vision_cfg.layers", expected, found))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for LayerCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LayerCount::One(layers) => write!(f, "{layers}"),
+            LayerCount::Stages(layers) => write!(f, "{layers:?}"),
+        }
+    }
+}
+
+/// Checks that the file at `path` has no other size than the weights.
+pub(super) fn same_as_weights(
+    path: &Path,
+    what: &'static str,
+    size: Option<usize>,
+    found: usize,
+) -> Result<()> {
+    match size {
+        Some(size) if size != found => {
+            Err(Error::mismatch(path, what, format!("{found} as in the weights"), size))
+        }
+        _ => Ok(()),
     }
 }
 

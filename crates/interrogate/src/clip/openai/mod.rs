@@ -5,7 +5,9 @@
 //! the sizes ([`sizes`]) and OpenCLIP's own configuration file ([`config`]).
 
 mod config;
+mod convnext;
 mod names;
+mod resnet;
 mod sizes;
 
 use std::path::Path;
@@ -80,6 +82,6 @@ pub(super) fn read(
         _ => Resize::ShorterSide(side),
     };
     steps.crop = (side, side);
-    let views = names::views(&weights);
+    let views = names::views(&weights, &sizes.vision);
     Ok((weights.with_views(views)?, sizes, steps))
 }

@@ -3,6 +3,7 @@
 //! The pairs are those of transformers' own conversion
 //! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
 
+use crate::vision::VisionConfig;
 use crate::weights::{View, Weights};
 
 /// The scalar integers that OpenAI's archives have besides the weights.
@@ -14,16 +15,21 @@ pub(super) fn is_openai(weights: &Weights) -> bool {
 }
 
 /// Returns whether a weight that the architecture does not use is accepted: the temperature
-/// of training, the scalars, and the causal mask.
+/// of training, the scalars, the causal mask, and the count of batches that batch norms keep.
 pub(in crate::clip) fn extra(name: &str) -> bool {
-    SCALARS.contains(&name) || matches!(name, "logit_scale" | "attn_mask")
+    SCALARS.contains(&name)
+        || matches!(name, "logit_scale" | "attn_mask")
+        || name.ends_with(".num_batches_tracked")
 }
 
 /// Returns the weights under the names of transformers. A name that is not the
-/// architecture's keeps its name; the check of all names reports it.
-pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
+/// architecture's keeps its name; the check of all names reports it. So do all names of a tower
+/// that transformers does not have.
+pub(super) fn views(weights: &Weights, vision: &VisionConfig) -> Vec<(String, View)> {
     let first = |name| weights.shape(name).and_then(|shape| shape.first()).copied();
-    weights.names().flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
+    let is_vit = matches!(vision, VisionConfig::Vit(_));
+    let names = weights.names().filter(|name| is_vit || !name.starts_with("visual."));
+    names.flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
 }
 
 /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; empty if it

@@ -7,10 +7,7 @@ const ARCHITECTURES: [&str; 7] = ["ViT-", "RN50", "RN101", "convnext_", "coca_",
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 15] = [
-    "RN50",
-    "RN101",
-    "convnext_",
+const UNSUPPORTED: [&str; 12] = [
     "coca_",
     "EVA0",
     "EVA-",

@@ -6,6 +6,8 @@
 //! Licenses are those that the repositories' pages or timm 1.0.31's table of the same weights
 //! state. OpenAI's repositories state none.
 //!
+//! `convnext_base/laion400m_s13b_b51k` is missing: its repository has no configuration.
+//!
 //! A name with and one without `-quickgelu` share a repository: the repository's configuration
 //! has the activation that the weights were trained with.
 
@@ -31,6 +33,22 @@ const G14: Architecture = Architecture { dim: 1024, image_size: 224, parameters:
 const BIG_G14: Architecture =
     Architecture { dim: 1280, image_size: 224, parameters: 2_539_567_104 };
 
+const RN50: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 102_060_384 };
+const RN101: Architecture = Architecture { dim: 512, image_size: 224, parameters: 119_793_504 };
+const RN50X4: Architecture = Architecture { dim: 640, image_size: 288, parameters: 178_410_360 };
+const RN50X16: Architecture = Architecture { dim: 768, image_size: 384, parameters: 291_173_136 };
+const RN50X64: Architecture = Architecture { dim: 1024, image_size: 448, parameters: 623_668_928 };
+const CONVNEXT_BASE_W: Architecture =
+    Architecture { dim: 640, image_size: 256, parameters: 179_385_344 };
+const CONVNEXT_BASE_W_320: Architecture =
+    Architecture { dim: 640, image_size: 320, parameters: 179_385_344 };
+const CONVNEXT_LARGE_D: Architecture =
+    Architecture { dim: 768, image_size: 256, parameters: 351_772_608 };
+const CONVNEXT_LARGE_D_320: Architecture =
+    Architecture { dim: 768, image_size: 320, parameters: 351_772_608 };
+const CONVNEXT_XXLARGE: Architecture =
+    Architecture { dim: 1024, image_size: 256, parameters: 1_200_576_384 };
+
 const MIT: Option<&str> = Some("mit");
 const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
 const APPLE: Option<&str> = Some("apple-sample-code-license");
@@ -47,7 +65,23 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 80] = [
+pub(super) static TABLE: [KnownModel; 107] = [
+    row("RN101-quickgelu/openai", "timm/resnet101_clip.openai", MIT, &RN101),
+    row("RN101-quickgelu/yfcc15m", "timm/resnet101_clip.yfcc15m", MIT, &RN101),
+    row("RN101/openai", "timm/resnet101_clip.openai", MIT, &RN101),
+    row("RN101/yfcc15m", "timm/resnet101_clip.yfcc15m", MIT, &RN101),
+    row("RN50-quickgelu/cc12m", "timm/resnet50_clip.cc12m", MIT, &RN50),
+    row("RN50-quickgelu/openai", "timm/resnet50_clip.openai", MIT, &RN50),
+    row("RN50-quickgelu/yfcc15m", "timm/resnet50_clip.yfcc15m", MIT, &RN50),
+    row("RN50/cc12m", "timm/resnet50_clip.cc12m", MIT, &RN50),
+    row("RN50/openai", "timm/resnet50_clip.openai", MIT, &RN50),
+    row("RN50/yfcc15m", "timm/resnet50_clip.yfcc15m", MIT, &RN50),
+    row("RN50x16-quickgelu/openai", "timm/resnet50x16_clip.openai", MIT, &RN50X16),
+    row("RN50x16/openai", "timm/resnet50x16_clip.openai", MIT, &RN50X16),
+    row("RN50x4-quickgelu/openai", "timm/resnet50x4_clip.openai", MIT, &RN50X4),
+    row("RN50x4/openai", "timm/resnet50x4_clip.openai", MIT, &RN50X4),
+    row("RN50x64-quickgelu/openai", "timm/resnet50x64_clip.openai", MIT, &RN50X64),
+    row("RN50x64/openai", "timm/resnet50x64_clip.openai", MIT, &RN50X64),
     row("ViT-B-16-plus-240/laion400m_e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", None, &B16_PLUS_240),
     row("ViT-B-16-plus-240/laion400m_e32", "timm/vit_base_patch16_plus_clip_240.laion400m_e32", MIT, &B16_PLUS_240),
     row("ViT-B-16-quickgelu/dfn2b", "apple/DFN2B-CLIP-ViT-B-16", APPLE, &B16),
@@ -128,4 +162,15 @@ pub(super) static TABLE: [KnownModel; 80] = [
     row("ViT-bigG-14/metaclip_fullcc", "timm/vit_gigantic_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &BIG_G14),
     row("ViT-g-14/laion2b_s12b_b42k", "laion/CLIP-ViT-g-14-laion2B-s12B-b42K", MIT, &G14),
     row("ViT-g-14/laion2b_s34b_b88k", "laion/CLIP-ViT-g-14-laion2B-s34B-b88K", None, &G14),
+    row("convnext_base_w/laion2b_s13b_b82k", "laion/CLIP-convnext_base_w-laion2B-s13B-b82K", MIT, &CONVNEXT_BASE_W),
+    row("convnext_base_w/laion2b_s13b_b82k_augreg", "laion/CLIP-convnext_base_w-laion2B-s13B-b82K-augreg", None, &CONVNEXT_BASE_W),
+    row("convnext_base_w/laion_aesthetic_s13b_b82k", "laion/CLIP-convnext_base_w-laion_aesthetic-s13B-b82K", None, &CONVNEXT_BASE_W),
+    row("convnext_base_w_320/laion_aesthetic_s13b_b82k", "laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K", None, &CONVNEXT_BASE_W_320),
+    row("convnext_base_w_320/laion_aesthetic_s13b_b82k_augreg", "laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K-augreg", MIT, &CONVNEXT_BASE_W_320),
+    row("convnext_large_d/laion2b_s26b_b102k_augreg", "laion/CLIP-convnext_large_d.laion2B-s26B-b102K-augreg", MIT, &CONVNEXT_LARGE_D),
+    row("convnext_large_d_320/laion2b_s29b_b131k_ft", "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft", None, &CONVNEXT_LARGE_D_320),
+    row("convnext_large_d_320/laion2b_s29b_b131k_ft_soup", "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup", MIT, &CONVNEXT_LARGE_D_320),
+    row("convnext_xxlarge/laion2b_s34b_b82k_augreg", "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg", MIT, &CONVNEXT_XXLARGE),
+    row("convnext_xxlarge/laion2b_s34b_b82k_augreg_rewind", "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-rewind", MIT, &CONVNEXT_XXLARGE),
+    row("convnext_xxlarge/laion2b_s34b_b82k_augreg_soup", "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup", MIT, &CONVNEXT_XXLARGE),
 ];

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::nearest::distance;
 use super::*;
 use crate::clip::Config;
+use crate::vision::{ConvNextConfig, ConvNextProjection, ResNetConfig, VisionConfig};
 
 /// Sizes of open_clip 3.3.0 (`model_configs`): image size, layers, width, head width, MLP width
 /// and patch size of the image tower; width, heads and layers of the text tower; dim.
@@ -43,7 +44,7 @@ fn config(
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 80);
+    assert_eq!(known().len(), 107);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -64,10 +65,52 @@ fn models_of_one_repository_differ_only_by_the_activation_in_the_name() {
     }
 }
 
+/// Sizes of the convolutional image towers of open_clip 3.3.0, with the text tower and dim.
+fn convolutional() -> Vec<(&'static str, Config)> {
+    let model = |vision: VisionConfig, text, dim| {
+        let config = config([224, 1, dim, dim, dim, 16], text, dim);
+        let config = Config { vision, ..config };
+        config.vision.check(std::path::Path::new("model_configs"), dim).unwrap();
+        config
+    };
+    // Image size, layers and width; the text tower; dim.
+    let resnets = [
+        ("RN50", 224, [3, 4, 6, 3], 64, [512, 8, 12], 1024),
+        ("RN101", 224, [3, 4, 23, 3], 64, [512, 8, 12], 512),
+        ("RN50x4", 288, [4, 6, 10, 6], 80, [640, 10, 12], 640),
+        ("RN50x16", 384, [6, 8, 18, 8], 96, [768, 12, 12], 768),
+        ("RN50x64", 448, [3, 15, 36, 10], 128, [1024, 16, 12], 1024),
+    ];
+    let resnets = resnets.map(|(name, image_size, layers, width, text, dim)| {
+        let sizes = ResNetConfig { image_size, layers, width, heads: width / 2 };
+        (name, model(VisionConfig::ResNet(sizes), text, dim))
+    });
+    let [linear, mlp] =
+        [ConvNextProjection::Linear { bias: false }, ConvNextProjection::Mlp { bias: false }];
+    // The sizes of timm's convnext_base, convnext_large and convnext_xxlarge.
+    let base = ([3, 3, 27, 3], [128, 256, 512, 1024], 1e-6, linear);
+    let large = ([3, 3, 27, 3], [192, 384, 768, 1536], 1e-6, mlp);
+    let xxlarge = ([3, 4, 30, 3], [384, 768, 1536, 3072], 1e-5, linear);
+    let convnexts = [
+        ("convnext_base_w", 256, base, [640, 10, 12], 640),
+        ("convnext_base_w_320", 320, base, [640, 10, 12], 640),
+        ("convnext_large_d", 256, large, [768, 12, 16], 768),
+        ("convnext_large_d_320", 320, large, [768, 12, 16], 768),
+        ("convnext_xxlarge", 256, xxlarge, [1024, 16, 24], 1024),
+    ];
+    let convnexts = convnexts.map(|(name, image_size, tower, text, dim)| {
+        let (depths, dims, norm_eps, projection) = tower;
+        let sizes = ConvNextConfig { image_size, depths, dims, norm_eps, projection };
+        (name, model(VisionConfig::ConvNext(sizes), text, dim))
+    });
+    resnets.into_iter().chain(convnexts).collect()
+}
+
 #[test]
 fn sizes_are_those_of_the_architecture_and_supported() {
-    let sizes: BTreeMap<&str, Config> =
+    let mut sizes: BTreeMap<&str, Config> =
         SIZES.iter().map(|(name, image, text, dim)| (*name, config(*image, *text, *dim))).collect();
+    sizes.extend(convolutional());
     for model in known() {
         let config = &sizes[model.architecture().trim_end_matches("-quickgelu")];
         let count = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>() as u64;
@@ -105,6 +148,13 @@ fn every_spelling_of_a_name_is_found() {
         ("ViT-L-14/dfn2b", "ViT-L-14/dfn2b"), // also the beginning of dfn2b_s39b
         ("ViT-B-32-256", "ViT-B-32-256/datacomp_s34b_b86k"),
         ("ViT-H-14-378", "ViT-H-14-378/dfn5b"),
+        ("RN50", "RN50/openai"),
+        ("RN50x4", "RN50x4/openai"),
+        (
+            "convnext_base_w_320/laion_aesthetic_s13b_b82k_augreg",
+            "convnext_base_w_320/laion_aesthetic_s13b_b82k_augreg",
+        ),
+        ("convnext_large_d", "convnext_large_d/laion2b_s26b_b102k_augreg"),
     ] {
         assert_eq!(found(text), name);
     }
@@ -130,8 +180,6 @@ fn beginning_of_several_names_is_ambiguous() {
 #[test]
 fn unsupported_architectures_are_recognized() {
     for text in [
-        "RN50x4/openai",
-        "convnext_base/laion400m_s13b_b51k",
         "coca_ViT-B-32/laion2b_s13b_b90k",
         "EVA02-L-14/merged2b_s4b_b131k",
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
@@ -142,7 +190,9 @@ fn unsupported_architectures_are_recognized() {
     ] {
         assert!(is_unsupported(text), "{text}");
     }
-    for text in ["ViT-B-16/webli", "timm/ViT-B-16-SigLIP", "a/RN50", "openai/clip"] {
+    for text in
+        ["ViT-B-16/webli", "timm/ViT-B-16-SigLIP", "RN50/openai", "convnext_base_w", "openai/clip"]
+    {
         assert!(!is_unsupported(text), "{text}");
     }
 }
