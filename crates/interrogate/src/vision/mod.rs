@@ -7,10 +7,12 @@
 
 mod attention_pool;
 mod config;
+mod eva;
 mod tower;
 mod vit;
 mod vit_config;
 
 pub use config::VisionConfig;
+pub use eva::EvaConfig;
 pub(crate) use tower::Tower;
 pub use vit_config::{Head, Pooling, VitConfig, VitParts};

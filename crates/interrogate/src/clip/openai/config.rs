@@ -135,7 +135,7 @@ impl OpenClipConfig {
     ) -> Result<()> {
         let OpenClipConfig { model_cfg: RawModel { embed_dim, vision_cfg, text_cfg, .. }, .. } =
             self;
-        let VisionConfig::Vit(vision) = &mut sizes.vision;
+        let VisionConfig::Vit(vision) = &mut sizes.vision else { return Ok(()) };
         let text = &mut sizes.text;
         // Patches may leave a remainder at the edge, which no shape shows.
         if let Some(side) = vision_cfg.image_size
