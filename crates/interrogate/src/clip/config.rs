@@ -176,7 +176,7 @@ mod tests {
             "text_config_dict": { "hidden_size": 256 }, "vision_config_dict": null,
             "vision_config": { "hidden_size": 192 } });
         let config = open(file).unwrap();
-        let VisionConfig::Vit(vision) = config.vision else { panic!("a vision transformer") };
+        let VisionConfig::Vit(vision) = config.vision else { panic!("{config:?}") };
         assert_eq!((config.text.hidden_size, vision.hidden_size), (256, 192));
     }
 

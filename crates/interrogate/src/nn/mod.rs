@@ -23,6 +23,7 @@ mod norm;
 mod patches;
 mod precision;
 mod relative_bias;
+mod rotary;
 mod scratch;
 mod simd;
 pub(crate) mod threads;
@@ -49,6 +50,7 @@ pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
+pub(crate) use rotary::Rotary;
 pub(crate) use window::Window;
 
 use crate::error::RowsError;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::convnext::{ConvNext, ConvNextConfig};
+use super::eva::{EvaConfig, EvaTower};
 use super::resnet::{ResNet, ResNetConfig};
 use super::tower::ImageTower;
 use super::vit::Vit;
@@ -23,6 +24,8 @@ pub enum VisionConfig {
     ResNet(ResNetConfig),
     /// A ConvNeXt.
     ConvNext(ConvNextConfig),
+    /// EVA or EVA-02.
+    Eva(EvaConfig),
 }
 
 impl VisionConfig {
@@ -32,6 +35,7 @@ impl VisionConfig {
             VisionConfig::Vit(vit) => vit.image_size,
             VisionConfig::ResNet(resnet) => resnet.image_size,
             VisionConfig::ConvNext(convnext) => convnext.image_size,
+            VisionConfig::Eva(eva) => eva.img_size,
         }
     }
 
@@ -41,6 +45,7 @@ impl VisionConfig {
             VisionConfig::Vit(vit) => vit.positions(),
             VisionConfig::ResNet(resnet) => resnet.positions(),
             VisionConfig::ConvNext(convnext) => convnext.positions(),
+            VisionConfig::Eva(eva) => eva.positions(),
         }
     }
 
@@ -50,6 +55,7 @@ impl VisionConfig {
             VisionConfig::Vit(vit) => vit.weights(dim),
             VisionConfig::ResNet(resnet) => resnet.weights(dim),
             VisionConfig::ConvNext(convnext) => convnext.weights(dim),
+            VisionConfig::Eva(eva) => eva.weights(dim),
         }
     }
 
@@ -62,6 +68,7 @@ impl VisionConfig {
             VisionConfig::Vit(vit) => vit.check(path, dim),
             VisionConfig::ResNet(resnet) => resnet.check(path, dim),
             VisionConfig::ConvNext(convnext) => convnext.check(path, dim),
+            VisionConfig::Eva(eva) => eva.check(path, dim),
         }
     }
 
@@ -78,6 +85,7 @@ impl VisionConfig {
             VisionConfig::Vit(vit) => Box::new(Vit::load(loader, vit, dim)?),
             VisionConfig::ResNet(resnet) => Box::new(ResNet::load(loader, resnet, dim)?),
             VisionConfig::ConvNext(convnext) => Box::new(ConvNext::load(loader, convnext, dim)?),
+            VisionConfig::Eva(eva) => Box::new(EvaTower::load(loader, eva, dim)?),
         })
     }
 }

@@ -8,6 +8,7 @@
 mod attention_pool;
 mod config;
 mod convnext;
+mod eva;
 mod mean_pixel;
 mod resnet;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod vit_config;
 
 pub use config::VisionConfig;
 pub use convnext::{ConvNextConfig, ConvNextProjection};
+pub use eva::EvaConfig;
 use mean_pixel::mean_pixel;
 pub use resnet::ResNetConfig;
 pub(crate) use tower::Tower;

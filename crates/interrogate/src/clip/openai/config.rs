@@ -163,6 +163,7 @@ impl OpenClipConfig {
             VisionConfig::Vit(vision) => vision_cfg.apply_to_vit(path, vision, activation)?,
             VisionConfig::ResNet(resnet) => vision_cfg.apply_to_resnet(path, resnet)?,
             VisionConfig::ConvNext(convnext) => vision_cfg.apply_to_convnext(path, convnext)?,
+            VisionConfig::Eva(_) => {}
         }
         let text = &mut sizes.text;
         for (what, size, found) in [

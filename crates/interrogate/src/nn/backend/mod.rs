@@ -16,7 +16,7 @@ mod workspace;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::{Activation, Heads, RelativeBias, Window};
+use super::{Activation, Heads, RelativeBias, Rotary, Window};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::{DeviceError, RowsError};
@@ -48,6 +48,8 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     type Ids: Debug + Send + Sync;
     /// A [`Scope`], prepared for the backend.
     type Scope: Debug + Send + Sync;
+    /// A [`Rotary`], prepared for the backend.
+    type Rotary: Debug + Send + Sync;
     /// The cached keys and values of one layer.
     type KvLayer: Debug + Default + Send + Sync;
 
@@ -66,6 +68,9 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
 
     /// Creates a table of rows of `width`.
     fn table(&self, values: Values, width: usize) -> Result<Self::Table>;
+
+    /// Prepares a rotary position embedding for the backend.
+    fn rotary(&self, rotary: Rotary) -> Result<Self::Rotary>;
 
     /// Prepares for layers of rows of `width` with heads of `head` values, while their weights
     /// are loaded. No result depends on it.
@@ -141,6 +146,10 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         out: &mut Self::Rows,
     ) -> Result<()>;
 
+    /// Applies a rotary position embedding to the heads of `rows`, which are whole groups of its
+    /// positions.
+    fn rotate(&self, rotary: &Self::Rotary, rows: &mut Self::Rows) -> Result<()>;
+
     // ---- feature maps: rows are pixels, line by line, and their values are channels
 
     /// Convolves square maps with `layer`, and applies `activation`. An input of the product is
@@ -162,7 +171,6 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         x: &Self::Rows,
         out: &mut Self::Rows,
     ) -> Result<()>;
-
     // ---- rows
 
     /// Applies `activation` to all values.

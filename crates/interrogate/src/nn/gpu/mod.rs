@@ -13,6 +13,7 @@ mod kv;
 mod logits;
 mod maps;
 mod memory;
+mod rotary;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use super::backend::{
     Backend, Batch, Depthwise, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, SumAndNorm,
     Workspace,
 };
-use super::{Activation, Heads, Precision, RelativeBias, Window, even};
+use super::{Activation, Heads, Precision, RelativeBias, Rotary, Window, even};
 use crate::error::RowsError;
 use crate::weights::Values;
 use crate::{Error, Result};
@@ -35,6 +36,7 @@ use kernels::{Branch, Kernels, Lookup, SUMS, activate};
 pub(crate) use kv::KvTensors;
 pub(crate) use maps::{Along, depthwise};
 pub(crate) use memory::{halving, is_out_of_memory};
+pub(crate) use rotary::DeviceRotary;
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
 pub(crate) use tests::devices;
@@ -145,6 +147,7 @@ impl Backend for Gpu {
     type Table = Tensor;
     type Ids = Tensor;
     type Scope = GpuScope;
+    type Rotary = DeviceRotary;
     type KvLayer = KvTensors;
 
     fn linear(
@@ -174,6 +177,11 @@ impl Backend for Gpu {
         let table = self.copy(Source::Stored(&values), &shape, self.dtype)?;
         values.release();
         Ok(table)
+    }
+
+    fn rotary(&self, rotary: Rotary) -> Result<DeviceRotary> {
+        let copied = DeviceRotary::new(rotary, &self.device);
+        copied.map_err(Error::tensors("copy values to the device"))
     }
 
     /// Compiles the kernels of such layers in the background.
@@ -316,6 +324,12 @@ impl Backend for Gpu {
 
     fn activate(&self, activation: Activation, rows: &mut DeviceRows) -> Result<()> {
         rows.change("apply an activation", |rows| activate(activation, rows))
+    }
+
+    fn rotate(&self, rotary: &DeviceRotary, rows: &mut DeviceRows) -> Result<()> {
+        let (count, width) = rows.get()?.dims2().map_err(Error::tensors("rotate rows"))?;
+        rotary.host().check(count, width)?;
+        rows.change("rotate rows", |rows| rotary.apply(rows))
     }
 
     fn lookup(&self, table: &Tensor, ids: &[u32], out: &mut DeviceRows) -> Result<()> {

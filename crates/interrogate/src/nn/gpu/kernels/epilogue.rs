@@ -17,6 +17,7 @@ fn compute(activation: Activation, x: Tensor) -> Result<Tensor> {
         Activation::Gelu => x.gelu_erf(),
         Activation::GeluTanh => x.gelu(),
         Activation::Relu => x.relu(),
+        Activation::Silu => x.silu(),
     }
 }
 
