@@ -136,8 +136,8 @@ fn other_configurations_are_refused() {
             "convnext-mlp",
             "timm_model_name",
             "convnext_nano".into(),
-            "timm_model_name: expected convnext_tiny, convnext_small, convnext_base, \
-             convnext_large, convnext_xlarge, convnext_xxlarge, found convnext_nano",
+            "timm_model_name: expected vit_*_siglip_*, \
+             convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
         ),
         ("convnext-mlp", "timm_pool", "abs_attn".into(), "timm_pool: expected avg, found abs_attn"),
         (

@@ -9,6 +9,7 @@ mod chain;
 mod cleaning;
 mod convnets;
 mod damage;
+mod families;
 mod files;
 mod foreign;
 mod openai;

@@ -13,6 +13,7 @@ mod mean_pixel;
 mod resnet;
 #[cfg(test)]
 mod tests;
+mod timm_names;
 mod tower;
 mod vit;
 mod vit_config;
@@ -22,5 +23,6 @@ pub use convnext::{ConvNextConfig, ConvNextProjection};
 pub use eva::EvaConfig;
 use mean_pixel::mean_pixel;
 pub use resnet::ResNetConfig;
+pub(crate) use timm_names::timm_vit_views;
 pub(crate) use tower::Tower;
 pub use vit_config::{Head, Pooling, VitConfig, VitParts};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::config::{LayerCount, RawVision};
+use super::config::{LayerCount, RawVision, same_as_weights};
 use super::sizes::{HEAD_WIDTH, Shapes};
 use crate::Result;
 #[cfg(doc)]
@@ -29,12 +29,12 @@ pub(super) fn is_tower(weights: &Weights) -> bool {
 /// # Errors
 /// [`Error::Mismatch`] if they are not those of the tower.
 pub(super) fn sizes(weights: &Weights) -> Result<ResNetConfig> {
-    let shapes = Shapes(weights);
-    let [width, ..] = shapes.of::<4>(FIRST)?;
-    let grid = shapes.grid("visual.attnpool.positional_embedding")?;
+    let shapes = Shapes { weights, model: "a ResNet", tower: "visual" };
+    let [width, ..] = shapes.of::<4>("layer1.0.conv1.weight")?;
+    let grid = shapes.grid("attnpool.positional_embedding", true)?;
     Ok(ResNetConfig {
         image_size: grid.saturating_mul(DOWNSAMPLING),
-        layers: [1, 2, 3, 4].map(|stage| shapes.count(&format!("visual.layer{stage}."))),
+        layers: [1, 2, 3, 4].map(|stage| shapes.count(&format!("layer{stage}."))),
         width,
         heads: heads(width, HEAD_WIDTH),
     })
@@ -47,12 +47,13 @@ impl RawVision {
     /// [`Error::Mismatch`] if the file and the weights differ.
     pub(super) fn apply_to_resnet(&self, path: &Path, sizes: &mut ResNetConfig) -> Result<()> {
         LayerCount::Stages(sizes.layers).check(path, self.layers)?;
-        for (what, size, found) in [
-            ("vision_cfg.image_size", self.image_size, sizes.image_size),
-            ("vision_cfg.width", self.width, sizes.width),
-        ] {
-            super::config::same_as_weights(path, what, size, found)?;
-        }
+        same_as_weights(
+            path,
+            [
+                ("vision_cfg.image_size", &self.image_size, sizes.image_size),
+                ("vision_cfg.width", &self.width, sizes.width),
+            ],
+        )?;
         sizes.heads = heads(sizes.width, self.head_width.unwrap_or(HEAD_WIDTH));
         Ok(())
     }

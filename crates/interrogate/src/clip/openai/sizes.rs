@@ -1,85 +1,97 @@
 //! The sizes of a model, from the shapes of its weights.
 //!
 //! OpenAI's rule (clip/model.py, `build_model`): heads are 64 wide, and patches form a
-//! square. Sizes that follow from no shape have OpenAI's values.
+//! square. Sizes that follow from no shape have OpenAI's values. The names of the weights are
+//! those of transformers, under which `names` views them.
 
-use super::{convnext, resnet};
-use crate::clip::config::{Config, TextConfig};
-use crate::vision::{VisionConfig, VitConfig};
+use crate::clip::config::TextConfig;
+use crate::vision::{VitConfig, VitParts};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
 /// The default width of a head.
 pub(super) const HEAD_WIDTH: usize = 64;
 
-/// Reads the sizes of the towers from the shapes of `weights`.
+/// Reads the sizes of the text tower, and the width of embeddings, from the shapes of `weights`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the weights are not those of an image tower and a text transformer, or if
-/// OpenAI's scalars differ from the shapes.
-pub(super) fn of(weights: &Weights) -> Result<Config> {
-    let (shapes, vision) = (Shapes(weights), vision(weights)?);
-    let [vocab_size, text_width] = shapes.of("token_embedding.weight")?;
-    let [context_length, _] = shapes.of("positional_embedding")?;
-    let [_, projection_dim] = shapes.of("text_projection")?;
-    let config = Config {
-        projection_dim,
-        text: TextConfig {
-            vocab_size,
-            hidden_size: text_width,
-            intermediate_size: shapes.inner("")?,
-            num_hidden_layers: shapes.count("transformer.resblocks."),
-            num_attention_heads: text_width / HEAD_WIDTH,
-            max_position_embeddings: context_length,
-            ..TextConfig::default()
-        },
-        vision,
+/// [`Error::Mismatch`] if the weights are not those of a transformer.
+pub(super) fn text(weights: &Weights) -> Result<(TextConfig, usize)> {
+    let shapes = Shapes { weights, model: "a text transformer", tower: "text_model" };
+    let [vocab_size, width] = shapes.of("embeddings.token_embedding.weight")?;
+    let [context_length, _] = shapes.of("embeddings.position_embedding.weight")?;
+    let [projection_dim, _] = shapes.whole("text_projection.weight")?;
+    let config = TextConfig {
+        vocab_size,
+        hidden_size: width,
+        intermediate_size: shapes.inner()?,
+        num_hidden_layers: shapes.layers(),
+        num_attention_heads: width / HEAD_WIDTH,
+        max_position_embeddings: context_length,
+        ..TextConfig::default()
     };
-    let sizes = [config.vision.image_size(), context_length, vocab_size];
-    for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
-        if let Some(found) = shapes.scalar(name)?
-            && usize::try_from(found) != Ok(expected)
-        {
-            let expected = format!("{name} {expected} as in the shapes");
-            return Err(Error::mismatch(weights.path(), "sizes", expected, found));
-        }
-    }
-    Ok(config)
+    Ok((config, projection_dim))
 }
 
-/// Reads the sizes of the image tower: of a ResNet, a ConvNeXt or a vision transformer.
-fn vision(weights: &Weights) -> Result<VisionConfig> {
-    if resnet::is_tower(weights) {
-        return Ok(VisionConfig::ResNet(resnet::sizes(weights)?));
+/// Reads the sizes of a vision transformer with `parts` from the shapes of `weights`.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the weights are not those of one.
+pub(super) fn vit(weights: &Weights, parts: VitParts) -> Result<VitConfig> {
+    let shapes = Shapes { weights, model: "a vision transformer", tower: "vision_model" };
+    let [width, channels, patch, _] = shapes.of("embeddings.patch_embedding.weight")?;
+    if parts.class_token {
+        shapes.of::<1>("embeddings.class_embedding")?;
     }
-    if convnext::is_tower(weights) {
-        return Ok(VisionConfig::ConvNext(convnext::sizes(weights)?));
-    }
-    let shapes = Shapes(weights);
-    let [width, channels, patch, _] = shapes.of("visual.conv1.weight")?;
-    shapes.of::<1>("visual.class_embedding")?;
-    let grid = shapes.grid("visual.positional_embedding")?;
-    Ok(VisionConfig::Vit(VitConfig {
+    let grid = shapes.grid("embeddings.position_embedding.weight", parts.class_token)?;
+    Ok(VitConfig {
         hidden_size: width,
-        intermediate_size: shapes.inner("visual.")?,
-        num_hidden_layers: shapes.count("visual.transformer.resblocks."),
+        intermediate_size: shapes.inner()?,
+        num_hidden_layers: shapes.layers(),
         num_attention_heads: width / HEAD_WIDTH,
         num_channels: channels,
         image_size: grid.saturating_mul(patch),
         patch_size: patch,
+        parts,
         ..VitConfig::default()
-    }))
+    })
 }
 
-/// The shapes of the stored weights.
-pub(super) struct Shapes<'a>(pub(super) &'a Weights);
+/// Checks OpenAI's scalars, if there are any: `sizes` in the order of their names.
+///
+/// # Errors
+/// [`Error::Mismatch`] if one differs.
+pub(super) fn check_scalars(weights: &Weights, sizes: [usize; 3]) -> Result<()> {
+    for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
+        let found = if weights.contains(name) { weights.integer(name)? } else { None };
+        if let Some(found) = found.filter(|&found| usize::try_from(found) != Ok(expected)) {
+            let expected = format!("{name} {expected} as in the shapes");
+            return Err(Error::mismatch(weights.path(), "sizes", expected, found));
+        }
+    }
+    Ok(())
+}
+
+/// The shapes of a tower.
+pub(super) struct Shapes<'a> {
+    pub(super) weights: &'a Weights,
+    pub(super) model: &'static str,
+    pub(super) tower: &'static str,
+}
 
 impl Shapes<'_> {
-    /// Returns the shape of a required weight.
+    /// Returns the shape of a required weight of the tower.
     pub(super) fn of<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
-        let expected = || format!("CLIP's {name} of {N} dimensions");
-        let refuse = |found| Err(Error::mismatch(self.0.path(), "architecture", expected(), found));
-        match self.0.shape(name) {
+        self.whole(&format!("{}.{name}", self.tower))
+    }
+
+    /// Returns the shape of the required weight `name`.
+    fn whole<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
+        let refuse = |found| {
+            let expected = format!("{}'s {name} of {N} dimensions", self.model);
+            Err(Error::mismatch(self.weights.path(), "architecture", expected, found))
+        };
+        match self.weights.shape(name) {
             Some(shape) => match shape.try_into() {
                 Ok(shape) => Ok(shape),
                 Err(_) => refuse(format!("{shape:?}")),
@@ -88,33 +100,39 @@ impl Shapes<'_> {
         }
     }
 
-    /// Returns the patches or pixels along a side, where `name` is a position embedding with a
-    /// row for each of them and one more.
-    pub(super) fn grid(&self, name: &str) -> Result<usize> {
+    /// Returns the patches or pixels along a side, where the position embedding `name` has a row
+    /// for each of them, and one more if `class_token`.
+    pub(super) fn grid(&self, name: &str, class_token: bool) -> Result<usize> {
         let [positions, _] = self.of(name)?;
-        let grid = positions.saturating_sub(1).isqrt();
-        if positions == 0 || grid * grid != positions - 1 {
-            let found = format!("{positions} for {name}");
-            let expected = "a square number plus 1";
-            return Err(Error::mismatch(self.0.path(), "positions", expected, found));
+        let class = usize::from(class_token);
+        let grid = positions.saturating_sub(class).isqrt();
+        if positions < class || grid * grid != positions - class {
+            let found = format!("{positions} for the position embedding of the image tower");
+            let expected = if class_token { "a square number plus 1" } else { "a square number" };
+            return Err(Error::mismatch(self.weights.path(), "positions", expected, found));
         }
         Ok(grid)
     }
 
-    /// Returns the width of the MLPs of a tower.
-    fn inner(&self, tower: &str) -> Result<usize> {
-        let name = format!("{tower}transformer.resblocks.0.mlp.c_fc.weight");
-        self.of::<2>(&name).map(|[inner, _]| inner)
+    /// Returns the width of the MLPs.
+    fn inner(&self) -> Result<usize> {
+        self.of::<2>("encoder.layers.0.mlp.fc1.weight").map(|[inner, _]| inner)
     }
 
-    /// Returns the number of layers whose names are `prefix` and a number: the highest number
-    /// plus 1.
+    /// Returns the number of layers.
+    fn layers(&self) -> usize {
+        self.count("encoder.layers.")
+    }
+
+    /// Returns the number of parts of the tower whose names are `prefix` and a number: the highest
+    /// number plus 1.
     pub(super) fn count(&self, prefix: &str) -> usize {
-        let number = |name: &String| name.strip_prefix(prefix)?.split('.').next()?.parse().ok();
-        self.0.names().filter_map(number).max().map_or(0, |last: usize| last.saturating_add(1))
-    }
-
-    fn scalar(&self, name: &str) -> Result<Option<i64>> {
-        if self.0.contains(name) { self.0.integer(name) } else { Ok(None) }
+        let prefix = format!("{}.{prefix}", self.tower);
+        let number = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse().ok();
+        self.weights
+            .names()
+            .filter_map(number)
+            .max()
+            .map_or(0, |last: usize| last.saturating_add(1))
     }
 }

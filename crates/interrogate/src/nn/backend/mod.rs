@@ -171,6 +171,7 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         x: &Self::Rows,
         out: &mut Self::Rows,
     ) -> Result<()>;
+
     // ---- rows
 
     /// Applies `activation` to all values.
