@@ -1,4 +1,5 @@
-//! CLIPs with a ResNet or a ConvNeXt, as open_clip saves them, and OpenAI's archive of a ResNet.
+//! Models with a ResNet, a ConvNeXt or PE-Core's image tower, as open_clip saves them, and OpenAI's
+//! archive of a ResNet.
 
 use interrogate::encoder::ImageEncoder;
 use interrogate::picture::Picture;
@@ -10,10 +11,16 @@ use super::*;
 /// Largest allowed difference from open_clip's values. Measured: at most 4e-7.
 const BOUND: f32 = 1e-5;
 
-const FOLDERS: [&str; 3] = ["resnet", "convnext-mlp", "convnext-linear"];
+const FOLDERS: [&str; 5] = [
+    "convnets/resnet",
+    "convnets/convnext-mlp",
+    "convnets/convnext-linear",
+    "pe/base",
+    "pe/gigantic",
+];
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/convnets").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
 /// Copies the files of a fixture's folder, or one file, and a tokenizer to a temporary folder.
@@ -51,7 +58,8 @@ fn features(checkpoint: &Checkpoint, pixels: &[f32]) -> Vec<f32> {
 
 #[test]
 fn rows_equal_those_of_open_clip() {
-    let texts: Value = serde_json::from_slice(&fs::read(file("golden.json")).unwrap()).unwrap();
+    let texts: Value =
+        serde_json::from_slice(&fs::read(file("convnets/golden.json")).unwrap()).unwrap();
     let texts: Vec<String> = serde_json::from_value(texts["texts"].clone()).unwrap();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for name in FOLDERS {
@@ -68,9 +76,9 @@ fn rows_equal_those_of_open_clip() {
 
 #[test]
 fn openais_archive_needs_no_configuration() {
-    let folder = copy_fixture("resnet.pt");
+    let folder = copy_fixture("convnets/resnet.pt");
     let checkpoint = Checkpoint::open(&folder.path().join("resnet.pt")).unwrap();
-    let of = |value| golden("resnet-pt.safetensors", value);
+    let of = |value| golden("convnets/resnet-pt.safetensors", value);
     let found = difference(&features(&checkpoint, &of("pixels")), &of("features"));
     assert!(found < BOUND, "{found}");
     let VisionConfig::ResNet(sizes) = &checkpoint.config().vision else {
@@ -81,7 +89,7 @@ fn openais_archive_needs_no_configuration() {
 
 #[test]
 fn picture_is_encoded_from_a_folder() {
-    for (name, side) in FOLDERS.into_iter().zip([64, 72, 64]) {
+    for (name, side) in FOLDERS.into_iter().zip([64, 72, 64, 48, 42]) {
         let folder = copy_fixture(name);
         let tower = Checkpoint::open(folder.path()).unwrap().image_encoder().unwrap();
         assert_eq!((tower.image_size(), tower.dim()), (side, 16), "{name}");
@@ -98,11 +106,11 @@ fn sizes_follow_from_shapes_and_the_configuration() {
         let folder = copy_fixture(name);
         Checkpoint::open(folder.path()).unwrap().config().vision.clone()
     };
-    let VisionConfig::ResNet(resnet) = vision("resnet") else { panic!("a ResNet") };
+    let VisionConfig::ResNet(resnet) = vision("convnets/resnet") else { panic!("a ResNet") };
     assert_eq!((resnet.layers, resnet.width, resnet.heads), ([2, 1, 1, 1], 4, 2));
     for (name, eps, projection) in [
-        ("convnext-mlp", 1e-6, ConvNextProjection::Mlp { bias: false }),
-        ("convnext-linear", 1e-5, ConvNextProjection::Linear { bias: false }),
+        ("convnets/convnext-mlp", 1e-6, ConvNextProjection::Mlp { bias: false }),
+        ("convnets/convnext-linear", 1e-5, ConvNextProjection::Linear { bias: false }),
     ] {
         let VisionConfig::ConvNext(sizes) = vision(name) else { panic!("a ConvNeXt") };
         assert_eq!((sizes.depths, sizes.dims), ([1, 1, 2, 1], [8, 16, 24, 40]));
@@ -122,31 +130,59 @@ fn other_configurations_are_refused() {
         message.strip_prefix("open_clip_config.json: vision_cfg.").unwrap_or(&message).to_owned()
     };
     for (name, field, value, expected) in [
-        ("resnet", "layers", 3.into(), "layers: expected [2, 1, 1, 1] as in the weights, found 3"),
         (
-            "resnet",
+            "convnets/resnet",
+            "layers",
+            3.into(),
+            "layers: expected [2, 1, 1, 1] as in the weights, found 3",
+        ),
+        (
+            "convnets/resnet",
             "layers",
             vec![2, 1, 1, 2].into(),
             "layers: expected [2, 1, 1, 1] as in the weights, found [2, 1, 1, 2]",
         ),
-        ("resnet", "width", 8.into(), "width: expected 4 as in the weights, found 8"),
-        ("resnet", "image_size", 96.into(), "image_size: expected 64 as in the weights, found 96"),
-        ("resnet", "head_width", 7.into(), "head_width: expected a divisor of 128, found 18"),
+        ("convnets/resnet", "width", 8.into(), "width: expected 4 as in the weights, found 8"),
         (
-            "convnext-mlp",
+            "convnets/resnet",
+            "image_size",
+            96.into(),
+            "image_size: expected 64 as in the weights, found 96",
+        ),
+        (
+            "convnets/resnet",
+            "head_width",
+            7.into(),
+            "head_width: expected a divisor of 128, found 18",
+        ),
+        (
+            "convnets/convnext-mlp",
             "timm_model_name",
             "convnext_nano".into(),
-            "timm_model_name: expected vit_*_siglip_*, \
+            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, \
              convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
         ),
-        ("convnext-mlp", "timm_pool", "abs_attn".into(), "timm_pool: expected avg, found abs_attn"),
         (
-            "convnext-mlp",
+            "convnets/convnext-mlp",
+            "timm_pool",
+            "abs_attn".into(),
+            "timm_pool: expected avg, found abs_attn",
+        ),
+        (
+            "convnets/convnext-mlp",
             "timm_proj",
             "linear".into(),
             "timm_proj: expected mlp as in the weights, found linear",
         ),
-        ("convnext-mlp", "image_size", 16.into(), "image_size: expected 32 or more, found 16"),
+        ("pe/base", "timm_pool", "token".into(), "timm_pool: expected map, found token"),
+        ("pe/base", "timm_proj", "linear".into(), "timm_proj: expected none, found linear"),
+        ("pe/base", "image_size", 64.into(), "image_size: expected 48 as in the weights, found 64"),
+        (
+            "convnets/convnext-mlp",
+            "image_size",
+            16.into(),
+            "image_size: expected 32 or more, found 16",
+        ),
     ] {
         assert_eq!(message(name, field, value), expected);
     }
@@ -155,10 +191,10 @@ fn other_configurations_are_refused() {
 #[test]
 fn missing_weights_are_named() {
     for (name, weight) in [
-        ("resnet", "visual.layer1.0.bn1.running_var"),
-        ("resnet", "visual.attnpool.c_proj.bias"),
-        ("convnext-mlp", "visual.trunk.stages.1.downsample.0.weight"),
-        ("convnext-linear", "visual.trunk.stages.2.blocks.1.gamma"),
+        ("convnets/resnet", "visual.layer1.0.bn1.running_var"),
+        ("convnets/resnet", "visual.attnpool.c_proj.bias"),
+        ("convnets/convnext-mlp", "visual.trunk.stages.1.downsample.0.weight"),
+        ("convnets/convnext-linear", "visual.trunk.stages.2.blocks.1.gamma"),
     ] {
         let folder = copy_fixture(name);
         let path = folder.path().join("open_clip_model.safetensors");

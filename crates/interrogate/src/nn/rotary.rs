@@ -28,15 +28,43 @@ impl Rotary {
     /// patch's row, the other by its column; both are scaled to a grid of `reference`
     /// (`RotaryEmbeddingCat` in timm 1.0.31, timm/layers/pos_embed_sincos.py).
     pub(crate) fn of_patches(grid: usize, reference: usize, head: usize) -> Self {
+        let bands = Self::bands(head);
+        let place = |index: usize| index as f32 / grid as f32 * reference as f32;
+        let patches = (0..grid * grid).map(|patch| [place(patch / grid), place(patch % grid)]);
+        Self::of_places(true, patches, &bands)
+    }
+
+    /// Creates the embedding of PE: as [`of_patches`](Self::of_patches), but the first half of a
+    /// head's pairs is rotated by the patch's column and the other by its row, with a class token
+    /// the first column and row are 1 instead of 0, and a tower may have no class token.
+    pub(crate) fn of_columns(
+        grid: usize,
+        reference: usize,
+        class_token: bool,
+        head: usize,
+    ) -> Self {
+        let first = if class_token { 1.0 } else { 0.0 };
+        let place = |index: usize| (index as f32 + first) / grid as f32 * reference as f32;
+        let patches = (0..grid * grid).map(|patch| [place(patch % grid), place(patch / grid)]);
+        Self::of_places(class_token, patches, &Self::bands(head))
+    }
+
+    /// The frequencies of heads of `head` values.
+    fn bands(head: usize) -> Vec<f32> {
         let bands = head / 4;
         let band = |band: usize| 1.0 / TEMPERATURE.powf(band as f32 / bands as f32);
-        let bands: Vec<f32> = (0..bands).map(band).collect();
-        let place = |index: usize| index as f32 / grid as f32 * reference as f32;
-        let patches = (0..grid * grid).flat_map(|patch| [place(patch / grid), place(patch % grid)]);
-        let patches = patches.flat_map(|place| bands.iter().map(move |band| place * band));
-        let angles: Vec<f32> = vec![0.0; bands.len() * 2].into_iter().chain(patches).collect();
+        (0..bands).map(band).collect()
+    }
+
+    /// Rotates each half of a head's pairs by one of the `places` of a patch, and a class token
+    /// not at all.
+    fn of_places(class_token: bool, places: impl Iterator<Item = [f32; 2]>, bands: &[f32]) -> Self {
+        let patches = places.flatten().flat_map(|place| bands.iter().map(move |band| place * band));
+        let pairs = bands.len() * 2;
+        let class = vec![0.0; if class_token { pairs } else { 0 }];
+        let angles: Vec<f32> = class.into_iter().chain(patches).collect();
         Rotary {
-            pairs: bands.len() * 2,
+            pairs,
             cosines: angles.iter().map(|angle| angle.cos()).collect(),
             sines: angles.iter().map(|angle| angle.sin()).collect(),
         }

@@ -10,11 +10,11 @@ use crate::weights::Weights;
 const BOUND: f32 = 1e-5;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/convnets").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-/// The towers of tests/fixtures/convnets: weights, golden values and sizes.
-fn towers() -> [(&'static str, &'static str, VisionConfig); 4] {
+/// The towers of tests/fixtures/convnets and pe: weights, golden values and sizes.
+fn towers() -> [(&'static str, &'static str, VisionConfig); 6] {
     let resnet = |image_size, layers, width, heads| {
         VisionConfig::ResNet(ResNetConfig { image_size, layers, width, heads })
     };
@@ -24,18 +24,60 @@ fn towers() -> [(&'static str, &'static str, VisionConfig); 4] {
     };
     let [linear, mlp] =
         [ConvNextProjection::Linear { bias: false }, ConvNextProjection::Mlp { bias: false }];
+    let pe = |width, inner, layers, heads, [image, patch, grid]: [usize; 3], class_token| {
+        VisionConfig::Vit(VitConfig {
+            hidden_size: width,
+            intermediate_size: inner,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            image_size: image,
+            patch_size: patch,
+            hidden_act: "gelu".into(),
+            parts: VitParts {
+                class_token,
+                pooling: Pooling::Attention,
+                head: Head::BiasedProjection,
+                rotary_grid: Some(grid),
+                pool_heads: Some(8),
+                ..VitParts::default()
+            },
+            ..VitConfig::default()
+        })
+    };
+    let base = pe(48, 192, 2, 12, [48, 16, 14], true);
+    let gigantic = pe(64, 373, 1, 16, [42, 14, 32], false);
     [
-        ("resnet/open_clip_model", "resnet/golden", resnet(64, [2, 1, 1, 1], 4, 2)),
-        ("resnet", "resnet-pt", resnet(32, [1; 4], 2, 1)),
-        ("convnext-mlp/open_clip_model", "convnext-mlp/golden", convnext(72, 1e-6, mlp)),
-        ("convnext-linear/open_clip_model", "convnext-linear/golden", convnext(64, 1e-5, linear)),
+        (
+            "convnets/resnet/open_clip_model",
+            "convnets/resnet/golden",
+            resnet(64, [2, 1, 1, 1], 4, 2),
+        ),
+        ("convnets/resnet", "convnets/resnet-pt", resnet(32, [1; 4], 2, 1)),
+        (
+            "convnets/convnext-mlp/open_clip_model",
+            "convnets/convnext-mlp/golden",
+            convnext(72, 1e-6, mlp),
+        ),
+        (
+            "convnets/convnext-linear/open_clip_model",
+            "convnets/convnext-linear/golden",
+            convnext(64, 1e-5, linear),
+        ),
+        ("pe/base/open_clip_model", "pe/base/golden", base),
+        ("pe/gigantic/open_clip_model", "pe/gigantic/golden", gigantic),
     ]
 }
 
 fn open(name: &str) -> Weights {
     let safetensors = fixture(&format!("{name}.safetensors"));
     let path = if safetensors.exists() { safetensors } else { fixture(&format!("{name}.pt")) };
-    Weights::open(&path).unwrap()
+    let weights = Weights::open(&path).unwrap();
+    let rows = |name: &str| weights.shape(name).unwrap().first().copied().unwrap_or(0);
+    let of_vit =
+        |name: &String| Some(timm_vit_views(name, name.strip_prefix("visual.trunk.")?, rows(name)));
+    let is_pe = name.starts_with("pe/");
+    let views = weights.names().filter(|_| is_pe).filter_map(of_vit).flatten().collect();
+    weights.with_views(views).unwrap()
 }
 
 fn values(weights: &Weights, name: &str) -> Vec<f32> {
@@ -107,7 +149,7 @@ fn half_precision_is_close() {
 fn listed_shapes_are_those_of_the_weights() {
     for (weights, _, config) in towers() {
         let weights = open(weights);
-        let extra = |name: &str| !name.starts_with("visual.") || name.ends_with("batches_tracked");
+        let extra = |name: &str| !name.starts_with("vis") || name.ends_with("batches_tracked");
         weights.check(&config.weights(16).into_vec(), extra).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use super::tower::ImageTower;
 use super::vit_config::{Head, Pooling, VitConfig};
 use crate::Result;
 use crate::nn::{
-    Backend, Epilogue, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Scope,
+    Backend, Epilogue, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Rotary, Scope,
     Workspace,
 };
 
@@ -50,6 +50,12 @@ impl<B: Backend> Vit<B> {
             .then(|| loader.rows(&embedding("class_embedding"), &[width]))
             .transpose()?;
         let positions = [config.positions(), width];
+        let rotary = parts.rotary_grid.map(|reference| {
+            let head = width / sizes.heads.max(1);
+            let (grid, class_token) = (config.grid(), parts.class_token);
+            loader.backend.rotary(Rotary::of_columns(grid, reference, class_token, head))
+        });
+        let rotary = rotary.transpose()?;
         Ok(Vit {
             embeddings: PatchEmbedding {
                 patch_embedding: loader.patch_embedding(
@@ -63,12 +69,17 @@ impl<B: Backend> Vit<B> {
                 patches,
             },
             pre_norm: parts.pre_norm.then(|| norm("pre_layrnorm")).transpose()?,
-            layers: loader.pre_norm_layers("vision_model.encoder", &sizes)?,
+            layers: PreNormLayers {
+                rotary,
+                ..loader.pre_norm_layers("vision_model.encoder", &sizes)?
+            },
             post_norm: norm("post_layernorm")?,
             pool: match parts.pooling {
                 Pooling::ClassToken => Pool::ClassToken,
                 Pooling::Mean => Pool::Mean,
-                Pooling::Attention => Pool::Attention(AttentionPool::load(loader, &sizes)?),
+                Pooling::Attention => {
+                    Pool::Attention(AttentionPool::load(loader, &config.pool(&sizes))?)
+                }
             },
             head: match parts.head {
                 Head::None => None,

@@ -8,6 +8,9 @@ use crate::nn::{Activation, Biases, PreNormNames, PreNormSizes};
 use crate::weights::Shapes;
 use crate::{Result, limits, sizes};
 
+/// The width of the MLP of attention pooling with heads of its own, for each of the transformer's.
+const POOL_INNER: usize = 4;
+
 /// The sizes of a vision transformer, by the names of `config.json`. The defaults are those of
 /// `CLIPVisionConfig` in transformers 5.23.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -43,6 +46,12 @@ pub struct VitParts {
     pub pooling: Pooling,
     /// The product after pooling.
     pub head: Head,
+    /// The patches along a side of the grid that rotary positions are scaled to; `None` without
+    /// rotary position embedding.
+    pub rotary_grid: Option<usize>,
+    /// The heads of attention pooling, whose MLP is then four times as wide as the transformer;
+    /// `None` if both are as in the layers.
+    pub pool_heads: Option<usize>,
 }
 
 /// How the normalized rows of an image become one.
@@ -77,6 +86,8 @@ impl Default for VitParts {
             pre_norm: true,
             pooling: Pooling::ClassToken,
             head: Head::Projection,
+            rotary_grid: None,
+            pool_heads: None,
         }
     }
 }
@@ -89,6 +100,8 @@ impl VitParts {
         pre_norm: false,
         pooling: Pooling::Attention,
         head: Head::None,
+        rotary_grid: None,
+        pool_heads: None,
     };
 }
 
@@ -136,6 +149,14 @@ impl VitConfig {
         })
     }
 
+    /// Returns the sizes of attention pooling, where the layers have `sizes`.
+    pub(super) fn pool(&self, sizes: &PreNormSizes) -> PreNormSizes {
+        match self.parts.pool_heads {
+            Some(heads) => PreNormSizes { heads, inner: POOL_INNER * sizes.width, ..*sizes },
+            None => *sizes,
+        }
+    }
+
     /// Returns the name and shape of every weight, in Hugging Face's layout.
     pub(super) fn weights(&self, dim: usize) -> Shapes {
         let VitConfig { hidden_size: width, intermediate_size: inner, patch_size: patch, .. } =
@@ -160,6 +181,7 @@ impl VitConfig {
         }
         shapes.layer(&at("post_layernorm"), &[width], true);
         if parts.pooling == Pooling::Attention {
+            let inner = parts.pool_heads.map_or(inner, |_| POOL_INNER * width);
             super::attention_pool::shapes(&mut shapes, [width, inner]);
         }
         if parts.head != Head::None {
@@ -184,6 +206,14 @@ impl VitConfig {
         sizes::within(path, "vision_config.num_hidden_layers", layers, limits::LAYERS)?;
         sizes::divides(path, "vision_config.num_attention_heads", heads, width)?;
         sizes::only(path, "vision_config.num_channels", Some(&self.num_channels), 3)?;
+        if let Some(heads) = self.parts.pool_heads {
+            sizes::divides(path, "the heads of the pool", heads, width)?;
+        }
+        if let Some(grid) = self.parts.rotary_grid {
+            sizes::within(path, "the grid of rotary positions", grid, limits::IMAGE_SIDE)?;
+            // A head has pairs for columns and as many for rows.
+            sizes::divides(path, "vision_config.num_attention_heads", 4, width / heads)?;
+        }
         let side = self.image_size;
         sizes::within(path, "vision_config.image_size", side, limits::IMAGE_SIDE)?;
         sizes::within(path, "vision_config.patch_size", self.patch_size, side)?;

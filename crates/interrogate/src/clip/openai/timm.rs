@@ -5,7 +5,7 @@ use std::path::Path;
 use super::config::OpenClipConfig;
 use super::convnext::ConvNextModel;
 use super::sizes;
-use crate::vision::{VisionConfig, VitConfig, VitParts};
+use crate::vision::{Head, Pooling, VisionConfig, VitConfig, VitParts};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -28,8 +28,37 @@ const SIGLIP_TANH: [&str; 4] = [
 pub(super) enum TimmModel {
     /// SigLIP's vision transformer.
     Siglip { heads: usize, is_tanh: bool },
+    /// The vision transformer of PE-Core.
+    PeCore(PeCore),
     /// ConvNeXt.
     ConvNext(ConvNextModel),
+}
+
+/// What follows from no shape of a PE-Core (timm 1.0.31, timm/models/eva.py).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PeCore {
+    heads: usize,
+    /// Patches along a side of the grid that positions are scaled to.
+    grid: usize,
+    class_token: bool,
+}
+
+impl PeCore {
+    /// The heads of attention pooling.
+    const POOL_HEADS: usize = 8;
+
+    /// Returns the variant that timm calls `name`, if it is one.
+    fn parse(name: &str) -> Option<Self> {
+        let (heads, grid, class_token) = match name {
+            "vit_pe_core_tiny_patch16_384" => (3, 24, true),
+            "vit_pe_core_small_patch16_384" => (6, 24, true),
+            "vit_pe_core_base_patch16_224" => (12, 14, true),
+            "vit_pe_core_large_patch14_336" => (16, 24, true),
+            "vit_pe_core_gigantic_patch14_448" => (16, 32, false),
+            _ => return None,
+        };
+        Some(PeCore { heads, grid, class_token })
+    }
 }
 
 impl TimmModel {
@@ -43,10 +72,14 @@ impl TimmModel {
             let is_tanh = SIGLIP_TANH.iter().any(|start| name.starts_with(start));
             return Ok(TimmModel::Siglip { heads, is_tanh });
         }
+        if let Some(model) = PeCore::parse(name) {
+            return Ok(TimmModel::PeCore(model));
+        }
         if let Some(model) = ConvNextModel::parse(name) {
             return Ok(TimmModel::ConvNext(model));
         }
-        let expected = "vit_*_siglip_*, convnext_{tiny,small,base,large,xlarge,xxlarge}";
+        let expected =
+            "vit_*_siglip_*, vit_pe_core_*, convnext_{tiny,small,base,large,xlarge,xxlarge}";
         Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name))
     }
 
@@ -70,6 +103,24 @@ impl TimmModel {
                     hidden_act: hidden_act.into(),
                     layer_norm_eps: 1e-6,
                     ..sizes::vit(weights, VitParts::SIGLIP)?
+                }))
+            }
+            TimmModel::PeCore(PeCore { heads, grid, class_token }) => {
+                config.check_timm(path, ["map", "none"])?;
+                let parts = VitParts {
+                    class_token,
+                    patch_bias: false,
+                    pre_norm: true,
+                    pooling: Pooling::Attention,
+                    head: Head::BiasedProjection,
+                    rotary_grid: Some(grid),
+                    pool_heads: Some(PeCore::POOL_HEADS),
+                };
+                Ok(VisionConfig::Vit(VitConfig {
+                    num_attention_heads: heads,
+                    hidden_act: "gelu".into(),
+                    layer_norm_eps: 1e-5,
+                    ..sizes::vit(weights, parts)?
                 }))
             }
             TimmModel::ConvNext(model) => {

@@ -23,6 +23,8 @@ pub(crate) struct PreNormLayers<B: Backend> {
     pub(crate) layers: Vec<PreNormLayer<B>>,
     pub(crate) heads: Heads,
     pub(crate) activation: Activation,
+    /// The rotary position embedding of queries and keys.
+    pub(crate) rotary: Option<B::Rotary>,
 }
 
 /// The sizes of pre-norm layers.
@@ -76,6 +78,7 @@ impl<B: Backend> PreNormLayers<B> {
             layers: (0..sizes.layers).map(layer).collect::<Result<_>>()?,
             heads: Heads::scaled(sizes.heads, sizes.width),
             activation: sizes.activation,
+            rotary: None,
         })
     }
 
@@ -137,7 +140,8 @@ impl<B: Backend> PreNormLayers<B> {
         let Workspace { rows, normed, queries, keys, values, context, next, inner } = work;
         let scope = match readout {
             None => {
-                let products = &mut [(key, &mut *keys), (value, &mut *values), (query, queries)];
+                let products =
+                    &mut [(key, &mut *keys), (value, &mut *values), (query, &mut *queries)];
                 backend.apply_each(products, normed)?;
                 scope
             }
@@ -150,6 +154,13 @@ impl<B: Backend> PreNormLayers<B> {
                 &readout.scope
             }
         };
+        if let Some(rotary) = &self.rotary {
+            backend.rotate(rotary, keys)?;
+            // The rows of a readout are class tokens, which are not rotated.
+            if readout.is_none() {
+                backend.rotate(rotary, queries)?;
+            }
+        }
         let view = kv.view(backend, number, keys, values)?;
         backend.attend(self.heads, queries, view, scope, None, context)?;
         let sum = SumAndNorm { residual: rows, norm: norm2, keep: true };
