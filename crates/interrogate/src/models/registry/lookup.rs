@@ -3,11 +3,12 @@
 use super::{KnownModel, known};
 
 /// Prefixes of open_clip's architectures. No owner on the hub has such a name.
-const ARCHITECTURES: [&str; 7] = ["ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
+const ARCHITECTURES: [&str; 8] =
+    ["PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 12] = [
+const UNSUPPORTED: [&str; 11] = [
     "coca_",
     "EVA0",
     "EVA-",
@@ -15,7 +16,6 @@ const UNSUPPORTED: [&str; 12] = [
     "nllb-clip-",
     "MobileCLIP",
     "ViTamin-",
-    "PE-Core-",
     "-SigLIP",
     "-CLIPA",
     "-worldwide",

@@ -48,8 +48,16 @@ const CONVNEXT_LARGE_D_320: Architecture =
     Architecture { dim: 768, image_size: 320, parameters: 351_772_608 };
 const CONVNEXT_XXLARGE: Architecture =
     Architecture { dim: 1024, image_size: 256, parameters: 1_200_576_384 };
+const PE_B16: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 447_660_544 };
+const PE_L14_336: Architecture =
+    Architecture { dim: 1024, image_size: 336, parameters: 671_138_816 };
+const PE_S16_384: Architecture = Architecture { dim: 512, image_size: 384, parameters: 87_188_224 };
+const PE_T16_384: Architecture = Architecture { dim: 512, image_size: 384, parameters: 69_546_112 };
+const PE_BIG_G14_448: Architecture =
+    Architecture { dim: 1280, image_size: 448, parameters: 2_419_267_840 };
 
 const MIT: Option<&str> = Some("mit");
+const APACHE: Option<&str> = Some("apache-2.0");
 const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
 const APPLE: Option<&str> = Some("apple-sample-code-license");
 
@@ -65,7 +73,12 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 107] = [
+pub(super) static TABLE: [KnownModel; 112] = [
+    row("PE-Core-B-16/meta", "timm/PE-Core-B-16", APACHE, &PE_B16),
+    row("PE-Core-L-14-336/meta", "timm/PE-Core-L-14-336", APACHE, &PE_L14_336),
+    row("PE-Core-S-16-384/meta", "timm/PE-Core-S-16-384", APACHE, &PE_S16_384),
+    row("PE-Core-T-16-384/meta", "timm/PE-Core-T-16-384", APACHE, &PE_T16_384),
+    row("PE-Core-bigG-14-448/meta", "timm/PE-Core-bigG-14-448", APACHE, &PE_BIG_G14_448),
     row("RN101-quickgelu/openai", "timm/resnet101_clip.openai", MIT, &RN101),
     row("RN101-quickgelu/yfcc15m", "timm/resnet101_clip.yfcc15m", MIT, &RN101),
     row("RN101/openai", "timm/resnet101_clip.openai", MIT, &RN101),

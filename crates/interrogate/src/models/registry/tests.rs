@@ -7,7 +7,9 @@ use serde_json::json;
 use super::nearest::distance;
 use super::*;
 use crate::clip::Config;
-use crate::vision::{ConvNextConfig, ConvNextProjection, ResNetConfig, VisionConfig};
+use crate::vision::{
+    ConvNextConfig, ConvNextProjection, Head, Pooling, ResNetConfig, VisionConfig, VitParts,
+};
 
 /// Sizes of open_clip 3.3.0 (`model_configs`): image size, layers, width, head width, MLP width
 /// and patch size of the image tower; width, heads and layers of the text tower; dim.
@@ -44,7 +46,7 @@ fn config(
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 107);
+    assert_eq!(known().len(), 112);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -106,11 +108,43 @@ fn convolutional() -> Vec<(&'static str, Config)> {
     resnets.into_iter().chain(convnexts).collect()
 }
 
+/// Sizes of PE-Core in open_clip 3.3.0 and timm 1.0.31.
+fn pe_core() -> Vec<(&'static str, Config)> {
+    // Image size, layers, width, heads, MLP width, patch size and reference grid; context length,
+    // the text tower; dim.
+    [
+        ("PE-Core-T-16-384", [384, 12, 192, 3, 768, 16, 24], 32, [512, 8, 12], 512),
+        ("PE-Core-S-16-384", [384, 12, 384, 6, 1536, 16, 24], 32, [512, 8, 12], 512),
+        ("PE-Core-B-16", [224, 12, 768, 12, 3072, 16, 14], 32, [1024, 16, 24], 1024),
+        ("PE-Core-L-14-336", [336, 24, 1024, 16, 4096, 14, 24], 32, [1024, 16, 24], 1024),
+        ("PE-Core-bigG-14-448", [448, 50, 1536, 16, 8960, 14, 32], 72, [1280, 20, 24], 1280),
+    ]
+    .map(|(name, [image, layers, width, heads, inner, patch, grid], context, text, dim)| {
+        let mut config = config([224, layers, width, width / heads, inner, patch], text, dim);
+        config.text.max_position_embeddings = context;
+        if let VisionConfig::Vit(vit) = &mut config.vision {
+            vit.image_size = image;
+            vit.parts = VitParts {
+                class_token: grid != 32,
+                pooling: Pooling::Attention,
+                head: Head::BiasedProjection,
+                rotary_grid: Some(grid),
+                pool_heads: Some(8),
+                ..VitParts::default()
+            };
+        }
+        config.vision.check(std::path::Path::new("model_configs"), dim).unwrap();
+        (name, config)
+    })
+    .into()
+}
+
 #[test]
 fn sizes_are_those_of_the_architecture_and_supported() {
     let mut sizes: BTreeMap<&str, Config> =
         SIZES.iter().map(|(name, image, text, dim)| (*name, config(*image, *text, *dim))).collect();
     sizes.extend(convolutional());
+    sizes.extend(pe_core());
     for model in known() {
         let config = &sizes[model.architecture().trim_end_matches("-quickgelu")];
         let count = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>() as u64;
