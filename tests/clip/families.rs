@@ -9,10 +9,11 @@ use super::*;
 /// Largest allowed difference of a unit row's values. Measured: at most 2e-6.
 const BOUND: f32 = 1e-5;
 
-/// Folders of tests/fixtures with a checkpoint, `golden.json` (texts, and their padded ids) and
+/// Folders of tests/fixtures/families with a checkpoint, `golden.json` (texts, and their padded ids) and
 /// `golden.safetensors`: embeddings (texts, dim), pixels (images, 3, side, side), features (images,
 /// dim), not normalized.
-const FAMILIES: [&str; 3] = ["siglip/open_clip", "siglip/siglip2", "siglip/transformers"];
+const FAMILIES: [&str; 6] =
+    ["longclip", "metaclip2", "metaclip2-open-clip", "siglip", "siglip-open-clip", "siglip2"];
 
 struct Golden {
     texts: Vec<String>,
@@ -50,7 +51,7 @@ impl Golden {
 }
 
 fn family(name: &str) -> (Checkpoint, Golden) {
-    let folder = fixture("..").join(name);
+    let folder = fixture("../families").join(name);
     (Checkpoint::open(&folder).unwrap(), Golden::open(&folder))
 }
 

@@ -15,7 +15,7 @@ const LOW: usize = 1024;
 #[command(next_help_heading = "Prompt")]
 pub(crate) struct Memory {
     /// Number of labels that a chain chooses from (best, negative).
-    /// [default: 2048; with --low-memory 1024]
+    /// [default: 2048; with --low-memory 1024; with SigLIP 128]
     #[arg(long, value_name = "N")]
     pub(crate) chain_candidates: Option<NonZeroUsize>,
     /// Number of rows that clip-interrogator ranks at once, which its ranking by quota
@@ -30,8 +30,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Returns the defaults of `mode` with these options.
-    pub(crate) fn options(&self, mode: Mode) -> PromptOptions {
+    /// Returns the defaults of `mode` with these options. `candidates` is the default of the model,
+    /// if it has its own.
+    pub(crate) fn options(&self, mode: Mode, candidates: Option<usize>) -> PromptOptions {
         let defaults = PromptOptions::new(mode);
         let number = |typed: Option<NonZeroUsize>, default| match typed {
             Some(typed) => typed.get(),
@@ -39,7 +40,10 @@ impl Memory {
             None => default,
         };
         PromptOptions {
-            candidates: number(self.chain_candidates, defaults.candidates),
+            candidates: match (self.chain_candidates, candidates) {
+                (None, Some(candidates)) => candidates,
+                (typed, _) => number(typed, defaults.candidates),
+            },
             chunk_size: number(self.chunk_size, defaults.chunk_size),
             ..defaults
         }
@@ -53,9 +57,10 @@ mod tests {
     #[test]
     fn low_memory_changes_the_defaults_and_no_typed_number() {
         let plain = Memory { chain_candidates: None, chunk_size: None, low_memory: false };
-        assert_eq!(plain.options(Mode::Best), PromptOptions::new(Mode::Best));
+        assert_eq!(plain.options(Mode::Best, None), PromptOptions::new(Mode::Best));
+        assert_eq!(plain.options(Mode::Best, Some(128)).candidates, 128);
         let low = Memory { chain_candidates: NonZeroUsize::new(300), low_memory: true, ..plain };
-        let options = low.options(Mode::Best);
+        let options = low.options(Mode::Best, Some(128));
         assert_eq!((options.candidates, options.chunk_size), (300, 1024));
     }
 }

@@ -134,7 +134,7 @@ pub(crate) struct Rank {
     #[arg(long, value_name = "NAME=PATH", help_heading = "Ranking")]
     pub(crate) list: Vec<OwnList>,
     /// Also write the probability of each label: the softmax of 100 times the cosines of
-    /// all labels of the ranked tables.
+    /// all labels of the ranked tables; with SigLIP the sigmoid of its scale and bias.
     #[arg(long, help_heading = "Ranking")]
     pub(crate) probabilities: bool,
     /// Number of labels per image.

@@ -3,7 +3,7 @@
 use interrogate::encoder::Features;
 use interrogate::index::{Match, Merged};
 use interrogate::picture::Picture;
-use interrogate::rank::Order;
+use interrogate::rank::{Order, Sigmoid};
 use serde::Serialize;
 
 use super::tables::Tables;
@@ -102,18 +102,29 @@ pub(super) struct Ranking<'a> {
     tables: Merged<'a>,
     k: usize,
     order: Order,
-    probabilities: bool,
+    probabilities: Option<Probabilities>,
+}
+
+/// How a cosine becomes a probability.
+enum Probabilities {
+    Softmax,
+    Sigmoid(Sigmoid),
 }
 
 impl<'a> Ranking<'a> {
     /// Selects the tables of the options.
     ///
     /// # Errors
-    /// Those of [`Tables::merged`].
+    /// Those of [`Tables::merged`], and of the model's weights.
     pub(super) fn new(args: &args::Rank, tables: &'a Tables) -> Result<Self, CliError> {
+        let model = &tables.model;
         let (name, tables) = tables.merged(&args.table)?;
         let order = if args.reverse { Order::Worst } else { Order::Best };
-        Ok(Ranking { name, tables, k: args.k.get(), order, probabilities: args.probabilities })
+        let sigmoid = if args.probabilities { model.sigmoid()? } else { None };
+        let probabilities = args
+            .probabilities
+            .then(|| sigmoid.map_or(Probabilities::Softmax, Probabilities::Sigmoid));
+        Ok(Ranking { name, tables, k: args.k.get(), order, probabilities })
     }
 
     /// Returns the first labels of each image, with their tables if there are several.
@@ -127,10 +138,18 @@ impl<'a> Ranking<'a> {
         let several = self.tables.tables().len() > 1;
         let ranked = self.tables.rank_many(features, self.k, self.order)?;
         let mut all: Vec<_> = ranked.iter().map(|matches| found(matches, several)).collect();
-        if self.probabilities {
-            for (matches, softmax) in all.iter_mut().zip(self.tables.softmax(features)?) {
-                for found in matches {
-                    found.probability = Some(softmax.probability(found.score) as f32);
+        match &self.probabilities {
+            None => {}
+            Some(Probabilities::Softmax) => {
+                for (matches, softmax) in all.iter_mut().zip(self.tables.softmax(features)?) {
+                    for found in matches {
+                        found.probability = Some(softmax.probability(found.score) as f32);
+                    }
+                }
+            }
+            Some(Probabilities::Sigmoid(sigmoid)) => {
+                for found in all.iter_mut().flatten() {
+                    found.probability = Some(sigmoid.probability(found.score) as f32);
                 }
             }
         }

@@ -9,16 +9,15 @@ use super::fingerprint::fingerprint;
 use super::preprocess::{self, Processor};
 use super::tokenizer::{FileBytes, Tokenizer, TokenizerFiles};
 use super::{ClipText, ClipVision, hugging_face, openai};
-#[cfg(doc)]
-use crate::Error;
-use crate::Result;
 use crate::encoder::Counter;
 #[cfg(doc)]
 use crate::error::{CheckpointError, WeightsError};
 use crate::mmap::Mmap;
 use crate::nn::{Compute, Precision};
 use crate::picture::Preprocess;
+use crate::rank::Sigmoid;
 use crate::weights::Weights;
+use crate::{Error, Result};
 
 /// A CLIP checkpoint, checked but not loaded.
 ///
@@ -160,6 +159,41 @@ impl Checkpoint {
     /// Returns the sizes of both towers.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Returns the function from a cosine to a probability, for a model that was trained with a
+    /// sigmoid: `logit_bias` and the exponential of `logit_scale`. `None` for others, which have no
+    /// bias.
+    ///
+    /// # Errors
+    /// [`WeightsError::Shape`] unless both are a single number; [`Error::Mismatch`] if one is not
+    /// finite.
+    pub fn sigmoid(&self) -> Result<Option<Sigmoid>> {
+        let weights = Weights::open_any(&self.weights)?;
+        if !weights.contains("logit_bias") || !weights.contains("logit_scale") {
+            return Ok(None);
+        }
+        let number = |name: &str| -> Result<f32> {
+            let shape = weights.shape(name).unwrap_or_default();
+            let scalar = if shape.len() > 1 { vec![1] } else { shape.to_vec() };
+            let values = weights.values(name, &scalar)?;
+            match values[..] {
+                [value] if value.is_finite() => Ok(value),
+                _ => Err(Error::mismatch(
+                    &self.weights,
+                    "score",
+                    "one number",
+                    format!("{values:?}"),
+                )),
+            }
+        };
+        Ok(Some(Sigmoid { scale: number("logit_scale")?.exp(), bias: number("logit_bias")? }))
+    }
+
+    /// Returns whether every text costs the whole context length, because nothing is shared
+    /// between texts with a common beginning.
+    pub fn is_padded(&self) -> bool {
+        self.config.text.parts.attention == TextAttention::Padded
     }
 
     /// Returns the width of embeddings and features.

@@ -18,8 +18,14 @@ fn open(name: &str) -> Checkpoint {
 }
 
 /// One checkpoint of each architecture.
-const ALL: [&str; 5] =
-    ["clip/quick", "clip/gelu", "siglip/open_clip", "siglip/siglip2", "siglip/transformers"];
+const ALL: [&str; 6] = [
+    "clip/quick",
+    "clip/gelu",
+    "families/metaclip2",
+    "families/siglip",
+    "families/siglip-open-clip",
+    "families/siglip2",
+];
 
 fn max_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());

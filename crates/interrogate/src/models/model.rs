@@ -7,6 +7,7 @@ use crate::encoder::{Counter, Features, ImageEncoder, TextEncoder};
 use crate::error::{HubError, IndexError, ModelError};
 use crate::index::{Digest, Index};
 use crate::nn::{Compute, Precision};
+use crate::rank::Sigmoid;
 #[cfg(starter)]
 use crate::starter::{self, Starter};
 use crate::{Device, Error, Result};
@@ -35,6 +36,10 @@ pub struct Model {
 
 /// The name of the setting in errors.
 const TEXT_CLEANING: &str = "text cleaning";
+
+/// The number of candidates of a chain for a model whose texts cost their whole context length:
+/// 64 positions each, where a trie computes the few tokens of a candidate.
+const PADDED_CANDIDATES: usize = 128;
 
 /// The kind of model.
 #[derive(Debug)]
@@ -221,6 +226,31 @@ impl Model {
             Kind::Clip(_) => None,
             #[cfg(starter)]
             Kind::Starter(_) => Some(starter::MIN_SCORE),
+        }
+    }
+
+    /// Returns the function from a cosine to a probability, if the model was trained with a
+    /// sigmoid (SigLIP); other models have the softmax of
+    /// [`Rows::softmax`](crate::rank::Rows::softmax).
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::sigmoid`].
+    pub fn sigmoid(&self) -> Result<Option<Sigmoid>> {
+        match &self.kind {
+            Kind::Clip(checkpoint) => checkpoint.sigmoid(),
+            #[cfg(starter)]
+            Kind::Starter(_) => Ok(None),
+        }
+    }
+
+    /// Returns the number of labels that a chain should choose from, if it should be lower than
+    /// that of [`PromptOptions::new`](crate::prompt::modes::PromptOptions::new): a model whose
+    /// texts cost their whole context length scores a prompt with each of them anew.
+    pub fn chain_candidates(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Clip(checkpoint) => checkpoint.is_padded().then_some(PADDED_CANDIDATES),
+            #[cfg(starter)]
+            Kind::Starter(_) => None,
         }
     }
 

@@ -57,6 +57,7 @@ mod quota;
 mod ranking;
 mod rows;
 mod scan;
+mod sigmoid;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ mod topk;
 
 pub use order::{Hit, Order};
 pub use rows::{Block, Rows};
+pub use sigmoid::Sigmoid;
 pub use softmax::{LOGIT_SCALE, Softmax};
 
 /// Returns the first `k` of several rankings of disjoint rows.

@@ -67,7 +67,7 @@ impl<'a> PromptPlan<'a> {
             min_flavors: args.min_flavors,
             min_score: args.min_score.or(model.min_score()),
             compat: control.compat,
-            ..memory.options(mode)
+            ..memory.options(mode, model.chain_candidates())
         };
         let mut interrogation = Interrogation::new(index, model, options)?;
         let duplicates =
