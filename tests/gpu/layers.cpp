@@ -147,6 +147,7 @@ static double activate(double x, u32 activation) {
     case 2: return x / 2 * std::erfc(-x * M_SQRT1_2);
     case 3: return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case 4: return std::max(x, 0.0);
+    case 5: return x / (1 + std::exp(-x));
     default: return x;
     }
 }
@@ -223,7 +224,7 @@ template <typename X, typename V> static void all() {
                 if (width <= 1536) norm<X, V>(rows, width, false, layer, parts, grid);
                 if (width > 200 || next() % 5 == 0) norm<X, V>(rows, width, true, next() % 2, parts, grid);
             }
-            for (u32 activation = 0; activation < 5; activation++)
+            for (u32 activation = 0; activation < 6; activation++)
                 finish_sum<X, V>(rows, width, activation, next() % 3 != 0, 1 + next() % 3);
             if (std::is_same<X, V>::value)
                 for (u32 activation = 0; activation < 5; activation++)

@@ -29,6 +29,9 @@ pub(crate) enum Activation {
     /// `max(x, 0)`: OPT, T5.
     #[serde(rename = "relu")]
     Relu,
+    /// `x sigmoid(x)`: the gates of EVA-02. No configuration file names it.
+    #[serde(skip)]
+    Silu,
 }
 
 impl Activation {
@@ -58,6 +61,7 @@ impl Activation {
             Activation::Gelu => simd::gelu(s, x),
             Activation::GeluTanh => simd::gelu_tanh(s, x),
             Activation::Relu => s.max(s.splat(0.0), x),
+            Activation::Silu => simd::silu(s, x),
         }
     }
 }
@@ -93,6 +97,7 @@ impl Fused<'_> {
             Activation::Gelu => finish(s, row, bias, residual, Activation::Gelu),
             Activation::GeluTanh => finish(s, row, bias, residual, Activation::GeluTanh),
             Activation::Relu => finish(s, row, bias, residual, Activation::Relu),
+            Activation::Silu => finish(s, row, bias, residual, Activation::Silu),
         }
     }
 }
@@ -150,9 +155,9 @@ mod tests {
 
     #[test]
     fn known_values_of_each_activation() {
-        // torch 2.15, float64: F.gelu, F.gelu(approximate="tanh"), x*sigmoid(1.702x).
+        // torch 2.15, float64: F.gelu, F.gelu(approximate="tanh"), F.silu, x*sigmoid(1.702x).
         let x = [-3.0, -1.0, -0.25, 0.0, 0.5, 2.0];
-        let golden: [(Activation, [f32; 6]); 5] = [
+        let golden: [(Activation, [f32; 6]); 6] = [
             (Activation::None, x),
             (Activation::Relu, [0.0, 0.0, 0.0, 0.0, 0.5, 2.0]),
             (
@@ -162,6 +167,10 @@ mod tests {
             (
                 Activation::Gelu,
                 [-0.004_049_694, -0.158_655_25, -0.100_323_42, 0.0, 0.345_731_23, 1.954_499_7],
+            ),
+            (
+                Activation::Silu,
+                [-0.142_277_62, -0.268_941_43, -0.109_455_876, 0.0, 0.311_229_67, 1.761_594_2],
             ),
             (
                 Activation::GeluTanh,
@@ -181,7 +190,9 @@ mod tests {
     #[test]
     fn values_do_not_depend_on_their_position() {
         let x: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.37).collect();
-        for activation in [Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh] {
+        for activation in
+            [Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh, Activation::Silu]
+        {
             let mut all = x.clone();
             activation.apply(&mut all);
             for (&x, y) in x.iter().zip(all) {

@@ -130,14 +130,25 @@ impl<'a, B: Backend> Loader<'a, B> {
 
     /// Loads the three products stacked in `{name}.weight` (3 * width, width).
     fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
-        let weight = self.weights.load(&format!("{name}.weight"), &[3 * width, width])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
-        let part = |number: usize| {
+        let part = |number: usize| Some(bias.as_ref()?[number * width..][..width].to_vec());
+        self.stacked(name, width, [part(0), part(1), part(2)])
+    }
+
+    /// Loads the three products stacked in `{name}.weight` (3 * width, width), with these biases.
+    pub(crate) fn stacked(
+        &self,
+        name: &str,
+        width: usize,
+        biases: [Option<Vec<f32>>; 3],
+    ) -> Result<[B::Linear; 3]> {
+        let weight = self.weights.load(&format!("{name}.weight"), &[3 * width, width])?;
+        let part = |number: usize, bias| {
             let weight = weight.slice(number * width * width..(number + 1) * width * width);
-            let bias = bias.as_ref().map(|bias| bias[number * width..][..width].to_vec());
             self.backend.linear(&weight, [width, width], bias)
         };
-        Ok([part(0)?, part(1)?, part(2)?])
+        let [first, second, third] = biases;
+        Ok([part(0, first)?, part(1, second)?, part(2, third)?])
     }
 
     /// Loads attention from rows of `width` to rows of `kv_width`, by the names of BERT:

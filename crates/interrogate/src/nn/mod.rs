@@ -23,6 +23,7 @@ mod norm;
 mod patches;
 mod precision;
 mod relative_bias;
+mod rotary;
 mod scratch;
 mod simd;
 pub(crate) mod threads;
@@ -45,6 +46,7 @@ pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
+pub(crate) use rotary::Rotary;
 
 use crate::error::RowsError;
 use crate::{Error, Result};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::eva::{EvaConfig, EvaTower};
 use super::tower::ImageTower;
 use super::vit::Vit;
 use super::vit_config::VitConfig;
@@ -17,6 +18,8 @@ use crate::weights::Shapes;
 pub enum VisionConfig {
     /// A vision transformer.
     Vit(VitConfig),
+    /// EVA or EVA-02.
+    Eva(EvaConfig),
 }
 
 impl VisionConfig {
@@ -24,6 +27,7 @@ impl VisionConfig {
     pub fn image_size(&self) -> usize {
         match self {
             VisionConfig::Vit(vit) => vit.image_size,
+            VisionConfig::Eva(eva) => eva.img_size,
         }
     }
 
@@ -31,6 +35,7 @@ impl VisionConfig {
     pub(crate) fn positions(&self) -> usize {
         match self {
             VisionConfig::Vit(vit) => vit.positions(),
+            VisionConfig::Eva(eva) => eva.positions(),
         }
     }
 
@@ -38,6 +43,7 @@ impl VisionConfig {
     pub(crate) fn weights(&self, dim: usize) -> Shapes {
         match self {
             VisionConfig::Vit(vit) => vit.weights(dim),
+            VisionConfig::Eva(eva) => eva.weights(dim),
         }
     }
 
@@ -48,6 +54,7 @@ impl VisionConfig {
     pub(crate) fn check(&self, path: &Path, dim: usize) -> Result<()> {
         match self {
             VisionConfig::Vit(vit) => vit.check(path, dim),
+            VisionConfig::Eva(eva) => eva.check(path, dim),
         }
     }
 
@@ -62,6 +69,7 @@ impl VisionConfig {
     ) -> Result<Box<dyn ImageTower<B>>> {
         Ok(match self {
             VisionConfig::Vit(vit) => Box::new(Vit::load(loader, vit, dim)?),
+            VisionConfig::Eva(eva) => Box::new(EvaTower::load(loader, eva, dim)?),
         })
     }
 }

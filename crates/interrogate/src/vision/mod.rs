@@ -7,12 +7,14 @@
 
 mod attention_pool;
 mod config;
+mod eva;
 mod timm_names;
 mod tower;
 mod vit;
 mod vit_config;
 
 pub use config::VisionConfig;
+pub use eva::EvaConfig;
 pub(crate) use timm_names::timm_vit_views;
 pub(crate) use tower::Tower;
 pub use vit_config::{Head, Pooling, VitConfig, VitParts};

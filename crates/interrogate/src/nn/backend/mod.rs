@@ -16,7 +16,7 @@ mod workspace;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::{Activation, Heads, RelativeBias};
+use super::{Activation, Heads, RelativeBias, Rotary};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::{DeviceError, RowsError};
@@ -48,6 +48,8 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     type Ids: Debug + Send + Sync;
     /// A [`Scope`], prepared for the backend.
     type Scope: Debug + Send + Sync;
+    /// A [`Rotary`], prepared for the backend.
+    type Rotary: Debug + Send + Sync;
     /// The cached keys and values of one layer.
     type KvLayer: Debug + Default + Send + Sync;
 
@@ -66,6 +68,9 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
 
     /// Creates a table of rows of `width`.
     fn table(&self, values: Values, width: usize) -> Result<Self::Table>;
+
+    /// Prepares a rotary position embedding for the backend.
+    fn rotary(&self, rotary: Rotary) -> Result<Self::Rotary>;
 
     /// Prepares for layers of rows of `width` with heads of `head` values, while their weights
     /// are loaded. No result depends on it.
@@ -140,6 +145,10 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         bias: Option<&RelativeBias>,
         out: &mut Self::Rows,
     ) -> Result<()>;
+
+    /// Applies a rotary position embedding to the heads of `rows`, which are whole groups of its
+    /// positions.
+    fn rotate(&self, rotary: &Self::Rotary, rows: &mut Self::Rows) -> Result<()>;
 
     // ---- rows
 

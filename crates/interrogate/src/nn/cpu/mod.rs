@@ -18,7 +18,7 @@ use super::kv_pages::KvPages;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::precision::Precision;
-use super::{Heads, RelativeBias, check, linear, threads};
+use super::{Heads, RelativeBias, Rotary, check, linear, threads};
 use crate::Result;
 use crate::weights::Values;
 pub(crate) use rows::HostRows;
@@ -62,6 +62,7 @@ impl Backend for Cpu {
     type Table = HostTable;
     type Ids = Vec<u32>;
     type Scope = CpuScope;
+    type Rotary = Rotary;
     type KvLayer = KvPages;
 
     fn linear(&self, weight: &Values, shape: [usize; 2], bias: Option<Vec<f32>>) -> Result<Linear> {
@@ -74,6 +75,10 @@ impl Backend for Cpu {
 
     fn table(&self, values: Values, width: usize) -> Result<HostTable> {
         Ok(HostTable { values, width })
+    }
+
+    fn rotary(&self, rotary: Rotary) -> Result<Rotary> {
+        Ok(rotary)
     }
 
     fn upload(&self, values: Vec<f32>, width: usize) -> Result<HostRows> {
@@ -144,6 +149,11 @@ impl Backend for Cpu {
         let list = scope.lists(n, kv.rows())?;
         attend_lists(heads, &queries.values, kv, list, bias, out);
         Ok(())
+    }
+
+    fn rotate(&self, rotary: &Rotary, rows: &mut HostRows) -> Result<()> {
+        let width = rows.width;
+        rotary.apply(&mut rows.values, width)
     }
 
     fn lookup(&self, table: &HostTable, ids: &[u32], out: &mut HostRows) -> Result<()> {

@@ -12,6 +12,7 @@ mod kernels;
 mod kv;
 mod logits;
 mod memory;
+mod rotary;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use candle_core::{DType, Device, Tensor};
 use super::backend::{
     Backend, Batch, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, SumAndNorm, Workspace,
 };
-use super::{Heads, Precision, RelativeBias, even};
+use super::{Heads, Precision, RelativeBias, Rotary, even};
 use crate::error::RowsError;
 use crate::weights::Values;
 use crate::{Error, Result};
@@ -32,6 +33,7 @@ use in_flight::InFlight;
 use kernels::{Branch, Kernels, Lookup, SUMS};
 pub(crate) use kv::KvTensors;
 pub(crate) use memory::{halving, is_out_of_memory};
+pub(crate) use rotary::DeviceRotary;
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
 pub(crate) use tests::devices;
@@ -142,6 +144,7 @@ impl Backend for Gpu {
     type Table = Tensor;
     type Ids = Tensor;
     type Scope = GpuScope;
+    type Rotary = DeviceRotary;
     type KvLayer = KvTensors;
 
     fn linear(
@@ -171,6 +174,11 @@ impl Backend for Gpu {
         let table = self.copy(Source::Stored(&values), &shape, self.dtype)?;
         values.release();
         Ok(table)
+    }
+
+    fn rotary(&self, rotary: Rotary) -> Result<DeviceRotary> {
+        let copied = DeviceRotary::new(rotary, &self.device);
+        copied.map_err(Error::tensors("copy values to the device"))
     }
 
     /// Compiles the kernels of such layers in the background.
@@ -274,6 +282,12 @@ impl Backend for Gpu {
         };
         let kv = kv::KeysAndValues::new(cached, current);
         out.set("compute attention", || attention::attend(heads, queries, kv, scope, bias))
+    }
+
+    fn rotate(&self, rotary: &DeviceRotary, rows: &mut DeviceRows) -> Result<()> {
+        let (count, width) = rows.get()?.dims2().map_err(Error::tensors("rotate rows"))?;
+        rotary.host().check(count, width)?;
+        rows.change("rotate rows", |rows| rotary.apply(rows))
     }
 
     fn lookup(&self, table: &Tensor, ids: &[u32], out: &mut DeviceRows) -> Result<()> {

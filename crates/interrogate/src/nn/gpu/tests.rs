@@ -80,6 +80,7 @@ fn products_agree() {
         Activation::Gelu,
         Activation::GeluTanh,
         Activation::Relu,
+        Activation::Silu,
     ] {
         same(&format!("{activation:?}"), [1e-5, 0.01, 0.08], Product(activation));
     }

@@ -38,6 +38,12 @@ pub(crate) fn quick_gelu<S: Simd>(s: S, x: S::V) -> S::V {
     gated(s, x, s.mul(x, s.splat(1.702)))
 }
 
+/// `x sigmoid(x)` (Elfwing et al., arXiv 1702.03118).
+#[inline(always)]
+pub(crate) fn silu<S: Simd>(s: S, x: S::V) -> S::V {
+    gated(s, x, x)
+}
+
 /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, which is `x sigmoid(2u)`
 /// (Hendrycks and Gimpel, 2016; `gelu_new` in checkpoints).
 #[inline(always)]

@@ -19,7 +19,7 @@ mod portable;
 
 pub(crate) use amx::{Amx, DEPTH, PAIRED, TILE, TILE_LEN};
 
-pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu};
+pub(crate) use math::{exp, gelu, gelu_tanh, quick_gelu, silu};
 
 /// Vectors in the width of a tile, for every instruction set: a panel of packed weights is `2 *
 /// LANES` outputs wide.

@@ -36,7 +36,7 @@ fn the_older_dict_takes_precedence_over_the_newer_section() {
         "text_config_dict": { "hidden_size": 256 }, "vision_config_dict": null,
         "vision_config": { "hidden_size": 192 } });
     let config = open(file).unwrap();
-    let VisionConfig::Vit(vision) = config.vision;
+    let VisionConfig::Vit(vision) = config.vision else { panic!("{config:?}") };
     assert_eq!((config.text.hidden_size, vision.hidden_size), (256, 192));
 }
 
@@ -118,7 +118,7 @@ fn siglip_has_its_own_defaults() {
     );
     assert_eq!((text.max_position_embeddings, text.layer_norm_eps), (64, 1e-6));
     assert_eq!(text.parts, TextParts { attention: TextAttention::Padded, projection_bias: true });
-    let VisionConfig::Vit(vision) = &config.vision;
+    let VisionConfig::Vit(vision) = &config.vision else { panic!("{config:?}") };
     assert_eq!((vision.parts, vision.positions()), (VitParts::SIGLIP, 196));
     assert_eq!(vision.hidden_act, "gelu_pytorch_tanh");
 }

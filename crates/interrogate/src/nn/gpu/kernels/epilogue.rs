@@ -42,6 +42,7 @@ impl Kernels {
             Activation::Gelu => y.gelu_erf()?,
             Activation::GeluTanh => y.gelu()?,
             Activation::Relu => y.relu()?,
+            Activation::Silu => y.silu()?,
         };
         match residual {
             Some(residual) => (y + residual.to_dtype(DType::F32)?)?.to_dtype(SUMS),

@@ -229,12 +229,14 @@ DEVICE float sigmoid(float x) { return 1.0f / (1.0f + power_of_two(-1.44269504f 
 #define GELU 2u
 #define GELU_TANH 3u
 #define RELU 4u
+#define SILU 5u
 DEVICE float activated(float x, u32 activation) {
     if (activation == QUICK_GELU) return x * sigmoid(1.702f * x);
     if (activation == GELU) return 0.5f * x * error_complement(-0.70710678f * x);
     // x/2 (1 + tanh(u)) = x sigmoid(2 u)
     if (activation == GELU_TANH) return x * sigmoid(1.59576912f * x * (1.0f + 0.044715f * x * x));
     if (activation == RELU) return x > 0.0f || x != x ? x : 0.0f;
+    if (activation == SILU) return x * sigmoid(x);
     return x;
 }
 

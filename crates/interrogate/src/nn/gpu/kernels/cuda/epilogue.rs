@@ -67,6 +67,7 @@ fn number(activation: Activation) -> u32 {
         Activation::Gelu => 2,
         Activation::GeluTanh => 3,
         Activation::Relu => 4,
+        Activation::Silu => 5,
     }
 }
 
