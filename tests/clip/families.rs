@@ -12,7 +12,8 @@ const BOUND: f32 = 1e-5;
 /// Folders of tests/fixtures with a checkpoint, `golden.json` (texts, and their padded ids) and
 /// `golden.safetensors`: embeddings (texts, dim), pixels (images, 3, side, side), features (images,
 /// dim), not normalized.
-const FAMILIES: [&str; 3] = ["siglip/open_clip", "siglip/siglip2", "siglip/transformers"];
+const FAMILIES: [&str; 4] =
+    ["eva/clip", "siglip/open_clip", "siglip/siglip2", "siglip/transformers"];
 
 struct Golden {
     texts: Vec<String>,

@@ -69,15 +69,15 @@ pub(super) fn read(
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
     let is_openai = names::is_openai(&weights);
-    let views = names::views(&weights);
-    let weights = weights.with_views(views)?;
     let opened = config.map(OpenClipConfig::open).transpose()?;
-    let (text, projection_dim) = sizes::text(&weights)?;
     let config_path = config.unwrap_or(&path);
     let timm_model = match &opened {
         Some(config) => config.timm_model(config_path)?.map(|model| (model, config)),
         None => None,
     };
+    let views = names::views(&weights, timm_model.map(|(model, _)| model));
+    let weights = weights.with_views(views)?;
+    let (text, projection_dim) = sizes::text(&weights)?;
     let vision = match timm_model {
         Some((model, config)) => model.sizes(config_path, config, &weights)?,
         None => VisionConfig::Vit(sizes::vit(&weights, VitParts::default())?),

@@ -3,6 +3,7 @@
 //! The pairs are those of transformers' own conversion
 //! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
 
+use super::timm::TimmModel;
 use crate::vision::timm_vit_views;
 use crate::weights::{View, Weights};
 
@@ -21,18 +22,22 @@ pub(in crate::clip) fn extra(name: &str) -> bool {
         || matches!(name, "logit_scale" | "logit_bias" | "attn_mask" | "text.attn_mask")
 }
 
-/// Returns the weights under the names of transformers. A name that is not the
+/// Returns the weights under the names of transformers, or under timm's for a tower that only
+/// timm has. `timm_model` is the image tower, if it is one of timm's. A name that is not the
 /// architecture's keeps its name; the check of all names reports it.
-pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
+pub(super) fn views(weights: &Weights, timm_model: Option<TimmModel>) -> Vec<(String, View)> {
     let first = |name| weights.shape(name).and_then(|shape| shape.first()).copied();
-    weights.names().flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
+    weights.names().flat_map(|name| view(name, first(name).unwrap_or(0), timm_model)).collect()
 }
 
 /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; empty if it
 /// is not the architecture's.
-fn view(name: &str, rows: usize) -> Vec<(String, View)> {
+fn view(name: &str, rows: usize, timm_model: Option<TimmModel>) -> Vec<(String, View)> {
     if let Some(rest) = name.strip_prefix("visual.trunk.") {
-        return timm_vit_views(name, rest, rows);
+        return match timm_model {
+            Some(model) => model.views(name, rest, rows),
+            None => timm_vit_views(name, rest, rows),
+        };
     }
     let (tower, rest) = match name.strip_prefix("visual.") {
         Some(rest) => ("vision_model", rest),
@@ -100,12 +105,12 @@ mod tests {
     use super::*;
 
     fn names(name: &str, rows: usize) -> Vec<String> {
-        view(name, rows).into_iter().map(|(name, _)| name).collect()
+        view(name, rows, None).into_iter().map(|(name, _)| name).collect()
     }
 
     #[test]
     fn stacked_projections_are_three_slices() {
-        let views = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12);
+        let views = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12, None);
         let rows: Vec<_> = views.iter().map(|(_, view)| view.rows.clone()).collect();
         assert_eq!(rows, [Some(0..4), Some(4..8), Some(8..12)]);
         assert_eq!(views[1].0, "vision_model.encoder.layers.11.self_attn.k_proj.bias");
@@ -125,7 +130,7 @@ mod tests {
                 false,
             ),
         ] {
-            let views = view(name, 6);
+            let views = view(name, 6, None);
             assert_eq!((views[0].0.as_str(), views[0].1.transposed), (to, transposed));
             assert_eq!(views[0].1.source, name);
         }

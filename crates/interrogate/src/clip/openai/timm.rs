@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::config::OpenClipConfig;
 use super::sizes;
-use crate::vision::{VisionConfig, VitConfig, VitParts};
-use crate::weights::Weights;
+use crate::vision::{EvaConfig, VisionConfig, VitConfig, VitParts, timm_vit_views};
+use crate::weights::{View, Weights};
 use crate::{Error, Result};
 
 /// The numbers of heads of timm's SigLIP models, by the size in their name. They follow from no
@@ -27,6 +27,8 @@ const SIGLIP_TANH: [&str; 4] = [
 pub(super) enum TimmModel {
     /// SigLIP's vision transformer.
     Siglip { heads: usize, is_tanh: bool },
+    /// EVA-CLIP's.
+    Eva(EvaConfig),
 }
 
 impl TimmModel {
@@ -40,8 +42,20 @@ impl TimmModel {
             let is_tanh = SIGLIP_TANH.iter().any(|start| name.starts_with(start));
             return Ok(TimmModel::Siglip { heads, is_tanh });
         }
-        let expected = "vit_*_siglip_*";
+        if let Some(sizes) = EvaConfig::named(name) {
+            return Ok(TimmModel::Eva(sizes));
+        }
+        let expected = "vit_*_siglip_* or eva*_clip_*";
         Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name))
+    }
+
+    /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; `rest` is its
+    /// name in timm's model.
+    pub(super) fn views(self, name: &str, rest: &str, rows: usize) -> Vec<(String, View)> {
+        match self {
+            TimmModel::Siglip { .. } => timm_vit_views(name, rest, rows),
+            TimmModel::Eva(_) => vec![(rest.to_owned(), View::of(name))],
+        }
     }
 
     /// Returns the sizes of the tower: those of its architecture, and of the shapes of `weights`.
@@ -56,6 +70,10 @@ impl TimmModel {
         weights: &Weights,
     ) -> Result<VisionConfig> {
         match self {
+            TimmModel::Eva(known) => {
+                config.check_timm(path, ["token", "none"])?;
+                Ok(VisionConfig::Eva(known.pooling_token(true).with_sizes_of(weights, "")))
+            }
             TimmModel::Siglip { heads, is_tanh } => {
                 config.check_timm(path, ["map", "none"])?;
                 let hidden_act = if is_tanh { "gelu_pytorch_tanh" } else { "gelu" };

@@ -8,7 +8,7 @@ use crate::weights::Weights;
 use crate::{Result, limits, sizes};
 
 /// The sizes of a tower, by the names of timm's arguments.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "timm's own names")]
 pub struct EvaConfig {
     pub img_size: usize,
@@ -86,6 +86,16 @@ impl EvaConfig {
             layout,
             ref_feat_shape,
         })
+    }
+
+    /// Returns these sizes with rows of the class token, or of the mean of the patches.
+    pub(crate) fn pooling_token(self, token: bool) -> Self {
+        EvaConfig { pool: if token { Pool::Token } else { Pool::Average }, ..self }
+    }
+
+    /// Returns these sizes with rotary positions scaled to a grid of `reference`, if it is given.
+    pub(crate) fn with_reference(self, reference: Option<usize>) -> Self {
+        EvaConfig { ref_feat_shape: reference.or(self.ref_feat_shape), ..self }
     }
 
     /// Returns these sizes with those that follow from the shapes of `weights`, where the tower's
