@@ -18,7 +18,7 @@ use super::cleaning::{Cleaning, Form};
 use super::config::Config;
 use crate::error::CheckpointError;
 use crate::picture::{Center, Preprocess, Resize};
-use crate::vision::{VisionConfig, VitParts};
+use crate::vision::{VisionConfig, VitParts, timm_vit_views};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -75,7 +75,10 @@ pub(super) fn read(
         Some(config) => config.timm_model(config_path)?.map(|model| (model, config)),
         None => None,
     };
-    let views = names::views(&weights, timm_model.map(|(model, _)| model));
+    let views = names::views(&weights, &|name, rest, rows| match timm_model {
+        Some((model, _)) => model.views(name, rest, rows),
+        None => timm_vit_views(name, rest, rows),
+    });
     let weights = weights.with_views(views)?;
     let (text, projection_dim) = sizes::text(&weights)?;
     let vision = match timm_model {

@@ -103,7 +103,7 @@ impl EvaConfig {
     /// shapes reports what is missing. Heads keep their width.
     pub fn with_sizes_of(self, weights: &Weights, prefix: &str) -> Self {
         let shape = |name: &str| weights.shape(&format!("{prefix}{name}")).unwrap_or(&[]);
-        let mut sizes = self.clone();
+        let mut sizes = self;
         if let &[width, _, patch, _] = shape("patch_embed.proj.weight") {
             sizes.embed_dim = width;
             sizes.num_heads = width / self.head().max(1);
@@ -175,7 +175,7 @@ mod tests {
         let path = Path::new("config.json");
         assert!(good.check(path, 512).is_ok());
         let bad = |change: fn(&mut EvaConfig), message: &str| {
-            let mut config = good.clone();
+            let mut config = good;
             change(&mut config);
             let found = config.check(path, 512).unwrap_err().to_string();
             assert!(found.contains(message), "{found}");

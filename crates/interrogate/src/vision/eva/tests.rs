@@ -102,13 +102,13 @@ fn clip_tower_agrees_with_open_clip() {
 fn sizes_follow_from_shapes() {
     let weights = Weights::open(&folder().join("clip/open_clip_model.safetensors")).unwrap();
     let known = EvaConfig::named("eva02_base_patch16_clip_224").unwrap();
-    let sizes = known.clone().with_sizes_of(&weights, "visual.trunk.");
+    let sizes = known.with_sizes_of(&weights, "visual.trunk.");
     let expected = EvaConfig { img_size: 16, patch_size: 4, embed_dim: 64, num_heads: 1, ..known };
-    assert_eq!(sizes, EvaConfig { depth: 2, mlp_hidden: 44, ..expected.clone() });
+    assert_eq!(sizes, EvaConfig { depth: 2, mlp_hidden: 44, ..expected });
     // Without such weights, and for the patches that leave a remainder at the edge.
-    assert_eq!(sizes.clone().with_sizes_of(&weights, "visual."), sizes);
+    assert_eq!(sizes.with_sizes_of(&weights, "visual."), sizes);
     let wide = EvaConfig { img_size: 18, ..sizes };
-    assert_eq!(wide.clone().with_sizes_of(&weights, "visual.trunk."), wide);
+    assert_eq!(wide.with_sizes_of(&weights, "visual.trunk."), wide);
 }
 
 #[test]
