@@ -1,4 +1,4 @@
-//! Captions images with BLIP or BLIP-2.
+//! Captions images with BLIP, BLIP-2 or GIT.
 //!
 //! [`open`] opens a model in a Hugging Face folder; a [`Captioner`] turns images into
 //! [`Caption`]s with the options of a [`GenerationConfig`]. Owns the models, their weights and the
@@ -20,6 +20,7 @@
 //! # Ok::<(), interrogate::Error>(())
 //! ```
 
+mod bert;
 mod blip;
 mod blip2;
 mod decoder_state;
@@ -29,8 +30,10 @@ use crate::error::{CheckpointError, DeviceError, RowsError, WeightsError};
 #[cfg(test)]
 mod device_tests;
 mod generate;
+mod git;
 mod image_batches;
 mod memory_check;
+mod special_tokens;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -53,11 +56,14 @@ use generate::Sequence;
 use tokenizer::CaptionTokenizer;
 
 /// Short names of captioners, and their repositories on the hub.
-pub const NAMES: [(&str, &str); 4] = [
+pub const NAMES: [(&str, &str); 7] = [
     ("blip-base", "Salesforce/blip-image-captioning-base"),
     ("blip-large", "Salesforce/blip-image-captioning-large"),
     ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
+    ("blip2-6.7b", "Salesforce/blip2-opt-6.7b"),
     ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
+    ("blip2-flan-t5-xxl", "Salesforce/blip2-flan-t5-xxl"),
+    ("git-large-coco", "microsoft/git-large-coco"),
 ];
 
 /// The caption of one image.
@@ -205,6 +211,7 @@ fn load<B: Backend>(
     match model {
         Model::Blip => Ok(Box::new(blip::Blip::open(folder, weights, backend)?)),
         Model::Blip2 => Ok(Box::new(blip2::Blip2::open(folder, weights, backend)?)),
+        Model::Git => Ok(Box::new(git::Git::open(folder, weights, backend)?)),
     }
 }
 
@@ -212,6 +219,7 @@ fn load<B: Backend>(
 enum Model {
     Blip,
     Blip2,
+    Git,
 }
 
 /// Reads the model type from config.json.
@@ -225,13 +233,15 @@ fn model_type(folder: &Path) -> Result<Model> {
     match read_json::<RawConfig>(&path)?.model_type.as_str() {
         "blip" => Ok(Model::Blip),
         "blip-2" => Ok(Model::Blip2),
+        "git" => Ok(Model::Git),
         found => Err(Error::Caption(CaptionError::ModelType { path, found: found.to_owned() })),
     }
 }
 
-/// Opens the preprocessing for an image tower of `side` by `side` pixels.
-fn preprocess(folder: &Path, side: usize) -> Result<Preprocess> {
-    preprocess::open_for(&preprocess::find(folder)?, Processor::Blip, "size", side)
+/// Opens the preprocessing for an image tower of `side` by `side` pixels; missing keys have the
+/// defaults of `processor`.
+fn preprocess(folder: &Path, processor: Processor, side: usize) -> Result<Preprocess> {
+    preprocess::open_for(&preprocess::find(folder)?, processor, "size", side)
 }
 
 /// Decodes generated sequences.
@@ -246,13 +256,4 @@ fn captions(tokenizer: &CaptionTokenizer, generated: Vec<Sequence>) -> Result<Ve
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = input::read(path, limits::CONFIG)?;
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-/// Checks that a token is in the language model's vocabulary.
-fn check_token(path: &Path, what: &'static str, token: u32, vocab: usize) -> Result<()> {
-    if (token as usize) < vocab {
-        Ok(())
-    } else {
-        Err(Error::mismatch(path, what, format!("below {vocab}"), token))
-    }
 }

@@ -64,6 +64,20 @@ impl CaptionTokenizer {
         Ok(ids)
     }
 
+    /// Tokenizes a prompt for a decoder of BERT's kind: `bos`, then the prompt's tokens. The
+    /// tokenizer's [CLS] and [SEP] are removed; [SEP] would end the caption.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    pub(super) fn encode_after(&self, bos: u32, prompt: &str) -> Result<Vec<u32>> {
+        let tokens = match prompt {
+            "" => Vec::new(),
+            prompt => self.encode(prompt)?,
+        };
+        let inner = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
+        Ok([bos].into_iter().chain(inner.iter().copied()).collect())
+    }
+
     /// Decodes `tokens` without special tokens, and without a newline at the end.
     ///
     /// # Errors

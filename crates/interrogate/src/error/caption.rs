@@ -8,8 +8,8 @@ use super::words::gib;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionError {
-    /// The folder holds a model of another kind than BLIP and BLIP-2.
-    #[error("{}: model_type is {found:?}, expected \"blip\" or \"blip-2\"", path.display())]
+    /// The folder holds a model of another kind than BLIP, BLIP-2 and GIT.
+    #[error("{}: model_type is {found:?}, expected \"blip\", \"blip-2\" or \"git\"", path.display())]
     ModelType {
         /// Its config.json.
         path: PathBuf,
@@ -49,7 +49,7 @@ impl CaptionError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             CaptionError::ModelType { .. } => {
-                "name a folder of BLIP or BLIP-2: blip-base, blip-large, blip2-2.7b or blip2-flan-t5-xl"
+                "name a folder of BLIP, BLIP-2 or GIT: blip-base, blip-large, blip2-2.7b, blip2-6.7b, blip2-flan-t5-xl, blip2-flan-t5-xxl or git-large-coco"
             }
             CaptionError::MemoryTooSmall { .. } => {
                 "close other programs, use a smaller precision (f16 or q8), or use a smaller model: blip-base needs 1 GiB in f32"

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::super::bert::BertSizes;
 use super::super::generate::Limits;
+use super::super::read_json;
+use super::super::special_tokens::check_token;
 use super::super::vision::{RawVisionConfig, VisionConfig};
-use super::super::{check_token, read_json};
 use crate::nn::Activation;
 use crate::{Result, limits, sizes};
 
@@ -69,6 +71,21 @@ const VISION: VisionConfig = VisionConfig {
 };
 
 impl TextConfig {
+    /// The decoder's sizes, for images of this number of states and width.
+    pub(super) fn sizes(&self, image: [usize; 2]) -> BertSizes {
+        BertSizes {
+            width: self.hidden_size,
+            inner: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            positions: self.max_position_embeddings,
+            activation: self.hidden_act,
+            eps: self.layer_norm_eps,
+            cross: Some(image),
+            image_rows: 0,
+        }
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             vocab: self.vocab_size,

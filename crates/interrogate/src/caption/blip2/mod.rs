@@ -15,15 +15,17 @@ use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Limits, Prompt, Step, check, generate};
 use super::image_batches;
 use super::tokenizer::CaptionTokenizer;
-use super::vision::Vision;
+use super::vision::{Layout, Vision};
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+use crate::clip::preprocess::Processor;
 #[cfg(doc)]
 use crate::error::{CheckpointError, DeviceError, RowsError};
 use crate::nn::{Backend, Epilogue, Loader, LogitsRequest, ReducedLogits};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
-use config::{Config, TextConfig};
+pub(super) use config::Config;
+use config::TextConfig;
 use opt::Opt;
 use qformer::QFormer;
 use t5::T5;
@@ -56,13 +58,13 @@ impl<B: Backend> Blip2<B> {
     /// Those of [`super::open`].
     pub(super) fn open(folder: &Path, weights: Weights, backend: B) -> Result<Self> {
         let config = Config::open(&folder.join("config.json"))?;
-        let preprocess = super::preprocess(folder, config.vision.image_size)?;
+        let preprocess = super::preprocess(folder, Processor::Blip, config.vision.image_size)?;
         let tokenizer = CaptionTokenizer::open(folder, config.text.vocab())?;
         let (queries, image_width) = (config.num_query_tokens, config.vision.hidden_size);
         let projection = [config.text.dim(), config.qformer.hidden_size];
         let (image_token, bos) = (config.image_token_index, config.text.bos());
         let loader = Loader::new(&weights, &backend);
-        let vision = Vision::load(&loader, &config.vision)?;
+        let vision = Vision::load(&loader, &config.vision, Layout::Blip)?;
         let qformer = QFormer::load(&loader, &config.qformer, queries, image_width)?;
         let language_projection = loader.linear("language_projection", projection)?;
         let language = match config.text {

@@ -80,6 +80,7 @@ fn prompt(tokens: &[u32]) -> Prompt {
     Prompt {
         inputs: tokens.iter().map(|&token| Input::Token(token)).collect(),
         ids: tokens.to_vec(),
+        cached: 0..0,
     }
 }
 

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{EosTokens, check_eos};
-use crate::caption::check_token;
 use crate::caption::generate::Limits;
+use crate::caption::special_tokens::{EosTokens, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
 
@@ -172,6 +171,6 @@ impl T5Config {
         if let Some(token) = self.bos_token_id {
             check_token(path, "text_config.bos_token_id", token, self.vocab_size)?;
         }
-        check_eos(path, &self.eos_token_id, self.vocab_size)
+        self.eos_token_id.check(path, "text_config.eos_token_id", self.vocab_size)
     }
 }
