@@ -5,6 +5,7 @@ use interrogate::Error;
 use interrogate::encoder::ImageEncoder;
 use interrogate::models::{Model, ModelSource, Options};
 use interrogate::picture::Picture;
+use interrogate::vision::VisionConfig;
 use interrogate::weights::Weights;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -103,7 +104,7 @@ fn tokens_equal_those_of_transformers_and_rows_those_of_open_clip() {
 fn sizes_are_derived_from_shapes() {
     let (_folder, path) = layouts().swap_remove(0);
     let config = Checkpoint::open(&path).unwrap().config().clone();
-    let vision = &config.vision;
+    let VisionConfig::Vit(vision) = &config.vision else { panic!("{:?}", config.vision) };
     assert_eq!((vision.image_size, vision.patch_size, vision.num_attention_heads), (32, 8, 2));
     assert_eq!(
         (vision.hidden_size, vision.intermediate_size, vision.num_hidden_layers),

@@ -48,6 +48,7 @@
 //! | [`models`] | opens CLIP from a folder, a file, a hub id or the embedded starter, and downloads it if necessary |
 //! | [`encoder`] | defines the traits [`TextEncoder`](encoder::TextEncoder) and [`ImageEncoder`](encoder::ImageEncoder), which return rows of unit length: a dot product is a cosine |
 //! | [`clip`] | reads CLIP checkpoints and computes both towers |
+//! | [`vision`] | defines the architectures of image towers |
 //! | [`picture`] | decodes image files and preprocesses them for an image tower |
 //! | [`index`] | opens and verifies an index; its tables hold labels and f16 rows |
 //! | [`rank`] | finds the exact top-k rows for an image, on the CPU or a GPU |
@@ -116,6 +117,7 @@ mod sizes;
 pub mod starter;
 mod tokenization;
 mod trie;
+pub mod vision;
 #[doc(hidden)] // public for the tests and fuzz targets of this repository
 pub mod weights;
 

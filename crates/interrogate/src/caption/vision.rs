@@ -104,24 +104,15 @@ pub(super) enum Layout {
 pub(super) struct Vision<B: Backend> {
     embeddings: PatchEmbedding<B>,
     /// A norm of the embeddings.
-    pre_layrnorm: Option<B::Norm>, // the checkpoints' spelling
+    pre_norm: Option<B::Norm>,
     layers: PreNormLayers<B>,
     post_layernorm: B::Norm,
 }
 
 const BLIP: PreNormNames = PreNormNames {
-    norm1: "layer_norm1",
     attention: Projections::Joined("self_attn.qkv"),
     out: "self_attn.projection",
-    norm2: "layer_norm2",
-    fc1: "mlp.fc1",
-    fc2: "mlp.fc2",
-};
-
-const GIT: PreNormNames = PreNormNames {
-    attention: Projections::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
-    out: "self_attn.out_proj",
-    ..BLIP
+    ..PreNormNames::HUGGING_FACE
 };
 
 impl<B: Backend> Vision<B> {
@@ -145,7 +136,7 @@ impl<B: Backend> Vision<B> {
         };
         let (prefix, names) = match layout {
             Layout::Blip => ("vision_model", &BLIP),
-            Layout::Git => ("git.image_encoder.vision_model", &GIT),
+            Layout::Git => ("git.image_encoder.vision_model", &PreNormNames::HUGGING_FACE),
         };
         let at = |name: &str| format!("{prefix}.{name}");
         let (positions, table) = (config.positions(), "embeddings.position_embedding");
@@ -160,7 +151,7 @@ impl<B: Backend> Vision<B> {
             loader.pre_norm(&sizes, names, at, Biases { projections: config.qkv_bias, rest: true })
         });
         let norm = |name: &str| loader.layer_norm(&at(name), width, sizes.eps);
-        let pre_layrnorm = (layout == Layout::Git).then(|| norm("pre_layrnorm"));
+        let pre_norm = (layout == Layout::Git).then(|| norm("pre_layrnorm"));
         Ok(Vision {
             embeddings: PatchEmbedding {
                 patches,
@@ -169,10 +160,10 @@ impl<B: Backend> Vision<B> {
                     patch_embedding,
                     layout == Layout::Blip,
                 )?,
-                class_embedding: loader.rows(&at("embeddings.class_embedding"), &class)?,
+                class_embedding: Some(loader.rows(&at("embeddings.class_embedding"), &class)?),
                 position_embedding: loader.rows(&table, &positions)?,
             },
-            pre_layrnorm: pre_layrnorm.transpose()?,
+            pre_norm: pre_norm.transpose()?,
             layers: layers?,
             post_layernorm: norm("post_layernorm")?,
         })
@@ -194,7 +185,7 @@ impl<B: Backend> Vision<B> {
         pixels: &[f32],
     ) -> Result<B::Rows> {
         let images = self.embeddings.forward(backend, work, pixels)?;
-        if let Some(norm) = &self.pre_layrnorm {
+        if let Some(norm) = &self.pre_norm {
             backend.normalize(norm, &work.rows, &mut work.next)?;
             std::mem::swap(&mut work.rows, &mut work.next);
         }

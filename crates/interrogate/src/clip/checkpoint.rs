@@ -257,7 +257,7 @@ impl Checkpoint {
     ) -> Result<ClipVision> {
         let preprocess = match &self.preprocessing {
             Preprocessing::File(path) => {
-                let side = self.config.vision.image_size;
+                let side = self.config.vision.image_size();
                 preprocess::open_for(path, Processor::Clip, "crop", side)?
             }
             Preprocessing::Known(steps) => steps.clone(),

@@ -3,12 +3,12 @@
 //! Owns the defaults of missing fields, and the check that the sizes are valid. `names`
 //! derives the weights from them.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::activation;
+use crate::nn::Activation;
+use crate::vision::{VisionConfig, VitConfig};
 use crate::{Error, Result, input, limits, sizes};
 
 /// The sizes of both towers and of their common embedding space.
@@ -43,24 +43,6 @@ pub struct TextConfig {
     pub eos_token_id: Option<u32>,
 }
 
-/// Sizes of the image tower, by the names of `config.json`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the checkpoint's own names")]
-pub struct VisionConfig {
-    pub hidden_size: usize,
-    pub intermediate_size: usize,
-    pub num_hidden_layers: usize,
-    pub num_attention_heads: usize,
-    pub num_channels: usize,
-    #[serde(deserialize_with = "sizes::side")]
-    pub image_size: usize,
-    #[serde(deserialize_with = "sizes::side")]
-    pub patch_size: usize,
-    pub hidden_act: String,
-    pub layer_norm_eps: f64,
-}
-
 impl Default for TextConfig {
     fn default() -> Self {
         TextConfig {
@@ -77,40 +59,6 @@ impl Default for TextConfig {
     }
 }
 
-impl Default for VisionConfig {
-    fn default() -> Self {
-        VisionConfig {
-            hidden_size: 768,
-            intermediate_size: 3072,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            num_channels: 3,
-            image_size: 224,
-            patch_size: 32,
-            hidden_act: "quick_gelu".into(),
-            layer_norm_eps: 1e-5,
-        }
-    }
-}
-
-impl VisionConfig {
-    /// Returns the number of patches along one side of the image. A remainder smaller than
-    /// a patch is dropped, as a convolution with that stride does.
-    pub fn grid(&self) -> usize {
-        self.image_size.checked_div(self.patch_size).unwrap_or(0)
-    }
-
-    /// Returns the number of positions: the class token and every patch.
-    pub fn positions(&self) -> usize {
-        self.grid() * self.grid() + 1
-    }
-
-    /// Returns the number of values of one image (channels, height, width).
-    pub fn pixels(&self) -> usize {
-        self.num_channels * self.image_size * self.image_size
-    }
-}
-
 /// The fields of config.json that are read.
 #[derive(Deserialize)]
 struct RawConfig {
@@ -119,11 +67,11 @@ struct RawConfig {
     #[serde(default = "default_projection_dim")]
     projection_dim: usize,
     text_config: Option<TextConfig>,
-    vision_config: Option<VisionConfig>,
+    vision_config: Option<VitConfig>,
     // Files older than transformers 4.24 have these too; transformers prefers them to the
     // two above.
     text_config_dict: Option<TextConfig>,
-    vision_config_dict: Option<VisionConfig>,
+    vision_config_dict: Option<VitConfig>,
 }
 
 fn default_projection_dim() -> usize {
@@ -148,7 +96,9 @@ impl Config {
         let config = Config {
             projection_dim: file.projection_dim,
             text: file.text_config_dict.or(file.text_config).unwrap_or_default(),
-            vision: file.vision_config_dict.or(file.vision_config).unwrap_or_default(),
+            vision: VisionConfig::Vit(
+                file.vision_config_dict.or(file.vision_config).unwrap_or_default(),
+            ),
         };
         config.check(path)?;
         Ok(config)
@@ -161,54 +111,31 @@ impl Config {
     /// # Errors
     /// [`Error::Mismatch`] for an invalid size.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        let (text, vision) = (&self.text, &self.vision);
-        let inner = |width: usize| 1..=limits::INNER.saturating_mul(width);
-        #[rustfmt::skip]
-        let sizes: [(&'static str, usize, RangeInclusive<usize>); 14] = [
-            ("projection_dim", self.projection_dim, 1..=limits::WIDTH),
-            ("text_config.vocab_size", text.vocab_size, 1..=limits::VOCABULARY),
-            ("text_config.hidden_size", text.hidden_size, 1..=limits::WIDTH),
-            ("text_config.intermediate_size", text.intermediate_size, inner(text.hidden_size)),
-            ("text_config.num_hidden_layers", text.num_hidden_layers, 1..=limits::LAYERS),
-            ("text_config.num_attention_heads", text.num_attention_heads, 1..=text.hidden_size),
-            ("text_config.max_position_embeddings", text.max_position_embeddings, 2..=limits::POSITIONS),
-            ("vision_config.hidden_size", vision.hidden_size, 1..=limits::WIDTH),
-            ("vision_config.intermediate_size", vision.intermediate_size, inner(vision.hidden_size)),
-            ("vision_config.num_hidden_layers", vision.num_hidden_layers, 1..=limits::LAYERS),
-            ("vision_config.num_attention_heads", vision.num_attention_heads, 1..=vision.hidden_size),
-            ("vision_config.num_channels", vision.num_channels, 3..=3),
-            ("vision_config.image_size", vision.image_size, 1..=limits::IMAGE_SIDE),
-            ("vision_config.patch_size", vision.patch_size, 1..=vision.image_size),
-        ];
-        for (what, found, range) in sizes {
-            if !range.contains(&found) {
-                let (low, high) = (range.start(), range.end());
-                return Err(Error::mismatch(path, what, format!("{low} to {high}"), found));
-            }
+        let (text, dim) = (&self.text, self.projection_dim);
+        let (width, heads, positions) =
+            (text.hidden_size, text.num_attention_heads, text.max_position_embeddings);
+        sizes::within(path, "projection_dim", dim, limits::WIDTH)?;
+        sizes::within(path, "text_config.vocab_size", text.vocab_size, limits::VOCABULARY)?;
+        sizes::within(path, "text_config.hidden_size", width, limits::WIDTH)?;
+        let inner = (text.intermediate_size, width);
+        sizes::inner(path, "text_config.intermediate_size", inner, limits::INNER)?;
+        let layers = text.num_hidden_layers;
+        sizes::within(path, "text_config.num_hidden_layers", layers, limits::LAYERS)?;
+        sizes::divides(path, "text_config.num_attention_heads", heads, width)?;
+        let what = "text_config.max_position_embeddings";
+        if !(2..=limits::POSITIONS).contains(&positions) {
+            return Err(Error::mismatch(
+                path,
+                what,
+                format!("2 to {}", limits::POSITIONS),
+                positions,
+            ));
         }
-        let heads = [
-            ("text_config.num_attention_heads", text.num_attention_heads, text.hidden_size),
-            ("vision_config.num_attention_heads", vision.num_attention_heads, vision.hidden_size),
-        ];
-        for (what, found, width) in heads {
-            if width % found != 0 {
-                return Err(Error::mismatch(path, what, format!("a divisor of {width}"), found));
-            }
-        }
-        let narrow = text.hidden_size.min(vision.hidden_size);
-        sizes::inner(path, "projection_dim", (self.projection_dim, narrow), limits::INNER)?;
-        let (what, positions) =
-            ("text_config.max_position_embeddings", text.max_position_embeddings);
-        sizes::scores(path, what, text.num_attention_heads, [positions; 2])?;
-        let (what, positions) = ("vision_config.image_size", vision.positions());
-        sizes::scores(path, what, vision.num_attention_heads, [positions; 2])?;
-        for (act, eps) in
-            [(&text.hidden_act, text.layer_norm_eps), (&vision.hidden_act, vision.layer_norm_eps)]
-        {
-            activation(act, path)?;
-            sizes::epsilon(path, "layer_norm_eps", eps)?;
-        }
-        Ok(())
+        sizes::inner(path, "projection_dim", (dim, width), limits::INNER)?;
+        sizes::scores(path, what, heads, [positions; 2])?;
+        Activation::of_config(&text.hidden_act, path)?;
+        sizes::epsilon(path, "layer_norm_eps", text.layer_norm_eps)?;
+        self.vision.check(path, dim)
     }
 }
 
@@ -233,13 +160,14 @@ mod tests {
     fn missing_fields_have_the_defaults_of_transformers() {
         let config = open(json!({ "model_type": "clip" })).unwrap();
         assert_eq!(config.projection_dim, 512);
-        assert_eq!((config.text, config.vision), Default::default());
+        assert_eq!(config.text, TextConfig::default());
+        assert_eq!(config.vision, VisionConfig::Vit(VitConfig::default()));
         let config = open(json!({ "model_type": "clip", "projection_dim": 768,
             "text_config": { "hidden_size": 768, "num_attention_heads": 12, "vocab_size": 99 },
             "vision_config": { "patch_size": 14 } }));
         let config = config.unwrap();
         assert_eq!((config.text.hidden_size, config.text.intermediate_size), (768, 2048));
-        assert_eq!((config.vision.grid(), config.vision.positions()), (16, 257));
+        assert_eq!(config.vision.positions(), 257);
     }
 
     #[test]
@@ -248,7 +176,8 @@ mod tests {
             "text_config_dict": { "hidden_size": 256 }, "vision_config_dict": null,
             "vision_config": { "hidden_size": 192 } });
         let config = open(file).unwrap();
-        assert_eq!((config.text.hidden_size, config.vision.hidden_size), (256, 192));
+        let VisionConfig::Vit(vision) = config.vision;
+        assert_eq!((config.text.hidden_size, vision.hidden_size), (256, 192));
     }
 
     #[test]
@@ -266,7 +195,7 @@ mod tests {
         for (section, field, value, expected) in [
             ("text_config", "hidden_size", json!(0), "1 to 16384"),
             ("text_config", "num_attention_heads", json!(7), "a divisor of 512"),
-            ("text_config", "num_attention_heads", json!(0), "1 to 512"),
+            ("text_config", "num_attention_heads", json!(0), "a divisor of 512"),
             ("text_config", "num_hidden_layers", json!(u64::MAX), "1 to 256"),
             ("text_config", "max_position_embeddings", json!(1), "2 to 16384"),
             ("vision_config", "patch_size", json!(0), "1 to 224"),
@@ -274,7 +203,7 @@ mod tests {
             ("vision_config", "image_size", json!(u64::MAX), "1 to 1024"),
             ("text_config", "intermediate_size", json!(1 << 20), "1 to 8192"),
             ("vision_config", "intermediate_size", json!(1 << 20), "1 to 12288"),
-            ("vision_config", "num_channels", json!(1), "3 to 3"),
+            ("vision_config", "num_channels", json!(1), "3"),
             ("vision_config", "num_attention_heads", json!(5), "a divisor of 768"),
         ] {
             let file = json!({ "model_type": "clip", section: { field: value } });
@@ -287,7 +216,8 @@ mod tests {
     #[test]
     fn an_unsupported_activation_or_epsilon_is_refused() {
         let file = json!({ "model_type": "clip", "vision_config": { "hidden_act": "silu" } });
-        let expected = "config.json: hidden_act: expected quick_gelu or gelu, found silu";
+        let expected =
+            "config.json: hidden_act: expected gelu, gelu_new, quick_gelu or relu, found silu";
         assert_eq!(message(file), expected);
         let file = json!({ "model_type": "clip", "text_config": { "layer_norm_eps": 0.0 } });
         let expected = "config.json: layer_norm_eps: expected above 0 and below 1, found 0";
@@ -309,7 +239,7 @@ mod tests {
     #[test]
     fn image_size_may_be_a_pair() {
         let file = json!({ "model_type": "clip", "vision_config": { "image_size": [224, 224] } });
-        assert_eq!(open(file).unwrap().vision.image_size, 224);
+        assert_eq!(open(file).unwrap().vision.image_size(), 224);
     }
 
     #[test]

@@ -10,12 +10,11 @@ use rayon::prelude::*;
 
 use super::config::Config;
 use super::prefix_cache::PrefixCache;
-use super::{activation, layers};
 use crate::Result;
 use crate::encoder::{Calls, Embeddings, Tokens};
 use crate::nn::{
-    Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, PreNormSizes, Readout,
-    RowLists, Scope, Workspace,
+    Activation, Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, PreNormSizes,
+    Readout, RowLists, Scope, Workspace,
 };
 use crate::trie::{Blocks, Trie};
 use crate::weights::Weights;
@@ -60,7 +59,7 @@ impl<B: Backend> TextTower<B> {
             layers: text.num_hidden_layers,
             heads: text.num_attention_heads,
             eps: text.layer_norm_eps,
-            activation: activation(&text.hidden_act, weights.path())?,
+            activation: Activation::of_config(&text.hidden_act, weights.path())?,
         };
         let width = sizes.width;
         let embedding = |name: &str, rows: usize| {
@@ -69,7 +68,7 @@ impl<B: Backend> TextTower<B> {
         Ok(TextTower {
             token_embedding: embedding("token_embedding", text.vocab_size)?,
             position_embedding: embedding("position_embedding", text.max_position_embeddings)?,
-            layers: layers::load(&loader, "text_model.encoder", &sizes)?,
+            layers: loader.pre_norm_layers("text_model.encoder", &sizes)?,
             final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
             text_projection: loader.linear_no_bias("text_projection", [dim, width])?,
             dim,

@@ -1,10 +1,13 @@
 //! Activation functions, and the operations that are fused to a product.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::simd::{self, Simd};
+use crate::{Error, Result};
 
 /// The activation function of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -36,6 +39,15 @@ impl Activation {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         let name = name.into_deserializer();
         Self::deserialize::<StrDeserializer<'_, ValueError>>(name).ok()
+    }
+
+    /// Returns the activation that `hidden_act` names in the configuration at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for an unknown name.
+    pub(crate) fn of_config(name: &str, path: &Path) -> Result<Self> {
+        let unknown = || Error::mismatch(path, "hidden_act", Self::NAMES, name);
+        Self::from_name(name).ok_or_else(unknown)
     }
 
     #[inline(always)]

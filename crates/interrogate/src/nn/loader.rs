@@ -2,11 +2,11 @@
 
 use super::Heads;
 use super::backend::Backend;
-use super::layers::{Attention, PreNormLayer, PreNormSizes};
+use super::layers::{Attention, PreNormLayer, PreNormLayers, PreNormSizes};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::DeviceError;
-use crate::weights::Weights;
+use crate::weights::{Shapes, Weights};
 
 /// Loads weights by name and shape onto a backend.
 ///
@@ -81,6 +81,19 @@ impl<'a, B: Backend> Loader<'a, B> {
     /// Loads the values of the weight `name`.
     pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.weights.values(name, shape)
+    }
+
+    /// Loads the layers `{prefix}.layers.0`, `{prefix}.layers.1` and so on, with the names of
+    /// [`PreNormNames::HUGGING_FACE`] and all biases.
+    pub(crate) fn pre_norm_layers(
+        &self,
+        prefix: &str,
+        sizes: &PreNormSizes,
+    ) -> Result<PreNormLayers<B>> {
+        PreNormLayers::new(sizes, |number| {
+            let at = |name: &str| format!("{prefix}.layers.{number}.{name}");
+            self.pre_norm(sizes, &PreNormNames::HUGGING_FACE, at, Biases::all(true))
+        })
     }
 
     /// Loads a layer whose parts have the names `at(names)`.
@@ -159,6 +172,46 @@ pub(crate) struct PreNormNames {
     pub(crate) norm2: &'static str,
     pub(crate) fc1: &'static str,
     pub(crate) fc2: &'static str,
+}
+
+impl PreNormNames {
+    /// The names of CLIP's and SigLIP's layers in transformers 5.23 (`CLIPEncoderLayer`,
+    /// `SiglipEncoderLayer`).
+    pub(crate) const HUGGING_FACE: PreNormNames = PreNormNames {
+        norm1: "layer_norm1",
+        attention: Projections::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+        out: "self_attn.out_proj",
+        norm2: "layer_norm2",
+        fc1: "mlp.fc1",
+        fc2: "mlp.fc2",
+    };
+
+    /// Returns the names and shapes of a layer of `width` and `inner`, whose parts have the names
+    /// `at(names)`.
+    pub(crate) fn shapes(
+        &self,
+        [width, inner]: [usize; 2],
+        at: impl Fn(&str) -> String,
+        biases: Biases,
+    ) -> Shapes {
+        let mut shapes = Shapes::default();
+        shapes.layer(&at(self.norm1), &[width], true);
+        match self.attention {
+            Projections::Apart(names) => {
+                for name in names {
+                    shapes.layer(&at(name), &[width, width], biases.projections);
+                }
+            }
+            Projections::Joined(name) => {
+                shapes.layer(&at(name), &[3 * width, width], biases.projections);
+            }
+        }
+        shapes.layer(&at(self.out), &[width, width], biases.rest);
+        shapes.layer(&at(self.norm2), &[width], true);
+        shapes.layer(&at(self.fc1), &[inner, width], biases.rest);
+        shapes.layer(&at(self.fc2), &[width, inner], biases.rest);
+        shapes
+    }
 }
 
 /// How the projections to queries, keys and values are stored.

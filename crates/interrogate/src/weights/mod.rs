@@ -10,6 +10,7 @@ mod archive;
 mod convert;
 
 pub(crate) mod header;
+mod shapes;
 mod shard;
 mod stored_tensor;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::error::WeightsError;
 use crate::{Error, Result};
 pub(crate) use convert::{Target, convert_f32};
+pub(crate) use shapes::Shapes;
 use shard::Shard;
 use stored_tensor::StoredTensor;
 pub(crate) use values::{Bytes, Float, Values};
@@ -235,8 +237,8 @@ impl Weights {
         let source = view.map_or(name, |view| &view.source);
         let (shard, stored) = self.find(source)?;
         let mut values = shard.values(source, stored)?;
-        if let (Some(rows), [all, ..]) =
-            (view.and_then(|view| view.rows.as_ref()), &stored.shape[..])
+        if let Some(view) = view
+            && let (Some(rows), [all, ..]) = (&view.rows, view.squeeze(&stored.shape))
         {
             let width = values.len() / all.max(&1);
             values = values.slice(rows.start * width..rows.end * width);

@@ -11,18 +11,20 @@ pub(crate) struct View {
     pub(crate) rows: Option<Range<usize>>,
     /// Whether the matrix is transposed.
     pub(crate) transposed: bool,
+    /// Whether leading dimensions of 1 are left out.
+    pub(crate) squeezed: bool,
 }
 
 impl View {
     /// Views all of `source`, not transposed.
     pub(crate) fn of(source: &str) -> Self {
-        View { source: source.to_owned(), rows: None, transposed: false }
+        View { source: source.to_owned(), rows: None, transposed: false, squeezed: false }
     }
 
     /// Returns the shape of the view for a weight of shape `stored`; `None` if that has no such
     /// rows, or is not a matrix and is to be transposed.
     pub(super) fn shape(&self, stored: &[usize]) -> Option<Vec<usize>> {
-        let mut shape = stored.to_vec();
+        let mut shape = self.squeeze(stored).to_vec();
         if let Some(rows) = &self.rows {
             let first = shape.first_mut()?;
             if rows.start > rows.end || rows.end > *first {
@@ -35,6 +37,13 @@ impl View {
             shape = vec![columns, rows];
         }
         Some(shape)
+    }
+
+    /// Returns the shape of a weight `stored` without the dimensions that the view leaves out.
+    pub(super) fn squeeze<'s>(&self, stored: &'s [usize]) -> &'s [usize] {
+        let most = if self.squeezed { stored.len().saturating_sub(1) } else { 0 };
+        let ones = stored.iter().take(most).take_while(|&&size| size == 1).count();
+        &stored[ones..]
     }
 }
 
@@ -52,5 +61,8 @@ mod tests {
         assert_eq!(turned.shape(&[6, 5]), Some(vec![5, 4]));
         assert_eq!(turned.shape(&[6]), None);
         assert_eq!(View::of("a").shape(&[]), Some(vec![]));
+        let squeezed = View { squeezed: true, ..View::of("a") };
+        assert_eq!(squeezed.shape(&[1, 1, 5, 1]), Some(vec![5, 1]));
+        assert_eq!(squeezed.shape(&[1, 1]), Some(vec![1]));
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::sizes::HEAD_WIDTH;
 use crate::clip::config::Config;
 use crate::picture::{Filter, Preprocess, Resize};
+use crate::vision::VisionConfig;
 use crate::{Error, Result, input, limits, sizes};
 
 /// The fields of the file. Sizes that also follow from the shapes of the weights are compared
@@ -134,7 +135,8 @@ impl OpenClipConfig {
     ) -> Result<()> {
         let OpenClipConfig { model_cfg: RawModel { embed_dim, vision_cfg, text_cfg, .. }, .. } =
             self;
-        let (vision, text) = (&mut sizes.vision, &mut sizes.text);
+        let VisionConfig::Vit(vision) = &mut sizes.vision;
+        let text = &mut sizes.text;
         // Patches may leave a remainder at the edge, which no shape shows.
         if let Some(side) = vision_cfg.image_size
             && side.checked_div(vision.patch_size) == Some(vision.grid())
@@ -166,7 +168,7 @@ impl OpenClipConfig {
         vision.hidden_act = activation.into();
         text.hidden_act = activation.into();
         // A size beyond u32 is refused when the sizes are checked.
-        let side = u32::try_from(sizes.vision.image_size).unwrap_or(u32::MAX);
+        let side = u32::try_from(sizes.vision.image_size()).unwrap_or(u32::MAX);
         self.preprocess_cfg.apply(path, side, steps)
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn read(
         None => return Err(Error::Checkpoint(CheckpointError::OpenClipConfig { path })),
     }
     sizes.check(config.unwrap_or(&path))?;
-    let side = sizes.vision.image_size as u32; // checked: at most 1,024
+    let side = sizes.vision.image_size() as u32; // checked: at most 1,024
     steps.resize = match steps.resize {
         Resize::Exact { .. } => Resize::Exact { height: side, width: side },
         _ => Resize::ShorterSide(side),

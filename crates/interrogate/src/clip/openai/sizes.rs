@@ -3,7 +3,8 @@
 //! OpenAI's rule (clip/model.py, `build_model`): heads are 64 wide, and patches form a
 //! square. Sizes that follow from no shape have OpenAI's values.
 
-use crate::clip::config::{Config, TextConfig, VisionConfig};
+use crate::clip::config::{Config, TextConfig};
+use crate::vision::{VisionConfig, VitConfig};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -40,7 +41,7 @@ pub(super) fn of(weights: &Weights) -> Result<Config> {
             max_position_embeddings: context_length,
             ..TextConfig::default()
         },
-        vision: VisionConfig {
+        vision: VisionConfig::Vit(VitConfig {
             hidden_size: width,
             intermediate_size: shapes.inner("visual.")?,
             num_hidden_layers: shapes.layers("visual."),
@@ -48,10 +49,10 @@ pub(super) fn of(weights: &Weights) -> Result<Config> {
             num_channels: channels,
             image_size: grid.saturating_mul(patch),
             patch_size: patch,
-            ..VisionConfig::default()
-        },
+            ..VitConfig::default()
+        }),
     };
-    let sizes = [config.vision.image_size, context_length, vocab_size];
+    let sizes = [config.vision.image_size(), context_length, vocab_size];
     for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
         if let Some(found) = shapes.scalar(name)?
             && usize::try_from(found) != Ok(expected)

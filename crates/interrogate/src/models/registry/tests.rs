@@ -74,7 +74,7 @@ fn sizes_are_those_of_the_architecture_and_supported() {
         let parameters: u64 = config.weights().iter().map(count).sum();
         assert_eq!(
             (model.dim, model.image_size, model.parameters),
-            (config.projection_dim, config.vision.image_size, parameters),
+            (config.projection_dim, config.vision.image_size(), parameters),
             "{}",
             model.name
         );
