@@ -41,6 +41,26 @@ fn captions_equal_those_of_transformers() {
     }
 }
 
+/// The texts of `GitForCausalLM.generate` of transformers 5.24 with `num_beams=3` for the cat, the
+/// coffee and the rocket, from the pixels of `CLIPImageProcessor`.
+const GIT: [&str; 3] = [
+    "w14 w14s w58 w20 w58 w8 w8 w18 w23 on, w18 w12 w8 w22 w45ed w45",
+    "w58ed w49 hat w13 w8 w8 w18 w23 on, w35 w12 w8 w45 w45ed w45",
+    "w45 w18 tree w13 w62 hat w13 w56 w8 w18 w23 on, w35 w12. w45 w45ed w45",
+];
+
+#[test]
+fn captions_of_git_equal_those_of_transformers() {
+    let (folder, model) = (Folder::new(), checkpoint("git"));
+    let args = ["caption", "photos", "--caption-model", &model, "--num-beams", "3"];
+    let rows = folder.run(&[&args[..], &["--format", "jsonl"]].concat()).expect(0).rows();
+    let captions: Vec<_> = rows.iter().map(|row| row["caption"].as_str().unwrap()).collect();
+    assert_eq!(captions, GIT);
+    // Doctor and setup know the type of the model.
+    let output = folder.run(&["setup", "--caption-model", &model, "--yes"]).expect(0);
+    assert!(output.stderr().contains("default caption-model"), "{}", output.stderr());
+}
+
 #[test]
 fn lengths_count_tokens_and_f16_gives_the_same_captions() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
@@ -210,5 +230,5 @@ fn unknown_captioner_error_lists_the_valid_ones() {
     let clip = repository().join("tests/fixtures/clip/quick");
     let args = ["caption", "photos", "--caption-model", clip.to_str().unwrap()];
     let output = folder.run(&args).expect(2);
-    assert!(output.stderr().contains(r#"expected "blip" or "blip-2""#), "{}", output.stderr());
+    assert!(output.stderr().contains(r#"expected "blip", "blip-2" or "git""#), "{}", output.stderr());
 }

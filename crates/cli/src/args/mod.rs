@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Similarity(Similarity),
     /// Search images for texts, in features that `embed images` wrote.
     Search(Box<SearchImages>),
-    /// Caption each image with BLIP or BLIP-2.
+    /// Caption each image with BLIP, BLIP-2 or GIT.
     Caption(Caption),
     /// Compute features of images and embeddings of texts and prompts.
     #[command(subcommand)]
@@ -171,8 +171,9 @@ pub(crate) struct Similarity {
 pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) images: Images,
-    /// Caption model: a folder of BLIP or BLIP-2 in Hugging Face layout, a hub id
-    /// (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
+    /// Caption model: a folder of BLIP, BLIP-2 or GIT in Hugging Face layout, a hub id
+    /// (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-6.7b, blip2-flan-t5-xl,
+    /// blip2-flan-t5-xxl, git-large-coco.
     #[arg(long, alias = "caption-model-name", value_name = "MODEL", help_heading = "Model")]
     pub(crate) caption_model: String,
     /// Device for the caption model: cpu, cuda, cuda:N or metal, if the build supports
