@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use super::simd::{self, Simd};
+use super::simd::{self, Isa, Kernel, Simd};
 use crate::{Error, Result};
+
+/// Values per task.
+const TASK: usize = 16 * 1024;
 
 /// The activation function of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -50,6 +54,12 @@ impl Activation {
         Self::from_name(name).ok_or_else(unknown)
     }
 
+    /// Applies the function to all values, on all threads.
+    pub(crate) fn apply(self, values: &mut [f32]) {
+        let part = |part: &mut [f32]| Isa::best().run(Apply(self, part));
+        values.par_chunks_mut(TASK).for_each(part);
+    }
+
     #[inline(always)]
     fn of<S: Simd>(self, s: S, x: S::V) -> S::V {
         match self {
@@ -59,6 +69,17 @@ impl Activation {
             Activation::GeluTanh => simd::gelu_tanh(s, x),
             Activation::Relu => s.max(s.splat(0.0), x),
         }
+    }
+}
+
+/// An activation of some values, in place.
+struct Apply<'a>(Activation, &'a mut [f32]);
+
+impl Kernel for Apply<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
     }
 }
 
@@ -133,20 +154,6 @@ fn finish<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl Activation {
-        fn apply(self, values: &mut [f32]) {
-            struct Apply<'a>(Activation, &'a mut [f32]);
-            impl simd::Kernel for Apply<'_> {
-                type Out = ();
-                #[inline(always)]
-                fn run<S: Simd>(self, s: S) {
-                    Fused { activation: self.0, ..Fused::default() }.finish(s, self.1, 0, 0);
-                }
-            }
-            simd::Isa::best().run(Apply(self, values));
-        }
-    }
 
     #[test]
     fn known_values_of_each_activation() {

@@ -26,25 +26,30 @@ mod relative_bias;
 mod scratch;
 mod simd;
 pub(crate) mod threads;
+mod window;
 
 pub(crate) use activation::Activation;
 pub(crate) use backend::{
-    Backend, Batch, Epilogue, KeysAndValues, KvView, LogitsRequest, ReducedLogits, RowLists, Scope,
-    Span, SumAndNorm, TokenLogit, Workspace, log_sum_exp,
+    Backend, Batch, Depthwise, Epilogue, KeysAndValues, KvView, LogitsRequest, ReducedLogits,
+    RowLists, Scope, Span, SumAndNorm, TokenLogit, Workspace, log_sum_exp,
 };
 pub use compute::Compute;
 pub(crate) use cpu::Cpu;
 #[cfg(test)]
 pub(crate) use gpu::devices;
-pub(crate) use gpu::{Gpu, halving, is_out_of_memory};
+pub(crate) use gpu::{Along, Gpu, depthwise, halving, is_out_of_memory};
 pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};
-pub(crate) use layers::{PatchEmbedding, PostNormLayer, PreNormLayers, PreNormSizes, Readout};
+pub(crate) use layers::{
+    BATCH_NORM, Convolution, ConvolutionSizes, PatchEmbedding, PostNormLayer, PreNormLayers,
+    PreNormSizes, Readout, pixel_rows,
+};
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
+pub(crate) use window::Window;
 
 use crate::error::RowsError;
 use crate::{Error, Result};

@@ -16,7 +16,7 @@ mod workspace;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::{Activation, Heads, RelativeBias};
+use super::{Activation, Heads, RelativeBias, Window};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::{DeviceError, RowsError};
@@ -141,7 +141,32 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
         out: &mut Self::Rows,
     ) -> Result<()>;
 
+    // ---- feature maps: rows are pixels, line by line, and their values are channels
+
+    /// Convolves square maps with `layer`, and applies `activation`. An input of the product is
+    /// (kernel, kernel, channels): the pixels of a window, line by line.
+    fn convolve(
+        &self,
+        layer: &Self::Linear,
+        window: &Window,
+        x: &Self::Rows,
+        activation: Activation,
+        out: &mut Self::Rows,
+    ) -> Result<()>;
+
+    /// Convolves each channel of square maps with its own kernel.
+    fn convolve_depthwise(
+        &self,
+        kernels: &Depthwise<Self>,
+        window: &Window,
+        x: &Self::Rows,
+        out: &mut Self::Rows,
+    ) -> Result<()>;
+
     // ---- rows
+
+    /// Applies `activation` to all values.
+    fn activate(&self, activation: Activation, rows: &mut Self::Rows) -> Result<()>;
 
     /// Copies the rows `ids` of `table`; all must exist.
     fn lookup(&self, table: &Self::Table, ids: &[u32], out: &mut Self::Rows) -> Result<()>;
@@ -264,6 +289,15 @@ impl<'a, B: Backend> Epilogue<'a, B> {
     pub(crate) fn plus(residual: &'a B::Rows) -> Self {
         Epilogue { activation: Activation::None, residual: Some(residual) }
     }
+}
+
+/// The weights of a depthwise convolution.
+#[derive(Debug)]
+pub(crate) struct Depthwise<B: Backend> {
+    /// (kernel * kernel, channels)
+    pub(crate) kernel: B::Rows,
+    /// (1, channels)
+    pub(crate) bias: B::Rows,
 }
 
 /// What a product is summed with, and the norm of the sum.

@@ -3,6 +3,7 @@
 //! A result row depends on its own input row alone, bit for bit: it is the same in any batch and
 //! with any number of threads.
 
+mod maps;
 mod rows;
 mod scope;
 
@@ -11,14 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attention::{KvRows, attend_groups, attend_lists};
 use super::backend::{
-    Backend, Batch, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, Workspace,
+    Backend, Batch, Depthwise, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, Workspace,
 };
 use super::kernel::split::even;
 use super::kv_pages::KvPages;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::precision::Precision;
-use super::{Heads, RelativeBias, check, linear, threads};
+use super::{Activation, Heads, RelativeBias, Window, check, linear, threads};
 use crate::Result;
 use crate::weights::Values;
 pub(crate) use rows::HostRows;
@@ -143,6 +144,32 @@ impl Backend for Cpu {
         let kv = KvRows::new(width, cached, [keys, values]);
         let list = scope.lists(n, kv.rows())?;
         attend_lists(heads, &queries.values, kv, list, bias, out);
+        Ok(())
+    }
+
+    fn convolve(
+        &self,
+        layer: &Linear,
+        window: &Window,
+        x: &HostRows,
+        activation: Activation,
+        out: &mut HostRows,
+    ) -> Result<()> {
+        maps::convolve(layer, window, x, activation, out)
+    }
+
+    fn convolve_depthwise(
+        &self,
+        Depthwise { kernel, bias }: &Depthwise<Self>,
+        window: &Window,
+        x: &HostRows,
+        out: &mut HostRows,
+    ) -> Result<()> {
+        maps::depthwise([kernel, bias], window, x, out)
+    }
+
+    fn activate(&self, activation: Activation, rows: &mut HostRows) -> Result<()> {
+        activation.apply(&mut rows.values);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod in_flight;
 mod kernels;
 mod kv;
 mod logits;
+mod maps;
 mod memory;
 mod scope;
 #[cfg(test)]
@@ -22,15 +23,17 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use super::backend::{
-    Backend, Batch, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, SumAndNorm, Workspace,
+    Backend, Batch, Depthwise, Epilogue, KvView, LogitsRequest, ReducedLogits, Scope, SumAndNorm,
+    Workspace,
 };
-use super::{Heads, Precision, RelativeBias, even};
+use super::{Activation, Heads, Precision, RelativeBias, Window, even};
 use crate::error::RowsError;
 use crate::weights::Values;
 use crate::{Error, Result};
 use in_flight::InFlight;
-use kernels::{Branch, Kernels, Lookup, SUMS};
+use kernels::{Branch, Kernels, Lookup, SUMS, activate};
 pub(crate) use kv::KvTensors;
+pub(crate) use maps::{Along, depthwise};
 pub(crate) use memory::{halving, is_out_of_memory};
 pub(crate) use scope::GpuScope;
 #[cfg(test)]
@@ -274,6 +277,45 @@ impl Backend for Gpu {
         };
         let kv = kv::KeysAndValues::new(cached, current);
         out.set("compute attention", || attention::attend(heads, queries, kv, scope, bias))
+    }
+
+    fn convolve(
+        &self,
+        layer: &DeviceLinear,
+        window: &Window,
+        x: &DeviceRows,
+        activation: Activation,
+        out: &mut DeviceRows,
+    ) -> Result<()> {
+        let x = x.get()?;
+        window.maps(x.dims()[0])?;
+        out.set("convolve", || {
+            let product = self.product(layer, &maps::unfold(window, &x.to_dtype(self.dtype)?)?)?;
+            self.kernels.epilogue(product, layer.bias.as_ref(), activation, None)
+        })
+    }
+
+    fn convolve_depthwise(
+        &self,
+        Depthwise { kernel, bias }: &Depthwise<Self>,
+        window: &Window,
+        x: &DeviceRows,
+        out: &mut DeviceRows,
+    ) -> Result<()> {
+        let (x, kernel, bias) = (x.get()?, kernel.get()?, bias.get()?);
+        let (maps, side) = (window.maps(x.dims()[0])?, window.side);
+        out.set("convolve", || {
+            let [x, kernel, bias] = [x, kernel, bias].map(|tensor| tensor.to_dtype(DType::F32));
+            let (_, channels) = x.as_ref().map_or(Ok((0, 0)), Tensor::dims2)?;
+            let x = x?.reshape((maps, side, side, channels))?;
+            let along = Along { before: window.padding, outputs: window.outputs() };
+            let y = depthwise(&x, &kernel?, &bias?.flatten_all()?, window.stride, [along; 2])?;
+            y.reshape(((), channels))?.to_dtype(self.dtype)
+        })
+    }
+
+    fn activate(&self, activation: Activation, rows: &mut DeviceRows) -> Result<()> {
+        rows.change("apply an activation", |rows| activate(activation, rows))
     }
 
     fn lookup(&self, table: &Tensor, ids: &[u32], out: &mut DeviceRows) -> Result<()> {

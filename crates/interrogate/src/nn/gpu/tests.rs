@@ -1,5 +1,7 @@
 //! The GPU backend against the CPU backend. One test body runs on every device.
 
+mod maps;
+
 use super::*;
 use crate::nn::backend::{LogitsRequest, ReducedLogits, RowLists, Span};
 use crate::nn::cpu::Cpu;

@@ -1,14 +1,13 @@
 //! A device: maps are (images, height, width, channels).
 //!
 //! In this layout a 1 x 1 convolution is a matrix product, and a depthwise one is a sum over
-//! its taps: shifted maps times one value per channel. candle's own grouped convolution
-//! launches one kernel per channel.
+//! its taps: shifted maps times one value per channel.
 
 use candle_core::{Device, Result as CandleResult, Tensor};
 
 use super::super::SIDE;
 use super::{Classify, Convolution, Convolve, padded, same};
-use crate::nn::{even, halving};
+use crate::nn::{Along, depthwise, even, halving};
 use crate::{Error, Result};
 
 /// The maximum number of images per batch; halved while memory is short. The states of the
@@ -59,25 +58,13 @@ impl Convolve for ChannelsLast {
     }
 
     fn depthwise(&self, kernel: &Convolution, x: &Tensor, stride: usize) -> CandleResult<Tensor> {
-        let (count, height, width, channels) = x.dims4()?;
+        let (_, height, width, _) = x.dims4()?;
         let side = kernel.weight.dim(0)?.isqrt();
-        let (rows, columns) = (same(height, side, stride).1, same(width, side, stride).1);
-        // Enough that each tap has `outputs * stride` pixels.
-        let padded = |x: &Tensor, dim, size, outputs| {
-            let before = same(size, side, stride).0;
-            x.pad_with_zeros(dim, before, outputs * stride + side - 1 - size - before)
-        };
-        let x = padded(&padded(x, 1, height, rows)?, 2, width, columns)?;
-        let mut sums = kernel.bias.broadcast_as((count, rows, columns, channels))?.contiguous()?;
-        for row in 0..side {
-            let x = strided(&x, 1, row, rows, stride)?;
-            for column in 0..side {
-                let x = strided(&x, 2, column, columns, stride)?;
-                let tap = kernel.weight.get(row * side + column)?;
-                sums = (sums + x.broadcast_mul(&tap)?)?;
-            }
-        }
-        relu6(&sums)
+        let along = [height, width].map(|size| {
+            let (before, outputs) = same(size, side, stride);
+            Along { before, outputs }
+        });
+        relu6(&depthwise(x, &kernel.weight, &kernel.bias, stride, along)?)
     }
 
     fn mean(&self, x: &Tensor) -> CandleResult<Tensor> {
@@ -87,21 +74,4 @@ impl Convolve for ChannelsLast {
 
 fn relu6(x: &Tensor) -> CandleResult<Tensor> {
     x.clamp(0f32, 6f32)
-}
-
-/// Returns `count` slices of `x` along `dim`, every `stride`-th from `first` on.
-fn strided(
-    x: &Tensor,
-    dim: usize,
-    first: usize,
-    count: usize,
-    stride: usize,
-) -> CandleResult<Tensor> {
-    let x = x.narrow(dim, first, count * stride)?;
-    if stride == 1 {
-        return Ok(x);
-    }
-    let mut shape = x.dims().to_vec();
-    shape.splice(dim..=dim, [count, stride]);
-    x.contiguous()?.reshape(shape)?.narrow(dim + 1, 0, 1)?.squeeze(dim + 1)
 }

@@ -5,6 +5,21 @@ use candle_core::{DType, Result, Tensor};
 use super::{Kernels, SUMS};
 use crate::nn::Activation;
 
+/// Applies `activation` to all values, in f32.
+pub(in super::super) fn activate(activation: Activation, rows: &Tensor) -> Result<Tensor> {
+    compute(activation, rows.to_dtype(DType::F32)?)?.to_dtype(rows.dtype())
+}
+
+fn compute(activation: Activation, x: Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::None => Ok(x),
+        Activation::QuickGelu => &x * candle_nn::ops::sigmoid(&(&x * 1.702)?)?,
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::Relu => x.relu(),
+    }
+}
+
 impl Kernels {
     /// Returns `activation(product + bias) + residual`, which is a sum with a residual. Without
     /// one, `product` may be overwritten; nothing else may refer to it.
@@ -36,13 +51,7 @@ impl Kernels {
         if let Some(bias) = bias {
             y = y.broadcast_add(bias)?;
         }
-        y = match activation {
-            Activation::None => y,
-            Activation::QuickGelu => (&y * candle_nn::ops::sigmoid(&(&y * 1.702)?)?)?,
-            Activation::Gelu => y.gelu_erf()?,
-            Activation::GeluTanh => y.gelu()?,
-            Activation::Relu => y.relu()?,
-        };
+        y = compute(activation, y)?;
         match residual {
             Some(residual) => (y + residual.to_dtype(DType::F32)?)?.to_dtype(SUMS),
             None => y.to_dtype(self.dtype),

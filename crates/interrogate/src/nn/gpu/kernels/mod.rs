@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::DType;
 
+pub(super) use epilogue::activate;
 pub(super) use lookup::Lookup;
 pub(super) use norm::Branch;
 
