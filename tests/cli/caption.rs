@@ -230,5 +230,9 @@ fn unknown_captioner_error_lists_the_valid_ones() {
     let clip = repository().join("tests/fixtures/clip/quick");
     let args = ["caption", "photos", "--caption-model", clip.to_str().unwrap()];
     let output = folder.run(&args).expect(2);
-    assert!(output.stderr().contains(r#"expected "blip", "blip-2" or "git""#), "{}", output.stderr());
+    assert!(
+        output.stderr().contains(r#"expected "blip", "blip-2", "git" or "florence2""#),
+        "{}",
+        output.stderr()
+    );
 }

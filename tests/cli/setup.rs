@@ -338,7 +338,8 @@ fn unusable_models_are_refused_before_anything_is_written() {
         let path = repository().join("tests/fixtures").join(fixture);
         let args = ["setup", "starter", "--caption-model", path.to_str().unwrap()];
         let output = run(&folder, &hub, &args).expect(2);
-        let expected = format!("model: expected a captioner (BLIP, BLIP-2 or GIT), found {found}");
+        let expected =
+            format!("model: expected a captioner (BLIP, BLIP-2, GIT or Florence-2), found {found}");
         assert!(output.stderr().contains(&expected), "{}", output.stderr());
     }
     assert_eq!(hub.requests(), [""; 0]);

@@ -16,8 +16,7 @@ pub(crate) struct Setup {
     #[arg(value_name = "MODEL", required_unless_present = "caption_model", display_order = 0)]
     pub(crate) model: Option<String>,
     /// Caption model that becomes the default of prompt and caption: a folder of BLIP,
-    /// BLIP-2 or GIT, a hub id, or blip-base, blip-large, blip2-2.7b, blip2-6.7b,
-    /// blip2-flan-t5-xl, blip2-flan-t5-xxl, git-large-coco.
+    /// BLIP-2, GIT or Florence-2, a hub id, or a name that `models --captioners` lists.
     #[arg(long, alias = "caption-model-name", value_name = "MODEL", help_heading = "Captions")]
     pub(crate) caption_model: Option<String>,
     /// Download without asking.

@@ -1,5 +1,6 @@
 //! Captioners on every available device, always including candle's CPU device.
 
+use super::tests::florence2::florence2_equals_transformers;
 use super::tests::{Golden, blip, blip_equals_transformers, blip2, blip2_equals_transformers};
 use super::tests::{fixture, git, git_equals_transformers, near};
 use super::*;
@@ -23,6 +24,13 @@ fn blip2_flan_t5_equals_transformers_on_a_device() {
 fn blip_equals_transformers_on_a_device() {
     for device in devices() {
         blip_equals_transformers(Gpu::new(&device, Precision::F32));
+    }
+}
+
+#[test]
+fn florence2_equals_transformers_on_a_device() {
+    for device in devices() {
+        florence2_equals_transformers("florence2", Gpu::new(&device, Precision::F32));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Captions images with BLIP, BLIP-2 or GIT.
+//! Captions images with BLIP, BLIP-2, GIT or Florence-2.
 //!
 //! [`open`] opens a model in a Hugging Face folder; a [`Captioner`] turns images into
 //! [`Caption`]s with the options of a [`GenerationConfig`]. Owns the models, their weights and the
@@ -24,6 +24,7 @@ mod bert;
 mod blip;
 mod blip2;
 mod decoder_state;
+mod florence2;
 #[cfg(doc)]
 use crate::error::{CheckpointError, DeviceError, RowsError, WeightsError};
 
@@ -33,6 +34,7 @@ mod generate;
 mod git;
 mod image_batches;
 mod memory_check;
+mod post_norm_decoder;
 mod special_tokens;
 #[cfg(test)]
 mod tests;
@@ -44,7 +46,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use generate::{EarlyStopping, GenerationConfig, Sampling};
+pub use generate::{CaptionTask, EarlyStopping, GenerationConfig, Sampling};
 
 use crate::clip::preprocess::{self, Processor};
 use crate::error::CaptionError;
@@ -56,13 +58,15 @@ use generate::Sequence;
 use tokenizer::CaptionTokenizer;
 
 /// Short names of captioners, and their repositories on the hub.
-pub const NAMES: [(&str, &str); 7] = [
+pub const NAMES: [(&str, &str); 9] = [
     ("blip-base", "Salesforce/blip-image-captioning-base"),
     ("blip-large", "Salesforce/blip-image-captioning-large"),
     ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
     ("blip2-6.7b", "Salesforce/blip2-opt-6.7b"),
     ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
     ("blip2-flan-t5-xxl", "Salesforce/blip2-flan-t5-xxl"),
+    ("florence2-base", "florence-community/Florence-2-base"),
+    ("florence2-large", "florence-community/Florence-2-large"),
     ("git-large-coco", "microsoft/git-large-coco"),
 ];
 
@@ -95,6 +99,13 @@ pub trait Captioner: Send + Sync {
     ///
     /// [`caption_pixels`]: Self::caption_pixels
     fn preprocess(&self) -> &Preprocess;
+
+    /// Returns the options that the model is used with: [`GenerationConfig::default`], unless the
+    /// model's reference has others. Florence-2 has 3 beams, stops when 3 hypotheses are finished,
+    /// repeats no trigram, and generates up to 128 tokens.
+    fn defaults(&self) -> GenerationConfig {
+        GenerationConfig::default()
+    }
 
     /// Captions preprocessed images, given as pixels (images, 3, height, width), in their order.
     /// `on_progress` is called after each step.
@@ -211,6 +222,7 @@ fn load<B: Backend>(
     match model {
         Model::Blip => Ok(Box::new(blip::Blip::open(folder, weights, backend)?)),
         Model::Blip2 => Ok(Box::new(blip2::Blip2::open(folder, weights, backend)?)),
+        Model::Florence2 => Ok(Box::new(florence2::Florence2::open(folder, weights, backend)?)),
         Model::Git => Ok(Box::new(git::Git::open(folder, weights, backend)?)),
     }
 }
@@ -219,6 +231,7 @@ fn load<B: Backend>(
 enum Model {
     Blip,
     Blip2,
+    Florence2,
     Git,
 }
 
@@ -233,6 +246,7 @@ fn model_type(folder: &Path) -> Result<Model> {
     match read_json::<RawConfig>(&path)?.model_type.as_str() {
         "blip" => Ok(Model::Blip),
         "blip-2" => Ok(Model::Blip2),
+        "florence2" => Ok(Model::Florence2),
         "git" => Ok(Model::Git),
         found => Err(Error::Caption(CaptionError::ModelType { path, found: found.to_owned() })),
     }
@@ -242,6 +256,21 @@ fn model_type(folder: &Path) -> Result<Model> {
 /// defaults of `processor`.
 fn preprocess(folder: &Path, processor: Processor, side: usize) -> Result<Preprocess> {
     preprocess::open_for(&preprocess::find(folder)?, processor, "size", side)
+}
+
+/// Checks that `options` have no task, for a model that has none.
+///
+/// # Errors
+/// [`CaptionError::Generation`] for another task than the default.
+fn check_no_task(options: &GenerationConfig) -> Result<()> {
+    if options.task == CaptionTask::default() {
+        return Ok(());
+    }
+    Err(Error::Caption(CaptionError::Generation {
+        option: "task",
+        expected: "caption, since only Florence-2 has others".to_owned(),
+        found: options.task.to_string(),
+    }))
 }
 
 /// Decodes generated sequences.

@@ -1,5 +1,5 @@
 //! Compares values and captions with transformers, on the checkpoints in tests/fixtures/caption,
-//! which make.py and make_git.py write (torch 2.15, transformers 5.23 and 5.24).
+//! which make.py, make_git.py and make_florence2.py write (torch 2.15, transformers 5.23 and 5.24).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::error::RowsError;
 use crate::nn::Workspace;
 
 mod files;
+pub(super) mod florence2;
 mod keys;
 mod precision;
 mod published;
@@ -35,6 +36,16 @@ struct Expected {
     prompt_ids: Vec<u32>,
     lengths: Lengths,
     searches: BTreeMap<String, Search>,
+    #[serde(default)]
+    tasks: BTreeMap<String, Task>,
+}
+
+/// The captions of a task of Florence-2, and the tokens of its question.
+#[derive(Deserialize)]
+struct Task {
+    ids: Vec<Vec<u32>>,
+    texts: Vec<String>,
+    question: Vec<u32>,
 }
 
 #[derive(Deserialize)]

@@ -26,6 +26,15 @@ impl CaptionTokenizer {
     /// [`Error::Io`], [`CheckpointError::Tokenizer`], [`CheckpointError::Vocabulary`] if it has tokens that the model
     /// lacks, or far fewer tokens than the model.
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
+        Self::open_with_added(folder, vocab, 0)
+    }
+
+    /// Reads `tokenizer.json` like [`open`](Self::open), which may lack `added` more tokens: those
+    /// that the reference's code adds.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(super) fn open_with_added(folder: &Path, vocab: usize, added: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let refused =
             |source| Error::Checkpoint(CheckpointError::Tokenizer { path: path.clone(), source });
@@ -36,7 +45,7 @@ impl CaptionTokenizer {
         tokenizer.with_truncation(None).map_err(refused)?;
         let highest = tokenizer.get_vocab(true).into_values().max();
         let found = highest.map_or(0, |id| id as usize + 1);
-        if found > vocab || found + PADDING < vocab {
+        if found > vocab || found + added + PADDING < vocab {
             return Err(Error::Checkpoint(CheckpointError::Vocabulary {
                 path,
                 expected: vocab,

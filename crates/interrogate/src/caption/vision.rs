@@ -169,9 +169,9 @@ impl<B: Backend> Vision<B> {
         })
     }
 
-    /// Returns how an image is split into patches.
-    pub(super) fn patches(&self) -> &Patches {
-        &self.embeddings.patches
+    /// Values per image.
+    pub(super) fn pixels(&self) -> usize {
+        self.embeddings.patches.pixels()
     }
 
     /// Computes the states (images * positions, width) of `pixels` (images, 3, height, width).

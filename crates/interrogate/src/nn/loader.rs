@@ -129,7 +129,7 @@ impl<'a, B: Backend> Loader<'a, B> {
     }
 
     /// Loads the three products stacked in `{name}.weight` (3 * width, width).
-    fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
+    pub(crate) fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
         let weight = self.weights.load(&format!("{name}.weight"), &[3 * width, width])?;
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
         let part = |number: usize| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::super::bert::BertSizes;
-use super::super::generate::Limits;
+use super::super::generate::{Forced, Limits};
 use super::super::read_json;
 use super::super::special_tokens::check_token;
 use super::super::vision::{RawVisionConfig, VisionConfig};
@@ -71,8 +71,8 @@ const VISION: VisionConfig = VisionConfig {
 };
 
 impl TextConfig {
-    /// The decoder's sizes, for images of this number of states and width.
-    pub(super) fn sizes(&self, image: [usize; 2]) -> BertSizes {
+    /// The decoder's sizes, for image states of this width.
+    pub(super) fn sizes(&self, image_width: usize) -> BertSizes {
         BertSizes {
             width: self.hidden_size,
             inner: self.intermediate_size,
@@ -81,7 +81,7 @@ impl TextConfig {
             positions: self.max_position_embeddings,
             activation: self.hidden_act,
             eps: self.layer_norm_eps,
-            cross: Some(image),
+            cross_width: Some(image_width),
             image_rows: 0,
         }
     }
@@ -91,6 +91,7 @@ impl TextConfig {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
             eos: vec![self.sep_token_id],
+            forced: Forced::default(),
         }
     }
 }

@@ -1,25 +1,26 @@
 //! The head of BLIP's decoder: a transformation, and a product that is tied to the embeddings.
 
-use super::super::bert::{BertDecoder, BertHead, Transform};
+use super::super::bert;
+use super::super::post_norm_decoder::{Head, PostNormDecoder, Transform};
 use super::config::TextConfig;
 use crate::Result;
 use crate::nn::{Backend, Loader};
 
-const HEAD: &str = "text_decoder.cls.predictions";
+const PREFIX: &str = "text_decoder.cls.predictions";
 
-/// Loads the decoder under `text_decoder`, for images of this number of states and width.
+/// Loads the decoder under `text_decoder`, for image states of this width.
 ///
 /// # Errors
 /// Those of [`Weights`](crate::weights::Weights).
 pub(super) fn load<B: Backend>(
     loader: &Loader<'_, B>,
     config: &TextConfig,
-    image: [usize; 2],
-) -> Result<BertDecoder<B>> {
-    let sizes = config.sizes(image);
+    image_width: usize,
+) -> Result<PostNormDecoder<B>> {
+    let sizes = config.sizes(image_width);
     let (width, vocabulary) = (sizes.width, [config.vocab_size, sizes.width]);
-    BertDecoder::load(loader, "text_decoder.bert", &sizes, config.limits(), |words| {
-        let at = |name: &str| format!("{HEAD}.{name}");
+    bert::load(loader, "text_decoder.bert", &sizes, config.limits(), |words| {
+        let at = |name: &str| format!("{PREFIX}.{name}");
         let bias = loader.values(&at("bias"), &[config.vocab_size])?;
         loader.weights.check_tied(&at("decoder.weight"), &vocabulary, words)?;
         let transform = Transform {
@@ -28,6 +29,6 @@ pub(super) fn load<B: Backend>(
             norm: loader.layer_norm(&at("transform.LayerNorm"), width, sizes.eps)?,
         };
         let output = loader.backend.linear(words, vocabulary, Some(bias))?;
-        Ok(BertHead { transform: Some(transform), output })
+        Ok(Head { transform: Some(transform), output })
     })
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Limits, Prompt, Step, check, generate};
-use super::image_batches;
+use super::image_batches::{self, BATCH};
 use super::tokenizer::CaptionTokenizer;
 use super::vision::{Layout, Vision};
 use super::{Caption, Captioner, Progress};
@@ -93,10 +93,10 @@ impl<B: Backend> Blip2<B> {
     /// [`RowsError::Dim`], [`DeviceError::OutOfMemory`],
     /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
-        let (backend, patches) = (&self.backend, self.vision.patches());
-        image_batches::encode(backend, patches, pixels, |work, pixels| {
+        let (backend, size) = (&self.backend, self.vision.pixels());
+        image_batches::encode(backend, [size, BATCH], pixels, |work, pixels| {
             let states = self.vision.forward(backend, work, pixels)?;
-            self.qformer.forward(backend, work, pixels.len() / patches.pixels(), &states)?;
+            self.qformer.forward(backend, work, pixels.len() / size, &states)?;
             let mut projected = B::Rows::default();
             let projection = &self.language_projection;
             backend.apply(projection, &work.rows, Epilogue::none(), &mut projected)?;
@@ -192,13 +192,14 @@ impl<B: Backend> Captioner for Blip2<B> {
         options: &GenerationConfig,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
+        super::check_no_task(options)?;
         let text = self.text(&options.prompt)?;
         let first = match &self.language {
             Language::Opt(_) => self.queries + text.len(),
             Language::T5(_) => 1, // the encoder reads the image and the prompt
         };
         check(self.language.limits(), options, first)?;
-        let images = image_batches::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.pixels(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::super::bert::BertSizes;
-use super::super::generate::Limits;
+use super::super::generate::{Forced, Limits};
 use super::super::read_json;
 use super::super::special_tokens::{EosTokens, check_token};
 use super::super::vision::{RawVisionConfig, VisionConfig};
@@ -107,7 +107,7 @@ impl Config {
             positions: text.max_position_embeddings,
             activation: text.hidden_act,
             eps: text.layer_norm_eps,
-            cross: None,
+            cross_width: None,
             image_rows: self.vision.positions(),
         }
     }
@@ -118,6 +118,7 @@ impl Config {
             vocab: self.text.vocab_size,
             positions: self.vision.positions() + self.text.max_position_embeddings,
             eos: self.text.eos_token_id.tokens(),
+            forced: Forced::default(),
         }
     }
 }

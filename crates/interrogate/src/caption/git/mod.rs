@@ -8,10 +8,11 @@ mod config;
 
 use std::path::Path;
 
-use super::bert::{BertDecoder, BertHead};
+use super::bert;
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Prompt, check, generate};
-use super::image_batches;
+use super::image_batches::{self, BATCH};
+use super::post_norm_decoder::{Head, PostNormDecoder};
 use super::tokenizer::CaptionTokenizer;
 use super::vision::{Layout, Vision};
 use super::{Caption, Captioner, Progress};
@@ -33,7 +34,7 @@ pub(super) struct Git<B: Backend> {
     pub(super) vision: Vision<B>,
     projection: B::Linear,
     projection_norm: B::Norm,
-    pub(super) decoder: BertDecoder<B>,
+    pub(super) decoder: PostNormDecoder<B>,
     bos: u32,
     /// Rows per image.
     image_rows: usize,
@@ -49,17 +50,16 @@ impl<B: Backend> Git<B> {
         let tokenizer = CaptionTokenizer::open(folder, text.vocab_size)?;
         let loader = Loader::new(&weights, &backend);
         let (width, vocabulary) = (text.hidden_size, [text.vocab_size, text.hidden_size]);
-        let decoder =
-            BertDecoder::load(&loader, "git", &config.sizes(), config.limits(), |words| {
-                if !text.tie_word_embeddings {
-                    let output = loader.linear("output", vocabulary)?;
-                    return Ok(BertHead { transform: None, output });
-                }
-                loader.weights.check_tied("output.weight", &vocabulary, words)?;
-                let bias = loader.values("output.bias", &vocabulary[..1])?;
-                let output = loader.backend.linear(words, vocabulary, Some(bias))?;
-                Ok(BertHead { transform: None, output })
-            })?;
+        let decoder = bert::load(&loader, "git", &config.sizes(), config.limits(), |words| {
+            if !text.tie_word_embeddings {
+                let output = loader.linear("output", vocabulary)?;
+                return Ok(Head { transform: None, output });
+            }
+            loader.weights.check_tied("output.weight", &vocabulary, words)?;
+            let bias = loader.values("output.bias", &vocabulary[..1])?;
+            let output = loader.backend.linear(words, vocabulary, Some(bias))?;
+            Ok(Head { transform: None, output })
+        })?;
         let at = |part: usize| format!("git.visual_projection.visual_projection.{part}");
         let git = Git {
             preprocess,
@@ -84,7 +84,7 @@ impl<B: Backend> Git<B> {
     /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
         let backend = &self.backend;
-        image_batches::encode(backend, self.vision.patches(), pixels, |work, pixels| {
+        image_batches::encode(backend, [self.vision.pixels(), BATCH], pixels, |work, pixels| {
             let states = self.vision.forward(backend, work, pixels)?;
             let (mut projected, mut normed) = (B::Rows::default(), B::Rows::default());
             backend.apply(&self.projection, &states, Epilogue::none(), &mut projected)?;
@@ -109,7 +109,7 @@ impl<B: Backend> Git<B> {
             ids: text.to_vec(),
             cached: (image * self.image_rows) as u32..((image + 1) * self.image_rows) as u32,
         };
-        let state = self.decoder.begin_with_rows(images, image_rows)?;
+        let state = self.decoder.begin_with_rows(image_rows, [images, self.image_rows])?;
         Ok((state, (0..images).map(prompt).collect()))
     }
 }
@@ -125,9 +125,10 @@ impl<B: Backend> Captioner for Git<B> {
         options: &GenerationConfig,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
+        super::check_no_task(options)?;
         let text = self.tokenizer.encode_after(self.bos, &options.prompt)?;
         check(self.decoder.limits(), options, self.image_rows + text.len())?;
-        let images = image_batches::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.pixels(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }

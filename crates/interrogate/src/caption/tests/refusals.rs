@@ -41,7 +41,10 @@ fn other_model_type_is_refused() {
     let config = folder.path().join("config.json");
     edit(&config, |json| json["model_type"] = "clip".into());
     let (message, hint) = refused(&folder);
-    assert_eq!(message, r#"config.json: model_type is "clip", expected "blip", "blip-2" or "git""#);
+    assert_eq!(
+        message,
+        r#"config.json: model_type is "clip", expected "blip", "blip-2", "git" or "florence2""#
+    );
     assert!(hint.contains("blip-base"));
     std::fs::write(&config, "{").unwrap();
     assert!(matches!(open(folder.path(), Precision::F32), Err(Error::Json { .. })));

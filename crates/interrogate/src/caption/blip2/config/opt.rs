@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::caption::generate::Limits;
+use crate::caption::generate::{Forced, Limits};
 use crate::caption::special_tokens::{EosTokens, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
@@ -58,6 +58,7 @@ impl OptConfig {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
             eos: self.eos_token_id.tokens(),
+            forced: Forced::default(),
         }
     }
 

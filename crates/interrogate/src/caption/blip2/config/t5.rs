@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::caption::generate::Limits;
+use crate::caption::generate::{Forced, Limits};
 use crate::caption::special_tokens::{EosTokens, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
@@ -117,7 +117,8 @@ impl T5Config {
     /// Relative positions are unlimited.
     pub(crate) fn limits(&self) -> Limits {
         let eos = self.eos_token_id.tokens();
-        Limits { vocab: self.vocab_size, positions: usize::MAX, eos }
+        let forced = Forced::default();
+        Limits { vocab: self.vocab_size, positions: usize::MAX, eos, forced }
     }
 
     pub(crate) fn decoder_layers(&self) -> usize {
