@@ -113,8 +113,8 @@ fn open_clip_config_selects_the_cleaning() {
     );
     assert_eq!(
         message(serde_json::json!({ "reduction_mask": "syntax" })),
-        "open_clip_config.json: model_cfg: expected fields of a plain vision transformer and \
-         text transformer, found reduction_mask: \"syntax\""
+        "open_clip_config.json: tokenizer_kwargs: expected supported keys, \
+         found reduction_mask: \"syntax\""
     );
 }
 

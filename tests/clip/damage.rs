@@ -42,7 +42,7 @@ fn another_architecture_is_reported() {
     let folder = copy("quick");
     fs::write(folder.path().join("config.json"), r#"{ "model_type": "bert" }"#).unwrap();
     let (message, _) = open_error(&folder);
-    assert_eq!(message, "config.json: model_type: expected clip, found bert");
+    assert_eq!(message, "config.json: model_type: expected clip, metaclip_2 or siglip, found bert");
 }
 
 /// Rewrites the weights without `drop` and with a `surplus` weight.

@@ -8,6 +8,7 @@
 mod chain;
 mod cleaning;
 mod damage;
+mod families;
 mod files;
 mod foreign;
 mod openai;

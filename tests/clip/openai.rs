@@ -187,9 +187,9 @@ fn another_architecture_is_refused_by_its_missing_weights() {
         ("text.token_embedding.weight", &[9, 4]),
     ];
     for (names, missing) in [
-        (&shapes[..1], "visual.class_embedding of 1 dimensions"),
-        (&[("visual.trunk.norm.weight", &[4][..])], "visual.conv1.weight of 4 dimensions"),
-        (&shapes, "token_embedding.weight of 2 dimensions"),
+        (&shapes[..1], "text_model.embeddings.token_embedding.weight"),
+        (&[("visual.trunk.norm.weight", &[4][..])], "text_model.embeddings.token_embedding.weight"),
+        (&shapes, "text_model.embeddings.position_embedding.weight"),
     ] {
         let zeros = [0; 4 * 48];
         let views = names.iter().map(|(name, shape)| {
@@ -202,8 +202,8 @@ fn another_architecture_is_refused_by_its_missing_weights() {
         fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
         let error = Checkpoint::open(&path).unwrap_err();
         let expected = format!(
-            "open_clip_model.safetensors: architecture: expected a vision transformer's {missing}, \
-             found none"
+            "open_clip_model.safetensors: architecture: expected a text transformer's {missing} of 2 \
+             dimensions, found none"
         );
         assert_eq!(relative_message(&folder, &error), expected);
     }
@@ -234,15 +234,17 @@ fn unsupported_config_fields_are_refused() {
     let message = |change: &dyn Fn(&mut Value)| {
         open_error(&names, |folder| edit(folder, "open_clip_config.json", change)).0
     };
-    let plain = "open_clip_config.json: model_cfg: expected fields of a plain vision transformer \
-                 and text transformer, found ";
     assert_eq!(
         message(&|file| file["model_cfg"]["text_cfg"]["hf_model_name"] = "bert".into()),
-        format!("{plain}hf_model_name: \"bert\"")
+        "open_clip_config.json: text_cfg: expected supported keys, found hf_model_name: \"bert\""
     );
     assert_eq!(
-        message(&|file| file["model_cfg"]["custom_text"] = true.into()),
-        format!("{plain}custom_text: true")
+        message(&|file| file["model_cfg"]["text_cfg"]["no_causal_mask"] = true.into()),
+        "open_clip_config.json: text_cfg.pool_type: expected last, found argmax, the default"
+    );
+    assert_eq!(
+        message(&|file| file["model_cfg"]["vision_cfg"]["timm_model_name"] = "resnet50".into()),
+        "open_clip_config.json: vision_cfg.timm_model_name: expected vit_*_siglip_*, found resnet50"
     );
     assert_eq!(
         message(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),

@@ -7,8 +7,8 @@
 // ---- files ----
 
 /// Bytes of a model file that is read into memory: a tokenizer or a vocabulary. The largest
-/// tokenizers have about 35 MB.
-pub const SMALL_FILE: u64 = 64 << 20;
+/// tokenizers have 35 MB (Gemma's, of SigLIP 2) and about 60 (XLM-V's, of MetaCLIP 2).
+pub const SMALL_FILE: u64 = 128 << 20;
 
 /// Bytes of a list of lines: labels, paths, prompts.
 pub const LIST: u64 = 4 << 30;
@@ -171,20 +171,28 @@ pub const BUCKETS: usize = 1 << 12;
 
 // ---- tokenizers ----
 
-/// Entries of a tokenizer's vocabulary. CLIP, OPT, T5 and BERT have 30,000 to 50,000; each takes
-/// about 200 bytes in memory. Multilingual models have 250,000: raise this with the first one
-/// that is supported.
+/// Entries of a tokenizer's vocabulary, or as many as its model has embeddings, which take more
+/// memory. CLIP, OPT, T5 and BERT have 30,000 to 50,000, SigLIP 2 256,000, MetaCLIP 2 901,629; each
+/// takes about 200 bytes.
 pub const TOKENS: usize = 1 << 17;
 
-/// Merges of a byte-pair tokenizer.
+/// Merges of a byte-pair tokenizer, or [`MERGES_PER_TOKEN`] for each embedding of its model.
 pub const MERGES: usize = 1 << 18;
 
-/// Bytes of all entries of a vocabulary together. CLIP's have about 400,000.
+/// Merges for each embedding of a model. Gemma's tokenizer has 2.3.
+pub const MERGES_PER_TOKEN: usize = 4;
+
+/// Bytes of all entries of a vocabulary together, or [`TOKEN_TEXT`] for each embedding of its
+/// model. CLIP's have about 400,000.
 pub const TOKENS_TEXT: usize = 4 << 20;
 
-/// Bytes of all entries of a Unigram model, which builds a tree with up to 300 bytes per byte.
-/// T5's have 240,000.
+/// Bytes of all entries of a Unigram model, which builds a tree with up to 300 bytes per byte, or
+/// [`TOKEN_TEXT`] for each embedding of its model. T5's have 240,000.
 pub const PIECES_TEXT: usize = 512 << 10;
+
+/// Bytes of an entry of a vocabulary on average, where the limit follows from the number of
+/// embeddings. Multilingual vocabularies have about 10.
+pub const TOKEN_TEXT: usize = 24;
 
 /// Tokens added to a vocabulary. T5 has 103.
 pub const ADDED_TOKENS: usize = 1 << 11;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cleaning::{Cleaning, TextCleaning};
-use super::config::Config;
+use super::cleaning::{Cleaning, Form, TextCleaning};
+use super::config::{Config, TextAttention};
 use super::files::Files;
 use super::fingerprint::fingerprint;
 use super::preprocess::{self, Processor};
 use super::tokenizer::{FileBytes, Tokenizer, TokenizerFiles};
-use super::{ClipText, ClipVision, names, openai};
+use super::{ClipText, ClipVision, hugging_face, openai};
 #[cfg(doc)]
 use crate::Error;
 use crate::Result;
@@ -82,15 +82,18 @@ impl Checkpoint {
         let config = Config::open(&config_path)?;
         let tokenizer = files.tokenizer()?;
         let preprocessor = files.preprocessor()?;
-        weights.check(&config.weights(), names::extra)?;
+        let views = hugging_face::views(&weights);
+        let weights = weights.with_views(views)?;
+        weights.check(&config.weights(), hugging_face::extra)?;
+        let cleaning = Cleaning::of_transformers(&config.text);
         Ok(Checkpoint {
             mostly_f16: weights.is_mostly_f16(),
             weights: files.weights,
             config_path: Some(config_path),
             config,
             tokenizer,
-            own_cleaning: Cleaning::Transformers,
-            cleaning: Cleaning::Transformers,
+            own_cleaning: cleaning,
+            cleaning,
             preprocessing: Preprocessing::File(preprocessor),
         })
     }
@@ -120,8 +123,9 @@ impl Checkpoint {
     /// [fingerprint](Self::fingerprint).
     pub fn cleaning(self, cleaning: TextCleaning) -> Self {
         let cleaning = match (cleaning, self.own_cleaning) {
-            (TextCleaning::Transformers, _) => Cleaning::Transformers,
+            (TextCleaning::Transformers, _) => Cleaning::of_transformers(&self.config.text),
             (TextCleaning::OpenAi, Cleaning::Transformers) => Cleaning::OpenAi,
+            (TextCleaning::OpenAi, Cleaning::Siglip) => Cleaning::OpenClip(Form::Canonicalize),
             (TextCleaning::Auto | TextCleaning::OpenAi, own) => own,
         };
         Checkpoint { cleaning, ..self }
@@ -145,7 +149,10 @@ impl Checkpoint {
     fn weights(&self) -> Result<Weights> {
         let weights = Weights::open_any(&self.weights)?;
         match &self.preprocessing {
-            Preprocessing::File(_) => Ok(weights),
+            Preprocessing::File(_) => {
+                let views = hugging_face::views(&weights);
+                weights.with_views(views)
+            }
             Preprocessing::Known(_) => Ok(openai::read(weights, self.config_path.as_deref())?.0),
         }
     }
@@ -258,7 +265,11 @@ impl Checkpoint {
         let preprocess = match &self.preprocessing {
             Preprocessing::File(path) => {
                 let side = self.config.vision.image_size();
-                preprocess::open_for(path, Processor::Clip, "crop", side)?
+                let processor = match self.config.text.parts.attention {
+                    TextAttention::Causal => Processor::Clip,
+                    TextAttention::Padded => Processor::Siglip,
+                };
+                preprocess::open_for(path, processor, "crop", side)?
             }
             Preprocessing::Known(steps) => steps.clone(),
         };

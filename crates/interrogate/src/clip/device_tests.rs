@@ -13,9 +13,13 @@ use crate::picture::Picture;
 const BOUND: f32 = 2e-5;
 
 fn open(name: &str) -> Checkpoint {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/clip");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     Checkpoint::open(&folder.join(name)).unwrap()
 }
+
+/// One checkpoint of each architecture.
+const ALL: [&str; 5] =
+    ["clip/quick", "clip/gelu", "siglip/open_clip", "siglip/siglip2", "siglip/transformers"];
 
 fn max_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
@@ -34,7 +38,7 @@ fn labels_agree_with_the_kernels() {
     let labels = labels();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     assert!(labels.len() > 600);
-    for name in ["quick", "gelu"] {
+    for name in ALL {
         let expected = open(name).text_encoder().unwrap().encode(&labels).unwrap();
         for device in devices() {
             // One trie, and many.
@@ -52,7 +56,7 @@ fn labels_agree_with_the_kernels() {
 #[test]
 fn a_label_embeds_alone_as_in_a_batch() {
     for device in devices() {
-        let tower = open("quick").text_encoder_on(&Compute::default(), Some(&device)).unwrap();
+        let tower = open("clip/quick").text_encoder_on(&Compute::default(), Some(&device)).unwrap();
         let alone = tower.encode(&["a cat"]).unwrap();
         let both = tower.encode(&["a dog on a boat", "a cat"]).unwrap();
         assert!(max_difference(alone.as_slice(), &both.as_slice()[tower.dim()..]) < BOUND);
@@ -64,7 +68,7 @@ fn a_label_embeds_alone_as_in_a_batch() {
 fn continuations_agree_with_whole_texts() {
     let suffixes = [", highly detailed", ", 8 k", "'s", "", ", highly detailed digital painting"];
     let prompts = ["a", "", "a photo of a cat", "a photo of a dog, it's", "a photo of", "a"];
-    for name in ["quick", "gelu"] {
+    for name in ["clip/quick", "clip/gelu"] {
         let kernels = open(name).text_encoder().unwrap();
         for device in devices() {
             let tower = open(name).text_encoder_on(&Compute::default(), Some(&device)).unwrap();
@@ -84,7 +88,7 @@ fn continuations_agree_with_whole_texts() {
 
 #[test]
 fn images_agree_with_the_kernels() {
-    for name in ["quick", "gelu"] {
+    for name in ALL {
         let kernels = open(name).image_encoder().unwrap();
         let side = kernels.image_size();
         let pixels: Vec<f32> =
@@ -112,11 +116,11 @@ fn images_agree_with_the_kernels() {
 #[test]
 fn half_precision_is_close() {
     let labels = ["a cat", "a painting of a boat", "trending on artstation"];
-    let expected = open("gelu").text_encoder().unwrap().encode(&labels).unwrap();
+    let expected = open("clip/gelu").text_encoder().unwrap().encode(&labels).unwrap();
     for device in devices() {
         for precision in [Precision::F16, Precision::Bf16] {
             let compute = Compute { precision: Some(precision), ..Compute::default() };
-            let tower = open("gelu").text_encoder_on(&compute, Some(&device)).unwrap();
+            let tower = open("clip/gelu").text_encoder_on(&compute, Some(&device)).unwrap();
             let found = tower.encode(&labels).unwrap();
             for (a, b) in found.rows().zip(expected.rows()) {
                 let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::panic::resume_unwind;
 use std::thread;
 
-use super::config::Config;
+use super::config::{Config, TextAttention};
 use super::continuations::ClipContinuations;
+use super::padded_text_tower::PaddedTextTower;
 use super::prefix_cache::PrefixCache;
 use super::text_tower::TextTower;
 use super::tokenizer::Tokenizer;
@@ -32,16 +33,19 @@ pub struct ClipText {
 
 /// The text tower on any backend.
 trait Tower: Debug + Send + Sync {
-    fn embed(&self, tokens: &Tokens) -> Result<Embeddings>;
+    /// Returns the embeddings of sequences that end with end-of-text each.
+    fn embed(&self, tokenizer: &Tokenizer, tokens: &Tokens) -> Result<Embeddings>;
 
     /// Returns how to embed many texts at full speed, if the tower is on a device.
     fn device_calls(&self) -> Calls;
 
-    fn continuations<'a>(&'a self, tokenizer: &'a Tokenizer) -> Box<dyn Continuations + 'a>;
+    /// Returns continuations, if sequences can share the computation of a prefix.
+    fn continuations<'a>(&'a self, tokenizer: &'a Tokenizer)
+    -> Option<Box<dyn Continuations + 'a>>;
 }
 
 impl<B: Backend> Tower for TextTower<B> {
-    fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
+    fn embed(&self, _: &Tokenizer, tokens: &Tokens) -> Result<Embeddings> {
         self.embed_after(&PrefixCache::default(), tokens)
     }
 
@@ -49,8 +53,25 @@ impl<B: Backend> Tower for TextTower<B> {
         TextTower::device_calls(self)
     }
 
-    fn continuations<'a>(&'a self, tokenizer: &'a Tokenizer) -> Box<dyn Continuations + 'a> {
-        Box::new(ClipContinuations::new(tokenizer, self))
+    fn continuations<'a>(
+        &'a self,
+        tokenizer: &'a Tokenizer,
+    ) -> Option<Box<dyn Continuations + 'a>> {
+        Some(Box::new(ClipContinuations::new(tokenizer, self)))
+    }
+}
+
+impl<B: Backend> Tower for PaddedTextTower<B> {
+    fn embed(&self, tokenizer: &Tokenizer, tokens: &Tokens) -> Result<Embeddings> {
+        self.embed(&tokenizer.padded(tokens))
+    }
+
+    fn device_calls(&self) -> Calls {
+        self.device_calls()
+    }
+
+    fn continuations<'a>(&'a self, _: &'a Tokenizer) -> Option<Box<dyn Continuations + 'a>> {
+        None
     }
 }
 
@@ -79,12 +100,10 @@ impl ClipText {
         device: Option<&candle_core::Device>,
     ) -> Result<Box<dyn Tower>> {
         let precision = compute.precision_for(weights.is_mostly_f16());
-        Ok(match device {
-            Some(device) => {
-                Box::new(TextTower::load(weights, config, compute, Gpu::new(device, precision))?)
-            }
-            None => Box::new(TextTower::load(weights, config, compute, Cpu::new(precision))?),
-        })
+        match device {
+            Some(device) => tower_on(weights, config, compute, Gpu::new(device, precision)),
+            None => tower_on(weights, config, compute, Cpu::new(precision)),
+        }
     }
 
     /// Returns the token that ends every sequence.
@@ -111,7 +130,7 @@ impl TextEncoder for ClipText {
     }
 
     fn continuations(&self) -> Option<Box<dyn Continuations + '_>> {
-        Some(self.tower.continuations(&self.tokenizer))
+        self.tower.continuations(&self.tokenizer)
     }
 
     /// Returns the embedding of each sequence at its first end-of-text token, like
@@ -124,6 +143,21 @@ impl TextEncoder for ClipText {
     /// The errors of the trait, and [`CheckpointError::TokenSequence`] for a sequence that has no
     /// end-of-text token or is too long.
     fn embed(&self, tokens: &Tokens) -> Result<Embeddings> {
-        self.tower.embed(&self.tokenizer.cut_at_end(tokens)?)
+        self.tower.embed(&self.tokenizer, &self.tokenizer.cut_at_end(tokens)?)
     }
+}
+
+/// Loads the tower on `backend`.
+fn tower_on<B: Backend>(
+    weights: &Weights,
+    config: &Config,
+    compute: &Compute,
+    backend: B,
+) -> Result<Box<dyn Tower>> {
+    Ok(match config.text.parts.attention {
+        TextAttention::Causal => Box::new(TextTower::load(weights, config, compute, backend)?),
+        TextAttention::Padded => {
+            Box::new(PaddedTextTower::load(weights, config, compute, backend)?)
+        }
+    })
 }

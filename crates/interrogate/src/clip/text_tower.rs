@@ -70,7 +70,11 @@ impl<B: Backend> TextTower<B> {
             position_embedding: embedding("position_embedding", text.max_position_embeddings)?,
             layers: loader.pre_norm_layers("text_model.encoder", &sizes)?,
             final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
-            text_projection: loader.linear_no_bias("text_projection", [dim, width])?,
+            text_projection: loader.linear_if(
+                "text_projection",
+                [dim, width],
+                text.parts.projection_bias,
+            )?,
             dim,
             batch_nodes: backend.batch_nodes(compute.batch_tokens, sizes.token_bytes()),
             backend,

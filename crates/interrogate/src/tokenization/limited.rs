@@ -1,11 +1,12 @@
 //! The long lists of a tokenizer's file, checked without being stored: types, number of
-//! entries and bytes. Reading stops at the first entry of another type or beyond a limit.
+//! entries and bytes. Reading stops at the first entry of another type.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::ListLimits;
 use crate::limits;
 
 /// The length of a string in bytes.
@@ -27,7 +28,7 @@ impl<'de> Deserialize<'de> for Length {
     }
 }
 
-/// A vocabulary within the limits: tokens with their ids, or pieces with their scores.
+/// The size of a vocabulary: tokens with their ids, or pieces with their scores.
 #[derive(Default)]
 pub(super) struct LimitedVocabulary {
     /// Whether it is a list of pieces, of a Unigram model.
@@ -37,18 +38,22 @@ pub(super) struct LimitedVocabulary {
 }
 
 impl LimitedVocabulary {
-    fn add<E: serde::de::Error>(&mut self, token: Length) -> Result<(), E> {
+    fn add(&mut self, token: Length) {
         self.entries += 1;
         self.bytes += token.0; // at most the size of the file
-        let max_bytes = if self.pieces { limits::PIECES_TEXT } else { limits::TOKENS_TEXT };
-        if self.entries <= limits::TOKENS && self.bytes <= max_bytes {
-            Ok(())
-        } else {
-            Err(E::custom(format_args!(
-                "a vocabulary of more than {} entries or {max_bytes} bytes",
-                limits::TOKENS
-            )))
+    }
+
+    /// Checks the size.
+    ///
+    /// # Errors
+    /// A vocabulary beyond the limits.
+    pub(super) fn check(&self, limits: &ListLimits) -> Result<(), tokenizers::Error> {
+        let bytes = if self.pieces { limits.pieces_text } else { limits.tokens_text };
+        if self.entries <= limits.tokens && self.bytes <= bytes {
+            return Ok(());
         }
+        let most = limits.tokens;
+        Err(format!("a vocabulary of more than {most} entries or {bytes} bytes").into())
     }
 }
 
@@ -66,7 +71,7 @@ impl<'de> Deserialize<'de> for LimitedVocabulary {
             ) -> Result<LimitedVocabulary, A::Error> {
                 let mut vocabulary = LimitedVocabulary::default();
                 while let Some((token, _)) = map.next_entry::<Length, u32>()? {
-                    vocabulary.add(token)?;
+                    vocabulary.add(token);
                 }
                 Ok(vocabulary)
             }
@@ -77,7 +82,7 @@ impl<'de> Deserialize<'de> for LimitedVocabulary {
                 let mut vocabulary =
                     LimitedVocabulary { pieces: true, ..LimitedVocabulary::default() };
                 while let Some((token, _)) = seq.next_element::<(Length, f64)>()? {
-                    vocabulary.add(token)?;
+                    vocabulary.add(token);
                 }
                 Ok(vocabulary)
             }
@@ -86,8 +91,26 @@ impl<'de> Deserialize<'de> for LimitedVocabulary {
     }
 }
 
-/// Merges within the limits, each `"a b"` or `["a", "b"]`.
-pub(super) struct LimitedMerges;
+/// The size of a list of merges, each `"a b"` or `["a", "b"]`.
+#[derive(Default)]
+pub(super) struct LimitedMerges {
+    merges: usize,
+    bytes: usize,
+}
+
+impl LimitedMerges {
+    /// Checks the size.
+    ///
+    /// # Errors
+    /// A list beyond the limits.
+    pub(super) fn check(&self, limits: &ListLimits) -> Result<(), tokenizers::Error> {
+        if self.merges <= limits.merges && self.bytes <= 2 * limits.tokens_text {
+            return Ok(());
+        }
+        let most = limits.merges;
+        Err(format!("more than {most} merges").into())
+    }
+}
 
 impl<'de> Deserialize<'de> for LimitedMerges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -98,15 +121,11 @@ impl<'de> Deserialize<'de> for LimitedMerges {
                 f.write_str("a list of merges")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<LimitedMerges, A::Error> {
-                let (mut count, mut text) = (0, 0);
+                let mut list = LimitedMerges::default();
                 while let Some(Merge(length)) = seq.next_element()? {
-                    (count, text) = (count + 1, text + length);
-                    if count > limits::MERGES || text > 2 * limits::TOKENS_TEXT {
-                        let most = limits::MERGES;
-                        return Err(A::Error::custom(format_args!("more than {most} merges")));
-                    }
+                    (list.merges, list.bytes) = (list.merges + 1, list.bytes + length);
                 }
-                Ok(LimitedMerges)
+                Ok(list)
             }
         }
         deserializer.deserialize_seq(ListVisitor)

@@ -68,23 +68,60 @@ struct RawModel {
     max_input_chars_per_word: Option<usize>,
 }
 
+/// The limits on the long lists of a tokenizer.
+struct ListLimits {
+    tokens: usize,
+    merges: usize,
+    /// Bytes of all tokens.
+    tokens_text: usize,
+    /// Bytes of all pieces of a Unigram model.
+    pieces_text: usize,
+}
+
+impl ListLimits {
+    /// Returns the limits for a model with embeddings of `vocabulary` tokens. The weights of a
+    /// large vocabulary take more memory than its tokenizer.
+    fn of(vocabulary: usize) -> Self {
+        let per_token = |each: usize, least: usize| least.max(vocabulary.saturating_mul(each));
+        ListLimits {
+            tokens: per_token(1, limits::TOKENS),
+            merges: per_token(limits::MERGES_PER_TOKEN, limits::MERGES),
+            tokens_text: per_token(limits::TOKEN_TEXT, limits::TOKENS_TEXT),
+            pieces_text: per_token(limits::TOKEN_TEXT, limits::PIECES_TEXT),
+        }
+    }
+}
+
 /// Reads the tokenizer of a tokenizer.json.
 ///
 /// # Errors
 /// An unsupported component, a limit, an error of the library, or a panic of it.
 pub(crate) fn read(json: &[u8]) -> Result<Tokenizer, Error> {
+    read_for(json, 0)
+}
+
+/// Reads the tokenizer like [`read`], for a model whose weights have embeddings of `vocabulary`
+/// tokens, which raises the limits on its lists.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_for(json: &[u8], vocabulary: usize) -> Result<Tokenizer, Error> {
     let file: RawTokenizer = serde_json::from_slice(json)?;
     rules::NORMALIZER.check(&file.normalizer)?;
     rules::PRE_TOKENIZER.check(&file.pre_tokenizer)?;
     rules::POST_PROCESSOR.check(&file.post_processor)?;
     rules::DECODER.check(&file.decoder)?;
-    file.model.check()?;
+    file.model.check(&ListLimits::of(vocabulary))?;
     guarded(|| Tokenizer::from_bytes(json))
 }
 
 impl RawModel {
     /// Checks the kind of model and its limits.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, lists: &ListLimits) -> Result<(), Error> {
+        self.vocab.check(lists)?;
+        if let Some(merges) = &self.merges {
+            merges.check(lists)?;
+        }
         if let Some(kind) = self.kind.as_deref().filter(|kind| !rules::MODELS.contains(kind)) {
             let known = rules::MODELS.join(", ");
             return Err(format!("model: unsupported type {kind}, not one of {known}").into());
@@ -114,8 +151,29 @@ impl RawModel {
 /// [`Mismatch`](crate::Error::Mismatch) for a text of more than [`limits::LINE`] bytes,
 /// [`CheckpointError::Tokenizer`] if the library refuses it.
 pub(crate) fn encode(path: &Path, tokenizer: &Tokenizer, text: &str) -> crate::Result<Vec<u32>> {
+    encode_with(path, tokenizer, text, true)
+}
+
+/// Returns the ids of `text` like [`encode`], without the special tokens around it.
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_text(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    text: &str,
+) -> crate::Result<Vec<u32>> {
+    encode_with(path, tokenizer, text, false)
+}
+
+fn encode_with(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    text: &str,
+    special: bool,
+) -> crate::Result<Vec<u32>> {
     check_length(path, text)?;
-    let encoding = guarded(|| tokenizer.encode_fast(text, true));
+    let encoding = guarded(|| tokenizer.encode_fast(text, special));
     Ok(encoding.map_err(tokenizer_error(path))?.get_ids().to_vec())
 }
 
@@ -134,14 +192,14 @@ pub(crate) fn check_length(path: &Path, text: &str) -> crate::Result<()> {
 /// Reads the tokens of a vocab.json and their ids.
 ///
 /// # Errors
-/// [`Io`](crate::Error::Io), [`Json`](crate::Error::Json) for anything else, or for more than
-/// [`limits::TOKENS`] tokens.
+/// [`Io`](crate::Error::Io), [`Json`](crate::Error::Json) for anything else,
+/// [`CheckpointError::Tokenizer`] for more than [`limits::TOKENS`] tokens.
 pub(crate) fn vocabulary(path: &Path) -> crate::Result<HashMap<String, u32>> {
     let text = input::read(path, limits::SMALL_FILE)?;
-    let limited = serde_json::from_slice::<LimitedVocabulary>(&text);
-    limited
-        .and_then(|_| serde_json::from_slice(&text))
-        .map_err(|source| crate::Error::Json { path: path.to_owned(), source })
+    let json = |source| crate::Error::Json { path: path.to_owned(), source };
+    let limited: LimitedVocabulary = serde_json::from_slice(&text).map_err(json)?;
+    limited.check(&ListLimits::of(0)).map_err(tokenizer_error(path))?;
+    serde_json::from_slice(&text).map_err(json)
 }
 
 /// Returns a function that makes an error of the `tokenizers` library an

@@ -1,13 +1,14 @@
 //! The allowed components of a tokenizer's file, and limits on the growth of a text.
 //!
 //! The lists are the components that transformers writes for the supported models, with the
-//! tokenizers of version 5 and the converters of version 4: CLIP, BERT (BLIP, MiniLM), T5,
-//! GPT-2 (OPT). To support another family, add the components of its file to the lists, and
+//! tokenizers of version 5 and the converters of version 4: CLIP, BERT (BLIP, MiniLM), T5
+//! (SigLIP), Gemma (SigLIP 2), XLM-R (MetaCLIP 2), GPT-2 (OPT). To support another family, add the components of its file to the lists, and
 //! those that make a text longer to [`growth`]. A component that can multiply a text, such as
 //! a `Replace` with a long content, must have a bound there.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use tokenizers::Error;
 use tokenizers::normalizers::Precompiled;
 
@@ -32,8 +33,8 @@ pub(super) const NORMALIZER: ComponentRules = ComponentRules {
         "BertNormalizer", // BERT
         "Lowercase",      // CLIP
         "NFC",            // CLIP
-        "Precompiled",    // T5
-        "Replace",        // CLIP: \s+ by a space; T5: two or more spaces by one mark
+        "Precompiled",    // T5, XLM-V
+        "Replace",        // CLIP: \s+ by a space; T5: two or more spaces by one mark; Gemma
         "Sequence",
         "Strip", // T5
     ],
@@ -71,7 +72,15 @@ pub(super) const POST_PROCESSOR: ComponentRules = ComponentRules {
 
 pub(super) const DECODER: ComponentRules = ComponentRules {
     name: "decoder",
-    allowed: &["ByteLevel", "Metaspace", "Sequence", "WordPiece"],
+    allowed: &[
+        "ByteFallback", // Gemma
+        "ByteLevel",
+        "Fuse", // Gemma
+        "Metaspace",
+        "Replace", // Gemma
+        "Sequence",
+        "WordPiece",
+    ],
     sequence_key: "decoders",
     max_growth: 8,
 };
@@ -175,7 +184,7 @@ fn check_pattern(part: &Node) -> Result<(), Error> {
 fn longest(table: &str) -> Result<usize, Error> {
     // The library's type returns an error where its reader of the whole file would panic.
     let text = serde_json::json!({ "type": "Precompiled", "precompiled_charsmap": table });
-    serde_json::from_value::<Precompiled>(text)?;
+    Precompiled::deserialize(&text)?; // it borrows its string
     let bytes = STANDARD.decode(table)?;
     let (size, rest) = bytes.split_first_chunk::<4>().ok_or("truncated precompiled_charsmap")?;
     let texts = rest.get(u32::from_le_bytes(*size) as usize..);

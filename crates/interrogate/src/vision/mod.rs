@@ -7,10 +7,12 @@
 
 mod attention_pool;
 mod config;
+mod timm_names;
 mod tower;
 mod vit;
 mod vit_config;
 
 pub use config::VisionConfig;
+pub(crate) use timm_names::timm_vit_views;
 pub(crate) use tower::Tower;
 pub use vit_config::{Head, Pooling, VitConfig, VitParts};

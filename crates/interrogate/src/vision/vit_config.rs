@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::nn::{Activation, Biases, PreNormNames, PreNormSizes};
 use crate::weights::Shapes;
@@ -10,7 +10,7 @@ use crate::{Result, limits, sizes};
 
 /// The sizes of a vision transformer, by the names of `config.json`. The defaults are those of
 /// `CLIPVisionConfig` in transformers 5.23.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the checkpoint's own names")]
 pub struct VitConfig {
@@ -79,6 +79,17 @@ impl Default for VitParts {
             head: Head::Projection,
         }
     }
+}
+
+impl VitParts {
+    /// SigLIP's parts.
+    pub(crate) const SIGLIP: VitParts = VitParts {
+        class_token: false,
+        patch_bias: true,
+        pre_norm: false,
+        pooling: Pooling::Attention,
+        head: Head::None,
+    };
 }
 
 impl Default for VitConfig {

@@ -21,6 +21,21 @@ impl View {
         View { source: source.to_owned(), rows: None, transposed: false, squeezed: false }
     }
 
+    /// Views equal parts of the `rows` rows of `source` under `names`: projections that are stacked
+    /// in one weight. `None` if the rows cannot be divided.
+    pub(crate) fn stacked<const N: usize>(
+        source: &str,
+        rows: usize,
+        names: [String; N],
+    ) -> Option<Vec<(String, Self)>> {
+        let part = rows.is_multiple_of(N).then_some(rows / N)?;
+        let parts = names.into_iter().enumerate().map(|(number, name)| {
+            let rows = Some(number * part..(number + 1) * part);
+            (name, View { rows, ..View::of(source) })
+        });
+        Some(parts.collect())
+    }
+
     /// Returns the shape of the view for a weight of shape `stored`; `None` if that has no such
     /// rows, or is not a matrix and is to be transposed.
     pub(super) fn shape(&self, stored: &[usize]) -> Option<Vec<usize>> {

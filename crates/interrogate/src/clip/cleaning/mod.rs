@@ -19,11 +19,13 @@ mod html;
 mod mojibake;
 mod utf8;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
 
+use super::config::{TextAttention, TextConfig};
 use crate::error::Error;
 
 /// The code whose cleaning of texts is reproduced before CLIP's tokenizer.
@@ -94,6 +96,11 @@ pub(super) enum Cleaning {
     OpenAi,
     /// That of open_clip, src/open_clip/tokenizer.py.
     OpenClip(Form),
+    /// `SiglipTokenizer.canonicalize_text` of transformers: without ASCII punctuation, white space
+    /// collapsed, lower case. With SigLIP 2's tokenizer, [`Lowercase`](Self::Lowercase).
+    Siglip,
+    /// That of `Siglip2Tokenizer` of transformers.
+    Lowercase,
 }
 
 /// OpenCLIP's normalization after the repair: `clean` of its `SimpleTokenizer`.
@@ -120,6 +127,14 @@ impl Form {
 }
 
 impl Cleaning {
+    /// Returns the cleaning of transformers for a text tower.
+    pub(super) fn of_transformers(config: &TextConfig) -> Self {
+        match config.parts.attention {
+            TextAttention::Causal => Cleaning::Transformers,
+            TextAttention::Padded => Cleaning::Siglip,
+        }
+    }
+
     /// Returns the cleaning's part of the fingerprint; `None` for that of transformers,
     /// whose fingerprints are older than the choice. Increment the version with anything
     /// that changes a token.
@@ -130,30 +145,42 @@ impl Cleaning {
             Cleaning::OpenClip(Form::Whitespace) => Some(b"open_clip whitespace 1"),
             Cleaning::OpenClip(Form::Lower) => Some(b"open_clip lower 1"),
             Cleaning::OpenClip(Form::Canonicalize) => Some(b"open_clip canonicalize 1"),
+            Cleaning::Siglip => Some(b"siglip 1"),
+            Cleaning::Lowercase => Some(b"lowercase 1"),
         }
     }
 
     /// Cleans the text. Takes time linear in its length, and at most
     /// [`CLEANING_ROUNDS`](crate::limits::CLEANING_ROUNDS) times as much for hostile text.
     pub(super) fn clean(self, text: &str) -> String {
-        let repaired;
-        let text = if is_plain(text) {
-            text
-        } else {
-            let text = ftfy::fix_text(text);
-            repaired = html::unescape(&html::unescape(&text)).into_owned();
-            &repaired
-        };
         match self {
             Cleaning::Transformers => text.to_owned(), // its tokenizer normalizes
-            Cleaning::OpenAi | Cleaning::OpenClip(Form::Lower) => collapsed(text).to_lowercase(),
-            Cleaning::OpenClip(Form::Whitespace) => collapsed(text),
+            Cleaning::Lowercase => text.to_lowercase(),
+            Cleaning::Siglip => collapsed(&without_punctuation(&text.to_lowercase())),
+            Cleaning::OpenAi | Cleaning::OpenClip(Form::Lower) => {
+                collapsed(&repaired(text)).to_lowercase()
+            }
+            Cleaning::OpenClip(Form::Whitespace) => collapsed(&repaired(text)),
             Cleaning::OpenClip(Form::Canonicalize) => {
-                let text = text.replace('_', " ").replace(|c: char| c.is_ascii_punctuation(), "");
+                let text = without_punctuation(&repaired(text).replace('_', " "));
                 collapsed(&text.to_lowercase())
             }
         }
     }
+}
+
+/// Returns the text with ftfy's repairs and without HTML character references.
+fn repaired(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let text = ftfy::fix_text(text);
+    Cow::Owned(html::unescape(&html::unescape(&text)).into_owned())
+}
+
+/// Removes the characters of Python's `string.punctuation`.
+fn without_punctuation(text: &str) -> String {
+    text.replace(|c: char| c.is_ascii_punctuation(), "")
 }
 
 /// Returns whether neither a text, nor a part of it, nor its concatenation with other plain
@@ -205,6 +232,8 @@ mod tests {
             assert_eq!(Cleaning::OpenClip(form).clean(text), expected, "{form:?}");
         }
         assert_eq!(Cleaning::OpenAi.clean(text), "a b_c, \"d\" \u{df}");
+        let siglip = Cleaning::Siglip.clean(" A&nbsp;B_c,  D\u{1c}\u{a0}\u{1e9e} ");
+        assert_eq!(siglip, "anbspbc d \u{df}"); // SiglipTokenizer of transformers 5.24
     }
 
     /// The shortcut for plain text changes nothing.

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::sizes::HEAD_WIDTH;
-use crate::clip::config::Config;
+use super::timm::TimmModel;
+use crate::clip::config::{Config, TextAttention, TextConfig, TextParts};
 use crate::picture::{Filter, Preprocess, Resize};
-use crate::vision::VisionConfig;
+use crate::vision::{VisionConfig, VitConfig};
 use crate::{Error, Result, input, limits, sizes};
 
 /// The fields of the file. Sizes that also follow from the shapes of the weights are compared
@@ -29,6 +30,14 @@ struct RawModel {
     embed_dim: Option<usize>,
     #[serde(default)]
     quick_gelu: bool,
+    /// Whether the text tower's weights are a part of their own, which their names show.
+    #[serde(default, rename = "custom_text")]
+    _custom_text: bool,
+    /// The scale and bias of scores before training.
+    #[serde(rename = "init_logit_scale")]
+    _init_logit_scale: Option<f64>,
+    #[serde(rename = "init_logit_bias")]
+    _init_logit_bias: Option<f64>,
     #[serde(default)]
     vision_cfg: RawVision,
     #[serde(default)]
@@ -50,6 +59,17 @@ struct RawVision {
     /// Used in training only.
     #[serde(rename = "patch_dropout")]
     _patch_dropout: Option<f64>,
+    /// A tower of timm.
+    timm_model_name: Option<String>,
+    timm_pool: Option<String>,
+    timm_proj: Option<String>,
+    /// Used in training only.
+    #[serde(rename = "timm_model_pretrained")]
+    _timm_model_pretrained: Option<bool>,
+    #[serde(rename = "timm_drop")]
+    _timm_drop: Option<f64>,
+    #[serde(rename = "timm_drop_path")]
+    _timm_drop_path: Option<f64>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -63,8 +83,20 @@ struct RawText {
     layers: Option<usize>,
     #[serde(rename = "mlp_ratio")]
     _mlp_ratio: Option<f64>,
+    /// The repository of a tokenizer of transformers; OpenAI's without one.
+    hf_tokenizer_name: Option<String>,
     #[serde(default)]
     tokenizer_kwargs: RawTokenizer,
+    #[serde(default)]
+    no_causal_mask: bool,
+    #[serde(default)]
+    proj_bias: bool,
+    pool_type: Option<String>,
+    eos_id: Option<u32>,
+    #[serde(default)]
+    act_kwargs: RawActivation,
+    #[serde(default)]
+    norm_kwargs: RawNorm,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -73,6 +105,22 @@ struct RawText {
 #[derive(Debug, Default, Deserialize)]
 struct RawTokenizer {
     clean: Option<String>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+/// The arguments of the text tower's activation.
+#[derive(Debug, Default, Deserialize)]
+struct RawActivation {
+    approximate: Option<String>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+/// The arguments of the text tower's norms.
+#[derive(Debug, Default, Deserialize)]
+struct RawNorm {
+    eps: Option<f64>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -97,25 +145,58 @@ impl OpenClipConfig {
         let text = input::read(path, limits::CONFIG)?;
         let file: OpenClipConfig = serde_json::from_slice(&text)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
-        let model = &file.model_cfg;
-        let tokenizer = &model.text_cfg.tokenizer_kwargs;
-        for rest in [&model.rest, &model.vision_cfg.rest, &model.text_cfg.rest, &tokenizer.rest] {
+        let RawModel { rest, vision_cfg: vision, text_cfg: text, .. } = &file.model_cfg;
+        for (section, rest) in [
+            ("model_cfg", rest),
+            ("vision_cfg", &vision.rest),
+            ("text_cfg", &text.rest),
+            ("tokenizer_kwargs", &text.tokenizer_kwargs.rest),
+            ("act_kwargs", &text.act_kwargs.rest),
+            ("norm_kwargs", &text.norm_kwargs.rest),
+        ] {
             if let Some((field, value)) = rest.iter().find(|(field, value)| !is_off(field, value)) {
-                let expected = "fields of a plain vision transformer and text transformer";
-                return Err(Error::mismatch(
-                    path,
-                    "model_cfg",
-                    expected,
-                    format!("{field}: {value}"),
-                ));
+                let found = format!("{field}: {value}");
+                return Err(Error::mismatch(path, section, "supported keys", found));
             }
         }
+        text.attention(path)?;
+        vision.timm_model_name.as_deref().map(|name| TimmModel::parse(path, name)).transpose()?;
         Ok(file)
     }
 
-    /// Returns the name of the text cleaning, if the file has one.
-    pub(super) fn clean(self) -> Option<String> {
-        self.model_cfg.text_cfg.tokenizer_kwargs.clean
+    /// Returns the name of the text cleaning. The defaults are those of open_clip's
+    /// `SimpleTokenizer`, and of its `HFTokenizer` for a tokenizer of transformers.
+    pub(super) fn clean(&self) -> String {
+        let RawText { tokenizer_kwargs, hf_tokenizer_name, .. } = &self.model_cfg.text_cfg;
+        let default = if hf_tokenizer_name.is_some() { "whitespace" } else { "lower" };
+        tokenizer_kwargs.clean.as_deref().unwrap_or(default).to_owned()
+    }
+
+    /// Returns the image tower, if it is one of timm's. `path` is that of the file.
+    ///
+    /// # Errors
+    /// Those of [`TimmModel::parse`].
+    pub(super) fn timm_model(&self, path: &Path) -> Result<Option<TimmModel>> {
+        let name = self.model_cfg.vision_cfg.timm_model_name.as_deref();
+        name.map(|name| TimmModel::parse(path, name)).transpose()
+    }
+
+    /// Checks how the output of timm's tower is pooled and projected.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] unless they are `expected`: `timm_pool` and `timm_proj`.
+    pub(super) fn check_timm(&self, path: &Path, expected: [&str; 2]) -> Result<()> {
+        let RawVision { timm_pool, timm_proj, .. } = &self.model_cfg.vision_cfg;
+        for (what, found, expected) in [
+            ("vision_cfg.timm_pool", timm_pool, expected[0]),
+            ("vision_cfg.timm_proj", timm_proj, expected[1]),
+        ] {
+            let found = found.as_deref().unwrap_or("none");
+            if found != expected {
+                return Err(Error::mismatch(path, what, expected, found));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the number of tokens, if the file has it.
@@ -135,42 +216,107 @@ impl OpenClipConfig {
     ) -> Result<()> {
         let OpenClipConfig { model_cfg: RawModel { embed_dim, vision_cfg, text_cfg, .. }, .. } =
             self;
-        let VisionConfig::Vit(vision) = &mut sizes.vision;
-        let text = &mut sizes.text;
-        // Patches may leave a remainder at the edge, which no shape shows.
-        if let Some(side) = vision_cfg.image_size
-            && side.checked_div(vision.patch_size) == Some(vision.grid())
-        {
-            vision.image_size = side;
-        }
-        for (what, size, found) in [
-            ("embed_dim", embed_dim, sizes.projection_dim),
-            ("vision_cfg.image_size", &vision_cfg.image_size, vision.image_size),
-            ("vision_cfg.layers", &vision_cfg.layers, vision.num_hidden_layers),
-            ("vision_cfg.width", &vision_cfg.width, vision.hidden_size),
-            ("vision_cfg.patch_size", &vision_cfg.patch_size, vision.patch_size),
-            ("text_cfg.context_length", &text_cfg.context_length, text.max_position_embeddings),
-            ("text_cfg.vocab_size", &text_cfg.vocab_size, text.vocab_size),
-            ("text_cfg.width", &text_cfg.width, text.hidden_size),
-            ("text_cfg.layers", &text_cfg.layers, text.num_hidden_layers),
-        ] {
-            if let Some(size) = size.filter(|&size| size != found) {
-                let expected = format!("{found} as in the weights");
-                return Err(Error::mismatch(path, what, expected, size));
+        let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
+        let dim = ("embed_dim", embed_dim, sizes.projection_dim);
+        same_as_weights(path, [dim])?;
+        match (&mut sizes.vision, &vision_cfg.timm_model_name) {
+            (VisionConfig::Vit(vision), None) => vision_cfg.apply(path, vision, activation)?,
+            (vision, _) => {
+                let size = ("vision_cfg.image_size", &vision_cfg.image_size, vision.image_size());
+                same_as_weights(path, [size])?;
             }
         }
-        vision.num_attention_heads = vision
-            .hidden_size
-            .checked_div(vision_cfg.head_width.unwrap_or(HEAD_WIDTH))
-            .unwrap_or(0);
-        text.num_attention_heads = text_cfg.heads.unwrap_or(text.num_attention_heads);
-        let activation = if self.model_cfg.quick_gelu { "quick_gelu" } else { "gelu" };
-        vision.hidden_act = activation.into();
-        text.hidden_act = activation.into();
+        text_cfg.apply(path, &mut sizes.text, activation)?;
         // A size beyond u32 is refused when the sizes are checked.
         let side = u32::try_from(sizes.vision.image_size()).unwrap_or(u32::MAX);
         self.preprocess_cfg.apply(path, side, steps)
     }
+}
+
+impl RawVision {
+    /// Completes the sizes of open_clip's own vision transformer.
+    fn apply(&self, path: &Path, vision: &mut VitConfig, activation: &str) -> Result<()> {
+        // Patches may leave a remainder at the edge, which no shape shows.
+        if let Some(side) = self.image_size
+            && side.checked_div(vision.patch_size) == Some(vision.grid())
+        {
+            vision.image_size = side;
+        }
+        same_as_weights(
+            path,
+            [
+                ("vision_cfg.image_size", &self.image_size, vision.image_size),
+                ("vision_cfg.layers", &self.layers, vision.num_hidden_layers),
+                ("vision_cfg.width", &self.width, vision.hidden_size),
+                ("vision_cfg.patch_size", &self.patch_size, vision.patch_size),
+            ],
+        )?;
+        let head_width = self.head_width.unwrap_or(HEAD_WIDTH);
+        vision.num_attention_heads = vision.hidden_size.checked_div(head_width).unwrap_or(0);
+        vision.hidden_act = activation.into();
+        Ok(())
+    }
+}
+
+impl RawText {
+    /// Completes the sizes of the text tower.
+    fn apply(&self, path: &Path, text: &mut TextConfig, activation: &str) -> Result<()> {
+        same_as_weights(
+            path,
+            [
+                ("text_cfg.context_length", &self.context_length, text.max_position_embeddings),
+                ("text_cfg.vocab_size", &self.vocab_size, text.vocab_size),
+                ("text_cfg.width", &self.width, text.hidden_size),
+                ("text_cfg.layers", &self.layers, text.num_hidden_layers),
+            ],
+        )?;
+        text.num_attention_heads = self.heads.unwrap_or(text.num_attention_heads);
+        text.hidden_act = match self.act_kwargs.approximate.as_deref() {
+            None | Some("none") => activation.into(),
+            Some("tanh") if activation == "gelu" => "gelu_pytorch_tanh".into(),
+            Some(other) => {
+                return Err(Error::mismatch(path, "act_kwargs.approximate", "tanh", other));
+            }
+        };
+        text.layer_norm_eps = self.norm_kwargs.eps.unwrap_or(text.layer_norm_eps);
+        text.eos_token_id = self.eos_id;
+        text.parts =
+            TextParts { attention: self.attention(path)?, projection_bias: self.proj_bias };
+        Ok(())
+    }
+
+    /// Returns which tokens a token attends to.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for a combination of mask and pooling that is not supported.
+    fn attention(&self, path: &Path) -> Result<TextAttention> {
+        let expected = if self.no_causal_mask { "last" } else { "argmax, eos or tok" };
+        match (self.no_causal_mask, self.pool_type.as_deref()) {
+            (false, None | Some("argmax" | "eos" | "tok")) => Ok(TextAttention::Causal),
+            (true, Some("last")) => Ok(TextAttention::Padded),
+            (_, found) => {
+                let found = found.unwrap_or("argmax, the default");
+                Err(Error::mismatch(path, "text_cfg.pool_type", expected, found))
+            }
+        }
+    }
+}
+
+/// Checks sizes of the file at `path` against those of the weights.
+///
+/// # Errors
+/// [`Error::Mismatch`] if one differs.
+fn same_as_weights<const N: usize>(
+    path: &Path,
+    sizes: [(&'static str, &Option<usize>, usize); N],
+) -> Result<()> {
+    for (what, size, found) in sizes {
+        if let Some(size) = size.filter(|&size| size != found) {
+            let expected = format!("{found} as in the weights");
+            return Err(Error::mismatch(path, what, expected, size));
+        }
+    }
+    Ok(())
 }
 
 impl RawPreprocessing {

@@ -7,6 +7,7 @@
 mod config;
 mod names;
 mod sizes;
+mod timm;
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use super::cleaning::{Cleaning, Form};
 use super::config::Config;
 use crate::error::CheckpointError;
 use crate::picture::{Center, Preprocess, Resize};
+use crate::vision::{VisionConfig, VitParts};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -36,7 +38,7 @@ pub(super) fn is_layout(weights: &Weights) -> bool {
 pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
     let Some(path) = config else { return Ok(Cleaning::OpenAi) };
     let clean = OpenClipConfig::open(path)?.clean();
-    let name = clean.as_deref().unwrap_or("lower"); // the default of SimpleTokenizer
+    let name = clean.as_str();
     let expected = "lower, whitespace or canonicalize";
     let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, name);
     Form::parse(name).map(Cleaning::OpenClip).ok_or_else(unknown)
@@ -58,7 +60,7 @@ pub(crate) fn check_config(path: &Path) -> Result<bool> {
 /// there is one.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the weights are not a vision transformer's or differ from the
+/// [`Error::Mismatch`] if the weights are not those of supported towers or differ from the
 /// configuration, [`CheckpointError::OpenClipConfig`] if there is no configuration and the activation
 /// is unknown, and the errors of the configuration.
 pub(super) fn read(
@@ -66,20 +68,36 @@ pub(super) fn read(
     config: Option<&Path>,
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
-    let mut sizes = sizes::of(&weights)?;
+    let is_openai = names::is_openai(&weights);
+    let views = names::views(&weights);
+    let weights = weights.with_views(views)?;
+    let opened = config.map(OpenClipConfig::open).transpose()?;
+    let (text, projection_dim) = sizes::text(&weights)?;
+    let config_path = config.unwrap_or(&path);
+    let timm_model = match &opened {
+        Some(config) => config.timm_model(config_path)?.map(|model| (model, config)),
+        None => None,
+    };
+    let vision = match timm_model {
+        Some((model, config)) => model.sizes(config_path, config, &weights)?,
+        None => VisionConfig::Vit(sizes::vit(&weights, VitParts::default())?),
+    };
+    let mut sizes = Config { projection_dim, text, vision };
     let mut steps = Preprocess { center: Center::Even, ..Preprocess::default() };
-    match config {
-        Some(config) => OpenClipConfig::open(config)?.apply(config, &mut sizes, &mut steps)?,
-        None if names::is_openai(&weights) => {}
+    match &opened {
+        Some(config) => config.apply(config_path, &mut sizes, &mut steps)?,
+        None if is_openai => {}
         None => return Err(Error::Checkpoint(CheckpointError::OpenClipConfig { path })),
     }
-    sizes.check(config.unwrap_or(&path))?;
+    let Config { text, vision, .. } = &sizes;
+    let scalars = [vision.image_size(), text.max_position_embeddings, text.vocab_size];
+    sizes::check_scalars(&weights, scalars)?;
+    sizes.check(config_path)?;
     let side = sizes.vision.image_size() as u32; // checked: at most 1,024
     steps.resize = match steps.resize {
         Resize::Exact { .. } => Resize::Exact { height: side, width: side },
         _ => Resize::ShorterSide(side),
     };
     steps.crop = (side, side);
-    let views = names::views(&weights);
-    Ok((weights.with_views(views)?, sizes, steps))
+    Ok((weights, sizes, steps))
 }

@@ -3,6 +3,7 @@
 //! The pairs are those of transformers' own conversion
 //! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
 
+use crate::vision::timm_vit_views;
 use crate::weights::{View, Weights};
 
 /// The scalar integers that OpenAI's archives have besides the weights.
@@ -13,10 +14,11 @@ pub(super) fn is_openai(weights: &Weights) -> bool {
     SCALARS.iter().all(|name| weights.contains(name))
 }
 
-/// Returns whether a weight that the architecture does not use is accepted: the temperature
-/// of training, the scalars, and the causal mask.
+/// Returns whether a weight that no encoder uses is accepted: the scale and bias of scores, the
+/// scalars, and the causal mask.
 pub(in crate::clip) fn extra(name: &str) -> bool {
-    SCALARS.contains(&name) || matches!(name, "logit_scale" | "attn_mask")
+    SCALARS.contains(&name)
+        || matches!(name, "logit_scale" | "logit_bias" | "attn_mask" | "text.attn_mask")
 }
 
 /// Returns the weights under the names of transformers. A name that is not the
@@ -29,9 +31,13 @@ pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
 /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; empty if it
 /// is not the architecture's.
 fn view(name: &str, rows: usize) -> Vec<(String, View)> {
+    if let Some(rest) = name.strip_prefix("visual.trunk.") {
+        return timm_vit_views(name, rest, rows);
+    }
     let (tower, rest) = match name.strip_prefix("visual.") {
         Some(rest) => ("vision_model", rest),
-        None => ("text_model", name),
+        // The text tower of `CustomTextCLIP` is a part of its own.
+        None => ("text_model", name.strip_prefix("text.").unwrap_or(name)),
     };
     if let Some(rest) = rest.strip_prefix("transformer.resblocks.") {
         return block(name, tower, rest, rows).unwrap_or_default();
@@ -55,6 +61,10 @@ fn view(name: &str, rows: usize) -> Vec<(String, View)> {
             plain("vision_model.embeddings.patch_embedding.weight".into())
         }
         (_, rest) => match rest.split_once('.') {
+            // With a bias, the projection is a layer, whose weight is not transposed.
+            Some(("text_projection", end)) if tower == "text_model" => {
+                plain(format!("text_projection.{end}"))
+            }
             Some(("ln_final", end)) if tower == "text_model" => norm("final_layer_norm", end),
             Some(("ln_pre", end)) if tower == "vision_model" => norm("pre_layrnorm", end),
             Some(("ln_post", end)) if tower == "vision_model" => norm("post_layernorm", end),
@@ -70,12 +80,8 @@ fn block(name: &str, tower: &str, rest: &str, rows: usize) -> Option<Vec<(String
     let to = |part: &str| format!("{tower}.encoder.layers.{number}.{part}");
     if let Some(end) = part.strip_prefix("attn.in_proj_") {
         // Queries, keys and values are stacked (torch.nn.MultiheadAttention).
-        let third = (rows.is_multiple_of(3)).then_some(rows / 3)?;
-        let one = |(n, proj): (usize, &str)| {
-            let view = View { rows: Some(n * third..(n + 1) * third), ..View::of(name) };
-            (to(&format!("self_attn.{proj}_proj.{end}")), view)
-        };
-        return Some(["q", "k", "v"].into_iter().enumerate().map(one).collect());
+        let names = ["q", "k", "v"].map(|it| to(&format!("self_attn.{it}_proj.{end}")));
+        return View::stacked(name, rows, names);
     }
     let (owner, end) = part.rsplit_once('.')?;
     let owner = match owner {
@@ -127,7 +133,7 @@ mod tests {
 
     #[test]
     fn other_names_have_no_view() {
-        for name in ["logit_scale", "visual.attnpool.k_proj.weight", "visual.trunk.norm.bias"] {
+        for name in ["logit_scale", "visual.attnpool.k_proj.weight", "visual.trunk.stem.0.bias"] {
             assert!(names(name, 3).is_empty(), "{name}");
         }
         assert!(extra("input_resolution") && !extra("visual.ln_pre.bias"));

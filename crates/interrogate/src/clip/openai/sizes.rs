@@ -1,77 +1,104 @@
 //! The sizes of a model, from the shapes of its weights.
 //!
 //! OpenAI's rule (clip/model.py, `build_model`): heads are 64 wide, and patches form a
-//! square. Sizes that follow from no shape have OpenAI's values.
+//! square. Sizes that follow from no shape have OpenAI's values. The names of the weights are
+//! those of transformers, under which `names` views them.
 
-use crate::clip::config::{Config, TextConfig};
-use crate::vision::{VisionConfig, VitConfig};
+use crate::clip::config::TextConfig;
+use crate::vision::{VitConfig, VitParts};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
 /// The default width of a head.
 pub(super) const HEAD_WIDTH: usize = 64;
 
-/// Reads the sizes of the towers from the shapes of `weights`.
+/// Reads the sizes of the text tower, and the width of embeddings, from the shapes of `weights`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the weights are not those of a vision and a text transformer, or if
-/// OpenAI's scalars differ from the shapes.
-pub(super) fn of(weights: &Weights) -> Result<Config> {
-    let shapes = Shapes(weights);
-    let [width, channels, patch, _] = shapes.of("visual.conv1.weight")?;
-    shapes.of::<1>("visual.class_embedding")?;
-    let [positions, _] = shapes.of("visual.positional_embedding")?;
-    let grid = positions.saturating_sub(1).isqrt();
-    if positions == 0 || grid * grid != positions - 1 {
-        let found = format!("{positions} for visual.positional_embedding");
-        let expected = "a square number plus 1";
+/// [`Error::Mismatch`] if the weights are not those of a transformer.
+pub(super) fn text(weights: &Weights) -> Result<(TextConfig, usize)> {
+    let shapes = Shapes { weights, model: "a text transformer", tower: "text_model" };
+    let [vocab_size, width] = shapes.of("embeddings.token_embedding.weight")?;
+    let [context_length, _] = shapes.of("embeddings.position_embedding.weight")?;
+    let [projection_dim, _] = shapes.whole("text_projection.weight")?;
+    let config = TextConfig {
+        vocab_size,
+        hidden_size: width,
+        intermediate_size: shapes.inner()?,
+        num_hidden_layers: shapes.layers(),
+        num_attention_heads: width / HEAD_WIDTH,
+        max_position_embeddings: context_length,
+        ..TextConfig::default()
+    };
+    Ok((config, projection_dim))
+}
+
+/// Reads the sizes of a vision transformer with `parts` from the shapes of `weights`.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the weights are not those of one.
+pub(super) fn vit(weights: &Weights, parts: VitParts) -> Result<VitConfig> {
+    let shapes = Shapes { weights, model: "a vision transformer", tower: "vision_model" };
+    let [width, channels, patch, _] = shapes.of("embeddings.patch_embedding.weight")?;
+    if parts.class_token {
+        shapes.of::<1>("embeddings.class_embedding")?;
+    }
+    let [positions, _] = shapes.of("embeddings.position_embedding.weight")?;
+    let class = usize::from(parts.class_token);
+    let grid = positions.saturating_sub(class).isqrt();
+    if positions < class || grid * grid != positions - class {
+        let found = format!("{positions} for the position embedding of the image tower");
+        let expected = if class == 1 { "a square number plus 1" } else { "a square number" };
         return Err(Error::mismatch(weights.path(), "positions", expected, found));
     }
-    let [vocab_size, text_width] = shapes.of("token_embedding.weight")?;
-    let [context_length, _] = shapes.of("positional_embedding")?;
-    let [_, projection_dim] = shapes.of("text_projection")?;
-    let config = Config {
-        projection_dim,
-        text: TextConfig {
-            vocab_size,
-            hidden_size: text_width,
-            intermediate_size: shapes.inner("")?,
-            num_hidden_layers: shapes.layers(""),
-            num_attention_heads: text_width / HEAD_WIDTH,
-            max_position_embeddings: context_length,
-            ..TextConfig::default()
-        },
-        vision: VisionConfig::Vit(VitConfig {
-            hidden_size: width,
-            intermediate_size: shapes.inner("visual.")?,
-            num_hidden_layers: shapes.layers("visual."),
-            num_attention_heads: width / HEAD_WIDTH,
-            num_channels: channels,
-            image_size: grid.saturating_mul(patch),
-            patch_size: patch,
-            ..VitConfig::default()
-        }),
-    };
-    let sizes = [config.vision.image_size(), context_length, vocab_size];
+    Ok(VitConfig {
+        hidden_size: width,
+        intermediate_size: shapes.inner()?,
+        num_hidden_layers: shapes.layers(),
+        num_attention_heads: width / HEAD_WIDTH,
+        num_channels: channels,
+        image_size: grid.saturating_mul(patch),
+        patch_size: patch,
+        parts,
+        ..VitConfig::default()
+    })
+}
+
+/// Checks OpenAI's scalars, if there are any: `sizes` in the order of their names.
+///
+/// # Errors
+/// [`Error::Mismatch`] if one differs.
+pub(super) fn check_scalars(weights: &Weights, sizes: [usize; 3]) -> Result<()> {
     for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
-        if let Some(found) = shapes.scalar(name)?
-            && usize::try_from(found) != Ok(expected)
-        {
+        let found = if weights.contains(name) { weights.integer(name)? } else { None };
+        if let Some(found) = found.filter(|&found| usize::try_from(found) != Ok(expected)) {
             let expected = format!("{name} {expected} as in the shapes");
             return Err(Error::mismatch(weights.path(), "sizes", expected, found));
         }
     }
-    Ok(config)
+    Ok(())
 }
 
-struct Shapes<'a>(&'a Weights);
+/// The shapes of a tower.
+struct Shapes<'a> {
+    weights: &'a Weights,
+    model: &'static str,
+    tower: &'static str,
+}
 
 impl Shapes<'_> {
-    /// Returns the shape of a required weight.
+    /// Returns the shape of a required weight of the tower.
     fn of<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
-        let expected = || format!("a vision transformer's {name} of {N} dimensions");
-        let refuse = |found| Err(Error::mismatch(self.0.path(), "architecture", expected(), found));
-        match self.0.shape(name) {
+        self.whole(&format!("{}.{name}", self.tower))
+    }
+
+    /// Returns the shape of the required weight `name`.
+    fn whole<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
+        let refuse = |found| {
+            let expected = format!("{}'s {name} of {N} dimensions", self.model);
+            Err(Error::mismatch(self.weights.path(), "architecture", expected, found))
+        };
+        match self.weights.shape(name) {
             Some(shape) => match shape.try_into() {
                 Ok(shape) => Ok(shape),
                 Err(_) => refuse(format!("{shape:?}")),
@@ -80,20 +107,19 @@ impl Shapes<'_> {
         }
     }
 
-    /// Returns the width of the MLPs of a tower.
-    fn inner(&self, tower: &str) -> Result<usize> {
-        let name = format!("{tower}transformer.resblocks.0.mlp.c_fc.weight");
-        self.of::<2>(&name).map(|[inner, _]| inner)
+    /// Returns the width of the MLPs.
+    fn inner(&self) -> Result<usize> {
+        self.of::<2>("encoder.layers.0.mlp.fc1.weight").map(|[inner, _]| inner)
     }
 
-    /// Returns the number of layers of a tower: the highest layer number plus 1.
-    fn layers(&self, tower: &str) -> usize {
-        let prefix = format!("{tower}transformer.resblocks.");
+    /// Returns the number of layers: the highest layer number plus 1.
+    fn layers(&self) -> usize {
+        let prefix = format!("{}.encoder.layers.", self.tower);
         let number = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse().ok();
-        self.0.names().filter_map(number).max().map_or(0, |last: usize| last.saturating_add(1))
-    }
-
-    fn scalar(&self, name: &str) -> Result<Option<i64>> {
-        if self.0.contains(name) { self.0.integer(name) } else { Ok(None) }
+        self.weights
+            .names()
+            .filter_map(number)
+            .max()
+            .map_or(0, |last: usize| last.saturating_add(1))
     }
 }

@@ -61,8 +61,9 @@ impl RawConfig {
         match base {
             "CLIPImageProcessor" => Ok(Some(Processor::Clip)),
             "BlipImageProcessor" => Ok(Some(Processor::Blip)),
+            "SiglipImageProcessor" => Ok(Some(Processor::Siglip)),
             _ => {
-                let expected = "CLIPImageProcessor or BlipImageProcessor";
+                let expected = "CLIPImageProcessor, BlipImageProcessor or SiglipImageProcessor";
                 Err(Error::mismatch(path, "image_processor_type", expected, name))
             }
         }
@@ -81,11 +82,17 @@ impl RawConfig {
                 return Err(Error::mismatch(path, what, false, true));
             }
         }
-        let openai = Preprocess::default();
+        let openai = match processor {
+            Processor::Siglip => {
+                Preprocess { mean: [0.5; 3], std: [0.5; 3], ..Preprocess::default() }
+            }
+            _ => Preprocess::default(),
+        };
         let resize = match self.size {
             _ if self.do_resize == Some(false) => Resize::Keep,
             Some(size) => size.resize(path, processor)?,
             None if processor == Processor::Blip => Resize::Exact { height: 384, width: 384 },
+            None if processor == Processor::Siglip => Resize::Exact { height: 224, width: 224 },
             None => openai.resize,
         };
         let crops = self.do_center_crop.unwrap_or(processor == Processor::Clip);
@@ -117,7 +124,7 @@ impl RawConfig {
     fn resampling(&self, processor: Processor) -> Resampling {
         let class = self.image_processor_type.as_deref().or(self.feature_extractor_type.as_deref());
         match (processor, class) {
-            (Processor::Clip, class) => Resampling::of_processor(class),
+            (Processor::Clip | Processor::Siglip, class) => Resampling::of_processor(class),
             (Processor::Blip, Some(class)) if class.ends_with("Fast") => Resampling::Torchvision,
             (Processor::Blip, _) => Resampling::Pillow,
         }
@@ -145,10 +152,10 @@ impl RawConfig {
 
 impl Size {
     /// Reads the field `size`. A single number is the shorter side for CLIP's class, and both
-    /// sides for BLIP's (`default_to_square`).
+    /// sides for the others (`default_to_square`).
     fn resize(self, path: &Path, processor: Processor) -> Result<Resize> {
         match self {
-            Size::Number(side) if processor == Processor::Blip => {
+            Size::Number(side) if processor != Processor::Clip => {
                 Ok(Resize::Exact { height: side, width: side })
             }
             Size::Number(side) => Ok(Resize::ShorterSide(side)),

@@ -32,6 +32,8 @@ pub(crate) enum Processor {
     Clip,
     /// `BlipImageProcessor`: resizes both sides to 384.
     Blip,
+    /// `SiglipImageProcessor`: resizes both sides to 224, to values of -1 to 1.
+    Siglip,
 }
 
 /// Returns the file of `folder` with the preprocessing steps: processor_config.json if it

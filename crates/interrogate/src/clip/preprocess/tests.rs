@@ -105,8 +105,8 @@ fn unsupported_steps_are_refused() {
         ),
         (r#"{"do_pad": true}"#, "do_pad: expected false, found true"),
         (
-            r#"{"image_processor_type": "SiglipImageProcessor"}"#,
-            "image_processor_type: expected CLIPImageProcessor or BlipImageProcessor, found SiglipImageProcessor",
+            r#"{"image_processor_type": "ViTImageProcessor"}"#,
+            "image_processor_type: expected CLIPImageProcessor, BlipImageProcessor or SiglipImageProcessor, found ViTImageProcessor",
         ),
         (
             r#"{"image_processor_type": "BlipImageProcessor", "do_resize": false}"#,
@@ -160,4 +160,15 @@ fn an_image_processor_in_processor_config_takes_precedence() {
     assert_eq!(found, folder.path().join(PROCESSOR));
     let steps = open(&found).unwrap();
     assert_eq!((steps.resize, steps.crop), (Resize::ShorterSide(90), (40, 40)));
+}
+
+#[test]
+fn siglip_squashes_to_values_of_minus_one_to_one() {
+    let steps = parse(r#"{"image_processor_type": "SiglipImageProcessor"}"#).unwrap();
+    assert_eq!(steps.resize, Resize::Exact { height: 224, width: 224 });
+    assert_eq!((steps.crop, steps.mean, steps.std), ((224, 224), [0.5; 3], [0.5; 3]));
+    let text = r#"{"image_processor_type": "SiglipImageProcessor", "size": 384, "resample": 2}"#;
+    let steps = parse(text).unwrap();
+    let expected = (Resize::Exact { height: 384, width: 384 }, Filter::Bilinear);
+    assert_eq!((steps.resize, steps.filter), expected);
 }

@@ -6,11 +6,20 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokenizers::models::ModelWrapper;
 
 #[cfg(doc)]
 use crate::error::CheckpointError;
 use crate::tokenization::{guarded, tokenizer_error};
 use crate::{Error, Result};
+
+/// Returns whether the model of `tokenizer` is CLIP's kind: BPE with the end-of-word suffix `</w>`.
+pub(super) fn is_clip(tokenizer: &tokenizers::Tokenizer) -> bool {
+    match tokenizer.get_model() {
+        ModelWrapper::BPE(model) => model.end_of_word_suffix.as_deref() == Some("</w>"),
+        _ => false,
+    }
+}
 
 pub(super) const START: &str = "<|startoftext|>";
 pub(super) const END: &str = "<|endoftext|>";

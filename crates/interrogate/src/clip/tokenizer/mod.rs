@@ -1,11 +1,12 @@
-//! CLIP's tokenizer: texts to token sequences, exactly those of transformers, or of
+//! The tokenizer of a text tower: texts to token sequences, exactly those of transformers, or of
 //! OpenAI's and OpenCLIP's code.
 //!
-//! Owns the truncation to the context length and the end-of-text token. For transformers,
-//! the `tokenizers` library does the rest (NFC, lower case, CLIP's split, byte-level BPE),
-//! from tokenizer.json ([`files`]), vocab.json and merges.txt ([`vocab_files`]) or OpenAI's
-//! merges ([`openai`]). For OpenAI and OpenCLIP, the text is cleaned by `clip::cleaning` and
-//! split by [`words`], and the library applies the merges only.
+//! Owns the truncation to the context length, the end-of-text token and the padding. For
+//! transformers, the `tokenizers` library does the rest (NFC, lower case, CLIP's split,
+//! byte-level BPE), from tokenizer.json ([`files`]), vocab.json and merges.txt ([`vocab_files`])
+//! or OpenAI's merges ([`openai`]). For OpenAI and OpenCLIP, the text is cleaned by
+//! `clip::cleaning` and split by [`words`], and the library applies the merges only. The
+//! SentencePiece tokenizers of SigLIP and MetaCLIP 2 run whole, after the cleaning.
 
 mod bpe;
 mod files;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::cleaning::{self, Cleaning};
-use super::config::TextConfig;
+use super::config::{TextAttention, TextConfig};
 use crate::encoder::{Counter, Tokens, check_vocabulary};
 use crate::error::CheckpointError;
 use crate::mmap::Mmap;
@@ -32,14 +33,30 @@ use words::WordSplitter;
 #[derive(Debug)]
 pub(super) struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Splits texts instead of `inner`'s own steps, for OpenAI's and OpenCLIP's cleaning.
-    words: Option<WordSplitter>,
+    steps: Steps,
     path: PathBuf,
     context_length: usize,
     /// The number of tokens that the text tower has embeddings for.
     vocab_size: usize,
-    start: u32,
+    /// The token before a text, if there is one.
+    start: Option<u32>,
     end_of_text: u32,
+    /// The token that fills a sequence up to the context length.
+    padding: u32,
+}
+
+/// The steps from a text to its tokens.
+#[derive(Debug)]
+enum Steps {
+    /// A cleaning, then the tokenizer's own steps.
+    Own {
+        cleaning: Cleaning,
+        /// Whether the tokenizer is CLIP's, which never joins characters across white space.
+        is_clip: bool,
+    },
+    /// A cleaning and a split into words, then the tokenizer's merges: OpenAI's and OpenCLIP's
+    /// code for CLIP's tokenizer.
+    Words(WordSplitter),
 }
 
 impl Tokenizer {
@@ -48,8 +65,8 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Json`], [`CheckpointError::Tokenizer`] for an unusable file;
-    /// [`Error::Mismatch`] if the tokenizer has more tokens than the tower, adds no start
-    /// and end token, ends a text with another token than config.json says (2 is ignored:
+    /// [`Error::Mismatch`] if the tokenizer has more tokens than the tower, lacks the start or
+    /// end token, ends a text with another token than config.json says (2 is ignored:
     /// all old files have it), or is of a kind that `cleaning` does not support.
     pub(super) fn open(
         files: &TokenizerFiles,
@@ -59,7 +76,8 @@ impl Tokenizer {
         let (inner, path) = match files {
             TokenizerFiles::Json(path) => {
                 let text = input::read(path, limits::SMALL_FILE)?;
-                let inner = tokenization::read(&text).map_err(tokenizer_error(path))?;
+                let inner = tokenization::read_for(&text, config.vocab_size);
+                let inner = inner.map_err(tokenizer_error(path))?;
                 (inner, path)
             }
             TokenizerFiles::VocabMerges(vocab, merges) => {
@@ -91,23 +109,37 @@ impl Tokenizer {
             let expected = format!("at most {}", config.vocab_size);
             return Err(Error::mismatch(path, "tokens", expected, tokens));
         }
-        let empty = guarded(|| inner.encode_fast("", true)).map_err(tokenizer_error(path))?;
-        let &[start, end_of_text] = empty.get_ids() else {
-            let found = format!("{} tokens", empty.len());
-            return Err(Error::mismatch(path, "empty text", "a start and an end token", found));
+        let (start, end_of_text) = match config.parts.attention {
+            TextAttention::Causal => start_and_end(&inner, path, config)?,
+            TextAttention::Padded => (None, end_of_sentence(&inner, path)?),
         };
-        if start == end_of_text {
-            let expected = "a token other than end-of-text";
-            return Err(Error::mismatch(path, "start token", expected, start));
-        }
-        if let Some(id) = config.eos_token_id.filter(|&id| id != 2 && id != end_of_text) {
-            let expected = format!("{id} as in config.json");
-            return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
-        }
-        let words = WordSplitter::new(cleaning, &inner, path, (start, end_of_text))?;
-        let (context_length, vocab_size) = (config.max_position_embeddings, config.vocab_size);
-        let path = path.to_owned();
-        Ok(Tokenizer { inner, words, path, context_length, vocab_size, start, end_of_text })
+        let is_gemma = inner.token_to_id(GEMMA_END).is_some();
+        // SigLIP was trained with end-of-sentence as padding, SigLIP 2 with a token of its own.
+        let own_padding = if is_gemma { inner.token_to_id("<pad>") } else { None };
+        let cleaning = match cleaning {
+            Cleaning::Siglip if is_gemma => Cleaning::Lowercase,
+            cleaning => cleaning,
+        };
+        let is_clip = bpe::is_clip(&inner);
+        let steps = match (cleaning, start) {
+            (Cleaning::OpenAi, Some(start)) => {
+                Steps::Words(WordSplitter::new(cleaning, &inner, path, (start, end_of_text))?)
+            }
+            (Cleaning::OpenClip(_), Some(start)) if is_clip => {
+                Steps::Words(WordSplitter::new(cleaning, &inner, path, (start, end_of_text))?)
+            }
+            _ => Steps::Own { cleaning, is_clip },
+        };
+        Ok(Tokenizer {
+            inner,
+            steps,
+            path: path.to_owned(),
+            context_length: config.max_position_embeddings,
+            vocab_size: config.vocab_size,
+            start,
+            end_of_text,
+            padding: own_padding.unwrap_or(end_of_text),
+        })
     }
 
     /// Returns the maximum number of tokens in a sequence, start and end included.
@@ -144,25 +176,47 @@ impl Tokenizer {
         Ok((ids, spells_end))
     }
 
-    /// Returns the start token, the tokens of `text`, not truncated, and the end-of-text
-    /// token.
+    /// Returns the start token, if there is one, the tokens of `text`, not truncated, and the
+    /// end-of-text token.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let Some(words) = &self.words else {
-            return tokenization::encode(&self.path, &self.inner, text);
-        };
         tokenization::check_length(&self.path, text)?;
-        let ids = guarded(|| words.tokens(&self.inner, text));
-        let ids = ids.map_err(tokenizer_error(&self.path))?;
-        Ok([&[self.start], &ids[..], &[self.end_of_text]].concat())
+        let ids = match &self.steps {
+            Steps::Own { cleaning: Cleaning::Transformers, .. } if self.start.is_some() => {
+                return tokenization::encode(&self.path, &self.inner, text);
+            }
+            Steps::Own { cleaning, .. } => {
+                let text = cleaning.clean(text);
+                tokenization::encode_text(&self.path, &self.inner, &text)?
+            }
+            Steps::Words(words) => {
+                let ids = guarded(|| words.tokens(&self.inner, text));
+                ids.map_err(tokenizer_error(&self.path))?
+            }
+        };
+        Ok([self.start.as_slice(), &ids, &[self.end_of_text]].concat())
     }
 
     /// Returns whether `text` can be split after any white space, or joined with other texts
     /// for which this is true, without a change of tokens.
     ///
-    /// The tokenizer splits at white space and never joins across it. But text cleaning
+    /// CLIP's tokenizer splits at white space and never joins across it. But text cleaning
     /// looks at whole lines, and a character reference may continue in the next text.
     pub(super) fn is_local(&self, text: &str) -> bool {
-        self.words.is_none() || cleaning::is_plain(text)
+        match &self.steps {
+            Steps::Own { is_clip, .. } => *is_clip,
+            Steps::Words(_) => cleaning::is_plain(text),
+        }
+    }
+
+    /// Fills each of the sequences, which end with end-of-text, up to the context length.
+    pub(super) fn padded(&self, tokens: &Tokens) -> Tokens {
+        let mut padded = Tokens::new();
+        for ids in tokens.iter() {
+            let mut ids = ids.to_vec();
+            ids.resize(self.context_length, self.padding);
+            padded.push(&ids);
+        }
+        padded
     }
 
     /// Truncates `content` to the context length and adds the end-of-text token.
@@ -209,6 +263,43 @@ impl Tokenizer {
         }
         Ok(cut)
     }
+}
+
+/// Returns the tokens that the tokenizer puts around a text.
+///
+/// # Errors
+/// [`Error::Mismatch`] if there are not two, or the second is not that of the configuration.
+fn start_and_end(
+    inner: &tokenizers::Tokenizer,
+    path: &Path,
+    config: &TextConfig,
+) -> Result<(Option<u32>, u32)> {
+    let empty = guarded(|| inner.encode_fast("", true)).map_err(tokenizer_error(path))?;
+    let &[start, end_of_text] = empty.get_ids() else {
+        let found = format!("{} tokens", empty.len());
+        return Err(Error::mismatch(path, "empty text", "a start and an end token", found));
+    };
+    if start == end_of_text {
+        let expected = "a token other than end-of-text";
+        return Err(Error::mismatch(path, "start token", expected, start));
+    }
+    if let Some(id) = config.eos_token_id.filter(|&id| id != 2 && id != end_of_text) {
+        let expected = format!("{id} as in config.json");
+        return Err(Error::mismatch(path, "end-of-text token", expected, end_of_text));
+    }
+    Ok((Some(start), end_of_text))
+}
+
+/// The end-of-sentence token of SigLIP 2's tokenizer, Gemma's.
+const GEMMA_END: &str = "<eos>";
+
+/// Returns the token that SigLIP's and SigLIP 2's tokenizers put after a text.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the vocabulary has neither.
+fn end_of_sentence(inner: &tokenizers::Tokenizer, path: &Path) -> Result<u32> {
+    let id = ["</s>", GEMMA_END].into_iter().find_map(|token| inner.token_to_id(token));
+    id.ok_or_else(|| Error::mismatch(path, "vocabulary", "a </s> or <eos>", "neither"))
 }
 
 impl Counter for Tokenizer {

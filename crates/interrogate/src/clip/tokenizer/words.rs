@@ -7,7 +7,6 @@
 use std::path::Path;
 
 use regex::{Regex, RegexBuilder};
-use tokenizers::models::ModelWrapper;
 use tokenizers::{Model, Tokenizer};
 
 use super::bpe;
@@ -25,7 +24,7 @@ pub(super) struct WordSplitter {
 
 impl WordSplitter {
     /// Creates the splitter for `tokenizer`, from the file at `path`, and its `start` and
-    /// `end` tokens; `None` if the tokenizer's own steps do the cleaning.
+    /// `end` tokens.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if the model is not a BPE with the end-of-word suffix `</w>`.
@@ -34,17 +33,12 @@ impl WordSplitter {
         tokenizer: &Tokenizer,
         path: &Path,
         (start, end): (u32, u32),
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         let names = match cleaning {
-            Cleaning::Transformers => return Ok(None),
-            Cleaning::OpenAi => [bpe::START, bpe::END],
             Cleaning::OpenClip(_) => ["<start_of_text>", "<end_of_text>"],
+            _ => [bpe::START, bpe::END],
         };
-        let has_suffix = match tokenizer.get_model() {
-            ModelWrapper::BPE(model) => model.end_of_word_suffix.as_deref() == Some("</w>"),
-            _ => false,
-        };
-        if !has_suffix {
+        if !bpe::is_clip(tokenizer) {
             let expected = "BPE with the suffix </w>, which OpenAI's text cleaning needs";
             return Err(Error::mismatch(path, "model", expected, "another model"));
         }
@@ -59,7 +53,7 @@ impl WordSplitter {
             return Err(Error::mismatch(path, "words", "a regular expression", expression));
         };
         let specials = [(names[0], start), (names[1], end)];
-        Ok(Some(WordSplitter { cleaning, pattern, specials }))
+        Ok(WordSplitter { cleaning, pattern, specials })
     }
 
     /// Returns the tokens of `text`, without start and end token.

@@ -104,7 +104,10 @@ fn timm_files_next_to_those_of_open_clip_are_ignored() {
     let hub = StubHub::start([]);
     add_timm_files(&hub);
     let error = open(&empty_cache(&hub)).unwrap_err().to_string();
-    assert!(error.ends_with("config.json: model_type: expected clip, found none"), "{error}");
+    assert!(
+        error.ends_with("config.json: model_type: expected clip, metaclip_2 or siglip, found none"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -157,13 +160,12 @@ fn unsupported_model_is_refused_before_its_weights_are_downloaded() {
         (
             "a/b/main/open_clip_config.json",
             siglip,
-            "expected fields of a plain vision transformer and text transformer, \
-             found timm_model_name: \"vit_base\"",
+            "timm_model_name: expected vit_*_siglip_*, found vit_base",
         ),
         (
             "a/b/main/config.json",
-            r#"{"model_type": "siglip"}"#,
-            "config.json: model_type: expected clip, found siglip",
+            r#"{"model_type": "siglip2"}"#,
+            "found siglip2, whose images have no fixed resolution (NaFlex)",
         ),
         ("a/b/main/open_clip_config.json", "no JSON", "is not the JSON expected here"),
     ] {
