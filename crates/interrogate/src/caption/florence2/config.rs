@@ -88,7 +88,7 @@ impl Config {
 }
 
 impl BartConfig {
-    pub(super) fn limits(&self) -> Limits {
+    pub(in crate::caption) fn limits(&self) -> Limits {
         let eos = self.eos_token_id.tokens();
         Limits {
             vocab: self.vocab_size,

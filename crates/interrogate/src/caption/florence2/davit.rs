@@ -6,19 +6,17 @@
 use std::path::Path;
 
 use super::davit_config::DavitConfig;
+use super::half_block::Half;
+use super::windows::Windows;
 use crate::Result;
 #[cfg(doc)]
 use crate::error::DeviceError;
 use crate::nn::{
-    Activation, Backend, Convolution, Depthwise, Epilogue, Heads, KvView, Loader, Scope, Window,
-    Workspace, pixel_rows,
+    Activation, Backend, Convolution, Heads, KvView, Loader, Scope, Workspace, pixel_rows,
 };
 
 /// The epsilon of all norms, torch's default.
 const EPS: f64 = 1e-5;
-
-/// The depthwise convolutions.
-const KERNEL: usize = 3;
 
 /// The tower.
 #[derive(Debug)]
@@ -45,19 +43,6 @@ struct Stage<B: Backend> {
     window: usize,
     heads: usize,
     groups: usize,
-}
-
-/// Attention and an MLP, each after a depthwise convolution.
-#[derive(Debug)]
-struct Half<B: Backend> {
-    conv1: Depthwise<B>,
-    norm1: B::Norm,
-    qkv: [B::Linear; 3],
-    proj: B::Linear,
-    conv2: Depthwise<B>,
-    norm2: B::Norm,
-    fc1: B::Linear,
-    fc2: B::Linear,
 }
 
 impl<B: Backend> Davit<B> {
@@ -135,13 +120,15 @@ impl<B: Backend> Davit<B> {
         let mut side = self.side;
         for (stage, zero) in self.stages.iter().zip(&self.zeros) {
             side = stage.embed(backend, work, side)?;
-            let windows = stage.windows(backend, images, zero)?;
+            let sizes = [images, stage.side, stage.window];
+            let heads = Heads::scaled(stage.heads, stage.width);
+            let windows = Windows::new(backend, heads, sizes, zero)?;
             for [spatial, channel] in &stage.blocks {
-                spatial.forward(backend, work, (stage, self.activation), |work| {
-                    windows.attend(backend, work, spatial)
+                spatial.forward(backend, work, (side, self.activation), |work| {
+                    windows.attend(backend, work, &spatial.qkv)
                 })?;
-                channel.forward(backend, work, (stage, self.activation), |work| {
-                    stage.attend_channels(backend, work, channel, images)
+                channel.forward(backend, work, (side, self.activation), |work| {
+                    stage.attend_channels(backend, work, &channel.qkv, images)
                 })?;
             }
         }
@@ -172,11 +159,10 @@ impl<B: Backend> Stage<B> {
         &self,
         backend: &B,
         work: &mut Workspace<B>,
-        half: &Half<B>,
+        [query, key, value]: &[B::Linear; 3],
         images: usize,
     ) -> Result<()> {
         let Workspace { normed, queries, keys, values, context, next, .. } = work;
-        let [query, key, value] = &half.qkv;
         backend.apply_each(
             &mut [(query, &mut *queries), (key, &mut *keys), (value, &mut *values)],
             normed,
@@ -192,134 +178,6 @@ impl<B: Backend> Stage<B> {
         backend.attend(heads, queries, view, &scope, None, context)?;
         backend.transpose(images, context, next)?;
         std::mem::swap(context, next);
-        Ok(())
-    }
-
-    /// Prepares the windows of `images` images. Maps are padded to whole windows with `zero`.
-    fn windows<'a>(
-        &'a self,
-        backend: &B,
-        images: usize,
-        zero: &'a B::Rows,
-    ) -> Result<Windows<'a, B>> {
-        let (side, window) = (self.side, self.window);
-        let count = side.div_ceil(window);
-        let (padded, pixels) = (count * window, side * side);
-        let padding = (images * pixels) as u32;
-        let mut ids = Vec::with_capacity(images * padded * padded);
-        let mut back = vec![0; images * pixels];
-        for image in 0..images {
-            for at in 0..padded * padded {
-                // A window's number, then the pixel's in it.
-                let (number, at) = (at / (window * window), at % (window * window));
-                let y = number / count * window + at / window;
-                let x = number % count * window + at % window;
-                let row = image * pixels + y * side + x;
-                if y < side && x < side {
-                    back[row] = ids.len() as u32;
-                    ids.push(row as u32);
-                } else {
-                    ids.push(padding);
-                }
-            }
-        }
-        Ok(Windows {
-            zero: (padded > side).then_some(zero),
-            ids: backend.ids(&ids)?,
-            back: backend.ids(&back)?,
-            scope: backend.scope(Scope::Groups(images * count * count))?,
-            heads: Heads::scaled(self.heads, self.width),
-        })
-    }
-}
-
-/// The windows of a stage's feature maps.
-struct Windows<'a, B: Backend> {
-    /// The row of padding, if there is any.
-    zero: Option<&'a B::Rows>,
-    /// The pixels of each window.
-    ids: B::Ids,
-    /// The place of each pixel in its window.
-    back: B::Ids,
-    scope: B::Scope,
-    heads: Heads,
-}
-
-impl<B: Backend> Windows<'_, B> {
-    /// Attends within each window. Padding is attended to as well: its keys and values are the
-    /// biases.
-    fn attend(&self, backend: &B, work: &mut Workspace<B>, half: &Half<B>) -> Result<()> {
-        let Workspace { normed, queries, keys, values, context, next, .. } = work;
-        if let Some(zero) = self.zero {
-            backend.concat(&[normed, zero], next)?;
-            std::mem::swap(normed, next);
-        }
-        backend.select(normed, &self.ids, next)?;
-        let [query, key, value] = &half.qkv;
-        backend.apply_each(
-            &mut [(query, &mut *queries), (key, &mut *keys), (value, &mut *values)],
-            next,
-        )?;
-        let view = KvView::uncached(keys, values);
-        backend.attend(self.heads, queries, view, &self.scope, None, context)?;
-        backend.select(context, &self.back, next)?;
-        std::mem::swap(context, next);
-        Ok(())
-    }
-}
-
-impl<B: Backend> Half<B> {
-    fn load(
-        loader: &Loader<'_, B>,
-        config: &DavitConfig,
-        width: usize,
-        [prefix, attention]: [&str; 2],
-    ) -> Result<Self> {
-        let at = |name: &str| format!("{prefix}.{name}");
-        let inner = config.inner(width);
-        let qkv = at(&format!("{attention}.qkv"));
-        Ok(Half {
-            conv1: loader.depthwise(&at("conv1"), [width, KERNEL])?,
-            norm1: loader.layer_norm(&at("norm1"), width, EPS)?,
-            qkv: loader.thirds(&qkv, width, config.qkv_bias)?,
-            proj: loader.linear(&at(&format!("{attention}.proj")), [width, width])?,
-            conv2: loader.depthwise(&at("conv2"), [width, KERNEL])?,
-            norm2: loader.layer_norm(&at("norm2"), width, EPS)?,
-            fc1: loader.linear(&at("ffn.fc1"), [inner, width])?,
-            fc2: loader.linear(&at("ffn.fc2"), [width, inner])?,
-        })
-    }
-
-    /// Runs the rows of `work` through the half, in place. `attend` attends from and to the
-    /// normed rows of `work`, and leaves the result in its context.
-    fn forward(
-        &self,
-        backend: &B,
-        work: &mut Workspace<B>,
-        (stage, activation): (&Stage<B>, Activation),
-        attend: impl FnOnce(&mut Workspace<B>) -> Result<()>,
-    ) -> Result<()> {
-        let window = Window { side: stage.side, kernel: KERNEL, stride: 1, padding: KERNEL / 2 };
-        let convolve = |conv: &Depthwise<B>, work: &mut Workspace<B>| -> Result<()> {
-            let Workspace { rows, next, .. } = work;
-            backend.convolve_depthwise(conv, &window, rows, next)?;
-            // One group: the sum of both.
-            backend.add_to_groups(rows, next)?;
-            std::mem::swap(rows, next);
-            Ok(())
-        };
-        convolve(&self.conv1, work)?;
-        backend.normalize(&self.norm1, &work.rows, &mut work.normed)?;
-        attend(work)?;
-        let Workspace { rows, context, next, .. } = &mut *work;
-        backend.apply(&self.proj, context, Epilogue::plus(rows), next)?;
-        std::mem::swap(rows, next);
-        convolve(&self.conv2, work)?;
-        let Workspace { rows, normed, next, inner, .. } = work;
-        backend.normalize(&self.norm2, rows, normed)?;
-        backend.apply(&self.fc1, normed, Epilogue::activation(activation), inner)?;
-        backend.apply(&self.fc2, inner, Epilogue::plus(rows), next)?;
-        std::mem::swap(rows, next);
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ impl DavitConfig {
     }
 
     /// Width of the last stage.
-    pub(super) fn dim(&self) -> usize {
+    pub(in crate::caption) fn dim(&self) -> usize {
         self.embed_dim.last().copied().unwrap_or(0)
     }
 
@@ -117,7 +117,7 @@ impl DavitConfig {
     /// # Errors
     /// [`Error::Mismatch`] if a map has no pixels, too many values or, after the last stage, more
     /// pixels along a side than the table of positions.
-    pub(super) fn sides(&self, path: &Path, mut side: usize) -> Result<Vec<usize>> {
+    pub(in crate::caption) fn sides(&self, path: &Path, mut side: usize) -> Result<Vec<usize>> {
         let mut sides = Vec::with_capacity(self.stages());
         for (stage, &width) in self.embed_dim.iter().enumerate() {
             side = self.convolution(stage).window(side).outputs();

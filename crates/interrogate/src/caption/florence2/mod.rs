@@ -8,8 +8,10 @@ mod bart;
 mod config;
 mod davit;
 mod davit_config;
+mod half_block;
 mod names;
 mod projector;
+mod windows;
 
 use std::path::Path;
 
@@ -27,7 +29,7 @@ use crate::picture::Preprocess;
 use crate::weights::Weights;
 use crate::{Error, Result, limits, sizes};
 use bart::Bart;
-use config::Config;
+pub(super) use config::Config;
 use davit::Davit;
 use projector::Projector;
 
