@@ -63,7 +63,7 @@ impl ModelError {
             }
             ModelError::Ambiguous { .. } => "name one of them".to_owned(),
             ModelError::Unsupported { .. } => {
-                "name a model with a plain vision transformer and CLIP's text transformer, such as ViT-L-14/openai".to_owned()
+                "name one that `interrogate models` lists, such as ViT-L-14/openai".to_owned()
             }
             ModelError::CaptionerUnknown { known, .. } => format!(
                 "a captioner is a folder that exists, a hub id owner/name, or one of {}",

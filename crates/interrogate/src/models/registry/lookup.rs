@@ -8,17 +8,8 @@ const ARCHITECTURES: [&str; 7] =
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 9] = [
-    "coca_",
-    "roberta-",
-    "nllb-clip-",
-    "MobileCLIP",
-    "ViTamin-",
-    "-SigLIP",
-    "-CLIPA",
-    "-worldwide",
-    "mt5-",
-];
+const UNSUPPORTED: [&str; 7] =
+    ["coca_", "roberta-", "nllb-clip-", "MobileCLIP", "ViTamin-", "-CLIPA", "mt5-"];
 
 /// What a name stands for.
 #[derive(Debug, PartialEq, Eq)]

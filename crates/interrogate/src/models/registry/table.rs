@@ -68,6 +68,65 @@ const PE_T16_384: Architecture = Architecture { dim: 512, image_size: 384, param
 const PE_BIG_G14_448: Architecture =
     Architecture { dim: 1280, image_size: 448, parameters: 2_419_267_840 };
 
+const B_16_SIGLIP_256: Architecture =
+    Architecture { dim: 768, image_size: 256, parameters: 203_202_048 };
+const B_16_SIGLIP_384: Architecture =
+    Architecture { dim: 768, image_size: 384, parameters: 203_447_808 };
+const B_16_SIGLIP_512: Architecture =
+    Architecture { dim: 768, image_size: 512, parameters: 203_791_872 };
+const B_16_SIGLIP_I18N_256: Architecture =
+    Architecture { dim: 768, image_size: 256, parameters: 370_626_048 };
+const B_16_SIGLIP: Architecture =
+    Architecture { dim: 768, image_size: 224, parameters: 203_155_968 };
+const B_16_SIGLIP2_256: Architecture =
+    Architecture { dim: 768, image_size: 256, parameters: 375_234_048 };
+const B_16_SIGLIP2_384: Architecture =
+    Architecture { dim: 768, image_size: 384, parameters: 375_479_808 };
+const B_16_SIGLIP2_512: Architecture =
+    Architecture { dim: 768, image_size: 512, parameters: 375_823_872 };
+const B_16_SIGLIP2: Architecture =
+    Architecture { dim: 768, image_size: 224, parameters: 375_187_968 };
+const B_32_SIGLIP2_256: Architecture =
+    Architecture { dim: 768, image_size: 256, parameters: 376_856_064 };
+const H_14_WORLDWIDE_378: Architecture =
+    Architecture { dim: 1024, image_size: 378, parameters: 1_859_389_184 };
+const H_14_WORLDWIDE: Architecture =
+    Architecture { dim: 1024, image_size: 224, parameters: 1_858_783_744 };
+const L_16_SIGLIP_256: Architecture =
+    Architecture { dim: 1024, image_size: 256, parameters: 652_150_784 };
+const L_16_SIGLIP_384: Architecture =
+    Architecture { dim: 1024, image_size: 384, parameters: 652_478_464 };
+const L_16_SIGLIP2_256: Architecture =
+    Architecture { dim: 1024, image_size: 256, parameters: 881_526_784 };
+const L_16_SIGLIP2_384: Architecture =
+    Architecture { dim: 1024, image_size: 384, parameters: 881_854_464 };
+const L_16_SIGLIP2_512: Architecture =
+    Architecture { dim: 1024, image_size: 512, parameters: 882_313_216 };
+const SO400M_14_SIGLIP_384: Architecture =
+    Architecture { dim: 1152, image_size: 384, parameters: 877_960_496 };
+const SO400M_14_SIGLIP: Architecture =
+    Architecture { dim: 1152, image_size: 224, parameters: 877_360_304 };
+const SO400M_14_SIGLIP2_378: Architecture =
+    Architecture { dim: 1152, image_size: 378, parameters: 1_136_008_496 };
+const SO400M_14_SIGLIP2: Architecture =
+    Architecture { dim: 1152, image_size: 224, parameters: 1_135_463_600 };
+const SO400M_16_SIGLIP_I18N_256: Architecture =
+    Architecture { dim: 1152, image_size: 256, parameters: 1_127_430_704 };
+const SO400M_16_SIGLIP2_256: Architecture =
+    Architecture { dim: 1152, image_size: 256, parameters: 1_135_670_960 };
+const SO400M_16_SIGLIP2_384: Architecture =
+    Architecture { dim: 1152, image_size: 384, parameters: 1_136_039_600 };
+const SO400M_16_SIGLIP2_512: Architecture =
+    Architecture { dim: 1152, image_size: 512, parameters: 1_136_555_696 };
+const BIGG_14_WORLDWIDE_378: Architecture =
+    Architecture { dim: 1280, image_size: 378, parameters: 3_631_197_056 };
+const BIGG_14_WORLDWIDE: Architecture =
+    Architecture { dim: 1280, image_size: 224, parameters: 3_630_409_984 };
+const GOPT_16_SIGLIP2_256: Architecture =
+    Architecture { dim: 1536, image_size: 256, parameters: 1_871_393_904 };
+const GOPT_16_SIGLIP2_384: Architecture =
+    Architecture { dim: 1536, image_size: 384, parameters: 1_871_885_424 };
+
 const MIT: Option<&str> = Some("mit");
 const APACHE: Option<&str> = Some("apache-2.0");
 const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
@@ -85,7 +144,7 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 119] = [
+pub(super) static TABLE: [KnownModel; 149] = [
     row("EVA01-g-14-plus/merged2b_s11b_b114k", "timm/eva_giant_patch14_plus_clip_224.merged2b_s11b_b114k", MIT, &EVA01_G14_PLUS),
     row("EVA01-g-14/laion400m_s11b_b41k", "timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", MIT, &EVA01_G14),
     row("EVA02-B-16/merged2b_s8b_b131k", "timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", MIT, &EVA02_B16),
@@ -114,6 +173,15 @@ pub(super) static TABLE: [KnownModel; 119] = [
     row("RN50x4/openai", "timm/resnet50x4_clip.openai", MIT, &RN50X4),
     row("RN50x64-quickgelu/openai", "timm/resnet50x64_clip.openai", MIT, &RN50X64),
     row("RN50x64/openai", "timm/resnet50x64_clip.openai", MIT, &RN50X64),
+    row("ViT-B-16-SigLIP-256/webli", "timm/ViT-B-16-SigLIP-256", APACHE, &B_16_SIGLIP_256),
+    row("ViT-B-16-SigLIP-384/webli", "timm/ViT-B-16-SigLIP-384", APACHE, &B_16_SIGLIP_384),
+    row("ViT-B-16-SigLIP-512/webli", "timm/ViT-B-16-SigLIP-512", APACHE, &B_16_SIGLIP_512),
+    row("ViT-B-16-SigLIP-i18n-256/webli", "timm/ViT-B-16-SigLIP-i18n-256", APACHE, &B_16_SIGLIP_I18N_256),
+    row("ViT-B-16-SigLIP/webli", "timm/ViT-B-16-SigLIP", APACHE, &B_16_SIGLIP),
+    row("ViT-B-16-SigLIP2-256/webli", "timm/ViT-B-16-SigLIP2-256", APACHE, &B_16_SIGLIP2_256),
+    row("ViT-B-16-SigLIP2-384/webli", "timm/ViT-B-16-SigLIP2-384", APACHE, &B_16_SIGLIP2_384),
+    row("ViT-B-16-SigLIP2-512/webli", "timm/ViT-B-16-SigLIP2-512", APACHE, &B_16_SIGLIP2_512),
+    row("ViT-B-16-SigLIP2/webli", "timm/ViT-B-16-SigLIP2", APACHE, &B_16_SIGLIP2),
     row("ViT-B-16-plus-240/laion400m_e31", "timm/vit_base_patch16_plus_clip_240.laion400m_e31", None, &B16_PLUS_240),
     row("ViT-B-16-plus-240/laion400m_e32", "timm/vit_base_patch16_plus_clip_240.laion400m_e32", MIT, &B16_PLUS_240),
     row("ViT-B-16-quickgelu/dfn2b", "apple/DFN2B-CLIP-ViT-B-16", APPLE, &B16),
@@ -136,6 +204,7 @@ pub(super) static TABLE: [KnownModel; 119] = [
     row("ViT-B-16/metaclip_fullcc", "timm/vit_base_patch16_clip_224.metaclip_2pt5b", CC_BY_NC, &B16),
     row("ViT-B-16/openai", "openai/clip-vit-base-patch16", None, &B16),
     row("ViT-B-32-256/datacomp_s34b_b86k", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K", MIT, &B32_256),
+    row("ViT-B-32-SigLIP2-256/webli", "timm/ViT-B-32-SigLIP2-256", APACHE, &B_32_SIGLIP2_256),
     row("ViT-B-32-quickgelu/laion400m_e31", "timm/vit_base_patch32_clip_224.laion400m_e31", MIT, &B32),
     row("ViT-B-32-quickgelu/laion400m_e32", "timm/vit_base_patch32_clip_224.laion400m_e32", MIT, &B32),
     row("ViT-B-32-quickgelu/metaclip_400m", "timm/vit_base_patch32_clip_224.metaclip_400m", CC_BY_NC, &B32),
@@ -167,6 +236,9 @@ pub(super) static TABLE: [KnownModel; 119] = [
     row("ViT-H-14-378/dfn5b", "apple/DFN5B-CLIP-ViT-H-14-378", APPLE, &H14_378),
     row("ViT-H-14-quickgelu/dfn5b", "apple/DFN5B-CLIP-ViT-H-14", APPLE, &H14),
     row("ViT-H-14-quickgelu/metaclip_fullcc", "timm/vit_huge_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &H14),
+    row("ViT-H-14-worldwide-378/metaclip2_worldwide", "timm/vit_huge_patch14_clip_378.metaclip2_worldwide", CC_BY_NC, &H_14_WORLDWIDE_378),
+    row("ViT-H-14-worldwide-quickgelu/metaclip2_worldwide", "timm/vit_huge_patch14_clip_224.metaclip2_worldwide", CC_BY_NC, &H_14_WORLDWIDE),
+    row("ViT-H-14-worldwide/metaclip2_worldwide", "timm/vit_huge_patch14_clip_224.metaclip2_worldwide", CC_BY_NC, &H_14_WORLDWIDE),
     row("ViT-H-14/dfn5b", "apple/DFN5B-CLIP-ViT-H-14", APPLE, &H14),
     row("ViT-H-14/laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", MIT, &H14),
     row("ViT-H-14/metaclip_altogether", "timm/vit_huge_patch14_clip_224.metaclip_altogether", CC_BY_NC, &H14),
@@ -189,11 +261,28 @@ pub(super) static TABLE: [KnownModel; 119] = [
     row("ViT-L-14/metaclip_400m", "timm/vit_large_patch14_clip_224.metaclip_400m", CC_BY_NC, &L14),
     row("ViT-L-14/metaclip_fullcc", "timm/vit_large_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &L14),
     row("ViT-L-14/openai", "openai/clip-vit-large-patch14", None, &L14),
+    row("ViT-L-16-SigLIP-256/webli", "timm/ViT-L-16-SigLIP-256", APACHE, &L_16_SIGLIP_256),
+    row("ViT-L-16-SigLIP-384/webli", "timm/ViT-L-16-SigLIP-384", APACHE, &L_16_SIGLIP_384),
+    row("ViT-L-16-SigLIP2-256/webli", "timm/ViT-L-16-SigLIP2-256", APACHE, &L_16_SIGLIP2_256),
+    row("ViT-L-16-SigLIP2-384/webli", "timm/ViT-L-16-SigLIP2-384", APACHE, &L_16_SIGLIP2_384),
+    row("ViT-L-16-SigLIP2-512/webli", "timm/ViT-L-16-SigLIP2-512", APACHE, &L_16_SIGLIP2_512),
+    row("ViT-SO400M-14-SigLIP-384/webli", "timm/ViT-SO400M-14-SigLIP-384", APACHE, &SO400M_14_SIGLIP_384),
+    row("ViT-SO400M-14-SigLIP/webli", "timm/ViT-SO400M-14-SigLIP", APACHE, &SO400M_14_SIGLIP),
+    row("ViT-SO400M-14-SigLIP2-378/webli", "timm/ViT-SO400M-14-SigLIP2-378", APACHE, &SO400M_14_SIGLIP2_378),
+    row("ViT-SO400M-14-SigLIP2/webli", "timm/ViT-SO400M-14-SigLIP2", APACHE, &SO400M_14_SIGLIP2),
+    row("ViT-SO400M-16-SigLIP-i18n-256/webli", "timm/ViT-SO400M-16-SigLIP-i18n-256", APACHE, &SO400M_16_SIGLIP_I18N_256),
+    row("ViT-SO400M-16-SigLIP2-256/webli", "timm/ViT-SO400M-16-SigLIP2-256", APACHE, &SO400M_16_SIGLIP2_256),
+    row("ViT-SO400M-16-SigLIP2-384/webli", "timm/ViT-SO400M-16-SigLIP2-384", APACHE, &SO400M_16_SIGLIP2_384),
+    row("ViT-SO400M-16-SigLIP2-512/webli", "timm/ViT-SO400M-16-SigLIP2-512", APACHE, &SO400M_16_SIGLIP2_512),
     row("ViT-bigG-14-quickgelu/metaclip_fullcc", "timm/vit_gigantic_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &BIG_G14),
+    row("ViT-bigG-14-worldwide-378/metaclip2_worldwide", "timm/vit_gigantic_patch14_clip_378.metaclip2_worldwide", CC_BY_NC, &BIGG_14_WORLDWIDE_378),
+    row("ViT-bigG-14-worldwide/metaclip2_worldwide", "timm/vit_gigantic_patch14_clip_224.metaclip2_worldwide", CC_BY_NC, &BIGG_14_WORLDWIDE),
     row("ViT-bigG-14/laion2b_s39b_b160k", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", MIT, &BIG_G14),
     row("ViT-bigG-14/metaclip_fullcc", "timm/vit_gigantic_patch14_clip_224.metaclip_2pt5b", CC_BY_NC, &BIG_G14),
     row("ViT-g-14/laion2b_s12b_b42k", "laion/CLIP-ViT-g-14-laion2B-s12B-b42K", MIT, &G14),
     row("ViT-g-14/laion2b_s34b_b88k", "laion/CLIP-ViT-g-14-laion2B-s34B-b88K", None, &G14),
+    row("ViT-gopt-16-SigLIP2-256/webli", "timm/ViT-gopt-16-SigLIP2-256", APACHE, &GOPT_16_SIGLIP2_256),
+    row("ViT-gopt-16-SigLIP2-384/webli", "timm/ViT-gopt-16-SigLIP2-384", APACHE, &GOPT_16_SIGLIP2_384),
     row("convnext_base_w/laion2b_s13b_b82k", "laion/CLIP-convnext_base_w-laion2B-s13B-b82K", MIT, &CONVNEXT_BASE_W),
     row("convnext_base_w/laion2b_s13b_b82k_augreg", "laion/CLIP-convnext_base_w-laion2B-s13B-b82K-augreg", None, &CONVNEXT_BASE_W),
     row("convnext_base_w/laion_aesthetic_s13b_b82k", "laion/CLIP-convnext_base_w-laion_aesthetic-s13B-b82K", None, &CONVNEXT_BASE_W),

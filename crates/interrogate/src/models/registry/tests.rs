@@ -45,21 +45,26 @@ fn config(
     [text_width, heads, text_layers]: [usize; 3],
     dim: usize,
 ) -> Config {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.json");
     let file = json!({ "model_type": "clip", "projection_dim": dim,
         "text_config": { "hidden_size": text_width, "intermediate_size": 4 * text_width,
             "num_attention_heads": heads, "num_hidden_layers": text_layers },
         "vision_config": { "hidden_size": width, "intermediate_size": inner,
             "num_attention_heads": width / head, "num_hidden_layers": layers,
             "image_size": image_size, "patch_size": patch_size } });
+    opened(&file)
+}
+
+/// Writes a config.json and reads it.
+fn opened(file: &serde_json::Value) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
     std::fs::write(&path, file.to_string()).unwrap();
     Config::open(&path).unwrap()
 }
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 119);
+    assert_eq!(known().len(), 149);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -152,12 +157,83 @@ fn pe_core() -> Vec<(&'static str, Config)> {
     .into()
 }
 
+/// Sizes of SigLIP and SigLIP 2 in open_clip 3.3.0 and timm 1.0.31.
+fn siglip() -> Vec<(&'static str, Config)> {
+    // Width, layers, heads and MLP width of the image tower, then of the text tower.
+    let base = ([768, 12, 12, 3072], [768, 12, 12, 3072]);
+    let large = ([1024, 24, 16, 4096], [1024, 24, 16, 4096]);
+    let so400m = ([1152, 27, 16, 4304], [1152, 27, 16, 4304]);
+    let giant = ([1536, 40, 16, 6144], [1152, 27, 16, 4304]);
+    const GEMMA: usize = 256_000;
+    [
+        ("ViT-B-16-SigLIP", base, [224, 16], 32_000),
+        ("ViT-B-16-SigLIP-256", base, [256, 16], 32_000),
+        ("ViT-B-16-SigLIP-384", base, [384, 16], 32_000),
+        ("ViT-B-16-SigLIP-512", base, [512, 16], 32_000),
+        ("ViT-B-16-SigLIP-i18n-256", base, [256, 16], 250_000),
+        ("ViT-B-16-SigLIP2", base, [224, 16], GEMMA),
+        ("ViT-B-16-SigLIP2-256", base, [256, 16], GEMMA),
+        ("ViT-B-16-SigLIP2-384", base, [384, 16], GEMMA),
+        ("ViT-B-16-SigLIP2-512", base, [512, 16], GEMMA),
+        ("ViT-B-32-SigLIP2-256", base, [256, 32], GEMMA),
+        ("ViT-L-16-SigLIP-256", large, [256, 16], 32_000),
+        ("ViT-L-16-SigLIP-384", large, [384, 16], 32_000),
+        ("ViT-L-16-SigLIP2-256", large, [256, 16], GEMMA),
+        ("ViT-L-16-SigLIP2-384", large, [384, 16], GEMMA),
+        ("ViT-L-16-SigLIP2-512", large, [512, 16], GEMMA),
+        ("ViT-SO400M-14-SigLIP", so400m, [224, 14], 32_000),
+        ("ViT-SO400M-14-SigLIP-384", so400m, [384, 14], 32_000),
+        ("ViT-SO400M-14-SigLIP2", so400m, [224, 14], GEMMA),
+        ("ViT-SO400M-14-SigLIP2-378", so400m, [378, 14], GEMMA),
+        ("ViT-SO400M-16-SigLIP-i18n-256", so400m, [256, 16], 250_000),
+        ("ViT-SO400M-16-SigLIP2-256", so400m, [256, 16], GEMMA),
+        ("ViT-SO400M-16-SigLIP2-384", so400m, [384, 16], GEMMA),
+        ("ViT-SO400M-16-SigLIP2-512", so400m, [512, 16], GEMMA),
+        ("ViT-gopt-16-SigLIP2-256", giant, [256, 16], GEMMA),
+        ("ViT-gopt-16-SigLIP2-384", giant, [384, 16], GEMMA),
+    ]
+    .map(|(name, (image, text), [image_size, patch_size], vocab_size)| {
+        let tower = |[width, layers, heads, inner]: [usize; 4]| {
+            json!({ "hidden_size": width, "num_hidden_layers": layers,
+                "num_attention_heads": heads, "intermediate_size": inner })
+        };
+        let (mut vision, mut words) = (tower(image), tower(text));
+        vision["image_size"] = image_size.into();
+        vision["patch_size"] = patch_size.into();
+        words["vocab_size"] = vocab_size.into();
+        words["projection_size"] = image[0].into();
+        let file = json!({ "model_type": "siglip", "text_config": words, "vision_config": vision });
+        (name, opened(&file))
+    })
+    .into()
+}
+
+/// Sizes of MetaCLIP 2 in open_clip 3.3.0: those of CLIP with a larger vocabulary.
+fn metaclip2() -> Vec<(&'static str, Config)> {
+    [
+        ("ViT-H-14-worldwide", "ViT-H-14", 224),
+        ("ViT-H-14-worldwide-378", "ViT-H-14", 378),
+        ("ViT-bigG-14-worldwide", "ViT-bigG-14", 224),
+        ("ViT-bigG-14-worldwide-378", "ViT-bigG-14", 378),
+    ]
+    .map(|(name, base, image_size)| {
+        let (_, mut image, text, dim) = *SIZES.iter().find(|(name, ..)| *name == base).unwrap();
+        image[0] = image_size;
+        let mut config = config(image, text, dim);
+        config.text.vocab_size = 901_629;
+        (name, config)
+    })
+    .into()
+}
+
 #[test]
 fn sizes_are_those_of_the_architecture_and_supported() {
     let mut sizes: BTreeMap<&str, Config> =
         SIZES.iter().map(|(name, image, text, dim)| (*name, config(*image, *text, *dim))).collect();
     sizes.extend(convolutional());
     sizes.extend(pe_core());
+    sizes.extend(siglip());
+    sizes.extend(metaclip2());
     for (name, timm, text, dim) in EVA_SIZES {
         let vision = VisionConfig::Eva(EvaConfig::named(timm).unwrap());
         let (_, image, ..) = SIZES[0];
@@ -234,16 +310,19 @@ fn unsupported_architectures_are_recognized() {
     for text in [
         "coca_ViT-B-32/laion2b_s13b_b90k",
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
-        "ViT-B-16-SigLIP2-256/webli",
+        "nllb-clip-base-siglip/v1",
         "ViT-L-14-CLIPA/datacomp1b",
-        "ViT-H-14-worldwide/metaclip2_worldwide",
         "ViTamin-L/datacomp1b",
     ] {
         assert!(is_unsupported(text), "{text}");
     }
-    for text in
-        ["ViT-B-16/webli", "timm/ViT-B-16-SigLIP", "RN50/openai", "convnext_base_w", "openai/clip"]
-    {
+    for text in [
+        "ViT-B-16-SigLIP2/webli",
+        "timm/ViT-B-16-SigLIP",
+        "RN50/openai",
+        "convnext_base_w",
+        "openai/clip",
+    ] {
         assert!(!is_unsupported(text), "{text}");
     }
 }

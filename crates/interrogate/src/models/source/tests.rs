@@ -105,8 +105,8 @@ fn nearest_names_are_in_the_hint() {
     assert!(hint("ViT-L14/openai").starts_with("did you mean ViT-L-14/openai"));
     assert!(hint("openai:ViT-L14").starts_with("did you mean ViT-L-14"));
     assert!(hint("clip").starts_with("a model is starter, "));
-    let error = "ViT-B-16-SigLIP/webli".parse::<ModelSource>().unwrap_err();
-    let message = "ViT-B-16-SigLIP/webli: unsupported architecture";
+    let error = "ViT-L-14-CLIPA/datacomp1b".parse::<ModelSource>().unwrap_err();
+    let message = "ViT-L-14-CLIPA/datacomp1b: unsupported architecture";
     assert_eq!(error.to_string(), message);
     assert!(error.hint().unwrap().contains("vision transformer"));
 }
