@@ -159,7 +159,7 @@ fn other_configurations_are_refused() {
             "convnets/convnext-mlp",
             "timm_model_name",
             "convnext_nano".into(),
-            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, \
+            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, eva*_clip_* or \
              convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
         ),
         (

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use config::OpenClipConfig;
 pub(super) use names::extra;
+use timm::TimmModel;
 
 use super::cleaning::{Cleaning, Form};
 use super::config::Config;
@@ -53,7 +54,9 @@ pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
 /// Those of [`cleaning`].
 pub(crate) fn check_config(path: &Path) -> Result<bool> {
     cleaning(Some(path))?;
-    let vocab = OpenClipConfig::open(path)?.vocab_size();
+    let config = OpenClipConfig::open(path)?;
+    TimmModel::of(path, &config)?;
+    let vocab = config.vocab_size();
     Ok(vocab.is_none_or(|vocab| vocab == crate::clip::tokenizer::openai::TOKENS))
 }
 
@@ -74,7 +77,7 @@ pub(super) fn read(
     let opened = config.map(OpenClipConfig::open).transpose()?;
     let config_path = config.unwrap_or(&path);
     let timm_model = match &opened {
-        Some(config) => config.timm_model(config_path)?.map(|model| (model, config)),
+        Some(config) => TimmModel::of(config_path, config)?.map(|model| (model, config)),
         None => None,
     };
     let views = names::views(&weights, &|name, rest, rows| match timm_model {

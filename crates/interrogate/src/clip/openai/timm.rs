@@ -64,6 +64,14 @@ impl PeCore {
 }
 
 impl TimmModel {
+    /// Returns the image tower of `config`, the configuration at `path`, if it is one of timm's.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse).
+    pub(super) fn of(path: &Path, config: &OpenClipConfig) -> Result<Option<Self>> {
+        config.timm_model_name().map(|name| Self::parse(path, name)).transpose()
+    }
+
     /// Parses the field `timm_model_name` of the configuration at `path`.
     ///
     /// # Errors
