@@ -20,8 +20,8 @@ pub(crate) struct Prompt {
     pub(crate) inputs: Vec<Input>,
     /// The tokens that count for the repetition options.
     pub(crate) ids: Vec<u32>,
-    /// The rows of the KV cache before the inputs: those that the batch's state already has for
-    /// the image.
+    /// The rows of the KV cache before the inputs: the image's, if the state was created with
+    /// them.
     pub(crate) cached: Range<u32>,
 }
 

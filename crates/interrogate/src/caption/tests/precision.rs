@@ -6,7 +6,7 @@ use crate::error::{CaptionError, CheckpointError};
 /// The fixtures' weights are exact in f16.
 #[test]
 fn f16_captions_equal_f32() {
-    for name in ["blip2-opt", "blip2-t5", "blip"] {
+    for name in ["blip2-opt", "blip2-t5", "blip", "git", "florence2"] {
         let pixels = Golden::of(name).values("pixels");
         let options = GenerationConfig { num_beams: 3, ..GenerationConfig::default() };
         let captions = |precision| {
@@ -60,7 +60,7 @@ fn q8_embeddings_stay_near_f32() {
 /// The fixtures' files have f16 values.
 #[test]
 fn required_memory_follows_the_precision() {
-    for name in ["blip2-opt", "blip2-t5", "blip"] {
+    for name in ["blip2-opt", "blip2-t5", "blip", "git", "florence2"] {
         let bytes = |precision| memory_check::required(&weights(name), precision) as f64;
         let whole = bytes(Precision::F32);
         let files = std::fs::read_dir(fixture(name)).unwrap().map(|entry| entry.unwrap());
