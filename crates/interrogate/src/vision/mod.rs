@@ -7,6 +7,7 @@
 
 mod attention_pool;
 mod config;
+mod conv_stem;
 mod convnext;
 mod eva;
 mod mean_pixel;

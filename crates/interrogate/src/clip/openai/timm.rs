@@ -28,6 +28,8 @@ const SIGLIP_TANH: [&str; 4] = [
 pub(super) enum TimmModel {
     /// SigLIP's vision transformer.
     Siglip { heads: usize, is_tanh: bool },
+    /// The vision transformer of MobileCLIP-B.
+    MobileClipB,
     /// The vision transformer of PE-Core.
     PeCore(PeCore),
     /// ConvNeXt.
@@ -72,14 +74,16 @@ impl TimmModel {
             let is_tanh = SIGLIP_TANH.iter().any(|start| name.starts_with(start));
             return Ok(TimmModel::Siglip { heads, is_tanh });
         }
+        if name == "vit_base_mci_224" {
+            return Ok(TimmModel::MobileClipB);
+        }
         if let Some(model) = PeCore::parse(name) {
             return Ok(TimmModel::PeCore(model));
         }
         if let Some(model) = ConvNextModel::parse(name) {
             return Ok(TimmModel::ConvNext(model));
         }
-        let expected =
-            "vit_*_siglip_*, vit_pe_core_*, convnext_{tiny,small,base,large,xlarge,xxlarge}";
+        let expected = "vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, convnext_{tiny,small,base,large,xlarge,xxlarge}";
         Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name))
     }
 
@@ -105,16 +109,30 @@ impl TimmModel {
                     ..sizes::vit(weights, VitParts::SIGLIP)?
                 }))
             }
+            TimmModel::MobileClipB => {
+                config.check_timm(path, ["token", "none"])?;
+                let parts = VitParts {
+                    conv_stem: true,
+                    pre_norm: false,
+                    head: Head::BiasedProjection,
+                    ..VitParts::default()
+                };
+                Ok(VisionConfig::Vit(VitConfig {
+                    num_attention_heads: 12,
+                    hidden_act: "gelu".into(),
+                    layer_norm_eps: 1e-6,
+                    ..sizes::vit(weights, parts)?
+                }))
+            }
             TimmModel::PeCore(PeCore { heads, grid, class_token }) => {
                 config.check_timm(path, ["map", "none"])?;
                 let parts = VitParts {
                     class_token,
-                    patch_bias: false,
-                    pre_norm: true,
                     pooling: Pooling::Attention,
                     head: Head::BiasedProjection,
                     rotary_grid: Some(grid),
                     pool_heads: Some(PeCore::POOL_HEADS),
+                    ..VitParts::default()
                 };
                 Ok(VisionConfig::Vit(VitConfig {
                     num_attention_heads: heads,

@@ -3,18 +3,20 @@
 use super::{KnownModel, known};
 
 /// Prefixes of open_clip's architectures. No owner on the hub has such a name.
-const ARCHITECTURES: [&str; 8] =
-    ["PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
+const ARCHITECTURES: [&str; 9] =
+    ["MobileCLIP", "PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 11] = [
+const UNSUPPORTED: [&str; 13] = [
     "coca_",
     "EVA0",
     "EVA-",
     "roberta-",
     "nllb-clip-",
-    "MobileCLIP",
+    "MobileCLIP-S",
+    "MobileCLIP2-L",
+    "MobileCLIP2-S",
     "ViTamin-",
     "-SigLIP",
     "-CLIPA",

@@ -48,6 +48,7 @@ const CONVNEXT_LARGE_D_320: Architecture =
     Architecture { dim: 768, image_size: 320, parameters: 351_772_608 };
 const CONVNEXT_XXLARGE: Architecture =
     Architecture { dim: 1024, image_size: 256, parameters: 1_200_576_384 };
+const MOBILE_B: Architecture = Architecture { dim: 512, image_size: 224, parameters: 149_777_920 };
 const PE_B16: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 447_660_544 };
 const PE_L14_336: Architecture =
     Architecture { dim: 1024, image_size: 336, parameters: 671_138_816 };
@@ -57,6 +58,7 @@ const PE_BIG_G14_448: Architecture =
     Architecture { dim: 1280, image_size: 448, parameters: 2_419_267_840 };
 
 const MIT: Option<&str> = Some("mit");
+const AMLR: Option<&str> = Some("apple-amlr");
 const APACHE: Option<&str> = Some("apache-2.0");
 const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
 const APPLE: Option<&str> = Some("apple-sample-code-license");
@@ -73,7 +75,10 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 112] = [
+pub(super) static TABLE: [KnownModel; 115] = [
+    row("MobileCLIP-B/datacompdr", "apple/MobileCLIP-B-OpenCLIP", AMLR, &MOBILE_B),
+    row("MobileCLIP-B/datacompdr_lt", "apple/MobileCLIP-B-LT-OpenCLIP", AMLR, &MOBILE_B),
+    row("MobileCLIP2-B/dfndr2b", "timm/MobileCLIP2-B-OpenCLIP", AMLR, &MOBILE_B),
     row("PE-Core-B-16/meta", "timm/PE-Core-B-16", APACHE, &PE_B16),
     row("PE-Core-L-14-336/meta", "timm/PE-Core-L-14-336", APACHE, &PE_L14_336),
     row("PE-Core-S-16-384/meta", "timm/PE-Core-S-16-384", APACHE, &PE_S16_384),

@@ -46,7 +46,7 @@ fn config(
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 112);
+    assert_eq!(known().len(), 115);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -139,12 +139,27 @@ fn pe_core() -> Vec<(&'static str, Config)> {
     .into()
 }
 
+/// Sizes of MobileCLIP-B in open_clip 3.3.0 and timm 1.0.31.
+fn mobile_clip_b() -> Config {
+    let mut config = config([224, 12, 768, 64, 3072, 16], [512, 8, 12], 512);
+    if let VisionConfig::Vit(vit) = &mut config.vision {
+        vit.parts = VitParts {
+            conv_stem: true,
+            pre_norm: false,
+            head: Head::BiasedProjection,
+            ..VitParts::default()
+        };
+    }
+    config
+}
+
 #[test]
 fn sizes_are_those_of_the_architecture_and_supported() {
     let mut sizes: BTreeMap<&str, Config> =
         SIZES.iter().map(|(name, image, text, dim)| (*name, config(*image, *text, *dim))).collect();
     sizes.extend(convolutional());
     sizes.extend(pe_core());
+    sizes.extend(["MobileCLIP-B", "MobileCLIP2-B"].map(|name| (name, mobile_clip_b())));
     for model in known() {
         let config = &sizes[model.architecture().trim_end_matches("-quickgelu")];
         let count = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>() as u64;
@@ -221,6 +236,7 @@ fn unsupported_architectures_are_recognized() {
         "ViT-L-14-CLIPA/datacomp1b",
         "ViT-H-14-worldwide/metaclip2_worldwide",
         "ViTamin-L/datacomp1b",
+        "MobileCLIP2-S4/dfndr2b",
     ] {
         assert!(is_unsupported(text), "{text}");
     }
