@@ -28,12 +28,11 @@ fn file(name: &str) -> PathBuf {
 fn copy_fixture(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut files: Vec<PathBuf> = ["vocab.json", "merges.txt"].map(super::openai::file).into();
-    match name.ends_with(".pt") {
-        true => files.push(file(name)),
-        false => files.extend(
-            ["open_clip_config.json", "open_clip_model.safetensors"]
-                .map(|part| file(name).join(part)),
-        ),
+    if name.ends_with(".pt") {
+        files.push(file(name));
+    } else {
+        let parts = ["open_clip_config.json", "open_clip_model.safetensors"];
+        files.extend(parts.map(|part| file(name).join(part)));
     }
     for from in files {
         fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
