@@ -45,6 +45,7 @@ mod streams;
 #[path = "../../crates/interrogate/src/models/hub/tests/stub_hub.rs"]
 #[allow(dead_code, reason = "the tests of the library use more of it")]
 mod stub_hub;
+mod tag;
 #[cfg(unix)]
 mod terminal;
 mod urls;

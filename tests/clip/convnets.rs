@@ -159,8 +159,8 @@ fn other_configurations_are_refused() {
             "convnets/convnext-mlp",
             "timm_model_name",
             "convnext_nano".into(),
-            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, \
-             vit_base_mci_224, convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
+            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, \
+             eva*_clip_* or convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
         ),
         (
             "convnets/convnext-mlp",

@@ -12,8 +12,15 @@ const BOUND: f32 = 1e-5;
 /// Folders of tests/fixtures/families with a checkpoint, `golden.json` (texts, and their padded ids) and
 /// `golden.safetensors`: embeddings (texts, dim), pixels (images, 3, side, side), features (images,
 /// dim), not normalized.
-const FAMILIES: [&str; 6] =
-    ["longclip", "metaclip2", "metaclip2-open-clip", "siglip", "siglip-open-clip", "siglip2"];
+const FAMILIES: [&str; 7] = [
+    "../eva/clip",
+    "longclip",
+    "metaclip2",
+    "metaclip2-open-clip",
+    "siglip",
+    "siglip-open-clip",
+    "siglip2",
+];
 
 struct Golden {
     texts: Vec<String>,

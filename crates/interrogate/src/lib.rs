@@ -55,6 +55,7 @@
 //! | [`query`] | adds and subtracts images and texts, to rank for the result |
 //! | [`prompt`] | combines a caption and ranked labels to a prompt, in one of several [`Mode`](prompt::Mode)s |
 //! | [`caption`] | captions images with BLIP and BLIP-2 |
+//! | [`tagger`] | scores a tagger's tags for images |
 //! | [`sentence`] | embeds sentences with MiniLM |
 //! | [`pipeline`] | runs a task over a folder of images, by a configuration file |
 //! | [`input`], [`output`], [`mmap`] | open files for reading and writing, and map them |
@@ -115,6 +116,7 @@ pub mod sentence;
 mod sizes;
 #[cfg(starter)]
 pub mod starter;
+pub mod tagger;
 mod tokenization;
 mod trie;
 pub mod vision;

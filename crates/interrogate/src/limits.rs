@@ -155,9 +155,9 @@ pub const IMAGE_SIDE: usize = 1 << 10;
 /// Queries of a Q-Former. BLIP-2 has 32.
 pub const QUERIES: usize = 1 << 10;
 
-/// Scores of one attention over an image or text, heads times queries times keys: 64 MiB of
-/// them. ViT-L at 336 pixels has 5.3 million.
-pub const ATTENTION_SCORES: usize = 1 << 24;
+/// Scores of one attention over an image or text, heads times queries times keys: 128 MiB of
+/// them. ViT-L at 336 pixels has 5.3 million, the tagger with EVA-02-L at 448 pixels 16.8 million.
+pub const ATTENTION_SCORES: usize = 1 << 25;
 
 /// Buckets of T5's relative positions. There are 32.
 pub const BUCKETS: usize = 1 << 12;

@@ -144,7 +144,7 @@ mod tests {
         );
         assert!(scores(path, "image_size", 16, [577, 577]).is_ok());
         let found = message(scores(path, "image_size", 16, [usize::MAX, 9]));
-        assert!(found.contains("at most 16777216 attention scores"), "{found}");
+        assert!(found.contains("at most 33554432 attention scores"), "{found}");
         for eps in [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(epsilon(path, "layer_norm_eps", eps).is_err());
         }

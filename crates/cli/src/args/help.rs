@@ -53,9 +53,9 @@ mod tests {
 
     use super::*;
 
-    const VERBS: [&str; 16] = [
+    const VERBS: [&str; 17] = [
         "Caption", "Check", "Compare", "Compute", "Describe", "Download", "List", "Print", "Rank",
-        "Read", "Run", "Search", "Show", "Sum", "Verify", "Write",
+        "Read", "Run", "Search", "Show", "Sum", "Tag", "Verify", "Write",
     ];
 
     /// The command and its subcommands at every level.
@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn every_option_stands_under_a_heading() {
-        let headings = ["Input", "Output", "Model", "Captions", "Prompt", "Ranking", "General"];
+        let headings =
+            ["Input", "Output", "Model", "Captions", "Prompt", "Ranking", "Tags", "General"];
         let command = built();
         let commands = command.get_subcommands().filter(|sub| sub.get_name() != "help");
         for sub in commands.flat_map(all).filter(|sub| sub.get_name() != "help") {

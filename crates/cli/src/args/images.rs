@@ -86,7 +86,7 @@ pub(crate) struct Decoding {
 
 impl Decoding {
     pub(crate) fn options(self) -> DecodeOptions {
-        DecodeOptions { allow_truncated: self.allow_truncated }
+        DecodeOptions { allow_truncated: self.allow_truncated, ..DecodeOptions::default() }
     }
 
     /// Reads and decodes one image.

@@ -12,6 +12,7 @@ mod output;
 mod prompt;
 mod search;
 mod setup;
+mod tag;
 mod wording;
 
 use std::num::NonZeroUsize;
@@ -36,6 +37,7 @@ pub(crate) use output::{Form, Format, Lines, Output, Sidecars, file};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
 pub(crate) use search::SearchImages;
 pub(crate) use setup::{Models, Setup, ShowConfig};
+pub(crate) use tag::{Place, Tag, TagChoice};
 pub(crate) use wording::Wording;
 
 /// Describe images in words: rank labels, write prompts and captions.
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Search(Box<SearchImages>),
     /// Caption each image with BLIP or BLIP-2.
     Caption(Caption),
+    /// Tag each image with a tagger of SmilingWolf's: general tags, characters, rating.
+    Tag(Box<Tag>),
     /// Compute features of images and embeddings of texts and prompts.
     #[command(subcommand)]
     Embed(Embed),

@@ -20,6 +20,7 @@ mod search;
 mod setup;
 mod similarity;
 mod tables;
+mod tag;
 mod texts;
 mod unit_row;
 mod verify;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
         Command::Search(args) => search::run(&args, logger),
         Command::Similarity(args) => similarity::run(&args, logger),
         Command::Caption(args) => caption::run(&args, logger),
+        Command::Tag(args) => tag::run(&args, logger),
         Command::Embed(args) => embed::run(&args, logger),
         Command::Execute(args) => execute::run(&args, logger),
         Command::Verify(args) => verify::run(&args, logger),

@@ -130,6 +130,13 @@ impl Run {
         Run { batch_size: self.batch_size.min(images), ..self }
     }
 
+    /// Blends transparent images onto a color.
+    #[must_use]
+    pub(crate) fn on_background(mut self, color: [u8; 3]) -> Self {
+        self.source.decode.background = Some(color);
+        self
+    }
+
     /// Returns whether the images can be decoded once only.
     pub(crate) fn is_read_once(&self) -> bool {
         self.source.is_read_once()

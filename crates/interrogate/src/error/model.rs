@@ -37,6 +37,14 @@ pub enum ModelError {
         /// The short names of captioners.
         known: Vec<&'static str>,
     },
+    /// No tagger has the given name. The hint lists the known ones.
+    #[error("unknown tagger {name:?}")]
+    TaggerUnknown {
+        /// The given name.
+        name: String,
+        /// The short names of taggers.
+        known: Vec<&'static str>,
+    },
     /// This build lacks the embedded starter model: the cargo feature `starter` is off, or
     /// the crate is from a registry, whose package has no weights.
     #[error("this build has no starter model")]
@@ -59,6 +67,10 @@ impl ModelError {
             }
             ModelError::CaptionerUnknown { known, .. } => format!(
                 "a captioner is a folder that exists, a hub id owner/name, or one of {}",
+                known.join(", ")
+            ),
+            ModelError::TaggerUnknown { known, .. } => format!(
+                "a tagger is a folder that exists, a hub id owner/name, or one of {}",
                 known.join(", ")
             ),
             ModelError::StarterMissing => {

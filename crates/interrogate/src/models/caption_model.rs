@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ModelSource, Options, Progress, hub};
+use super::{ModelSource, Options, Progress, hub, source};
 use crate::caption::NAMES;
 use crate::error::ModelError;
 use crate::{Error, Result};
@@ -44,14 +44,7 @@ pub fn captioner_folder(
 /// [`ModelError::CaptionerUnknown`] for a name that is none of [`caption::NAMES`](NAMES), no
 /// folder and no hub id, and [`ModelError::Ambiguous`].
 pub fn captioner_source(name: &str) -> Result<ModelSource> {
-    let repository = NAMES.iter().find(|(known, _)| *known == name).map(|(_, repo)| *repo);
-    match repository.unwrap_or(name).parse() {
-        Ok(ModelSource::Starter | ModelSource::File(_))
-        | Err(Error::Model(ModelError::Unknown { .. } | ModelError::Unsupported { .. })) => {
-            Err(unknown(name))
-        }
-        parsed => parsed,
-    }
+    source::of_short_name(name, &NAMES, unknown)
 }
 
 fn unknown(name: &str) -> Error {

@@ -14,6 +14,7 @@ mod progress;
 mod registry;
 mod sentence_model;
 mod source;
+mod tagger_model;
 
 pub use caption_model::{captioner_folder, captioner_source};
 pub use download::{ImageClient, is_url};
@@ -23,6 +24,7 @@ pub use options::{Offline, Options};
 pub use progress::Progress;
 pub use registry::{KnownModel, known};
 pub use source::ModelSource;
+pub use tagger_model::tagger_folder;
 
 /// Whether this build has the embedded starter model: the feature `starter` is on, and
 /// the weights were there when the library was compiled. A package of a registry has no

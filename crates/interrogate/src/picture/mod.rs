@@ -9,6 +9,7 @@ mod decode;
 mod pixels;
 mod preprocess;
 mod resize;
+mod square;
 
 #[cfg(test)]
 mod tests;
@@ -66,7 +67,7 @@ pub fn is_hidden(name: &std::ffi::OsStr) -> bool {
 /// |---|---|
 /// | gray, bilevel | repeated; 1, 2 and 4 bits are scaled to 8 |
 /// | palette | looked up; an index beyond the palette is black |
-/// | alpha | dropped, not blended; a TIFF's associated alpha is divided out first |
+/// | alpha | dropped, or blended onto [`DecodeOptions::background`]; a TIFF's associated alpha is divided out first |
 /// | CMYK | multiplied out |
 /// | YCbCr | JFIF's equations |
 /// | 16 bits | the upper eight are kept, of gray too, which Pillow clips at 255 |

@@ -1,9 +1,9 @@
 //! Image towers: pixels to one row per image.
 //!
-//! Owns the architectures that CLIP-like models and taggers share. A tower is written once over
-//! a [`Backend`](crate::nn::Backend) ([`ImageTower`]); [`VisionConfig`] has its sizes, the names
-//! and shapes of its weights, and loads it; [`Tower`] runs it in batches. What a row means, and
-//! the layouts of checkpoints, are the business of the models: `clip`.
+//! Owns the architectures that CLIP-like models and taggers share. A tower is written once over a
+//! backend (`ImageTower`); [`VisionConfig`] has its sizes, the names and shapes of its weights, and
+//! loads it; `Tower` runs it in batches. What a row means, and the layouts of checkpoints, are the
+//! business of the models: `clip` and `tagger`.
 
 mod attention_pool;
 mod config;

@@ -8,20 +8,12 @@ use crate::vision::{ConvNextConfig, ConvNextProjection};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// The first weight of the first block; no other tower has it.
-const FIRST: &str = "visual.trunk.stages.0.blocks.0.conv_dw.weight";
-
 /// The epsilon of the norms, and that of `convnext_xxlarge` (timm/models/convnext.py).
 const EPS: f64 = 1e-6;
 const XXLARGE_EPS: f64 = 1e-5;
 
 /// open_clip's default size of an image.
 const IMAGE_SIZE: usize = 224;
-
-/// Returns whether the image tower is a ConvNeXt.
-pub(super) fn is_tower(weights: &Weights) -> bool {
-    weights.contains(FIRST)
-}
 
 /// A variant of ConvNeXt, by its number in [`NAMES`](Self::NAMES).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::cleaning::{Cleaning, Form};
 use super::config::Config;
 use crate::error::CheckpointError;
 use crate::picture::{Center, Preprocess, Resize};
-use crate::vision::{VisionConfig, VitParts};
+use crate::vision::{VisionConfig, VitParts, timm_vit_views};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -71,15 +71,18 @@ pub(super) fn read(
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
     let is_openai = names::is_openai(&weights);
-    let views = names::views(&weights);
-    let weights = weights.with_views(views)?;
     let opened = config.map(OpenClipConfig::open).transpose()?;
-    let (text, projection_dim) = sizes::text(&weights)?;
     let config_path = config.unwrap_or(&path);
     let timm_model = match &opened {
         Some(config) => config.timm_model(config_path)?.map(|model| (model, config)),
         None => None,
     };
+    let views = names::views(&weights, &|name, rest, rows| match timm_model {
+        Some((model, _)) => model.views(name, rest, rows),
+        None => timm_vit_views(name, rest, rows),
+    });
+    let weights = weights.with_views(views)?;
+    let (text, projection_dim) = sizes::text(&weights)?;
     let vision = match timm_model {
         Some((model, config)) => model.sizes(config_path, config, &weights)?,
         None if resnet::is_tower(&weights) => VisionConfig::ResNet(resnet::sizes(&weights)?),

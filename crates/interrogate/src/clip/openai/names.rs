@@ -3,12 +3,15 @@
 //! The pairs are those of transformers' own conversion
 //! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
 
-use super::{convnext, resnet};
-use crate::vision::timm_vit_views;
+use super::resnet;
 use crate::weights::{View, Weights};
 
 /// The scalar integers that OpenAI's archives have besides the weights.
 pub(super) const SCALARS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
+
+/// Returns the weights under which a weight of timm's image tower is viewed, by its name, its name
+/// in timm's model and its number of rows.
+pub(super) type Trunk<'a> = dyn Fn(&str, &str, usize) -> Vec<(String, View)> + 'a;
 
 /// Returns whether the weights have OpenAI's scalars.
 pub(super) fn is_openai(weights: &Weights) -> bool {
@@ -23,21 +26,21 @@ pub(in crate::clip) fn extra(name: &str) -> bool {
         || name.ends_with(".num_batches_tracked")
 }
 
-/// Returns the weights under the names of transformers. A name that is not the
-/// architecture's keeps its name; the check of all names reports it. So do all names of a tower
-/// that transformers does not have.
-pub(super) fn views(weights: &Weights) -> Vec<(String, View)> {
+/// Returns the weights under the names of transformers, or under timm's for a tower that only
+/// timm has. `trunk` has the views of a weight of timm's image tower. A name that is not the
+/// architecture's keeps its name; the check of all names reports it.
+pub(super) fn views(weights: &Weights, trunk: &Trunk<'_>) -> Vec<(String, View)> {
     let first = |name| weights.shape(name).and_then(|shape| shape.first()).copied();
-    let is_vit = !resnet::is_tower(weights) && !convnext::is_tower(weights);
-    let names = weights.names().filter(|name| is_vit || !name.starts_with("visual."));
-    names.flat_map(|name| view(name, first(name).unwrap_or(0))).collect()
+    let is_resnet = resnet::is_tower(weights); // which keeps its names
+    let names = weights.names().filter(|name| !is_resnet || !name.starts_with("visual."));
+    names.flat_map(|name| view(name, first(name).unwrap_or(0), trunk)).collect()
 }
 
 /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; empty if it
 /// is not the architecture's.
-fn view(name: &str, rows: usize) -> Vec<(String, View)> {
+fn view(name: &str, rows: usize, trunk: &Trunk<'_>) -> Vec<(String, View)> {
     if let Some(rest) = name.strip_prefix("visual.trunk.") {
-        return timm_vit_views(name, rest, rows);
+        return trunk(name, rest, rows);
     }
     let (tower, rest) = match name.strip_prefix("visual.") {
         Some(rest) => ("vision_model", rest),
@@ -105,12 +108,13 @@ mod tests {
     use super::*;
 
     fn names(name: &str, rows: usize) -> Vec<String> {
-        view(name, rows).into_iter().map(|(name, _)| name).collect()
+        view(name, rows, &|_, _, _| Vec::new()).into_iter().map(|(name, _)| name).collect()
     }
 
     #[test]
     fn stacked_projections_are_three_slices() {
-        let views = view("visual.transformer.resblocks.11.attn.in_proj_bias", 12);
+        let views =
+            view("visual.transformer.resblocks.11.attn.in_proj_bias", 12, &|_, _, _| Vec::new());
         let rows: Vec<_> = views.iter().map(|(_, view)| view.rows.clone()).collect();
         assert_eq!(rows, [Some(0..4), Some(4..8), Some(8..12)]);
         assert_eq!(views[1].0, "vision_model.encoder.layers.11.self_attn.k_proj.bias");
@@ -130,7 +134,7 @@ mod tests {
                 false,
             ),
         ] {
-            let views = view(name, 6);
+            let views = view(name, 6, &|_, _, _| Vec::new());
             assert_eq!((views[0].0.as_str(), views[0].1.transposed), (to, transposed));
             assert_eq!(views[0].1.source, name);
         }

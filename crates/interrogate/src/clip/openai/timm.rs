@@ -5,8 +5,8 @@ use std::path::Path;
 use super::config::OpenClipConfig;
 use super::convnext::ConvNextModel;
 use super::sizes;
-use crate::vision::{Head, Pooling, VisionConfig, VitConfig, VitParts};
-use crate::weights::Weights;
+use crate::vision::{EvaConfig, Head, Pooling, VisionConfig, VitConfig, VitParts, timm_vit_views};
+use crate::weights::{View, Weights};
 use crate::{Error, Result};
 
 /// The numbers of heads of timm's SigLIP models, by the size in their name. They follow from no
@@ -34,6 +34,8 @@ pub(super) enum TimmModel {
     PeCore(PeCore),
     /// ConvNeXt.
     ConvNext(ConvNextModel),
+    /// EVA-CLIP's.
+    Eva(EvaConfig),
 }
 
 /// What follows from no shape of a PE-Core (timm 1.0.31, timm/models/eva.py).
@@ -83,8 +85,24 @@ impl TimmModel {
         if let Some(model) = ConvNextModel::parse(name) {
             return Ok(TimmModel::ConvNext(model));
         }
-        let expected = "vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, convnext_{tiny,small,base,large,xlarge,xxlarge}";
+        if let Some(sizes) = EvaConfig::named(name) {
+            return Ok(TimmModel::Eva(sizes));
+        }
+        let expected = "vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, eva*_clip_* or \
+                        convnext_{tiny,small,base,large,xlarge,xxlarge}";
         Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name))
+    }
+
+    /// Returns the weights under which the weight `name`, of `rows` rows, is viewed; `rest` is its
+    /// name in timm's model.
+    pub(super) fn views(self, name: &str, rest: &str, rows: usize) -> Vec<(String, View)> {
+        match self {
+            TimmModel::Siglip { .. } | TimmModel::PeCore(_) | TimmModel::MobileClipB => {
+                timm_vit_views(name, rest, rows)
+            }
+            TimmModel::ConvNext(_) => Vec::new(), // keeps its names
+            TimmModel::Eva(_) => vec![(rest.to_owned(), View::of(name))],
+        }
     }
 
     /// Returns the sizes of the tower: those of its architecture, and of the shapes of `weights`.
@@ -99,6 +117,10 @@ impl TimmModel {
         weights: &Weights,
     ) -> Result<VisionConfig> {
         match self {
+            TimmModel::Eva(known) => {
+                config.check_timm(path, ["token", "none"])?;
+                Ok(VisionConfig::Eva(known.pooling_token(true).with_sizes_of(weights, "")))
+            }
             TimmModel::Siglip { heads, is_tanh } => {
                 config.check_timm(path, ["map", "none"])?;
                 let hidden_act = if is_tanh { "gelu_pytorch_tanh" } else { "gelu" };

@@ -77,6 +77,20 @@ pub fn fetch(
     Ok(fetch_kind(ModelKind::Caption, repo, revision, options, progress)?.0)
 }
 
+/// Fetches the files of a tagger: config.json, selected_tags.csv and model.safetensors. An
+/// unsupported architecture is refused before the weights are downloaded.
+///
+/// # Errors
+/// Those of [`fetch_clip`].
+pub fn fetch_tagger(
+    repo: &str,
+    revision: Option<&str>,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf> {
+    Ok(fetch_kind(ModelKind::Tagger, repo, revision, options, progress)?.0)
+}
+
 /// Fetches the files of a sentence encoder: like [`fetch`], but without image preprocessing,
 /// with sentence_bert_config.json and 1_Pooling/config.json if the repository has them, and
 /// with safetensors only.
@@ -107,6 +121,8 @@ enum ModelKind {
     Caption,
     /// A sentence encoder.
     Sentence,
+    /// A tagger.
+    Tagger,
 }
 
 impl ModelKind {
@@ -115,7 +131,7 @@ impl ModelKind {
         match self {
             ModelKind::Clip => &[SAFETENSORS, PICKLES, OPEN_CLIP_SAFETENSORS, OPEN_CLIP_PICKLES],
             ModelKind::Caption => &[SAFETENSORS, PICKLES],
-            ModelKind::Sentence => &[SAFETENSORS],
+            ModelKind::Sentence | ModelKind::Tagger => &[SAFETENSORS],
         }
     }
 }

@@ -9,7 +9,7 @@ use super::formats::{Format, Layout, has_model_type, shards};
 use crate::error::HubError;
 use crate::models::download::{Client, RemoteFile};
 use crate::models::{Options, Progress};
-use crate::{Error, Result, clip};
+use crate::{Error, Result, clip, tagger};
 
 /// Image preprocessing as transformers 5 writes it.
 pub(super) const PROCESSOR: &str = "processor_config.json";
@@ -76,6 +76,7 @@ impl<'a> Snapshot<'a> {
             Some(shards.iter().all(|shard| has(shard)))
         };
         let has_parts = || match format.layout {
+            _ if self.kind == ModelKind::Tagger => has(tagger::TAGS),
             Layout::HuggingFace => {
                 (self.kind == ModelKind::Sentence || has(PROCESSOR) || has(PREPROCESSOR))
                     && has_tokenizer()
@@ -135,7 +136,15 @@ impl<'a> Snapshot<'a> {
                 Layout::OpenClip => files.extend(Self::tokenizer(optional)?.unwrap_or_default()),
             }
         }
-        if format.layout == Layout::HuggingFace {
+        if self.kind == ModelKind::Tagger {
+            let (file, remote) = &files[0];
+            self.fetch_file(client, &commit, file, remote, progress)?;
+            tagger::Config::open(&self.cache.pointer_path(&commit).join(file))?;
+            match optional(tagger::TAGS)? {
+                Some(tags) => files.push(tags),
+                None => return absent(Lack::File, tagger::TAGS),
+            }
+        } else if format.layout == Layout::HuggingFace {
             match self.kind {
                 ModelKind::Clip | ModelKind::Caption => {
                     let processors = [optional(PROCESSOR)?, optional(PREPROCESSOR)?];
@@ -144,7 +153,7 @@ impl<'a> Snapshot<'a> {
                     }
                     files.extend(processors.into_iter().flatten());
                 }
-                ModelKind::Sentence => {
+                ModelKind::Sentence | ModelKind::Tagger => {
                     for part in SENTENCE_PARTS {
                         files.extend(optional(part)?);
                     }

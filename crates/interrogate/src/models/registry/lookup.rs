@@ -3,15 +3,13 @@
 use super::{KnownModel, known};
 
 /// Prefixes of open_clip's architectures. No owner on the hub has such a name.
-const ARCHITECTURES: [&str; 9] =
-    ["MobileCLIP", "PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0", "EVA-"];
+const ARCHITECTURES: [&str; 8] =
+    ["MobileCLIP", "PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0"];
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 13] = [
+const UNSUPPORTED: [&str; 11] = [
     "coca_",
-    "EVA0",
-    "EVA-",
     "roberta-",
     "nllb-clip-",
     "MobileCLIP-S",

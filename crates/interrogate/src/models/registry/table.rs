@@ -20,6 +20,18 @@ struct Architecture {
     parameters: u64,
 }
 
+const EVA01_G14: Architecture =
+    Architecture { dim: 1024, image_size: 224, parameters: 1_136_435_840 };
+const EVA01_G14_PLUS: Architecture =
+    Architecture { dim: 1024, image_size: 224, parameters: 1_366_621_568 };
+const EVA02_B16: Architecture = Architecture { dim: 512, image_size: 224, parameters: 149_691_136 };
+const EVA02_E14: Architecture =
+    Architecture { dim: 1024, image_size: 224, parameters: 4_704_589_568 };
+const EVA02_E14_PLUS: Architecture =
+    Architecture { dim: 1024, image_size: 224, parameters: 5_044_889_088 };
+const EVA02_L14: Architecture = Architecture { dim: 768, image_size: 224, parameters: 427_755_456 };
+const EVA02_L14_336: Architecture =
+    Architecture { dim: 768, image_size: 336, parameters: 428_083_136 };
 const B32: Architecture = Architecture { dim: 512, image_size: 224, parameters: 151_277_312 };
 const B32_256: Architecture = Architecture { dim: 512, image_size: 256, parameters: 151_288_832 };
 const B16: Architecture = Architecture { dim: 512, image_size: 224, parameters: 149_620_736 };
@@ -75,7 +87,14 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 115] = [
+pub(super) static TABLE: [KnownModel; 122] = [
+    row("EVA01-g-14-plus/merged2b_s11b_b114k", "timm/eva_giant_patch14_plus_clip_224.merged2b_s11b_b114k", MIT, &EVA01_G14_PLUS),
+    row("EVA01-g-14/laion400m_s11b_b41k", "timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", MIT, &EVA01_G14),
+    row("EVA02-B-16/merged2b_s8b_b131k", "timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", MIT, &EVA02_B16),
+    row("EVA02-E-14-plus/laion2b_s9b_b144k", "timm/eva02_enormous_patch14_plus_clip_224.laion2b_s9b_b144k", MIT, &EVA02_E14_PLUS),
+    row("EVA02-E-14/laion2b_s4b_b115k", "timm/eva02_enormous_patch14_clip_224.laion2b_s4b_b115k", MIT, &EVA02_E14),
+    row("EVA02-L-14-336/merged2b_s6b_b61k", "timm/eva02_large_patch14_clip_336.merged2b_s6b_b61k", MIT, &EVA02_L14_336),
+    row("EVA02-L-14/merged2b_s4b_b131k", "timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k", MIT, &EVA02_L14),
     row("MobileCLIP-B/datacompdr", "apple/MobileCLIP-B-OpenCLIP", AMLR, &MOBILE_B),
     row("MobileCLIP-B/datacompdr_lt", "apple/MobileCLIP-B-LT-OpenCLIP", AMLR, &MOBILE_B),
     row("MobileCLIP2-B/dfndr2b", "timm/MobileCLIP2-B-OpenCLIP", AMLR, &MOBILE_B),

@@ -8,7 +8,8 @@ use super::nearest::distance;
 use super::*;
 use crate::clip::Config;
 use crate::vision::{
-    ConvNextConfig, ConvNextProjection, Head, Pooling, ResNetConfig, VisionConfig, VitParts,
+    ConvNextConfig, ConvNextProjection, EvaConfig, Head, Pooling, ResNetConfig, VisionConfig,
+    VitParts,
 };
 
 /// Sizes of open_clip 3.3.0 (`model_configs`): image size, layers, width, head width, MLP width
@@ -24,6 +25,18 @@ const SIZES: [(&str, [usize; 6], [usize; 3], usize); 10] = [
     ("ViT-L-14-336", [336, 24, 1024, 64, 4096, 14], [768, 12, 12], 768),
     ("ViT-bigG-14", [224, 48, 1664, 104, 8192, 14], [1280, 20, 32], 1280),
     ("ViT-g-14", [224, 40, 1408, 88, 6144, 14], [1024, 16, 24], 1024),
+];
+
+/// EVA's of open_clip 3.3.0: timm's name of the image tower; width, heads and layers of the text
+/// tower; dim.
+const EVA_SIZES: [(&str, &str, [usize; 3], usize); 7] = [
+    ("EVA01-g-14", "eva_giant_patch14_clip_224", [768, 12, 12], 1024),
+    ("EVA01-g-14-plus", "eva_giant_patch14_clip_224", [1024, 16, 24], 1024),
+    ("EVA02-B-16", "eva02_base_patch16_clip_224", [512, 8, 12], 512),
+    ("EVA02-E-14", "eva02_enormous_patch14_clip_224", [1024, 16, 24], 1024),
+    ("EVA02-E-14-plus", "eva02_enormous_patch14_clip_224", [1280, 20, 32], 1024),
+    ("EVA02-L-14", "eva02_large_patch14_clip_224", [768, 12, 12], 768),
+    ("EVA02-L-14-336", "eva02_large_patch14_clip_336", [768, 12, 12], 768),
 ];
 
 /// Writes a config.json with the sizes of an architecture and reads it.
@@ -46,7 +59,7 @@ fn config(
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 115);
+    assert_eq!(known().len(), 122);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -160,6 +173,11 @@ fn sizes_are_those_of_the_architecture_and_supported() {
     sizes.extend(convolutional());
     sizes.extend(pe_core());
     sizes.extend(["MobileCLIP-B", "MobileCLIP2-B"].map(|name| (name, mobile_clip_b())));
+    for (name, timm, text, dim) in EVA_SIZES {
+        let vision = VisionConfig::Eva(EvaConfig::named(timm).unwrap());
+        let (_, image, ..) = SIZES[0];
+        sizes.insert(name, Config { vision, ..config(image, text, dim) });
+    }
     for model in known() {
         let config = &sizes[model.architecture().trim_end_matches("-quickgelu")];
         let count = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>() as u64;
@@ -230,7 +248,6 @@ fn beginning_of_several_names_is_ambiguous() {
 fn unsupported_architectures_are_recognized() {
     for text in [
         "coca_ViT-B-32/laion2b_s13b_b90k",
-        "EVA02-L-14/merged2b_s4b_b131k",
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
         "ViT-B-16-SigLIP2-256/webli",
         "ViT-L-14-CLIPA/datacomp1b",

@@ -86,6 +86,26 @@ impl FromStr for ModelSource {
 /// Prefixes of a hub id: this library's and open_clip's.
 const PREFIXES: [&str; 2] = ["hf:", "hf-hub:"];
 
+/// Returns the source of a captioner or a tagger: a folder, a hub id or one of `names`, each with
+/// its repository.
+///
+/// # Errors
+/// `unknown(name)` for other names, and [`ModelError::Ambiguous`].
+pub(super) fn of_short_name(
+    name: &str,
+    names: &[(&str, &str)],
+    unknown: impl Fn(&str) -> Error,
+) -> Result<ModelSource> {
+    let repository = names.iter().find(|(known, _)| *known == name).map(|(_, repo)| *repo);
+    match repository.unwrap_or(name).parse() {
+        Ok(ModelSource::Starter | ModelSource::File(_))
+        | Err(Error::Model(ModelError::Unknown { .. } | ModelError::Unsupported { .. })) => {
+            Err(unknown(name))
+        }
+        parsed => parsed,
+    }
+}
+
 /// Returns `source`, which exists at the path `text`, unless that is also a name of open_clip.
 fn at_path(text: &str, source: ModelSource) -> Result<ModelSource> {
     let models = match registry::lookup(text) {

@@ -11,6 +11,8 @@ pub(super) struct EncodedImage<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) path: &'a Path,
     pub(super) allow_truncated: bool,
+    /// The color under transparent pixels; alpha is dropped without one.
+    pub(super) background: Option<[u8; 3]>,
     /// Called with the number of bytes that decoding may allocate.
     pub(super) on_reserve: &'a mut dyn FnMut(u64),
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::channels::{gray, without_alpha};
+use super::channels::{gray, gray_without_alpha, without_alpha};
 use super::encoded_image::{DecodeError, EncodedImage, Rgb};
 use crate::limits;
 
@@ -23,8 +23,9 @@ pub(super) fn decode(
     image.reserve(width, height, decoder.total_bytes())?;
     allowed.reserve(decoder.total_bytes()).map_err(decode_error)?;
     decoder.set_limits(allowed).map_err(decode_error)?;
+    let background = image.background;
     let image = DynamicImage::from_decoder(decoder).map_err(decode_error)?;
-    Ok(Rgb { width, height, rgb: to_rgb(image) })
+    Ok(Rgb { width, height, rgb: to_rgb(image, background) })
 }
 
 fn decode_error(error: ImageError) -> DecodeError {
@@ -36,19 +37,19 @@ fn decode_error(error: ImageError) -> DecodeError {
     }
 }
 
-/// Converts as Pillow's `convert("RGB")` does: alpha is dropped, gray repeated, and of
-/// sixteen bits the upper eight are kept.
-fn to_rgb(image: DynamicImage) -> Vec<u8> {
+/// Converts as Pillow's `convert("RGB")` does: alpha is dropped, or blended onto `background`,
+/// gray repeated, and of sixteen bits the upper eight are kept.
+fn to_rgb(image: DynamicImage, background: Option<[u8; 3]>) -> Vec<u8> {
     let upper = |values: &[u16]| values.iter().map(|v| (v >> 8) as u8).collect::<Vec<_>>();
     match image {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
-        DynamicImage::ImageRgba8(image) => without_alpha(&image),
+        DynamicImage::ImageRgba8(image) => without_alpha(&image, background),
         DynamicImage::ImageLuma8(image) => gray(&image, 1),
-        DynamicImage::ImageLumaA8(image) => gray(&image, 2),
+        DynamicImage::ImageLumaA8(image) => gray_without_alpha(&image, background),
         DynamicImage::ImageRgb16(image) => upper(&image),
-        DynamicImage::ImageRgba16(image) => without_alpha(&upper(&image)),
+        DynamicImage::ImageRgba16(image) => without_alpha(&upper(&image), background),
         DynamicImage::ImageLuma16(image) => gray(&upper(&image), 1),
-        DynamicImage::ImageLumaA16(image) => gray(&upper(&image), 2),
+        DynamicImage::ImageLumaA16(image) => gray_without_alpha(&upper(&image), background),
         // Floats from 0 to 1.
         image => image.into_rgb8().into_raw(),
     }

@@ -24,7 +24,8 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
     };
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let (frame_width, frame_height) = (usize::from(frame.width), usize::from(frame.height));
-    let background = usize::from(frame.transparent.unwrap_or(0));
+    let transparent = frame.transparent.map(usize::from);
+    let background = transparent.unwrap_or(0);
     let width = usize::from(screen_width).max(left + frame_width);
     let height = usize::from(screen_height).max(top + frame_height);
     // The frame's indices, and RGB.
@@ -38,6 +39,9 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
     let palette = decoder.palette().map_err(decode_error)?;
     let mut colors = [[0; 3]; 256];
     colors.iter_mut().zip(palette.as_chunks::<3>().0).for_each(|(to, from)| *to = *from);
+    if let (Some(index), Some(color)) = (transparent, image.background) {
+        colors[index] = color;
+    }
     let mut rgb = colors[background].repeat(width * height);
     if frame_width > 0 {
         for (y, row) in indices.chunks_exact(frame_width).enumerate() {

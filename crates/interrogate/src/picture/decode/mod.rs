@@ -29,6 +29,9 @@ pub struct DecodeOptions {
     /// Decode a truncated JPEG, PNG, GIF or TIFF; the missing pixels are gray or black, as
     /// the decoder leaves them. A truncated WebP, BMP or QOI remains an error.
     pub allow_truncated: bool,
+    /// The color onto which transparent pixels are blended, as Pillow's `alpha_composite` does.
+    /// Without one, alpha is dropped.
+    pub background: Option<[u8; 3]>,
 }
 
 pub(super) fn open(path: &Path) -> Result<Picture> {
@@ -64,8 +67,9 @@ pub(super) fn decode(
     let mut reserve = Some(reserve);
     // A decoder reserves once; a second call does nothing.
     let mut reserve = |bytes| reserve.take().into_iter().for_each(|reserve| reserve(bytes));
-    let allow_truncated = options.allow_truncated;
-    let mut image = EncodedImage { bytes, path, allow_truncated, on_reserve: &mut reserve };
+    let DecodeOptions { allow_truncated, background } = options;
+    let on_reserve = &mut reserve;
+    let mut image = EncodedImage { bytes, path, allow_truncated, background, on_reserve };
     let panicked = || DecodeError::Decoder("the decoder panicked".into());
     match guarded(panicked, || decode_as(&mut image, format)) {
         Ok(rgb) => upright(rgb, metadata::orientation(bytes, format)),

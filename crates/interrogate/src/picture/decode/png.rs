@@ -10,7 +10,7 @@ use std::io::Cursor;
 
 use png::{ColorType, Decoder, Limits, Transformations};
 
-use super::channels::{gray, without_alpha};
+use super::channels::{gray, gray_without_alpha, without_alpha};
 use super::encoded_image::{DecodeError, EncodedImage, Rgb};
 use crate::{Error, limits};
 
@@ -61,9 +61,9 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
     }
     let rgb = match reader.output_color_type().0 {
         ColorType::Rgb => values,
-        ColorType::Rgba => without_alpha(&values),
+        ColorType::Rgba => without_alpha(&values, image.background),
         ColorType::Grayscale => gray(&values, 1),
-        ColorType::GrayscaleAlpha => gray(&values, 2),
+        ColorType::GrayscaleAlpha => gray_without_alpha(&values, image.background),
         ColorType::Indexed => return Err(DecodeError::Decoder("its palette is missing".into())),
     };
     Ok(Rgb { width, height, rgb })

@@ -11,6 +11,7 @@ use tiff::TiffError;
 use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult, Limits};
 use tiff::tags::{SampleFormat, Tag};
 
+use super::channels::over;
 use super::encoded_image::{DecodeError, EncodedImage, Rgb};
 use crate::limits;
 
@@ -27,6 +28,9 @@ const ZSTD_WINDOW: u64 = 1 << 27;
 
 /// Value of `ExtraSamples` for associated alpha, by which the colors are multiplied.
 const ASSOCIATED: u16 = 1;
+
+/// Its value for alpha that the colors are not multiplied by.
+const UNASSOCIATED: u16 = 2;
 
 /// The color model of a pixel's samples.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +87,9 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
     let window = if compression == Some(ZSTD) { ZSTD_WINDOW } else { 0 };
     image.reserve(width, height, pixels.saturating_add(window))?;
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
-    let associated = extra.is_some_and(|extra| extra.first() == Some(&ASSOCIATED));
+    let extra = extra.and_then(|extra| extra.first().copied());
+    let associated = extra == Some(ASSOCIATED);
+    let background = image.background.filter(|_| associated || extra == Some(UNASSOCIATED));
     let map = if has_palette {
         Some(decoder.get_tag_u16_vec(Tag::ColorMap).map_err(decode_error)?)
     } else {
@@ -113,11 +119,19 @@ pub(super) fn decode(image: &mut EncodedImage) -> Result<Rgb, DecodeError> {
             pixels.flat_map(|pixel| [0, 1, 2].map(|channel| value(pixel[0], channel))).collect()
         }
         (ColorModel::Gray, _) if samples > 1 && associated => {
-            pixels.flat_map(|pixel| [unpremultiply(pixel[0], pixel[1]); 3]).collect()
+            let gray = |pixel: &[u8]| [unpremultiply(pixel[0], pixel[1]); 3];
+            pixels.flat_map(|pixel| over(gray(pixel), pixel[1], background)).collect()
+        }
+        (ColorModel::Gray, _) if samples > 1 => {
+            pixels.flat_map(|pixel| over([pixel[0]; 3], pixel[1], background)).collect()
         }
         (ColorModel::Gray, _) => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
-        (ColorModel::Rgb, _) if samples > 3 && associated => pixels
-            .flat_map(|pixel| [0, 1, 2].map(|channel| unpremultiply(pixel[channel], pixel[3])))
+        (ColorModel::Rgb, _) if samples > 3 && associated => {
+            let color = |pixel: &[u8]| [0, 1, 2].map(|at| unpremultiply(pixel[at], pixel[3]));
+            pixels.flat_map(|pixel| over(color(pixel), pixel[3], background)).collect()
+        }
+        (ColorModel::Rgb, _) if samples > 3 => pixels
+            .flat_map(|pixel| over([pixel[0], pixel[1], pixel[2]], pixel[3], background))
             .collect(),
         (ColorModel::Rgb, _) => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
         (ColorModel::Cmyk, _) => pixels.flat_map(from_cmyk).collect(),

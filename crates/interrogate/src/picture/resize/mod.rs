@@ -53,6 +53,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// A whole side of `from` pixels, resized to `to`.
+    pub(super) fn all(from: u32, to: u32) -> Self {
+        Window { from, to: to.into(), start: 0, len: to }
+    }
+
     /// Returns the number of pixels by which the side shrinks; negative if it grows.
     fn shrinks(self) -> i128 {
         i128::from(self.from) - i128::from(self.to)

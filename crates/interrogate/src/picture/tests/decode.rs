@@ -158,7 +158,7 @@ fn pnm_decodes() {
 
 #[test]
 fn a_truncated_file_decodes_if_allowed() {
-    let allowed = DecodeOptions { allow_truncated: true };
+    let allowed = DecodeOptions { allow_truncated: true, ..DecodeOptions::default() };
     let read = |bytes: &[u8], options| Picture::decode_with(bytes, Path::new("x"), options, |_| ());
     let whole = open("../cases/good.jpg").unwrap();
     let cut = std::fs::read(fixture("../cases/no-eoi.jpg")).unwrap();

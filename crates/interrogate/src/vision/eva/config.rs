@@ -8,7 +8,7 @@ use crate::weights::Weights;
 use crate::{Result, limits, sizes};
 
 /// The sizes of a tower, by the names of timm's arguments.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "timm's own names")]
 pub struct EvaConfig {
     pub img_size: usize,
@@ -88,12 +88,22 @@ impl EvaConfig {
         })
     }
 
+    /// Returns these sizes with rows of the class token, or of the mean of the patches.
+    pub(crate) fn pooling_token(self, token: bool) -> Self {
+        EvaConfig { pool: if token { Pool::Token } else { Pool::Average }, ..self }
+    }
+
+    /// Returns these sizes with rotary positions scaled to a grid of `reference`, if it is given.
+    pub(crate) fn with_reference(self, reference: Option<usize>) -> Self {
+        EvaConfig { ref_feat_shape: reference.or(self.ref_feat_shape), ..self }
+    }
+
     /// Returns these sizes with those that follow from the shapes of `weights`, where the tower's
     /// names have `prefix` before them. Sizes without a weight stay, so that a check of all
     /// shapes reports what is missing. Heads keep their width.
     pub fn with_sizes_of(self, weights: &Weights, prefix: &str) -> Self {
         let shape = |name: &str| weights.shape(&format!("{prefix}{name}")).unwrap_or(&[]);
-        let mut sizes = self.clone();
+        let mut sizes = self;
         if let &[width, _, patch, _] = shape("patch_embed.proj.weight") {
             sizes.embed_dim = width;
             sizes.num_heads = width / self.head().max(1);
@@ -165,7 +175,7 @@ mod tests {
         let path = Path::new("config.json");
         assert!(good.check(path, 512).is_ok());
         let bad = |change: fn(&mut EvaConfig), message: &str| {
-            let mut config = good.clone();
+            let mut config = good;
             change(&mut config);
             let found = config.check(path, 512).unwrap_err().to_string();
             assert!(found.contains(message), "{found}");

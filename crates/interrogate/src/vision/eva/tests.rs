@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::config::{EvaConfig, Layout, Pool};
 use super::*;
 use crate::nn::{Cpu, Gpu, Precision, devices};
-use crate::weights::Weights;
+use crate::weights::{View, Weights};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/eva")
@@ -67,17 +67,48 @@ fn towers_agree_with_timm() {
     }
 }
 
+/// open_clip's tower, whose rows are features of unit length.
+fn clip_agrees<B: Backend>(backend: &B, bound: f32) {
+    let path = folder().join("clip/open_clip_model.safetensors");
+    let weights = Weights::open(&path).unwrap();
+    let trunk = |name: &String| Some((name.strip_prefix("visual.trunk.")?.into(), View::of(name)));
+    let views = weights.names().filter_map(trunk).collect();
+    let weights = weights.with_views(views).unwrap();
+    let known = EvaConfig::named("eva02_base_patch16_clip_224").unwrap();
+    let config = known.with_sizes_of(&weights, "");
+    let tower = EvaTower::load(&Loader::new(&weights, backend), &config, 24).unwrap();
+    let golden = Weights::open(&folder().join("clip/golden.safetensors")).unwrap();
+    let pixels = golden.values("pixels", &[3, 3, 16, 16]).unwrap();
+    let found = tower.forward(backend, &mut Workspace::default(), &pixels).unwrap();
+    let expected = golden.values("features", &[3, 24]).unwrap();
+    for (found, expected) in found.chunks(24).zip(expected.chunks(24)) {
+        let length = found.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let differences = found.iter().zip(expected).map(|(a, b)| (a / length - b).abs());
+        let difference = differences.fold(0.0, f32::max);
+        assert!(difference < bound, "{backend:?}: {difference}");
+    }
+}
+
+#[test]
+fn clip_tower_agrees_with_open_clip() {
+    clip_agrees(&Cpu::new(Precision::F32), 1e-5);
+    for device in devices() {
+        clip_agrees(&Gpu::new(&device, Precision::F32), 1e-5);
+        clip_agrees(&Gpu::new(&device, Precision::F16), 0.02);
+    }
+}
+
 #[test]
 fn sizes_follow_from_shapes() {
     let weights = Weights::open(&folder().join("clip/open_clip_model.safetensors")).unwrap();
     let known = EvaConfig::named("eva02_base_patch16_clip_224").unwrap();
-    let sizes = known.clone().with_sizes_of(&weights, "visual.trunk.");
+    let sizes = known.with_sizes_of(&weights, "visual.trunk.");
     let expected = EvaConfig { img_size: 16, patch_size: 4, embed_dim: 64, num_heads: 1, ..known };
-    assert_eq!(sizes, EvaConfig { depth: 2, mlp_hidden: 44, ..expected.clone() });
+    assert_eq!(sizes, EvaConfig { depth: 2, mlp_hidden: 44, ..expected });
     // Without such weights, and for the patches that leave a remainder at the edge.
-    assert_eq!(sizes.clone().with_sizes_of(&weights, "visual."), sizes);
+    assert_eq!(sizes.with_sizes_of(&weights, "visual."), sizes);
     let wide = EvaConfig { img_size: 18, ..sizes };
-    assert_eq!(wide.clone().with_sizes_of(&weights, "visual.trunk."), wide);
+    assert_eq!(wide.with_sizes_of(&weights, "visual.trunk."), wide);
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn an_unsupported_activation_or_epsilon_is_refused() {
 
 #[test]
 fn too_many_attention_scores_are_refused() {
-    let expected = "at most 16777216 attention scores, found ";
+    let expected = "at most 33554432 attention scores, found ";
     let file = json!({ "model_type": "clip", "vision_config": { "patch_size": 1 } });
     assert!(message(file).contains(expected));
     let positions = json!({ "max_position_embeddings": 4096 });

@@ -4,6 +4,7 @@ mod open_clip;
 mod refusals;
 mod resume;
 mod stub_hub;
+mod taggers;
 
 use hf_hub::Cache;
 

@@ -160,7 +160,7 @@ fn unsupported_model_is_refused_before_its_weights_are_downloaded() {
         (
             "a/b/main/open_clip_config.json",
             siglip,
-            "timm_model_name: expected vit_*_siglip_*, found vit_base",
+            "timm_model_name: expected vit_*_siglip_* or eva*_clip_*, found vit_base",
         ),
         (
             "a/b/main/config.json",

@@ -1,0 +1,137 @@
+//! `interrogate tag`: the tags of each image.
+
+use interrogate::Compute;
+use interrogate::models::tagger_folder;
+use interrogate::picture::Pixels;
+use interrogate::prompt::{Part, Style};
+use interrogate::tagger::{BACKGROUND, ScoredTag, Selection, Tagger, without_underscores};
+use serde::Serialize;
+
+use crate::args::{self, Form, Place, TagChoice};
+use crate::error::CliError;
+use crate::files::Files;
+use crate::logger::Logger;
+use crate::opening;
+use crate::outcome::Outcome;
+use crate::output::{Column, Kind, Record, text_line};
+use crate::run::Run;
+use crate::stream::ImageResult;
+
+/// The tags of an image as a JSON object. Names are those of the tagger's file.
+#[derive(Serialize)]
+struct Row<'a> {
+    image: &'a str,
+    /// The tags as they are written.
+    tags: &'a str,
+    rating: Option<TagJson<'a>>,
+    characters: Vec<TagJson<'a>>,
+    general: Vec<TagJson<'a>>,
+}
+
+/// A tag as a JSON object.
+#[derive(Serialize)]
+struct TagJson<'a> {
+    tag: &'a str,
+    score: f32,
+}
+
+impl<'a> From<ScoredTag<'a>> for TagJson<'a> {
+    fn from(found: ScoredTag<'a>) -> Self {
+        TagJson { tag: found.name, score: found.score }
+    }
+}
+
+impl Record for Row<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "tags", kind: Kind::Text, at: "tags" },
+        Column { name: "rating", kind: Kind::Text, at: "rating.tag" },
+        Column { name: "rating_score", kind: Kind::Number, at: "rating.score" },
+        Column { name: "characters", kind: Kind::Texts, at: "characters.tag" },
+        Column { name: "character_scores", kind: Kind::Numbers, at: "characters.score" },
+        Column { name: "general", kind: Kind::Texts, at: "general.tag" },
+        Column { name: "general_scores", kind: Kind::Numbers, at: "general.score" },
+    ];
+    const KEYS: &'static [&'static str] = &["tags", "rating", "characters", "general"];
+
+    fn image(&self) -> &str {
+        self.image
+    }
+
+    fn text(&self, alone: bool) -> String {
+        text_line(self.image, self.tags, alone)
+    }
+
+    fn sidecar(&self) -> String {
+        self.tags.to_owned()
+    }
+}
+
+/// Writes the tags of each image.
+pub(crate) fn run(args: &args::Tag, logger: &Logger) -> Result<Outcome, CliError> {
+    let files = Files::default().model(Some(&args.model));
+    let sidecars = Some(&args.sidecars);
+    let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
+    let device = args.device.resolve(logger);
+    device.check()?; // before any download
+    let folder = opening::fetching(logger, |options, progress| {
+        tagger_folder(&args.model, options, progress)
+    })?;
+    let compute = Compute { precision: args.precision, device, ..Compute::default() };
+    let tagger = Tagger::open(&folder, &compute)?;
+    let choice = &args.choice;
+    let style = Style { separator: Some(choice.separator.clone()), ..args.wording.style() };
+    run.on_background(BACKGROUND).write::<Row<'_>, _>(
+        logger,
+        &|picture| tagger.prepare(picture),
+        |batches, results| {
+            for batch in batches {
+                let scored = batch.encode(|images| {
+                    let pixels: Vec<&Pixels> = images.iter().map(|image| &image.prepared).collect();
+                    tagger.score_prepared(&pixels)
+                });
+                for ImageResult { name, result, .. } in scored {
+                    match result {
+                        Ok(scores) => {
+                            let found =
+                                chosen(tagger.select(&scores, &choice.thresholds()), choice);
+                            let tags = written(&found, choice, &style);
+                            let row = Row {
+                                image: &name.text,
+                                tags: &tags,
+                                rating: found.rating.map(Into::into),
+                                characters: found.characters.into_iter().map(Into::into).collect(),
+                                general: found.general.into_iter().map(Into::into).collect(),
+                            };
+                            results.write(&name, &row)?;
+                        }
+                        Err(error) => results.failed(&name, &error)?,
+                    }
+                }
+                results.commit()?;
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Leaves out the tags that `choice` excludes.
+fn chosen<'a>(mut found: Selection<'a>, choice: &TagChoice) -> Selection<'a> {
+    found.rating = found.rating.filter(|tag| !choice.excludes(tag.name));
+    found.characters.retain(|tag| !choice.excludes(tag.name));
+    found.general.retain(|tag| !choice.excludes(tag.name));
+    found
+}
+
+/// Returns the tags as one text: general ones, then characters, each best first.
+fn written(found: &Selection<'_>, choice: &TagChoice, style: &Style) -> String {
+    let rating = |place| found.rating.iter().filter(move |_| choice.rating == Some(place));
+    let (mut first, mut second) = (&found.general, &found.characters);
+    if choice.characters_first {
+        std::mem::swap(&mut first, &mut second);
+    }
+    let tags = rating(Place::First).chain(first).chain(second).chain(rating(Place::Last));
+    let name = |tag: &ScoredTag<'_>| {
+        if choice.replace_underscores { without_underscores(tag.name) } else { tag.name.to_owned() }
+    };
+    style.join(&tags.map(|tag| Part::words(&name(tag))).collect::<Vec<_>>())
+}
