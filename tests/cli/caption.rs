@@ -41,6 +41,60 @@ fn captions_equal_those_of_transformers() {
     }
 }
 
+/// The texts of `GitForCausalLM.generate` of transformers 5.24 with `num_beams=3` for the cat, the
+/// coffee and the rocket, from the pixels of `CLIPImageProcessor`.
+const GIT: [&str; 3] = [
+    "w14 w14s w58 w20 w58 w8 w8 w18 w23 on, w18 w12 w8 w22 w45ed w45",
+    "w58ed w49 hat w13 w8 w8 w18 w23 on, w35 w12 w8 w45 w45ed w45",
+    "w45 w18 tree w13 w62 hat w13 w56 w8 w18 w23 on, w35 w12. w45 w45ed w45",
+];
+
+#[test]
+fn captions_of_git_equal_those_of_transformers() {
+    let (folder, model) = (Folder::new(), checkpoint("git"));
+    let args = ["caption", "photos", "--caption-model", &model, "--num-beams", "3"];
+    let rows = folder.run(&[&args[..], &["--format", "jsonl"]].concat()).expect(0).rows();
+    let captions: Vec<_> = rows.iter().map(|row| row["caption"].as_str().unwrap()).collect();
+    assert_eq!(captions, GIT);
+    // Doctor and setup know the type of the model.
+    let output = folder.run(&["setup", "--caption-model", &model, "--yes"]).expect(0);
+    assert!(output.stderr().contains("default caption-model"), "{}", output.stderr());
+}
+
+/// The tokens of `Florence2ForConditionalGeneration.generate` of transformers 5.24 for the coffee and
+/// the rocket, with `<DETAILED_CAPTION>`, `num_beams=3`, `no_repeat_ngram_size=3`,
+/// `early_stopping=True`, `forced_bos_token_id=0` and `max_new_tokens=16`.
+const DETAILED: [[u32; 16]; 2] = [
+    [0, 70, 70, 70, 27, 70, 149, 149, 70, 149, 27, 149, 70, 70, 149, 317],
+    [0, 70, 149, 70, 70, 70, 149, 149, 149, 70, 27, 70, 70, 292, 70, 317],
+];
+
+#[test]
+fn florence2_has_tasks_and_defaults_of_its_own() {
+    let (folder, model) = (Folder::new(), checkpoint("florence2"));
+    let args = ["caption", "photos/coffee.jpg", "photos/rocket.jpg", "--caption-model", &model];
+    let run = |more: &[&str]| folder.run(&[&args[..], more].concat());
+    let more = ["--max-length", "16", "--format", "jsonl", "--caption-task"];
+    for task in ["detailed", "<DETAILED_CAPTION>"] {
+        let rows = run(&[&more[..], &[task]].concat()).expect(0).rows();
+        let tokens: Vec<_> = rows.iter().map(|row| row["tokens"].clone()).collect();
+        assert_eq!(tokens, DETAILED.map(|tokens| json!(tokens)), "{task}");
+    }
+    for (more, expected) in [
+        (&["--caption-task", "<OD>"][..], "possible values: caption, detailed, more-detailed"),
+        (&["--max-length", "9", "--caption-prefix", "a"], "Florence-2 has tasks instead"),
+        // The default length is the model's, and the fixture has 64 positions.
+        (&[], "error: max_new_tokens is 128, expected 1 to 63"),
+    ] {
+        let output = run(more).expect(2);
+        assert!(output.stderr().contains(expected), "{}", output.stderr());
+    }
+    let git = checkpoint("git");
+    let args = ["caption", "photos", "--caption-model", &git, "--caption-task", "detailed"];
+    let output = folder.run(&args).expect(2);
+    assert!(output.stderr().contains("only Florence-2 has others"), "{}", output.stderr());
+}
+
 #[test]
 fn lengths_count_tokens_and_f16_gives_the_same_captions() {
     let (folder, model) = (Folder::new(), checkpoint("blip2-opt"));
@@ -210,5 +264,9 @@ fn unknown_captioner_error_lists_the_valid_ones() {
     let clip = repository().join("tests/fixtures/clip/quick");
     let args = ["caption", "photos", "--caption-model", clip.to_str().unwrap()];
     let output = folder.run(&args).expect(2);
-    assert!(output.stderr().contains(r#"expected "blip" or "blip-2""#), "{}", output.stderr());
+    assert!(
+        output.stderr().contains(r#"expected "blip", "blip-2", "git" or "florence2""#),
+        "{}",
+        output.stderr()
+    );
 }

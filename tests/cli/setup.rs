@@ -224,6 +224,25 @@ fn models_lists_what_is_known_cached_and_indexed() {
 }
 
 #[test]
+fn captioners_are_listed_with_their_repositories() {
+    let (folder, hub) = (Folder::new(), hub());
+    let rows = folder.run(&["models", "--captioners", "--format", "jsonl"]).expect(0).rows();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let expected = ["blip2-6.7b", "blip2-flan-t5-xxl", "git-large-coco"];
+    assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
+    let git = rows.iter().find(|row| row["name"] == "git-large-coco").unwrap();
+    let expected = serde_json::json!({ "name": "git-large-coco",
+        "repo": "microsoft/git-large-coco", "cached": false, "default": false });
+    assert_eq!(git, &expected);
+    assert_eq!(folder.run(&["models", "--captioners", "--local"]).expect(0).stdout(), "");
+
+    run(&folder, &hub, &["setup", "--caption-model", "blip-base", "--yes"]).expect(0);
+    let text = folder.run(&["models", "--captioners", "--local"]).expect(0);
+    let text = text.stdout().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(text, format!("blip-base {CAPTIONER} cached, default"));
+}
+
+#[test]
 fn doctor_says_what_is_taken_from_where() {
     let folder = Folder::new();
     let row = |kind: &str| {
@@ -319,7 +338,8 @@ fn unusable_models_are_refused_before_anything_is_written() {
         let path = repository().join("tests/fixtures").join(fixture);
         let args = ["setup", "starter", "--caption-model", path.to_str().unwrap()];
         let output = run(&folder, &hub, &args).expect(2);
-        let expected = format!("model: expected a captioner (BLIP or BLIP-2), found {found}");
+        let expected =
+            format!("model: expected a captioner (BLIP, BLIP-2, GIT or Florence-2), found {found}");
         assert!(output.stderr().contains(&expected), "{}", output.stderr());
     }
     assert_eq!(hub.requests(), [""; 0]);

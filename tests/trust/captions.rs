@@ -16,9 +16,17 @@ fn read(path: &Path) -> Result<String, String> {
 
 #[test]
 fn damaged_captioner_configs_are_handled() {
-    for fixture in ["caption/blip", "caption/blip2-opt", "caption/blip2-t5"] {
+    for fixture in [
+        "caption/blip",
+        "caption/blip2-opt",
+        "caption/blip2-t5",
+        "caption/git",
+        "caption/florence2",
+        "caption/florence2-microsoft",
+    ] {
         let folder = copy(fixture);
-        for name in ["config.json", "preprocessor_config.json"] {
+        let names = ["config.json", "preprocessor_config.json", "processor_config.json"];
+        for name in names.into_iter().filter(|name| folder.path().join(name).exists()) {
             Reader::new(folder.path().join(name), &read).every(11).mutate(usize::MAX, never);
         }
     }
@@ -67,6 +75,25 @@ fn sizes_in_a_captioner_config_allocate_nothing() {
                 ("text_config", "d_kv"),
             ],
         ),
+        (
+            "caption/git",
+            &[
+                ("vision_config", "image_size"),
+                ("vision_config", "num_hidden_layers"),
+                ("vision_config", "intermediate_size"),
+            ],
+        ),
+        (
+            "caption/florence2-microsoft",
+            &[
+                ("vision_config", "window_size"),
+                ("vision_config", "projection_dim"),
+                ("text_config", "max_position_embeddings"),
+                ("text_config", "encoder_layers"),
+                ("text_config", "decoder_ffn_dim"),
+                ("text_config", "vocab_size"),
+            ],
+        ),
     ] {
         let folder = copy(fixture);
         let path = folder.path().join("config.json");
@@ -83,7 +110,7 @@ fn sizes_in_a_captioner_config_allocate_nothing() {
         for value in [1000, 1 << 20, u64::MAX] {
             let mut changed = whole.clone();
             changed["num_query_tokens"] = value.into();
-            if fixture != "caption/blip" {
+            if fixture.starts_with("caption/blip2") {
                 reader.refuses(changed.to_string().as_bytes());
             }
         }

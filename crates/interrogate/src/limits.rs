@@ -152,6 +152,13 @@ pub const POSITIONS: usize = 1 << 14;
 /// Pixels of a side of an image tower's input: 384 to 448 in the largest.
 pub const IMAGE_SIDE: usize = 1 << 10;
 
+/// Pixels of a side of an overlapping patch of an image tower. Florence-2 has 7.
+pub const PATCH: usize = 1 << 5;
+
+/// Values of a feature map of an image tower, pixels times channels. Florence-2 large has 9.4
+/// million.
+pub const FEATURE_MAP: usize = 1 << 24;
+
 /// Queries of a Q-Former. BLIP-2 has 32.
 pub const QUERIES: usize = 1 << 10;
 

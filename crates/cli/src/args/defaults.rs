@@ -23,7 +23,8 @@ const WITH_MODEL: [&[&str]; 6] = [
 const WITH_CAPTION_MODEL: [&str; 2] = ["prompt", "caption"];
 
 /// The options that need a caption model.
-const OF_CAPTION_MODEL: [&str; 13] = [
+const OF_CAPTION_MODEL: [&str; 14] = [
+    "caption_task",
     "num_beams",
     "max_length",
     "min_length",

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Similarity(Similarity),
     /// Search images for texts, in features that `embed images` wrote.
     Search(Box<SearchImages>),
-    /// Caption each image with BLIP or BLIP-2.
+    /// Caption each image with BLIP, BLIP-2, GIT or Florence-2.
     Caption(Caption),
     /// Tag each image with a tagger of SmilingWolf's: general tags, characters, rating.
     Tag(Box<Tag>),
@@ -175,8 +175,9 @@ pub(crate) struct Similarity {
 pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) images: Images,
-    /// Caption model: a folder of BLIP or BLIP-2 in Hugging Face layout, a hub id
-    /// (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
+    /// Caption model: a folder of BLIP, BLIP-2, GIT or Florence-2 in Hugging Face layout, a
+    /// hub id (owner/name), or blip-base, blip-large, blip2-2.7b, blip2-6.7b,
+    /// blip2-flan-t5-xl, blip2-flan-t5-xxl, florence2-base, florence2-large, git-large-coco.
     #[arg(long, alias = "caption-model-name", value_name = "MODEL", help_heading = "Model")]
     pub(crate) caption_model: String,
     /// Device for the caption model: cpu, cuda, cuda:N or metal, if the build supports
@@ -198,15 +199,21 @@ pub(crate) struct Caption {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Captions")]
 pub(crate) struct Search {
-    /// Number of beams; 1 is the fastest.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) num_beams: usize,
+    /// What a caption tells, for Florence-2: a sentence, some sentences or a paragraph. Its
+    /// other tasks (regions, objects, text in the image) are not supported.
+    #[arg(long, value_enum, value_name = "TASK", default_value_t)]
+    pub(crate) caption_task: CaptionTask,
+    /// Number of beams; 1 is the fastest. [default: 1; Florence-2: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) num_beams: Option<usize>,
     /// Maximum number of tokens in a caption, the end-of-text token included.
-    #[arg(long, alias = "caption-max-length", value_name = "N", default_value_t = 20)]
-    pub(crate) max_length: usize,
+    /// [default: 20; Florence-2: 128]
+    #[arg(long, alias = "caption-max-length", value_name = "N")]
+    pub(crate) max_length: Option<usize>,
     /// Minimum number of tokens in a caption, the end-of-text token included.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) min_length: usize,
+    /// [default: 5; Florence-2: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) min_length: Option<usize>,
     /// Precision of the caption model's weights: f16 and bf16 take half the memory of
     /// f32; q8 (8 bits, and a scale for each 64 values) takes a quarter and rounds.
     /// [default: f32; with --device cuda bf16, or f16 if the weights are stored in it]
@@ -223,20 +230,16 @@ pub(crate) struct Search {
     /// With several beams: above 0 favors long captions, below 0 short ones.
     #[arg(long, value_name = "POWER", default_value_t = 1.0, allow_negative_numbers = true)]
     pub(crate) length_penalty: f32,
-    /// With several beams: when the search stops.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHEN",
-        default_value_t = EarlyStopping::Likely,
-    )]
-    pub(crate) early_stopping: EarlyStopping,
+    /// With several beams: when the search stops. [default: likely; Florence-2: full]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) early_stopping: Option<EarlyStopping>,
     /// Penalty of tokens that the caption already has: above 1 makes them less likely.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(crate) repetition_penalty: f32,
     /// Length in tokens of sequences that may not repeat; 0 allows all repetitions.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) no_repeat_ngram_size: usize,
+    /// [default: 0; Florence-2: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) no_repeat_ngram_size: Option<usize>,
     /// Sample tokens: below 1 favors likely tokens, above 1 unlikely ones.
     /// [default with --top-p or --seed: 1]
     #[arg(long, value_name = "T")]
@@ -249,6 +252,21 @@ pub(crate) struct Search {
     /// --temperature or --top-p: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+}
+
+/// What a caption tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CaptionTask {
+    /// A sentence.
+    #[default]
+    #[value(alias = "<CAPTION>")]
+    Caption,
+    /// Some sentences.
+    #[value(alias = "<DETAILED_CAPTION>")]
+    Detailed,
+    /// A paragraph.
+    #[value(alias = "<MORE_DETAILED_CAPTION>")]
+    MoreDetailed,
 }
 
 /// When a beam search stops.

@@ -15,8 +15,8 @@ pub(crate) struct Setup {
     /// open_clip name (ViT-L-14/openai), or starter.
     #[arg(value_name = "MODEL", required_unless_present = "caption_model", display_order = 0)]
     pub(crate) model: Option<String>,
-    /// Caption model that becomes the default of prompt and caption: a folder of BLIP or
-    /// BLIP-2, a hub id, or blip-base, blip-large, blip2-2.7b, blip2-flan-t5-xl.
+    /// Caption model that becomes the default of prompt and caption: a folder of BLIP,
+    /// BLIP-2, GIT or Florence-2, a hub id, or a name that `models --captioners` lists.
     #[arg(long, alias = "caption-model-name", value_name = "MODEL", help_heading = "Captions")]
     pub(crate) caption_model: Option<String>,
     /// Download without asking.
@@ -36,6 +36,9 @@ pub(crate) struct Setup {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Models {
+    /// List the short names of caption models instead.
+    #[arg(long)]
+    pub(crate) captioners: bool,
     /// List only models that are in the cache or have an index.
     #[arg(long)]
     pub(crate) local: bool,

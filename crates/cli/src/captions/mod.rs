@@ -10,7 +10,7 @@ use interrogate::caption::{self, Caption, Captioner, GenerationConfig, Sampling}
 use interrogate::models::captioner_folder;
 use interrogate::picture::{Pixels, Preprocess};
 
-use crate::args::{EarlyStopping, Search};
+use crate::args::{CaptionTask, EarlyStopping, Search};
 use crate::error::CliError;
 use crate::logger::Logger;
 use crate::opening;
@@ -38,9 +38,10 @@ impl CaptionModel {
         let folder = opening::fetching(logger, |options, progress| {
             captioner_folder(name, options, progress)
         })?;
+        let model = caption::open_on(&folder, search.caption_precision, device)?;
         let captioner = CaptionModel {
-            model: caption::open_on(&folder, search.caption_precision, device)?,
-            options: options(search),
+            options: options(search, model.defaults()),
+            model,
             throughput: RefCell::new(Throughput::new(logger)),
         };
         captioner.generate(0, &[])?; // checks the options
@@ -91,21 +92,22 @@ impl CaptionModel {
     }
 }
 
-/// Returns the generation config of the options.
-fn options(search: &Search) -> GenerationConfig {
+/// Returns the generation config of the options, with the model's `defaults`.
+fn options(search: &Search, defaults: GenerationConfig) -> GenerationConfig {
     let &Search { temperature, top_p, seed, .. } = search;
     let sampled = temperature.is_some() || top_p.is_some() || seed.is_some();
     GenerationConfig {
-        num_beams: search.num_beams,
-        max_new_tokens: search.max_length,
-        min_new_tokens: search.min_length,
+        num_beams: search.num_beams.unwrap_or(defaults.num_beams),
+        max_new_tokens: search.max_length.unwrap_or(defaults.max_new_tokens),
+        min_new_tokens: search.min_length.unwrap_or(defaults.min_new_tokens),
         length_penalty: search.length_penalty,
         early_stopping: match search.early_stopping {
-            EarlyStopping::Likely => caption::EarlyStopping::Likely,
-            EarlyStopping::Full => caption::EarlyStopping::Full,
-            EarlyStopping::Never => caption::EarlyStopping::Never,
+            None => defaults.early_stopping,
+            Some(EarlyStopping::Likely) => caption::EarlyStopping::Likely,
+            Some(EarlyStopping::Full) => caption::EarlyStopping::Full,
+            Some(EarlyStopping::Never) => caption::EarlyStopping::Never,
         },
-        no_repeat_ngram_size: search.no_repeat_ngram_size,
+        no_repeat_ngram_size: search.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
         repetition_penalty: search.repetition_penalty,
         sampling: sampled.then(|| Sampling {
             temperature: temperature.unwrap_or(1.0),
@@ -114,5 +116,10 @@ fn options(search: &Search) -> GenerationConfig {
             first_image: 0,
         }),
         prompt: search.caption_prefix.clone().unwrap_or_default(),
+        task: match search.caption_task {
+            CaptionTask::Caption => caption::CaptionTask::Caption,
+            CaptionTask::Detailed => caption::CaptionTask::Detailed,
+            CaptionTask::MoreDetailed => caption::CaptionTask::MoreDetailed,
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod caption;
+mod captioners;
 mod completions;
 mod config;
 mod doctor;

@@ -8,6 +8,7 @@ use interrogate::index::Index;
 use interrogate::models::{HAS_STARTER, KnownModel, ModelSource, hub, known};
 use serde::Serialize;
 
+use super::captioners;
 use crate::args::{Format, Models};
 use crate::config::Config;
 use crate::error::CliError;
@@ -38,6 +39,9 @@ struct Row<'a> {
 /// Prints a line for each model, sorted by name: first those of open_clip, then other models
 /// that have an index.
 pub(crate) fn run(args: &Models) -> Result<Outcome, CliError> {
+    if args.captioners {
+        return captioners::run(args);
+    }
     let options = folders::options();
     // As indexes and the table name it.
     let default = Config::open()?.model;

@@ -79,7 +79,7 @@ fn kind_of(folder: &Path) -> Option<&'static str> {
     let config: Config = serde_json::from_slice(&text).ok()?;
     match config.model_type?.as_str() {
         "clip" => Some(CLIP),
-        "blip" | "blip-2" => Some(CAPTIONERS),
+        "blip" | "blip-2" | "florence2" | "git" => Some(CAPTIONERS),
         "bert" => Some(SENTENCES),
         _ => None,
     }
@@ -102,7 +102,12 @@ pub(super) fn check_captioner(folder: &Path) -> Result<()> {
                 Some(_) => "a sentence encoder",
                 None => "another model or none",
             };
-            Err(Error::mismatch(folder, "model", "a captioner (BLIP or BLIP-2)", found))
+            Err(Error::mismatch(
+                folder,
+                "model",
+                "a captioner (BLIP, BLIP-2, GIT or Florence-2)",
+                found,
+            ))
         }
     }
 }

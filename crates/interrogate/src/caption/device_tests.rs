@@ -1,7 +1,8 @@
 //! Captioners on every available device, always including candle's CPU device.
 
+use super::tests::florence2::florence2_equals_transformers;
 use super::tests::{Golden, blip, blip_equals_transformers, blip2, blip2_equals_transformers};
-use super::tests::{fixture, near};
+use super::tests::{fixture, git, git_equals_transformers, near};
 use super::*;
 use crate::nn::devices;
 
@@ -26,6 +27,20 @@ fn blip_equals_transformers_on_a_device() {
     }
 }
 
+#[test]
+fn florence2_equals_transformers_on_a_device() {
+    for device in devices() {
+        florence2_equals_transformers("florence2", Gpu::new(&device, Precision::F32));
+    }
+}
+
+#[test]
+fn git_equals_transformers_on_a_device() {
+    for device in devices() {
+        git_equals_transformers(Gpu::new(&device, Precision::F32));
+    }
+}
+
 /// The fixture's weights are exact in f16; only inputs are rounded.
 #[test]
 fn f16_embeddings_stay_near_f32() {
@@ -47,13 +62,14 @@ fn f16_embeddings_stay_near_f32() {
 fn captions_and_errors_equal_those_of_the_cpu_backend() {
     let long = ["w7 ".repeat(50), "w7 ".repeat(64)];
     let prompts = ["", "w17", "w17 w30 w5", &long[0], &long[1]];
-    for name in ["blip", "blip2-opt", "blip2-t5"] {
+    for name in ["blip", "blip2-opt", "blip2-t5", "git"] {
         let pixels = Golden::of(name).values("pixels");
         let cpu = open(&fixture(name), Precision::F32).unwrap();
         for device in devices() {
             let backend = Gpu::new(&device, Precision::F32);
             let model: Box<dyn Captioner> = match name {
                 "blip" => Box::new(blip(backend)),
+                "git" => Box::new(git(backend)),
                 name => Box::new(blip2(name, backend)),
             };
             for prompt in prompts {

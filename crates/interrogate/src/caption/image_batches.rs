@@ -3,37 +3,36 @@
 #[cfg(doc)]
 use crate::error::DeviceError;
 use crate::error::RowsError;
-use crate::nn::{Backend, Patches, Workspace};
+use crate::nn::{Backend, Workspace};
 use crate::{Error, Result};
 
-/// Maximum batch size; a device with little memory uses smaller batches.
-const BATCH: usize = 64;
+/// Usual maximum batch size; a device with little memory uses smaller batches.
+pub(super) const BATCH: usize = 64;
 
-/// Returns the number of images in `pixels`.
+/// Returns the number of images, of `size` values each, in `pixels`.
 ///
 /// # Errors
 /// [`RowsError::Dim`] if the pixels are not a multiple of an image's.
-pub(super) fn count(patches: &Patches, pixels: &[f32]) -> Result<usize> {
-    let expected = patches.pixels();
-    if pixels.len().is_multiple_of(expected) {
-        Ok(pixels.len() / expected)
+pub(super) fn count(size: usize, pixels: &[f32]) -> Result<usize> {
+    if pixels.len().is_multiple_of(size) {
+        Ok(pixels.len() / size)
     } else {
-        Err(Error::Rows(RowsError::Dim { what: "an image", expected, found: pixels.len() }))
+        Err(Error::Rows(RowsError::Dim { what: "an image", expected: size, found: pixels.len() }))
     }
 }
 
-/// Runs `forward` on the images of `pixels` in batches, and concatenates the results.
+/// Runs `forward` on the images of `pixels`, of `size` values each, in batches of at most `most`,
+/// and concatenates the results.
 ///
 /// # Errors
 /// Those of [`count`] and of `forward`, [`DeviceError::OutOfMemory`].
 pub(super) fn encode<B: Backend>(
     backend: &B,
-    patches: &Patches,
+    [size, most]: [usize; 2],
     pixels: &[f32],
     forward: impl Fn(&mut Workspace<B>, &[f32]) -> Result<B::Rows> + Sync,
 ) -> Result<B::Rows> {
-    let (images, size) = (count(patches, pixels)?, patches.pixels());
-    let batches = backend.batches(images, BATCH);
+    let batches = backend.batches(count(size, pixels)?, most);
     let mut results = backend.each("encoding images", batches, |work, images| {
         forward(work, &pixels[images.start * size..images.end * size])
     })?;

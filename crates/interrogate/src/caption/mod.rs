@@ -1,4 +1,4 @@
-//! Captions images with BLIP or BLIP-2.
+//! Captions images with BLIP, BLIP-2, GIT or Florence-2.
 //!
 //! [`open`] opens a model in a Hugging Face folder; a [`Captioner`] turns images into
 //! [`Caption`]s with the options of a [`GenerationConfig`]. Owns the models, their weights and the
@@ -20,17 +20,22 @@
 //! # Ok::<(), interrogate::Error>(())
 //! ```
 
+mod bert;
 mod blip;
 mod blip2;
 mod decoder_state;
+mod florence2;
 #[cfg(doc)]
 use crate::error::{CheckpointError, DeviceError, RowsError, WeightsError};
 
 #[cfg(test)]
 mod device_tests;
 mod generate;
+mod git;
 mod image_batches;
 mod memory_check;
+mod post_norm_decoder;
+mod special_tokens;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -41,7 +46,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use generate::{EarlyStopping, GenerationConfig, Sampling};
+pub use generate::{CaptionTask, EarlyStopping, GenerationConfig, Sampling};
 
 use crate::clip::preprocess::{self, Processor};
 use crate::error::CaptionError;
@@ -53,11 +58,16 @@ use generate::Sequence;
 use tokenizer::CaptionTokenizer;
 
 /// Short names of captioners, and their repositories on the hub.
-pub const NAMES: [(&str, &str); 4] = [
+pub const NAMES: [(&str, &str); 9] = [
     ("blip-base", "Salesforce/blip-image-captioning-base"),
     ("blip-large", "Salesforce/blip-image-captioning-large"),
     ("blip2-2.7b", "Salesforce/blip2-opt-2.7b"),
+    ("blip2-6.7b", "Salesforce/blip2-opt-6.7b"),
     ("blip2-flan-t5-xl", "Salesforce/blip2-flan-t5-xl"),
+    ("blip2-flan-t5-xxl", "Salesforce/blip2-flan-t5-xxl"),
+    ("florence2-base", "florence-community/Florence-2-base"),
+    ("florence2-large", "florence-community/Florence-2-large"),
+    ("git-large-coco", "microsoft/git-large-coco"),
 ];
 
 /// The caption of one image.
@@ -89,6 +99,13 @@ pub trait Captioner: Send + Sync {
     ///
     /// [`caption_pixels`]: Self::caption_pixels
     fn preprocess(&self) -> &Preprocess;
+
+    /// Returns the options that the model is used with: [`GenerationConfig::default`], unless the
+    /// model's reference has others. Florence-2 has 3 beams, stops when 3 hypotheses are finished,
+    /// repeats no trigram, and generates up to 128 tokens.
+    fn defaults(&self) -> GenerationConfig {
+        GenerationConfig::default()
+    }
 
     /// Captions preprocessed images, given as pixels (images, 3, height, width), in their order.
     /// `on_progress` is called after each step.
@@ -205,6 +222,8 @@ fn load<B: Backend>(
     match model {
         Model::Blip => Ok(Box::new(blip::Blip::open(folder, weights, backend)?)),
         Model::Blip2 => Ok(Box::new(blip2::Blip2::open(folder, weights, backend)?)),
+        Model::Florence2 => Ok(Box::new(florence2::Florence2::open(folder, weights, backend)?)),
+        Model::Git => Ok(Box::new(git::Git::open(folder, weights, backend)?)),
     }
 }
 
@@ -212,6 +231,8 @@ fn load<B: Backend>(
 enum Model {
     Blip,
     Blip2,
+    Florence2,
+    Git,
 }
 
 /// Reads the model type from config.json.
@@ -225,13 +246,31 @@ fn model_type(folder: &Path) -> Result<Model> {
     match read_json::<RawConfig>(&path)?.model_type.as_str() {
         "blip" => Ok(Model::Blip),
         "blip-2" => Ok(Model::Blip2),
+        "florence2" => Ok(Model::Florence2),
+        "git" => Ok(Model::Git),
         found => Err(Error::Caption(CaptionError::ModelType { path, found: found.to_owned() })),
     }
 }
 
-/// Opens the preprocessing for an image tower of `side` by `side` pixels.
-fn preprocess(folder: &Path, side: usize) -> Result<Preprocess> {
-    preprocess::open_for(&preprocess::find(folder)?, Processor::Blip, "size", side)
+/// Opens the preprocessing for an image tower of `side` by `side` pixels; missing keys have the
+/// defaults of `processor`.
+fn preprocess(folder: &Path, processor: Processor, side: usize) -> Result<Preprocess> {
+    preprocess::open_for(&preprocess::find(folder)?, processor, "size", side)
+}
+
+/// Checks that `options` have no task, for a model that has none.
+///
+/// # Errors
+/// [`CaptionError::Generation`] for another task than the default.
+fn check_no_task(options: &GenerationConfig) -> Result<()> {
+    if options.task == CaptionTask::default() {
+        return Ok(());
+    }
+    Err(Error::Caption(CaptionError::Generation {
+        option: "task",
+        expected: "caption, since only Florence-2 has others".to_owned(),
+        found: options.task.to_string(),
+    }))
 }
 
 /// Decodes generated sequences.
@@ -246,13 +285,4 @@ fn captions(tokenizer: &CaptionTokenizer, generated: Vec<Sequence>) -> Result<Ve
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = input::read(path, limits::CONFIG)?;
     serde_json::from_slice(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-/// Checks that a token is in the language model's vocabulary.
-fn check_token(path: &Path, what: &'static str, token: u32, vocab: usize) -> Result<()> {
-    if (token as usize) < vocab {
-        Ok(())
-    } else {
-        Err(Error::mismatch(path, what, format!("below {vocab}"), token))
-    }
 }

@@ -1,5 +1,5 @@
 //! Compares values and captions with transformers, on the checkpoints in tests/fixtures/caption,
-//! which make.py writes (torch 2.15, transformers 5.23).
+//! which make.py, make_git.py and make_florence2.py write (torch 2.15, transformers 5.23 and 5.24).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,16 @@ use super::blip::Blip;
 use super::blip2::Blip2;
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Prompt, Row, Step, generate};
+use super::git::Git;
 use super::*;
 use crate::error::RowsError;
 use crate::nn::Workspace;
 
 mod files;
+pub(super) mod florence2;
 mod keys;
 mod precision;
+mod published;
 mod refusals;
 
 /// The expected values that make.py writes for a checkpoint.
@@ -29,9 +32,20 @@ pub(super) struct Golden {
 #[derive(Deserialize)]
 struct Expected {
     eos: u32,
+    prompt: Option<String>,
     prompt_ids: Vec<u32>,
     lengths: Lengths,
     searches: BTreeMap<String, Search>,
+    #[serde(default)]
+    tasks: BTreeMap<String, Task>,
+}
+
+/// The captions of a task of Florence-2, and the tokens of its question.
+#[derive(Deserialize)]
+struct Task {
+    ids: Vec<Vec<u32>>,
+    texts: Vec<String>,
+    question: Vec<u32>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +59,7 @@ struct Search {
     options: Options,
     ids: Vec<Vec<u32>>,
     scores: Option<Vec<f32>>,
+    texts: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -126,13 +141,15 @@ fn steps<B: Backend>(
     let logits = golden.values("logits");
     let (images, count, vocab) = golden.arrays["logits"].dims3().unwrap();
     let (mut state, prompts) = begin(images, &[bos]);
-    let mut step = Step { rows: Vec::new(), first: 0, scored: Vec::new() };
-    for (image, prompt) in prompts.into_iter().enumerate() {
+    let first = prompts.iter().map(|prompt| prompt.cached.end).max().unwrap();
+    let mut step = Step { rows: Vec::new(), first, scored: Vec::new() };
+    for (image, Prompt { inputs, cached, .. }) in prompts.into_iter().enumerate() {
         let ids = &golden.expected.searches["greedy"].ids[image];
-        let start = step.rows.len() as u32;
+        let start = first + step.rows.len() as u32;
         let generated = ids.iter().map(|&token| Input::Token(token));
-        for (row, input) in (start..).zip(prompt.inputs.into_iter().chain(generated)) {
-            step.rows.push(Row { image, input, cache_rows: (start..row).collect() });
+        for (row, input) in (start..).zip(inputs.into_iter().chain(generated)) {
+            let cache_rows = cached.clone().chain(start..row).collect();
+            step.rows.push(Row { image, input, cache_rows });
         }
         let end = step.rows.len() as u32;
         step.scored.extend(end - ids.len() as u32 - 1..end - 1);
@@ -222,6 +239,25 @@ pub(super) fn blip_equals_transformers<B: Backend>(backend: B) {
     searches(&golden, &model.decoder, &begin, 90);
 }
 
+pub(super) fn git<B: Backend>(backend: B) -> Git<B> {
+    Git::open(&fixture("git"), weights("git"), backend).unwrap()
+}
+
+pub(super) fn git_equals_transformers<B: Backend>(backend: B) {
+    let golden = Golden::of("git");
+    let (model, pixels) = (git(backend.clone()), golden.values("pixels"));
+    let states = model.vision.forward(&backend, &mut Workspace::default(), &pixels).unwrap();
+    near("vision", &backend.download(states).unwrap(), &golden.values("vision"), 1e-4);
+    let rows = model.encode_images(&pixels).unwrap();
+    near("projected", &backend.download(rows).unwrap(), &golden.values("projected"), 1e-4);
+    let begin = |images: usize, text: &[u32]| {
+        let rows = model.encode_images(first(&golden, &pixels, images)).unwrap();
+        model.begin(images, &rows, text).unwrap()
+    };
+    steps(&golden, &model.decoder, &begin, 2);
+    searches(&golden, &model.decoder, &begin, 2);
+}
+
 fn cpu() -> Cpu {
     Cpu::lean(Precision::F32)
 }
@@ -239,6 +275,29 @@ fn blip2_flan_t5_equals_transformers() {
 #[test]
 fn blip_equals_transformers_on_the_cpu() {
     blip_equals_transformers(cpu());
+}
+
+#[test]
+fn git_equals_transformers_on_the_cpu() {
+    git_equals_transformers(cpu());
+}
+
+/// Word pieces, lower case and punctuation are those of BERT's tokenizer.
+#[test]
+fn git_texts_equal_transformers() {
+    let golden = Golden::of("git");
+    let model = open(&fixture("git"), Precision::F32).unwrap();
+    for (name, search) in &golden.expected.searches {
+        let mut options = golden.options(&search.options);
+        if name == "prompt3" {
+            options.prompt = golden.expected.prompt.clone().unwrap();
+        }
+        let captions = model.caption_pixels(&golden.values("pixels"), &options, &mut |_| {});
+        let captions = captions.unwrap();
+        assert!(captions.iter().map(|caption| &caption.tokens).eq(&search.ids), "{name}");
+        let texts: Vec<_> = captions.into_iter().map(|caption| caption.text).collect();
+        assert_eq!(Some(texts), search.texts, "{name}");
+    }
 }
 
 #[test]
@@ -299,7 +358,7 @@ fn incomplete_image_is_refused() {
 
 #[test]
 fn options_are_checked_for_an_empty_batch() {
-    for name in ["blip", "blip2-opt", "blip2-t5"] {
+    for name in ["blip", "blip2-opt", "blip2-t5", "git"] {
         let model = open(&fixture(name), Precision::F32).unwrap();
         assert_eq!(model.caption(&[], &GenerationConfig::default()).unwrap(), []);
         let options = GenerationConfig { min_new_tokens: 21, ..GenerationConfig::default() };

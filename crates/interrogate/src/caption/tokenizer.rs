@@ -26,6 +26,15 @@ impl CaptionTokenizer {
     /// [`Error::Io`], [`CheckpointError::Tokenizer`], [`CheckpointError::Vocabulary`] if it has tokens that the model
     /// lacks, or far fewer tokens than the model.
     pub(super) fn open(folder: &Path, vocab: usize) -> Result<Self> {
+        Self::open_with_added(folder, vocab, 0)
+    }
+
+    /// Reads `tokenizer.json` like [`open`](Self::open), which may lack `added` more tokens: those
+    /// that the reference's code adds.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(super) fn open_with_added(folder: &Path, vocab: usize, added: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let refused =
             |source| Error::Checkpoint(CheckpointError::Tokenizer { path: path.clone(), source });
@@ -36,7 +45,7 @@ impl CaptionTokenizer {
         tokenizer.with_truncation(None).map_err(refused)?;
         let highest = tokenizer.get_vocab(true).into_values().max();
         let found = highest.map_or(0, |id| id as usize + 1);
-        if found > vocab || found + PADDING < vocab {
+        if found > vocab || found + added + PADDING < vocab {
             return Err(Error::Checkpoint(CheckpointError::Vocabulary {
                 path,
                 expected: vocab,
@@ -62,6 +71,20 @@ impl CaptionTokenizer {
             }));
         }
         Ok(ids)
+    }
+
+    /// Tokenizes a prompt for a decoder of BERT's kind: `bos`, then the prompt's tokens. The
+    /// tokenizer's [CLS] and [SEP] are removed; [SEP] would end the caption.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    pub(super) fn encode_after(&self, bos: u32, prompt: &str) -> Result<Vec<u32>> {
+        let tokens = match prompt {
+            "" => Vec::new(),
+            prompt => self.encode(prompt)?,
+        };
+        let inner = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
+        Ok([bos].into_iter().chain(inner.iter().copied()).collect())
     }
 
     /// Decodes `tokens` without special tokens, and without a newline at the end.

@@ -1,7 +1,8 @@
 //! The image tower: a vision transformer with one state per patch.
 //!
 //! BLIP and BLIP-2 (with the weights of EVA's ViT-g) have the same layout and weight names:
-//! `modeling_blip_2.py` of transformers 5.23, `Blip2VisionModel`.
+//! `modeling_blip_2.py` of transformers 5.23, `Blip2VisionModel`. GIT has the names of CLIP, and
+//! CLIP's norm before the layers: `modeling_git.py` of transformers 5.24, `GitVisionModel`.
 
 use std::path::Path;
 
@@ -91,29 +92,39 @@ impl VisionConfig {
     }
 }
 
+/// The names and shapes of a tower's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    Blip,
+    Git,
+}
+
 /// The tower.
 #[derive(Debug)]
 pub(super) struct Vision<B: Backend> {
     embeddings: PatchEmbedding<B>,
+    /// A norm of the embeddings.
+    pre_norm: Option<B::Norm>,
     layers: PreNormLayers<B>,
     post_layernorm: B::Norm,
 }
 
-const NAMES: PreNormNames = PreNormNames {
-    norm1: "layer_norm1",
+const BLIP: PreNormNames = PreNormNames {
     attention: Projections::Joined("self_attn.qkv"),
     out: "self_attn.projection",
-    norm2: "layer_norm2",
-    fc1: "mlp.fc1",
-    fc2: "mlp.fc2",
+    ..PreNormNames::HUGGING_FACE
 };
 
 impl<B: Backend> Vision<B> {
-    /// Loads the weights under `vision_model`.
+    /// Loads the weights of `layout`.
     ///
     /// # Errors
     /// Those of [`Weights`](crate::weights::Weights).
-    pub(super) fn load(loader: &Loader<'_, B>, config: &VisionConfig) -> Result<Self> {
+    pub(super) fn load(
+        loader: &Loader<'_, B>,
+        config: &VisionConfig,
+        layout: Layout,
+    ) -> Result<Self> {
         let (width, patches) = (config.hidden_size, config.patches());
         let sizes = PreNormSizes {
             width,
@@ -123,35 +134,44 @@ impl<B: Backend> Vision<B> {
             eps: config.layer_norm_eps,
             activation: config.hidden_act,
         };
-        let at = |name: &str| format!("vision_model.{name}");
+        let (prefix, names) = match layout {
+            Layout::Blip => ("vision_model", &BLIP),
+            Layout::Git => ("git.image_encoder.vision_model", &PreNormNames::HUGGING_FACE),
+        };
+        let at = |name: &str| format!("{prefix}.{name}");
+        let (positions, table) = (config.positions(), "embeddings.position_embedding");
+        // GIT's tables have no dimension for the batch.
+        let (class, table, positions) = match layout {
+            Layout::Blip => (vec![1, 1, width], at(table), vec![1, positions, width]),
+            Layout::Git => (vec![width], at(&format!("{table}.weight")), vec![positions, width]),
+        };
         let patch_embedding = [width, patches.channels, patches.patch];
-        let positions = [1, config.positions(), width];
         let layers = PreNormLayers::new(&sizes, |number| {
-            let at = |name: &str| format!("vision_model.encoder.layers.{number}.{name}");
-            loader.pre_norm(&sizes, &NAMES, at, Biases { projections: config.qkv_bias, rest: true })
+            let at = |name: &str| at(&format!("encoder.layers.{number}.{name}"));
+            loader.pre_norm(&sizes, names, at, Biases { projections: config.qkv_bias, rest: true })
         });
+        let norm = |name: &str| loader.layer_norm(&at(name), width, sizes.eps);
+        let pre_norm = (layout == Layout::Git).then(|| norm("pre_layrnorm"));
         Ok(Vision {
             embeddings: PatchEmbedding {
                 patches,
                 patch_embedding: loader.patch_embedding(
                     &at("embeddings.patch_embedding"),
                     patch_embedding,
-                    true,
+                    layout == Layout::Blip,
                 )?,
-                class_embedding: Some(
-                    loader.rows(&at("embeddings.class_embedding"), &[1, 1, width])?,
-                ),
-                position_embedding: loader
-                    .rows(&at("embeddings.position_embedding"), &positions)?,
+                class_embedding: Some(loader.rows(&at("embeddings.class_embedding"), &class)?),
+                position_embedding: loader.rows(&table, &positions)?,
             },
+            pre_norm: pre_norm.transpose()?,
             layers: layers?,
-            post_layernorm: loader.layer_norm(&at("post_layernorm"), width, sizes.eps)?,
+            post_layernorm: norm("post_layernorm")?,
         })
     }
 
-    /// Returns how an image is split into patches.
-    pub(super) fn patches(&self) -> &Patches {
-        &self.embeddings.patches
+    /// Values per image.
+    pub(super) fn pixels(&self) -> usize {
+        self.embeddings.patches.pixels()
     }
 
     /// Computes the states (images * positions, width) of `pixels` (images, 3, height, width).
@@ -165,6 +185,10 @@ impl<B: Backend> Vision<B> {
         pixels: &[f32],
     ) -> Result<B::Rows> {
         let images = self.embeddings.forward(backend, work, pixels)?;
+        if let Some(norm) = &self.pre_norm {
+            backend.normalize(norm, &work.rows, &mut work.next)?;
+            std::mem::swap(&mut work.rows, &mut work.next);
+        }
         let scope = backend.scope(Scope::Groups(images))?;
         self.layers.forward(backend, work, &scope, &mut Kv::None, None)?;
         let mut states = B::Rows::default();

@@ -8,8 +8,8 @@ use super::words::gib;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionError {
-    /// The folder holds a model of another kind than BLIP and BLIP-2.
-    #[error("{}: model_type is {found:?}, expected \"blip\" or \"blip-2\"", path.display())]
+    /// The folder holds a model of another kind than BLIP, BLIP-2, GIT and Florence-2.
+    #[error("{}: model_type is {found:?}, expected \"blip\", \"blip-2\", \"git\" or \"florence2\"", path.display())]
     ModelType {
         /// Its config.json.
         path: PathBuf,
@@ -49,7 +49,7 @@ impl CaptionError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             CaptionError::ModelType { .. } => {
-                "name a folder of BLIP or BLIP-2: blip-base, blip-large, blip2-2.7b or blip2-flan-t5-xl"
+                "name a folder of BLIP, BLIP-2, GIT or Florence-2, or a short name: `interrogate models --captioners` lists them, such as blip-base"
             }
             CaptionError::MemoryTooSmall { .. } => {
                 "close other programs, use a smaller precision (f16 or q8), or use a smaller model: blip-base needs 1 GiB in f32"
@@ -60,6 +60,10 @@ impl CaptionError {
                     "lengths count generated tokens: lower max_new_tokens, or shorten the prompt's prefix"
                 }
                 "min_new_tokens" => "lower min_new_tokens or raise max_new_tokens",
+                "task" => "leave out the task; florence2-base and florence2-large have tasks",
+                "prompt" => {
+                    "leave out the prefix; florence2-base has tasks: caption, detailed, more-detailed"
+                }
                 "sampling" => "leave out temperature, top-p and seed, or search with one beam",
                 _ => "leave the option out for its default",
             },

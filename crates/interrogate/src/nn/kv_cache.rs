@@ -55,6 +55,9 @@ pub(crate) enum Kv<'a, B: Backend> {
     Read(&'a KvCache<B>),
     /// Appends the keys and values of the current call, then attends to all cached rows.
     Append(&'a mut KvCache<B>),
+    /// Appends the keys and values of the current call, and attends to the rows of the current
+    /// call alone.
+    Record(&'a mut KvCache<B>),
 }
 
 impl<B: Backend> Kv<'_, B> {
@@ -72,6 +75,10 @@ impl<B: Backend> Kv<'_, B> {
             Kv::Read(cache) => KvView { cached: cache.layer(layer), current: Some([keys, values]) },
             Kv::Append(cache) => {
                 KvView { cached: Some(cache.append(backend, layer, keys, values)?), current: None }
+            }
+            Kv::Record(cache) => {
+                cache.append(backend, layer, keys, values)?;
+                KvView::uncached(keys, values)
             }
         })
     }

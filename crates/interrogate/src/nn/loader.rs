@@ -129,7 +129,7 @@ impl<'a, B: Backend> Loader<'a, B> {
     }
 
     /// Loads the three products stacked in `{name}.weight` (3 * width, width).
-    fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
+    pub(crate) fn thirds(&self, name: &str, width: usize, bias: bool) -> Result<[B::Linear; 3]> {
         let bias = bias.then(|| self.values(&format!("{name}.bias"), &[3 * width])).transpose()?;
         let part = |number: usize| Some(bias.as_ref()?[number * width..][..width].to_vec());
         self.stacked(name, width, [part(0), part(1), part(2)])

@@ -43,8 +43,8 @@ pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};
 pub(crate) use layers::{
-    BATCH_NORM, Convolution, ConvolutionSizes, PatchEmbedding, PostNormLayer, PreNormLayers,
-    PreNormSizes, Readout, pixel_rows,
+    Attention, BATCH_NORM, Convolution, ConvolutionSizes, PatchEmbedding, PostNormLayer,
+    PreNormLayers, PreNormSizes, Readout, pixel_rows,
 };
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;

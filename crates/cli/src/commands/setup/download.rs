@@ -5,6 +5,7 @@ use std::fmt;
 use build_index::terminal::format::bytes;
 use interrogate::models::{ModelSource, hub, known};
 
+use crate::commands::captioners;
 use crate::folders;
 
 /// A repository to download.
@@ -33,8 +34,7 @@ impl Download {
     /// Returns the download of a captioner; `None` if it is on this machine.
     pub(super) fn of_captioner(source: &ModelSource) -> Option<Self> {
         let ModelSource::Hub { repo, revision } = source else { return None };
-        let offline = folders::options().recorded();
-        let cached = hub::fetch(repo, revision.as_deref(), &offline, &mut |_| {}).is_ok();
+        let cached = captioners::is_cached(repo, revision.as_deref());
         (!cached).then(|| Download { name: source.to_string(), bytes: None, license: None })
     }
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::generate::Limits;
+use super::super::bert::BertSizes;
+use super::super::generate::{Forced, Limits};
+use super::super::read_json;
+use super::super::special_tokens::check_token;
 use super::super::vision::{RawVisionConfig, VisionConfig};
-use super::super::{check_token, read_json};
 use crate::nn::Activation;
 use crate::{Result, limits, sizes};
 
@@ -69,11 +71,27 @@ const VISION: VisionConfig = VisionConfig {
 };
 
 impl TextConfig {
+    /// The decoder's sizes, for image states of this width.
+    pub(super) fn sizes(&self, image_width: usize) -> BertSizes {
+        BertSizes {
+            width: self.hidden_size,
+            inner: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            positions: self.max_position_embeddings,
+            activation: self.hidden_act,
+            eps: self.layer_norm_eps,
+            cross_width: Some(image_width),
+            image_rows: 0,
+        }
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
             eos: vec![self.sep_token_id],
+            forced: Forced::default(),
         }
     }
 }

@@ -5,24 +5,25 @@
 //! `BlipForConditionalGeneration`.
 
 mod config;
-mod decoder;
+mod head;
 
 use std::path::Path;
 
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Prompt, check, generate};
-use super::image_batches;
+use super::image_batches::{self, BATCH};
+use super::post_norm_decoder::PostNormDecoder;
 use super::tokenizer::CaptionTokenizer;
-use super::vision::Vision;
+use super::vision::{Layout, Vision};
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+use crate::clip::preprocess::Processor;
 #[cfg(doc)]
-use crate::error::{CheckpointError, DeviceError, RowsError};
+use crate::error::{DeviceError, RowsError};
 use crate::nn::{Backend, Loader};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
 use config::Config;
-use decoder::TextDecoder;
 
 /// A BLIP model.
 #[derive(Debug)]
@@ -31,8 +32,10 @@ pub(super) struct Blip<B: Backend> {
     preprocess: Preprocess,
     tokenizer: CaptionTokenizer,
     vision: Vision<B>,
-    pub(super) decoder: TextDecoder<B>,
+    pub(super) decoder: PostNormDecoder<B>,
     bos: u32,
+    /// States per image.
+    states: usize,
 }
 
 impl<B: Backend> Blip<B> {
@@ -40,14 +43,14 @@ impl<B: Backend> Blip<B> {
     /// Those of [`super::open`].
     pub(super) fn open(folder: &Path, weights: Weights, backend: B) -> Result<Self> {
         let Config { vision, text } = Config::open(&folder.join("config.json"))?;
-        let preprocess = super::preprocess(folder, vision.image_size)?;
+        let preprocess = super::preprocess(folder, Processor::Blip, vision.image_size)?;
         let tokenizer = CaptionTokenizer::open(folder, text.vocab_size)?;
-        let (bos, states) = (text.bos_token_id, [vision.positions(), vision.hidden_size]);
+        let (bos, states, width) = (text.bos_token_id, vision.positions(), vision.hidden_size);
         let loader = Loader::new(&weights, &backend);
-        let vision = Vision::load(&loader, &vision)?;
-        let decoder = TextDecoder::load(&loader, text, states)?;
+        let vision = Vision::load(&loader, &vision, Layout::Blip)?;
+        let decoder = head::load(&loader, &text, width)?;
         weights.finish(is_ignored)?;
-        Ok(Blip { backend, preprocess, tokenizer, vision, decoder, bos })
+        Ok(Blip { backend, preprocess, tokenizer, vision, decoder, bos, states })
     }
 
     /// Computes the image tower's states (images * states, width) for `pixels` (images, 3,
@@ -57,9 +60,12 @@ impl<B: Backend> Blip<B> {
     /// [`RowsError::Dim`], [`DeviceError::OutOfMemory`],
     /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
-        image_batches::encode(&self.backend, self.vision.patches(), pixels, |work, pixels| {
-            self.vision.forward(&self.backend, work, pixels)
-        })
+        image_batches::encode(
+            &self.backend,
+            [self.vision.pixels(), BATCH],
+            pixels,
+            |work, pixels| self.vision.forward(&self.backend, work, pixels),
+        )
     }
 
     /// Starts a batch of `images` images with these states; each caption starts with the tokens
@@ -74,22 +80,8 @@ impl<B: Backend> Blip<B> {
         text: &[u32],
     ) -> Result<(DecoderState<B>, Vec<Prompt>)> {
         let inputs = text.iter().map(|&token| Input::Token(token)).collect();
-        let prompt = Prompt { inputs, ids: text.to_vec() };
-        Ok((self.decoder.begin(image_states)?, vec![prompt; images]))
-    }
-
-    /// Tokenizes a prompt. The first token, [CLS], is replaced by the decoder's start token, and
-    /// the last, [SEP], is removed because it would end the caption.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Tokenizer`].
-    fn text(&self, prompt: &str) -> Result<Vec<u32>> {
-        let tokens = match prompt {
-            "" => Vec::new(),
-            prompt => self.tokenizer.encode(prompt)?,
-        };
-        let inner = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
-        Ok([self.bos].into_iter().chain(inner.iter().copied()).collect())
+        let prompt = Prompt { inputs, ids: text.to_vec(), cached: 0..0 };
+        Ok((self.decoder.begin(image_states, self.states)?, vec![prompt; images]))
     }
 }
 
@@ -104,9 +96,10 @@ impl<B: Backend> Captioner for Blip<B> {
         options: &GenerationConfig,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
-        let text = self.text(&options.prompt)?;
+        super::check_no_task(options)?;
+        let text = self.tokenizer.encode_after(self.bos, &options.prompt)?;
         check(self.decoder.limits(), options, text.len())?;
-        let images = image_batches::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.pixels(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }

@@ -13,17 +13,19 @@ use std::path::Path;
 
 use super::decoder_state::DecoderState;
 use super::generate::{Decoder, GenerationConfig, Input, Limits, Prompt, Step, check, generate};
-use super::image_batches;
+use super::image_batches::{self, BATCH};
 use super::tokenizer::CaptionTokenizer;
-use super::vision::Vision;
+use super::vision::{Layout, Vision};
 use super::{Caption, Captioner, Progress};
 use crate::Result;
+use crate::clip::preprocess::Processor;
 #[cfg(doc)]
 use crate::error::{CheckpointError, DeviceError, RowsError};
 use crate::nn::{Backend, Epilogue, Loader, LogitsRequest, ReducedLogits};
 use crate::picture::Preprocess;
 use crate::weights::Weights;
-use config::{Config, TextConfig};
+pub(super) use config::Config;
+use config::TextConfig;
 use opt::Opt;
 use qformer::QFormer;
 use t5::T5;
@@ -56,13 +58,13 @@ impl<B: Backend> Blip2<B> {
     /// Those of [`super::open`].
     pub(super) fn open(folder: &Path, weights: Weights, backend: B) -> Result<Self> {
         let config = Config::open(&folder.join("config.json"))?;
-        let preprocess = super::preprocess(folder, config.vision.image_size)?;
+        let preprocess = super::preprocess(folder, Processor::Blip, config.vision.image_size)?;
         let tokenizer = CaptionTokenizer::open(folder, config.text.vocab())?;
         let (queries, image_width) = (config.num_query_tokens, config.vision.hidden_size);
         let projection = [config.text.dim(), config.qformer.hidden_size];
         let (image_token, bos) = (config.image_token_index, config.text.bos());
         let loader = Loader::new(&weights, &backend);
-        let vision = Vision::load(&loader, &config.vision)?;
+        let vision = Vision::load(&loader, &config.vision, Layout::Blip)?;
         let qformer = QFormer::load(&loader, &config.qformer, queries, image_width)?;
         let language_projection = loader.linear("language_projection", projection)?;
         let language = match config.text {
@@ -91,10 +93,10 @@ impl<B: Backend> Blip2<B> {
     /// [`RowsError::Dim`], [`DeviceError::OutOfMemory`],
     /// [`DeviceError::Tensors`].
     pub(super) fn encode_images(&self, pixels: &[f32]) -> Result<B::Rows> {
-        let (backend, patches) = (&self.backend, self.vision.patches());
-        image_batches::encode(backend, patches, pixels, |work, pixels| {
+        let (backend, size) = (&self.backend, self.vision.pixels());
+        image_batches::encode(backend, [size, BATCH], pixels, |work, pixels| {
             let states = self.vision.forward(backend, work, pixels)?;
-            self.qformer.forward(backend, work, pixels.len() / patches.pixels(), &states)?;
+            self.qformer.forward(backend, work, pixels.len() / size, &states)?;
             let mut projected = B::Rows::default();
             let projection = &self.language_projection;
             backend.apply(projection, &work.rows, Epilogue::none(), &mut projected)?;
@@ -190,13 +192,14 @@ impl<B: Backend> Captioner for Blip2<B> {
         options: &GenerationConfig,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Caption>> {
+        super::check_no_task(options)?;
         let text = self.text(&options.prompt)?;
         let first = match &self.language {
             Language::Opt(_) => self.queries + text.len(),
             Language::T5(_) => 1, // the encoder reads the image and the prompt
         };
         check(self.language.limits(), options, first)?;
-        let images = image_batches::count(self.vision.patches(), pixels)?;
+        let images = image_batches::count(self.vision.pixels(), pixels)?;
         if images == 0 {
             return Ok(Vec::new());
         }

@@ -13,7 +13,7 @@ use crate::nn::{
 };
 
 /// Number of rows before position 0 in OPT's position table.
-const OFFSET: usize = 2;
+const OFFSET: isize = 2;
 /// The norms' epsilon, torch's default: OPT's configuration has none.
 const EPS: f64 = 1e-5;
 const PREFIX: &str = "language_model.model.decoder";
@@ -54,7 +54,7 @@ impl<B: Backend> Opt<B> {
             activation: config.activation_function,
         };
         let vocabulary = [config.vocab_size, sizes.width];
-        let positions = [config.max_position_embeddings + OFFSET, sizes.width];
+        let positions = [config.max_position_embeddings + OFFSET.unsigned_abs(), sizes.width];
         let at = |name: &str| format!("{PREFIX}.{name}");
         let tokens = loader.weights.load(&at("embed_tokens.weight"), &vocabulary)?;
         loader.weights.check_tied("language_model.lm_head.weight", &vocabulary, &tokens)?;
@@ -81,7 +81,8 @@ impl<B: Backend> Opt<B> {
         inputs: Vec<Vec<Input>>,
         ids: &[u32],
     ) -> (DecoderState<B>, Vec<Prompt>) {
-        let prompts = inputs.into_iter().map(|inputs| Prompt { inputs, ids: ids.to_vec() });
+        let prompts =
+            inputs.into_iter().map(|inputs| Prompt { inputs, ids: ids.to_vec(), cached: 0..0 });
         (DecoderState::of_embeddings(embeddings, count), prompts.collect())
     }
 }

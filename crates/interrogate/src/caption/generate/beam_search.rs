@@ -6,9 +6,8 @@ use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use super::logits_processor::process;
 use super::reduced::{Context, Needs, ReducedRow};
-use super::{EarlyStopping, GenerationConfig, NextInput, Search, Sequence};
+use super::{EarlyStopping, GenerationConfig, Limits, NextInput, Search, Sequence};
 use crate::nn::log_sum_exp;
 
 /// Tokens that are requested beyond the necessary number, so that the last one of these rarely
@@ -18,7 +17,7 @@ const SPARE: usize = 6;
 /// The beam search of one image.
 pub(super) struct BeamSearch {
     options: GenerationConfig,
-    eos: Vec<u32>,
+    limits: Limits,
     /// The prompt's tokens.
     prompt: Vec<u32>,
     /// The live beams, best first.
@@ -60,14 +59,14 @@ impl BeamSearch {
     pub(super) fn new(
         prompt: Vec<u32>,
         cache_rows: Vec<u32>,
-        eos: Vec<u32>,
+        limits: &Limits,
         options: &GenerationConfig,
     ) -> Self {
         // All beams would be equal before the first token, so there is only one.
         let beams = vec![Beam { tokens: Vec::new(), score: 0.0, cache_rows }];
         BeamSearch {
             options: options.clone(),
-            eos,
+            limits: limits.clone(),
             prompt,
             beams,
             inputs: Vec::new(),
@@ -89,7 +88,7 @@ impl BeamSearch {
     /// Number of candidates of a step: enough that `num_beams` remain even if every beam has a
     /// candidate for each end-of-sequence token.
     fn keep(&self) -> usize {
-        (self.eos.len() + 1).max(2).saturating_mul(self.options.num_beams)
+        (self.limits.eos.len() + 1).max(2).saturating_mul(self.options.num_beams)
     }
 
     /// The prompt's tokens and those of `beam`.
@@ -98,7 +97,7 @@ impl BeamSearch {
     }
 
     fn context<'a>(&'a self, beam: &Beam, ids: &'a [u32]) -> Context<'a> {
-        Context { options: &self.options, eos: &self.eos, ids, generated: beam.tokens.len() }
+        Context { options: &self.options, limits: &self.limits, ids, generated: beam.tokens.len() }
     }
 
     /// Returns the best candidates, best first.
@@ -110,7 +109,7 @@ impl BeamSearch {
             self.beams.iter().zip(logits.chunks_exact_mut(vocab)).enumerate()
         {
             let ids = self.ids(parent);
-            process(&self.options, &self.eos, &ids, parent.tokens.len(), scores);
+            self.context(parent, &ids).process(scores);
             for (token, score) in (0u32..).zip(scores.iter()) {
                 let score = score + parent.score;
                 if best.len() == keep && best.last().is_some_and(|last| score <= last.score) {
@@ -160,11 +159,16 @@ impl BeamSearch {
     fn extend(&mut self, rows: &[u32], candidates: &[Candidate]) {
         let length = self.beams.first().map_or(0, |beam| beam.tokens.len()) + 1;
         let last_step = length >= self.options.max_new_tokens;
+        // A forbidden token continues no beam, unless all are forbidden.
+        let possible = candidates.iter().any(|candidate| candidate.score > f32::NEG_INFINITY);
         let (mut beams, mut inputs) = (Vec::new(), Vec::new());
         for (rank, &Candidate { beam, token, score }) in candidates.iter().enumerate() {
+            if possible && score == f32::NEG_INFINITY {
+                continue;
+            }
             let parent = &self.beams[beam];
             let tokens = || parent.tokens.iter().copied().chain([token]).collect();
-            if last_step || self.eos.contains(&token) {
+            if last_step || self.limits.eos.contains(&token) {
                 // Candidates below the first `num_beams` only replace beams that end.
                 if rank < self.options.num_beams {
                     let score = self.penalized(score, length);

@@ -32,6 +32,34 @@ pub struct Sampling {
     pub first_image: usize,
 }
 
+/// What a caption tells, for Florence-2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptionTask {
+    /// A sentence: `<CAPTION>`.
+    #[default]
+    Caption,
+    /// Some sentences: `<DETAILED_CAPTION>`.
+    Detailed,
+    /// A paragraph: `<MORE_DETAILED_CAPTION>`.
+    MoreDetailed,
+}
+
+impl CaptionTask {
+    /// All tasks.
+    pub const ALL: [CaptionTask; 3] =
+        [CaptionTask::Caption, CaptionTask::Detailed, CaptionTask::MoreDetailed];
+}
+
+impl std::fmt::Display for CaptionTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            CaptionTask::Caption => "caption",
+            CaptionTask::Detailed => "detailed",
+            CaptionTask::MoreDetailed => "more-detailed",
+        })
+    }
+}
+
 /// The options of caption generation. Lengths count generated tokens, including the
 /// end-of-sequence token.
 ///
@@ -69,6 +97,8 @@ pub struct GenerationConfig {
     /// The text that the caption continues, such as "a photo of"; may be empty. It is not part
     /// of the caption.
     pub prompt: String,
+    /// What a caption tells. Other models than Florence-2 have no task but the default.
+    pub task: CaptionTask,
 }
 
 impl Default for GenerationConfig {
@@ -84,6 +114,7 @@ impl Default for GenerationConfig {
             repetition_penalty: 1.0,
             sampling: None,
             prompt: String::new(),
+            task: CaptionTask::default(),
         }
     }
 }

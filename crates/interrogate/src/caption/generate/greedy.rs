@@ -1,14 +1,13 @@
 //! One sequence per image: at each step the most likely token, or a sampled one.
 
-use super::logits_processor::process;
 use super::reduced::{Context, Needs, ReducedRow};
 use super::sampling::{Rng, sample};
-use super::{GenerationConfig, NextInput, Search, Sequence};
+use super::{GenerationConfig, Limits, NextInput, Search, Sequence};
 
 /// The search of one image.
 pub(super) struct GreedySearch {
     options: GenerationConfig,
-    eos: Vec<u32>,
+    limits: Limits,
     /// The prompt's tokens, then the generated ones.
     ids: Vec<u32>,
     /// Number of the prompt's tokens.
@@ -25,19 +24,27 @@ impl GreedySearch {
     pub(super) fn new(
         ids: Vec<u32>,
         cache_rows: Vec<u32>,
-        eos: Vec<u32>,
+        limits: &Limits,
         options: &GenerationConfig,
         image: usize,
     ) -> Self {
         let rng =
             options.sampling.map(|sampling| Rng::new(sampling.seed, sampling.first_image + image));
         let prompt = ids.len();
-        GreedySearch { options: options.clone(), eos, ids, prompt, cache_rows, input: None, rng }
+        GreedySearch {
+            options: options.clone(),
+            limits: limits.clone(),
+            ids,
+            prompt,
+            cache_rows,
+            input: None,
+            rng,
+        }
     }
 
     fn context(&self) -> Context<'_> {
         let generated = self.ids.len() - self.prompt;
-        Context { options: &self.options, eos: &self.eos, ids: &self.ids, generated }
+        Context { options: &self.options, limits: &self.limits, ids: &self.ids, generated }
     }
 
     /// Appends `token`; `rows` are the rows of the KV cache that were written last.
@@ -45,7 +52,7 @@ impl GreedySearch {
         self.ids.push(token);
         self.cache_rows.extend_from_slice(rows);
         let full = self.ids.len() - self.prompt >= self.options.max_new_tokens;
-        let ended = self.eos.contains(&token) || full;
+        let ended = self.limits.eos.contains(&token) || full;
         self.input = (!ended).then(|| NextInput { token, cache_rows: self.cache_rows.clone() });
     }
 }
@@ -56,8 +63,7 @@ impl Search for GreedySearch {
     }
 
     fn advance(&mut self, rows: &[u32], logits: &mut [f32]) {
-        let generated = self.ids.len() - self.prompt;
-        process(&self.options, &self.eos, &self.ids, generated, logits);
+        self.context().process(logits);
         let token = match (self.options.sampling, &mut self.rng) {
             (Some(sampling), Some(rng)) => sample(sampling, rng, logits),
             _ => argmax(logits),

@@ -18,7 +18,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use config::{EarlyStopping, GenerationConfig, Sampling};
+pub use config::{CaptionTask, EarlyStopping, GenerationConfig, Sampling};
 
 pub(crate) use step::{Input, Prompt, Row, Step};
 
@@ -39,6 +39,24 @@ pub(crate) struct Limits {
     pub(crate) positions: usize,
     /// End-of-sequence tokens.
     pub(crate) eos: Vec<u32>,
+    pub(crate) forced: Forced,
+}
+
+/// Tokens that a sequence has whatever their scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forced {
+    /// The first generated token.
+    pub(crate) first: Option<u32>,
+    /// The last token of a sequence of the maximum length.
+    pub(crate) last: Option<u32>,
+}
+
+impl Forced {
+    /// Returns the token that follows `generated` tokens, of at most `most`.
+    fn after(self, generated: usize, most: usize) -> Option<u32> {
+        let last = self.last.filter(|_| generated + 1 == most);
+        last.or(self.first.filter(|_| generated == 0))
+    }
 }
 
 /// A language model that reads a step's positions at a time.
@@ -120,34 +138,37 @@ pub(crate) fn generate<D: Decoder>(
     options: &GenerationConfig,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Sequence>> {
-    let longest = prompts.iter().map(|prompt| prompt.inputs.len()).max().unwrap_or(0);
+    let longest = prompts.iter().map(|prompt| prompt.cached.len() + prompt.inputs.len());
+    let longest = longest.max().unwrap_or(0);
     check(decoder.limits(), options, longest)?;
     if prompts.is_empty() {
         return Ok(Vec::new());
     }
-    let Limits { vocab, eos, .. } = decoder.limits();
-    let vocab = *vocab;
+    let limits = decoder.limits();
+    let vocab = limits.vocab;
     let mut sequences: Vec<Option<Sequence>> = prompts.iter().map(|_| None).collect();
     let mut progress = Progress { images: 0, tokens: 0 };
 
     // The first step reads all prompts.
-    let mut step = Step { rows: Vec::new(), first: 0, scored: Vec::new() };
+    let first = prompts.iter().map(|prompt| prompt.cached.end).max().unwrap_or(0);
+    let mut step = Step { rows: Vec::new(), first, scored: Vec::new() };
     let mut searches: Vec<(usize, Box<dyn Search>)> = Vec::with_capacity(prompts.len());
-    for (image, Prompt { inputs, ids }) in prompts.iter().enumerate() {
-        let start = step.rows.len() as u32;
+    for (image, Prompt { inputs, ids, cached }) in prompts.iter().enumerate() {
+        let start = first + step.rows.len() as u32;
+        let before = |row: u32| cached.clone().chain(start..row).collect();
         for (row, &input) in (start..).zip(inputs) {
-            step.rows.push(Row { image, input, cache_rows: (start..row).collect() });
+            step.rows.push(Row { image, input, cache_rows: before(row) });
         }
         let last = step.rows.len() as u32 - 1;
         step.scored.push(last);
-        let (before, ids, eos) = ((start..last).collect(), ids.clone(), eos.clone());
+        let (before, ids) = (before(first + last), ids.clone());
         searches.push(match options.num_beams {
-            1 => (image, Box::new(greedy::GreedySearch::new(ids, before, eos, options, image))),
-            _ => (image, Box::new(beam_search::BeamSearch::new(ids, before, eos, options))),
+            1 => (image, Box::new(greedy::GreedySearch::new(ids, before, limits, options, image))),
+            _ => (image, Box::new(beam_search::BeamSearch::new(ids, before, limits, options))),
         });
     }
     // The scored rows of each search.
-    let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![row]).collect();
+    let mut rows: Vec<Vec<u32>> = step.scored.iter().map(|&row| vec![first + row]).collect();
 
     loop {
         in_pool(|| decoder.read(&mut state, &step))?;

@@ -4,8 +4,8 @@
 //! beforehand. So the logits of the altered tokens and the best of all tokens are enough: with
 //! `n` altered tokens, the best `n + k` have at least `k` that are not altered.
 
-use super::GenerationConfig;
 use super::logits_processor::{Scores, distinct, process};
+use super::{GenerationConfig, Limits};
 use crate::nn::{LogitsRequest, ReducedLogits, TokenLogit};
 
 /// The most candidates that are requested of the device. A search that needs more reads all
@@ -16,7 +16,7 @@ const MAX_CANDIDATES: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) options: &'a GenerationConfig,
-    pub(super) eos: &'a [u32],
+    pub(super) limits: &'a Limits,
     /// The prompt's tokens, then the generated ones.
     pub(super) ids: &'a [u32],
     /// Number of generated tokens.
@@ -53,8 +53,22 @@ pub(super) struct ReducedScores {
 }
 
 impl Context<'_> {
-    fn process<S: Scores + ?Sized>(&self, scores: &mut S) {
-        process(self.options, self.eos, self.ids, self.generated, scores);
+    /// Changes the scores of all tokens.
+    pub(super) fn process(&self, scores: &mut [f32]) {
+        self.process_any(scores);
+        if let Some(token) = self.forced() {
+            scores.fill(f32::NEG_INFINITY);
+            scores.change(token, |_| 0.0);
+        }
+    }
+
+    fn process_any<S: Scores + ?Sized>(&self, scores: &mut S) {
+        process(self.options, &self.limits.eos, self.ids, self.generated, scores);
+    }
+
+    /// The next token, if it does not depend on the scores.
+    fn forced(&self) -> Option<u32> {
+        self.limits.forced.after(self.generated, self.options.max_new_tokens)
     }
 
     /// The tokens of `ids` whose altered score depends on their logit. Other altered tokens are
@@ -66,23 +80,29 @@ impl Context<'_> {
 
     /// What the sequence needs so that at least `count` tokens that are not altered are known.
     pub(super) fn needs(&self, vocab: usize, count: usize) -> Needs {
+        if self.forced().is_some() {
+            return Needs { candidates: 1, tokens: Vec::new() };
+        }
         let mut altered = AlteredTokens(Vec::new());
-        self.process(&mut altered);
+        self.process_any(&mut altered);
         let altered = distinct(&altered.0, vocab).len();
         Needs { candidates: count.saturating_add(altered), tokens: self.penalized(vocab) }
     }
 
     /// Returns the processed scores, which are logits minus `shift`.
     pub(super) fn scores(&self, vocab: usize, row: ReducedRow<'_>, shift: f32) -> ReducedScores {
+        if let Some(token) = self.forced() {
+            return ReducedScores { scores: vec![(token, 0.0)], bound: None };
+        }
         let mut altered = AlteredTokens(Vec::new());
-        self.process(&mut altered);
+        self.process_any(&mut altered);
         let tokens = distinct(&altered.0, vocab);
         // A token without a logit is forbidden, so that its score does not count.
         let mut altered = AlteredScores { scores: vec![0.0; tokens.len()], tokens };
         for (&token, logit) in self.penalized(vocab).iter().zip(row.picked) {
             altered.change(token, |_| logit - shift);
         }
-        self.process(&mut altered);
+        self.process_any(&mut altered);
         let AlteredScores { tokens, scores } = altered;
         let others = row.candidates.iter();
         let others = others.filter(|candidate| tokens.binary_search(&candidate.token).is_err());

@@ -1,5 +1,7 @@
 //! The inputs of one step of a language model.
 
+use std::ops::Range;
+
 use crate::nn::{RowLists, Span};
 
 /// The input at a position.
@@ -18,6 +20,9 @@ pub(crate) struct Prompt {
     pub(crate) inputs: Vec<Input>,
     /// The tokens that count for the repetition options.
     pub(crate) ids: Vec<u32>,
+    /// The rows of the KV cache before the inputs: those that the batch's state already has for
+    /// the image.
+    pub(crate) cached: Range<u32>,
 }
 
 /// A position that a step reads.
@@ -46,8 +51,9 @@ impl Step {
     }
 
     /// Returns the index of each position in its sequence, plus `offset`.
-    pub(crate) fn positions(&self, offset: usize) -> Vec<u32> {
-        self.rows.iter().map(|row| (row.cache_rows.len() + offset) as u32).collect()
+    pub(crate) fn positions(&self, offset: isize) -> Vec<u32> {
+        let position = |row: &Row| row.cache_rows.len().saturating_add_signed(offset) as u32;
+        self.rows.iter().map(position).collect()
     }
 
     /// Whether the logits after every position are needed.

@@ -23,7 +23,7 @@ type State = Vec<f32>;
 impl Table {
     fn new(scores: Vec<f32>, eos: u32, positions: usize) -> Self {
         let vocab = scores.len().isqrt();
-        let limits = Limits { vocab, positions, eos: vec![eos] };
+        let limits = Limits { vocab, positions, eos: vec![eos], forced: Forced::default() };
         Table { scores, limits, reduces: false, full_reads: AtomicUsize::new(0) }
     }
 }
@@ -80,6 +80,7 @@ fn prompt(tokens: &[u32]) -> Prompt {
     Prompt {
         inputs: tokens.iter().map(|&token| Input::Token(token)).collect(),
         ids: tokens.to_vec(),
+        cached: 0..0,
     }
 }
 
@@ -103,6 +104,23 @@ fn beam_search_finds_a_better_sequence_than_greedy_search() {
     assert_eq!(best.tokens, [2, 4]);
     let expected = (0.4f32.ln() + 0.95f32.ln()) / 2.0;
     assert!((best.score.unwrap() - expected).abs() < 1e-6);
+}
+
+#[test]
+fn forced_tokens_begin_and_end_a_sequence() {
+    let forced = Forced { first: Some(3), last: Some(4) };
+    for reduces in [false, true] {
+        let mut table = Table { reduces, ..fork() };
+        table.limits.forced = forced;
+        let greedy = run(&table, &options(1));
+        assert_eq!(greedy.tokens, [3, 3, 3, 3, 3, 4], "reduced: {reduces}");
+        // A forced token costs nothing: the score is that of the tokens between them.
+        let best = run(&table, &options(2));
+        assert_eq!(best.tokens, [3, 4], "reduced: {reduces}");
+        assert!((best.score.unwrap() - 0.5f32.ln() / 2.0).abs() < 1e-6);
+        let short = GenerationConfig { max_new_tokens: 1, ..options(2) };
+        assert_eq!(run(&table, &short).tokens, [4]);
+    }
 }
 
 #[test]

@@ -41,7 +41,10 @@ fn other_model_type_is_refused() {
     let config = folder.path().join("config.json");
     edit(&config, |json| json["model_type"] = "clip".into());
     let (message, hint) = refused(&folder);
-    assert_eq!(message, r#"config.json: model_type is "clip", expected "blip" or "blip-2""#);
+    assert_eq!(
+        message,
+        r#"config.json: model_type is "clip", expected "blip", "blip-2", "git" or "florence2""#
+    );
     assert!(hint.contains("blip-base"));
     std::fs::write(&config, "{").unwrap();
     assert!(matches!(open(folder.path(), Precision::F32), Err(Error::Json { .. })));
@@ -134,7 +137,7 @@ fn invalid(name: &str, options: &GenerationConfig) -> (String, String) {
 
 #[test]
 fn invalid_options_are_reported_with_a_hint() {
-    for name in ["blip", "blip2-opt", "blip2-t5"] {
+    for name in ["blip", "blip2-opt", "blip2-t5", "git"] {
         let none = GenerationConfig { num_beams: 0, ..GenerationConfig::default() };
         let (message, hint) = invalid(name, &none);
         assert_eq!(message, "num_beams is 0, expected 1 to 48");
@@ -149,7 +152,7 @@ fn invalid_options_are_reported_with_a_hint() {
 /// The fixtures have 64 positions.
 #[test]
 fn prompt_that_leaves_too_few_positions_is_reported() {
-    for (name, queries) in [("blip", 0), ("blip2-opt", 4)] {
+    for (name, queries) in [("blip", 0), ("blip2-opt", 4), ("git", 0)] {
         let model = open(&fixture(name), Precision::F32).unwrap();
         let picture = crate::picture::Picture::from_rgb(1, 1, vec![9; 3]).unwrap();
         let caption = |words: usize| {
@@ -187,6 +190,13 @@ fn inconsistent_sizes_are_refused() {
         ("blip2-opt", "/num_query_tokens", 1 << 20, "expected 1 to 1024, found 1048576"),
         ("blip2-opt", "/text_config/max_position_embeddings", 1 << 20, "found 1048576"),
         ("blip2-opt", "/text_config/num_hidden_layers", 1 << 20, "1 to 256, found 1048576"),
+        ("git", "/num_attention_heads", 5, "expected a divisor of 24, found 5"),
+        ("git", "/intermediate_size", 385, "expected 1 to 384, found 385"),
+        ("git", "/num_hidden_layers", 257, "expected 1 to 256, found 257"),
+        ("git", "/max_position_embeddings", 1 << 20, "1 to 16384, found 1048576"),
+        ("git", "/eos_token_id", 96, "expected below 96, found 96"),
+        ("git", "/num_image_with_embedding", 6, "null, a model of single images, found 6"),
+        ("git", "/vision_config/image_size", 1 << 20, "expected 1 to 1024, found 1048576"),
         ("blip2-t5", "/text_config/d_ff", 2049, "expected 1 to 2048, found 2049"),
         ("blip2-t5", "/text_config/num_layers", 257, "expected 1 to 256, found 257"),
         ("blip2-t5", "/text_config/d_kv", 1_u64 << 40, "1 to 16384, found 1099511627776"),

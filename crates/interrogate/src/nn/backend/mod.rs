@@ -214,6 +214,10 @@ pub(crate) trait Backend: Clone + Debug + Send + Sync + Sized + 'static {
     /// Repeats `group` `groups` times.
     fn repeat(&self, group: &Self::Rows, groups: usize, out: &mut Self::Rows) -> Result<()>;
 
+    /// Transposes each of `groups` groups of equally many rows: (groups * n, width) becomes
+    /// (groups * width, n).
+    fn transpose(&self, groups: usize, rows: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
+
     /// Multiplies `rows` elementwise by `by`.
     fn multiply(&self, by: &Self::Rows, rows: &mut Self::Rows) -> Result<()>;
 

@@ -6,6 +6,7 @@
 mod maps;
 mod rows;
 mod scope;
+mod transpose;
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -248,6 +249,13 @@ impl Backend for Cpu {
         out.width = group.width;
         out.values.clear();
         (0..groups).for_each(|_| out.values.extend_from_slice(&group.values));
+        Ok(())
+    }
+
+    fn transpose(&self, groups: usize, rows: &HostRows, out: &mut HostRows) -> Result<()> {
+        let count = rows.len();
+        check("groups of rows", count.next_multiple_of(groups.max(1)), count)?;
+        transpose::transpose(groups, rows, out);
         Ok(())
     }
 

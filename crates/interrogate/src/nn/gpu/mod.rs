@@ -396,6 +396,16 @@ impl Backend for Gpu {
         out.set("join rows", || group.repeat((groups, 1)))
     }
 
+    fn transpose(&self, groups: usize, rows: &DeviceRows, out: &mut DeviceRows) -> Result<()> {
+        let rows = rows.get()?;
+        out.set("transpose rows", || {
+            let (count, width) = rows.dims2()?;
+            let groups = rows.reshape((groups, count / groups.max(1), width))?;
+            let turned = groups.transpose(1, 2)?.contiguous()?;
+            turned.reshape((turned.dim(0)? * width, turned.dim(2)?))
+        })
+    }
+
     fn multiply(&self, by: &DeviceRows, rows: &mut DeviceRows) -> Result<()> {
         let by = by.get()?;
         rows.change("multiply rows", |rows| rows.mul(&by.to_dtype(rows.dtype())?))

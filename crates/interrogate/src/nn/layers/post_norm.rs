@@ -1,8 +1,8 @@
-//! The post-norm layer of BERT: MiniLM, the Q-Former and BLIP's decoder. The last two add
-//! cross-attention to an image.
+//! The post-norm layer of BERT: MiniLM, the Q-Former, and the decoders of BLIP and GIT. The
+//! Q-Former and BLIP add cross-attention to an image.
 
 use super::super::backend::{Backend, Epilogue, KeysAndValues, KvView, SumAndNorm};
-use super::super::{Activation, Heads, Kv, Workspace};
+use super::super::{Activation, Heads, Kv, KvCache, Workspace};
 use crate::Result;
 
 /// Attention, with the product and the norm after it.
@@ -59,6 +59,20 @@ impl<B: Backend> PostNormLayer<B> {
         let sum = SumAndNorm { residual: rows, norm: &self.norm, keep: false };
         backend.apply_and_normalize(&self.output, inner, sum, next, normed)?;
         std::mem::swap(rows, normed);
+        Ok(())
+    }
+
+    /// Appends the keys and values of the rows of `work` to `cache`, as layer number `number`,
+    /// and computes nothing else.
+    pub(crate) fn extend(
+        &self,
+        backend: &B,
+        number: usize,
+        work: &Workspace<B>,
+        cache: &mut KvCache<B>,
+    ) -> Result<()> {
+        let [keys, values] = self.attention.keys_and_values(backend, &work.rows)?;
+        cache.append(backend, number, &keys, &values)?;
         Ok(())
     }
 }

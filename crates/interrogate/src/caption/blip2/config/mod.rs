@@ -11,8 +11,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::super::read_json;
+use super::super::special_tokens::check_token;
 use super::super::vision::{RawVisionConfig, VisionConfig};
-use super::super::{check_token, read_json};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
 pub(super) use opt::OptConfig;
@@ -20,10 +21,10 @@ pub(super) use t5::T5Config;
 
 /// The contents of config.json.
 #[derive(Debug)]
-pub(super) struct Config {
-    pub(super) vision: VisionConfig,
-    pub(super) qformer: QFormerConfig,
-    pub(super) text: TextConfig,
+pub(in crate::caption) struct Config {
+    pub(in crate::caption) vision: VisionConfig,
+    pub(in crate::caption) qformer: QFormerConfig,
+    pub(in crate::caption) text: TextConfig,
     pub(super) num_query_tokens: usize,
     /// The placeholder token of a query. Without one, the queries precede all tokens.
     pub(super) image_token_index: Option<u32>,
@@ -32,7 +33,7 @@ pub(super) struct Config {
 /// `qformer_config`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-pub(super) struct QFormerConfig {
+pub(in crate::caption) struct QFormerConfig {
     pub(super) hidden_size: usize,
     pub(super) num_hidden_layers: usize,
     pub(super) num_attention_heads: usize,
@@ -46,31 +47,14 @@ pub(super) struct QFormerConfig {
 
 /// `text_config`: one of two language models.
 #[derive(Clone, Debug)]
-pub(super) enum TextConfig {
+pub(in crate::caption) enum TextConfig {
     Opt(OptConfig),
     T5(T5Config),
 }
 
-/// One or several end-of-sequence tokens.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum EosTokens {
-    One(u32),
-    Several(Vec<u32>),
-}
-
-impl EosTokens {
-    pub(crate) fn tokens(&self) -> Vec<u32> {
-        match self {
-            EosTokens::One(token) => vec![*token],
-            EosTokens::Several(tokens) => tokens.clone(),
-        }
-    }
-}
-
 impl TextConfig {
     /// Returns the vocabulary size.
-    pub(super) fn vocab(&self) -> usize {
+    pub(in crate::caption) fn vocab(&self) -> usize {
         match self {
             TextConfig::Opt(opt) => opt.vocab_size,
             TextConfig::T5(t5) => t5.vocab_size,
@@ -78,7 +62,7 @@ impl TextConfig {
     }
 
     /// Returns the width of a state.
-    pub(super) fn dim(&self) -> usize {
+    pub(in crate::caption) fn dim(&self) -> usize {
         match self {
             TextConfig::Opt(opt) => opt.hidden_size,
             TextConfig::T5(t5) => t5.d_model,
@@ -131,7 +115,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Json`], [`Error::Mismatch`] for unsupported or inconsistent values.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::caption) fn open(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct RawConfig {
             #[serde(default)]
@@ -200,9 +184,4 @@ impl Config {
             None => Ok(()),
         }
     }
-}
-
-fn check_eos(path: &Path, eos: &EosTokens, vocab: usize) -> Result<()> {
-    let mut tokens = eos.tokens().into_iter();
-    tokens.try_for_each(|token| check_token(path, "text_config.eos_token_id", token, vocab))
 }

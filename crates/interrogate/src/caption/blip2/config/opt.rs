@@ -5,9 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{EosTokens, check_eos};
-use crate::caption::check_token;
-use crate::caption::generate::Limits;
+use crate::caption::generate::{Forced, Limits};
+use crate::caption::special_tokens::{EosTokens, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
 
@@ -59,6 +58,7 @@ impl OptConfig {
             vocab: self.vocab_size,
             positions: self.max_position_embeddings,
             eos: self.eos_token_id.tokens(),
+            forced: Forced::default(),
         }
     }
 
@@ -89,7 +89,7 @@ impl OptConfig {
             }
             _ => {
                 check_token(path, "text_config.bos_token_id", self.bos_token_id, self.vocab_size)?;
-                check_eos(path, &self.eos_token_id, self.vocab_size)
+                self.eos_token_id.check(path, "text_config.eos_token_id", self.vocab_size)
             }
         }
     }

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{EosTokens, check_eos};
-use crate::caption::check_token;
-use crate::caption::generate::Limits;
+use crate::caption::generate::{Forced, Limits};
+use crate::caption::special_tokens::{EosTokens, check_token};
 use crate::nn::Activation;
 use crate::{Error, Result, limits, sizes};
 
@@ -118,7 +117,8 @@ impl T5Config {
     /// Relative positions are unlimited.
     pub(crate) fn limits(&self) -> Limits {
         let eos = self.eos_token_id.tokens();
-        Limits { vocab: self.vocab_size, positions: usize::MAX, eos }
+        let forced = Forced::default();
+        Limits { vocab: self.vocab_size, positions: usize::MAX, eos, forced }
     }
 
     pub(crate) fn decoder_layers(&self) -> usize {
@@ -172,6 +172,6 @@ impl T5Config {
         if let Some(token) = self.bos_token_id {
             check_token(path, "text_config.bos_token_id", token, self.vocab_size)?;
         }
-        check_eos(path, &self.eos_token_id, self.vocab_size)
+        self.eos_token_id.check(path, "text_config.eos_token_id", self.vocab_size)
     }
 }

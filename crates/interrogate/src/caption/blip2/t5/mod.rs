@@ -88,7 +88,7 @@ impl<B: Backend> T5<B> {
         let cross = attentions.map(|attention| attention.keys_and_values(backend, &work.rows));
         let state = DecoderState::of_keys(cross.collect::<Result<_>>()?, positions);
         let start = self.config.start();
-        let prompt = Prompt { inputs: vec![Input::Token(start)], ids: vec![start] };
+        let prompt = Prompt { inputs: vec![Input::Token(start)], ids: vec![start], cached: 0..0 };
         Ok((state, vec![prompt; images]))
     }
 }
