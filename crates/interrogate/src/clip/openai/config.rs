@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::sizes::HEAD_WIDTH;
-use super::timm::TimmModel;
 use crate::clip::config::{Config, TextAttention, TextConfig, TextParts};
 use crate::picture::{Filter, Preprocess, Resize};
 use crate::vision::{VisionConfig, VitConfig};
@@ -172,7 +171,6 @@ impl OpenClipConfig {
             }
         }
         text.attention(path)?;
-        vision.timm_model_name.as_deref().map(|name| TimmModel::parse(path, name)).transpose()?;
         Ok(file)
     }
 
@@ -184,13 +182,9 @@ impl OpenClipConfig {
         tokenizer_kwargs.clean.as_deref().unwrap_or(default).to_owned()
     }
 
-    /// Returns the image tower, if it is one of timm's. `path` is that of the file.
-    ///
-    /// # Errors
-    /// Those of [`TimmModel::parse`].
-    pub(super) fn timm_model(&self, path: &Path) -> Result<Option<TimmModel>> {
-        let name = self.model_cfg.vision_cfg.timm_model_name.as_deref();
-        name.map(|name| TimmModel::parse(path, name)).transpose()
+    /// Returns the name of the image tower in timm, if it is one of timm's.
+    pub(super) fn timm_model_name(&self) -> Option<&str> {
+        self.model_cfg.vision_cfg.timm_model_name.as_deref()
     }
 
     /// Checks how the output of timm's tower is pooled and projected.

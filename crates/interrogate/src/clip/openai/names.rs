@@ -4,10 +4,8 @@
 //! (src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py).
 
 use super::resnet;
+use super::sizes::SCALARS;
 use crate::weights::{View, Weights};
-
-/// The scalar integers that OpenAI's archives have besides the weights.
-pub(super) const SCALARS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
 
 /// Returns the weights under which a weight of timm's image tower is viewed, by its name, its name
 /// in timm's model and its number of rows.

@@ -9,6 +9,9 @@ use crate::vision::{VitConfig, VitParts};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
+/// The scalar integers that OpenAI's archives have besides the weights.
+pub(super) const SCALARS: [&str; 3] = ["input_resolution", "context_length", "vocab_size"];
+
 /// The default width of a head.
 pub(super) const HEAD_WIDTH: usize = 64;
 
@@ -68,7 +71,7 @@ pub(super) fn vit(weights: &Weights, parts: VitParts) -> Result<VitConfig> {
 /// # Errors
 /// [`Error::Mismatch`] if one differs.
 pub(super) fn check_scalars(weights: &Weights, sizes: [usize; 3]) -> Result<()> {
-    for (name, expected) in super::names::SCALARS.into_iter().zip(sizes) {
+    for (name, expected) in SCALARS.into_iter().zip(sizes) {
         let found = if weights.contains(name) { weights.integer(name)? } else { None };
         if let Some(found) = found.filter(|&found| usize::try_from(found) != Ok(expected)) {
             let expected = format!("{name} {expected} as in the shapes");
