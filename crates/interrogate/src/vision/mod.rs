@@ -10,6 +10,7 @@ mod config;
 mod conv_stem;
 mod convnext;
 mod eva;
+mod image_tower;
 mod mean_pixel;
 mod resnet;
 #[cfg(test)]

@@ -6,8 +6,8 @@
 
 use super::attention_pool::AttentionPool;
 use super::conv_stem::ConvStem;
+use super::image_tower::ImageTower;
 use super::mean_pixel;
-use super::tower::ImageTower;
 use super::vit_config::{Head, Pooling, VitConfig};
 use crate::Result;
 use crate::nn::{
