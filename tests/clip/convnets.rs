@@ -1,5 +1,5 @@
-//! Models with a ResNet, a ConvNeXt or PE-Core's image tower, as open_clip saves them, and OpenAI's
-//! archive of a ResNet.
+//! Models with a ResNet, a ConvNeXt or the image tower of PE-Core or MobileCLIP-B, as open_clip
+//! saves them, and OpenAI's archive of a ResNet.
 
 use interrogate::encoder::ImageEncoder;
 use interrogate::picture::Picture;
@@ -11,12 +11,13 @@ use super::*;
 /// Largest allowed difference from open_clip's values. Measured: at most 4e-7.
 const BOUND: f32 = 1e-5;
 
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 6] = [
     "convnets/resnet",
     "convnets/convnext-mlp",
     "convnets/convnext-linear",
     "pe/base",
     "pe/gigantic",
+    "mobileclip/b",
 ];
 
 fn file(name: &str) -> PathBuf {
@@ -27,12 +28,11 @@ fn file(name: &str) -> PathBuf {
 fn copy_fixture(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut files: Vec<PathBuf> = ["vocab.json", "merges.txt"].map(super::openai::file).into();
-    match name.ends_with(".pt") {
-        true => files.push(file(name)),
-        false => files.extend(
-            ["open_clip_config.json", "open_clip_model.safetensors"]
-                .map(|part| file(name).join(part)),
-        ),
+    if name.ends_with(".pt") {
+        files.push(file(name));
+    } else {
+        let parts = ["open_clip_config.json", "open_clip_model.safetensors"];
+        files.extend(parts.map(|part| file(name).join(part)));
     }
     for from in files {
         fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
@@ -89,7 +89,7 @@ fn openais_archive_needs_no_configuration() {
 
 #[test]
 fn picture_is_encoded_from_a_folder() {
-    for (name, side) in FOLDERS.into_iter().zip([64, 72, 64, 48, 42]) {
+    for (name, side) in FOLDERS.into_iter().zip([64, 72, 64, 48, 42, 48]) {
         let folder = copy_fixture(name);
         let tower = Checkpoint::open(folder.path()).unwrap().image_encoder().unwrap();
         assert_eq!((tower.image_size(), tower.dim()), (side, 16), "{name}");
@@ -159,8 +159,8 @@ fn other_configurations_are_refused() {
             "convnets/convnext-mlp",
             "timm_model_name",
             "convnext_nano".into(),
-            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, eva*_clip_* or \
-             convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
+            "timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, \
+             eva*_clip_* or convnext_{tiny,small,base,large,xlarge,xxlarge}, found convnext_nano",
         ),
         (
             "convnets/convnext-mlp",

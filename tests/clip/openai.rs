@@ -245,7 +245,7 @@ fn unsupported_config_fields_are_refused() {
     assert_eq!(
         message(&|file| file["model_cfg"]["vision_cfg"]["timm_model_name"] = "resnet50".into()),
         "open_clip_config.json: vision_cfg.timm_model_name: expected vit_*_siglip_*, vit_pe_core_*, \
-         eva*_clip_* or convnext_{tiny,small,base,large,xlarge,xxlarge}, found resnet50"
+         vit_base_mci_224, eva*_clip_* or convnext_{tiny,small,base,large,xlarge,xxlarge}, found resnet50"
     );
     assert_eq!(
         message(&|file| file["model_cfg"]["vision_cfg"]["width"] = 64.into()),

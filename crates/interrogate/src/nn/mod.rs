@@ -10,6 +10,7 @@ mod activation;
 mod attention;
 mod backend;
 mod compute;
+mod convolution;
 mod cpu;
 mod gpu;
 mod heads;
@@ -35,6 +36,7 @@ pub(crate) use backend::{
     RowLists, Scope, Span, SumAndNorm, TokenLogit, Workspace, log_sum_exp,
 };
 pub use compute::Compute;
+pub(crate) use convolution::{BATCH_NORM, Convolution, ConvolutionSizes, pixel_rows};
 pub(crate) use cpu::Cpu;
 #[cfg(test)]
 pub(crate) use gpu::devices;
@@ -43,8 +45,7 @@ pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};
 pub(crate) use layers::{
-    Attention, BATCH_NORM, Convolution, ConvolutionSizes, PatchEmbedding, PostNormLayer,
-    PreNormLayers, PreNormSizes, Readout, pixel_rows,
+    Attention, PatchEmbedding, PostNormLayer, PreNormLayers, PreNormSizes, Readout,
 };
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;

@@ -149,13 +149,12 @@ fn vit(path: &Path, known: [usize; 3], arguments: &Arguments) -> Result<VitConfi
         hidden_act: hidden_act.into(),
         layer_norm_eps: 1e-6,
         parts: VitParts {
-            rotary_grid: None,
-            pool_heads: None,
             class_token,
             patch_bias: true,
             pre_norm: false,
             pooling: if average { Pooling::Mean } else { Pooling::ClassToken },
             head: Head::BiasedProjection,
+            ..VitParts::default()
         },
     })
 }

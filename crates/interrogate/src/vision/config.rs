@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::convnext::{ConvNext, ConvNextConfig};
 use super::eva::{EvaConfig, EvaTower};
+use super::image_tower::ImageTower;
 use super::resnet::{ResNet, ResNetConfig};
-use super::tower::ImageTower;
 use super::vit::Vit;
 use super::vit_config::VitConfig;
 use crate::Result;

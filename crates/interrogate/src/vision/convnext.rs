@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
+use super::image_tower::ImageTower;
 use super::mean_pixel;
-use super::tower::ImageTower;
 use crate::nn::{
     Activation, Backend, Convolution, ConvolutionSizes, Depthwise, Epilogue, Loader, Window,
     Workspace, pixel_rows,

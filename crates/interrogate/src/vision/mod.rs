@@ -7,8 +7,10 @@
 
 mod attention_pool;
 mod config;
+mod conv_stem;
 mod convnext;
 mod eva;
+mod image_tower;
 mod mean_pixel;
 mod resnet;
 #[cfg(test)]

@@ -8,8 +8,8 @@
 
 use std::path::Path;
 
+use super::image_tower::ImageTower;
 use super::mean_pixel;
-use super::tower::ImageTower;
 use crate::nn::{
     Activation, BATCH_NORM, Backend, Convolution, ConvolutionSizes, Depthwise, Epilogue, Heads,
     KvView, Loader, Scope, Window, Workspace, pixel_rows,

@@ -13,8 +13,8 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-/// The towers of tests/fixtures/convnets and pe: weights, golden values and sizes.
-fn towers() -> [(&'static str, &'static str, VisionConfig); 6] {
+/// The towers of tests/fixtures/convnets, pe and mobileclip: weights, golden values and sizes.
+fn towers() -> [(&'static str, &'static str, VisionConfig); 7] {
     let resnet = |image_size, layers, width, heads| {
         VisionConfig::ResNet(ResNetConfig { image_size, layers, width, heads })
     };
@@ -44,6 +44,22 @@ fn towers() -> [(&'static str, &'static str, VisionConfig); 6] {
             ..VitConfig::default()
         })
     };
+    let mobile = VisionConfig::Vit(VitConfig {
+        hidden_size: 48,
+        intermediate_size: 192,
+        num_hidden_layers: 2,
+        image_size: 48,
+        patch_size: 16,
+        hidden_act: "gelu".into(),
+        layer_norm_eps: 1e-6,
+        parts: VitParts {
+            conv_stem: true,
+            pre_norm: false,
+            head: Head::BiasedProjection,
+            ..VitParts::default()
+        },
+        ..VitConfig::default()
+    });
     let base = pe(48, 192, 2, 12, [48, 16, 14], true);
     let gigantic = pe(64, 373, 1, 16, [42, 14, 32], false);
     [
@@ -65,6 +81,7 @@ fn towers() -> [(&'static str, &'static str, VisionConfig); 6] {
         ),
         ("pe/base/open_clip_model", "pe/base/golden", base),
         ("pe/gigantic/open_clip_model", "pe/gigantic/golden", gigantic),
+        ("mobileclip/b/open_clip_model", "mobileclip/b/golden", mobile),
     ]
 }
 
@@ -75,8 +92,8 @@ fn open(name: &str) -> Weights {
     let rows = |name: &str| weights.shape(name).unwrap().first().copied().unwrap_or(0);
     let of_vit =
         |name: &String| Some(timm_vit_views(name, name.strip_prefix("visual.trunk.")?, rows(name)));
-    let is_pe = name.starts_with("pe/");
-    let views = weights.names().filter(|_| is_pe).filter_map(of_vit).flatten().collect();
+    let is_vit = !name.starts_with("convnets/");
+    let views = weights.names().filter(|_| is_vit).filter_map(of_vit).flatten().collect();
     weights.with_views(views).unwrap()
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use super::VisionConfig;
+use super::image_tower::ImageTower;
 #[cfg(doc)]
 use crate::error::DeviceError;
 use crate::error::RowsError;
-use crate::nn::{Backend, Compute, Cpu, Gpu, Loader, Workspace};
+use crate::nn::{Backend, Compute, Cpu, Gpu, Loader};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -16,12 +17,6 @@ const DEVICE_BATCHES: usize = 3;
 
 /// The color channels of an image.
 const CHANNELS: usize = 3;
-
-/// An image tower over one backend.
-pub(super) trait ImageTower<B: Backend>: Debug + Send + Sync {
-    /// Returns the rows (images, dim) of `pixels` (images, 3, height, width).
-    fn forward(&self, backend: &B, work: &mut Workspace<B>, pixels: &[f32]) -> Result<Vec<f32>>;
-}
 
 /// An image tower on the CPU or a device.
 #[derive(Debug)]

@@ -5,8 +5,9 @@
 //! overlap, so their convolution is a matrix product over patches laid out as rows.
 
 use super::attention_pool::AttentionPool;
+use super::conv_stem::ConvStem;
+use super::image_tower::ImageTower;
 use super::mean_pixel;
-use super::tower::ImageTower;
 use super::vit_config::{Head, Pooling, VitConfig};
 use crate::Result;
 use crate::nn::{
@@ -17,12 +18,37 @@ use crate::nn::{
 /// The tower.
 #[derive(Debug)]
 pub(super) struct Vit<B: Backend> {
-    embeddings: PatchEmbedding<B>,
+    embeddings: Embeddings<B>,
     pre_norm: Option<B::Norm>,
     layers: PreNormLayers<B>,
     post_norm: B::Norm,
     pool: Pool<B>,
     head: Option<B::Linear>,
+}
+
+/// How an image becomes rows.
+#[derive(Debug)]
+enum Embeddings<B: Backend> {
+    Patches(PatchEmbedding<B>),
+    Stem(ConvStem<B>),
+}
+
+impl<B: Backend> Embeddings<B> {
+    /// Returns the number of rows per image.
+    fn positions(&self) -> usize {
+        match self {
+            Embeddings::Patches(patches) => patches.positions(),
+            Embeddings::Stem(stem) => stem.positions(),
+        }
+    }
+
+    /// Embeds images into the rows of `work`. Returns their number.
+    fn forward(&self, backend: &B, work: &mut Workspace<B>, pixels: &[f32]) -> Result<usize> {
+        match self {
+            Embeddings::Patches(patches) => patches.forward(backend, work, pixels),
+            Embeddings::Stem(stem) => stem.forward(backend, work, pixels),
+        }
+    }
 }
 
 /// How the rows of an image become one.
@@ -49,25 +75,33 @@ impl<B: Backend> Vit<B> {
             .class_token
             .then(|| loader.rows(&embedding("class_embedding"), &[width]))
             .transpose()?;
-        let positions = [config.positions(), width];
+        let positions = [config.position_embeddings(), width];
+        let position_embedding =
+            loader.rows(&embedding("position_embedding.weight"), &positions)?;
         let rotary = parts.rotary_grid.map(|reference| {
             let head = width / sizes.heads.max(1);
             let (grid, class_token) = (config.grid(), parts.class_token);
             loader.backend.rotary(Rotary::of_columns(grid, reference, class_token, head))
         });
         let rotary = rotary.transpose()?;
-        Ok(Vit {
-            embeddings: PatchEmbedding {
+        let embeddings = match class_embedding {
+            Some(class_embedding) if parts.conv_stem => {
+                let rows = [position_embedding, class_embedding];
+                Embeddings::Stem(ConvStem::load(loader, config.image_size, width, rows)?)
+            }
+            class_embedding => Embeddings::Patches(PatchEmbedding {
                 patch_embedding: loader.patch_embedding(
                     &embedding("patch_embedding"),
                     [width, patches.channels, patches.patch],
                     parts.patch_bias,
                 )?,
                 class_embedding,
-                position_embedding: loader
-                    .rows(&embedding("position_embedding.weight"), &positions)?,
+                position_embedding,
                 patches,
-            },
+            }),
+        };
+        Ok(Vit {
+            embeddings,
             pre_norm: parts.pre_norm.then(|| norm("pre_layrnorm")).transpose()?,
             layers: PreNormLayers {
                 rotary,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::conv_stem;
 use crate::nn::{Activation, Biases, PreNormNames, PreNormSizes};
 use crate::weights::Shapes;
 use crate::{Result, limits, sizes};
@@ -38,6 +39,9 @@ pub struct VitConfig {
 pub struct VitParts {
     /// Whether a learned row is put before the patches.
     pub class_token: bool,
+    /// Whether three convolutions replace the patch embedding; then the class token, which there
+    /// is, has no position embedding.
+    pub conv_stem: bool,
     /// Whether the patch embedding has a bias.
     pub patch_bias: bool,
     /// Whether there is a norm before the first layer.
@@ -82,6 +86,7 @@ impl Default for VitParts {
     fn default() -> Self {
         VitParts {
             class_token: true,
+            conv_stem: false,
             patch_bias: false,
             pre_norm: true,
             pooling: Pooling::ClassToken,
@@ -96,6 +101,7 @@ impl VitParts {
     /// SigLIP's parts.
     pub(crate) const SIGLIP: VitParts = VitParts {
         class_token: false,
+        conv_stem: false,
         patch_bias: true,
         pre_norm: false,
         pooling: Pooling::Attention,
@@ -134,6 +140,12 @@ impl VitConfig {
         self.grid() * self.grid() + usize::from(self.parts.class_token)
     }
 
+    /// Returns the number of position embeddings.
+    pub(super) fn position_embeddings(&self) -> usize {
+        let parts = self.parts;
+        self.grid() * self.grid() + usize::from(parts.class_token && !parts.conv_stem)
+    }
+
     /// Returns the sizes of the layers. `path` is the file of the configuration.
     ///
     /// # Errors
@@ -167,9 +179,13 @@ impl VitConfig {
         if parts.class_token {
             shapes.add(at("embeddings.class_embedding"), &[width]);
         }
-        let patch_embedding = [width, self.num_channels, patch, patch];
-        shapes.layer(&at("embeddings.patch_embedding"), &patch_embedding, parts.patch_bias);
-        let positions = [self.positions(), width];
+        if parts.conv_stem {
+            conv_stem::shapes(&mut shapes, width);
+        } else {
+            let patch_embedding = [width, self.num_channels, patch, patch];
+            shapes.layer(&at("embeddings.patch_embedding"), &patch_embedding, parts.patch_bias);
+        }
+        let positions = [self.position_embeddings(), width];
         shapes.add(at("embeddings.position_embedding.weight"), &positions);
         if parts.pre_norm {
             shapes.layer(&at("pre_layrnorm"), &[width], true); // the checkpoints' spelling
@@ -206,6 +222,10 @@ impl VitConfig {
         sizes::within(path, "vision_config.num_hidden_layers", layers, limits::LAYERS)?;
         sizes::divides(path, "vision_config.num_attention_heads", heads, width)?;
         sizes::only(path, "vision_config.num_channels", Some(&self.num_channels), 3)?;
+        if self.parts.conv_stem {
+            sizes::only(path, "the patch of a stem", Some(&self.patch_size), conv_stem::PATCH)?;
+            sizes::divides(path, "the stem's share of channels", 4, width)?;
+        }
         if let Some(heads) = self.parts.pool_heads {
             sizes::divides(path, "the heads of the pool", heads, width)?;
         }

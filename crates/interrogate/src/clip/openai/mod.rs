@@ -33,6 +33,16 @@ pub(super) fn is_layout(weights: &Weights) -> bool {
     weights.names().any(|name| name.starts_with("visual."))
 }
 
+/// Reads the configuration at `path`, and the image tower that it names, if that is one of timm's.
+///
+/// # Errors
+/// Those of [`OpenClipConfig::open`] and [`TimmModel::parse`].
+fn open(path: &Path) -> Result<(OpenClipConfig, Option<TimmModel>)> {
+    let config = OpenClipConfig::open(path)?;
+    let model = config.timm_model_name().map(|name| TimmModel::parse(path, name)).transpose()?;
+    Ok((config, model))
+}
+
 /// Returns the text cleaning that the [`open_clip_config.json`](CONFIG) at `config` names, or
 /// OpenAI's if there is no such file.
 ///
@@ -40,7 +50,7 @@ pub(super) fn is_layout(weights: &Weights) -> bool {
 /// [`Error::Mismatch`] for an unknown cleaning, and the errors of the configuration.
 pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
     let Some(path) = config else { return Ok(Cleaning::OpenAi) };
-    let clean = OpenClipConfig::open(path)?.clean();
+    let clean = open(path)?.0.clean();
     let name = clean.as_str();
     let expected = "lower, whitespace or canonicalize";
     let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, name);
@@ -54,9 +64,7 @@ pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
 /// Those of [`cleaning`].
 pub(crate) fn check_config(path: &Path) -> Result<bool> {
     cleaning(Some(path))?;
-    let config = OpenClipConfig::open(path)?;
-    TimmModel::of(path, &config)?;
-    let vocab = config.vocab_size();
+    let vocab = open(path)?.0.vocab_size();
     Ok(vocab.is_none_or(|vocab| vocab == crate::clip::tokenizer::openai::TOKENS))
 }
 
@@ -74,10 +82,10 @@ pub(super) fn read(
 ) -> Result<(Weights, Config, Preprocess)> {
     let path = weights.path().to_owned();
     let is_openai = names::is_openai(&weights);
-    let opened = config.map(OpenClipConfig::open).transpose()?;
+    let opened = config.map(open).transpose()?;
     let config_path = config.unwrap_or(&path);
     let timm_model = match &opened {
-        Some(config) => TimmModel::of(config_path, config)?.map(|model| (model, config)),
+        Some((config, model)) => model.map(|model| (model, config)),
         None => None,
     };
     let views = names::views(&weights, &|name, rest, rows| match timm_model {
@@ -94,7 +102,7 @@ pub(super) fn read(
     let mut sizes = Config { projection_dim, text, vision };
     let mut steps = Preprocess { center: Center::Even, ..Preprocess::default() };
     match &opened {
-        Some(config) => config.apply(config_path, &mut sizes, &mut steps)?,
+        Some((config, _)) => config.apply(config_path, &mut sizes, &mut steps)?,
         None if is_openai => {}
         None => return Err(Error::Checkpoint(CheckpointError::OpenClipConfig { path })),
     }

@@ -42,11 +42,17 @@ pub(super) fn text(weights: &Weights) -> Result<(TextConfig, usize)> {
 /// [`Error::Mismatch`] if the weights are not those of one.
 pub(super) fn vit(weights: &Weights, parts: VitParts) -> Result<VitConfig> {
     let shapes = Shapes { weights, model: "a vision transformer", tower: "vision_model" };
-    let [width, channels, patch, _] = shapes.of("embeddings.patch_embedding.weight")?;
+    let [width, channels, patch, _] = if parts.conv_stem {
+        // Patches of 16 pixels, by three convolutions.
+        [shapes.of::<1>("embeddings.class_embedding")?[0], 3, 16, 16]
+    } else {
+        shapes.of("embeddings.patch_embedding.weight")?
+    };
     if parts.class_token {
         shapes.of::<1>("embeddings.class_embedding")?;
     }
-    let grid = shapes.grid("embeddings.position_embedding.weight", parts.class_token)?;
+    let has_class = parts.class_token && !parts.conv_stem;
+    let grid = shapes.grid("embeddings.position_embedding.weight", has_class)?;
     Ok(VitConfig {
         hidden_size: width,
         intermediate_size: shapes.inner()?,

@@ -28,6 +28,8 @@ const SIGLIP_TANH: [&str; 4] = [
 pub(super) enum TimmModel {
     /// SigLIP's vision transformer.
     Siglip { heads: usize, is_tanh: bool },
+    /// The vision transformer of MobileCLIP-B.
+    MobileClipB,
     /// The vision transformer of PE-Core.
     PeCore(PeCore),
     /// ConvNeXt.
@@ -64,14 +66,6 @@ impl PeCore {
 }
 
 impl TimmModel {
-    /// Returns the image tower of `config`, the configuration at `path`, if it is one of timm's.
-    ///
-    /// # Errors
-    /// Those of [`parse`](Self::parse).
-    pub(super) fn of(path: &Path, config: &OpenClipConfig) -> Result<Option<Self>> {
-        config.timm_model_name().map(|name| Self::parse(path, name)).transpose()
-    }
-
     /// Parses the field `timm_model_name` of the configuration at `path`.
     ///
     /// # Errors
@@ -82,6 +76,9 @@ impl TimmModel {
             let is_tanh = SIGLIP_TANH.iter().any(|start| name.starts_with(start));
             return Ok(TimmModel::Siglip { heads, is_tanh });
         }
+        if name == "vit_base_mci_224" {
+            return Ok(TimmModel::MobileClipB);
+        }
         if let Some(model) = PeCore::parse(name) {
             return Ok(TimmModel::PeCore(model));
         }
@@ -91,7 +88,8 @@ impl TimmModel {
         if let Some(sizes) = EvaConfig::named(name) {
             return Ok(TimmModel::Eva(sizes));
         }
-        let expected = "vit_*_siglip_*, vit_pe_core_*, eva*_clip_* or convnext_{tiny,small,base,large,xlarge,xxlarge}";
+        let expected = "vit_*_siglip_*, vit_pe_core_*, vit_base_mci_224, eva*_clip_* or \
+                        convnext_{tiny,small,base,large,xlarge,xxlarge}";
         Err(Error::mismatch(path, "vision_cfg.timm_model_name", expected, name))
     }
 
@@ -99,7 +97,9 @@ impl TimmModel {
     /// name in timm's model.
     pub(super) fn views(self, name: &str, rest: &str, rows: usize) -> Vec<(String, View)> {
         match self {
-            TimmModel::Siglip { .. } | TimmModel::PeCore(_) => timm_vit_views(name, rest, rows),
+            TimmModel::Siglip { .. } | TimmModel::PeCore(_) | TimmModel::MobileClipB => {
+                timm_vit_views(name, rest, rows)
+            }
             TimmModel::ConvNext(_) => Vec::new(), // keeps its names
             TimmModel::Eva(_) => vec![(rest.to_owned(), View::of(name))],
         }
@@ -131,16 +131,30 @@ impl TimmModel {
                     ..sizes::vit(weights, VitParts::SIGLIP)?
                 }))
             }
+            TimmModel::MobileClipB => {
+                config.check_timm(path, ["token", "none"])?;
+                let parts = VitParts {
+                    conv_stem: true,
+                    pre_norm: false,
+                    head: Head::BiasedProjection,
+                    ..VitParts::default()
+                };
+                Ok(VisionConfig::Vit(VitConfig {
+                    num_attention_heads: 12,
+                    hidden_act: "gelu".into(),
+                    layer_norm_eps: 1e-6,
+                    ..sizes::vit(weights, parts)?
+                }))
+            }
             TimmModel::PeCore(PeCore { heads, grid, class_token }) => {
                 config.check_timm(path, ["map", "none"])?;
                 let parts = VitParts {
                     class_token,
-                    patch_bias: false,
-                    pre_norm: true,
                     pooling: Pooling::Attention,
                     head: Head::BiasedProjection,
                     rotary_grid: Some(grid),
                     pool_heads: Some(PeCore::POOL_HEADS),
+                    ..VitParts::default()
                 };
                 Ok(VisionConfig::Vit(VitConfig {
                     num_attention_heads: heads,

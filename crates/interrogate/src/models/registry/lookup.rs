@@ -3,13 +3,22 @@
 use super::{KnownModel, known};
 
 /// Prefixes of open_clip's architectures. No owner on the hub has such a name.
-const ARCHITECTURES: [&str; 7] =
-    ["PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0"];
+const ARCHITECTURES: [&str; 8] =
+    ["MobileCLIP", "PE-Core-", "ViT-", "RN50", "RN101", "convnext_", "coca_", "EVA0"];
 
 /// Parts of the names of architectures that this library does not run: other image towers
 /// than a vision transformer, or other text towers than CLIP's.
-const UNSUPPORTED: [&str; 7] =
-    ["coca_", "roberta-", "nllb-clip-", "MobileCLIP", "ViTamin-", "-CLIPA", "mt5-"];
+const UNSUPPORTED: [&str; 9] = [
+    "coca_",
+    "roberta-",
+    "nllb-clip-",
+    "MobileCLIP-S",
+    "MobileCLIP2-L",
+    "MobileCLIP2-S",
+    "ViTamin-",
+    "-CLIPA",
+    "mt5-",
+];
 
 /// What a name stands for.
 #[derive(Debug, PartialEq, Eq)]

@@ -60,6 +60,7 @@ const CONVNEXT_LARGE_D_320: Architecture =
     Architecture { dim: 768, image_size: 320, parameters: 351_772_608 };
 const CONVNEXT_XXLARGE: Architecture =
     Architecture { dim: 1024, image_size: 256, parameters: 1_200_576_384 };
+const MOBILE_B: Architecture = Architecture { dim: 512, image_size: 224, parameters: 149_777_920 };
 const PE_B16: Architecture = Architecture { dim: 1024, image_size: 224, parameters: 447_660_544 };
 const PE_L14_336: Architecture =
     Architecture { dim: 1024, image_size: 336, parameters: 671_138_816 };
@@ -128,6 +129,7 @@ const GOPT_16_SIGLIP2_384: Architecture =
     Architecture { dim: 1536, image_size: 384, parameters: 1_871_885_424 };
 
 const MIT: Option<&str> = Some("mit");
+const AMLR: Option<&str> = Some("apple-amlr");
 const APACHE: Option<&str> = Some("apache-2.0");
 const CC_BY_NC: Option<&str> = Some("cc-by-nc-4.0");
 const APPLE: Option<&str> = Some("apple-sample-code-license");
@@ -144,7 +146,7 @@ const fn row(
 
 /// Sorted by name.
 #[rustfmt::skip]
-pub(super) static TABLE: [KnownModel; 149] = [
+pub(super) static TABLE: [KnownModel; 152] = [
     row("EVA01-g-14-plus/merged2b_s11b_b114k", "timm/eva_giant_patch14_plus_clip_224.merged2b_s11b_b114k", MIT, &EVA01_G14_PLUS),
     row("EVA01-g-14/laion400m_s11b_b41k", "timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", MIT, &EVA01_G14),
     row("EVA02-B-16/merged2b_s8b_b131k", "timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", MIT, &EVA02_B16),
@@ -152,6 +154,9 @@ pub(super) static TABLE: [KnownModel; 149] = [
     row("EVA02-E-14/laion2b_s4b_b115k", "timm/eva02_enormous_patch14_clip_224.laion2b_s4b_b115k", MIT, &EVA02_E14),
     row("EVA02-L-14-336/merged2b_s6b_b61k", "timm/eva02_large_patch14_clip_336.merged2b_s6b_b61k", MIT, &EVA02_L14_336),
     row("EVA02-L-14/merged2b_s4b_b131k", "timm/eva02_large_patch14_clip_224.merged2b_s4b_b131k", MIT, &EVA02_L14),
+    row("MobileCLIP-B/datacompdr", "apple/MobileCLIP-B-OpenCLIP", AMLR, &MOBILE_B),
+    row("MobileCLIP-B/datacompdr_lt", "apple/MobileCLIP-B-LT-OpenCLIP", AMLR, &MOBILE_B),
+    row("MobileCLIP2-B/dfndr2b", "timm/MobileCLIP2-B-OpenCLIP", AMLR, &MOBILE_B),
     row("PE-Core-B-16/meta", "timm/PE-Core-B-16", APACHE, &PE_B16),
     row("PE-Core-L-14-336/meta", "timm/PE-Core-L-14-336", APACHE, &PE_L14_336),
     row("PE-Core-S-16-384/meta", "timm/PE-Core-S-16-384", APACHE, &PE_S16_384),

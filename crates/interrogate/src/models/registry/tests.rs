@@ -64,7 +64,7 @@ fn opened(file: &serde_json::Value) -> Config {
 
 #[test]
 fn table_is_sorted_and_unique() {
-    assert_eq!(known().len(), 149);
+    assert_eq!(known().len(), 152);
     assert!(known().is_sorted_by(|a, b| a.name < b.name));
     for model in known() {
         let (architecture, tag) = model.name.split_once('/').unwrap();
@@ -226,6 +226,20 @@ fn metaclip2() -> Vec<(&'static str, Config)> {
     .into()
 }
 
+/// Sizes of MobileCLIP-B in open_clip 3.3.0 and timm 1.0.31.
+fn mobile_clip_b() -> Config {
+    let mut config = config([224, 12, 768, 64, 3072, 16], [512, 8, 12], 512);
+    if let VisionConfig::Vit(vit) = &mut config.vision {
+        vit.parts = VitParts {
+            conv_stem: true,
+            pre_norm: false,
+            head: Head::BiasedProjection,
+            ..VitParts::default()
+        };
+    }
+    config
+}
+
 #[test]
 fn sizes_are_those_of_the_architecture_and_supported() {
     let mut sizes: BTreeMap<&str, Config> =
@@ -234,6 +248,7 @@ fn sizes_are_those_of_the_architecture_and_supported() {
     sizes.extend(pe_core());
     sizes.extend(siglip());
     sizes.extend(metaclip2());
+    sizes.extend(["MobileCLIP-B", "MobileCLIP2-B"].map(|name| (name, mobile_clip_b())));
     for (name, timm, text, dim) in EVA_SIZES {
         let vision = VisionConfig::Eva(EvaConfig::named(timm).unwrap());
         let (_, image, ..) = SIZES[0];
@@ -313,6 +328,7 @@ fn unsupported_architectures_are_recognized() {
         "nllb-clip-base-siglip/v1",
         "ViT-L-14-CLIPA/datacomp1b",
         "ViTamin-L/datacomp1b",
+        "MobileCLIP2-S4/dfndr2b",
     ] {
         assert!(is_unsupported(text), "{text}");
     }

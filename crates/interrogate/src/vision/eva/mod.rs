@@ -14,7 +14,7 @@ use config::{EPS, Pool};
 
 use block::{EvaBlock, Shared};
 
-use super::tower::ImageTower;
+use super::image_tower::ImageTower;
 use crate::Result;
 use crate::nn::{
     Backend, Epilogue, Heads, Loader, PatchEmbedding, Patches, Rotary, Scope, Span, Workspace,

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::super::backend::{Backend, Depthwise};
-use super::super::{Activation, Loader, Window};
+use super::backend::{Backend, Depthwise};
+use super::{Activation, Loader, Window};
 use crate::Result;
 #[cfg(doc)]
 use crate::error::RowsError;
