@@ -204,7 +204,7 @@ fn options_of_captions_need_a_caption_model() {
 fn models_lists_what_is_known_cached_and_indexed() {
     let (folder, hub) = (Folder::new(), hub());
     let rows = folder.run(&["models", "--format", "jsonl"]).expect(0).rows();
-    assert_eq!(rows.len(), 81);
+    assert_eq!(rows.len(), 153);
     assert!(rows.iter().all(|row| row["cached"] == (row["name"] == "starter")));
     assert!(rows.iter().all(|row| row["index"].is_null()));
     run(&folder, &hub, &["setup", NAME, "--yes"]).expect(0);

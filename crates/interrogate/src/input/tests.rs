@@ -39,7 +39,7 @@ fn a_sparse_file_of_a_terabyte_is_refused_without_allocating() {
     if File::options().write(true).open(&path).unwrap().set_len(1 << 40).is_err() {
         return; // the file system does not support files of that size
     }
-    let expected = "a: size: expected at most 67108864 bytes, found 1099511627776";
+    let expected = "a: size: expected at most 134217728 bytes, found 1099511627776";
     assert_eq!(message(folder.path(), read(&path, SMALL_FILE)), expected);
     assert_eq!(message(folder.path(), read_file_or_pipe(&path, SMALL_FILE)), expected);
 }

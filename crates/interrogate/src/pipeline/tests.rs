@@ -143,7 +143,7 @@ fn an_unknown_model_name_is_reported_with_the_known_ones() {
     let message = |error: Error| error.to_string().rsplit_once('/').unwrap().1.to_owned();
     let clip = config_with(&json!({ "clip_model": "ViT-B-33" })).clip(&hub, quiet).unwrap_err();
     let clip = clip.to_string();
-    assert!(clip.contains("c.json: clip_model: expected a path, or one of ViT-B-16, "), "{clip}");
+    assert!(clip.contains("c.json: clip_model: expected a path, or one of RN101, "), "{clip}");
     assert!(clip.ends_with(", found ViT-B-33"), "{clip}");
     let blip = config_with(&json!({ "blip_model": "blip3" }));
     let blip = blip.captioner(Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();

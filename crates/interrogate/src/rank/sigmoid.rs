@@ -7,8 +7,8 @@
 /// ```
 /// use interrogate::rank::Sigmoid;
 ///
-/// let sigmoid = Sigmoid { scale: 100.0, bias: -10.0 };
-/// assert_eq!(sigmoid.probability(0.1), 0.5);
+/// let sigmoid = Sigmoid { scale: 80.0, bias: -10.0 };
+/// assert_eq!(sigmoid.probability(0.125), 0.5);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sigmoid {

@@ -202,6 +202,9 @@ fn siglip() -> Vec<(&'static str, Config)> {
         vision["patch_size"] = patch_size.into();
         words["vocab_size"] = vocab_size.into();
         words["projection_size"] = image[0].into();
+        if name == "ViT-SO400M-14-SigLIP" {
+            words["max_position_embeddings"] = 16.into();
+        }
         let file = json!({ "model_type": "siglip", "text_config": words, "vision_config": vision });
         (name, opened(&file))
     })

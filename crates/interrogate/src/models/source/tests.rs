@@ -108,7 +108,7 @@ fn nearest_names_are_in_the_hint() {
     let error = "ViT-L-14-CLIPA/datacomp1b".parse::<ModelSource>().unwrap_err();
     let message = "ViT-L-14-CLIPA/datacomp1b: unsupported architecture";
     assert_eq!(error.to_string(), message);
-    assert!(error.hint().unwrap().contains("vision transformer"));
+    assert!(error.hint().unwrap().contains("interrogate models"));
 }
 
 #[test]
