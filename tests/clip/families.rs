@@ -12,12 +12,13 @@ const BOUND: f32 = 1e-5;
 /// Folders of tests/fixtures/families with a checkpoint, `golden.json` (texts, and their padded ids) and
 /// `golden.safetensors`: embeddings (texts, dim), pixels (images, 3, side, side), features (images,
 /// dim), not normalized.
-const FAMILIES: [&str; 7] = [
+const FAMILIES: [&str; 8] = [
     "../eva/clip",
     "longclip",
     "metaclip2",
     "metaclip2-open-clip",
     "siglip",
+    "siglip-i18n-open-clip",
     "siglip-open-clip",
     "siglip2",
 ];

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::{Activation, Biases, PreNormNames};
-use crate::vision::VisionConfig;
+use crate::vision::{Head, VisionConfig};
 use crate::weights::Shapes;
 use crate::{Error, Result, limits, sizes};
 
@@ -49,8 +49,8 @@ pub struct TextConfig {
 pub struct TextParts {
     /// Which tokens a token attends to.
     pub attention: TextAttention,
-    /// Whether the projection has a bias.
-    pub projection_bias: bool,
+    /// The projection of the row at the end of a text.
+    pub head: Head,
 }
 
 /// Which tokens a token attends to, and where the embedding is read.
@@ -101,7 +101,7 @@ impl TextConfig {
             shapes.extend(names.shapes([width, inner], at, Biases::all(true)));
         }
         shapes.layer("text_model.final_layer_norm", &[width], true);
-        shapes.layer("text_projection", &[dim, width], self.parts.projection_bias);
+        self.parts.head.add_shapes(&mut shapes, "text_projection", [dim, width]);
         shapes
     }
 
@@ -121,7 +121,10 @@ impl TextConfig {
             let expected = format!("2 to {}", limits::POSITIONS);
             return Err(Error::mismatch(path, what, expected, positions));
         }
-        sizes::inner(path, "projection_dim", (dim, width), limits::INNER)?;
+        match self.parts.head {
+            Head::None => sizes::only(path, "projection_dim", Some(&dim), width)?,
+            _ => sizes::inner(path, "projection_dim", (dim, width), limits::INNER)?,
+        }
         sizes::scores(path, what, heads, [positions; 2])?;
         Activation::of_config(&self.hidden_act, path)?;
         sizes::epsilon(path, "layer_norm_eps", self.layer_norm_eps)

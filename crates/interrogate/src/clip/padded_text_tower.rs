@@ -10,9 +10,10 @@ use super::config::Config;
 use crate::Result;
 use crate::encoder::{Calls, Embeddings, Tokens};
 use crate::nn::{
-    Activation, Backend, Compute, Epilogue, Kv, Loader, PreNormLayers, PreNormSizes, Readout,
-    Scope, Workspace,
+    Activation, Backend, Compute, Kv, Loader, PreNormLayers, PreNormSizes, Readout, Scope,
+    Workspace,
 };
+use crate::vision::download;
 use crate::weights::Weights;
 
 /// Calls for a device at a time: one is computed, one is queued, and one is prepared or copied
@@ -27,7 +28,7 @@ pub(super) struct PaddedTextTower<B: Backend> {
     position_embedding: B::Table,
     layers: PreNormLayers<B>,
     final_layer_norm: B::Norm,
-    text_projection: B::Linear,
+    text_projection: Option<B::Linear>,
     dim: usize,
     context_length: usize,
     /// The number of sequences per batch.
@@ -55,13 +56,12 @@ impl<B: Backend> PaddedTextTower<B> {
         let embedding = |name: &str, rows: usize| {
             loader.table(&format!("text_model.embeddings.{name}.weight"), [rows, width])
         };
-        let bias = text.parts.projection_bias;
         Ok(PaddedTextTower {
             token_embedding: embedding("token_embedding", text.vocab_size)?,
             position_embedding: embedding("position_embedding", context_length)?,
             layers: loader.pre_norm_layers("text_model.encoder", &sizes)?,
             final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
-            text_projection: loader.linear_if("text_projection", [dim, width], bias)?,
+            text_projection: text.parts.head.load(&loader, "text_projection", [dim, width])?,
             dim,
             context_length,
             batch: (backend.batch_tokens(compute.batch_tokens) / context_length).max(1),
@@ -99,8 +99,6 @@ impl<B: Backend> PaddedTextTower<B> {
         self.layers.forward(backend, work, &scope, &mut Kv::None, Some(&last))?;
         let Workspace { rows, normed, .. } = work;
         backend.normalize(&self.final_layer_norm, rows, normed)?;
-        let mut embeddings = B::Rows::default();
-        backend.apply(&self.text_projection, normed, Epilogue::none(), &mut embeddings)?;
-        backend.download(embeddings)
+        download(backend, self.text_projection.as_ref(), normed)
     }
 }

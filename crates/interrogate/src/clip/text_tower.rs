@@ -13,10 +13,11 @@ use super::prefix_cache::PrefixCache;
 use crate::Result;
 use crate::encoder::{Calls, Embeddings, Tokens};
 use crate::nn::{
-    Activation, Backend, Compute, Epilogue, Kv, KvCache, Loader, PreNormLayers, PreNormSizes,
-    Readout, RowLists, Scope, Workspace,
+    Activation, Backend, Compute, Kv, KvCache, Loader, PreNormLayers, PreNormSizes, Readout,
+    RowLists, Scope, Workspace,
 };
 use crate::trie::{Blocks, Trie};
+use crate::vision::download;
 use crate::weights::Weights;
 
 /// Rows that a thread copies in one task, at least.
@@ -38,7 +39,7 @@ pub(super) struct TextTower<B: Backend> {
     position_embedding: B::Table,
     layers: PreNormLayers<B>,
     final_layer_norm: B::Norm,
-    text_projection: B::Linear,
+    text_projection: Option<B::Linear>,
     dim: usize,
     /// The number of nodes per batch.
     batch_nodes: usize,
@@ -70,11 +71,7 @@ impl<B: Backend> TextTower<B> {
             position_embedding: embedding("position_embedding", text.max_position_embeddings)?,
             layers: loader.pre_norm_layers("text_model.encoder", &sizes)?,
             final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
-            text_projection: loader.linear_if(
-                "text_projection",
-                [dim, width],
-                text.parts.projection_bias,
-            )?,
+            text_projection: text.parts.head.load(&loader, "text_projection", [dim, width])?,
             dim,
             batch_nodes: backend.batch_nodes(compute.batch_tokens, sizes.token_bytes()),
             backend,
@@ -151,9 +148,7 @@ impl<B: Backend> TextTower<B> {
         self.layers.forward(backend, work, &scope, &mut Kv::Read(cache), Some(&ends))?;
         let Workspace { rows, normed, .. } = work;
         backend.normalize(&self.final_layer_norm, rows, normed)?;
-        let mut embeddings = B::Rows::default();
-        backend.apply(&self.text_projection, normed, Epilogue::none(), &mut embeddings)?;
-        backend.download(embeddings)
+        download(backend, self.text_projection.as_ref(), normed)
     }
 }
 

@@ -148,7 +148,8 @@ fn an_unknown_model_name_is_reported_with_the_known_ones() {
     let blip = config_with(&json!({ "blip_model": "blip3" }));
     let blip = blip.captioner(Precision::F32, Device::Cpu, &hub, quiet).err().unwrap();
     let expected = "c.json: blip_model: expected a path, or one of blip227b, blip-base, blip-large, \
-                blip2-2.7b, blip2-flan-t5-xl, found blip3";
+                blip2-2.7b, blip2-6.7b, blip2-flan-t5-xl, blip2-flan-t5-xxl, florence2-base, \
+                florence2-large, git-large-coco, found blip3";
     assert_eq!(message(blip), expected);
 }
 

@@ -6,13 +6,13 @@
 
 use super::attention_pool::AttentionPool;
 use super::conv_stem::ConvStem;
+use super::head;
 use super::image_tower::ImageTower;
 use super::mean_pixel;
-use super::vit_config::{Head, Pooling, VitConfig};
+use super::vit_config::{Pooling, VitConfig};
 use crate::Result;
 use crate::nn::{
-    Backend, Epilogue, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Rotary, Scope,
-    Workspace,
+    Backend, Kv, Loader, PatchEmbedding, Patches, PreNormLayers, Readout, Rotary, Scope, Workspace,
 };
 
 /// The tower.
@@ -115,13 +115,7 @@ impl<B: Backend> Vit<B> {
                     Pool::Attention(AttentionPool::load(loader, &config.pool(&sizes))?)
                 }
             },
-            head: match parts.head {
-                Head::None => None,
-                head => {
-                    let bias = head == Head::BiasedProjection;
-                    Some(loader.linear_if("visual_projection", [dim, width], bias)?)
-                }
-            },
+            head: parts.head.load(loader, "visual_projection", [dim, width])?,
         })
     }
 
@@ -160,13 +154,6 @@ impl<B: Backend> ImageTower<B> for Vit<B> {
         self.layers.forward(backend, work, &scope, &mut Kv::None, readout.as_ref())?;
         backend.normalize(&self.post_norm, &work.rows, &mut work.normed)?;
         self.pool(backend, work, images)?;
-        match &self.head {
-            Some(head) => {
-                let mut rows = B::Rows::default();
-                backend.apply(head, &work.normed, Epilogue::none(), &mut rows)?;
-                backend.download(rows)
-            }
-            None => backend.download(std::mem::take(&mut work.normed)),
-        }
+        head::download(backend, self.head.as_ref(), &mut work.normed)
     }
 }

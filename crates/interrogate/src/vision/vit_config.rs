@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::conv_stem;
+use super::head::Head;
 use crate::nn::{Activation, Biases, PreNormNames, PreNormSizes};
 use crate::weights::Shapes;
 use crate::{Result, limits, sizes};
@@ -68,18 +69,6 @@ pub enum Pooling {
     Mean,
     /// Attention of a learned query to all rows, and an MLP (SigLIP's `MAP` head).
     Attention,
-}
-
-/// The product after pooling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Head {
-    /// None: rows have the width of the transformer.
-    None,
-    /// Without a bias.
-    Projection,
-    /// With a bias.
-    BiasedProjection,
 }
 
 impl Default for VitParts {
@@ -200,10 +189,7 @@ impl VitConfig {
             let inner = parts.pool_heads.map_or(inner, |_| POOL_INNER * width);
             super::attention_pool::shapes(&mut shapes, [width, inner]);
         }
-        if parts.head != Head::None {
-            let bias = parts.head == Head::BiasedProjection;
-            shapes.layer("visual_projection", &[dim, width], bias);
-        }
+        parts.head.add_shapes(&mut shapes, "visual_projection", [dim, width]);
         shapes
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clip::config::{Config, TextAttention, TextConfig, TextParts};
-use crate::vision::{VisionConfig, VitConfig, VitParts};
+use crate::vision::{Head, VisionConfig, VitConfig, VitParts};
 use crate::{Error, Result, input, limits, sizes};
 
 /// The models that share CLIP's layout.
@@ -76,7 +76,10 @@ impl Family {
                     max_position_embeddings: 64,
                     hidden_act: "gelu_pytorch_tanh".into(),
                     layer_norm_eps: 1e-6,
-                    parts: TextParts { attention: TextAttention::Padded, projection_bias: true },
+                    parts: TextParts {
+                        attention: TextAttention::Padded,
+                        head: Head::BiasedProjection,
+                    },
                     ..clip_text
                 },
                 VitConfig {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sizes::HEAD_WIDTH;
 use crate::clip::config::{Config, TextAttention, TextConfig, TextParts};
 use crate::picture::{Filter, Preprocess, Resize};
-use crate::vision::{VisionConfig, VitConfig};
+use crate::vision::{Head, VisionConfig, VitConfig};
 use crate::{Error, Result, input, limits, sizes};
 
 /// The fields of the file. Sizes that also follow from the shapes of the weights are compared
@@ -102,6 +102,7 @@ struct RawText {
     no_causal_mask: bool,
     #[serde(default)]
     proj_bias: bool,
+    proj_type: Option<String>,
     pool_type: Option<String>,
     eos_id: Option<u32>,
     #[serde(default)]
@@ -317,8 +318,15 @@ impl RawText {
         };
         text.layer_norm_eps = self.norm_kwargs.eps.unwrap_or(text.layer_norm_eps);
         text.eos_token_id = self.eos_id;
-        text.parts =
-            TextParts { attention: self.attention(path)?, projection_bias: self.proj_bias };
+        let head = match self.proj_type.as_deref() {
+            Some("none") => Head::None,
+            None | Some("linear") if self.proj_bias => Head::BiasedProjection,
+            None | Some("linear") => Head::Projection,
+            Some(other) => {
+                return Err(Error::mismatch(path, "text_cfg.proj_type", "linear or none", other));
+            }
+        };
+        text.parts = TextParts { attention: self.attention(path)?, head };
         Ok(())
     }
 

@@ -23,7 +23,10 @@ pub(super) fn text(weights: &Weights) -> Result<(TextConfig, usize)> {
     let shapes = Shapes { weights, model: "a text transformer", tower: "text_model" };
     let [vocab_size, width] = shapes.of("embeddings.token_embedding.weight")?;
     let [context_length, _] = shapes.of("embeddings.position_embedding.weight")?;
-    let [projection_dim, _] = shapes.whole("text_projection.weight")?;
+    // The configuration decides whether the projection may be missing.
+    let has_projection = weights.contains("text_projection.weight");
+    let projection = || shapes.whole("text_projection.weight").map(|[dim, _]: [usize; 2]| dim);
+    let projection_dim = if has_projection { projection()? } else { width };
     let config = TextConfig {
         vocab_size,
         hidden_size: width,

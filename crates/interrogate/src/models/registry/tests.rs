@@ -206,7 +206,11 @@ fn siglip() -> Vec<(&'static str, Config)> {
             words["max_position_embeddings"] = 16.into();
         }
         let file = json!({ "model_type": "siglip", "text_config": words, "vision_config": vision });
-        (name, opened(&file))
+        let mut config = opened(&file);
+        if name == "ViT-SO400M-16-SigLIP-i18n-256" {
+            config.text.parts.head = Head::None;
+        }
+        (name, config)
     })
     .into()
 }

@@ -117,7 +117,10 @@ fn siglip_has_its_own_defaults() {
         (768, 32_000, 12)
     );
     assert_eq!((text.max_position_embeddings, text.layer_norm_eps), (64, 1e-6));
-    assert_eq!(text.parts, TextParts { attention: TextAttention::Padded, projection_bias: true });
+    assert_eq!(
+        text.parts,
+        TextParts { attention: TextAttention::Padded, head: Head::BiasedProjection }
+    );
     let VisionConfig::Vit(vision) = &config.vision else { panic!("{config:?}") };
     assert_eq!((vision.parts, vision.positions()), (VitParts::SIGLIP, 196));
     assert_eq!(vision.hidden_act, "gelu_pytorch_tanh");
