@@ -20,6 +20,7 @@ mod padded_text_tower;
 mod prefix_cache;
 pub mod preprocess;
 mod text;
+mod text_layers;
 mod text_tower;
 mod tokenizer;
 mod vision;

@@ -7,29 +7,17 @@
 //! context length.
 
 use super::config::Config;
+use super::text_layers::{DEVICE_CALLS, TextLayers};
 use crate::Result;
 use crate::encoder::{Calls, Embeddings, Tokens};
-use crate::nn::{
-    Activation, Backend, Compute, Kv, Loader, PreNormLayers, PreNormSizes, Readout, Scope,
-    Workspace,
-};
-use crate::vision::download;
+use crate::nn::{Backend, Compute, Kv, Readout, Scope, Workspace};
 use crate::weights::Weights;
-
-/// Calls for a device at a time: one is computed, one is queued, and one is prepared or copied
-/// back.
-const DEVICE_CALLS: usize = 3;
 
 /// The text tower on one backend.
 #[derive(Debug)]
 pub(super) struct PaddedTextTower<B: Backend> {
     backend: B,
-    token_embedding: B::Table,
-    position_embedding: B::Table,
-    layers: PreNormLayers<B>,
-    final_layer_norm: B::Norm,
-    text_projection: Option<B::Linear>,
-    dim: usize,
+    text: TextLayers<B>,
     context_length: usize,
     /// The number of sequences per batch.
     batch: usize,
@@ -42,27 +30,9 @@ impl<B: Backend> PaddedTextTower<B> {
         compute: &Compute,
         backend: B,
     ) -> Result<Self> {
-        let loader = Loader::new(weights, &backend);
-        let (text, dim) = (&config.text, config.projection_dim);
-        let sizes = PreNormSizes {
-            width: text.hidden_size,
-            inner: text.intermediate_size,
-            layers: text.num_hidden_layers,
-            heads: text.num_attention_heads,
-            eps: text.layer_norm_eps,
-            activation: Activation::of_config(&text.hidden_act, weights.path())?,
-        };
-        let (width, context_length) = (sizes.width, text.max_position_embeddings);
-        let embedding = |name: &str, rows: usize| {
-            loader.table(&format!("text_model.embeddings.{name}.weight"), [rows, width])
-        };
+        let context_length = config.text.max_position_embeddings;
         Ok(PaddedTextTower {
-            token_embedding: embedding("token_embedding", text.vocab_size)?,
-            position_embedding: embedding("position_embedding", context_length)?,
-            layers: loader.pre_norm_layers("text_model.encoder", &sizes)?,
-            final_layer_norm: loader.layer_norm("text_model.final_layer_norm", width, sizes.eps)?,
-            text_projection: text.parts.head.load(&loader, "text_projection", [dim, width])?,
-            dim,
+            text: TextLayers::load(weights, config, &backend)?,
             context_length,
             batch: (backend.batch_tokens(compute.batch_tokens) / context_length).max(1),
             backend,
@@ -77,7 +47,7 @@ impl<B: Backend> PaddedTextTower<B> {
                 rows.flat_map(|row| tokens.get(row).unwrap_or_default()).copied().collect();
             self.forward(work, &ids)
         })?;
-        Embeddings::new(self.dim, encoded.concat())
+        Embeddings::new(self.text.dim, encoded.concat())
     }
 
     /// Returns how to embed many texts at full speed on a device: a call for each batch.
@@ -90,15 +60,12 @@ impl<B: Backend> PaddedTextTower<B> {
         let (backend, length) = (&self.backend, self.context_length);
         let sequences = ids.len() / length;
         let positions: Vec<u32> = (0..length as u32).cycle().take(ids.len()).collect();
-        let tables = [(&self.token_embedding, ids), (&self.position_embedding, &positions[..])];
-        backend.lookup_sum(tables, &mut work.rows)?;
+        self.text.embed(backend, work, ids, &positions)?;
         let last: Vec<u32> =
             (1..=sequences).map(|sequence| (sequence * length - 1) as u32).collect();
         let last = Readout::groups(backend, sequences, &last)?;
         let scope = backend.scope(Scope::Groups(sequences))?;
-        self.layers.forward(backend, work, &scope, &mut Kv::None, Some(&last))?;
-        let Workspace { rows, normed, .. } = work;
-        backend.normalize(&self.final_layer_norm, rows, normed)?;
-        download(backend, self.text_projection.as_ref(), normed)
+        self.text.layers.forward(backend, work, &scope, &mut Kv::None, Some(&last))?;
+        self.text.project(backend, work)
     }
 }
