@@ -81,8 +81,7 @@ impl Checkpoint {
         let config = Config::open(&config_path)?;
         let tokenizer = files.tokenizer()?;
         let preprocessor = files.preprocessor()?;
-        let views = hugging_face::views(&weights);
-        let weights = weights.with_views(views)?;
+        let weights = hugging_face::read(weights)?;
         weights.check(&config.weights(), hugging_face::extra)?;
         let cleaning = Cleaning::of_transformers(&config.text);
         Ok(Checkpoint {
@@ -148,10 +147,7 @@ impl Checkpoint {
     fn weights(&self) -> Result<Weights> {
         let weights = Weights::open_any(&self.weights)?;
         match &self.preprocessing {
-            Preprocessing::File(_) => {
-                let views = hugging_face::views(&weights);
-                weights.with_views(views)
-            }
+            Preprocessing::File(_) => hugging_face::read(weights),
             Preprocessing::Known(_) => Ok(openai::read(weights, self.config_path.as_deref())?.0),
         }
     }

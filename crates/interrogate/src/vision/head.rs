@@ -40,6 +40,12 @@ impl Head {
     }
 }
 
+/// Returns the numbers of the first rows of `images` groups of `positions` rows: class tokens,
+/// or the means of an attention pool.
+pub(super) fn first_rows(images: usize, positions: usize) -> Vec<u32> {
+    (0..images).map(|image| (image * positions) as u32).collect()
+}
+
 /// Applies `head` to `rows`, which are left empty, and copies the result to the host.
 pub(crate) fn download<B: Backend>(
     backend: &B,

@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use super::head::{download, first_rows};
 use super::image_tower::ImageTower;
 use super::mean_pixel;
 use crate::nn::{
@@ -330,15 +331,12 @@ impl<B: Backend> AttentionPool<B> {
         let ids: Vec<u32> = (0..images).flat_map(of_image).collect();
         backend.select(normed, &backend.ids(&ids)?, rows)?;
         backend.add_to_groups(&self.position_embedding, rows)?;
-        let means: Vec<u32> = (0..images).map(|image| (image * (1 + pixels)) as u32).collect();
-        backend.select(rows, &backend.ids(&means)?, next)?;
+        backend.select(rows, &backend.ids(&first_rows(images, 1 + pixels))?, next)?;
         backend.apply(&self.query, next, Epilogue::none(), queries)?;
         backend.apply_each(&mut [(&self.key, keys), (&self.value, values)], rows)?;
         let scope = backend.scope(Scope::Groups(images))?;
         let view = KvView::uncached(keys, values);
         backend.attend(self.heads, queries, view, &scope, None, context)?;
-        let mut features = B::Rows::default();
-        backend.apply(&self.out, context, Epilogue::none(), &mut features)?;
-        backend.download(features)
+        download(backend, Some(&self.out), context)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::attention_pool::AttentionPool;
 use super::conv_stem::ConvStem;
-use super::head;
+use super::head::{download, first_rows};
 use super::image_tower::ImageTower;
 use super::mean_pixel;
 use super::vit_config::{Pooling, VitConfig};
@@ -144,8 +144,7 @@ impl<B: Backend> ImageTower<B> for Vit<B> {
         }
         let readout = match self.pool {
             Pool::ClassToken => {
-                let positions = self.embeddings.positions();
-                let class: Vec<u32> = (0..images).map(|image| (image * positions) as u32).collect();
+                let class = first_rows(images, self.embeddings.positions());
                 Some(Readout::groups(backend, images, &class)?)
             }
             _ => None,
@@ -154,6 +153,6 @@ impl<B: Backend> ImageTower<B> for Vit<B> {
         self.layers.forward(backend, work, &scope, &mut Kv::None, readout.as_ref())?;
         backend.normalize(&self.post_norm, &work.rows, &mut work.normed)?;
         self.pool(backend, work, images)?;
-        head::download(backend, self.head.as_ref(), &mut work.normed)
+        download(backend, self.head.as_ref(), &mut work.normed)
     }
 }

@@ -94,15 +94,6 @@ impl Family {
     }
 }
 
-/// SigLIP's fields besides the sizes.
-#[derive(Default, Deserialize)]
-struct RawSiglip {
-    /// In `text_config`: the width of embeddings, by default that of the text tower.
-    projection_size: Option<usize>,
-    /// In `vision_config`: whether there is attention pooling.
-    vision_use_head: Option<bool>,
-}
-
 impl Config {
     /// Reads and checks the file at `path`.
     ///
@@ -115,18 +106,15 @@ impl Config {
         let file: RawConfig = serde_json::from_slice(&text).map_err(json)?;
         let family = Family::of(&file, path)?;
         let mut text = file.text_config_dict.or(file.text_config).unwrap_or_default();
-        let vision = file.vision_config_dict.or(file.vision_config).unwrap_or_default();
+        let mut vision = file.vision_config_dict.or(file.vision_config).unwrap_or_default();
         let mut dim = file.projection_dim.unwrap_or(PROJECTION_DIM);
         let (default_text, default_vision) = family.defaults();
         let mut projection_size = None;
         if family == Family::Siglip {
             // All published files have CLIP's token there, which SigLIP's tokenizers lack.
             text.remove("eos_token_id");
-            let extra = |section: &Map<String, Value>| {
-                serde_json::from_value::<RawSiglip>(Value::Object(section.clone())).map_err(json)
-            };
-            projection_size = extra(&text)?.projection_size;
-            let use_head = extra(&vision)?.vision_use_head;
+            projection_size = removed(&mut text, "projection_size").map_err(json)?;
+            let use_head = removed(&mut vision, "vision_use_head").map_err(json)?;
             sizes::only(path, "vision_config.vision_use_head", use_head.as_ref(), true)?;
         }
         let (text_parts, vision_parts) = (default_text.parts, default_vision.parts);
@@ -143,6 +131,14 @@ impl Config {
         config.check(path)?;
         Ok(config)
     }
+}
+
+/// Removes the field `key` of `section`. Returns its value, or `None` if it is missing or null.
+fn removed<T: DeserializeOwned>(
+    section: &mut Map<String, Value>,
+    key: &str,
+) -> serde_json::Result<Option<T>> {
+    serde_json::from_value(section.remove(key).unwrap_or_default())
 }
 
 /// Replaces fields of `defaults` by those of `section`.

@@ -3,4 +3,4 @@
 mod config;
 mod names;
 
-pub(super) use names::{extra, views};
+pub(super) use names::{extra, read};

@@ -3,6 +3,9 @@
 //! `SiglipTextTransformer` and `SiglipMultiheadAttentionPoolingHead` of transformers 5.23
 //! (src/transformers/models/siglip/modeling_siglip.py).
 
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::weights::{View, Weights};
 
 /// Returns whether a weight that no encoder uses is accepted: the scale and bias of scores, and
@@ -17,8 +20,16 @@ pub(in crate::clip) fn extra(name: &str) -> bool {
     )
 }
 
-/// Returns views of SigLIP's weights that CLIP names or splits in another way; none for CLIP.
-pub(in crate::clip) fn views(weights: &Weights) -> Vec<(String, View)> {
+/// Returns the weights under CLIP's names: SigLIP names or stacks some in another way.
+///
+/// # Errors
+/// [`Error::Mismatch`] if a weight has two names.
+pub(in crate::clip) fn read(weights: Weights) -> Result<Weights> {
+    let views = views(&weights);
+    weights.with_views(views)
+}
+
+fn views(weights: &Weights) -> Vec<(String, View)> {
     let mut views = Vec::new();
     for end in ["weight", "bias"] {
         let head = format!("text_model.head.{end}");

@@ -49,12 +49,18 @@ fn open(path: &Path) -> Result<(OpenClipConfig, Option<TimmModel>)> {
 /// # Errors
 /// [`Error::Mismatch`] for an unknown cleaning, and the errors of the configuration.
 pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
-    let Some(path) = config else { return Ok(Cleaning::OpenAi) };
-    let clean = open(path)?.0.clean();
-    let name = clean.as_str();
+    match config {
+        Some(path) => cleaning_of(path, &open(path)?.0),
+        None => Ok(Cleaning::OpenAi),
+    }
+}
+
+/// Returns the text cleaning that the configuration at `path` names.
+fn cleaning_of(path: &Path, config: &OpenClipConfig) -> Result<Cleaning> {
+    let name = config.clean();
     let expected = "lower, whitespace or canonicalize";
-    let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, name);
-    Form::parse(name).map(Cleaning::OpenClip).ok_or_else(unknown)
+    let unknown = || Error::mismatch(path, "tokenizer_kwargs.clean", expected, &name);
+    Form::parse(&name).map(Cleaning::OpenClip).ok_or_else(unknown)
 }
 
 /// Checks the [`open_clip_config.json`](CONFIG) at `path` as far as it can be without the
@@ -63,8 +69,9 @@ pub(super) fn cleaning(config: Option<&Path>) -> Result<Cleaning> {
 /// # Errors
 /// Those of [`cleaning`].
 pub(crate) fn check_config(path: &Path) -> Result<bool> {
-    cleaning(Some(path))?;
-    let vocab = open(path)?.0.vocab_size();
+    let (config, _) = open(path)?;
+    cleaning_of(path, &config)?;
+    let vocab = config.vocab_size();
     Ok(vocab.is_none_or(|vocab| vocab == crate::clip::tokenizer::openai::TOKENS))
 }
 

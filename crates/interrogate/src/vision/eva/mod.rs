@@ -14,11 +14,10 @@ use config::{EPS, Pool};
 
 use block::{EvaBlock, Shared};
 
+use super::head::{download, first_rows};
 use super::image_tower::ImageTower;
 use crate::Result;
-use crate::nn::{
-    Backend, Epilogue, Heads, Loader, PatchEmbedding, Patches, Rotary, Scope, Span, Workspace,
-};
+use crate::nn::{Backend, Heads, Loader, PatchEmbedding, Patches, Rotary, Scope, Span, Workspace};
 
 /// An image tower over one backend.
 #[derive(Debug)]
@@ -66,8 +65,7 @@ impl<B: Backend> ImageTower<B> for EvaTower<B> {
     fn forward(&self, backend: &B, work: &mut Workspace<B>, pixels: &[f32]) -> Result<Vec<f32>> {
         let images = self.embeddings.forward(backend, work, pixels)?;
         let positions = self.embeddings.positions();
-        let class: Vec<u32> = (0..images).map(|image| (image * positions) as u32).collect();
-        let class = backend.ids(&class)?;
+        let class = backend.ids(&first_rows(images, positions))?;
         let scope = backend.scope(Scope::Groups(images))?;
         let rotary = self.rotary.as_ref();
         let shared = Shared { heads: self.heads, rotary, scope: &scope };
@@ -81,9 +79,7 @@ impl<B: Backend> ImageTower<B> for EvaTower<B> {
             std::mem::swap(rows, next);
         }
         backend.normalize(&self.norm, rows, normed)?;
-        let mut found = B::Rows::default();
-        backend.apply(&self.head, normed, Epilogue::none(), &mut found)?;
-        backend.download(found)
+        download(backend, Some(&self.head), normed)
     }
 }
 
