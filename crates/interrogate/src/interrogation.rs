@@ -1,6 +1,7 @@
 //! Prompts in any mode, over an index and the user's own lists.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 #[cfg(doc)]
 use crate::Error;
@@ -52,12 +53,12 @@ pub struct Interrogation<'a> {
     deny: Option<Deny>,
     before: Vec<Part>,
     after: Vec<Part>,
-    counter: Box<dyn Counter>,
+    counter: Arc<dyn Counter>,
     /// Whether prompts have a token limit.
     limited: bool,
     max_tokens: Option<usize>,
     template: Option<(Template, Vec<RankingRequest>)>,
-    encoder: Option<Box<dyn TextEncoder>>,
+    encoder: Option<Arc<dyn TextEncoder>>,
 }
 
 impl<'a> Interrogation<'a> {
@@ -68,26 +69,39 @@ impl<'a> Interrogation<'a> {
     /// # Errors
     /// The errors of [`Model::counter`] and [`Model::text_encoder`].
     pub fn new(index: &'a Index, model: &Model, options: PromptOptions) -> Result<Self> {
-        let scores = options.mode.scores_texts();
+        let encoder = options.mode.scores_texts().then(|| model.text_encoder()).transpose()?;
+        let counter = model.counter()?.into();
+        Ok(Self::with_encoder(index, counter, encoder.map(Arc::from), options))
+    }
+
+    /// Creates an interrogation like [`new`](Self::new), with a tokenizer and a text encoder
+    /// that are open already and may serve several interrogations. A mode that scores texts
+    /// ([`Mode::scores_texts`]) needs the encoder; the others ignore it.
+    pub fn with_encoder(
+        index: &'a Index,
+        counter: Arc<dyn Counter>,
+        encoder: Option<Arc<dyn TextEncoder>>,
+        options: PromptOptions,
+    ) -> Self {
         let entry = |table: &crate::index::Table| TableEntry {
             name: table.name().to_owned(),
             top: table.top().map(|top| top as usize),
             explicit: false,
         };
-        Ok(Interrogation {
+        Interrogation {
             index,
             tables: index.tables().iter().map(entry).collect(),
             custom: Vec::new(),
             deny: None,
             before: Vec::new(),
             after: Vec::new(),
-            counter: model.counter()?,
+            counter,
             limited: !matches!(options.mode, Mode::Seed | Mode::Caption),
             max_tokens: None,
             template: None,
-            encoder: scores.then(|| model.text_encoder()).transpose()?,
+            encoder,
             options,
-        })
+        }
     }
 
     /// Adds `table`, or replaces a table of the same name.
