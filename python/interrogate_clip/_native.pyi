@@ -2,12 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from ._results import Prompt, Ranking
+
+__all__ = [
+    "Captioner",
+    "Index",
+    "Interrogator",
+    "Model",
+    "Table",
+    "__version__",
+    "build_index",
+    "captioner_names",
+    "model_names",
+]
 
 __version__: str
 
@@ -77,7 +90,7 @@ class Model:
         """Returns the embeddings of texts: (texts, dim) rows of unit length, or (dim) for one."""
 
     @overload
-    def count_tokens(self, texts: str) -> int: ...
+    def count_tokens(self, texts: str) -> int: ...  # type: ignore[overload-overlap]
     @overload
     def count_tokens(self, texts: Iterable[str]) -> list[int]:
         """Returns the number of tokens of texts, special tokens included."""
@@ -158,7 +171,7 @@ class Index:
         and reads no row. `device` ranks its tables."""
 
     @property
-    def folder(self) -> str:
+    def folder(self) -> Path:
         """The index's folder."""
 
     @property

@@ -11,11 +11,9 @@ pub(crate) fn device(name: &str) -> Result<Device> {
         device.check()?;
         return Ok(device);
     }
-    let built = Device::built().filter_map(|name| name.parse().ok());
-    Ok(built
-        .filter(|device: &Device| !device.is_cpu() && device.check().is_ok())
-        .next()
-        .unwrap_or_default())
+    let mut built = Device::built().filter_map(|name| name.parse().ok());
+    let opens = |device: &Device| !device.is_cpu() && device.check().is_ok();
+    Ok(built.find(opens).unwrap_or_default())
 }
 
 /// Parses `device` and `precision`.

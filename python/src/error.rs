@@ -61,7 +61,7 @@ impl From<Error> for PyErr {
                     build_index::Error::Dictionary(_) => "DictionaryError",
                     _ => "BuildError",
                 };
-                (class, with_causes(&error), error.hint().map(Into::into))
+                (class, with_causes(&error), error.hint())
             }
             Error::Forked => (
                 "ForkError",

@@ -79,7 +79,7 @@ def test_own_labels(index: ic.Index, model: ic.Model, cat: Path) -> None:
     own, built = table.rank(features, k=5), index["flavors"].rank(features, k=5)
     assert own.labels == built.labels and np.array_equal(own.scores, built.scores)
     assert np.array_equal(table.rows, index["flavors"].rows)
-    assert table.rank(features, k=1, quota=2).labels == ["a cat"]
+    assert table.rank(features, k=1, quota=4).labels == ["a cat"]
 
 
 def test_features_of_another_model_are_refused(index: ic.Index) -> None:

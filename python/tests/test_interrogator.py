@@ -59,7 +59,9 @@ def test_options(interrogator: ic.Interrogator, cat: Path) -> None:
     with pytest.raises(ValueError, match="caption: expected one or 2, found 3"):
         interrogator.prompt([cat, cat], caption=["a", "b", "c"])
     with pytest.raises(errors.PromptError):
-        interrogator.prompt(cat, "fast", caption="word " * 100, max_tokens=4)
+        interrogator.prompt(cat, template="{artists}")
+    with pytest.raises(errors.PromptError):
+        interrogator.prompt(cat, "fast", prefix="word " * 100, max_tokens=4)
 
 
 def test_chain_grows_while_the_score_rises(model: ic.Model, cat: Path) -> None:
