@@ -68,7 +68,7 @@ impl Captioner {
         let options = hub::options(py, cache_folder);
         let captioner = interruptible(py, |interrupt| {
             let compute = device::compute(device, precision)?;
-            let mut report = hub::reporter(interrupt, &progress);
+            let mut report = hub::reporter(interrupt, &progress, &options);
             let folder = captioner_folder(&name, &options, &mut report)?;
             Result::Ok(caption::open_on(&folder, compute.precision, compute.device)?)
         })?;

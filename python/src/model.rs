@@ -87,7 +87,7 @@ impl Model {
         let (source, cleaning) = (name.parse()?, text_cleaning.parse()?);
         let model = interruptible(py, |interrupt| {
             let compute = device::compute(device, precision)?;
-            let mut report = hub::reporter(interrupt, &progress);
+            let mut report = hub::reporter(interrupt, &progress, &options);
             let model = models::Model::open(source, &options, &mut report)?;
             crate::error::Result::Ok(model.with_cleaning(cleaning)?.with_compute(compute))
         })?;

@@ -1,11 +1,13 @@
 //! The options for opening a model from the hub.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::MinSpeed;
 use super::environment::{Variables, is_true};
-use crate::{input, limits};
+use crate::{Error, Result, input, limits};
 
 /// The options for opening a model from the hub.
 ///
@@ -51,6 +53,9 @@ pub struct Options {
     pub timeout: Duration,
     /// The minimum speed of a download; a slower one is ended and retried.
     pub min_speed: MinSpeed,
+    /// Ends a download once it is true, at the next bytes that arrive: the call returns
+    /// [`Error::Interrupted`], and the next one resumes the download.
+    pub cancel: Option<Arc<AtomicBool>>,
 }
 
 /// Why downloads are not allowed.
@@ -77,6 +82,15 @@ impl Options {
             retries: 5,
             timeout: Duration::from_secs(60),
             min_speed: MinSpeed::default(),
+            cancel: None,
+        }
+    }
+
+    /// Returns an error if downloads are to end.
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        match &self.cancel {
+            Some(cancel) if cancel.load(Ordering::Relaxed) => Err(Error::Interrupted),
+            _ => Ok(()),
         }
     }
 

@@ -104,6 +104,7 @@ impl Client<'_> {
             part.write_all(&chunk[..n]).map_err(disk)?;
             done += n as u64;
             progress(done);
+            self.options.check_cancelled().map_err(Failure::Permanent)?;
             if monitor.is_too_slow(n as u64, Instant::now()) && done < remote.size {
                 let least = self.options.min_speed.bytes_per_second;
                 let message = format!("fewer than {least} bytes a second");

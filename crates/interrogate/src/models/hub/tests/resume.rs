@@ -1,5 +1,7 @@
 //! Interrupted, wrong and slow downloads.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -21,6 +23,26 @@ fn interrupted_download_is_resumed_by_the_next_call() {
     let folder = cache.fetch().unwrap();
     let range = format!(" bytes={kept}-");
     assert!(hub.requests().iter().any(|line| line.starts_with("GET") && line.ends_with(&range)));
+    assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
+}
+
+#[test]
+fn cancelled_download_is_resumed_by_the_next_call() {
+    let hub = hub();
+    let mut cache = empty_cache(&hub);
+    cache.options.retries = 5; // cancelling is final
+    let cancel = Arc::new(AtomicBool::new(false));
+    cache.options.cancel = Some(Arc::clone(&cancel));
+    let error = fetch("a/b", None, &cache.options, &mut |progress| {
+        cancel.store(progress.file.ends_with(".safetensors"), Ordering::Relaxed);
+    });
+    assert!(matches!(error, Err(Error::Interrupted)), "{error:?}");
+    assert!(!cache.has_weights());
+    let (_, kept) = cache.blobs().into_iter().find(|(n, _)| n.ends_with(".incomplete")).unwrap();
+    assert!(kept > 0 && kept < weights().len() as u64, "{kept}");
+
+    cancel.store(false, Ordering::Relaxed);
+    let folder = cache.fetch().unwrap();
     assert_eq!(std::fs::read(folder.join(SAFETENSORS.whole)).unwrap(), weights());
 }
 
