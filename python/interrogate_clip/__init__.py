@@ -20,6 +20,7 @@ from ._native import (
     __version__,
     build_index,
     captioner_names,
+    disable_mmap,
     model_names,
 )
 from ._results import Prompt, Ranking
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "build_index",
     "captioner_names",
+    "disable_mmap",
     "errors",
     "model_names",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "__version__",
     "build_index",
     "captioner_names",
+    "disable_mmap",
     "model_names",
 ]
 
@@ -349,3 +350,7 @@ def model_names() -> list[str]:
 
 def captioner_names() -> list[str]:
     """Returns the short names of captioners."""
+
+def disable_mmap() -> None:
+    """Reads files into memory from now on, instead of mapping them: slower, but safe if another
+    program may truncate a file in use."""

@@ -33,6 +33,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build::build_index, module)?)?;
     module.add_function(wrap_pyfunction!(model::model_names, module)?)?;
     module.add_function(wrap_pyfunction!(captioner::captioner_names, module)?)?;
+    module.add_function(wrap_pyfunction!(disable_mmap, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
+}
+
+/// Reads files into memory from now on, instead of mapping them.
+#[pyfunction]
+fn disable_mmap() {
+    interrogate::mmap::disable();
 }
