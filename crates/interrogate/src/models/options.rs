@@ -1,13 +1,17 @@
-//! The options for opening a model from the hub.
+//! The options for opening a model.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(doc)]
+use super::HAS_STARTER;
 use super::MinSpeed;
 use super::environment::{Variables, is_true};
+#[cfg(doc)]
+use crate::starter::Starter;
 use crate::{input, limits};
 
-/// The options for opening a model from the hub.
+/// The options for opening a model: the hub, its cache, and the starter's folder.
 ///
 /// The library itself reads no environment variables; a program passes them in
 /// ([`from_vars`](Self::from_vars)).
@@ -51,6 +55,10 @@ pub struct Options {
     pub timeout: Duration,
     /// The minimum speed of a download; a slower one is ended and retried.
     pub min_speed: MinSpeed,
+    /// The folder to open the starter from, a copy of this repository's
+    /// `crates/interrogate/weights` ([`Starter::open`]). It is preferred to compiled-in files
+    /// ([`HAS_STARTER`]); `None` opens those. No variable sets it.
+    pub starter: Option<PathBuf>,
 }
 
 /// Why downloads are not allowed.
@@ -77,6 +85,7 @@ impl Options {
             retries: 5,
             timeout: Duration::from_secs(60),
             min_speed: MinSpeed::default(),
+            starter: None,
         }
     }
 
