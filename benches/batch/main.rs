@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for photo in &photos {
         fs::read(photo)?;
     }
-    let tower = Starter::open().image_encoder()?;
+    let tower = Starter::open(None)?.image_encoder()?;
     let prepare = |photo: &PathBuf| tower.prepare(&Picture::open(photo)?);
     let pixels: Vec<Pixels> =
         photos.par_iter().take(PREPARED).map(prepare).collect::<Result<_, _>>()?;

@@ -1,6 +1,6 @@
 //! Errors as exceptions: those of the libraries, by area, with their causes and hints.
 
-use interrogate::error::IndexError;
+use interrogate::error::{IndexError, ModelError};
 use pyo3::prelude::*;
 
 /// An error of this module or of the libraries below it.
@@ -55,7 +55,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let (class, message, hint) = match error {
             Error::Python(error) => return error,
-            Error::Library(error) => (class_of(&error), with_causes(&error), error.hint()),
+            Error::Library(error) => (class_of(&error), with_causes(&error), hint_of(&error)),
             Error::Build(error) => {
                 let class = match &error {
                     build_index::Error::Dictionary(_) => "DictionaryError",
@@ -109,6 +109,19 @@ fn class_of(error: &interrogate::Error) -> &'static str {
         E::Prompt(_) => "PromptError",
         E::Caption(_) => "CaptionError",
         _ => "InterrogateError",
+    }
+}
+
+/// Returns the hint for `error`, in terms of this package.
+fn hint_of(error: &interrogate::Error) -> Option<String> {
+    match error {
+        interrogate::Error::Model(ModelError::StarterMissing) => {
+            Some("pip install interrogate-clip-starter, or name another model".to_owned())
+        }
+        interrogate::Error::Index(IndexError::Missing { .. }) => {
+            Some("build one with build_index()".to_owned())
+        }
+        error => error.hint(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn options(py: Python<'_>, cache: Option<PathBuf>) -> Options {
     if let Some(cache) = cache {
         options.cache = cache;
     }
-    let _starter: Option<PathBuf> = py
+    options.starter = py
         .import("interrogate_clip_starter")
         .and_then(|package| package.call_method0("folder"))
         .and_then(|folder| folder.extract())

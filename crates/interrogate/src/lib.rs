@@ -45,7 +45,7 @@
 //! # Modules
 //! | module | what it does |
 //! |---|---|
-//! | [`models`] | opens CLIP from a folder, a file, a hub id or the embedded starter, and downloads it if necessary |
+//! | [`models`] | opens CLIP from a folder, a file, a hub id or the starter, and downloads it if necessary |
 //! | [`encoder`] | defines the traits [`TextEncoder`](encoder::TextEncoder) and [`ImageEncoder`](encoder::ImageEncoder), which return rows of unit length: a dot product is a cosine |
 //! | [`clip`] | reads CLIP checkpoints and computes both towers |
 //! | [`vision`] | defines the architectures of image towers |
@@ -87,7 +87,8 @@
 //! - A table has at most 2^32 bytes of label text, and as many rows as fit the address
 //!   space.
 //!
-//! The cargo feature `starter` compiles the embedded model in (56 MB); `cuda` and `metal`
+//! The cargo feature `starter` compiles the starter's files in (62 MB); without it the starter
+//! is opened from a folder ([`models::Options::starter`]); `cuda` and `metal`
 //! add those devices ([`Device`]). All are off by default.
 
 pub mod caption;
@@ -114,7 +115,6 @@ pub mod query;
 pub mod rank;
 pub mod sentence;
 mod sizes;
-#[cfg(starter)]
 pub mod starter;
 pub mod tagger;
 mod tokenization;

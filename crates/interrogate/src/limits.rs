@@ -10,6 +10,9 @@
 /// tokenizers have 35 MB (Gemma's, of SigLIP 2) and about 60 (XLM-V's, of MetaCLIP 2).
 pub const SMALL_FILE: u64 = 128 << 20;
 
+/// Bytes of a file of the starter, in a folder. The largest has 45 MB.
+pub const STARTER_FILE: u64 = 64 << 20;
+
 /// Bytes of a list of lines: labels, paths, prompts.
 pub const LIST: u64 = 4 << 30;
 

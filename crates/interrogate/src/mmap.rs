@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::num::NonZero;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use memmap2::MmapOptions;
@@ -116,6 +117,32 @@ impl Mmap {
         }
         #[cfg(not(unix))]
         let _ = range;
+    }
+}
+
+/// The bytes of a file that is mapped or compiled in. Cloning does not copy them.
+#[derive(Clone, Debug)]
+pub(crate) enum FileBytes {
+    Mapped(Arc<Mmap>),
+    Embedded(&'static [u8]),
+}
+
+impl FileBytes {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// Those of [`Mmap::open`].
+    pub(crate) fn map(path: &Path) -> Result<Self> {
+        Mmap::open(path).map(|map| FileBytes::Mapped(Arc::new(map)))
+    }
+}
+
+impl AsRef<[u8]> for FileBytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            FileBytes::Mapped(map) => (**map).as_ref(),
+            FileBytes::Embedded(bytes) => bytes,
+        }
     }
 }
 

@@ -7,12 +7,12 @@ use super::config::{Config, TextAttention};
 use super::files::Files;
 use super::fingerprint::fingerprint;
 use super::preprocess::{self, Processor};
-use super::tokenizer::{FileBytes, Tokenizer, TokenizerFiles};
+use super::tokenizer::{Tokenizer, TokenizerFiles};
 use super::{ClipText, ClipVision, hugging_face, openai};
 use crate::encoder::Counter;
 #[cfg(doc)]
 use crate::error::{CheckpointError, WeightsError};
-use crate::mmap::Mmap;
+use crate::mmap::FileBytes;
 use crate::nn::{Compute, Precision};
 use crate::picture::Preprocess;
 use crate::rank::Sigmoid;
@@ -210,14 +210,13 @@ impl Checkpoint {
     /// [`Error::Io`] if a file cannot be mapped.
     pub fn fingerprint(&self) -> Result<String> {
         let weights = Weights::open_any(&self.weights)?;
-        let map = |path: &PathBuf| Mmap::open(path).map(FileBytes::Mapped);
         let mut small = Vec::new();
         if let Some(path) = &self.config_path {
-            small.push(("config", map(path)?));
+            small.push(("config", FileBytes::map(path)?));
         }
         small.extend(self.tokenizer.bytes()?.into_iter().map(|bytes| ("tokenizer", bytes)));
         small.push(match &self.preprocessing {
-            Preprocessing::File(path) => ("preprocessing", map(path)?),
+            Preprocessing::File(path) => ("preprocessing", FileBytes::map(path)?),
             // The version of the code: increment it with anything that changes a feature.
             Preprocessing::Known(_) => ("preprocessing", FileBytes::Embedded(b"openai 1")),
         });

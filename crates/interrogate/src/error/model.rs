@@ -1,5 +1,7 @@
 //! Names of models.
 
+use std::path::PathBuf;
+
 use super::words::first_names;
 
 /// No model has the given name, or this build lacks it.
@@ -45,10 +47,20 @@ pub enum ModelError {
         /// The short names of taggers.
         known: Vec<&'static str>,
     },
-    /// This build lacks the embedded starter model: the cargo feature `starter` is off, or
-    /// the crate is from a registry, whose package has no weights.
-    #[error("this build has no starter model")]
+    /// The starter is not compiled in, and no folder of its files was given: the cargo feature
+    /// `starter` is off, or the crate is from a registry, whose package has no weights.
+    #[error("the starter model is not compiled in, and no folder of its files was given")]
     StarterMissing,
+    /// A file in a folder of the starter is missing or has other content.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    StarterFile {
+        /// The file.
+        path: PathBuf,
+        /// Its SHA-256 or another property.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
 }
 
 impl ModelError {
@@ -74,7 +86,11 @@ impl ModelError {
                 known.join(", ")
             ),
             ModelError::StarterMissing => {
-                "build from the repository with the feature starter, or name another model"
+                "set Options::starter to the folder of its files, build from the repository with the feature starter, or name another model"
+                    .to_owned()
+            }
+            ModelError::StarterFile { .. } => {
+                "copy the files of crates/interrogate/weights of this version again; the starter's folder needs its .safetensors files and tokenizer.json"
                     .to_owned()
             }
         }

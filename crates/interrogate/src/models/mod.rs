@@ -26,7 +26,7 @@ pub use registry::{KnownModel, known};
 pub use source::ModelSource;
 pub use tagger_model::tagger_folder;
 
-/// Whether this build has the embedded starter model: the feature `starter` is on, and
-/// the weights were there when the library was compiled. A package of a registry has no
-/// weights, because of its size limit.
+/// Whether the starter's files are compiled in: the feature `starter` is on, and the weights
+/// were there when the library was compiled. A package of a registry has no weights, because of
+/// its size limit. Without them, the starter is opened from [`Options::starter`].
 pub const HAS_STARTER: bool = cfg!(starter);

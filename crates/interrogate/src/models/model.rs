@@ -8,7 +8,6 @@ use crate::error::{HubError, IndexError, ModelError};
 use crate::index::{Digest, Index};
 use crate::nn::{Compute, Precision};
 use crate::rank::Sigmoid;
-#[cfg(starter)]
 use crate::starter::{self, Starter};
 use crate::{Device, Error, Result};
 
@@ -45,7 +44,6 @@ const PADDED_CANDIDATES: usize = 128;
 #[derive(Debug)]
 enum Kind {
     Clip(Box<Checkpoint>),
-    #[cfg(starter)]
     Starter(Starter),
 }
 
@@ -54,8 +52,7 @@ impl Model {
     /// `progress` is called for each chunk. If the process is killed, the next call resumes.
     ///
     /// # Errors
-    /// Those of [`hub::fetch_clip`] and [`Checkpoint::open`]; [`ModelError::StarterMissing`]
-    /// without the feature `starter`.
+    /// Those of [`hub::fetch_clip`], [`Checkpoint::open`] and [`Starter::open`].
     pub fn open(
         source: ModelSource,
         options: &Options,
@@ -63,7 +60,7 @@ impl Model {
     ) -> Result<Self> {
         let clip = |path: &_| Checkpoint::open(path).map(|it| Kind::Clip(Box::new(it)));
         let kind = match &source {
-            ModelSource::Starter => starter()?,
+            ModelSource::Starter => Kind::Starter(Starter::open(options.starter.as_deref())?),
             ModelSource::Folder(path) | ModelSource::File(path) => clip(path)?,
             ModelSource::Hub { repo, revision } => {
                 clip(&hub::fetch_clip(repo, revision.as_deref(), options, progress)?)?
@@ -80,9 +77,7 @@ impl Model {
     pub fn with_cleaning(self, cleaning: TextCleaning) -> Result<Self> {
         let kind = match self.kind {
             Kind::Clip(checkpoint) => Kind::Clip(Box::new(checkpoint.cleaning(cleaning))),
-            #[cfg(starter)]
             Kind::Starter(starter) if cleaning == TextCleaning::Auto => Kind::Starter(starter),
-            #[cfg(starter)]
             Kind::Starter(_) => {
                 return Err(Error::mismatch("starter", "--text-cleaning", "auto", cleaning));
             }
@@ -101,7 +96,6 @@ impl Model {
         };
         let found = match &self.kind {
             Kind::Clip(clip) => clip.cleaning_of(&index.manifest().model().fingerprint)?,
-            #[cfg(starter)]
             Kind::Starter(_) => None,
         };
         Err(match found {
@@ -145,8 +139,7 @@ impl Model {
     pub fn precision(&self) -> Precision {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.precision(&self.compute),
-            // The embedded weights are f16.
-            #[cfg(starter)]
+            // The starter's weights are f16.
             Kind::Starter(_) => self.compute.precision_for(true),
         }
     }
@@ -169,7 +162,6 @@ impl Model {
     pub fn fingerprint(&self) -> Result<String> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.fingerprint(),
-            #[cfg(starter)]
             Kind::Starter(starter) => Ok(starter.fingerprint()),
         }
     }
@@ -177,11 +169,10 @@ impl Model {
     /// Loads the text encoder.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::text_encoder`].
+    /// Those of [`Checkpoint::text_encoder`] and [`Starter::text_encoder`].
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.text_encoder_with(&self.compute)?),
-            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.text_encoder_with(&self.compute)?),
         })
     }
@@ -189,11 +180,10 @@ impl Model {
     /// Opens the tokenizer of the text encoder, without weights.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::counter`].
+    /// Those of [`Checkpoint::counter`] and [`Starter::counter`].
     pub fn counter(&self) -> Result<Box<dyn Counter>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.counter()?),
-            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.counter()?),
         })
     }
@@ -201,11 +191,10 @@ impl Model {
     /// Loads the image encoder.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::image_encoder`].
+    /// Those of [`Checkpoint::image_encoder`] and [`Starter::image_encoder`].
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>> {
         Ok(match &self.kind {
             Kind::Clip(checkpoint) => Box::new(checkpoint.image_encoder_with(&self.compute)?),
-            #[cfg(starter)]
             Kind::Starter(starter) => Box::new(starter.image_encoder_with(&self.compute)?),
         })
     }
@@ -214,7 +203,6 @@ impl Model {
     pub fn notice(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Clip(_) => None,
-            #[cfg(starter)]
             Kind::Starter(_) => Some(starter::NOTICE),
         }
     }
@@ -224,7 +212,6 @@ impl Model {
     pub fn min_score(&self) -> Option<f32> {
         match &self.kind {
             Kind::Clip(_) => None,
-            #[cfg(starter)]
             Kind::Starter(_) => Some(starter::MIN_SCORE),
         }
     }
@@ -238,7 +225,6 @@ impl Model {
     pub fn sigmoid(&self) -> Result<Option<Sigmoid>> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.sigmoid(),
-            #[cfg(starter)]
             Kind::Starter(_) => Ok(None),
         }
     }
@@ -249,7 +235,6 @@ impl Model {
     pub fn chain_candidates(&self) -> Option<usize> {
         match &self.kind {
             Kind::Clip(checkpoint) => checkpoint.is_padded().then_some(PADDED_CANDIDATES),
-            #[cfg(starter)]
             Kind::Starter(_) => None,
         }
     }
@@ -260,8 +245,8 @@ impl Model {
     /// has no codes of these labels: only the starter has them, of this repository's flavors.
     ///
     /// # Errors
-    /// [`RowsError::Dim`](crate::error::RowsError::Dim) for features of another model.
-    #[cfg_attr(not(starter), expect(unused_variables))]
+    /// [`RowsError::Dim`](crate::error::RowsError::Dim) for features of another model, and those
+    /// of [`Starter::text_encoder`].
     pub fn candidates(
         &self,
         dictionary: Digest,
@@ -270,9 +255,8 @@ impl Model {
     ) -> Result<Option<Vec<usize>>> {
         match &self.kind {
             Kind::Clip(_) => Ok(None),
-            #[cfg(starter)]
-            Kind::Starter(_) => {
-                let shortlist = starter::Shortlist::open()?;
+            Kind::Starter(starter) => {
+                let shortlist = starter.shortlist()?;
                 if shortlist.dictionary() != dictionary {
                     return Ok(None);
                 }
@@ -280,14 +264,4 @@ impl Model {
             }
         }
     }
-}
-
-#[cfg(starter)]
-fn starter() -> Result<Kind> {
-    Ok(Kind::Starter(Starter::open()))
-}
-
-#[cfg(not(starter))]
-fn starter() -> Result<Kind> {
-    Err(Error::Model(crate::error::ModelError::StarterMissing))
 }

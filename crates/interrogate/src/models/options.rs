@@ -1,15 +1,19 @@
-//! The options for opening a model from the hub.
+//! The options for opening a model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+#[cfg(doc)]
+use super::HAS_STARTER;
 use super::MinSpeed;
 use super::environment::{Variables, is_true};
+#[cfg(doc)]
+use crate::starter::Starter;
 use crate::{Error, Result, input, limits};
 
-/// The options for opening a model from the hub.
+/// The options for opening a model: the hub, its cache, and the starter's folder.
 ///
 /// The library itself reads no environment variables; a program passes them in
 /// ([`from_vars`](Self::from_vars)).
@@ -56,6 +60,10 @@ pub struct Options {
     /// Ends a download once it is true, at the next bytes that arrive: the call returns
     /// [`Error::Interrupted`], and the next one resumes the download.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// The folder to open the starter from, a copy of this repository's
+    /// `crates/interrogate/weights` ([`Starter::open`]). It is preferred to compiled-in files
+    /// ([`HAS_STARTER`]); `None` opens those. No variable sets it.
+    pub starter: Option<PathBuf>,
 }
 
 /// Why downloads are not allowed.
@@ -83,6 +91,7 @@ impl Options {
             timeout: Duration::from_secs(60),
             min_speed: MinSpeed::default(),
             cancel: None,
+            starter: None,
         }
     }
 

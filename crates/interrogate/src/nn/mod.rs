@@ -40,9 +40,7 @@ pub(crate) use convolution::{BATCH_NORM, Convolution, ConvolutionSizes, pixel_ro
 pub(crate) use cpu::Cpu;
 #[cfg(test)]
 pub(crate) use gpu::devices;
-#[cfg(starter)]
-pub(crate) use gpu::{Along, depthwise};
-pub(crate) use gpu::{Gpu, halving, is_out_of_memory};
+pub(crate) use gpu::{Along, Gpu, depthwise, halving, is_out_of_memory};
 pub(crate) use heads::Heads;
 pub(crate) use kernel::split::even;
 pub(crate) use kv_cache::{Kv, KvCache};

@@ -32,7 +32,6 @@ pub(super) struct Config {
 
 impl Config {
     /// The configuration of all-MiniLM-L6-v2.
-    #[cfg(starter)]
     pub(super) fn mini_lm() -> Self {
         Config {
             model_type: None,

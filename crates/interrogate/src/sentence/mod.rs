@@ -81,10 +81,9 @@ impl MiniLm {
         Self::new(weights, &config, wordpiece, compute, device)
     }
 
-    /// Opens compiled-in weights and tokenizer with the configuration of all-MiniLM-L6-v2.
-    /// Errors of the tokenizer name `path`.
-    #[cfg(starter)]
-    pub(crate) fn embedded(
+    /// Opens weights and a tokenizer without their configuration, which is that of
+    /// all-MiniLM-L6-v2. Errors of the tokenizer name `path`.
+    pub(crate) fn without_config(
         weights: Weights,
         path: &Path,
         tokenizer: &[u8],
@@ -134,7 +133,6 @@ impl TextEncoder for MiniLm {
 }
 
 /// Opens the tokenizer only, from the text of a `tokenizer.json`. Errors name `path`.
-#[cfg(starter)]
 pub(crate) fn counter(path: &Path, json: &[u8]) -> Result<WordPiece> {
     WordPiece::new(path, json, CONTEXT)
 }

@@ -3,8 +3,8 @@
 
 use super::convolve::{ChannelsFirst, ChannelsLast};
 use super::efficientnet::EfficientNet;
-use super::tests::{golden, max_difference, pixels};
-use super::{Starter, StarterImage, StarterText, embedded};
+use super::tests::{golden, max_difference, pixels, starter};
+use super::{StarterImage, StarterText, embedded};
 use crate::encoder::TextEncoder;
 use crate::nn::{Compute, devices};
 
@@ -13,11 +13,14 @@ fn logits_agree_with_the_kernels_and_with_pytorch() {
     let golden = golden().photos;
     let photos: Vec<Vec<f32>> = golden.iter().map(pixels).collect();
     let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
+    let starter = starter();
     let kernels = Box::new(ChannelsFirst);
-    let kernels = EfficientNet::load(embedded::classifier().unwrap(), kernels).unwrap();
+    let kernels =
+        EfficientNet::load(starter.files.weights(&embedded::CLASSIFIER).unwrap(), kernels).unwrap();
     for device in devices() {
         let ours = Box::new(ChannelsLast(device.clone()));
-        let ours = EfficientNet::load(embedded::classifier().unwrap(), ours).unwrap();
+        let ours = EfficientNet::load(starter.files.weights(&embedded::CLASSIFIER).unwrap(), ours)
+            .unwrap();
         let found = ours.logits(&photos).unwrap();
         assert_eq!(found.len(), photos.len());
         for ((photo, golden), found) in photos.iter().zip(&golden).zip(&found) {
@@ -40,15 +43,16 @@ fn features_and_embeddings_agree_with_the_kernels() {
     let texts: Vec<&str> = golden.texts.iter().map(|golden| golden.text.as_str()).collect();
     let photos: Vec<Vec<f32>> = golden.photos.iter().map(pixels).collect();
     let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
-    let starter = Starter::open();
+    let starter = starter();
     let expected = starter.text_encoder().unwrap().encode(&texts).unwrap();
     let images = starter.image_encoder().unwrap().features(&photos).unwrap();
     for device in devices() {
-        let ours = StarterText::open_on(&Compute::default(), Some(&device)).unwrap();
+        let ours =
+            StarterText::open_on(&starter.files, &Compute::default(), Some(&device)).unwrap();
         let found = ours.encode(&texts).unwrap();
         let difference = max_difference(found.as_slice(), expected.as_slice());
         assert!(difference < 2e-5, "{device:?}: {difference}");
-        let ours = StarterImage::open_on(Some(&device)).unwrap();
+        let ours = StarterImage::open_on(&starter.files, Some(&device)).unwrap();
         for (found, expected) in ours.features(&photos).unwrap().iter().zip(&images) {
             let difference = max_difference(found.as_slice(), expected.as_slice());
             assert!(difference < 2e-5, "{device:?}: {difference}");

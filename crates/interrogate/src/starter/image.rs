@@ -4,6 +4,7 @@
 use super::classes::Classes;
 use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
 use super::efficientnet::EfficientNet;
+use super::files::Files;
 use super::{DIM, SIDE, embedded};
 use crate::encoder::{Features, ImageEncoder};
 use crate::error::RowsError;
@@ -21,7 +22,7 @@ pub struct StarterImage {
 
 impl StarterImage {
     /// Loads the encoder on `device`, or on the CPU.
-    pub(super) fn open_on(device: Option<&candle_core::Device>) -> Result<Self> {
+    pub(super) fn open_on(files: &Files, device: Option<&candle_core::Device>) -> Result<Self> {
         // The classifier was trained on (x - 127) / 128 of 0..=255, and evaluated on the
         // central 7/8 of an image: 224 of 256.
         let preprocess = Preprocess {
@@ -38,8 +39,8 @@ impl StarterImage {
         };
         Ok(StarterImage {
             preprocess,
-            classifier: EfficientNet::load(embedded::classifier()?, convolve)?,
-            classes: Classes::new(embedded::classes()?, DIM)?,
+            classifier: EfficientNet::load(files.weights(&embedded::CLASSIFIER)?, convolve)?,
+            classes: Classes::new(files.weights(&embedded::CLASSES)?, DIM)?,
         })
     }
 

@@ -1,7 +1,7 @@
-//! The starter: the embedded default model, which needs no download.
+//! The starter: the default model, which needs no download.
 //!
-//! Owns a small classifier and a small sentence encoder, which are compiled in, and their
-//! combination. It is not CLIP and must not be called so: it knows the 1,000 classes of
+//! Owns a small classifier and a small sentence encoder, and their combination. Their files are
+//! compiled in with the feature `starter`, or are read from a folder. It is not CLIP and must not be called so: it knows the 1,000 classes of
 //! ImageNet and words of similar meaning, and almost nothing of styles, artists or moods. See
 //! [`NOTICE`].
 //!
@@ -20,6 +20,7 @@ mod convolve;
 mod device_tests;
 mod efficientnet;
 mod embedded;
+mod files;
 mod image;
 mod shortlist;
 #[cfg(test)]
@@ -27,11 +28,18 @@ mod tests;
 mod text;
 
 pub use image::StarterImage;
-pub(crate) use shortlist::Shortlist;
-pub use text::{StarterText, sentences};
+use shortlist::Shortlist;
+pub use text::StarterText;
+
+use std::path::Path;
 
 use crate::Result;
+use crate::encoder::Counter;
+#[cfg(doc)]
+use crate::error::ModelError;
 use crate::nn::Compute;
+use crate::sentence::{self, MiniLm};
+use files::Files;
 
 /// A sentence about what the starter is and how to use CLIP instead. The binaries print it on
 /// stderr whenever they use this model.
@@ -52,20 +60,31 @@ const DIM: usize = 384;
 /// The height and width in pixels of the classifier's input.
 const SIDE: usize = 224;
 
-/// The embedded model, with its encoders not yet loaded.
-#[derive(Clone, Copy, Debug)]
-pub struct Starter(());
+/// The model, with its encoders not yet loaded.
+#[derive(Clone, Debug)]
+pub struct Starter {
+    files: Files,
+}
 
 impl Starter {
-    /// Opens the model. Free, because the weights are in the binary.
-    pub fn open() -> Self {
-        Starter(())
+    /// Opens the model in `folder`, a copy of the files of `weights/`:
+    /// `all-minilm-l6-v2.safetensors`, `classes.safetensors`, `efficientnet-lite0.safetensors`,
+    /// `flavors.safetensors` and `tokenizer.json`. `None` stands for the compiled-in files, which
+    /// are the same. Reads no weights; each file is compared with its SHA-256 when it is loaded.
+    ///
+    /// # Errors
+    /// [`ModelError::StarterMissing`] without a folder, if the library was compiled without the
+    /// files; [`ModelError::StarterFile`] for a missing file;
+    /// [`Error::Io`](crate::Error::Io) and [`Error::Mismatch`](crate::Error::Mismatch) for one
+    /// that cannot be opened.
+    pub fn open(folder: Option<&Path>) -> Result<Self> {
+        Ok(Starter { files: Files::open(folder)? })
     }
 
     /// Returns the fingerprint: a hex SHA-256 over the weights, the tokenizer and the
-    /// preprocessing. Reads no weights.
+    /// preprocessing. It does not depend on where the files are. Reads no weights.
     pub fn fingerprint(&self) -> String {
-        embedded::fingerprint()
+        Files::fingerprint()
     }
 
     /// Returns the width of features and embeddings.
@@ -76,7 +95,8 @@ impl Starter {
     /// Loads the text encoder. Widens 23 million values to f32.
     ///
     /// # Errors
-    /// Only in a broken build, because the weights are fixed at compile time.
+    /// From a folder, [`ModelError::StarterFile`] for a file that is not the starter's, and
+    /// [`Error::Io`](crate::Error::Io); none for compiled-in files.
     pub fn text_encoder(&self) -> Result<StarterText> {
         self.text_encoder_with(&Compute::default())
     }
@@ -84,24 +104,34 @@ impl Starter {
     /// Loads the text encoder with the settings of `compute`.
     ///
     /// # Errors
-    /// The errors of [`text_encoder`](Self::text_encoder) and of
+    /// Those of [`text_encoder`](Self::text_encoder) and of
     /// [`Device::check`](crate::Device::check).
     pub fn text_encoder_with(&self, compute: &Compute) -> Result<StarterText> {
-        StarterText::open_on(compute, compute.opened()?.as_ref())
+        StarterText::open_on(&self.files, compute, compute.opened()?.as_ref())
+    }
+
+    /// Loads the sentence encoder of the text encoder, all-MiniLM-L6-v2 with f16 weights, with
+    /// the settings of `compute`.
+    ///
+    /// # Errors
+    /// Those of [`text_encoder_with`](Self::text_encoder_with).
+    pub fn sentences_with(&self, compute: &Compute) -> Result<MiniLm> {
+        text::sentences_on(&self.files, compute, compute.opened()?.as_ref())
     }
 
     /// Opens the tokenizer only.
     ///
     /// # Errors
-    /// Only in a broken build.
-    pub fn counter(&self) -> Result<impl crate::encoder::Counter + use<>> {
-        crate::sentence::counter(embedded::TOKENIZER.as_ref(), embedded::tokenizer())
+    /// Those of [`text_encoder`](Self::text_encoder).
+    pub fn counter(&self) -> Result<impl Counter + use<>> {
+        let (path, json) = self.files.text(&embedded::TOKENIZER)?;
+        sentence::counter(&path, &json)
     }
 
     /// Loads the image encoder. Widens 5 million values to f32.
     ///
     /// # Errors
-    /// Only in a broken build, because the weights are fixed at compile time.
+    /// Those of [`text_encoder`](Self::text_encoder).
     pub fn image_encoder(&self) -> Result<StarterImage> {
         self.image_encoder_with(&Compute::default())
     }
@@ -109,9 +139,17 @@ impl Starter {
     /// Loads the image encoder on the device of `compute`, always in f32.
     ///
     /// # Errors
-    /// The errors of [`image_encoder`](Self::image_encoder) and of
+    /// Those of [`image_encoder`](Self::image_encoder) and of
     /// [`Device::check`](crate::Device::check).
     pub fn image_encoder_with(&self, compute: &Compute) -> Result<StarterImage> {
-        StarterImage::open_on(compute.opened()?.as_ref())
+        StarterImage::open_on(&self.files, compute.opened()?.as_ref())
+    }
+
+    /// Loads the codes of the flavors.
+    ///
+    /// # Errors
+    /// Those of [`text_encoder`](Self::text_encoder).
+    pub(crate) fn shortlist(&self) -> Result<Shortlist> {
+        Shortlist::open(&self.files)
     }
 }

@@ -11,15 +11,18 @@
 //!
 //! A label whose bound is below a score cannot reach it.
 
-use std::fmt::Display;
+use std::ops::Range;
 
 use rayon::prelude::*;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::Dtype;
 
+use super::files::Files;
 use super::{DIM, embedded};
 use crate::encoder::Features;
 use crate::error::RowsError;
 use crate::index::Digest;
+use crate::mmap::FileBytes;
+use crate::weights::header::{self, Header};
 use crate::{Error, Result};
 
 /// The directions. The script has the same number.
@@ -38,58 +41,64 @@ const UNITS: [f32; 2] = [512.0, 255.0];
 /// What a bound may miss: the codes are of embeddings rounded to f16, on another machine.
 const SLACK: f32 = 2e-3;
 
-/// Codes of all labels of the compiled-in dictionary `flavors`, in its order.
+/// Codes of all labels of the dictionary `flavors`, in its order.
 #[derive(Debug)]
 pub(crate) struct Shortlist {
     /// (DIMS, DIM), orthonormal.
     basis: Vec<f32>,
     /// (DIMS): the distance of two levels.
     steps: Vec<f32>,
-    /// (labels, CODE)
-    codes: &'static [u8],
-    /// (labels, 2)
-    errors: &'static [u8],
+    /// (labels, CODE), in the file.
+    codes: Range<usize>,
+    /// (labels, 2), in the file.
+    errors: Range<usize>,
+    file: FileBytes,
     dictionary: Digest,
 }
 
 impl Shortlist {
-    /// Opens the compiled-in codes.
+    /// Loads the codes.
     ///
     /// # Errors
-    /// Only in a broken build, because the codes are fixed at compile time.
-    pub(crate) fn open() -> Result<Self> {
-        let broken = |what: &'static str, expected: String, found: &dyn Display| {
-            Error::damaged(embedded::FLAVORS, what, expected, found)
+    /// Those of [`Files::load`], and [`Error::Mismatch`] for tensors of other shapes.
+    pub(super) fn open(files: &Files) -> Result<Self> {
+        let (path, file) = files.load(&embedded::FLAVORS)?;
+        let Header { start, tensors, metadata } = header::read(&path, file.as_ref())?;
+        let mismatch = |what, expected: String, found: String| {
+            Error::mismatch(&path, what, expected, found) // of other codes than this code's
         };
-        let file = embedded::flavors();
-        let read = |error: SafeTensorError| broken("tensors", "safetensors".to_owned(), &error);
-        let (_, header) = SafeTensors::read_metadata(file).map_err(read)?;
-        let tensors = SafeTensors::deserialize(file).map_err(read)?;
+        let find =
+            |name: &str| tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor);
         let tensor = |name: &'static str, dtype: Dtype, shape: &[usize]| {
-            let view = tensors.tensor(name).map_err(read)?;
-            let is_it = view.dtype() == dtype && view.shape() == shape;
-            let found = format!("{:?} of {:?}", view.dtype(), view.shape());
-            let expected = || format!("{dtype:?} of {shape:?}");
-            is_it.then(|| view.data()).ok_or_else(|| broken(name, expected(), &found))
+            let tensor = find(name).filter(|it| it.dtype == dtype && it.shape == shape);
+            let (expected, found) =
+                (format!("{dtype:?} of {shape:?}"), format!("{:?}", find(name)));
+            let (from, to) = tensor.ok_or_else(|| mismatch(name, expected, found))?.data_offsets;
+            Ok::<_, Error>(start + from..start + to)
         };
-        let floats = |bytes: &[u8]| -> Vec<f32> {
+        let bytes = |range: Range<usize>| file.as_ref().get(range).unwrap_or_default();
+        let floats = |range| -> Vec<f32> {
             let value = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
-            bytes.as_chunks().0.iter().map(value).collect()
+            bytes(range).as_chunks().0.iter().map(value).collect()
         };
-        let labels = tensors.tensor("codes").map_err(read)?.shape().first().copied();
+        let labels = find("codes").and_then(|codes| codes.shape.first().copied());
         let labels = labels.unwrap_or_default();
-        let metadata = header.metadata().as_ref();
-        let dictionary = metadata.and_then(|metadata| metadata.get("dictionary"));
-        let dictionary = dictionary.map(String::as_str).unwrap_or_default();
+        let dictionary = metadata.get("dictionary").map(String::as_str).unwrap_or_default();
         Ok(Shortlist {
             basis: floats(tensor("basis", Dtype::F32, &[DIMS, DIM])?),
             steps: floats(tensor("steps", Dtype::F32, &[DIMS])?),
             codes: tensor("codes", Dtype::U8, &[labels, CODE])?,
             errors: tensor("errors", Dtype::U8, &[labels, UNITS.len()])?,
-            dictionary: dictionary
-                .parse()
-                .map_err(|_| broken("dictionary", "a SHA-256".to_owned(), &dictionary))?,
+            dictionary: dictionary.parse().map_err(|_| {
+                mismatch("dictionary", "a SHA-256".to_owned(), dictionary.to_owned())
+            })?,
+            file,
         })
+    }
+
+    /// Returns the bytes in `range` of the file.
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.file.as_ref().get(range.clone()).unwrap_or_default()
     }
 
     /// The digest of the labels.
@@ -106,8 +115,8 @@ impl Shortlist {
     pub(crate) fn candidates(&self, features: &[Features], min_score: f32) -> Result<Vec<usize>> {
         let queries = features.iter().map(|features| self.query(features, min_score));
         let queries: Vec<Query> = queries.collect::<Result<_>>()?;
-        let labels =
-            self.codes.par_chunks_exact(CODE).zip(self.errors.par_chunks_exact(UNITS.len()));
+        let codes = self.bytes(&self.codes).par_chunks_exact(CODE);
+        let labels = codes.zip(self.bytes(&self.errors).par_chunks_exact(UNITS.len()));
         let may_score = |(_, (code, errors)): &(usize, (&[u8], &[u8]))| {
             queries.iter().any(|query| query.may_score(code, errors))
         };
@@ -167,7 +176,8 @@ mod tests {
     use crate::encoder::ImageEncoder;
     use crate::encoder::TextEncoder;
     use crate::picture::Picture;
-    use crate::starter::{Starter, StarterImage};
+    use crate::starter::StarterImage;
+    use crate::starter::tests::starter;
 
     /// The distinct labels of the dictionary, in its order.
     fn labels() -> Vec<String> {
@@ -180,7 +190,7 @@ mod tests {
 
     fn photos() -> Vec<Features> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/photos");
-        let encoder: StarterImage = Starter::open().image_encoder().unwrap();
+        let encoder: StarterImage = starter().image_encoder().unwrap();
         let encode = |name: &&str| {
             let picture = Picture::open(&folder.join(name)).unwrap();
             encoder.encode(&[picture]).unwrap().remove(0)
@@ -192,17 +202,17 @@ mod tests {
     #[test]
     fn codes_are_those_of_the_dictionary() {
         let labels = labels();
-        let shortlist = Shortlist::open().unwrap();
+        let shortlist = starter().shortlist().unwrap();
         assert_eq!(shortlist.dictionary(), Digest::of_labels(labels.iter().map(String::as_str)));
         assert_eq!(shortlist.codes.len(), CODE * labels.len());
     }
 
     #[test]
     fn every_label_with_such_a_score_is_a_candidate() {
-        let (labels, shortlist, photos) = (labels(), Shortlist::open().unwrap(), photos());
+        let (labels, shortlist, photos) = (labels(), starter().shortlist().unwrap(), photos());
         let (step, min_score) = (31, 0.35);
         let sample: Vec<&str> = labels.iter().step_by(step).map(String::as_str).collect();
-        let encoder = Starter::open().text_encoder().unwrap();
+        let encoder = starter().text_encoder().unwrap();
         let rows = encoder.encode(&sample).unwrap();
         let mut above = 0;
         for photo in &photos {
@@ -222,7 +232,7 @@ mod tests {
 
     #[test]
     fn few_labels_are_candidates_at_the_least_score_of_a_prompt() {
-        let (shortlist, photos) = (Shortlist::open().unwrap(), photos());
+        let (shortlist, photos) = (starter().shortlist().unwrap(), photos());
         let all = shortlist.candidates(&photos, super::super::MIN_SCORE).unwrap();
         assert!((10..5000).contains(&all.len()), "{}", all.len());
         let union: HashSet<usize> = photos
@@ -237,7 +247,7 @@ mod tests {
     #[test]
     fn features_of_another_model_are_an_error() {
         let features = Features::new(vec![1.0; 512]).unwrap();
-        let error = Shortlist::open().unwrap().candidates(&[features], 0.45).unwrap_err();
+        let error = starter().shortlist().unwrap().candidates(&[features], 0.45).unwrap_err();
         assert_eq!(error.to_string(), "features has 512 values a row, expected 384");
     }
 }

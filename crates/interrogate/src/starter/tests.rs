@@ -1,13 +1,14 @@
 //! The starter against its references. `tests/fixtures/starter/golden.py` made the golden
 //! values, and lists the versions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::classes::likeliest;
 use super::*;
 use crate::encoder::TextEncoder;
+use crate::models::HAS_STARTER;
 
 #[derive(Deserialize)]
 pub(super) struct Golden {
@@ -28,6 +29,16 @@ pub(super) struct Photo {
     pub(super) logits: Vec<f32>,
     likeliest: Vec<usize>,
     features: Vec<f32>,
+}
+
+/// The folder of the repository that holds the files.
+pub(super) fn weights() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/weights"))
+}
+
+/// The starter, from the repository's folder if it is not compiled in.
+pub(super) fn starter() -> Starter {
+    Starter::open((!HAS_STARTER).then(weights)).unwrap()
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -62,7 +73,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn tokens_and_embeddings_agree_with_sentence_transformers() {
-    let encoder = Starter::open().text_encoder().unwrap();
+    let encoder = starter().text_encoder().unwrap();
     let golden = golden().texts;
     let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
     let tokens = encoder.tokenize(&texts).unwrap();
@@ -77,7 +88,7 @@ fn tokens_and_embeddings_agree_with_sentence_transformers() {
 
 #[test]
 fn a_text_embeds_in_a_batch_as_alone() {
-    let encoder = Starter::open().text_encoder().unwrap();
+    let encoder = starter().text_encoder().unwrap();
     let texts = ["a cat", "egyptian art", "a dog", "by Leonardo da Vinci, trending on artstation"];
     let together = encoder.encode(&texts).unwrap();
     for (text, row) in texts.iter().zip(together.rows()) {
@@ -88,7 +99,7 @@ fn a_text_embeds_in_a_batch_as_alone() {
 
 #[test]
 fn logits_and_features_agree_with_pytorch() {
-    let encoder = Starter::open().image_encoder().unwrap();
+    let encoder = starter().image_encoder().unwrap();
     for photo in golden().photos {
         let pixels = pixels(&photo);
         let logits = encoder.classifier.logits(&[&pixels]).unwrap().remove(0);
@@ -104,8 +115,7 @@ fn logits_and_features_agree_with_pytorch() {
 
 #[test]
 fn photos_rank_the_matching_label_first() {
-    let (images, texts) =
-        (Starter::open().image_encoder().unwrap(), Starter::open().text_encoder().unwrap());
+    let (images, texts) = (starter().image_encoder().unwrap(), starter().text_encoder().unwrap());
     let labels = ["a dog", "a cup of coffee", "a cat", "a rocket", "a red car", "a beach"];
     let rows = texts.encode(&labels).unwrap();
     for (photo, label) in golden().photos.iter().zip(["a cat", "a cup of coffee", "a rocket"]) {
@@ -118,7 +128,7 @@ fn photos_rank_the_matching_label_first() {
 
 #[test]
 fn class_embeddings_agree_with_the_sentence_encoder() {
-    let encoder = Starter::open().text_encoder().unwrap();
+    let encoder = starter().text_encoder().unwrap();
     let names: Vec<&str> = include_str!("../../weights/classes.txt").lines().collect();
     let rows: Vec<&[f32]> = encoder.classes.embeddings.chunks_exact(DIM).collect();
     assert_eq!(names.len(), rows.len());
@@ -136,7 +146,7 @@ fn class_embeddings_agree_with_the_sentence_encoder() {
 
 #[test]
 fn dim_is_the_encoders_and_the_fingerprint_is_a_digest() {
-    let starter = Starter::open();
+    let starter = starter();
     assert_eq!(starter.text_encoder().unwrap().dim(), starter.dim());
     let fingerprint = starter.fingerprint();
     assert_eq!(fingerprint.len(), 64);

@@ -1,27 +1,22 @@
 //! The starter's text encoder: sentence embeddings minus the mean of the classes.
 
-use std::path::Path;
-
 use super::classes::Classes;
+use super::files::Files;
 use super::{DIM, embedded};
 use crate::Result;
 use crate::encoder::{Embeddings, TextEncoder, Tokens};
 use crate::nn::Compute;
 use crate::sentence::MiniLm;
 
-/// Loads the compiled-in sentence encoder, all-MiniLM-L6-v2 with f16 weights, with the
-/// settings of `compute`.
-///
-/// # Errors
-/// The errors of [`Device::check`](crate::Device::check), and others only in a broken build.
-pub fn sentences(compute: &Compute) -> Result<MiniLm> {
-    sentences_on(compute, compute.opened()?.as_ref())
-}
-
 /// Loads the sentence encoder on `device`, or on the CPU for this library's own kernels.
-fn sentences_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<MiniLm> {
-    let (path, tokenizer) = (Path::new(embedded::TOKENIZER), embedded::tokenizer());
-    MiniLm::embedded(embedded::sentences()?, path, tokenizer, compute, device)
+pub(super) fn sentences_on(
+    files: &Files,
+    compute: &Compute,
+    device: Option<&candle_core::Device>,
+) -> Result<MiniLm> {
+    let (path, tokenizer) = files.text(&embedded::TOKENIZER)?;
+    let weights = files.weights(&embedded::SENTENCES)?;
+    MiniLm::without_config(weights, &path, &tokenizer, compute, device)
 }
 
 /// Encodes texts to unit rows of 384 values, in the space of
@@ -34,10 +29,14 @@ pub struct StarterText {
 
 impl StarterText {
     /// Loads the encoder on `device`, or on the CPU for this library's own kernels.
-    pub(super) fn open_on(compute: &Compute, device: Option<&candle_core::Device>) -> Result<Self> {
+    pub(super) fn open_on(
+        files: &Files,
+        compute: &Compute,
+        device: Option<&candle_core::Device>,
+    ) -> Result<Self> {
         Ok(StarterText {
-            sentences: sentences_on(compute, device)?,
-            classes: Classes::new(embedded::classes()?, DIM)?,
+            sentences: sentences_on(files, compute, device)?,
+            classes: Classes::new(files.weights(&embedded::CLASSES)?, DIM)?,
         })
     }
 

@@ -14,12 +14,23 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use crate::limits::WEIGHTS_HEADER;
 use crate::{Error, Result};
 
-/// Returns the offset of the tensor data in `bytes`, and each tensor's name and header entry,
-/// sorted by offset. The tensors fill the data without gaps, up to the end.
+/// The header of a safetensors file.
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// The offset of the tensor data in the file.
+    pub(crate) start: usize,
+    /// The name and entry of each tensor, sorted by offset. The tensors fill the data without
+    /// gaps, up to the end.
+    pub(crate) tensors: Vec<(String, TensorInfo)>,
+    /// The entry `__metadata__`.
+    pub(crate) metadata: HashMap<String, String>,
+}
+
+/// Reads the header of the file `bytes`.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if `bytes` are not a complete, valid safetensors file.
-pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>)> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Header> {
     let refused = |found: String| Error::mismatch(path, "safetensors", "a whole file", found);
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(refused(format!("{} bytes", bytes.len())));
@@ -35,7 +46,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
     };
     // Copied because a mapped file can change between the check and the use of a name.
     let json = json.to_vec();
-    let Tensors(mut tensors) =
+    let Entries { mut tensors, metadata: texts } =
         serde_json::from_slice(&json).map_err(|e| refused(format!("an invalid header: {e}")))?;
     if let Some((name, info)) = tensors.iter().find(|(_, info)| !count_fits(&info.shape)) {
         return Err(refused(format!("{name} of shape {:?}", info.shape)));
@@ -48,7 +59,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, Ten
         let needed = metadata.data_len();
         return Err(refused(format!("{} of {needed} bytes after the header", data.len())));
     }
-    Ok((8 + length, tensors))
+    Ok(Header { start: 8 + length, tensors, metadata: texts })
 }
 
 /// Whether the product of any of the sizes of `shape` fits a `usize`. A zero counts as one:
@@ -57,29 +68,33 @@ pub(super) fn count_fits(shape: &[usize]) -> bool {
     shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size.max(1))).is_some()
 }
 
-/// The tensors of a header in file order; duplicate names are an error.
-struct Tensors(Vec<(String, TensorInfo)>);
+/// The entries of a header, in any order; duplicate names are an error.
+struct Entries {
+    tensors: Vec<(String, TensorInfo)>,
+    metadata: HashMap<String, String>,
+}
 
-impl<'de> Deserialize<'de> for Tensors {
+impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TensorsVisitor)
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
 
-struct TensorsVisitor;
+struct EntriesVisitor;
 
-impl<'de> Visitor<'de> for TensorsVisitor {
-    type Value = Tensors;
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("tensors by name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tensors, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
         let mut tensors: HashMap<String, TensorInfo> = HashMap::new();
+        let mut metadata = HashMap::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                map.next_value::<HashMap<String, String>>()?;
+                metadata = map.next_value()?;
                 continue;
             }
             let info = map.next_value()?;
@@ -88,7 +103,7 @@ impl<'de> Visitor<'de> for TensorsVisitor {
             }
             tensors.insert(name, info);
         }
-        Ok(Tensors(tensors.into_iter().collect()))
+        Ok(Entries { tensors: tensors.into_iter().collect(), metadata })
     }
 }
 
@@ -111,10 +126,11 @@ mod tests {
         let header = r#"{"__metadata__":{"format":"pt"},
             "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},
             "a":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]}}"#;
-        let (start, tensors) = read(Path::new("x"), &file(header, 8)).unwrap();
+        let Header { start, tensors, metadata } = read(Path::new("x"), &file(header, 8)).unwrap();
         assert_eq!(start, 8 + header.len());
         let names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
+        assert_eq!(metadata["format"], "pt");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::WeightsError;
+use crate::mmap::FileBytes;
 use crate::{Error, Result};
 pub(crate) use convert::{Target, convert_f32};
 pub(crate) use shapes::Shapes;
@@ -83,12 +84,12 @@ impl Weights {
         }
     }
 
-    /// Opens a safetensors file that is compiled in; errors report `name` as its path.
+    /// Opens the file at `path`, whose bytes are `bytes`, like [`open`](Self::open).
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if `bytes` are not a complete safetensors file.
-    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
-        Self::new(PathBuf::from(name), vec![Shard::embedded(name, bytes)?])
+    /// Those of [`open`](Self::open), except [`Error::Io`].
+    pub(crate) fn from_bytes(path: PathBuf, bytes: FileBytes) -> Result<Self> {
+        Self::new(path.clone(), vec![Shard::new(path, bytes)?])
     }
 
     /// Opens the weights in `folder` by Hugging Face's file names: the first that exists of

@@ -9,38 +9,29 @@ use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
 use super::archive;
-use super::header;
+use super::header::{self, Header};
 use super::stored_tensor::StoredTensor;
 use super::values::{Backing, Float, Values};
 use crate::error::WeightsError;
-use crate::mmap::Mmap;
+use crate::mmap::FileBytes;
 use crate::{Error, Result, input, limits};
 
 /// One file and its tensors by name.
 #[derive(Debug)]
 pub(super) struct Shard {
     path: PathBuf,
-    bytes: Bytes,
+    bytes: FileBytes,
     tensors: BTreeMap<String, StoredTensor>,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    Mapped(Arc<Mmap>),
-    Embedded(&'static [u8]),
 }
 
 impl Shard {
     /// Maps a safetensors file or a PyTorch archive; the content decides which, not the name.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Self::new(path.to_owned(), Bytes::Mapped(Arc::new(Mmap::open(path)?)))
+        Self::new(path.to_owned(), FileBytes::map(path)?)
     }
 
-    pub(super) fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
-        Self::new(PathBuf::from(name), Bytes::Embedded(bytes))
-    }
-
-    fn new(path: PathBuf, bytes: Bytes) -> Result<Self> {
+    /// Reads the tensors in `bytes`, the file at `path`.
+    pub(super) fn new(path: PathBuf, bytes: FileBytes) -> Result<Self> {
         let tensors = if archive::is_archive(bytes.as_ref()) {
             archive::tensors(&path, bytes.as_ref())?
         } else {
@@ -72,10 +63,10 @@ impl Shard {
         })?;
         let place = match (stored.contiguous(self.file(), name)?, &self.bytes) {
             (Cow::Owned(bytes), _) => Backing::Owned(Arc::new(bytes)),
-            (Cow::Borrowed(_), Bytes::Mapped(map)) => {
+            (Cow::Borrowed(_), FileBytes::Mapped(map)) => {
                 Backing::Mapped(Arc::clone(map), stored.range.clone())
             }
-            (Cow::Borrowed(_), Bytes::Embedded(bytes)) => {
+            (Cow::Borrowed(_), FileBytes::Embedded(bytes)) => {
                 Backing::Embedded(bytes.get(stored.range.clone()).unwrap_or_default())
             }
         };
@@ -93,22 +84,13 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, StoredTenso
     if bytes.starts_with(archive::OLD_PICKLE) {
         return Err(Error::Weights(WeightsError::BarePickle { path: path.to_owned() }));
     }
-    let (start, tensors) = header::read(path, bytes)?;
+    let Header { start, tensors, .. } = header::read(path, bytes)?;
     // All offsets are within the file, so no sum overflows.
     let stored = tensors.into_iter().map(|(name, TensorInfo { dtype, shape, data_offsets })| {
         let range = start + data_offsets.0..start + data_offsets.1;
         (name, StoredTensor { dtype, shape, range, strides: None, checksum: None })
     });
     Ok(stored.collect())
-}
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Bytes::Mapped(map) => (**map).as_ref(),
-            Bytes::Embedded(bytes) => bytes,
-        }
-    }
 }
 
 /// The part of a shard index that is used.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::openai::MERGES;
 use crate::Result;
-use crate::mmap::Mmap;
+use crate::mmap::FileBytes;
 
 /// The files that hold a checkpoint's tokenizer.
 #[derive(Clone, Debug)]
@@ -27,22 +27,6 @@ impl TokenizerFiles {
             TokenizerFiles::VocabMerges(vocab, merges) => vec![vocab, merges],
             TokenizerFiles::Embedded => return Ok(vec![FileBytes::Embedded(MERGES)]),
         };
-        paths.into_iter().map(|path| Mmap::open(path).map(FileBytes::Mapped)).collect()
-    }
-}
-
-/// The bytes of a file of the model, for its fingerprint.
-#[derive(Debug)]
-pub(in crate::clip) enum FileBytes {
-    Mapped(Mmap),
-    Embedded(&'static [u8]),
-}
-
-impl AsRef<[u8]> for FileBytes {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            FileBytes::Mapped(map) => map.as_ref(),
-            FileBytes::Embedded(bytes) => bytes,
-        }
+        paths.into_iter().map(|path| FileBytes::map(path)).collect()
     }
 }

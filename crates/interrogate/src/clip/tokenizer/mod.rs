@@ -25,7 +25,7 @@ use crate::error::CheckpointError;
 use crate::mmap::Mmap;
 use crate::tokenization::{self, guarded, tokenizer_error};
 use crate::{Error, Result, input, limits};
-pub(super) use files::{FileBytes, TokenizerFiles};
+pub(super) use files::TokenizerFiles;
 use openai::{EMBEDDED, MERGES};
 use words::WordSplitter;
 

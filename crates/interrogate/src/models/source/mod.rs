@@ -38,7 +38,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
-    /// The embedded default model. A folder with this name is `./starter`.
+    /// The default model, which needs no download. A folder with this name is `./starter`.
     Starter,
     /// A folder in the layout of Hugging Face or OpenCLIP.
     Folder(PathBuf),
