@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "__version__",
     "build_index",
+    "builtin_dictionaries",
     "captioner_names",
     "disable_mmap",
     "model_names",
@@ -344,6 +345,9 @@ def build_index(
 
     Rows of an earlier build are kept. An interrupted build continues when it is run again.
     """
+
+def builtin_dictionaries() -> dict[str, str]:
+    """Returns the texts of the built-in dictionaries, by file name: artists.txt, flavors.txt, ..."""
 
 def model_names() -> list[str]:
     """Returns the names of open_clip's models that can be opened, and the starter's."""

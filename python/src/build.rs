@@ -1,5 +1,6 @@
 //! `build_index`: encodes dictionaries with a model.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,4 +56,10 @@ fn paths(value: &Bound<'_, PyAny>) -> Result<Vec<PathBuf>> {
         return Ok(vec![path]);
     }
     Ok(value.try_iter()?.map(|path| path?.extract()).collect::<PyResult<_>>()?)
+}
+
+/// Returns the texts of the built-in dictionaries, by file name.
+#[pyfunction]
+pub(crate) fn builtin_dictionaries() -> HashMap<&'static str, &'static str> {
+    ::build_index::embedded_texts().iter().copied().collect()
 }

@@ -31,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<captioner::Captioner>()?;
     module.add_class::<interrogator::Interrogator>()?;
     module.add_function(wrap_pyfunction!(build::build_index, module)?)?;
+    module.add_function(wrap_pyfunction!(build::builtin_dictionaries, module)?)?;
     module.add_function(wrap_pyfunction!(model::model_names, module)?)?;
     module.add_function(wrap_pyfunction!(captioner::captioner_names, module)?)?;
     module.add_function(wrap_pyfunction!(disable_mmap, module)?)?;

@@ -61,7 +61,9 @@ mod writer;
 
 pub use builder::{Builder, Progress};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
-pub use dictionary::{Dictionary, Duplicates, Finding, FindingKind, Texts, embedded, open_all};
+pub use dictionary::{
+    Dictionary, Duplicates, Finding, FindingKind, Texts, embedded, embedded_texts, open_all,
+};
 pub use error::{CacheError, DictionaryError, Error, Result};
 pub use report::{Report, TableReport};
 

@@ -42,6 +42,12 @@ pub fn embedded() -> Result<Vec<Dictionary>> {
     Ok(dictionaries)
 }
 
+/// Returns the file names and texts of the dictionaries that are compiled in, sorted by name.
+/// Empty if the crate was built from a registry's package, which lacks them.
+pub fn embedded_texts() -> &'static [(&'static str, &'static str)] {
+    FILES
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -71,6 +77,7 @@ mod tests {
     fn every_file_of_the_folder_is_embedded() {
         let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name());
         let texts = files.filter(|name| name.to_string_lossy().ends_with(".txt")).count();
-        assert_eq!(texts, FILES.len());
+        assert_eq!(texts, embedded_texts().len());
+        assert!(embedded_texts().is_sorted());
     }
 }

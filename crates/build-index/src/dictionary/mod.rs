@@ -12,7 +12,7 @@ mod lines;
 mod template;
 mod texts;
 
-pub use embedded::embedded;
+pub use embedded::{embedded, embedded_texts};
 pub use finding::{Finding, FindingKind};
 pub(crate) use folder::check_tables;
 pub use folder::open_all;
