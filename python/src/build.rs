@@ -1,6 +1,6 @@
 //! `build_index`: encodes dictionaries with a model.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,6 +60,6 @@ fn paths(value: &Bound<'_, PyAny>) -> Result<Vec<PathBuf>> {
 
 /// Returns the texts of the built-in dictionaries, by file name.
 #[pyfunction]
-pub(crate) fn builtin_dictionaries() -> HashMap<&'static str, &'static str> {
+pub(crate) fn builtin_dictionaries() -> BTreeMap<&'static str, &'static str> {
     ::build_index::embedded_texts().iter().copied().collect()
 }
