@@ -1,7 +1,7 @@
 //! Sets the cfg `starter` where the feature `starter` is on and the weights are here.
 //!
 //! A package of a registry has no weights: they exceed its size limit. There the feature
-//! compiles, and the model `starter` is an error that says so.
+//! compiles, and the model `starter` is opened from a folder of the files, if one is given.
 
 use std::path::Path;
 

@@ -71,7 +71,7 @@ impl Pipeline {
 
 impl Models for Config {
     /// Opens CLIP from `clip_path`, or by the name `clip_model` if that is empty. The name
-    /// `starter` is the embedded model. [`Error::Mismatch`] for an unknown name.
+    /// `starter` is that model. [`Error::Mismatch`] for an unknown name.
     fn clip(&self, hub: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Model> {
         let source = match (self.clip_model.as_str(), is_empty(&self.clip_path)) {
             ("starter", _) => ModelSource::Starter,
@@ -106,7 +106,7 @@ impl Models for Config {
 
     /// Opens the sentence encoder: from `embedding_path`, else from its folder in
     /// `embedding_dir`, else, if both are empty, by its name. The name `starter` is the
-    /// embedded encoder. An error if neither folder contains one.
+    /// starter's encoder. An error if neither folder contains one.
     fn sentences(
         &self,
         device: Device,

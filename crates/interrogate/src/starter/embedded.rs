@@ -3,7 +3,13 @@
 //! `convert.py` and `shortlist.py` made them; PROVENANCE.md has their sources. The cfg `starter`
 //! decides here, and nowhere else, whether they are compiled in.
 
-use super::files::File;
+/// A file of the starter.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) name: &'static str,
+    /// Its bytes, if it is compiled in.
+    pub(super) embedded: Option<&'static [u8]>,
+}
 
 /// A file in the binary, aligned for any tensor, so that it is used without a copy.
 #[cfg(starter)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::embedded::{CLASSES, CLASSIFIER, FLAVORS, SENTENCES, TOKENIZER};
+use super::embedded::{CLASSES, CLASSIFIER, FLAVORS, File, SENTENCES, TOKENIZER};
 use crate::error::ModelError;
 use crate::index::{Digest, Hasher};
 use crate::mmap::FileBytes;
@@ -25,14 +25,6 @@ const FLAVORS_SUM: &str =
 /// a feature or an embedding, so that older indexes no longer match.
 const RECIPE: &str = "starter 1: shorter side 256, crop 224, (x - 127) / 128, top 10 of 1000, \
                       256 tokens, mean over tokens, less the classes' mean";
-
-/// A file of the starter.
-#[derive(Debug)]
-pub(super) struct File {
-    pub(super) name: &'static str,
-    /// Its bytes, if it is compiled in.
-    pub(super) embedded: Option<&'static [u8]>,
-}
 
 impl File {
     /// Returns the file's SHA-256 in hex.

@@ -61,16 +61,15 @@ fn results_from_a_folder_are_those_of_the_compiled_in_files() {
     let found = Starter::open(Some(folder.path())).unwrap();
     let expected = starter();
     let golden = golden();
-    let texts: Vec<&str> = golden.texts.iter().map(|golden| golden.text.as_str()).collect();
+    let texts: Vec<&str> = golden.texts.iter().take(4).map(|it| it.text.as_str()).collect();
     let embed = |starter: &Starter| starter.text_encoder().unwrap().encode(&texts).unwrap();
     assert_eq!(embed(&found), embed(&expected));
     let sentences = |starter: &Starter| {
         starter.sentences_with(&Compute::default()).unwrap().encode(&texts).unwrap()
     };
     assert_eq!(sentences(&found), sentences(&expected));
-    let photos: Vec<Vec<f32>> = golden.photos.iter().map(pixels).collect();
-    let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
-    let look = |starter: &Starter| starter.image_encoder().unwrap().features(&photos).unwrap();
+    let photo = pixels(&golden.photos[0]);
+    let look = |starter: &Starter| starter.image_encoder().unwrap().features(&[&photo]).unwrap();
     let features = look(&expected);
     assert_eq!(look(&found), features);
     let candidates =
@@ -98,13 +97,11 @@ fn models_open_the_starter_of_the_options() {
     let (message, _) = refused(model.text_encoder());
     assert!(message.ends_with("expected a file of the starter, found none"), "{message}");
 
-    let none = Model::open(ModelSource::Starter, &Options::new("cache"), &mut |_| {});
-    match none {
-        Ok(_) => assert!(HAS_STARTER),
-        Err(error) => {
-            assert!(!HAS_STARTER && matches!(error, Error::Model(ModelError::StarterMissing)));
-            assert!(error.hint().unwrap().contains("Options::starter"));
-        }
+    let compiled_in = Model::open(ModelSource::Starter, &Options::new("cache"), &mut |_| {});
+    assert_eq!(compiled_in.is_ok(), HAS_STARTER);
+    if let Err(error) = compiled_in {
+        assert!(matches!(error, Error::Model(ModelError::StarterMissing)), "{error:?}");
+        assert!(error.hint().unwrap().contains("Options::starter"));
     }
 }
 
