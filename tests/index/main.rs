@@ -17,6 +17,7 @@ mod fixture;
 mod golden;
 mod maps;
 mod modes;
+mod parts;
 mod rank;
 mod resume;
 #[path = "../user_folders.rs"]
