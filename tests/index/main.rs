@@ -17,6 +17,7 @@ mod fixture;
 mod golden;
 mod maps;
 mod modes;
+mod partitions;
 mod parts;
 mod rank;
 mod resume;
