@@ -26,6 +26,7 @@ mod index;
 mod inputs;
 mod offline;
 mod outputs;
+mod partitions;
 mod probabilities;
 mod prompt;
 mod prompts;

@@ -63,6 +63,38 @@ fn dictionary_of_blank_lines_is_exit_code_2() {
     assert!(stderr(&output).contains("a.txt: 2 of 2 lines left out"), "{}", stderr(&output));
 }
 
+/// Parts with the starter, encoded and merged by the program; the second has no label.
+#[test]
+fn parts_are_merged_to_the_index_of_one_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("a.txt"), "a cat\na dog\n").unwrap();
+    let (dicts, parts, merged, whole) = (at("a.txt"), at("parts"), at("merged"), at("whole"));
+    let succeed = |args: &[&str]| {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let fail = |args: &[&str], expected: &str, hint: &str| {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = stderr(&output);
+        assert!(stderr.contains(expected) && stderr.contains(hint), "{stderr}");
+    };
+    succeed(&[&dicts, "-o", &whole]);
+    let report = succeed(&[&dicts, "-o", &parts, "--part", "1/2"]);
+    assert!(report.contains("labels   2 of 2 distinct ones: 2 encoded"), "{report}");
+    let merge = ["merge", &parts, "--dicts", &dicts, "-o", &merged];
+    fail(&merge, "error: missing part 2 of 2\n", "--part 2/2");
+    succeed(&[&dicts, "-o", &parts, "--part", "2/2"]);
+    fail(&["merge", &parts, "-o", &merged], "dictionary ", "--dicts");
+    let report = succeed(&merge);
+    assert!(report.contains(", 2 from parts\n"), "{report}");
+    let folder = |root: &str| crate::files(&Path::new(root).join("starter"));
+    assert_eq!(folder(&merged), folder(&whole));
+    fail(&[&dicts, "-o", &parts, "--part", "3/2"], "1 <= K <= N <= 4096", "3/2");
+}
+
 #[cfg(not(feature = "cuda"))]
 #[test]
 fn missing_device_feature_is_exit_code_2() {

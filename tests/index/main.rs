@@ -17,6 +17,8 @@ mod fixture;
 mod golden;
 mod maps;
 mod modes;
+mod partitions;
+mod parts;
 mod rank;
 mod resume;
 #[path = "../user_folders.rs"]

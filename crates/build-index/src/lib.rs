@@ -39,6 +39,9 @@
 //! # Ok::<(), build_index::Error>(())
 //! ```
 //!
+//! [`Builder::build_part`] encodes one of several parts of a build, and [`merge`] makes the
+//! same index of all of them as one build does.
+//!
 //! [`Builder::import`] uses rows of clip-interrogator's caches ([`open_caches`]), and an
 //! [`Export`] writes such caches.
 //!
@@ -52,6 +55,7 @@ pub mod durable;
 mod error;
 mod journal;
 pub mod lock;
+mod part;
 mod plan;
 mod report;
 #[cfg(feature = "terminal")]
@@ -59,13 +63,14 @@ pub mod terminal;
 mod vocabulary;
 mod writer;
 
-pub use builder::{Builder, Progress};
+pub use builder::{Builder, Progress, merge};
 pub use cache::{Cache, Export, Exported, cache_names, open_caches};
 pub use dictionary::{
     Dictionary, Duplicates, Finding, FindingKind, Texts, embedded, embedded_texts, open_all,
 };
-pub use error::{CacheError, DictionaryError, Error, Result};
-pub use report::{Report, TableReport};
+pub use error::{CacheError, DictionaryError, Error, PartError, Result};
+pub use part::{Part, PartNumber, open_parts};
+pub use report::{PartReport, Report, TableReport};
 
 #[cfg(test)]
 mod tests {

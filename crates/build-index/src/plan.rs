@@ -4,12 +4,14 @@
 //! By rounding, a row may depend on the other rows of its batch, and a resumed build must
 //! write the same bytes as an uninterrupted one.
 
+use std::cmp::Ordering;
 use std::ops::{ControlFlow, Range};
 
 use interrogate::encoder::{TextEncoder, Tokens};
 use rayon::prelude::*;
 
 use crate::Result;
+use crate::part::PartNumber;
 use crate::vocabulary::Vocabulary;
 
 /// Labels that are tokenized in one call.
@@ -28,6 +30,10 @@ pub(crate) struct Plan<'a> {
     /// Indices into `numbers`, sorted by token sequence.
     order: Vec<u32>,
     block: usize,
+    /// The labels of this part in `order`: all, or those of some blocks.
+    range: Range<usize>,
+    /// Number of their tokens.
+    total: usize,
 }
 
 impl<'a> Plan<'a> {
@@ -56,26 +62,52 @@ impl<'a> Plan<'a> {
         let label = |at: u32| vocabulary.label(numbers[at as usize]);
         order
             .par_sort_unstable_by(|&a, &b| ids(a).cmp(ids(b)).then_with(|| label(a).cmp(label(b))));
-        Ok(ControlFlow::Continue(Plan { vocabulary, numbers, tokens, order, block: block.max(1) }))
+        let (block, range, total) = (block.max(1), 0..order.len(), tokens.total());
+        let plan = Plan { vocabulary, numbers, tokens, order, block, range, total };
+        Ok(ControlFlow::Continue(plan))
+    }
+
+    /// Reduces the plan to the blocks of `part`. The parts of a plan are contiguous ranges of
+    /// its blocks with about as many tokens each; every block is in one of them.
+    pub(crate) fn part(self, part: PartNumber) -> Self {
+        let (mut start, mut labels, mut before, mut total) = (0, 0, 0, 0);
+        for block in self.blocks() {
+            let tokens = block.tokens();
+            match part.of_block(before, self.total).cmp(&part.number()) {
+                Ordering::Less => start += block.len(),
+                Ordering::Equal => {
+                    labels += block.len();
+                    total += tokens;
+                }
+                Ordering::Greater => break,
+            }
+            before += tokens;
+        }
+        Plan { range: start..start + labels, total, ..self }
     }
 
     /// Number of labels.
     pub(crate) fn len(&self) -> usize {
-        self.numbers.len()
+        self.range.len()
+    }
+
+    /// Number of labels before those of this part.
+    pub(crate) fn first(&self) -> usize {
+        self.range.start
     }
 
     /// Number of tokens of all labels.
     pub(crate) fn tokens(&self) -> usize {
-        self.tokens.total()
+        self.total
     }
 
     /// The blocks, in order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         let block = |start| {
-            let end = self.len().min(start + self.block);
+            let end = self.range.end.min(start + self.block);
             Block { plan: self, range: start..end }
         };
-        (0..self.len()).step_by(self.block).map(block)
+        self.range.clone().step_by(self.block).map(block)
     }
 }
 
@@ -194,6 +226,31 @@ mod tests {
         with_plan(&["x", "yy", "z"], &[], 2, |a| {
             with_plan(&["z", "x", "yy"], &[], 2, |b| assert_eq!(blocks(&a), blocks(&b)));
         });
+    }
+
+    #[test]
+    fn parts_are_ranges_of_blocks_with_about_as_many_tokens() {
+        let labels: Vec<String> = (1..=100).map(|length| "x".repeat(length)).collect();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let lists = |plan: &Plan<'_>| -> Vec<Vec<String>> {
+            let own = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect();
+            blocks(plan).into_iter().map(|(labels, _)| own(labels)).collect()
+        };
+        for of in [1, 2, 3, 30] {
+            let (mut parts, mut first) = (Vec::new(), 0);
+            for number in 1..=of {
+                with_plan(&labels, &[], 4, |plan| {
+                    let share = plan.tokens() / of;
+                    let plan = plan.part(PartNumber::new(number, of).unwrap());
+                    let tokens: usize = blocks(&plan).iter().map(|(_, ids)| ids.total()).sum();
+                    assert_eq!((plan.first(), plan.tokens()), (first, tokens), "{number}/{of}");
+                    assert!(tokens.abs_diff(share) <= 400, "{number}/{of}: {tokens} of {share}");
+                    first += plan.len();
+                    parts.extend(lists(&plan));
+                });
+            }
+            with_plan(&labels, &[], 4, |plan| assert_eq!(parts, lists(&plan), "{of}"));
+        }
     }
 
     #[test]

@@ -119,6 +119,21 @@ pub(crate) fn find(source: &Source, logger: &Logger) -> Result<Opened, CliError>
     }
 }
 
+/// Opens the indexes that the options name after the first, which is `first`.
+pub(crate) fn more_indexes(
+    source: &Source,
+    first: &Index,
+    device: Device,
+) -> Result<Vec<Index>, CliError> {
+    let built_with = first.manifest().model();
+    let open = |folder: &PathBuf| {
+        let index = Index::open(folder)?;
+        index.check_model(&built_with.id, &built_with.fingerprint)?;
+        Ok(index.on(device)?)
+    };
+    source.index.iter().skip(1).map(open).collect()
+}
+
 /// Opens the model alone: that of the index, if the options name one or there is only one.
 pub(crate) fn model_without_index(source: &Source, logger: &Logger) -> Result<Model, CliError> {
     match existing_index(source)? {
@@ -129,7 +144,7 @@ pub(crate) fn model_without_index(source: &Source, logger: &Logger) -> Result<Mo
 
 /// Opens the index that the options name, or the only one if they name no model.
 fn existing_index(source: &Source) -> Result<Option<Index>, CliError> {
-    Ok(match (&source.index, &source.model.model) {
+    Ok(match (source.index.first(), &source.model.model) {
         (Some(folder), _) => Some(Index::open(folder)?),
         (None, Some(_)) => None,
         (None, None) => indexes::only()?.map(|only| Index::open(&only)).transpose()?,

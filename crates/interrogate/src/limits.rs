@@ -65,6 +65,9 @@ pub const LOCK: u64 = 1 << 20;
 /// The largest CLIP takes 5 MB.
 pub const JOURNAL_RECORD: u64 = 512 << 20;
 
+/// Parts of a build. The journals of all parts are mapped at the same time.
+pub const PARTS: usize = 1 << 12;
+
 // ---- downloads ----
 
 /// Bytes of a weight file from the hub whose SHA-256 the hub states. Shards have 5 to 10 GB, the

@@ -12,7 +12,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) enum Location {
     /// In a cache.
     Cache,
-    /// In the journal, at this offset.
+    /// In a journal, at this offset; the offsets of several follow each other.
     Journal(u64),
     /// In the previous index: the row's number through all tables.
     Index(u64),
@@ -101,6 +101,20 @@ impl<'a> Locations<'a> {
     /// Adds the row of `label` at an offset of the journal, if a dictionary has the label.
     pub(super) fn add_journaled(&mut self, label: &str, offset: u64) {
         self.set(label, Location::Journal(offset));
+    }
+
+    /// Adds the row of `label` at an offset of a part's journal.
+    ///
+    /// # Errors
+    /// What is wrong, if no dictionary has the label, or it has a row already.
+    pub(super) fn add_part(&mut self, label: &str, offset: u64) -> Result<(), &'static str> {
+        let number = self.vocabulary.number(label).ok_or("no label of the dictionaries")?;
+        let packed = &mut self.packed[number as usize];
+        if *packed != NONE {
+            return Err("a label of another block");
+        }
+        *packed = pack(Location::Journal(offset));
+        Ok(())
     }
 
     /// Returns a sample of the labels whose rows are in the journal, with the offsets.

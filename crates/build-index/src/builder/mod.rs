@@ -2,6 +2,8 @@
 
 mod encode;
 mod locations;
+mod merge;
+mod part;
 mod pipeline;
 mod previous;
 mod probe;
@@ -9,6 +11,7 @@ mod progress;
 mod rows;
 mod tables;
 
+pub use merge::merge;
 pub use progress::Progress;
 
 use std::collections::HashSet;
@@ -27,9 +30,8 @@ use crate::durable;
 use crate::journal::{self, Journal};
 use crate::lock::{BUILD_LOCK, Lock};
 use crate::plan::Plan;
-use crate::report::{Report, TableReport};
+use crate::report::Report;
 use crate::vocabulary::Vocabulary;
-use crate::writer::write_manifest;
 use crate::{Dictionary, Error, Result};
 use encode::{Encoded, encode};
 use locations::Locations;
@@ -156,10 +158,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Report> {
         let start = Instant::now();
         self.check(dictionaries)?;
-        durable::create_folder(folder)?;
-        let locked = |owner| Error::Locked { path: folder.to_owned(), owner };
-        let lock = Lock::acquire(&folder.join(BUILD_LOCK))?.map_err(locked)?;
-        durable::sweep_build(&lock)?;
+        let lock = lock(folder)?;
         let (index, discarded) = match previous::open_index(self.encoder, &self.model, folder) {
             Ok(index) => (index, None),
             Err(why) => (None, Some(why)),
@@ -194,14 +193,13 @@ impl<'a> Builder<'a> {
             encoded = encode(self.encoder, calls, &plan, journal, &mut locations, progress)?;
         }
         drop(plan); // frees the tokens
-        let map = journal.as_ref().map(Journal::map).transpose()?;
+        let map: Vec<_> = journal.iter().map(Journal::map).collect::<Result<_>>()?;
         let dim = self.encoder.dim();
-        let rows = Rows::new(&locations, index.as_ref(), map.as_ref(), caches, dim);
+        let rows = Rows::new(&locations, index.as_ref(), &map, caches, dim);
 
         let tables = Tables { folder, dim, shard_rows: self.shard_rows };
-        let tables = tables.write(dictionaries, &rows, &mut progress)?;
-        let manifest = Manifest::new(self.model.clone(), dim, tables);
-        let manifest_bytes = write_manifest(folder, &manifest)?;
+        let (manifest, bytes) =
+            tables.write_index(self.model.clone(), dictionaries, &rows, &mut progress)?;
         // The new index is complete. The journal and the previous index's files are not
         // needed any more. (Some systems remove no file that is mapped.)
         drop(rows);
@@ -211,21 +209,15 @@ impl<'a> Builder<'a> {
         remove_previous(&lock, &manifest)?;
 
         Ok(Report {
-            folder: folder.to_owned(),
-            model: self.model.id.clone(),
-            tables: manifest.tables().iter().map(TableReport::of).collect(),
-            labels: vocabulary.len(),
             encoded: encoded.labels,
             resumed: planned - encoded.labels,
             reused: vocabulary.distinct() - planned - imported,
             imported,
             differing: caches.iter().map(Cache::differing).sum(),
             tokens: encoded.tokens,
-            bytes: manifest.tables().iter().map(TableEntry::bytes).sum::<u64>() + manifest_bytes,
-            elapsed: start.elapsed(),
-            killed_build: lock.previous_owner().cloned(),
             discarded,
             refused,
+            ..Report::new(folder, &manifest, bytes, &lock, start)
         })
     }
 
@@ -239,16 +231,30 @@ impl<'a> Builder<'a> {
 
     /// Refuses dictionaries whose index no reader would open.
     fn check(&self, dictionaries: &[Dictionary]) -> Result<()> {
-        check_tables(dictionaries)?;
-        for dictionary in dictionaries {
-            let found = dictionary.labels().len().div_ceil(self.shard_rows);
-            if found > MAX_SHARDS {
-                let table = dictionary.table().to_owned();
-                return Err(Error::Shards { table, found, most: MAX_SHARDS });
-            }
-        }
-        Ok(())
+        check(dictionaries, self.shard_rows)
     }
+}
+
+/// Refuses dictionaries whose index, with `shard_rows` rows in a shard, no reader would open.
+fn check(dictionaries: &[Dictionary], shard_rows: usize) -> Result<()> {
+    check_tables(dictionaries)?;
+    for dictionary in dictionaries {
+        let found = dictionary.labels().len().div_ceil(shard_rows);
+        if found > MAX_SHARDS {
+            let table = dictionary.table().to_owned();
+            return Err(Error::Shards { table, found, most: MAX_SHARDS });
+        }
+    }
+    Ok(())
+}
+
+/// Creates `folder`, locks it, and removes the drafts that a killed build left there.
+fn lock(folder: &Path) -> Result<Lock> {
+    durable::create_folder(folder)?;
+    let locked = |owner| Error::Locked { path: folder.to_owned(), owner };
+    let lock = Lock::acquire(&folder.join(BUILD_LOCK))?.map_err(locked)?;
+    durable::sweep_build(&lock)?;
+    Ok(lock)
 }
 
 /// Removes the files of the previous index that are not part of the new one.

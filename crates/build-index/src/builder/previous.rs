@@ -61,10 +61,8 @@ pub(super) fn open_journal(
     locations: &mut Locations<'_>,
     refused: &mut Vec<LibraryError>,
 ) -> Result<Journal> {
-    let precision = model.precision.as_deref().unwrap_or_default();
-    let tag = [&model.fingerprint, precision].join(" ");
     let found = |label: &str, at| locations.add_journaled(label, at);
-    let journal = Journal::open(folder, tag.trim_end(), encoder.dim(), found)?;
+    let journal = Journal::open(folder, &journal_tag(model), encoder.dim(), found)?;
     if journal.refused() > 0 {
         let found = format!("others in {} of its blocks", journal.refused());
         refused.push(LibraryError::mismatch(journal.path(), "rows", "unit length", found));
@@ -86,4 +84,10 @@ pub(super) fn open_journal(
         }
         checked => Ok(checked.map(|()| journal)?),
     }
+}
+
+/// Returns the name of a model and its precision in a journal.
+pub(super) fn journal_tag(model: &ModelEntry) -> String {
+    let precision = model.precision.as_deref().unwrap_or_default();
+    [&model.fingerprint, precision].join(" ").trim_end().to_owned()
 }

@@ -10,6 +10,13 @@ pub enum Progress {
         /// Labels in all.
         total: usize,
     },
+    /// The rows of parts are being checked.
+    Checking {
+        /// Rows checked.
+        rows: usize,
+        /// Rows in all.
+        total: usize,
+    },
     /// Labels are being encoded, shortest first.
     Encoding {
         /// Labels done, including those of an earlier, unfinished build.

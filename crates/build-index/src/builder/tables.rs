@@ -6,7 +6,7 @@ use std::path::Path;
 use half::f16;
 use interrogate::Error as LibraryError;
 use interrogate::index::format::{is_unit, shard_name, square};
-use interrogate::index::{Digest, ShardEntry, TableEntry};
+use interrogate::index::{Digest, Manifest, ModelEntry, ShardEntry, TableEntry};
 use rayon::prelude::*;
 use zerocopy::IntoBytes;
 
@@ -14,7 +14,7 @@ use super::Progress;
 use super::pipeline::pipeline;
 use super::rows::Rows;
 use crate::dictionary::Chunk;
-use crate::writer::{write_labels, write_shard};
+use crate::writer::{write_labels, write_manifest, write_shard};
 use crate::{Dictionary, Error, Result};
 
 /// The most shards that are written at a time; each is in memory. While one waits for the disk,
@@ -32,8 +32,24 @@ pub(super) struct Tables<'a> {
 }
 
 impl Tables<'_> {
+    /// Writes the index of `dictionaries`: shards, label files and, when they are complete, the
+    /// manifest. Returns the manifest, and the size of all files.
+    pub(super) fn write_index(
+        &self,
+        model: ModelEntry,
+        dictionaries: &[Dictionary],
+        rows: &Rows<'_>,
+        progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<(Manifest, u64)> {
+        let manifest = Manifest::new(model, self.dim, self.write(dictionaries, rows, progress)?);
+        let bytes = write_manifest(self.folder, &manifest)?;
+        let bytes =
+            manifest.tables().iter().map(TableEntry::bytes).fold(bytes, u64::saturating_add);
+        Ok((manifest, bytes))
+    }
+
     /// Writes the shards and the label file of each dictionary's table.
-    pub(super) fn write(
+    fn write(
         &self,
         dictionaries: &[Dictionary],
         rows: &Rows<'_>,
@@ -134,8 +150,8 @@ mod tests {
         for (bad, length) in [(f16::NAN, "NaN"), (f16::INFINITY, "inf"), (f16::ZERO, "0")] {
             let path = folder.path().join("journal");
             std::fs::write(&path, [bad, f16::ZERO].as_bytes()).unwrap();
-            let map = Mmap::open(&path).unwrap();
-            let rows = Rows::new(&locations, None, Some(&map), &[], 2);
+            let map = [Mmap::open(&path).unwrap()];
+            let rows = Rows::new(&locations, None, &map, &[], 2);
             let tables = Tables { folder: folder.path(), dim: 2, shard_rows: 8 };
             let error = tables.write(&dictionaries, &rows, &mut |_| Continue(())).unwrap_err();
             let tail = format!("rows: expected unit length, found length {length} for \"x\"");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use build_index::terminal::args::precision;
 use build_index::terminal::{DeviceChoice, Dictionaries, Logger};
-use build_index::{CacheError, Dictionary, DictionaryError, Result};
+use build_index::{CacheError, Dictionary, DictionaryError, PartNumber, Result};
 use clap::{Args as Group, Parser, Subcommand};
 use clap_complete::Shell;
 use interrogate::clip::TextCleaning;
@@ -47,6 +47,11 @@ pub(crate) enum Command {
     Import(Import),
     /// Write the tables of an index as caches that clip-interrogator reads
     Export(Export),
+    /// Merge the parts of a build (--part) into an index
+    ///
+    /// The index has the bytes of one that is built in one piece. Every part is needed,
+    /// once, and the dictionaries that the parts were built from. No model is opened.
+    Merge(Merge),
     /// Print the completion script of a shell
     #[command(hide = true)]
     Completions {
@@ -70,8 +75,35 @@ pub(crate) struct Build {
     #[arg(value_name = "DICTS")]
     dictionaries: Vec<PathBuf>,
 
+    /// Encode part K of N, for `build-index merge`: the folder INDEXES gets
+    /// MODEL.part-K-of-N in place of an index. Each of N machines encodes a part, with
+    /// the same dictionaries and options
+    #[arg(long, value_name = "K/N")]
+    part: Option<PartNumber>,
+
     #[command(flatten)]
     options: BuildOptions,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Merge {
+    /// The parts: their folders, or a folder that holds them
+    #[arg(required = true, value_name = "PARTS")]
+    pub(crate) parts: Vec<PathBuf>,
+
+    /// Dictionary that the parts were built from: a text file, or a folder of *.txt. Can
+    /// be repeated [default: dicts/ in the working folder, else the embedded ones]
+    #[arg(long, value_name = "DICTS")]
+    pub(crate) dicts: Vec<PathBuf>,
+
+    /// The folder of indexes: the index goes into a folder there, named after the
+    /// model
+    #[arg(short, long, value_name = "INDEXES")]
+    pub(crate) output: PathBuf,
+
+    /// Print only errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Group)]
@@ -186,6 +218,7 @@ struct BuildOptions {
 pub(crate) struct Options {
     pub(crate) dictionaries: Vec<Dictionary>,
     pub(crate) import: Option<ImportSource>,
+    pub(crate) part: Option<PartNumber>,
     pub(crate) output: PathBuf,
     pub(crate) model: String,
     pub(crate) text_cleaning: TextCleaning,
@@ -212,7 +245,8 @@ pub(crate) enum Verbosity {
 impl Build {
     /// Reads the dictionaries, so that their errors come before the model is loaded.
     pub(crate) fn resolve(self) -> Result<Options> {
-        self.options.resolve(&Dictionaries::find(&self.dictionaries), None)
+        let options = self.options.resolve(&Dictionaries::find(&self.dictionaries), None)?;
+        Ok(Options { part: self.part, ..options })
     }
 }
 
@@ -259,6 +293,7 @@ impl BuildOptions {
         Ok(Options {
             dictionaries: dictionaries.open()?,
             import,
+            part: None,
             output: self.output.unwrap_or_default(),
             model: self.model,
             text_cleaning: self.text_cleaning,

@@ -1,7 +1,7 @@
 //! Hints that name options of the command.
 
 use build_index::terminal::build_hint;
-use build_index::{CacheError, Error};
+use build_index::{CacheError, Error, PartError};
 
 /// Returns what to try next: the option to pass, else the error's own hint.
 pub(super) fn hint(error: &Error) -> Option<String> {
@@ -13,6 +13,19 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         }
         Error::Cache(CacheError::OtherModel { .. }) => {
             "name the model that clip-interrogator ran (--model)".to_owned()
+        }
+        Error::Part(PartError::Unfinished { part, .. }) => {
+            format!("run its build again with --part {part}; it resumes where it stopped")
+        }
+        Error::Part(PartError::Absent { missing, of }) => {
+            let first = missing.first().copied().unwrap_or_default();
+            format!("build it with --part {first}/{of}, or name its folder too")
+        }
+        Error::Part(PartError::Dictionaries { .. }) => {
+            "pass --dicts with the dictionaries that the parts were built from".to_owned()
+        }
+        Error::Part(PartError::Exists { .. }) => {
+            "pass another folder (-o), or remove this one with its rows".to_owned()
         }
         _ => return build_hint(error),
     })
@@ -32,6 +45,14 @@ mod tests {
         let (path, model, label) = ("c".into(), "m".into(), "8k".into());
         let other = CacheError::OtherModel { path, model, label, cosine: 0.25 };
         assert!(hint(&other.into()).unwrap().contains("--model"));
+        let unfinished = PartError::Unfinished { path: "p".into(), part: "2/8".into() };
+        assert!(hint(&unfinished.into()).unwrap().contains("--part 2/8"));
+        let absent = PartError::Absent { missing: vec![3, 5], of: 8 };
+        assert!(hint(&absent.into()).unwrap().contains("--part 3/8"));
+        let (expected, found) = ("1 labels".to_owned(), "none".to_owned());
+        let (path, what) = ("p".into(), "dictionary a".to_owned());
+        let dictionaries = PartError::Dictionaries { path, what, expected, found };
+        assert!(hint(&dictionaries.into()).unwrap().contains("--dicts"));
         let stopped = Error::Stopped { done: 1, total: 9 };
         assert_eq!(hint(&stopped), stopped.hint());
     }

@@ -6,6 +6,7 @@
 mod args;
 mod export;
 mod hint;
+mod merge;
 mod model;
 
 use std::io::{self, Write};
@@ -14,8 +15,12 @@ use std::process::ExitCode;
 
 use build_index::terminal::interrupt::Messages;
 use build_index::terminal::signals::{self, Work};
-use build_index::terminal::{self, BuildProgress, Logger, Summary, log_findings, write_man_pages};
-use build_index::{Builder, Error, Report, Result, cache_names, open_caches};
+use build_index::terminal::{
+    self, BuildProgress, Logger, PartSummary, Summary, log_findings, write_man_pages,
+};
+use build_index::{
+    Builder, Error, PartNumber, PartReport, Progress, Report, Result, cache_names, open_caches,
+};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -40,6 +45,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let result = match command {
         None => build.resolve().and_then(|options| index(&options)),
+        Some(Command::Merge(args)) => merge::run(&args, signals::interrupted),
         Some(Command::Import(args)) => args.resolve().and_then(|options| index(&options)),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Completions { shell }) => completions(shell),
@@ -73,16 +79,60 @@ fn index(options: &Options) -> Result<()> {
     let open = |name: &str| {
         model::open(ModelName::Typed(name), options.text_cleaning, options.compute, &logger)
     };
-    run(options, open, signals::interrupted, &logger).map(drop)
+    match options.part {
+        None => run(options, open, signals::interrupted, &logger).map(drop),
+        Some(part) => run_part(options, part, open, signals::interrupted, &logger).map(drop),
+    }
 }
 
-/// Lists the findings of the dictionaries, opens the model, builds, and logs the report.
+/// Builds or imports, and logs the report.
 fn run(
     options: &Options,
     open: impl FnOnce(&str) -> Result<Model>,
     stop: impl Fn() -> bool,
     logger: &Logger,
 ) -> Result<Report> {
+    let dictionaries = &options.dictionaries;
+    let report = with_builder(options, open, stop, logger, |builder, model, progress| {
+        let folder = options.output.join(&model.slug);
+        match &options.import {
+            None => builder.build(dictionaries, &folder, progress),
+            Some(import) => {
+                let name = import.name.as_ref().unwrap_or(&model.id);
+                let caches = open_caches(&import.paths, dictionaries, &cache_names(name))?;
+                builder.import(dictionaries, &caches, &folder, progress)
+            }
+        }
+    })?;
+    logger.lines(Summary(&report));
+    Ok(report)
+}
+
+/// Encodes a part, and logs the report.
+fn run_part(
+    options: &Options,
+    part: PartNumber,
+    open: impl FnOnce(&str) -> Result<Model>,
+    stop: impl Fn() -> bool,
+    logger: &Logger,
+) -> Result<PartReport> {
+    let (dictionaries, parts) = (&options.dictionaries, &options.output);
+    let report = with_builder(options, open, stop, logger, |builder, model, progress| {
+        builder.build_part(dictionaries, part, &model.slug, parts, progress)
+    })?;
+    logger.lines(PartSummary(&report));
+    Ok(report)
+}
+
+/// Lists the findings of the dictionaries, opens the model, and calls `build`, whose progress
+/// is shown.
+fn with_builder<T>(
+    options: &Options,
+    open: impl FnOnce(&str) -> Result<Model>,
+    stop: impl Fn() -> bool,
+    logger: &Logger,
+    build: impl FnOnce(Builder<'_>, &Model, &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<T>,
+) -> Result<T> {
     let limit = match options.verbosity {
         Verbosity::Quiet => 0,
         Verbosity::Normal => FINDINGS,
@@ -92,29 +142,27 @@ fn run(
         log_findings(dictionary, limit, logger);
     }
     let model = open(&options.model)?;
-    let folder = options.output.join(&model.slug);
     let builder = Builder::new(model.encoder.as_ref(), &model.id, &model.fingerprint)
         .precision(model.precision)
         .shard_rows(options.shard_rows);
+    with_progress(stop, logger, |progress| build(builder, &model, progress))
+}
+
+/// Calls `build`, and shows its progress.
+fn with_progress<T>(
+    stop: impl Fn() -> bool,
+    logger: &Logger,
+    build: impl FnOnce(&mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<T>,
+) -> Result<T> {
     let mut shown = BuildProgress::new(logger);
-    let progress = |progress| {
+    let mut progress = |progress| {
         shown.update(progress);
         if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let dictionaries = &options.dictionaries;
     let _work = Work::begin();
-    let report = match &options.import {
-        None => builder.build(dictionaries, &folder, progress),
-        Some(import) => {
-            let name = import.name.as_ref().unwrap_or(&model.id);
-            let caches = open_caches(&import.paths, dictionaries, &cache_names(name))?;
-            builder.import(dictionaries, &caches, &folder, progress)
-        }
-    };
+    let built = build(&mut progress);
     shown.finish();
-    let report = report?;
-    logger.lines(Summary(&report));
-    Ok(report)
+    built
 }
 
 #[cfg(test)]

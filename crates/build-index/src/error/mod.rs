@@ -2,9 +2,11 @@
 
 mod cache;
 mod dictionary;
+mod part;
 
 pub use cache::CacheError;
 pub use dictionary::DictionaryError;
+pub use part::PartError;
 
 use std::path::PathBuf;
 
@@ -26,6 +28,9 @@ pub enum Error {
     /// A cache of clip-interrogator cannot be read or written.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A part of a build cannot be encoded or merged.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A table would have more shards than the format can number: allow more rows per
     /// shard.
     #[error("table {table} would have {found} shards, expected at most {most}")]
@@ -79,6 +84,7 @@ impl Error {
             Error::Library(error) => return error.hint(),
             Error::Dictionary(error) => error.hint(),
             Error::Cache(error) => error.hint(),
+            Error::Part(error) => error.hint(),
             Error::Shards { .. } => "allow more rows per shard",
             Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
             Error::Stopped { .. } => "run the same command again; it resumes where it stopped",

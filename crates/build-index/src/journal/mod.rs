@@ -13,6 +13,9 @@
 
 mod block;
 mod record;
+mod scan;
+
+pub(crate) use scan::Scan;
 
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -26,7 +29,6 @@ use interrogate::output;
 
 use crate::Result;
 use crate::durable::{Draft, folder_of};
-use block::Validity;
 use record::FRAME;
 
 /// The journal's name in the index's folder.
@@ -65,34 +67,22 @@ impl Journal {
         mut found: impl FnMut(&str, u64),
     ) -> Result<Self> {
         let path = folder.join(JOURNAL);
-        let head = format!("{MAGIC}1\n{fingerprint}\n{dim}\n");
+        let head = head(fingerprint, dim);
         let io = |action| LibraryError::io(action, &path);
         let Some(file) = output::open_existing(&path)? else {
             return Self::create(path, head, dim * 2);
         };
         let size = file.metadata().map_err(io("read"))?.len();
         check_magic(&path, &file)?;
-        let (mut end, mut refused) = (0, 0);
-        let mut reader = BufReader::with_capacity(1 << 20, &file);
-        while let Some(payload) = record::read(&mut reader, size - end).map_err(io("read"))? {
-            if end == 0 && payload != head.as_bytes() {
-                break;
-            }
-            if end > 0 {
-                match block::read(&payload, dim, |label, at| found(label, end + 8 + at)) {
-                    Validity::Malformed => break,
-                    Validity::InvalidRow => refused += 1,
-                    Validity::Valid => {}
-                }
-            }
-            end += FRAME + payload.len() as u64;
-        }
-        drop(reader);
-        if end == 0 {
+        let reader = BufReader::with_capacity(1 << 20, &file);
+        let Some(mut scan) = Scan::new(reader, size, fingerprint, dim).map_err(io("read"))? else {
             // A journal of another model, or one whose first record is damaged.
             drop(file); // some systems replace no open file
             return Self::create(path, head, dim * 2);
-        }
+        };
+        while scan.next(&mut found).map_err(io("read"))? {}
+        let (end, refused) = (scan.end(), scan.refused());
+        drop(scan);
         file.set_len(end).map_err(io("write"))?;
         Ok(Journal { path, file, end, stride: dim * 2, head, refused })
     }
@@ -118,6 +108,11 @@ impl Journal {
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes of its records.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.end
     }
 
     /// Number of blocks that were skipped for a row that is not of unit length.
@@ -161,6 +156,11 @@ impl Journal {
         self.end += FRAME + payload.len() as u64;
         Ok(())
     }
+}
+
+/// Returns the first record of a journal.
+fn head(fingerprint: &str, dim: usize) -> String {
+    format!("{MAGIC}1\n{fingerprint}\n{dim}\n")
 }
 
 /// Removes the journal in `folder`, if there is one.

@@ -56,6 +56,7 @@ impl BuildProgress {
     fn describe(&mut self, progress: Progress) -> (usize, usize, String) {
         match progress {
             Progress::Tokenizing { labels, total } => (labels, total, "labels tokenized".into()),
+            Progress::Checking { rows, total } => (rows, total, "rows checked".into()),
             Progress::Writing { rows, total } => (rows, total, "rows written".into()),
             Progress::Encoding { labels, total, tokens, total_tokens } => {
                 let now = Instant::now();

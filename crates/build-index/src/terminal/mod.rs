@@ -31,7 +31,7 @@ pub use hint::{build_hint, library_hint};
 pub use logger::Logger;
 pub use man::write_man_pages;
 pub use sigbus::report_sigbus;
-pub use summary::Summary;
+pub use summary::{PartSummary, Summary};
 
 /// Sets the process's handlers: panic messages are escaped, SIGBUS names the truncated
 /// file, and signals end the process as [`signals`] describes, with `messages`. Where a

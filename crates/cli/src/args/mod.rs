@@ -104,8 +104,14 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+/// The help of `rank --index`.
+const RANK_INDEX: &str = "Index folder; several folders of one model (--index A --index B) are \
+    ranked as one. [default: the model's in indexes/ of the working folder, else in the user's \
+    data folder]";
+
 #[derive(Debug, Group)]
 #[command(mut_arg("paths", |paths| paths.required_unless_present_any(["filelist", "query"])))]
+#[command(mut_arg("index", |index| index.action(ArgAction::Append).help(RANK_INDEX)))]
 pub(crate) struct Rank {
     #[command(flatten)]
     pub(crate) images: Images,
@@ -329,8 +335,8 @@ pub(crate) struct Man {
 pub(crate) struct Source {
     /// Index folder. [default: the model's in indexes/ of the working folder, else in the
     /// user's data folder]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) index: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", action = ArgAction::Set)]
+    pub(crate) index: Vec<PathBuf>, // one, except in `Rank`
     #[command(flatten)]
     pub(crate) model: ModelChoice,
     /// Folder of dictionaries, for an index that is not built yet. [default: dicts/ in the

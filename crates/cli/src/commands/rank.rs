@@ -135,7 +135,7 @@ impl<'a> Ranking<'a> {
         &self,
         features: &[Features],
     ) -> interrogate::Result<Vec<Vec<MatchJson<'a>>>> {
-        let several = self.tables.tables().len() > 1;
+        let several = self.tables.tables().windows(2).any(|two| two[0].name() != two[1].name());
         let ranked = self.tables.rank_many(features, self.k, self.order)?;
         let mut all: Vec<_> = ranked.iter().map(|matches| found(matches, several)).collect();
         match &self.probabilities {

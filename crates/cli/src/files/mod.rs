@@ -71,13 +71,11 @@ impl Files {
     /// Adds the index, or the dictionaries that it is built from, and the model.
     #[must_use]
     pub(crate) fn source(mut self, source: &args::Source) -> Self {
-        match &source.index {
-            Some(folder) => self.indexes.push(folder.clone()),
-            None => {
-                let roots = indexes::roots();
-                self.indexes.extend(roots.iter().flat_map(|root| indexes::subfolders(root)));
-            }
+        if source.index.is_empty() {
+            let roots = indexes::roots();
+            self.indexes.extend(roots.iter().flat_map(|root| indexes::subfolders(root)));
         }
+        self.indexes.extend_from_slice(&source.index);
         for dicts in Dictionaries::find(source.dicts.as_slice()).paths() {
             let dictionaries = fs::read_dir(dicts).into_iter().flatten().flatten();
             let texts = dictionaries.map(|file| file.path());

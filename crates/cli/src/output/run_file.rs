@@ -82,14 +82,19 @@ impl RunFile {
         }
     }
 
-    /// Sets the index of the run.
+    /// Sets the indexes of the run, one or more.
     ///
     /// # Errors
     /// [`OutputError::OtherOptions`] where the existing rows were written with another.
-    pub(super) fn set_index(&mut self, index: &Index) -> Result<()> {
-        let digest = Digest::of(&index.manifest().to_json()?).to_string();
-        let path = index.path().display();
-        self.set_digest(digest, || format!("the index had other contents than {path}"))
+    pub(super) fn set_indexes(&mut self, indexes: &[Index]) -> Result<()> {
+        let (mut manifests, mut paths) = (Vec::new(), Vec::new());
+        for index in indexes {
+            manifests.append(&mut index.manifest().to_json()?);
+            paths.push(index.path().to_string_lossy());
+        }
+        let digest = Digest::of(&manifests).to_string();
+        let paths = paths.join(", ");
+        self.set_digest(digest, || format!("the index had other contents than {paths}"))
     }
 
     /// Sets the model of a run that uses no index.

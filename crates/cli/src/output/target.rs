@@ -110,12 +110,12 @@ impl Target {
         Ok(existing)
     }
 
-    /// Records which index the run uses.
+    /// Records which indexes the run uses.
     ///
     /// # Errors
     /// [`OutputError::OtherOptions`] where the file to resume was written with another index.
-    pub(crate) fn set_index(&mut self, index: &Index) -> Result<()> {
-        self.run_file.set_index(index)
+    pub(crate) fn set_indexes(&mut self, indexes: &[Index]) -> Result<()> {
+        self.run_file.set_indexes(indexes)
     }
 
     /// Describes the rows of a .npy as those of `model`.

@@ -104,8 +104,8 @@ impl Run {
     ///
     /// # Errors
     /// [`OutputError::OtherOptions`] if the resumed file holds results of another index.
-    pub(crate) fn record_index(&mut self, index: &Index) -> Result<(), CliError> {
-        Ok(self.target.set_index(index)?)
+    pub(crate) fn record_indexes(&mut self, indexes: &[Index]) -> Result<(), CliError> {
+        Ok(self.target.set_indexes(indexes)?)
     }
 
     /// Describes the results as those of `model`, in formats that name it.

@@ -23,17 +23,26 @@ impl<'a> TableRef<'a> {
     /// # Errors
     /// [`IndexError::TableMissing`], with the names of all tables.
     pub fn find(name: &str, own: &'a [CustomTable], index: &'a Index) -> Result<Self> {
-        if let Some(own) = own.iter().find(|own| own.name() == name) {
-            return Ok(TableRef::Custom(own));
+        let indexed = || index.tables().iter().find(|table| table.name() == name);
+        let own_table = own.iter().find(|own| own.name() == name).map(TableRef::Custom);
+        let found = own_table.or_else(|| indexed().map(TableRef::Indexed));
+        found.ok_or_else(|| missing(name, own, std::slice::from_ref(index)))
+    }
+
+    /// Returns the tables `name` of several indexes, in their order: of each that has one, or
+    /// the one of `own`, which hides those of `indexes`. [`Merged`](super::Merged) ranks them
+    /// as one table: the labels of an index may be divided among several folders.
+    ///
+    /// # Errors
+    /// [`IndexError::TableMissing`] if no index has one, with the names of all tables.
+    pub fn find_all(name: &str, own: &'a [CustomTable], indexes: &'a [Index]) -> Result<Vec<Self>> {
+        let found: Vec<Self> =
+            indexes.iter().filter_map(|index| Self::find(name, own, index).ok()).collect();
+        match found[..] {
+            [] => Err(missing(name, own, indexes)),
+            [own @ TableRef::Custom(_), ..] => Ok(vec![own]),
+            _ => Ok(found),
         }
-        index.table(name).map(TableRef::Indexed).map_err(|error| match error {
-            Error::Index(IndexError::TableMissing { path, name, mut tables }) => {
-                tables.extend(own.iter().map(|own| own.name().to_owned()));
-                tables.sort();
-                Error::Index(IndexError::TableMissing { path, name, tables })
-            }
-            other => other,
-        })
     }
 
     /// Returns `own` and the tables of `index` that they do not hide, sorted by name.
@@ -121,4 +130,15 @@ impl<'a> TableRef<'a> {
             TableRef::Custom(table) => vec![table.block()],
         }
     }
+}
+
+/// Returns the error for a table that neither `own` nor `indexes` have.
+fn missing(name: &str, own: &[CustomTable], indexes: &[Index]) -> Error {
+    let indexed = indexes.iter().flat_map(Index::tables).map(Table::name);
+    let mut tables: Vec<String> =
+        indexed.chain(own.iter().map(CustomTable::name)).map(str::to_owned).collect();
+    tables.sort();
+    tables.dedup();
+    let path = indexes.first().map_or_else(Default::default, |index| index.path().to_owned());
+    Error::Index(IndexError::TableMissing { path, name: name.to_owned(), tables })
 }

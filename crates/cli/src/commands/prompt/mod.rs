@@ -68,7 +68,7 @@ fn prompts(
     (model, index): (&Model, Index),
     logger: &Logger,
 ) -> Result<Outcome, CliError> {
-    run.record_index(&index)?;
+    run.record_indexes(std::slice::from_ref(&index))?;
     let interrogator = Interrogator::new(model, index)?;
     let plan = PromptPlan::open(args, model, interrogator.index(), logger)?;
     if args.average {
