@@ -37,6 +37,7 @@ mod resume;
 mod run;
 mod search;
 mod setup;
+mod shards;
 mod shell;
 mod sidecar;
 #[cfg(target_os = "linux")]

@@ -78,6 +78,9 @@ pub(crate) enum CliError {
         expected: &'static str,
         found: String,
     },
+    /// The shards of some inputs are not written. Each has logged its error.
+    #[error("{failed} of {inputs} inputs failed")]
+    Shards { failed: usize, inputs: usize },
     /// The arguments do not fit together, or leave a choice such as one of several indexes.
     #[error("{message}")]
     Arguments { message: String, hint: String },
@@ -138,6 +141,9 @@ impl CliError {
             }
             CliError::Weights { .. } => "pass a weight for each file: --weights 0.6,0.4",
             CliError::ZeroRow { .. } => "leave the row out, or pass weights that do not cancel",
+            CliError::Shards { .. } => {
+                "run the same command again once they can be read: finished inputs are skipped"
+            }
             CliError::Report { .. } => "name the page to write, such as report.html",
             CliError::Arguments { hint, .. } => hint,
         };

@@ -2,16 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fields::Value;
+
 /// An image's name, and its file if it has one of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Name {
     /// The name in results, made by [`text`].
     pub(crate) text: String,
     /// The image's file; `None` for a member of an archive.
     pub(crate) file: Option<PathBuf>,
+    /// The values that pass through to its row. Empty outside of shards.
+    pub(crate) fields: Vec<Value>,
 }
 
 impl Name {
+    pub(crate) fn new(text: String, file: Option<PathBuf>) -> Self {
+        Name { text, file, fields: Vec::new() }
+    }
+
     /// Returns the name as a path, for messages.
     pub(crate) fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(&self.text))
@@ -47,7 +55,7 @@ mod tests {
 
     #[test]
     fn path_of_an_archive_member_is_its_text() {
-        let member = Name { text: "a.tar/0.jpg".to_owned(), file: None };
+        let member = Name::new("a.tar/0.jpg".to_owned(), None);
         assert_eq!(member.path(), Path::new("a.tar/0.jpg"));
     }
 }

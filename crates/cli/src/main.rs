@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod doctor;
 mod error;
+mod fields;
 mod file_id;
 mod files;
 mod folders;
@@ -26,6 +27,7 @@ mod prompt_file;
 mod records;
 mod report;
 mod run;
+mod shards;
 mod source;
 mod stream;
 

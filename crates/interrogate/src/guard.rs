@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// # Errors
 /// Those of `work`, or `failed()`.
-pub(crate) fn guarded<T, E>(
+pub fn guarded<T, E>(
     failed: impl FnOnce() -> E,
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {

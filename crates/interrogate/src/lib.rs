@@ -98,7 +98,7 @@ mod cuda;
 mod device;
 pub mod encoder;
 pub mod error;
-mod guard;
+pub mod guard;
 pub mod index;
 pub mod input;
 mod interrogation;

@@ -51,6 +51,14 @@ pub const CONFIG: u64 = 1 << 20;
 /// takes about 100 in memory and at least 8 in the file.
 pub const SHARD_INDEX: u64 = 4 << 20;
 
+/// Bytes of the footer of a Parquet file with images, which is read into memory: ten thousand row
+/// groups of twenty columns take about 40 MB.
+pub const PARQUET_FOOTER: u64 = 64 << 20;
+
+/// Bytes of a text that passes through a shard beside an image: a .json or .txt of a WebDataset, a
+/// column of a Parquet file. Most have less than 2,000.
+pub const PASSED_TEXT: u64 = 1 << 20;
+
 // ---- indexes and builds ----
 
 /// Bytes of a table's label file, which is read into memory at its first use: 4 GiB of text, the

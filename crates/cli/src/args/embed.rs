@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Group, ValueEnum};
 
-use super::{Form, Images, ModelChoice, Output};
+use super::{Form, Images, ModelChoice, Output, Shards};
 
 /// The options of `embed images`.
 #[derive(Debug, Group)]
@@ -17,6 +17,8 @@ pub(crate) struct EmbedImages {
     pub(crate) model: ModelChoice,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) shards: Shards,
 }
 
 /// Parses the formats of all runs over images, and npy.

@@ -7,12 +7,12 @@ use glob::Pattern;
 use interrogate::Result;
 use interrogate::picture::{self, DecodeOptions, Picture};
 
-#[derive(Debug, Group)]
+#[derive(Clone, Debug, Group)]
 #[group(skip)] // its name would collide with `embed images`
 #[command(next_help_heading = "Input", next_display_order = 1)]
 pub(crate) struct Images {
-    /// Image files, folders of images, globs, or .tar and .tar.gz archives of images
-    /// (WebDataset), read in sorted order. A quoted 'shard-{000..099}.tar' is a hundred
+    /// Image files, folders of images, globs, .tar and .tar.gz archives of images
+    /// (WebDataset), or .parquet files with a column of images, read in sorted order. A quoted 'shard-{000..099}.tar' is a hundred
     /// names. `-` reads paths from stdin, `tar:-` an archive.
     #[arg(required_unless_present = "filelist", value_name = "IMAGES", display_order = 0)]
     pub(crate) paths: Vec<PathBuf>,

@@ -12,6 +12,7 @@ mod output;
 mod prompt;
 mod search;
 mod setup;
+mod shards;
 mod tag;
 mod wording;
 
@@ -37,6 +38,7 @@ pub(crate) use output::{Form, Format, Lines, Output, Sidecars, file};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
 pub(crate) use search::SearchImages;
 pub(crate) use setup::{Models, Setup, ShowConfig};
+pub(crate) use shards::{Part, Shards};
 pub(crate) use tag::{Place, Tag, TagChoice};
 pub(crate) use wording::Wording;
 
@@ -178,6 +180,7 @@ pub(crate) struct Similarity {
 }
 
 #[derive(Debug, Group)]
+#[command(mut_arg("shards", |shards| shards.conflicts_with("sidecar")))]
 pub(crate) struct Caption {
     #[command(flatten)]
     pub(crate) images: Images,
@@ -196,6 +199,8 @@ pub(crate) struct Caption {
     pub(crate) wording: Wording,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) shards: Shards,
     #[command(flatten)]
     pub(crate) sidecars: Sidecars,
 }

@@ -7,9 +7,11 @@ use clap::{Args as Group, ValueEnum};
 
 use super::memory::Memory;
 use super::wording::Wording;
-use super::{Images, Output, Search, Sidecars, Source};
+use super::{Images, Output, Search, Shards, Sidecars, Source};
 
 #[derive(Debug, Group)]
+#[command(mut_arg("shards", |shards| shards
+    .conflicts_with_all(["average", "report", "sidecar", "two_pass", "low_memory"])))]
 pub(crate) struct Prompt {
     #[command(flatten)]
     pub(crate) images: Images,
@@ -70,6 +72,8 @@ pub(crate) struct Prompt {
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) shards: Shards,
     #[command(flatten)]
     pub(crate) sidecars: Sidecars,
 }

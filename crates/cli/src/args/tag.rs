@@ -6,9 +6,10 @@ use clap::{Args as Group, ValueEnum};
 use interrogate::Precision;
 use interrogate::tagger::Thresholds;
 
-use super::{Images, Output, Sidecars, Wording};
+use super::{Images, Output, Shards, Sidecars, Wording};
 
 #[derive(Debug, Group)]
+#[command(mut_arg("shards", |shards| shards.conflicts_with("sidecar")))]
 pub(crate) struct Tag {
     #[command(flatten)]
     pub(crate) images: Images,
@@ -35,6 +36,8 @@ pub(crate) struct Tag {
     pub(crate) wording: Wording,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) shards: Shards,
     #[command(flatten)]
     pub(crate) sidecars: Sidecars,
 }

@@ -4,6 +4,7 @@ mod source;
 mod throughput;
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use interrogate::Device;
 use interrogate::caption::{self, Caption, Captioner, GenerationConfig, Sampling};
@@ -35,9 +36,7 @@ impl CaptionModel {
         logger: &Logger,
     ) -> Result<Self, CliError> {
         device.check()?; // before anything is fetched
-        let folder = opening::fetching(logger, |options, progress| {
-            captioner_folder(name, options, progress)
-        })?;
+        let folder = Self::folder(name, logger)?;
         let model = caption::open_on(&folder, search.caption_precision, device)?;
         let captioner = CaptionModel {
             options: options(search, model.defaults()),
@@ -46,6 +45,14 @@ impl CaptionModel {
         };
         captioner.generate(0, &[])?; // checks the options
         Ok(captioner)
+    }
+
+    /// Returns the folder of the captioner `name`, and downloads it if it is on a hub.
+    pub(crate) fn folder(name: &str, logger: &Logger) -> Result<PathBuf, CliError> {
+        let fetched = opening::fetching(logger, |options, progress| {
+            captioner_folder(name, options, progress)
+        });
+        Ok(fetched?)
     }
 
     /// Returns the preprocessing of the model's input.

@@ -36,11 +36,11 @@ impl CaptionSource {
         run: &Run,
         logger: &Logger,
     ) -> Result<Option<Self>, CliError> {
-        let Some(name) = &args.caption_model else {
-            return Ok(Some(CaptionSource::Fixed(args.caption.clone())));
-        };
         let two_passes = args.two_pass || args.memory.low_memory;
-        if two_passes && run.is_read_once() {
+        let Some(name) = args.caption_model.as_ref().filter(|_| two_passes) else {
+            return Self::in_one_pass(args, logger).map(Some);
+        };
+        if run.is_read_once() {
             return Err(CliError::Arguments {
                 message: "--two-pass reads images twice, and standard input can be read once"
                     .to_owned(),
@@ -49,11 +49,17 @@ impl CaptionSource {
         }
         let device = args.source.model.device.resolve(logger);
         let model = CaptionModel::open(name, &args.search, device, logger)?;
-        if two_passes {
-            Self::first_pass(&model, run, logger)
-        } else {
-            Ok(Some(CaptionSource::Model(model.into())))
-        }
+        Self::first_pass(&model, run, logger)
+    }
+
+    /// Opens the caption model, to run beside the image encoder.
+    pub(crate) fn in_one_pass(args: &Prompt, logger: &Logger) -> Result<Self, CliError> {
+        let Some(name) = &args.caption_model else {
+            return Ok(CaptionSource::Fixed(args.caption.clone()));
+        };
+        let device = args.source.model.device.resolve(logger);
+        let model = CaptionModel::open(name, &args.search, device, logger)?;
+        Ok(CaptionSource::Model(model.into()))
     }
 
     fn first_pass(

@@ -1,5 +1,7 @@
 //! `interrogate tag`: the tags of each image.
 
+use std::path::PathBuf;
+
 use interrogate::Compute;
 use interrogate::models::tagger_folder;
 use interrogate::picture::Pixels;
@@ -15,6 +17,7 @@ use crate::opening;
 use crate::outcome::Outcome;
 use crate::output::{Column, Kind, Record, text_line};
 use crate::run::Run;
+use crate::shards::Shards;
 use crate::stream::ImageResult;
 
 /// The tags of an image as a JSON object. Names are those of the tagger's file.
@@ -69,15 +72,44 @@ impl Record for Row<'_> {
 /// Writes the tags of each image.
 pub(crate) fn run(args: &args::Tag, logger: &Logger) -> Result<Outcome, CliError> {
     let files = Files::default().model(Some(&args.model));
+    if let Some(folder) = &args.shards.shards {
+        let shards = Shards::open(&args.images, folder, args.shards.part, files)?;
+        let mut settings = shards.settings();
+        settings.model("the tagger", &tagger_path(args, logger)?)?;
+        let mut jobs = shards.jobs(&settings, logger);
+        if let Some(first) = jobs.next::<Row<'_>>()? {
+            let tagger = open(args, logger)?;
+            jobs.write::<Row<'_>>(first, |run| write(run, &tagger, args, logger))?;
+        }
+        return jobs.finish();
+    }
     let sidecars = Some(&args.sidecars);
     let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
+    write(run, &open(args, logger)?, args, logger)
+}
+
+/// Returns the folder of the tagger, and downloads it if it is on a hub.
+fn tagger_path(args: &args::Tag, logger: &Logger) -> Result<PathBuf, CliError> {
+    let fetched = opening::fetching(logger, |options, progress| {
+        tagger_folder(&args.model, options, progress)
+    });
+    Ok(fetched?)
+}
+
+fn open(args: &args::Tag, logger: &Logger) -> Result<Tagger, CliError> {
     let device = args.device.resolve(logger);
     device.check()?; // before any download
-    let folder = opening::fetching(logger, |options, progress| {
-        tagger_folder(&args.model, options, progress)
-    })?;
     let compute = Compute { precision: args.precision, device, ..Compute::default() };
-    let tagger = Tagger::open(&folder, &compute)?;
+    Ok(Tagger::open(&tagger_path(args, logger)?, &compute)?)
+}
+
+/// Writes the tags of the images of `run`.
+fn write(
+    run: Run,
+    tagger: &Tagger,
+    args: &args::Tag,
+    logger: &Logger,
+) -> Result<Outcome, CliError> {
     let choice = &args.choice;
     let style = Style { separator: Some(choice.separator.clone()), ..args.wording.style() };
     run.on_background(BACKGROUND).write::<Row<'_>, _>(

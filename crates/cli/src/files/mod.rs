@@ -157,7 +157,7 @@ impl Files {
 }
 
 /// Returns whether a file in a model's folder is one of the model.
-fn is_model_file(path: &Path) -> bool {
+pub(crate) fn is_model_file(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     ["safetensors", "bin", "pt", "pth", "json"].contains(&extension)

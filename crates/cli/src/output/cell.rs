@@ -5,6 +5,7 @@ use std::str::Split;
 use serde_json::Value;
 
 use super::record::{Column, Kind, Record};
+use crate::fields;
 
 /// The value of a column in one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub(super) enum Cell {
     Texts(Vec<String>),
     Numbers(Vec<f32>),
     Integers(Vec<i64>),
+    /// A value that passes through.
+    Field(fields::Value),
 }
 
 /// Returns the cells of `record`, one per column.
@@ -27,6 +30,11 @@ pub(super) fn cells<R: Record>(record: &R) -> serde_json::Result<Vec<Cell>> {
 }
 
 impl Cell {
+    /// Returns the bytes of a value that passes through; 0 for another cell.
+    pub(super) fn passed_bytes(&self) -> usize {
+        if let Cell::Field(value) = self { value.len() } else { 0 }
+    }
+
     /// Returns the value that `column` picks from `json`.
     fn of(column: &Column, json: &Value) -> Self {
         let mut values = Vec::new();
@@ -57,6 +65,7 @@ impl Cell {
             Cell::Texts(list) => json(serde_json::to_string(list)),
             Cell::Numbers(list) => json(serde_json::to_string(list)),
             Cell::Integers(list) => json(serde_json::to_string(list)),
+            Cell::Field(_) => String::new(), // of shards, which are Parquet
         }
     }
 }

@@ -55,7 +55,7 @@ impl Renderer {
             Form::Jsonl => RowData::Bytes(json_line(record)?),
             Form::Csv => RowData::Bytes(csv::row(record.image(), &cell::cells(record)?, "")),
             Form::Parquet | Form::Npy => {
-                RowData::Cells(table_row(record.image(), cell::cells(record)?, Cell::None))
+                RowData::Cells(table_row(name, cell::cells(record)?, Cell::None))
             }
         };
         let file = name.file.as_deref().filter(|_| self.sidecars);
@@ -69,7 +69,7 @@ impl Renderer {
     /// # Errors
     /// Where the row cannot be represented as JSON.
     pub(crate) fn push_error(&mut self, name: &Name, error: &interrogate::Error) -> Result<()> {
-        let data = self.layout.failed(&name.text, logger::with_causes(error))?;
+        let data = self.layout.failed(name, logger::with_causes(error))?;
         self.rows.push(Row { data, sidecar: None });
         Ok(())
     }
@@ -85,13 +85,14 @@ impl Layout {
     ///
     /// # Errors
     /// Where the row cannot be represented as JSON.
-    pub(super) fn failed(self, image: &str, error: String) -> Result<RowData> {
+    pub(super) fn failed(self, name: &Name, error: String) -> Result<RowData> {
+        let image = name.text.as_str();
         let cells = vec![Cell::None; self.columns];
         Ok(match self.form {
             Form::Text => RowData::Bytes(Vec::new()),
             Form::Jsonl => RowData::Bytes(json_line(&Failed { image, error: &error })?),
             Form::Csv => RowData::Bytes(csv::row(image, &cells, &error)),
-            Form::Parquet | Form::Npy => RowData::Cells(table_row(image, cells, Cell::Text(error))),
+            Form::Parquet | Form::Npy => RowData::Cells(table_row(name, cells, Cell::Text(error))),
         })
     }
 }
@@ -106,10 +107,12 @@ pub(crate) fn json_line(row: &impl Serialize) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-fn table_row(image: &str, cells: Vec<Cell>, error: Cell) -> Vec<Cell> {
-    let mut row = vec![Cell::Text(image.to_owned())];
+/// The values that pass through follow the error.
+fn table_row(name: &Name, cells: Vec<Cell>, error: Cell) -> Vec<Cell> {
+    let mut row = vec![Cell::Text(name.text.clone())];
     row.extend(cells);
     row.push(error);
+    row.extend(name.fields.iter().cloned().map(Cell::Field));
     row
 }
 
@@ -145,7 +148,7 @@ mod tests {
     /// Renders a record and a failure.
     fn rows(form: Form, alone: bool, sidecars: bool) -> Vec<Row> {
         let mut renderer = Renderer::new::<Caption>(form, alone, sidecars);
-        let name = Name { text: "a.jpg".into(), file: Some("a.jpg".into()) };
+        let name = Name::new("a.jpg".into(), Some("a.jpg".into()));
         renderer.push(&name, &Caption { image: "a.jpg", caption: "a cat\u{1b}" }).unwrap();
         let error = interrogate::Error::mismatch("a.jpg", "size", "1", "0");
         renderer.push_error(&name, &error).unwrap();

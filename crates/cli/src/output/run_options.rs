@@ -16,7 +16,7 @@ use crate::config::Config;
 
 /// The ids of options that change no record.
 const NEUTRAL: &str = "allow_urls append average batch_size caption_extension exclude_dir filelist format no_mmap null \
-                       output overwrite paths quiet recursive report resume retry_failed sidecar skip_existing two_pass";
+                       output overwrite part paths quiet recursive report resume retry_failed shards sidecar skip_existing two_pass";
 
 /// The ids of options that select the index, in commands that have one.
 const SOURCE: [&str; 3] = ["dicts", "index", "model"];
@@ -26,11 +26,11 @@ const INDEX: &str = "the index";
 
 /// Options by name; values as typed or by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RunOptions(BTreeMap<String, String>);
+pub(crate) struct RunOptions(BTreeMap<String, String>);
 
 impl RunOptions {
     /// The options of this process.
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         let command = with_defaults(Args::command(), Config::current());
         Self::parse(command, std::env::args_os())
     }
@@ -102,7 +102,7 @@ impl RunOptions {
             .collect()
     }
 
-    pub(super) fn to_json(&self) -> Map<String, Value> {
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
         self.0.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
     }
 

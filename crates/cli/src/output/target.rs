@@ -19,7 +19,11 @@ use super::run_file::RunFile;
 use super::sink::{RowData, Sink};
 use super::{ExistingRows, Sidecars, Writer, csv, existing};
 use crate::args::{Form, Output};
+use crate::fields::Field;
 use crate::logger::Logger;
+
+/// The key of a shard's description in its metadata.
+const DESCRIPTION: &str = "interrogate.shard";
 
 /// The place and the format of the records.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Target {
     /// The file. `None` for standard output.
     pub(crate) path: Option<PathBuf>,
     columns: &'static [Column],
+    /// Of a shard: the columns that pass through, and what its metadata says.
+    shard: Option<(Vec<Field>, String)>,
     run_file: RunFile,
     /// Describes the rows of a .npy; its images are not known yet.
     description: Description,
@@ -46,6 +52,7 @@ impl Target {
             form,
             path: output.file().map(Path::to_owned),
             columns: R::COLUMNS,
+            shard: None,
             run_file: RunFile::default(),
             description: Description::default(),
         };
@@ -57,6 +64,24 @@ impl Target {
             }
         };
         Ok((target, existing))
+    }
+
+    /// The shard at `path`: a Parquet file of records, with `fields` of the input. `description`
+    /// is kept in its metadata. A file at `path` is replaced when this one is whole.
+    pub(crate) fn shard<R: Record>(path: &Path, fields: Vec<Field>, description: String) -> Self {
+        Target {
+            form: Form::Parquet,
+            path: Some(path.to_owned()),
+            columns: R::COLUMNS,
+            shard: Some((fields, description)),
+            run_file: RunFile::default(),
+            description: Description::default(),
+        }
+    }
+
+    /// Whether the target is a shard.
+    pub(crate) fn is_shard(&self) -> bool {
+        self.shard.is_some()
     }
 
     /// Returns the format of the records: the option's, the file extension's or `default`.
@@ -162,8 +187,15 @@ impl Target {
     fn sink(&self, existing: &ExistingRows) -> Result<Box<dyn Sink>> {
         let (mut sink, begins) = match (&self.path, self.form) {
             (path, Form::Parquet) => {
-                let table = Table::records(self.columns);
-                return Ok(Box::new(Parquet::create(path.as_deref(), &table)?));
+                let table = match &self.shard {
+                    Some((fields, _)) => Table::shard(self.columns, fields),
+                    None => Table::records(self.columns),
+                };
+                let mut file = Parquet::create(path.as_deref(), &table)?;
+                if let Some((_, description)) = &self.shard {
+                    file.describe(DESCRIPTION, description.clone());
+                }
+                return Ok(Box::new(file));
             }
             (Some(path), Form::Npy) => {
                 return Ok(Box::new(FeaturesWriter::new(path, self.description.clone())));

@@ -56,7 +56,7 @@ fn run(options: &Output, images: &[(&str, Option<&str>)]) {
     let mut renderer = Renderer::new::<Caption<'_>>(target.form, false, false);
     let writer = target.start(&existing, Sidecars::default(), &Logger::new(true)).unwrap();
     for (image, caption) in images.iter().filter(|(image, _)| !existing.contains(image)) {
-        let name = Name { text: (*image).to_owned(), file: None };
+        let name = Name::new((*image).to_owned(), None);
         match caption {
             Some(caption) => renderer.push(&name, &Caption { image, caption }).unwrap(),
             None => renderer.push_error(&name, &Error::mismatch(image, "a", "b", "c")).unwrap(),

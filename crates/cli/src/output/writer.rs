@@ -10,7 +10,7 @@ use super::Sidecars;
 use super::error::{OutputError, Result};
 use super::renderer::Layout;
 use super::sink::{Row, Sink};
-use crate::image_name;
+use crate::image_name::{self, Name};
 use crate::interrupt;
 use crate::logger::{self, Logger};
 
@@ -84,7 +84,8 @@ fn write(
                 if is_fatal(&error) {
                     return Err(error);
                 }
-                data = layout.failed(&image_name::text(&image), logger::with_causes(&error))?;
+                let name = Name::new(image_name::text(&image), None);
+                data = layout.failed(&name, logger::with_causes(&error))?;
                 sidecars.failed += 1;
                 logger.error(&error, error.hint());
             }

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn image(number: usize, result: Result<u8>) -> ImageResult<u8> {
-        let name = Name { text: format!("{number}.jpg"), file: None };
+        let name = Name::new(format!("{number}.jpg"), None);
         ImageResult { number, name, result }
     }
 

@@ -100,6 +100,18 @@ impl Run {
         })
     }
 
+    /// The run of one shard: `target` gets the results of `source`.
+    pub(crate) fn shard(source: Source, target: Target, batch_size: usize) -> Self {
+        Run {
+            source,
+            target,
+            resumed: ExistingRows::default(),
+            sidecars: None,
+            skip_beside: None,
+            batch_size,
+        }
+    }
+
     /// Records the index of this run.
     ///
     /// # Errors

@@ -54,6 +54,9 @@ impl Run {
             (Some(_), Form::Jsonl | Form::Csv) => {
                 format!("continue with\n  {}", interrupt::command_with("--resume"))
             }
+            _ if self.target.is_shard() => {
+                "run the same command again: finished shards are kept".to_owned()
+            }
             (Some(_), form) if form.is_whole() => {
                 format!(
                     "a {} file is written at the end only, and no result was kept; a run into .jsonl or .csv can be resumed",

@@ -17,7 +17,8 @@ use interrogate::picture::{has_image_extension, is_hidden};
 use interrogate::{Error, Result};
 
 use super::archive_bytes::ArchiveBytes;
-use super::members::{Kind, Member, Members};
+use super::members::{Kind, Member, Members, below};
+use super::sample::Sample;
 use super::skipped::Skipped;
 use super::{Body, Image};
 use crate::image_name::{self, Name};
@@ -45,15 +46,18 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 
 /// Passes the images of the archive at `path` to `visit`, as [`super::Source::walk`] does,
 /// and counts the other members in `skipped`. An archive that is damaged or without an
-/// image adds one more image, which fails.
+/// image adds one more image, which fails. With `samples`, images carry their key and the texts
+/// beside them.
 pub(super) fn walk(
     path: &Path,
     number: &mut usize,
     wanted: &dyn Fn(&Name) -> bool,
     visit: &mut dyn FnMut(Image) -> ControlFlow<()>,
     skipped: &mut Skipped,
+    samples: bool,
 ) -> ControlFlow<()> {
     let before = *number;
+    let mut sample = samples.then(Sample::default);
     let mut read = || -> Result<ControlFlow<()>> {
         let mut members = Members::new(if is_stdin(path) {
             ArchiveBytes::stream(path, io::stdin())?
@@ -62,10 +66,21 @@ pub(super) fn walk(
         });
         let mut earlier = Earlier::default();
         while let Some(member) = members.next()? {
+            if let Some(sample) = &mut sample {
+                if sample.ends_before(&member) && sample.end(visit).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if sample.read(&mut members, &member)? {
+                    continue;
+                }
+            }
             let Some(name) = earlier.name(path, &member, skipped) else { continue };
             if wanted(&name) {
                 let body = body(&mut members, member, &name, &earlier)?;
-                if visit(Image { number: *number, name, body }).is_break() {
+                let image = Image { number: *number, name, body };
+                if let Some(sample) = &mut sample {
+                    sample.push(image);
+                } else if visit(image).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -77,11 +92,15 @@ pub(super) fn walk(
             Ok(ControlFlow::Continue(()))
         }
     };
-    let error = match read() {
+    let read = read();
+    if let (Some(mut sample), Ok(ControlFlow::Continue(())) | Err(_)) = (sample, &read) {
+        sample.end(visit)?;
+    }
+    let error = match read {
         Ok(flow) => return flow,
         Err(error) => error,
     };
-    let name = Name { text: image_name::text(path), file: None };
+    let name = Name::new(image_name::text(path), None);
     *number += 1;
     if wanted(&name) {
         visit(Image { number: *number - 1, name, body: Body::Lost(error) })
@@ -119,7 +138,7 @@ impl Earlier {
             () if member.kind == Kind::SymbolicLink => skipped.link(),
             () if !has_image_extension(&inner) => skipped.file(&inner),
             () if repeated => skipped.repeated(),
-            () => return Some(Name { text: image_name::text(&archive.join(inner)), file: None }),
+            () => return Some(Name::new(image_name::text(&archive.join(inner)), None)),
         }
         None
     }
@@ -163,24 +182,6 @@ fn body(members: &mut Members<'_>, member: Member, name: &Name, earlier: &Earlie
         return Ok(Body::Lost(error));
     }
     members.read(&name.text, at, size).map(Body::Bytes)
-}
-
-/// Returns a member's name as a relative path: `data/0.jpg` for `/data/0.jpg` and
-/// `./data/0.jpg`. `..` is kept, since it distinguishes members.
-fn below(name: &[u8]) -> PathBuf {
-    let parts = name.split(|&byte| byte == b'/').filter(|part| !matches!(part, [] | [b'.']));
-    parts.map(part).collect()
-}
-
-#[cfg(unix)]
-fn part(bytes: &[u8]) -> PathBuf {
-    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
-}
-
-/// Replaces the separators of this system, so that a part stays a single part.
-#[cfg(not(unix))]
-fn part(bytes: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(bytes).replace(['\\', ':'], "_").into()
 }
 
 /// Returns whether a part of a path is hidden; `..` is not.

@@ -41,14 +41,7 @@ pub(super) fn collect(
 ) -> Result<Vec<PathBuf>, CliError> {
     let recursive = folders.recursive;
     let mut images = Vec::new();
-    let mut expanded = Vec::with_capacity(named.len());
-    for path in named {
-        match ranges::expand(path)? {
-            Some(names) => expanded.extend(names),
-            None => expanded.push(path.clone()),
-        }
-    }
-    for path in &expanded {
+    for path in &expand_ranges(named)? {
         let before = images.len();
         let mut skipped_here = Skipped::default();
         if path.is_dir() {
@@ -79,6 +72,36 @@ pub(super) fn collect(
     images.sort();
     images.dedup();
     Ok(images)
+}
+
+/// Expands ranges of numbers and globs alone: [`super::expand`].
+pub(super) fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut paths = Vec::new();
+    for path in expand_ranges(named)? {
+        let before = paths.len();
+        match pattern(&path) {
+            Some(pattern) => glob_matches(pattern, &mut paths)?,
+            None => paths.push(path.clone()),
+        }
+        if paths.len() == before {
+            return Err(CliError::NoImageIn { path, problem: "nothing matches", skipped: None });
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}
+
+/// Expands ranges of numbers in `named`, in their order.
+fn expand_ranges(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut expanded = Vec::with_capacity(named.len());
+    for path in named {
+        match ranges::expand(path)? {
+            Some(names) => expanded.extend(names),
+            None => expanded.push(path.clone()),
+        }
+    }
+    Ok(expanded)
 }
 
 /// A walk through one of the named folders.

@@ -4,6 +4,8 @@
 //! iterator reads long names and extended attributes of any length, and reads the content
 //! that it skips. Formats: ustar and pax (POSIX.1-2001), GNU's long names and sparse files.
 
+use std::path::PathBuf;
+
 use interrogate::limits::{ARCHIVE_ZEROS, MEMBER_HEADER};
 use interrogate::{Error, Result};
 use tar::{EntryType, GnuExtSparseHeader, Header, PaxExtensions};
@@ -251,4 +253,22 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     bytes.truncate(end);
     bytes
+}
+
+/// Returns a member's name as a relative path: `data/0.jpg` for `/data/0.jpg` and
+/// `./data/0.jpg`. `..` is kept, since it distinguishes members.
+pub(super) fn below(name: &[u8]) -> PathBuf {
+    let parts = name.split(|&byte| byte == b'/').filter(|part| !matches!(part, [] | [b'.']));
+    parts.map(part).collect()
+}
+
+#[cfg(unix)]
+fn part(bytes: &[u8]) -> PathBuf {
+    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
+}
+
+/// Replaces the separators of this system, so that a part stays a single part.
+#[cfg(not(unix))]
+fn part(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).replace(['\\', ':'], "_").into()
 }

@@ -1,4 +1,5 @@
-//! The images of a run: files, folders, globs, lists and archives as one ordered list.
+//! The images of a run: files, folders, globs, lists, archives and Parquet files as one ordered
+//! list.
 //!
 //! Owns the images' names and numbers. `stream` reads and decodes them.
 
@@ -7,7 +8,10 @@ mod archive_bytes;
 mod folder;
 mod list;
 mod members;
+mod parquet;
+mod parquet_columns;
 mod ranges;
+mod sample;
 mod skipped;
 mod table;
 #[cfg(test)]
@@ -25,6 +29,7 @@ use interrogate::picture::DecodeOptions;
 
 use crate::args;
 use crate::error::CliError;
+use crate::fields::{self, Field, Value};
 use crate::image_name::{self, Name};
 use folder::Folders;
 pub(crate) use skipped::Skipped;
@@ -33,7 +38,8 @@ pub(crate) use skipped::Skipped;
 #[derive(Debug)]
 pub(crate) struct Source {
     entries: Vec<PathBuf>,
-    /// Whether some entries are archives, whose images are not counted in advance.
+    /// Whether some entries are archives or Parquet files, whose images are not counted in
+    /// advance.
     archives: bool,
     /// The folders among the entries that cannot be read.
     unread: HashSet<PathBuf>,
@@ -45,6 +51,8 @@ pub(crate) struct Source {
     skipped_in_archives: Mutex<Skipped>,
     /// Downloads images, with `--allow-urls`.
     client: Option<ImageClient>,
+    /// Whether images carry the values that pass through.
+    with_fields: bool,
     /// How images are decoded.
     pub(crate) decode: DecodeOptions,
 }
@@ -107,8 +115,7 @@ impl Source {
         let client = url::client(&entries, args.allow_urls)?;
         let mut unique = HashSet::with_capacity(entries.len());
         entries.retain(|path| unique.insert(path.clone()));
-        let is_archive = |path: &PathBuf| archive::is_archive(path) && url::of(path).is_none();
-        let archives = entries.iter().any(is_archive);
+        let archives = entries.iter().any(|path| is_container(path));
         let (filelist, skipped_in_archives) = (args.filelist.clone(), Mutex::default());
         let decode = args.decoding.options();
         Ok(Source {
@@ -119,8 +126,32 @@ impl Source {
             skipped,
             skipped_in_archives,
             client,
+            with_fields: false,
             decode,
         })
+    }
+
+    /// Returns the source with the values that pass through, and their columns: those of the
+    /// Parquet file, if that is the one entry; else the key, and of archives also the .json and
+    /// .txt of each sample. Also returns the names of the other columns of the Parquet file.
+    ///
+    /// # Errors
+    /// For a Parquet file that cannot be read, and one among other entries.
+    pub(crate) fn with_fields(mut self) -> Result<(Self, Vec<Field>, Vec<String>), CliError> {
+        self.with_fields = true;
+        let is_parquet = |path: &&PathBuf| url::of(path).is_none() && parquet::is_parquet(path);
+        match (self.entries.iter().find(is_parquet), self.entries.len()) {
+            (Some(path), 1) => {
+                let columns = parquet::Images::open(path)?.columns;
+                Ok((self, columns.fields, columns.left_out))
+            }
+            (Some(path), _) => Err(CliError::Arguments {
+                message: format!("{}: a Parquet file in a list of images", path.display()),
+                hint: "name Parquet files themselves: each is an input".to_owned(),
+            }),
+            (None, _) if self.archives => Ok((self, sample::columns(), Vec::new())),
+            (None, _) => Ok((self, vec![Field::text("key")], Vec::new())),
+        }
     }
 
     /// Downloads the image at `url`.
@@ -196,11 +227,20 @@ impl Source {
         for path in &self.entries {
             let url = url::of(path);
             if url.is_none() && archive::is_archive(path) {
-                archive::walk(path, &mut number, wanted, visit, skipped)?;
+                archive::walk(path, &mut number, wanted, visit, skipped, self.with_fields)?;
+                continue;
+            }
+            if url.is_none() && parquet::is_parquet(path) {
+                parquet::walk(path, &mut number, wanted, visit)?;
                 continue;
             }
             let file = url.is_none().then(|| path.clone());
-            let name = Name { text: image_name::text(path), file };
+            let mut name = Name::new(image_name::text(path), file);
+            if self.with_fields {
+                let last = path.file_name().map(|last| image_name::text(Path::new(last)));
+                let key = |last: String| Value::Text(fields::key(&last).0.to_owned());
+                name.fields = vec![last.map_or(Value::Missing, key)];
+            }
             if wanted(&name) {
                 let body = match url {
                     Some(url) => Body::Url(url.to_owned()),
@@ -212,6 +252,48 @@ impl Source {
             number += 1;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Returns whether `path` is an archive or a Parquet file.
+fn is_container(path: &Path) -> bool {
+    url::of(path).is_none() && (archive::is_archive(path) || parquet::is_parquet(path))
+}
+
+/// Expands ranges of numbers and globs in `named`, sorted by path, without duplicates. Folders
+/// stay, and so do missing files.
+///
+/// # Errors
+/// For a glob that is invalid or matches nothing.
+pub(crate) fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    folder::expand(named)
+}
+
+/// What an input of several images is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    Archive,
+    Parquet,
+    Folder,
+    List,
+}
+
+/// The endings of lists among the inputs of shards.
+const LISTS: [&str; 4] = ["txt", "csv", "tsv", "list"];
+
+/// Returns what the input at `path` is, by its ending; `None` for what has no several images, and
+/// for standard input and addresses.
+pub(crate) fn input_kind(path: &Path) -> Option<InputKind> {
+    if path == Path::new("-") || archive::is_stdin(path) || url::of(path).is_some() {
+        return None;
+    }
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    match () {
+        () if path.is_dir() => Some(InputKind::Folder),
+        () if archive::is_archive(path) => Some(InputKind::Archive),
+        () if parquet::is_parquet(path) => Some(InputKind::Parquet),
+        () if LISTS.iter().any(|list| ending.eq_ignore_ascii_case(list)) => Some(InputKind::List),
+        () => None,
     }
 }
 

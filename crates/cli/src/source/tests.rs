@@ -1,6 +1,8 @@
 use super::*;
 use std::io::{Seek, Write};
 
+use interrogate::limits;
+
 /// A .tar of these files, as WebDataset writes it.
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
@@ -250,4 +252,81 @@ fn gzip_bomb_takes_the_memory_of_one_image_at_most() {
         let found = walk(&tar(&[("0.jpg", &zeros[..size]), ("1.jpg", b"one")]));
         assert_eq!(found, [row(0, "a.tgz/0.jpg", &size.to_string()), row(1, "a.tgz/1.jpg", "3")]);
     }
+}
+
+/// The names and the values that pass through, of each image of a source.
+fn passed(source: Source) -> Vec<(String, Vec<Value>)> {
+    let (source, _, _) = source.with_fields().unwrap();
+    let mut images = Vec::new();
+    let _ = source.walk(&|_| true, &mut |Image { name, .. }| {
+        let text = name.text.rsplit('/').next().unwrap().to_owned();
+        images.push((text, name.fields));
+        ControlFlow::Continue(())
+    });
+    images
+}
+
+fn sample(key: &str, json: Option<&str>, txt: Option<&str>) -> Vec<Value> {
+    let text = |text: Option<&str>| text.map_or(Value::Missing, |it| Value::Text(it.to_owned()));
+    vec![text(Some(key)), text(json), text(txt)]
+}
+
+#[test]
+fn images_carry_the_key_and_the_texts_of_their_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = vec![b'x'; limits::PASSED_TEXT as usize + 1];
+    let members: [(&str, &[u8]); 12] = [
+        ("0.jpg", b"a"),
+        ("0.json", b"{}"),
+        ("0.txt", b"t\xff"),
+        ("1.txt", b"first"),
+        ("1.cls", b"2"),
+        ("1.png", b"b"),
+        ("1.seg.png", b"c"),
+        ("d/1.json", b"{\"d\":1}"),
+        ("d/1.webp", b"d"),
+        ("2.jpg", b"e"),
+        ("2.txt", &long),
+        ("3.json", b"without an image"),
+    ];
+    let expected = [
+        ("0.jpg", sample("0", Some("{}"), Some("t\u{fffd}"))),
+        ("1.png", sample("1", None, Some("first"))),
+        ("1.seg.png", sample("1", None, Some("first"))),
+        ("1.webp", sample("d/1", Some("{\"d\":1}"), None)),
+        ("2.jpg", sample("2", None, None)),
+    ];
+    let expected = expected.map(|(name, fields)| (name.to_owned(), fields));
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar(&members)).unwrap();
+    for (name, bytes) in [("a.tar", tar(&members)), ("a.tar.gz", gzip.finish().unwrap())] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let source = Source::collect(&args::Images::at(vec![path])).unwrap();
+        assert_eq!(passed(source), expected, "{name}");
+    }
+}
+
+#[test]
+fn images_before_damage_and_of_an_endless_sample_are_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let names: Vec<String> = (0..150).map(|number| format!("0.{number}.jpg")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &b"image"[..])).collect();
+    let mut bytes = tar(&members);
+    bytes.truncate(150 * 1024 - 700); // in the header of the last
+    std::fs::write(&path, bytes).unwrap();
+    let images = passed(Source::collect(&args::Images::at(vec![path])).unwrap());
+    assert_eq!(images.len(), 150);
+    assert!(images[..149].iter().all(|(_, fields)| *fields == sample("0", None, None)));
+    assert_eq!(images[149], ("a.tar".to_owned(), vec![]));
+}
+
+#[test]
+fn files_carry_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("7.b.jpg"), "").unwrap();
+    let source = Source::collect(&args::Images::at(vec![folder.path().to_owned()])).unwrap();
+    let expected = vec![Value::Text("7".to_owned())];
+    assert_eq!(passed(source), [("7.b.jpg".to_owned(), expected)]);
 }

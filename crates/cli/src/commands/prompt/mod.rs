@@ -7,6 +7,7 @@ mod files;
 mod first_run;
 mod plan;
 mod row;
+mod shards;
 
 use std::path::Path;
 
@@ -33,6 +34,9 @@ use row::Row;
 
 /// Writes a prompt for each image, or prints one for all of them.
 pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliError> {
+    if let Some(folder) = &args.shards.shards {
+        return shards::run(args, folder, logger);
+    }
     args.report.as_deref().map(check_path).transpose()?;
     let (files, sidecars) = (files(args), Some(&args.sidecars));
     let run = Run::open::<Row<'_>>(&args.images, &args.output, sidecars, Form::Text, files)?;
@@ -79,9 +83,6 @@ fn prompts(
     let create =
         |path: &Path| report::create(path, model, (index.path(), &tables), plan.mode().name());
     let mut report = args.report.as_deref().map(create).transpose()?;
-    if plan.mode().scores_texts() {
-        run = run.with_batch_limit(1); // a chain takes seconds: write each result at once
-    }
     let outcome = write(run, &interrogator, captions, &plan, report.as_mut(), logger)?;
     captions.log_speed(logger);
     if let (Some(report), Some(path)) = (report, &args.report) {
@@ -99,6 +100,8 @@ fn write(
     mut report: Option<&mut Report>,
     logger: &Logger,
 ) -> Result<Outcome, CliError> {
+    // A chain takes seconds: write each result at once.
+    let run = if plan.mode().scores_texts() { run.with_batch_limit(1) } else { run };
     let (tower, for_report) = (interrogator.tower(), report.is_some());
     let captioner = captions.preprocess();
     let preparation = Preparation { tower, captioner, thumbnails: for_report };

@@ -5,6 +5,7 @@ use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result};
 
 use super::super::cell::Cell;
+use crate::fields::Value;
 
 /// Writes `cells`, one per row. A cell of another type than the column's counts as missing.
 pub(super) fn write<'a>(
@@ -14,7 +15,9 @@ pub(super) fn write<'a>(
     match column {
         ColumnWriter::ByteArrayColumnWriter(column) => {
             write_typed(column, cells, |cell| match cell {
-                Cell::Text(text) => vec![ByteArray::from(text.as_str())],
+                Cell::Text(text) | Cell::Field(Value::Text(text)) => {
+                    vec![ByteArray::from(text.as_str())]
+                }
                 Cell::Texts(texts) => texts.iter().map(|text| text.as_str().into()).collect(),
                 _ => Vec::new(),
             })
@@ -26,6 +29,15 @@ pub(super) fn write<'a>(
         }),
         ColumnWriter::Int64ColumnWriter(column) => write_typed(column, cells, |cell| match cell {
             Cell::Integers(integers) => integers.clone(),
+            Cell::Field(Value::Integer(integer)) => vec![*integer],
+            _ => Vec::new(),
+        }),
+        ColumnWriter::DoubleColumnWriter(column) => write_typed(column, cells, |cell| match cell {
+            Cell::Field(Value::Double(double)) => vec![*double],
+            _ => Vec::new(),
+        }),
+        ColumnWriter::BoolColumnWriter(column) => write_typed(column, cells, |cell| match cell {
+            Cell::Field(Value::Bool(bool)) => vec![*bool],
             _ => Vec::new(),
         }),
         _ => Err(ParquetError::General("a column of an unsupported type".into())),

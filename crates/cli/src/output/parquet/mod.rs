@@ -8,16 +8,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use interrogate::Error;
+use interrogate::guard::guarded;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
 
 use super::cell::Cell;
 use super::destination::Destination;
 use super::error::{OutputError, Result};
 use super::sink::{RowData, Sink};
 pub(super) use table::Table;
+
+/// Bytes of the values that pass through in a row group: they are in memory until it is written.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// The key of the number of rows that failed, in the metadata of a file of records.
+const FAILED: &str = "interrogate.failed";
 
 /// Writes rows of cells to a Parquet file.
 pub(super) struct Parquet {
@@ -26,6 +34,10 @@ pub(super) struct Parquet {
     /// The rows of the next row group, and how many it gets.
     rows: Vec<Vec<Cell>>,
     group: usize,
+    /// The bytes of the values that pass through in `rows`.
+    bytes: usize,
+    error: Option<usize>,
+    failed: usize,
 }
 
 impl Parquet {
@@ -36,17 +48,31 @@ impl Parquet {
     pub(super) fn create(path: Option<&Path>, table: &Table) -> Result<Self> {
         let destination = path.map_or_else(|| Ok(Destination::stdout()), Destination::draft)?;
         let path = path.unwrap_or(Path::new("-"));
-        let writer = parse_message_type(&table.schema).and_then(|schema| {
+        let writer = table.schema().and_then(|schema| {
             let properties = WriterProperties::builder().set_compression(table.compression).build();
             SerializedFileWriter::new(destination, Arc::new(schema), Arc::new(properties))
         });
         let writer = writer.map_err(failed(path))?;
-        Ok(Parquet { path: path.to_owned(), writer, rows: Vec::new(), group: table.group })
+        Ok(Parquet {
+            path: path.to_owned(),
+            writer,
+            rows: Vec::new(),
+            group: table.group,
+            bytes: 0,
+            error: table.error,
+            failed: 0,
+        })
+    }
+
+    /// Adds a text to the file's metadata.
+    pub(super) fn describe(&mut self, key: &str, text: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
     }
 
     /// Writes the buffered rows as a row group.
     fn write_group(&mut self) -> std::result::Result<(), ParquetError> {
         let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
         if rows.is_empty() {
             return Ok(());
         }
@@ -65,9 +91,12 @@ impl Parquet {
 impl Sink for Parquet {
     fn write(&mut self, row: RowData) -> Result<()> {
         if let RowData::Cells(cells) = row {
+            let error = self.error.and_then(|error| cells.get(error));
+            self.failed += usize::from(error.is_some_and(|error| *error != Cell::None));
+            self.bytes += cells.iter().map(Cell::passed_bytes).sum::<usize>();
             self.rows.push(cells);
         }
-        if self.rows.len() < self.group {
+        if self.rows.len() < self.group && self.bytes < GROUP_BYTES {
             Ok(())
         } else {
             self.write_group().map_err(failed(&self.path))
@@ -81,8 +110,26 @@ impl Sink for Parquet {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.write_group().map_err(failed(&self.path))?;
+        if self.error.is_some() {
+            let rows = self.failed.to_string();
+            self.describe(FAILED, rows);
+        }
         self.writer.into_inner().map_err(failed(&self.path))?.finish()
     }
+}
+
+/// Returns the numbers of rows and of those that failed in the file of records at `path`; `None`
+/// if that is no whole one.
+pub(crate) fn counts(path: &Path) -> Option<(usize, usize)> {
+    let read = || {
+        let file = interrogate::input::open(path).ok()?;
+        let reader = SerializedFileReader::new(file).ok()?;
+        let metadata = reader.metadata().file_metadata();
+        let failed = metadata.key_value_metadata()?.iter().find(|pair| pair.key == FAILED)?;
+        let failed = failed.value.as_ref()?.parse().ok()?;
+        Some((usize::try_from(metadata.num_rows()).ok()?, failed))
+    };
+    guarded(|| (), || Ok(read())).ok().flatten()
 }
 
 fn failed(path: &Path) -> impl FnOnce(ParquetError) -> OutputError + use<> {
@@ -94,7 +141,6 @@ fn failed(path: &Path) -> impl FnOnce(ParquetError) -> OutputError + use<> {
 mod tests {
     use std::fs::File;
 
-    use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
     use super::super::record::{Column, Kind};
