@@ -143,14 +143,28 @@ def test_indexes_are_built_once(
     assert in_memory.flavors.rank(features, 99) == ci.flavors.rank(features, 99)
 
 
-def test_programs_index_in_the_cache_is_used(
-    ci: Interrogator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_programs_index_in_the_cache_is_used_and_not_changed(
+    ci: Interrogator, tmp_path: Path
 ) -> None:
-    ic.build_index(OPENCLIP / "dicts", tmp_path, ci.clip_model)
-    sites = {"sites.txt": ["flickr"]}
-    monkeypatch.setattr(_index_cache.IndexCache, "_build", lambda *_: pytest.fail(str(sites)))
-    again = Interrogator(config(tmp_path, OPENCLIP / "dicts"))
+    shutil.copytree(OPENCLIP / "dicts", tmp_path / "dicts")
+    sites = tmp_path / "dicts" / "sites.txt"
+    sites.write_text(sites.read_text().replace("dribble", "dribbble"))
+    index = ic.build_index(tmp_path / "dicts", tmp_path / "cache", ci.clip_model)
+    manifest = (index.folder / "manifest.json").read_bytes()
+    again = Interrogator(config(tmp_path / "cache", OPENCLIP / "dicts"))
     assert again.trendings.labels == ci.trendings.labels
+    features = ci.image_to_features(OPENCLIP / "astronaut.png")
+    assert again.trendings.rank(features, 72) == ci.trendings.rank(features, 72)
+    assert again.flavors.rank(features, 72) == ci.flavors.rank(features, 72)
+    # Other mediums have an index of their own; few other flavors have none.
+    (tmp_path / "dicts" / "mediums.txt").write_text("a mosaic\na fresco\n")
+    with open(tmp_path / "dicts" / "flavors.txt", "a") as file:
+        file.write("a new flavor\n")
+    other = Interrogator(config(tmp_path / "cache", tmp_path / "dicts"))
+    assert sorted(other.mediums.rank(features, 9)) == ["a fresco", "a mosaic"]
+    assert "a new flavor" in other.flavors.rank(features, 2048)
+    assert [path.name for path in (tmp_path / "cache" / "tables").iterdir()] == ["mediums"]
+    assert (index.folder / "manifest.json").read_bytes() == manifest
 
 
 def test_embeds_are_a_copy_that_the_table_ranks_by(ci: Interrogator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +14,12 @@ from ._rows import Rows
 
 # The table of labels that are not one of the six tables.
 OWN = "labels"
+
+# The most labels of an index's table that are encoded in memory at every start.
+FEW = 64
+
+# Labels that are encoded between two calls of a progress function.
+BATCH = 2048
 
 
 class IndexCache:
@@ -29,49 +35,47 @@ class IndexCache:
         self._quiet = quiet
         self._index: Index | None = None
 
-    def open(self, files: Mapping[str, Sequence[str]], tables: Mapping[str, Sequence[str]]) -> None:
-        """Opens the index of `tables`. If there is none, builds it of the dictionary `files`, by
-        name, which give these labels.
+    def open(self, files: Mapping[str, Sequence[str]], tables: Collection[str]) -> None:
+        """Opens an index with one of `tables`. If there is none, builds it of the dictionary
+        `files`, by name.
         """
         if self._folder is not None:
-            wanted = {name: _lines(labels) for name, labels in tables.items()}
-            self._index = self._find(self._folder, wanted) or self._build(self._folder, files)
+            self._index = self._find(self._folder, tables) or self._build(self._folder, files)
 
     def rows(self, labels: Sequence[str], name: str | None) -> Rows:
         """Returns the rows of `labels`: those of the index's table `name` if it has them, else of
-        an index of their own, else encoded in memory.
+        an index of their own. What an index lacks is encoded in memory.
         """
         distinct = list(dict.fromkeys(labels))
-        lines = _lines(distinct)
+        lines = [label for label in distinct if _is_line(label)]
         table = self._table(lines, name) if name and lines else None
         tables = [] if table is None else [table]
-        known = set(table.labels) if table is not None else set()
-        rest = [label for label in distinct if label not in known]
+        rest = distinct if table is None else _missing(distinct, table)
         if rest:
-            with bar(f"Preprocessing {name or OWN}", "labels", quiet=self._quiet) as progress:
+            # A bar of one step shows nothing.
+            quiet = self._quiet or len(rest) <= BATCH
+            with bar(f"Preprocessing {name or OWN}", "labels", quiet=quiet) as progress:
                 tables.append(Table.encode(name or OWN, rest, self._model, progress=progress))
         return Rows.of(labels, tables)
 
     def _table(self, lines: list[str], name: str) -> Table | None:
-        index = self._index
-        if index is not None and name in index and set(lines) <= set(index[name].labels):
-            return index[name]
+        """Returns the table with `lines`, of which a few may be missing."""
+        if self._index is not None and name in self._index:
+            table = self._index[name]
+            if len(_missing(lines, table)) <= min(FEW, len(lines) // 2):
+                return table
         if self._folder is None:
             return None
         folder = self._folder / "tables" / (re.sub(r"[^\w-]+", "_", name)[:100])
-        found = self._find(folder, {OWN: lines}) or self._build(folder, {f"{OWN}.txt": lines})
-        return found[OWN]
+        own = self._find(folder, [OWN])
+        if own is None or _missing(lines, own[OWN]):
+            own = self._build(folder, {f"{OWN}.txt": lines})
+        return own[OWN]
 
-    def _find(self, folder: Path, tables: Mapping[str, list[str]]) -> Index | None:
-        """Returns the index of this model below `folder` that has the labels of `tables`."""
-        for index in self._indexes(folder):
-            has_all = (
-                name in index and set(labels) <= set(index[name].labels)
-                for name, labels in tables.items()
-            )
-            if all(has_all):
-                return index
-        return None
+    def _find(self, folder: Path, tables: Collection[str]) -> Index | None:
+        """Returns the index of this model below `folder` that has one of `tables`."""
+        found = (index for index in self._indexes(folder) if any(name in index for name in tables))
+        return next(found, None)
 
     def _indexes(self, folder: Path) -> Iterator[Index]:
         """Yields the indexes of this model below `folder`."""
@@ -93,10 +97,11 @@ class IndexCache:
                 return build_index(dictionaries, folder, self._model, progress=progress)
 
 
-def _lines(labels: Sequence[str]) -> list[str]:
-    """Returns the labels that a line of a dictionary can be, each once."""
-    return [label for label in dict.fromkeys(labels) if _is_line(label)]
+def _missing(labels: Sequence[str], table: Table) -> list[str]:
+    known = set(table.labels)
+    return [label for label in labels if label not in known]
 
 
 def _is_line(label: str) -> bool:
+    """Whether a line of a dictionary can be this label."""
     return label == label.strip() and len(label.splitlines()) == 1 and "\ufeff" not in label

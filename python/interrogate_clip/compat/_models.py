@@ -25,7 +25,7 @@ def open_model(config: Config) -> Model:
 
 
 def open_captioner(config: Config) -> Captioner | None:
-    """Opens `caption_model_name`; None if there is none."""
+    """Opens `caption_model_name`; returns None if it is not set."""
     if config.caption_model is not None:
         return _given(config.caption_model, Captioner, "caption_model", "caption_model_name")
     if not config.caption_model_name:

@@ -1,4 +1,4 @@
-"""A stand-in for gradio: records the page, and on launch calls what its buttons call."""
+"""A stub of gradio: records the page, and calls the functions of its buttons on launch."""
 
 from __future__ import annotations
 
