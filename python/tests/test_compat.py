@@ -320,13 +320,45 @@ def test_length_of_prompts(ci: Interrogator) -> None:
     assert not compat._prompt_at_max_len("a cat", ci.tokenize)
 
 
-def test_readme_examples(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of short dictionaries."""
+    folder = tmp_path_factory.mktemp("dicts")
+    for name in ["artists", "flavors", "mediums", "movements", "negative"]:
+        lines = load_list(OPENCLIP / "dicts", f"{name}.txt")[:20]
+        (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_readme_examples(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = Image.open(PHOTOS / "cat.jpg").convert("RGB")
-    ci = Interrogator(config(cache, OPENCLIP / "dicts", caption_model_name=str(BLIP)))
-    assert len(ci.interrogate(image, max_flavors=2)) > 0
+    ci = Interrogator(config(tmp_path, few, caption_model_name=str(BLIP)))
+    assert len(ci.interrogate(image)) > 0
     (tmp_path / "terms.txt").write_text("a cat\na cup of coffee\na rocket\n")
-    starter = config(cache, OPENCLIP / "dicts", clip_model_name="starter")
-    ci = Interrogator(starter)
+    ci = Interrogator(config(tmp_path, few, clip_model_name="starter"))
     table = LabelTable(load_list(tmp_path / "terms.txt"), "terms", ci)
     assert table.rank(ci.image_to_features(image), top_count=1)[0] == "a cat"
     assert capsys.readouterr().out == ""
+
+
+def test_another_model_is_loaded(few: Path, tmp_path: Path, cat: Path) -> None:
+    ci = Interrogator(config(tmp_path, few))
+    assert ci.image_to_features(cat).shape == (1, 16)
+    ci.config.clip_model_name = "starter"
+    ci.load_clip_model()
+    assert ci.image_to_features(cat).shape == (1, 384) == ci.flavors.embeds[0][None].shape
+    assert ci.interrogate_fast(cat, 3, caption="a cat").startswith("a cat, ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["openclip", "starter"]
+
+
+def test_bars_are_shown_unless_quiet(
+    few: Path, tmp_path: Path, cat: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ci = Interrogator(config(tmp_path, few, quiet=False))
+    ci.interrogate_negative(cat, max_flavors=2)
+    shown = capsys.readouterr().err
+    assert "Preprocessing labels: 100%" in shown and "Negative chain:" in shown
+    ci.config.quiet = True
+    ci.interrogate_negative(cat, max_flavors=2)
+    Interrogator(config(tmp_path / "other", few))
+    assert capsys.readouterr().err == ""
