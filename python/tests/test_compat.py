@@ -315,9 +315,30 @@ def test_load_list(tmp_path: Path) -> None:
 def test_length_of_prompts(ci: Interrogator) -> None:
     words = ", ".join(["word"] * 60)
     cut = compat._truncate_to_fit(words, ci.tokenize)
-    assert words.startswith(cut) and 30 < len(cut.split(", ")) < 60
-    assert compat._prompt_at_max_len(words, ci.tokenize)
+    # The comma before a part is not counted, so that the text can fill the context.
+    assert words.startswith(cut) and ci.tokenize.count_tokens(cut) == 77
+    assert compat._prompt_at_max_len(cut, ci.tokenize)
     assert not compat._prompt_at_max_len("a cat", ci.tokenize)
+    # The last phrase of a chain may exceed the context.
+    features = ci.image_to_features(OPENCLIP / "cat.png")
+    start = ", ".join(["word"] * 37)
+    assert ci.tokenize.count_tokens(start) == 75
+    grown = ci.chain(features, ["a phrase of six tokens here", "b" * 99], start, -1, 1, 9)
+    assert grown.startswith(f"{start}, ") and ci.tokenize.count_tokens(grown) > 77
+    assert len(grown.split(", ")) == 38
+
+
+class Recorder:
+    """A captioner that returns the options of its last call."""
+
+    def caption(self, images: list[str], **options: int) -> list[str]:
+        return [f" {images} {options} "]
+
+
+def test_lengths_of_captions(cache: Path) -> None:
+    ci = Interrogator(config(cache, OPENCLIP / "dicts", caption_max_length=7))
+    ci.caption_model = Recorder()  # type: ignore[assignment]
+    assert ci.generate_caption("cat.jpg") == "['cat.jpg'] {'max_length': 7, 'min_length': 0}"
 
 
 @pytest.fixture(scope="module")
