@@ -172,18 +172,20 @@ impl PartManifest {
             return Some(("model".to_owned(), model(self), model(other)));
         }
         let precision = |m: &Self| m.model.precision.clone().unwrap_or_else(|| "f32".to_owned());
-        let properties: [(&str, &dyn Fn(&Self) -> String); 6] = [
-            ("precision", &precision),
-            ("parts", &|m| m.part[1].to_string()),
-            ("values of a row", &|m| m.dim.to_string()),
-            ("rows of a shard", &|m| m.shard_rows.to_string()),
-            ("labels of a block", &|m| m.plan.block.to_string()),
-            ("distinct labels", &|m| m.plan.distinct.to_string()),
-        ];
+        let properties = |m: &Self| {
+            [
+                ("precision", precision(m)),
+                ("parts", m.part[1].to_string()),
+                ("values of a row", m.dim.to_string()),
+                ("rows of a shard", m.shard_rows.to_string()),
+                ("labels of a block", m.plan.block.to_string()),
+                ("distinct labels", m.plan.distinct.to_string()),
+            ]
+        };
         difference_of_tables(&self.tables, &other.tables).or_else(|| {
-            properties.iter().find_map(|(what, value)| {
-                let (here, there) = (value(self), value(other));
-                (here != there).then(|| ((*what).to_owned(), here, there))
+            let mut both = properties(self).into_iter().zip(properties(other));
+            both.find_map(|((what, here), (_, there))| {
+                (here != there).then(|| (what.to_owned(), here, there))
             })
         })
     }
