@@ -102,7 +102,7 @@ fn stopped_part_resumes_to_the_same_bytes() {
     let error = builder(&fake).build_part(&dictionaries(), number, "m", parts, stop).unwrap_err();
     assert!(matches!(error, Error::Stopped { done: 32, .. }), "{error}");
     let stopped = parts.join("m.part-2-of-2");
-    let error = refusal(&[stopped.clone()]);
+    let error = refusal(std::slice::from_ref(&stopped));
     assert_eq!(error, format!("{}: part 2/2 is unfinished", stopped.display()));
 
     let report = build(go).unwrap();
@@ -131,7 +131,10 @@ fn missing_and_double_parts_are_named() {
     assert!(refusal(&[folder.path().to_owned()]).starts_with("part 2/4 is given twice: "));
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    assert_eq!(refusal(&[empty.clone()]), format!("no part (part.json) in {}", empty.display()));
+    assert_eq!(
+        refusal(std::slice::from_ref(&empty)),
+        format!("no part (part.json) in {}", empty.display())
+    );
 }
 
 #[test]

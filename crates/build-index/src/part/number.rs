@@ -30,9 +30,10 @@ impl PartNumber {
     /// # Errors
     /// [`PartError::Number`] unless 1 <= `number` <= `of` <= [`PARTS`].
     pub fn new(number: usize, of: usize) -> Result<Self, PartError> {
-        match (1..=of).contains(&number) && of <= PARTS {
-            true => Ok(PartNumber { number, of }),
-            false => Err(PartError::Number { found: format!("{number}/{of}"), most: PARTS }),
+        if (1..=of).contains(&number) && of <= PARTS {
+            Ok(PartNumber { number, of })
+        } else {
+            Err(PartError::Number { found: format!("{number}/{of}"), most: PARTS })
         }
     }
 
