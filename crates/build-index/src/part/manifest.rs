@@ -171,23 +171,24 @@ impl PartManifest {
         if self.model.fingerprint != other.model.fingerprint {
             return Some(("model".to_owned(), model(self), model(other)));
         }
-        let precision = |m: &Self| m.model.precision.clone().unwrap_or_else(|| "f32".to_owned());
-        let properties = |m: &Self| {
-            [
-                ("precision", precision(m)),
-                ("parts", m.part[1].to_string()),
-                ("values of a row", m.dim.to_string()),
-                ("rows of a shard", m.shard_rows.to_string()),
-                ("labels of a block", m.plan.block.to_string()),
-                ("distinct labels", m.plan.distinct.to_string()),
-            ]
-        };
         difference_of_tables(&self.tables, &other.tables).or_else(|| {
-            let mut both = properties(self).into_iter().zip(properties(other));
-            both.find_map(|((what, here), (_, there))| {
-                (here != there).then(|| (what.to_owned(), here, there))
-            })
+            let pairs = self.properties().into_iter().zip(other.properties());
+            let mut differing = pairs.filter(|(here, there)| here != there);
+            differing.next().map(|((what, here), (_, there))| (what.to_owned(), here, there))
         })
+    }
+
+    /// The properties that the parts of a build have in common, besides model and tables.
+    fn properties(&self) -> [(&'static str, String); 6] {
+        let precision = self.model.precision.clone();
+        [
+            ("precision", precision.unwrap_or_else(|| "f32".to_owned())),
+            ("parts", self.part[1].to_string()),
+            ("values of a row", self.dim.to_string()),
+            ("rows of a shard", self.shard_rows.to_string()),
+            ("labels of a block", self.plan.block.to_string()),
+            ("distinct labels", self.plan.distinct.to_string()),
+        ]
     }
 
     fn to_json(&self) -> Result<Vec<u8>> {
