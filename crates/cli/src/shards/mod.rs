@@ -312,7 +312,7 @@ impl Jobs<'_> {
     }
 }
 
-/// Returns the number of Parquet files in `folder` that are none of `names`, which are sorted.
+/// Returns the number of Parquet files in `folder` whose names are not in `names`, which is sorted.
 fn others(folder: &Path, names: &[String]) -> usize {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let files = files.filter_map(|file| file.file_name().into_string().ok());

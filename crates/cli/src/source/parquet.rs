@@ -215,7 +215,8 @@ fn no_bytes(name: &Name, found: &str) -> Body {
     Body::Lost(Error::mismatch(&name.text, "encoded image", expected, found))
 }
 
-/// The value of a column that passes through. A text of more than [`PASSED_TEXT`] bytes is none.
+/// The value of a column that passes through. A text of more than
+/// [`PASSED_TEXT`] bytes is left out.
 fn value(field: Field) -> Value {
     match field {
         Field::Null => Value::Missing,

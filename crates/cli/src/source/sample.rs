@@ -43,7 +43,7 @@ impl Sample {
     }
 
     /// Reads `member` if it is the sample's .json or .txt; returns whether it is. A text of more
-    /// than [`PASSED_TEXT`] bytes is none.
+    /// than [`PASSED_TEXT`] bytes is left out.
     ///
     /// # Errors
     /// Those of [`Members::read`].
