@@ -117,8 +117,7 @@ class Worker:
 
     def _features(self, images: list[object]) -> Sequence[Any]:
         assert self._model is not None
-        rows: Sequence[Any] = self._model.embed_images(images, batch_size=len(images))
-        return rows
+        return list(self._model.embed_images(images, batch_size=len(images)))
 
     def _captions(self, images: list[object]) -> Sequence[Any]:
         assert self._captioner is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import interrogate_clip as ic
 
-WORDING = {"min_score": -1.0, "max_flavors": 2}
+WORDING: dict[str, Any] = {"min_score": -1.0, "max_flavors": 2}
 """Options with which every image of the small index gets a prompt with labels."""
 
 DAMAGED = 13

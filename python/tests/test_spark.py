@@ -134,9 +134,9 @@ def test_models_are_opened_once_per_process(
 
         for _ in map_arrow(settings)(batches):
             pass
-        values = {"process": [os.getpid()], "worker": [id(_worker._opened) % 2**31]}
-        values["threads"] = [_worker._threads]
-        yield pa.table(values).cast(pa.schema([(name, pa.int32()) for name in fields])).to_batches()[0]
+        kinds = pa.schema([(name, pa.int32()) for name in fields])
+        row = [os.getpid(), id(_worker._opened) % 2**31, _worker._threads]
+        yield pa.RecordBatch.from_pylist([dict(zip(fields, row, strict=True))], kinds)
 
     fields = ["process", "worker", "threads"]
     kind = StructType([StructField(name, IntegerType()) for name in fields])
