@@ -1,10 +1,12 @@
 """Throughput of Ray Data and Spark with 1 and 2 workers, beside one process of the package.
 
-    python benches/cluster/cluster.py INDEX [--images 400] [--rounds 3] [--only plain ray spark]
+    python benches/cluster/cluster.py INDEX [--images 384] [--rounds 3] [--only plain ray spark]
 
 Each round starts every job anew, in turns. A job's rate counts from its first batch to the end of
 its last one, so that it has the reading and the passing of rows but not the start of processes;
-`total` is the whole job. `cpu` is the processor time of the workers for an image.
+`total` is the whole job. `cpu` is the processor time of the workers for an image, from the first
+batch to the last: also what the cluster's code does in the worker between batches, but not what
+its other processes do. On a busy machine only `cpu` can be compared.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +27,28 @@ ROOT = Path(__file__).resolve().parents[2]
 BATCH = 64
 CASES = ["plain 1", "ray 1", "spark 1", "plain 2", "ray 2", "spark 2"]
 
-Times = list[tuple[float, float, float, int]]
-"""Of each batch: start, end, processor time, images."""
+Batch = tuple[int, int, float, float, float, float]
+"""Process, images, start and end in seconds, start and end in the process's processor time."""
 
 
-def timed(compute: Callable[[], Any], images: int) -> tuple[Any, tuple[float, float, float, int]]:
+def timed(compute: Callable[[], Any], images: int) -> tuple[Any, Batch]:
     """Returns the result of `compute`, and its times."""
     start, cpu = time.time(), time.process_time()
     result = compute()
-    return result, (start, time.time(), time.process_time() - cpu, images)
+    return result, (os.getpid(), images, start, time.time(), cpu, time.process_time())
 
 
-def plain(folder: Path, index: str, workers: int) -> Times:
+def summary(batches: list[Batch]) -> tuple[int, float, float]:
+    """Returns the images, the seconds, and the processor time of the workers."""
+    cpu = 0.0
+    for process in {batch[0] for batch in batches}:
+        own = [batch for batch in batches if batch[0] == process]
+        cpu += max(batch[5] for batch in own) - min(batch[4] for batch in own)
+    wall = max(batch[3] for batch in batches) - min(batch[2] for batch in batches)
+    return sum(batch[1] for batch in batches), wall, cpu
+
+
+def plain(folder: Path, index: str, workers: int) -> list[Batch]:
     """One process on as many threads as there are workers."""
     os.environ["RAYON_NUM_THREADS"] = str(workers)
     import numpy as np
@@ -45,26 +58,28 @@ def plain(folder: Path, index: str, workers: int) -> Times:
 
     interrogator = ic.Interrogator(ic.Model.open("starter", device="cpu"), ic.Index.open(index))
     interrogator.prompt(np.full((16, 16, 3), 128, np.uint8))
-    batches: Times = []
+    batches: list[Batch] = []
     for file in sorted(folder.iterdir()):
         rows = pq.read_table(file)
         images = rows.column("bytes").to_pylist()
-        prompts, times = timed(lambda images=images: interrogator.prompt(images), len(images))
+        prompts, times = timed(partial(interrogator.prompt, images), len(images))
         rows.append_column("prompt", [prompts])
         batches.append(times)
     return batches
 
 
-def on_ray(folder: Path, index: str, workers: int) -> Times:
+def on_ray(folder: Path, index: str, workers: int) -> list[Batch]:
     import ray
 
     from interrogate_clip.ray import Describe, Settings
 
     class Timed(Describe):
         def __call__(self, batch: Any) -> Any:
-            table, times = timed(lambda: super(Timed, self).__call__(batch), batch.num_rows)
+            table, times = timed(partial(super().__call__, batch), batch.num_rows)
             return table.append_column("times", [[json.dumps(times)] * table.num_rows])
 
+    # Ray starts its workers with niceness 15, which the other jobs do not have.
+    os.environ["RAY_worker_niceness"] = "0"
     ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False)
     files = ray.data.read_parquet(str(folder), override_num_blocks=len(list(folder.iterdir())))
     described = files.map_batches(
@@ -78,7 +93,7 @@ def on_ray(folder: Path, index: str, workers: int) -> Times:
     return distinct([row["times"] for row in described.select_columns("times").take_all()])
 
 
-def on_spark(folder: Path, index: str, workers: int) -> Times:
+def on_spark(folder: Path, index: str, workers: int) -> list[Batch]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StringType, StructField, StructType
@@ -91,7 +106,7 @@ def on_spark(folder: Path, index: str, workers: int) -> Times:
         describe = map_arrow(settings)
         next(describe(iter([])), None)  # opens
         for batch in batches:
-            rows, times = timed(lambda batch=batch: list(describe(iter([batch]))), batch.num_rows)
+            rows, times = timed(partial(list, describe(iter([batch]))), batch.num_rows)
             for row in rows:
                 yield row.append_column("times", [json.dumps(times)] * row.num_rows)
 
@@ -113,7 +128,7 @@ def on_spark(folder: Path, index: str, workers: int) -> Times:
     return distinct(found)
 
 
-def distinct(lines: list[str]) -> Times:
+def distinct(lines: list[str]) -> list[Batch]:
     return [tuple(json.loads(line)) for line in sorted(set(lines))]
 
 
@@ -170,11 +185,9 @@ def main() -> None:
                 lines = [li for li in done.stdout.splitlines() if li.startswith("TIMES ")]
                 if not lines:
                     sys.exit(f"{case}: {done.stderr[-3000:]}")
-                times = json.loads(lines[0][6:])
-                images = sum(batch[3] for batch in times)
+                images, wall, cpu = summary(json.loads(lines[0][6:]))
                 assert images == args.images, f"{case}: {images} images"
-                wall = max(batch[1] for batch in times) - min(batch[0] for batch in times)
-                cpu = sum(batch[2] for batch in times) / images
+                cpu /= images
                 print(f"{turn} {case}: {images / wall:.1f} images/s, cpu {1000 * cpu:.1f} ms, "
                       f"total {total:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
                 old = best.get(case, (0.0, 1e9, 1e9))

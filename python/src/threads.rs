@@ -14,7 +14,7 @@ const MAX_THREADS: usize = 1024;
 /// Starts the thread pool with `count` threads.
 ///
 /// # Errors
-/// If the pool has started with another number, or the system refuses to start so many threads.
+/// If the pool has started with another number, or the system refuses to start `count` threads.
 #[pyfunction]
 #[pyo3(signature = (count, /))]
 pub(crate) fn set_num_threads(py: Python<'_>, count: usize) -> Result<()> {

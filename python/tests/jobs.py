@@ -36,7 +36,7 @@ def rows(photos: list[Path], count: int = 40) -> list[dict[str, Any]]:
 
 
 def write(rows: list[dict[str, Any]], folder: Path, files: int = 4) -> Path:
-    """Writes the rows as so many Parquet files."""
+    """Writes the rows as `files` Parquet files."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -31,21 +31,6 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(scope="module")
-def rows(photos: list[Path]) -> list[dict[str, Any]]:
-    return jobs.rows(photos)
-
-
-@pytest.fixture(scope="module")
-def folder(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return jobs.write(rows, tmp_path_factory.mktemp("ray") / "images")
-
-
-@pytest.fixture(scope="module")
-def settings(index: ic.Index) -> Settings:
-    return Settings(index=index.folder, prompt_options=jobs.WORDING)
-
-
 def read(folder: Path) -> Any:
     """Reads the rows as blocks for several actors."""
     return ray.data.read_parquet(str(folder), override_num_blocks=6)

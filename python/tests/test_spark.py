@@ -28,7 +28,7 @@ from interrogate_clip.spark import (  # noqa: E402
 )
 
 
-def session(master: str, **conf: str) -> SparkSession:
+def session(master: str) -> SparkSession:
     """Starts Spark. Its Python workers find the tests' modules on their path."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -41,26 +41,9 @@ def session(master: str, **conf: str) -> SparkSession:
         .config("spark.sql.files.maxPartitionBytes", "64k")
         .config("spark.executorEnv.PYTHONPATH", path)
     )
-    for key, value in conf.items():
-        builder = builder.config(key.replace("_", "."), value)
     started = builder.getOrCreate()
     started.sparkContext.setLogLevel("OFF")
     return started
-
-
-@pytest.fixture(scope="module")
-def rows(photos: list[Path]) -> list[dict[str, Any]]:
-    return jobs.rows(photos)
-
-
-@pytest.fixture(scope="module")
-def folder(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return jobs.write(rows, tmp_path_factory.mktemp("spark") / "images")
-
-
-@pytest.fixture(scope="module")
-def settings(index: ic.Index) -> Settings:
-    return Settings(index=index.folder, prompt_options=jobs.WORDING)
 
 
 @pytest.fixture(scope="module")
