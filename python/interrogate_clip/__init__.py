@@ -23,6 +23,7 @@ from ._native import (
     captioner_names,
     disable_mmap,
     model_names,
+    set_num_threads,
 )
 from ._results import Prompt, Ranking
 from .errors import InterrogateError
@@ -43,4 +44,5 @@ __all__ = [
     "disable_mmap",
     "errors",
     "model_names",
+    "set_num_threads",
 ]

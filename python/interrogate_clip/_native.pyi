@@ -22,6 +22,7 @@ __all__ = [
     "captioner_names",
     "disable_mmap",
     "model_names",
+    "set_num_threads",
 ]
 
 __version__: str
@@ -358,3 +359,10 @@ def captioner_names() -> list[str]:
 def disable_mmap() -> None:
     """Reads files into memory from now on, instead of mapping them: slower, but safe if another
     program may truncate a file in use."""
+
+def set_num_threads(count: int, /) -> None:
+    """Lets this process compute on `count` threads: at first use, before any other work.
+
+    By default there is one for each core, or RAYON_NUM_THREADS. The number cannot change after
+    the first work.
+    """

@@ -19,6 +19,7 @@ mod one_or_many;
 mod progress;
 mod ranking;
 mod table;
+mod threads;
 mod work;
 
 use pyo3::prelude::*;
@@ -35,6 +36,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model::model_names, module)?)?;
     module.add_function(wrap_pyfunction!(captioner::captioner_names, module)?)?;
     module.add_function(wrap_pyfunction!(disable_mmap, module)?)?;
+    module.add_function(wrap_pyfunction!(threads::set_num_threads, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import interrogate_clip as ic
+import jobs
+from interrogate_clip._settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = ROOT / "tests" / "fixtures" / "photos"
@@ -53,3 +56,20 @@ def index(
 @pytest.fixture(scope="session")
 def interrogator(model: ic.Model, index: ic.Index) -> ic.Interrogator:
     return ic.Interrogator(model, index)
+
+
+@pytest.fixture(scope="session")
+def rows(photos: list[Path]) -> list[dict[str, Any]]:
+    """The rows of a cluster's job."""
+    return jobs.rows(photos)
+
+
+@pytest.fixture(scope="session")
+def folder(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rows as Parquet files."""
+    return jobs.write(rows, tmp_path_factory.mktemp("job") / "images")
+
+
+@pytest.fixture(scope="session")
+def settings(index: ic.Index) -> Settings:
+    return Settings(index=index.folder, prompt_options=jobs.WORDING)
