@@ -15,14 +15,12 @@ from .errors import (
     FileError,
     ImageError,
     InterrogateError,
-    ModelError,
 )
 
 T = TypeVar("T")
 
-IMAGE_ERRORS = (ImageError, FileError, ModelError, FeaturesError)
-"""What one image can cause once a model is loaded. A ModelError is an image of an invalid size.
-Others, such as a device out of memory, end the batch."""
+IMAGE_ERRORS = (ImageError, FileError, FeaturesError)
+"""What one image can cause. Other errors, such as a device out of memory, end the batch."""
 
 _threads: int | None = None
 _opened: Worker | None = None

@@ -16,6 +16,8 @@ pub(crate) enum Error {
         message: String,
         hint: String,
     },
+    /// An image cannot be read or decoded.
+    Undecodable(interrogate::Error),
     /// An image in memory has no valid pixels.
     Image {
         message: String,
@@ -56,6 +58,13 @@ impl From<Error> for PyErr {
         let (class, message, hint) = match error {
             Error::Python(error) => return error,
             Error::Library(error) => (class_of(&error), with_causes(&error), hint_of(&error)),
+            Error::Undecodable(error) => {
+                let class = match &error {
+                    interrogate::Error::Io { .. } => "FileError",
+                    _ => "ImageError",
+                };
+                (class, with_causes(&error), hint_of(&error))
+            }
             Error::Build(error) => {
                 let class = match &error {
                     build_index::Error::Dictionary(_) => "DictionaryError",

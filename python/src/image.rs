@@ -116,9 +116,9 @@ fn convert(py: Python<'_>, values: &[Py<PyAny>]) -> Result<Vec<Image>> {
 pub(crate) fn decode<T: Send>(
     images: Vec<Image>,
     prepare: impl Fn(&Picture) -> interrogate::Result<T> + Sync,
-) -> interrogate::Result<Vec<T>> {
+) -> Result<Vec<T>> {
     let prepared: Vec<_> = images.into_par_iter().map(|image| prepare(&image.decode()?)).collect();
-    prepared.into_iter().collect()
+    prepared.into_iter().map(|prepared| prepared.map_err(Error::Undecodable)).collect()
 }
 
 /// Computes a result for each of `images`, batch by batch. `work` gets the images of a batch and
@@ -128,7 +128,7 @@ pub(crate) fn in_batches<T: Send>(
     images: &[Py<PyAny>],
     batch_size: usize,
     progress: &Progress,
-    mut work: impl FnMut(Vec<Image>) -> interrogate::Result<Vec<T>> + Send,
+    mut work: impl FnMut(Vec<Image>) -> Result<Vec<T>> + Send,
 ) -> Result<Vec<T>> {
     let mut results = Vec::with_capacity(images.len());
     for batch in images.chunks(batch_size.max(1)) {

@@ -64,7 +64,7 @@ impl Model {
         image::in_batches(py, images, batch_size, progress, |images: Vec<Image>| {
             let encoder = self.image_encoder()?;
             let pixels = image::decode(images, |picture| encoder.prepare(picture))?;
-            encoder.encode_prepared(&pixels.iter().collect::<Vec<_>>())
+            Ok(encoder.encode_prepared(&pixels.iter().collect::<Vec<_>>())?)
         })
     }
 }

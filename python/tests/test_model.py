@@ -55,6 +55,7 @@ def test_rows_do_not_depend_on_the_batch(model: ic.Model, photos: list[Path]) ->
         (np.zeros((4, 4, 4), np.uint8), "found uint8 (4, 4, 4)"),
         (np.zeros((0, 4, 3), np.uint8), "0"),
         (b"not an image", "<bytes>"),
+        (b"", "<bytes>"),
         ([3], "int: not an image"),
         (3, "int: not an image"),
         ([None], "NoneType: not an image"),

@@ -254,7 +254,7 @@ fn average_is_the_weighted_sum_of_unit_rows() {
 fn invalid_averages_are_refused() {
     let folder = folder();
     embed_to_file(&folder, "npy", "a.npy");
-    let args = ["embed", "prompts", "one", "--format", "npy", "-o", "one.npy"];
+    let args = ["embed", "prompts", "one", "-o", "one.npy"];
     folder.run(&args).expect(0);
     let stderr = stderr_of_failure(&folder, &["average", "a.npy", "one.npy"]);
     let expected = "error: one.npy: shape: expected (2, 384) as in a.npy, found (1, 384)\nhint: ";

@@ -199,11 +199,11 @@ fn texts_are_embedded_into_npy_and_parquet() {
     let texts = ["embed", "texts", "a cat", "a\ttab", "-o"];
     let printed = folder.run(&["embed", "texts", "a cat", "a\ttab"]).expect(0);
     let expected: Vec<_> = printed.rows().iter().map(features).collect();
-    folder.run(&[&texts[..], &["t.npy", "--format", "npy"]].concat()).expect(0);
+    folder.run(&[&texts[..], &["t.npy"]].concat()).expect(0);
     assert_eq!(npy(&fs::read(folder.path("t.npy")).unwrap(), 2), expected);
     let piped = folder.command(&[&texts[..], &["-", "--format", "npy"]].concat()).output().unwrap();
     assert_eq!(piped.stdout, fs::read(folder.path("t.npy")).unwrap());
-    folder.run(&[&texts[..], &["t.parquet", "--format", "parquet"]].concat()).expect(0);
+    folder.run(&[&texts[..], &["t.parquet"]].concat()).expect(0);
     let file = fs::read(folder.path("t.parquet")).unwrap();
     assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
     let parquet = [&texts[..], &["-", "--format", "parquet"]].concat();

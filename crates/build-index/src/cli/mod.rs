@@ -33,7 +33,7 @@ const FINDINGS: usize = 20;
 /// What is printed when a signal comes.
 const MESSAGES: Messages = Messages {
     stopping: "stopping after the current block; interrupt again to stop now (the block is lost)",
-    exiting: "stopped within a block; run the same command again; it resumes where it stopped",
+    exiting: "stopped within a block; run the same command again; encoded rows are kept",
 };
 
 /// Runs the command.

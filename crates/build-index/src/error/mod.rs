@@ -87,7 +87,7 @@ impl Error {
             Error::Part(error) => error.hint(),
             Error::Shards { .. } => "allow more rows per shard",
             Error::Locked { .. } => "wait for the other build, or end it; nothing of it is lost",
-            Error::Stopped { .. } => "run the same command again; it resumes where it stopped",
+            Error::Stopped { .. } => "run the same command again; encoded rows are kept",
             Error::RowMissing { .. } => {
                 "run the same command again; let no other program write there"
             }
@@ -125,7 +125,7 @@ mod tests {
                 "wait",
             ),
             (Error::RowMissing { label: "8k".into() }, "the row of \"8k\" is missing", "again"),
-            (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "resumes"),
+            (Error::Stopped { done: 1, total: 9 }, "stopped after 1 of 9 labels", "kept"),
             (
                 DictionaryError::Missing { path: "d".into() }.into(),
                 "no dictionary (*.txt) in d",

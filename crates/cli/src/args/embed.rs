@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Group, ValueEnum};
 
-use super::{Form, Images, ModelChoice, Output, Shards};
+use super::{Form, Images, ModelChoice, Output, RowFormat, Shards};
 
 /// The options of `embed images`.
 #[derive(Debug, Group)]
@@ -45,15 +45,20 @@ pub(crate) struct EmbedTexts {
     /// Parquet. [default: stdout]
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
-    /// Format of the rows.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t = TextsFormat::Jsonl,
-        help_heading = "Output"
-    )]
-    pub(crate) format: TextsFormat,
+    /// Format of the rows. [default: by the ending .npy or .parquet of FILE, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<TextsFormat>,
+}
+
+impl EmbedTexts {
+    /// Returns the format of `--format`, or of the output's name.
+    pub(crate) fn format(&self) -> TextsFormat {
+        self.format.unwrap_or_else(|| match RowFormat::of_name(self.output.as_deref()) {
+            RowFormat::Npy => TextsFormat::Npy,
+            RowFormat::Parquet => TextsFormat::Parquet,
+            RowFormat::Jsonl | RowFormat::Submission => TextsFormat::Jsonl,
+        })
+    }
 }
 
 /// The format of the embeddings of texts.

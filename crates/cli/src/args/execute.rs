@@ -1,6 +1,7 @@
 //! The options of `execute`, `embed prompts` and `embed average`.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use build_index::terminal::DeviceChoice;
 use build_index::terminal::args::precision;
@@ -106,15 +107,10 @@ pub(crate) struct EmbedPrompts {
     #[arg(long, value_name = "DEVICE", default_value_t, help_heading = "Model")]
     pub(crate) device: DeviceChoice,
     /// Format of the rows: JSON lines, NumPy's .npy (rows, values), Parquet (id, prompt,
-    /// embedding), or Kaggle's submission.csv (imgId_eId,val).
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t = RowFormat::Jsonl,
-        help_heading = "Output"
-    )]
-    pub(crate) format: RowFormat,
+    /// embedding), or Kaggle's submission.csv (imgId_eId,val). [default: by the ending .npy
+    /// or .parquet of FILE, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<RowFormat>,
     /// Same as --format submission.
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub(crate) submission: bool,
@@ -125,9 +121,13 @@ pub(crate) struct EmbedPrompts {
 }
 
 impl EmbedPrompts {
-    /// Returns the format of `--format` or `--submission`.
+    /// Returns the format of `--format`, of `--submission`, or of the output's name.
     pub(crate) fn format(&self) -> RowFormat {
-        if self.submission { RowFormat::Submission } else { self.format }
+        match self.format {
+            _ if self.submission => RowFormat::Submission,
+            Some(format) => format,
+            None => RowFormat::of_name(self.output.as_deref()),
+        }
     }
 }
 
@@ -180,6 +180,16 @@ pub(crate) enum RowFormat {
 }
 
 impl RowFormat {
+    /// Returns the format that the ending of `output` names: npy, parquet, or else jsonl.
+    pub(crate) fn of_name(output: Option<&Path>) -> Self {
+        let ending = output.and_then(Path::extension).and_then(OsStr::to_str);
+        match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("npy") => RowFormat::Npy,
+            Some("parquet") => RowFormat::Parquet,
+            _ => RowFormat::Jsonl,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             RowFormat::Jsonl => "jsonl",

@@ -354,7 +354,7 @@ pub(crate) struct Source {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelChoice {
-    /// CLIP model: starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
+    /// Model: starter, a checkpoint folder, OpenAI's archive (ViT-B-32.pt), a hub id
     /// (owner/name), or an open_clip name (ViT-L-14/openai). The prefixes open_clip:,
     /// openai: and hf: say which. [default: that of setup, the index's, or starter]
     #[arg(long, aliases = ["clip-model-name", "clip"], value_name = "MODEL")]

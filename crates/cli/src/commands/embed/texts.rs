@@ -17,7 +17,8 @@ pub(super) fn run(args: &EmbedTexts, logger: &Logger) -> Result<Outcome, CliErro
     check_output(Files::default().model(args.model.model.as_deref()), args.output.as_deref(), &[])?;
     let tower = opening::model(&args.model, logger)?.text_encoder()?;
     let texts = texts::read(&args.texts)?;
-    let format = match args.format {
+    let form = args.format();
+    let format = match form {
         TextsFormat::Npy => RowFormat::Npy,
         TextsFormat::Parquet => RowFormat::Parquet,
         TextsFormat::Text | TextsFormat::Jsonl => RowFormat::Jsonl, // lines
@@ -30,7 +31,7 @@ pub(super) fn run(args: &EmbedTexts, logger: &Logger) -> Result<Outcome, CliErro
         for (&text, values) in batch.iter().zip(tower.encode(&batch)?.rows()) {
             let row = Row::of_text(text, values);
             let id = number.next().unwrap_or_default();
-            match args.format {
+            match form {
                 TextsFormat::Jsonl => writer.write_line(json_line(&row)?)?,
                 TextsFormat::Text => {
                     writer.write_line((escape::columns(&row.text(true)) + "\n").into_bytes())?;
