@@ -170,7 +170,9 @@ fn journal_block_with_an_invalid_row_is_encoded_again() {
         let tail = "build.journal: rows: expected unit length, found others in 1 of its blocks";
         assert!(reason.ends_with(tail), "{reason}");
         assert!(
-            Summary(&report).to_string().contains("a part of the build before could not be used: ")
+            Summary(&report)
+                .to_string()
+                .contains("some rows of the build before could not be used: ")
         );
         assert_eq!(files(folder.path()), uninterrupted(&dictionaries));
     }
