@@ -81,8 +81,8 @@ def on_ray(folder: Path, index: str, workers: int) -> list[Batch]:
     # Ray starts its workers with niceness 15, which the other jobs do not have.
     os.environ["RAY_worker_niceness"] = "0"
     ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False)
-    files = ray.data.read_parquet(str(folder), override_num_blocks=len(list(folder.iterdir())))
-    described = files.map_batches(
+    files = ray.data.read_parquet(str(folder))
+    described = files.repartition(target_num_rows_per_block=BATCH).map_batches(
         Timed,
         fn_constructor_args=[Settings(index=index, device="cpu")],
         batch_format="pyarrow",

@@ -65,7 +65,8 @@ def describe(
 ) -> ray.data.Dataset:
     """Returns `dataset` with the new columns of `settings`, computed by `concurrency` actors.
 
-    Each actor computes on `num_cpus` threads. An actor that dies is started again, and its batches
+    The dataset is cut into blocks of `batch_size` rows, so that every actor gets work. Each actor
+    computes on `num_cpus` threads. An actor that dies is started again, and its batches
     are computed again. `options` are those of `Dataset.map_batches`.
 
     Warns if the actors take all CPUs of the cluster: tasks that read and write need one, and wait
@@ -82,7 +83,8 @@ def describe(
             "read and write, which may wait forever; lower concurrency or num_cpus",
             stacklevel=2,
         )
-    return dataset.map_batches(
+    blocks = dataset.repartition(target_num_rows_per_block=batch_size)
+    return blocks.map_batches(
         Describe,
         fn_constructor_args=[settings],
         batch_format="pyarrow",

@@ -132,6 +132,8 @@ def test_gil_is_released(model: ic.Model, photos: list[Path]) -> None:
 
 
 def test_ctrl_c_interrupts(model: ic.Model, photos: list[Path]) -> None:
+    # A background job starts with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     calls = []
 
     def interrupt(done: int, total: int) -> None:
