@@ -303,3 +303,21 @@ fn unreadable(path: &Path) -> interrogate::Error {
     let error = std::fs::read_dir(path).err().unwrap_or_else(|| kind.into());
     interrogate::Error::io("read", path)(error)
 }
+
+/// Visits the rest of the archive or Parquet file at `path`, which cannot be read, as one image
+/// with its name.
+fn lost(
+    path: &Path,
+    error: interrogate::Error,
+    number: &mut usize,
+    wanted: &dyn Fn(&Name) -> bool,
+    visit: &mut dyn FnMut(Image) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let name = Name::new(image_name::text(path), None);
+    *number += 1;
+    if wanted(&name) {
+        visit(Image { number: *number - 1, name, body: Body::Lost(error) })
+    } else {
+        ControlFlow::Continue(())
+    }
+}

@@ -134,16 +134,9 @@ pub(super) fn walk(
             || images.walk(number, wanted, visit),
         )
     });
-    let error = match read {
-        Ok(flow) => return flow,
-        Err(error) => error,
-    };
-    let name = Name::new(image_name::text(path), None);
-    *number += 1;
-    if wanted(&name) {
-        visit(Image { number: *number - 1, name, body: Body::Lost(error) })
-    } else {
-        ControlFlow::Continue(())
+    match read {
+        Ok(flow) => flow,
+        Err(error) => super::lost(path, error, number, wanted, visit),
     }
 }
 
