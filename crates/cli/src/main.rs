@@ -19,6 +19,7 @@ mod folders;
 mod image_name;
 mod indexes;
 mod interrupt;
+mod nearest;
 mod opening;
 mod outcome;
 mod output;

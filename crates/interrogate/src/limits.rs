@@ -251,3 +251,20 @@ pub const ANSWER_NAME: usize = 8 << 20;
 /// Bytes of zeros truncated from the end of a result file. After a power loss they stand for
 /// data that the system had not written yet, which it does within half a minute.
 pub const ANSWER_ZEROS: u64 = 1 << 30;
+
+// ---- requests to the server ----
+
+/// Bytes of the body of a request. A photo of twelve megapixels has about 5 MB.
+pub const REQUEST_BODY: usize = 20 << 20;
+
+/// Bytes of the bodies of all requests that are being read or parsed.
+pub const REQUEST_BODIES: usize = 256 << 20;
+
+/// Images of a request.
+pub const REQUEST_IMAGES: usize = 64;
+
+/// Bytes of the name of an image of a request: Linux allows paths of 4,096.
+pub const IMAGE_NAME: usize = 4 << 10;
+
+/// Connections to the server.
+pub const CONNECTIONS: usize = 1024;

@@ -10,17 +10,24 @@ use clap::{Arg, Command};
 use crate::config::Config;
 
 /// The commands with `--model`, as paths of subcommands.
-const WITH_MODEL: [&[&str]; 6] = [
+const WITH_MODEL: &[&[&str]] = &[
     &["prompt"],
     &["rank"],
     &["analyze"],
     &["similarity"],
     &["embed", "images"],
     &["embed", "texts"],
+    #[cfg(feature = "serve")]
+    &["serve"],
 ];
 
 /// The commands with `--caption-model`.
-const WITH_CAPTION_MODEL: [&str; 2] = ["prompt", "caption"];
+const WITH_CAPTION_MODEL: &[&str] = &[
+    "prompt",
+    "caption",
+    #[cfg(feature = "serve")]
+    "serve",
+];
 
 /// The options that need a caption model.
 const OF_CAPTION_MODEL: [&str; 14] = [
@@ -44,7 +51,7 @@ const OF_CAPTION_MODEL: [&str; 14] = [
 /// no caption of a model where it has another, none or no use for one.
 pub(crate) fn with_defaults(mut command: Command, config: &'static Config) -> Command {
     if let Some(model) = &config.model {
-        for path in WITH_MODEL {
+        for &path in WITH_MODEL {
             command = at(command, path, &|sub| {
                 let has_index = sub.get_arguments().any(|arg| arg.get_id() == "index");
                 let unless: &[_] = if has_index { &[("index", None)] } else { &[] };
@@ -52,10 +59,10 @@ pub(crate) fn with_defaults(mut command: Command, config: &'static Config) -> Co
             });
         }
     }
-    for name in WITH_CAPTION_MODEL {
+    for &name in WITH_CAPTION_MODEL {
         command = at(command, &[name], &|sub| match &config.caption_model {
             Some(model) => sub.mut_arg("caption_model", |arg| {
-                let unless: &[_] = if name == "prompt" { &NO_CAPTION_MODEL } else { &[] };
+                let unless = without_caption_model(name);
                 default_unless(arg.required(false), model, unless)
             }),
             None => OF_CAPTION_MODEL
@@ -67,7 +74,17 @@ pub(crate) fn with_defaults(mut command: Command, config: &'static Config) -> Co
     command
 }
 
-/// The options of `prompt` with which, with this or any value, the default caption model is not used.
+/// Returns the options of the command `name` with which, with this or any value, the default
+/// caption model is not used.
+fn without_caption_model(name: &str) -> &'static [(&'static str, Option<&'static str>)] {
+    match name {
+        "prompt" => &NO_CAPTION_MODEL,
+        "serve" => &[("no_caption", Some("true"))],
+        _ => &[],
+    }
+}
+
+/// Those of `prompt`.
 const NO_CAPTION_MODEL: [(&str, Option<&str>); 4] = [
     ("caption", None),
     ("no_caption", Some("true")),

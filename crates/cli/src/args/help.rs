@@ -53,9 +53,9 @@ mod tests {
 
     use super::*;
 
-    const VERBS: [&str; 17] = [
+    const VERBS: [&str; 18] = [
         "Caption", "Check", "Compare", "Compute", "Describe", "Download", "List", "Print", "Rank",
-        "Read", "Run", "Search", "Show", "Sum", "Tag", "Verify", "Write",
+        "Read", "Run", "Search", "Serve", "Show", "Sum", "Tag", "Verify", "Write",
     ];
 
     /// The command and its subcommands at every level.
@@ -91,8 +91,10 @@ mod tests {
 
     #[test]
     fn every_option_stands_under_a_heading() {
-        let headings =
-            ["Input", "Output", "Model", "Captions", "Prompt", "Ranking", "Tags", "General"];
+        let headings = [
+            "Input", "Output", "Model", "Captions", "Prompt", "Ranking", "Tags", "Server",
+            "Access", "General",
+        ];
         let command = built();
         let commands = command.get_subcommands().filter(|sub| sub.get_name() != "help");
         for sub in commands.flat_map(all).filter(|sub| sub.get_name() != "help") {

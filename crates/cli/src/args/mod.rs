@@ -11,6 +11,8 @@ mod memory;
 mod output;
 mod prompt;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod shards;
 mod tag;
@@ -37,6 +39,8 @@ pub(crate) use images::{Decoding, Images};
 pub(crate) use output::{Form, Format, Lines, Output, Sidecars, file};
 pub(crate) use prompt::{Mode, OwnList, Prompt};
 pub(crate) use search::SearchImages;
+#[cfg(feature = "serve")]
+pub(crate) use serve::{Access, LogFormat, Serve};
 pub(crate) use setup::{Models, Setup, ShowConfig};
 pub(crate) use shards::{Part, Shards};
 pub(crate) use tag::{Place, Tag, TagChoice};
@@ -82,6 +86,9 @@ pub(crate) enum Command {
     /// Compute features of images and embeddings of texts and prompts.
     #[command(subcommand)]
     Embed(Embed),
+    /// Serve prompts, rankings and captions over HTTP, with a page for the browser.
+    #[cfg(feature = "serve")]
+    Serve(Box<Serve>),
     /// Run one task of the original image-to-prompts pipeline over a folder.
     Execute(Execute),
     /// Check every byte of an index.

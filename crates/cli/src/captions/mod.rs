@@ -26,6 +26,13 @@ pub(crate) struct CaptionModel {
     throughput: RefCell<Throughput>,
 }
 
+/// Changes of the generation config for single images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overrides {
+    pub(crate) num_beams: Option<usize>,
+    pub(crate) max_length: Option<usize>,
+}
+
 impl CaptionModel {
     /// Opens the captioner `name`, downloads it if it is on a hub, and checks the options
     /// against it before an image is read.
@@ -43,7 +50,7 @@ impl CaptionModel {
             model,
             throughput: RefCell::new(Throughput::new(logger)),
         };
-        captioner.generate(0, &[])?; // checks the options
+        captioner.generate(0, &[], Overrides::default())?; // checks the options
         Ok(captioner)
     }
 
@@ -70,19 +77,36 @@ impl CaptionModel {
 
     /// Captions preprocessed images, each with its number, in order.
     pub(crate) fn caption(&self, images: &[(usize, &Pixels)]) -> interrogate::Result<Vec<Caption>> {
+        self.caption_as(images, Overrides::default())
+    }
+
+    /// Like [`caption`](Self::caption), with the generation config changed by `overrides`.
+    pub(crate) fn caption_as(
+        &self,
+        images: &[(usize, &Pixels)],
+        overrides: Overrides,
+    ) -> interrogate::Result<Vec<Caption>> {
         let mut captions = Vec::with_capacity(images.len());
         // Sampling is seeded by the image's number. The model numbers the images of a call
         // consecutively, so a gap in the numbers needs another call.
         let sampling = self.options.sampling.is_some();
         for run in images.chunk_by(|(a, _), (b, _)| !sampling || a + 1 == *b) {
             let pixels: Vec<&Pixels> = run.iter().map(|(_, pixels)| *pixels).collect();
-            captions.extend(self.generate(run.first().map_or(0, |(first, _)| *first), &pixels)?);
+            let first = run.first().map_or(0, |(first, _)| *first);
+            captions.extend(self.generate(first, &pixels, overrides)?);
         }
         Ok(captions)
     }
 
-    fn generate(&self, first: usize, pixels: &[&Pixels]) -> interrogate::Result<Vec<Caption>> {
+    fn generate(
+        &self,
+        first: usize,
+        pixels: &[&Pixels],
+        overrides: Overrides,
+    ) -> interrogate::Result<Vec<Caption>> {
         let mut options = self.options.clone();
+        options.num_beams = overrides.num_beams.unwrap_or(options.num_beams);
+        options.max_new_tokens = overrides.max_length.unwrap_or(options.max_new_tokens);
         if let Some(sampling) = &mut options.sampling {
             sampling.first_image = first;
         }

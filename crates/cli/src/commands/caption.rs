@@ -15,11 +15,11 @@ use crate::stream::ImageResult;
 
 /// A caption as a JSON object.
 #[derive(Serialize)]
-struct Row<'a> {
-    image: &'a str,
-    caption: &'a str,
+pub(crate) struct Row<'a> {
+    pub(crate) image: &'a str,
+    pub(crate) caption: &'a str,
     /// The generated tokens, the end-of-text token included.
-    tokens: &'a [u32],
+    pub(crate) tokens: &'a [u32],
 }
 
 impl Record for Row<'_> {

@@ -18,6 +18,8 @@ mod query;
 mod rank;
 mod report;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod similarity;
 mod tables;
@@ -50,6 +52,8 @@ pub(crate) fn run(command: Command, logger: &Logger) -> Result<Outcome, CliError
         Command::Caption(args) => caption::run(&args, logger),
         Command::Tag(args) => tag::run(&args, logger),
         Command::Embed(args) => embed::run(&args, logger),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(*args, logger),
         Command::Execute(args) => execute::run(&args, logger),
         Command::Verify(args) => verify::run(&args, logger),
         Command::Info(args) => info::run(&args),
@@ -68,6 +72,8 @@ fn has_defaults(command: &Command) -> bool {
         Command::Prompt(_) | Command::Rank(_) | Command::Similarity(_) | Command::Caption(_) => {
             true
         }
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => true,
         Command::Embed(embed) => matches!(embed, Embed::Images { .. } | Embed::Texts { .. }),
         _ => false,
     }

@@ -1,5 +1,7 @@
 //! `interrogate rank`: the best labels of each image.
 
+use std::num::NonZeroUsize;
+
 use interrogate::encoder::Features;
 use interrogate::index::{Match, Merged};
 use interrogate::picture::Picture;
@@ -18,10 +20,10 @@ use crate::stream::ImageResult;
 
 /// The best labels of one image as a JSON object.
 #[derive(Serialize)]
-struct Row<'a, const PROBABILITIES: bool> {
-    image: &'a str,
-    table: &'a str,
-    matches: Vec<MatchJson<'a>>,
+pub(crate) struct Row<'a, const PROBABILITIES: bool> {
+    pub(crate) image: &'a str,
+    pub(crate) table: &'a str,
+    pub(crate) matches: Vec<MatchJson<'a>>,
 }
 
 /// The columns of a result; the last is for `--probabilities` alone.
@@ -96,9 +98,9 @@ fn write<const PROBABILITIES: bool>(
 }
 
 /// What is ranked, and how.
-pub(super) struct Ranking<'a> {
+pub(crate) struct Ranking<'a> {
     /// The names of the tables, joined by commas.
-    pub(super) name: String,
+    pub(crate) name: String,
     tables: Merged<'a>,
     k: usize,
     order: Order,
@@ -106,9 +108,16 @@ pub(super) struct Ranking<'a> {
 }
 
 /// How a cosine becomes a probability.
-enum Probabilities {
+pub(crate) enum Probabilities {
     Softmax,
     Sigmoid(Sigmoid),
+}
+
+impl Probabilities {
+    /// Those of a model with this sigmoid, or none.
+    pub(crate) fn of(sigmoid: Option<Sigmoid>) -> Self {
+        sigmoid.map_or(Probabilities::Softmax, Probabilities::Sigmoid)
+    }
 }
 
 impl<'a> Ranking<'a> {
@@ -119,19 +128,28 @@ impl<'a> Ranking<'a> {
     pub(super) fn new(args: &args::Rank, tables: &'a Tables) -> Result<Self, CliError> {
         let model = &tables.model;
         let (name, tables) = tables.merged(&args.table)?;
-        let order = if args.reverse { Order::Worst } else { Order::Best };
         let sigmoid = if args.probabilities { model.sigmoid()? } else { None };
-        let probabilities = args
-            .probabilities
-            .then(|| sigmoid.map_or(Probabilities::Softmax, Probabilities::Sigmoid));
-        Ok(Ranking { name, tables, k: args.k.get(), order, probabilities })
+        let probabilities = args.probabilities.then(|| Probabilities::of(sigmoid));
+        Ok(Self::over(name, tables, args.k, args.reverse, probabilities))
+    }
+
+    /// Ranks `tables`, which are called `name`.
+    pub(crate) fn over(
+        name: String,
+        tables: Merged<'a>,
+        k: NonZeroUsize,
+        reverse: bool,
+        probabilities: Option<Probabilities>,
+    ) -> Self {
+        let order = if reverse { Order::Worst } else { Order::Best };
+        Ranking { name, tables, k: k.get(), order, probabilities }
     }
 
     /// Returns the first labels of each image, with their tables if there are several.
     ///
     /// # Errors
     /// Those of [`Merged::rank_many`] and [`Merged::softmax`].
-    pub(super) fn rank(
+    pub(crate) fn rank(
         &self,
         features: &[Features],
     ) -> interrogate::Result<Vec<Vec<MatchJson<'a>>>> {

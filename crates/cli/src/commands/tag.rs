@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use interrogate::Compute;
 use interrogate::models::tagger_folder;
 use interrogate::picture::Pixels;
 use interrogate::prompt::{Part, Style};
 use interrogate::tagger::{BACKGROUND, ScoredTag, Selection, Tagger, without_underscores};
+use interrogate::{Compute, Device, Precision};
 use serde::Serialize;
 
 use crate::args::{self, Form, Place, TagChoice};
@@ -22,7 +22,7 @@ use crate::stream::ImageResult;
 
 /// The tags of an image as a JSON object. Names are those of the tagger's file.
 #[derive(Serialize)]
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     image: &'a str,
     /// The tags as they are written.
     tags: &'a str,
@@ -41,6 +41,19 @@ struct TagJson<'a> {
 impl<'a> From<ScoredTag<'a>> for TagJson<'a> {
     fn from(found: ScoredTag<'a>) -> Self {
         TagJson { tag: found.name, score: found.score }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The row of `image`; `tags` are the tags as they are written.
+    pub(crate) fn new(image: &'a str, tags: &'a str, found: Selection<'a>) -> Self {
+        Row {
+            image,
+            tags,
+            rating: found.rating.map(Into::into),
+            characters: found.characters.into_iter().map(Into::into).collect(),
+            general: found.general.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -75,7 +88,7 @@ pub(crate) fn run(args: &args::Tag, logger: &Logger) -> Result<Outcome, CliError
     if let Some(folder) = &args.shards.shards {
         let shards = Shards::open(&args.images, folder, args.shards.part, files)?;
         let mut settings = shards.settings();
-        settings.model("the tagger", &tagger_path(args, logger)?)?;
+        settings.model("the tagger", &tagger_path(&args.model, logger)?)?;
         let mut jobs = shards.jobs(&settings, logger);
         if let Some(first) = jobs.next::<Row<'_>>()? {
             let tagger = open(args, logger)?;
@@ -89,18 +102,26 @@ pub(crate) fn run(args: &args::Tag, logger: &Logger) -> Result<Outcome, CliError
 }
 
 /// Returns the folder of the tagger, and downloads it if it is on a hub.
-fn tagger_path(args: &args::Tag, logger: &Logger) -> Result<PathBuf, CliError> {
-    let fetched = opening::fetching(logger, |options, progress| {
-        tagger_folder(&args.model, options, progress)
-    });
+fn tagger_path(model: &str, logger: &Logger) -> Result<PathBuf, CliError> {
+    let fetched =
+        opening::fetching(logger, |options, progress| tagger_folder(model, options, progress));
     Ok(fetched?)
 }
 
 fn open(args: &args::Tag, logger: &Logger) -> Result<Tagger, CliError> {
-    let device = args.device.resolve(logger);
+    open_on(&args.model, args.device.resolve(logger), args.precision, logger)
+}
+
+/// Opens the tagger `model`, and downloads it if it is on a hub.
+pub(crate) fn open_on(
+    model: &str,
+    device: Device,
+    precision: Option<Precision>,
+    logger: &Logger,
+) -> Result<Tagger, CliError> {
     device.check()?; // before any download
-    let compute = Compute { precision: args.precision, device, ..Compute::default() };
-    Ok(Tagger::open(&tagger_path(args, logger)?, &compute)?)
+    let compute = Compute { precision, device, ..Compute::default() };
+    Ok(Tagger::open(&tagger_path(model, logger)?, &compute)?)
 }
 
 /// Writes the tags of the images of `run`.
@@ -124,17 +145,10 @@ fn write(
                 for ImageResult { name, result, .. } in scored {
                     match result {
                         Ok(scores) => {
-                            let found =
-                                chosen(tagger.select(&scores, &choice.thresholds()), choice);
+                            let found = tagger.select(&scores, &choice.thresholds());
+                            let found = chosen(found, choice);
                             let tags = written(&found, choice, &style);
-                            let row = Row {
-                                image: &name.text,
-                                tags: &tags,
-                                rating: found.rating.map(Into::into),
-                                characters: found.characters.into_iter().map(Into::into).collect(),
-                                general: found.general.into_iter().map(Into::into).collect(),
-                            };
-                            results.write(&name, &row)?;
+                            results.write(&name, &Row::new(&name.text, &tags, found))?;
                         }
                         Err(error) => results.failed(&name, &error)?,
                     }
@@ -147,7 +161,7 @@ fn write(
 }
 
 /// Leaves out the tags that `choice` excludes.
-fn chosen<'a>(mut found: Selection<'a>, choice: &TagChoice) -> Selection<'a> {
+pub(crate) fn chosen<'a>(mut found: Selection<'a>, choice: &TagChoice) -> Selection<'a> {
     found.rating = found.rating.filter(|tag| !choice.excludes(tag.name));
     found.characters.retain(|tag| !choice.excludes(tag.name));
     found.general.retain(|tag| !choice.excludes(tag.name));
@@ -155,7 +169,7 @@ fn chosen<'a>(mut found: Selection<'a>, choice: &TagChoice) -> Selection<'a> {
 }
 
 /// Returns the tags as one text: general ones, then characters, each best first.
-fn written(found: &Selection<'_>, choice: &TagChoice, style: &Style) -> String {
+pub(crate) fn written(found: &Selection<'_>, choice: &TagChoice, style: &Style) -> String {
     let rating = |place| found.rating.iter().filter(move |_| choice.rating == Some(place));
     let (mut first, mut second) = (&found.general, &found.characters);
     if choice.characters_first {

@@ -6,6 +6,7 @@ use interrogate::input::path_with_line;
 
 use super::{FILE, KEYS};
 use crate::folders::NoHome;
+use crate::nearest::nearest;
 
 /// The configuration cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ impl ConfigError {
                     "write {FILE} as lines of KEY = \"VALUE\", or remove it and run: interrogate setup"
                 )
             }
-            ConfigError::UnknownKey { key, .. } => match nearest(key) {
+            ConfigError::UnknownKey { key, .. } => match nearest(key, &KEYS) {
                 Some(known) => format!("did you mean {known}? the keys are {}", KEYS.join(", ")),
                 None => format!("remove it; the keys are {}", KEYS.join(", ")),
             },
@@ -59,33 +60,5 @@ impl ConfigError {
                 format!("write a name in quotes, as --{key} takes it, or remove the line")
             }
         })
-    }
-}
-
-/// Returns the known key that is nearest to `key`, if at most half of it differs.
-fn nearest(key: &str) -> Option<&'static str> {
-    let key = key.to_ascii_lowercase().replace('_', "-");
-    let distance = |known: &&str| strsim::levenshtein(&key, known);
-    let known = KEYS.into_iter().min_by_key(distance)?;
-    (key.len() <= 64 && distance(&known) <= known.len() / 2).then_some(known)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nearest_key_is_suggested() {
-        for (key, known) in [
-            ("modle", Some("model")),
-            ("Model", Some("model")),
-            ("caption_model", Some("caption-model")),
-            ("captionmodel", Some("caption-model")),
-            ("colour", None),
-            ("", None),
-            (&"model".repeat(99), None),
-        ] {
-            assert_eq!(nearest(key), known, "{key}");
-        }
     }
 }

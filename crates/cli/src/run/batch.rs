@@ -63,6 +63,12 @@ impl<P> Iterator for Batches<'_, P> {
 }
 
 impl<T> Batch<T> {
+    /// A batch of `images`, whose numbers ascend.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code))]
+    pub(crate) fn of(images: Vec<ImageResult<T>>) -> Self {
+        Batch(images)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -20,7 +20,7 @@ use crate::outcome::Outcome;
 use crate::report::{Report, Thumbnail, check_path};
 use crate::run::{DecodedImage, Run};
 use crate::stream::ImageResult;
-use row::Row;
+pub(crate) use row::Row;
 
 /// The name of the command on the page of a report.
 const MODE: &str = "analyze";
@@ -110,12 +110,21 @@ fn rank<'a>(
     k: usize,
 ) -> interrogate::Result<Vec<Analyzed<'a>>> {
     let (features, thumbnails): (Vec<_>, Vec<_>) = images.into_iter().unzip();
-    let analyzed = |thumbnail| Analyzed { picks: Vec::new(), thumbnail };
-    let mut all: Vec<_> = thumbnails.into_iter().map(analyzed).collect();
+    let all = picks(&features, tables, k)?.into_iter().zip(thumbnails);
+    Ok(all.map(|(picks, thumbnail)| Analyzed { picks, thumbnail }).collect())
+}
+
+/// Returns the `k` best labels of each table for each image.
+pub(crate) fn picks<'a>(
+    features: &[Features],
+    tables: &[TableRef<'a>],
+    k: usize,
+) -> interrogate::Result<Vec<Vec<Pick<'a>>>> {
+    let mut all = vec![Vec::new(); features.len()];
     for &table in tables {
-        let ranked = Merged::new(vec![table])?.rank_many(&features, k, Order::Best)?;
-        for (found, matches) in all.iter_mut().zip(ranked) {
-            found.picks.push(Pick { table: table.name(), matches });
+        let ranked = Merged::new(vec![table])?.rank_many(features, k, Order::Best)?;
+        for (picks, matches) in all.iter_mut().zip(ranked) {
+            picks.push(Pick { table: table.name(), matches });
         }
     }
     Ok(all)

@@ -10,13 +10,13 @@ use crate::output::{Column, Kind, MatchJson, Record};
 
 /// The best labels of each table as a JSON object.
 #[derive(Serialize)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     image: &'a str,
     tables: BTreeMap<&'a str, Vec<MatchJson<'a>>>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(image: &'a str, picks: &[Pick<'a>]) -> Self {
+    pub(crate) fn new(image: &'a str, picks: &[Pick<'a>]) -> Self {
         let tables = picks.iter().map(|pick| (pick.table, found(&pick.matches, false)));
         Row { image, tables: tables.collect() }
     }

@@ -14,6 +14,8 @@ use crate::error::CliError;
 use crate::files::Files;
 use crate::logger::Logger;
 use crate::outcome::Outcome;
+#[cfg(feature = "serve")]
+pub(crate) use row::Row;
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Embed, logger: &Logger) -> Result<Outcome, CliError> {

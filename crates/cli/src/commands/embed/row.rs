@@ -6,7 +6,7 @@ use crate::output::{Column, Kind, Record};
 
 /// Features as a JSON object, with the image or text that they belong to.
 #[derive(Serialize)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -15,11 +15,11 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of_image(image: &'a str, features: &'a [f32]) -> Self {
+    pub(crate) fn of_image(image: &'a str, features: &'a [f32]) -> Self {
         Row { image: Some(image), text: None, features }
     }
 
-    pub(super) fn of_text(text: &'a str, features: &'a [f32]) -> Self {
+    pub(crate) fn of_text(text: &'a str, features: &'a [f32]) -> Self {
         Row { image: None, text: Some(text), features }
     }
 }

@@ -5,6 +5,7 @@ mod chain_progress;
 mod encode;
 mod files;
 mod first_run;
+mod form;
 mod plan;
 mod row;
 mod shards;
@@ -29,8 +30,10 @@ use chain_progress::ChainProgress;
 use encode::{Preparation, encode};
 use files::files;
 use first_run::FirstIndex;
+#[cfg_attr(not(feature = "serve"), expect(unused_imports))]
+pub(crate) use form::Form as PromptForm;
 use plan::{PromptPlan, WrittenPrompt};
-use row::Row;
+pub(crate) use row::Row;
 
 /// Writes a prompt for each image, or prints one for all of them.
 pub(crate) fn run(args: &args::Prompt, logger: &Logger) -> Result<Outcome, CliError> {

@@ -9,6 +9,7 @@ use interrogate::prompt::{Deny, Mode, Pick, Prompt, Style};
 
 use super::chain_progress::ChainProgress;
 use super::encode::Encoded;
+use super::form::Form;
 use crate::args;
 use crate::commands::lists;
 use crate::commands::report::CardResult;
@@ -56,12 +57,16 @@ impl<'a> PromptPlan<'a> {
         logger: &Logger,
     ) -> Result<Self, CliError> {
         let (mode, control, memory) = (mode(args.mode), &args.control, &args.memory);
-        if control.template.is_some() && mode != Mode::Seed {
-            return Err(CliError::Arguments {
-                message: format!("a template is for seed prompts, not for {}", mode.name()),
-                hint: "leave out --template or --mode".to_owned(),
-            });
-        }
+        let form = Form {
+            tables: &control.tables,
+            without: &control.without,
+            max_tokens: control.max_tokens,
+            template: control.template.as_deref(),
+            prefix: &control.prefix,
+            suffix: &control.suffix,
+            weights: control.weights,
+            separator: control.separator.as_deref(),
+        };
         let options = PromptOptions {
             max_flavors: args.max_flavors.unwrap_or(mode.max_flavors()),
             min_flavors: args.min_flavors,
@@ -75,26 +80,12 @@ impl<'a> PromptPlan<'a> {
         for table in lists::encode(&control.list, duplicates, model, logger)? {
             interrogation = interrogation.with(table);
         }
-        interrogation = interrogation.without(&control.without)?;
-        if !control.tables.is_empty() {
-            interrogation = interrogation.only(&control.tables)?;
-        }
         if let Some(path) = &control.deny {
             interrogation = interrogation.denying(Deny::open(path)?);
         }
-        if let Some(tokens) = control.max_tokens {
-            interrogation = interrogation.within(tokens);
-        }
-        if let Some(template) = &control.template {
-            interrogation = interrogation.with_template(template.parse()?)?;
-        }
-        let interrogation = interrogation.between(&control.prefix, &control.suffix);
-        let style = Style {
-            separator: control.separator.clone(),
-            weights: control.weights,
-            ..args.wording.style()
-        };
-        Ok(PromptPlan { interrogation, style })
+        let Style { replacements, escape_parens, .. } = args.wording.style();
+        let style = Style { replacements, escape_parens, ..form.style() };
+        Ok(PromptPlan { interrogation: form.apply(interrogation)?, style })
     }
 
     pub(super) fn mode(&self) -> Mode {

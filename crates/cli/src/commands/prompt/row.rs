@@ -13,7 +13,7 @@ const OWN_COLUMNS: [&str; 3] = ["mediums", "movements", "flavors"];
 
 /// A prompt as a JSON object.
 #[derive(Serialize)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     image: &'a str,
     prompt: &'a str,
     mode: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The row of `image`; `text` is the prompt as it is written.
-    pub(super) fn new(image: &'a str, text: &'a str, mode: Mode, prompt: &'a Prompt<'a>) -> Self {
+    pub(crate) fn new(image: &'a str, text: &'a str, mode: Mode, prompt: &'a Prompt<'a>) -> Self {
         let others = prompt.picks.iter().filter(|pick| !OWN_COLUMNS.contains(&pick.table));
         let others = others
             .map(|pick| (pick.table, found(&pick.matches, pick.table == interrogate::LABELS)));
