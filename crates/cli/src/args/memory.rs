@@ -15,7 +15,8 @@ const LOW: usize = 1024;
 #[command(next_help_heading = "Prompt")]
 pub(crate) struct Memory {
     /// Number of labels that a chain chooses from (best, negative).
-    /// [default: 2048; with --low-memory 1024; with SigLIP 128]
+    /// [default: 2048; with --low-memory 1024; with SigLIP and the starter
+    /// 128]
     #[arg(long, value_name = "N")]
     pub(crate) chain_candidates: Option<NonZeroUsize>,
     /// Number of rows that clip-interrogator ranks at once, which its ranking by quota

@@ -36,9 +36,10 @@ pub struct Model {
 /// The name of the setting in errors.
 const TEXT_CLEANING: &str = "text cleaning";
 
-/// The number of candidates of a chain for a model whose texts cost their whole context length:
-/// 64 positions each, where a trie computes the few tokens of a candidate.
-const PADDED_CANDIDATES: usize = 128;
+/// The number of candidates of a chain for a model that computes each prompt anew: with SigLIP
+/// all 64 positions, with the starter all tokens, since its attention is not causal. A causal
+/// text tower computes the few tokens of a candidate.
+const WHOLE_TEXT_CANDIDATES: usize = 128;
 
 /// The kind of model.
 #[derive(Debug)]
@@ -230,12 +231,12 @@ impl Model {
     }
 
     /// Returns the number of labels that a chain should choose from, if it should be lower than
-    /// that of [`PromptOptions::new`](crate::prompt::modes::PromptOptions::new): a model whose
-    /// texts cost their whole context length scores a prompt with each of them anew.
+    /// that of [`PromptOptions::new`](crate::prompt::modes::PromptOptions::new): SigLIP and the
+    /// starter compute each prompt anew.
     pub fn chain_candidates(&self) -> Option<usize> {
         match &self.kind {
-            Kind::Clip(checkpoint) => checkpoint.is_padded().then_some(PADDED_CANDIDATES),
-            Kind::Starter(_) => None,
+            Kind::Clip(checkpoint) => checkpoint.is_padded().then_some(WHOLE_TEXT_CANDIDATES),
+            Kind::Starter(_) => Some(WHOLE_TEXT_CANDIDATES),
         }
     }
 
