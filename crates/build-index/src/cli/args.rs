@@ -176,11 +176,12 @@ struct BuildOptions {
 
     /// The precision that the model computes in. bf16 is faster where the processor
     /// has it (AMX, AVX512-BF16), and its rows differ from those of f32 in the last
-    /// digits (docs/PARITY.md). An index of one ranks images of another [default: f32;
+    /// digits (docs/PARITY.md). q8 (8 bits, CPU only) takes a quarter of the memory and
+    /// rounds more (docs/MODELS.md). An index of one ranks images of another [default: f32;
     /// with --device cuda bf16, or f16 if the checkpoint is stored in it]
     #[arg(
         long,
-        value_parser = precision(&[Precision::F32, Precision::F16, Precision::Bf16]),
+        value_parser = precision(&Precision::ALL),
         value_name = "PRECISION"
     )]
     precision: Option<Precision>,
