@@ -36,9 +36,7 @@ impl Load {
 
 /// The precision called `name`.
 pub(crate) fn precision(name: &str) -> Result<Precision> {
-    let all = [Precision::F32, Precision::Bf16];
-    let found = all.into_iter().find(|precision| precision.name() == name);
-    Ok(found.ok_or_else(|| format!("precision: expected f32 or bf16, found {name}"))?)
+    Ok(name.parse()?)
 }
 
 /// Encodes the labels of a file, one per line.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Races this project against clip-interrogator's way, PyTorch and FAISS on this machine, in turns, and draws how it scales.
+"""Races this project against clip-interrogator's way, PyTorch, OpenVINO, ONNX Runtime and FAISS on this machine, in turns, and draws how it scales.
 
-  pip install torch transformers safetensors numpy faiss-cpu matplotlib
+  pip install torch transformers safetensors numpy faiss-cpu matplotlib openvino onnxruntime onnx
   race.py CHECKPOINT [-o OUT]            everything: OUT.md, OUT/race.json, OUT/summary.md, OUT/*.png (OUT: docs/runs/DATE-race)
   race.py CHECKPOINT --quick -o /tmp/x   the same on small inputs: shows that the script works, not how fast anything is
   race.py --page OUT/race.json -o OUT    writes the pages and pictures again from a run's figures
@@ -21,7 +21,7 @@ QUICK = SimpleNamespace(sample=32, candidates=256, chain_sample=16, rows=10_097,
 class Race:
     """What the sections need: the programs, the dictionaries, a folder for what comes and goes."""
     def __init__(self, args, scratch):
-        import ours, rivals, sections
+        import ours, rivals, runtimes, sections
         self.checkpoint, self.scratch, self.quick = os.path.abspath(args.checkpoint), scratch, args.quick
         self.size = QUICK if args.quick else FULL
         if args.rounds: self.size.rounds_long = args.rounds
@@ -35,7 +35,7 @@ class Race:
         self.labels = list(dict.fromkeys(line for line in sections.lines(flavors) if line))
         if args.quick:
             os.makedirs(self.path('dicts')); self.dicts = [self.file('dicts/flavors.txt', '\n'.join(sections.spread(self.labels, 2000)))]
-        self.ours = ours.Ours(self.program, args.threads); rivals.threads(args.threads)
+        self.ours = ours.Ours(self.program, args.threads); rivals.threads(args.threads); runtimes.threads(args.threads)
 
     def path(self, name): return os.path.join(self.scratch, name)
     def file(self, name, text):
@@ -55,9 +55,9 @@ def machine():
                 cache=fields.get('cache size'), memory_gib=round(memory / 2**30, 1), system=f'{platform.system()} {platform.release()}')
 
 def versions():
-    import subprocess, rivals
+    import subprocess, rivals, runtimes
     rustc = subprocess.run(['rustc', '--version'], stdout=subprocess.PIPE, text=True).stdout.split()
-    return dict(rustc=rustc[1] if rustc else None, python=platform.python_version(), **rivals.versions())
+    return dict(rustc=rustc[1] if rustc else None, python=platform.python_version(), **rivals.versions(), **runtimes.versions())
 
 def run(args, scratch):
     import ours

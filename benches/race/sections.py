@@ -3,6 +3,7 @@ import os
 import numpy as np
 from ours import build_index
 from rivals import Towers, rankers, rows_of
+import runtimes
 from turns import alternate, clock, table
 
 PROMPT = 'a photo of a cat sitting on a wooden table next to a window'  # 14 words: 15 tokens with the start, 16 with the end
@@ -13,6 +14,10 @@ def lines(path): return [line.strip() for line in open(path, encoding='utf-8', e
 def spread(labels, count):
     """`count` labels from everywhere in a list."""
     return [labels[at * len(labels) // count] for at in range(min(count, len(labels)))]
+
+PRECISIONS = ('f32', 'bf16', 'q8')
+
+def left_out(missing): return ''.join(f' Left out: {name}.' for name in missing)
 
 def cosine(a, b): return float(np.min(np.sum(a * b, axis=1)))
 
@@ -27,27 +32,29 @@ def encode(race):
             measured.setdefault(precision, []).append(built)
             return [built['seconds'] * 1e3]
         return turn
-    own = {f'interrogate {precision}': ours(precision) for precision in ('f32', 'bf16')}
+    own = {f'interrogate {precision}': ours(precision) for precision in PRECISIONS}
     towers = {dtype: Towers(race.checkpoint, dtype) for dtype in ('f32', 'bf16')}
     wide = spread(race.labels, size.sample * 4)
     rivals = {"clip-interrogator's way (padded to 77)": lambda: clock(lambda: towers['f32'].padded(sample), 0, 1),
               'the same in bf16': lambda: clock(lambda: towers['bf16'].padded(sample), 0, 1),
               'PyTorch f32, sorted by length': lambda: clock(lambda: towers['f32'].cut(wide), 0, 1),
               'PyTorch bf16, sorted by length': lambda: clock(lambda: towers['bf16'].cut(wide), 0, 1)}
-    towers['f32'].cut(sample[:32]); towers['bf16'].cut(sample[:32])
+    compiled, missing = runtimes.towers(race.checkpoint)
+    rivals |= {f'{name}, sorted by length': (lambda tower=tower: clock(lambda: tower.cut(wide), 0, 1)) for name, tower in compiled.items()}
+    for tower in [*towers.values(), *compiled.values()]: tower.cut(sample[:32])
     spent = alternate(own, rivals, size.rounds_long, interleave=True)
     labels = measured['f32'][0]['labels']
     work = {name: labels for name in own} | {name: len(wide if 'sorted' in name else sample) for name in rivals}
     memory = {f'interrogate {precision}': dict(peak=max(b['peak'] for b in built), anon=max(b['anon'] for b in built))
               for precision, built in measured.items()}
     checked = check_rows(race, towers['f32'], sample, path)
-    note = f'{labels:,} labels by build-index, the whole process; rivals on {len(sample):,} of them (sorted by length: {len(wide):,}), tokenizing included, scaled by label. {checked}'
+    note = f'{labels:,} labels by build-index, the whole process; rivals on {len(sample):,} of them (sorted by length: {len(wide):,}), tokenizing included, scaled by label. {checked}' + left_out(missing)
     return [dict(title='Whole dictionaries', note=note, rows=table(spent, own, work, 'labels', **memory))]
 
 def check_rows(race, towers, sample, path):
     """That both sides compute the same thing."""
     theirs, said = towers.padded(sample).numpy(), []
-    for precision in ('f32', 'bf16'):
+    for precision in PRECISIONS:
         race.ours.ask('text', checkpoint=race.checkpoint, precision=precision)
         race.ours.ask('encode', labels=path, runs=1, out=race.path('rows.f32'))
         rows = np.fromfile(race.path('rows.f32'), np.float32).reshape(theirs.shape)
@@ -101,7 +108,7 @@ def rank(race):
                 answers |= {name: rival(queries[:count], k) for name, rival in few.items()}
                 recall = {name: dict(recall=recall_of(exact[:count], answer, k)) for name, answer in answers.items()}
                 images = '1 image' if count == 1 else f'{count} images'
-                note = f'{len(half):,} x 512 f16 rows, {kind}, {images}, k = {k:,}. Found: the share of the true first k.' + ''.join(f' Left out: {m}.' for m in missing)
+                note = f'{len(half):,} x 512 f16 rows, {kind}, {images}, k = {k:,}. Found: the share of the true first k.' + left_out(missing)
                 sections.append(dict(title=f'Ranking {images}, k = {k:,}, {kind} rows', note=note, rows=table(spent, own, count, 'images', **recall)))
     return sections
 
@@ -116,20 +123,23 @@ def recall_of(exact, answers, k):
 def images(race):
     """Image features of pixels that are prepared already."""
     size, sections = race.size, []
+    compiled, missing = runtimes.towers(race.checkpoint)
     for batch in (1, 8):
-        own, rivals, rows = {}, {}, {}
-        for precision in ('f32', 'bf16'):
+        for precision in PRECISIONS:
             side = race.ours.ask('image', checkpoint=race.checkpoint, precision=precision)['image_size']
             pixels = np.random.default_rng(SEED).standard_normal((batch, 3, side, side)).astype(np.float32)
-            pixels.tofile(race.path('pixels.f32')); towers = Towers(race.checkpoint, precision)
+            pixels.tofile(race.path('pixels.f32'))
+            near_to = 'f32' if precision == 'q8' else precision  # no rival has 8 bits: q8 races f32
+            towers = Towers(race.checkpoint, near_to)
             name = f'interrogate {precision}'
             own = {name: lambda: race.ours.ask('embed', pixels=race.path('pixels.f32'), runs=size.runs)['ms']}
-            rivals = {f'PyTorch {precision}': lambda: clock(lambda: towers.features(pixels), 1, size.runs)}
+            rivals = {f'PyTorch {near_to}': lambda: clock(lambda: towers.features(pixels), 1, size.runs)}
+            rivals |= {rival: (lambda tower=tower: clock(lambda: tower.features(pixels), 1, size.runs)) for rival, tower in compiled.items() if rival.endswith(near_to)}
             spent = alternate(own, rivals, size.rounds)
             race.ours.ask('embed', pixels=race.path('pixels.f32'), runs=1, out=race.path('rows.f32'))
             theirs = towers.features(pixels).numpy()
             near = cosine(np.fromfile(race.path('rows.f32'), np.float32).reshape(theirs.shape), theirs)
-            note = f'Pixels prepared already. Least cosine of the two sides: {near:.6f}.'
+            note = f'Pixels prepared already. Least cosine of the two sides: {near:.6f}.' + left_out(missing)
             plural = '' if batch == 1 else 's'
             sections.append(dict(title=f'Features of {batch} image{plural}, {precision}', note=note, rows=table(spent, own, batch, 'images')))
     return sections
