@@ -151,12 +151,16 @@ impl Payload {
             let file = field.file_name().map(str::to_owned);
             let name = field.name().unwrap_or_default().to_owned();
             let bytes = field.bytes().await.map_err(|error| invalid(&error.body_text()))?;
-            if let Some(file) = file {
+            if file.is_some() || matches!(name.as_str(), "image" | "images") {
                 if images.len() == limits::REQUEST_IMAGES {
                     return Err(upload::too_many());
                 }
-                let file = if file.is_empty() { upload::number(images.len()) } else { file };
-                let (name, data) = (file, Data::Bytes(bytes));
+                let data = match (&file, str::from_utf8(&bytes)) {
+                    (None, Ok(text)) => Data::Base64(text.to_owned()),
+                    _ => Data::Bytes(bytes),
+                };
+                let name = file.filter(|file| !file.is_empty());
+                let name = name.unwrap_or_else(|| upload::number(images.len()));
                 images.push(Upload { name, data, _reserved: self.reserved.clone() });
                 continue;
             }
@@ -319,6 +323,13 @@ mod tests {
         assert_eq!(&uploads[0].data.bytes().unwrap()[..], b"JPEG");
         assert_eq!((prompt.max_flavors, prompt.weights), (Some(4), true));
         assert_eq!(prompt.tables.0, ["mediums", "flavors"]);
+        let field =
+            "--x\r\ncontent-disposition: form-data; name=\"image\"\r\n\r\nUDUg\r\n--x--\r\n";
+        let (uploads, _) = images::<tasks::Prompt>(kind, field).await.unwrap();
+        assert_eq!(
+            (&*uploads[0].name, &uploads[0].data.bytes().unwrap()[..]),
+            ("image 1", &b"P5 "[..])
+        );
         let truncated = &body[..body.len() - 20];
         assert_eq!(images::<tasks::Prompt>(kind, truncated.to_owned()).await.unwrap_err(), 400);
         let unnamed = images::<tasks::Prompt>(Some("multipart/form-data"), body).await;
