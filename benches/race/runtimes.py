@@ -9,25 +9,15 @@ def threads(count):
     global THREADS
     THREADS = count
 
-class Text:
-    """PyTorch's text tower with its projection, as one graph from tokens to rows that are not scaled."""
-    def __new__(cls, towers):
-        torch = towers.torch
-        class Module(torch.nn.Module):
-            def forward(self, ids):
-                return towers.model.text_projection(towers.model.text_model(input_ids=ids).pooler_output)
-        module = Module(); module.tower, module.projection = towers.model.text_model, towers.model.text_projection
-        return module.eval()
+def graph(towers, tower, projection, argument):
+    """A tower of PyTorch's with its projection as one graph, from tokens or pixels to rows that are not scaled."""
+    class Graph(towers.torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tower, self.projection = tower, projection
 
-class Vision:
-    """The same from pixels."""
-    def __new__(cls, towers):
-        torch = towers.torch
-        class Module(torch.nn.Module):
-            def forward(self, pixels):
-                return towers.model.visual_projection(towers.model.vision_model(pixel_values=pixels).pooler_output)
-        module = Module(); module.tower, module.projection = towers.model.vision_model, towers.model.visual_projection
-        return module.eval()
+        def forward(self, values): return self.projection(self.tower(**{argument: values}).pooler_output)
+    return Graph().eval()
 
 class Compiled(Towers):
     """Towers whose graphs another runtime computes. Batches and lengths stay open."""
@@ -36,8 +26,8 @@ class Compiled(Towers):
         # The attention that both exporters can trace.
         self.model.set_attn_implementation('eager')
         side = self.model.config.vision_config.image_size
-        self.text = self.compiled(Text(self), self.torch.tensor([[0, 1, self.tokenizer.eos_token_id]] * 2), dtype)
-        self.vision = self.compiled(Vision(self), self.torch.zeros(2, 3, side, side), dtype)
+        self.text = self.compiled(graph(self, self.model.text_model, self.model.text_projection, 'input_ids'), self.torch.tensor([[0, 1, self.tokenizer.eos_token_id]] * 2), dtype)
+        self.vision = self.compiled(graph(self, self.model.vision_model, self.model.visual_projection, 'pixel_values'), self.torch.zeros(2, 3, side, side), dtype)
 
     def normalized(self, rows):
         return self.torch.nn.functional.normalize(self.torch.from_numpy(np.ascontiguousarray(rows)).float(), dim=-1)

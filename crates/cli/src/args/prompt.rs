@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args as Group, ValueEnum};
+use interrogate::prompt;
 
 use super::memory::Memory;
 use super::wording::Wording;
@@ -130,9 +131,15 @@ pub(crate) struct Control {
 }
 
 /// How a prompt is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[cfg_attr(
+    feature = "serve",
+    derive(serde::Deserialize, serde::Serialize, utoipa::ToSchema),
+    serde(rename_all = "lowercase")
+)]
 pub(crate) enum Mode {
     /// Caption, one medium, one movement, flavors.
+    #[default]
     Seed,
     /// Caption, medium and artist, trending site, movement, flavors.
     Classic,
@@ -145,6 +152,20 @@ pub(crate) enum Mode {
     Negative,
     /// Caption only.
     Caption,
+}
+
+impl Mode {
+    /// Returns the mode of the library.
+    pub(crate) fn library(self) -> prompt::Mode {
+        match self {
+            Mode::Seed => prompt::Mode::Seed,
+            Mode::Classic => prompt::Mode::Classic,
+            Mode::Fast => prompt::Mode::Fast,
+            Mode::Best => prompt::Mode::Best,
+            Mode::Negative => prompt::Mode::Negative,
+            Mode::Caption => prompt::Mode::Caption,
+        }
+    }
 }
 
 /// A file of labels, and the name of its table.

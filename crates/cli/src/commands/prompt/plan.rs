@@ -56,7 +56,7 @@ impl<'a> PromptPlan<'a> {
         index: &'a Index,
         logger: &Logger,
     ) -> Result<Self, CliError> {
-        let (mode, control, memory) = (mode(args.mode), &args.control, &args.memory);
+        let (mode, control, memory) = (args.mode.library(), &args.control, &args.memory);
         let form = Form {
             tables: &control.tables,
             without: &control.without,
@@ -137,16 +137,5 @@ impl<'a> PromptPlan<'a> {
             }
             None => format!("{name}: an empty prompt"),
         }
-    }
-}
-
-fn mode(mode: args::Mode) -> Mode {
-    match mode {
-        args::Mode::Seed => Mode::Seed,
-        args::Mode::Classic => Mode::Classic,
-        args::Mode::Fast => Mode::Fast,
-        args::Mode::Best => Mode::Best,
-        args::Mode::Negative => Mode::Negative,
-        args::Mode::Caption => Mode::Caption,
     }
 }

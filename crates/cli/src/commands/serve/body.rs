@@ -264,6 +264,7 @@ impl<'de> Deserialize<'de> for JsonRequest {
 mod tests {
     use super::super::tasks;
     use super::*;
+    use crate::args;
 
     async fn images<T: DeserializeOwned>(
         kind: Option<&str>,
@@ -288,7 +289,7 @@ mod tests {
     #[tokio::test]
     async fn options_are_parsed_strictly() {
         let found = prompt(r#"{"image": "QQ", "mode": "fast", "max_flavors": 2}"#).await.unwrap();
-        assert_eq!((found.mode, found.max_flavors), (tasks::Mode::Fast, Some(2)));
+        assert_eq!((found.mode, found.max_flavors), (args::Mode::Fast, Some(2)));
         for (body, status) in [
             (r#"{"image": "QQ", "mod": "fast"}"#, 422),
             (r#"{"image": "QQ", "mode": "slow"}"#, 422),

@@ -15,6 +15,7 @@ use super::super::requests::{Running, Wanted};
 use super::super::server::Server;
 use super::super::tasks::{self, Analyze, Task};
 use super::super::upload::{Bounded, Data, Reserved, Upload};
+use crate::args::Mode;
 use crate::captions::Overrides;
 
 /// The number of labels of a table in an analysis.
@@ -42,11 +43,11 @@ pub(super) struct PromptRequest {
     #[serde(default)]
     clip_model_name: String,
     #[serde(default = "fast")]
-    mode: tasks::Mode,
+    mode: Mode,
 }
 
-fn fast() -> tasks::Mode {
-    tasks::Mode::Fast
+fn fast() -> Mode {
+    Mode::Fast
 }
 
 /// A prompt.

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use super::super::problem::Problem;
 use super::super::server::Server;
-use super::super::tasks::{Mode, Prompt};
+use super::super::tasks::Prompt;
 use super::interrogator::{Labels, analysis, check_model, image, model_not_found, prompt_of};
+use crate::args::Mode;
 use crate::captions::Overrides;
 
 /// A request of the web UI.

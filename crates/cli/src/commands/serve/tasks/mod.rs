@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub(super) use analyze::Analyze;
 pub(super) use embed::Embed;
-pub(super) use prompt::{Mode, Prompt};
+pub(super) use prompt::Prompt;
 pub(super) use rank::Rank;
 
 use super::clip::Clip;

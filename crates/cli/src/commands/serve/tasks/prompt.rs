@@ -11,6 +11,7 @@ use super::super::clip::Clip;
 use super::super::problem::Problem;
 use super::super::upload::Bounded;
 use super::{Images, OnStep, Row, check_count, check_text, row_json};
+use crate::args::Mode;
 use crate::commands::prompt::{self, PromptForm as Form};
 use crate::error::CliError;
 
@@ -68,33 +69,6 @@ impl Default for Prompt {
             weights: false,
             separator: None,
             template: None,
-        }
-    }
-}
-
-/// How a prompt is built: `interrogate prompt --help` describes the modes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(in super::super) enum Mode {
-    #[default]
-    Seed,
-    Classic,
-    Fast,
-    Best,
-    Negative,
-    Caption,
-}
-
-impl Mode {
-    pub(in super::super) fn library(self) -> interrogate::prompt::Mode {
-        use interrogate::prompt::Mode as Library;
-        match self {
-            Mode::Seed => Library::Seed,
-            Mode::Classic => Library::Classic,
-            Mode::Fast => Library::Fast,
-            Mode::Best => Library::Best,
-            Mode::Negative => Library::Negative,
-            Mode::Caption => Library::Caption,
         }
     }
 }
