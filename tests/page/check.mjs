@@ -609,7 +609,7 @@ await step("failed images can be tried again", async () => {
 });
 messages.length = 0;
 
-await step("a batch stops, and goes on with what is left", async () => {
+await step("a stopped batch continues with the images that are left", async () => {
   let let_through = 3;
   await page.route("**/v1/prompt", async (route) => {
     if (let_through-- > 0) return route.fulfill({ json: { results: [{ image: "x", prompt: "quick", mode: "seed", flavors: [] }] } });

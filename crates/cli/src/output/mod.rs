@@ -34,6 +34,8 @@ pub(crate) use existing::ExistingRows;
 pub(crate) use features::{Description, description_path};
 pub(crate) use parquet::counts;
 pub(crate) use record::{Column, Kind, Record, text_line};
+#[cfg(feature = "serve")]
+pub(crate) use renderer::Failed;
 pub(crate) use renderer::{Renderer, json_line};
 pub(crate) use run_file::run_file_path;
 pub(crate) use run_options::RunOptions;

@@ -31,9 +31,9 @@ pub(super) struct Layout {
 
 /// The JSON object of an image that failed.
 #[derive(Serialize)]
-struct Failed<'a> {
-    image: &'a str,
-    error: &'a str,
+pub(crate) struct Failed<'a> {
+    pub(crate) image: &'a str,
+    pub(crate) error: &'a str,
 }
 
 impl Renderer {

@@ -1,9 +1,7 @@
 //! The form of prompts: tables, template, texts around them, token limit.
 
-use interrogate::Interrogation;
 use interrogate::prompt::{Mode, Style};
-
-use crate::error::CliError;
+use interrogate::{Interrogation, Result};
 
 /// The options of a prompt's form.
 pub(crate) struct Form<'o> {
@@ -18,22 +16,20 @@ pub(crate) struct Form<'o> {
 }
 
 impl Form<'_> {
+    /// Returns the error of a template in a mode that has its own form, `None` if they fit.
+    pub(crate) fn mismatch(&self, mode: Mode) -> Option<String> {
+        (self.template.is_some() && mode != Mode::Seed)
+            .then(|| format!("a template is for seed prompts, not for {}", mode.name()))
+    }
+
     /// Applies the options.
     ///
     /// # Errors
-    /// [`CliError::Arguments`] for a template of another mode than seed; unknown tables and
-    /// invalid templates.
+    /// Unknown tables and invalid templates.
     pub(crate) fn apply<'a>(
         &self,
         mut interrogation: Interrogation<'a>,
-    ) -> Result<Interrogation<'a>, CliError> {
-        let mode = interrogation.options().mode;
-        if self.template.is_some() && mode != Mode::Seed {
-            return Err(CliError::Arguments {
-                message: format!("a template is for seed prompts, not for {}", mode.name()),
-                hint: "leave out the template or the mode".to_owned(),
-            });
-        }
+    ) -> Result<Interrogation<'a>> {
         interrogation = interrogation.without(self.without)?;
         if !self.tables.is_empty() {
             interrogation = interrogation.only(self.tables)?;

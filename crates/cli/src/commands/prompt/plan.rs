@@ -67,6 +67,10 @@ impl<'a> PromptPlan<'a> {
             weights: control.weights,
             separator: control.separator.as_deref(),
         };
+        if let Some(message) = form.mismatch(mode) {
+            let hint = "leave out --template or --mode".to_owned();
+            return Err(CliError::Arguments { message, hint });
+        }
         let options = PromptOptions {
             max_flavors: args.max_flavors.unwrap_or(mode.max_flavors()),
             min_flavors: args.min_flavors,

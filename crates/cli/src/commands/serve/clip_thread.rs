@@ -79,7 +79,8 @@ impl ClipThread {
         }
     }
 
-    /// Returns the features of the images of `jobs`. Those that fail are answered.
+    /// Returns the features of the images of `jobs`. An image that fails
+    /// gets its error as the reply.
     fn encode(&self, jobs: Vec<Job>) -> Vec<(Work, Features)> {
         let (mut works, mut images) =
             (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));

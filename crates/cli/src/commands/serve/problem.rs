@@ -93,7 +93,7 @@ impl From<Error> for Problem {
         let hint = build_index::terminal::library_hint(&error);
         let problem = match &error {
             Error::Interrupted => return Self::ending(),
-            // Without the folder of the index, which is none of the client's business.
+            // Without the folder of the index: clients must not see the server's paths.
             Error::Index(IndexError::TableMissing { name, .. }) => {
                 Self::unprocessable(format!("the index has no table {name:?}"))
             }

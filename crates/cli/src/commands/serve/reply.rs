@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Serialize;
 
 use super::problem::Problem;
 use super::requests::{Event, Outcome, Running};
 use super::server::Server;
 use super::tasks::{Row, row_json};
+use crate::output::Failed;
 
 /// The media type of JSON lines.
 const JSON_LINES: &str = "application/x-ndjson";
@@ -75,13 +75,7 @@ pub(super) async fn rows(
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
-/// The row of an image that failed, as in the program's JSON lines.
-#[derive(Serialize)]
-struct Failed<'a> {
-    image: &'a str,
-    error: &'a str,
-}
-
+/// Returns the row of an image; one that failed has the row of the program.
 fn row(name: &str, outcome: Outcome) -> Row {
     outcome.unwrap_or_else(|problem| {
         row_json(&Failed { image: name, error: problem.detail() }).unwrap_or_default()

@@ -218,7 +218,7 @@ impl TagServer {
 fn start(name: &'static str, run: impl Fn() + Send + 'static) -> Result<(), CliError> {
     let run = move || {
         while catch_unwind(AssertUnwindSafe(&run)).is_err() {
-            tracing::error!(thread = name, "a model's thread panicked; it goes on");
+            tracing::error!(thread = name, "a model's thread panicked and continues");
         }
     };
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);

@@ -127,7 +127,10 @@ pub(super) async fn analyze(
     Ok(Json(analysis(&server, image(request.image, reserved)?).await?))
 }
 
-/// Returns the image of a request, in the words of the web UI if there is none.
+/// Returns the image of a request.
+///
+/// # Errors
+/// Status 404 with the web UI's message if there is none.
 pub(super) fn image(image: Option<String>, reserved: Reserved) -> Result<Upload, Problem> {
     let found = image.filter(|image| !image.is_empty());
     let data = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "Image not found"))?;

@@ -1,7 +1,9 @@
 //! Prompts.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use interrogate::encoder::TextEncoder;
 use interrogate::prompt::modes::PromptOptions;
 use interrogate::{Interrogation, Result};
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,6 @@ use super::super::upload::Bounded;
 use super::{Images, OnStep, Row, check_count, check_text, row_json};
 use crate::args::Mode;
 use crate::commands::prompt::{self, PromptForm as Form};
-use crate::error::CliError;
 
 /// The options of `/v1/prompt`.
 #[derive(Debug, PartialEq, Deserialize, Serialize, ToSchema)]
@@ -101,13 +102,12 @@ impl Prompt {
         {
             return Err(Problem::unprocessable(format!("template cannot be used with {name}")));
         }
-        let interrogation = Interrogation::with_encoder(
-            &clip.index,
-            clip.counter.clone(),
-            None,
-            self.options(clip),
-        );
-        Ok(self.form().apply(interrogation).map(drop)?)
+        if let Some(message) = self.form().mismatch(self.mode.library()) {
+            return Err(
+                Problem::unprocessable(message).with_hint("leave out the template or the mode")
+            );
+        }
+        Ok(self.interrogation(clip, None).map(drop)?)
     }
 
     /// Whether the caption model, if there is one, captions the images.
@@ -123,23 +123,26 @@ impl Prompt {
     ) -> Result<Vec<Row>> {
         let mode = self.mode.library();
         let encoder = mode.scores_texts().then(|| clip.texts()).transpose()?;
-        let counter = clip.counter.clone();
-        let interrogation =
-            Interrogation::with_encoder(&clip.index, counter, encoder, self.options(clip));
-        let form = self.form();
-        let interrogation = form.apply(interrogation).map_err(|error| match error {
-            CliError::Library(error) => error,
-            other => interrogate::Error::mismatch("request", "options", "valid ones", other),
-        })?;
+        let interrogation = self.interrogation(clip, encoder)?;
         let own = self.caption.as_deref().filter(|caption| !caption.is_empty());
         let captions: Vec<_> = images.captions.iter().map(|caption| own.or(*caption)).collect();
         let on_step = |_, step: interrogate::prompt::Step<'_>| -> ControlFlow<()> { on_step(step) };
         let prompts = interrogation.prompts(images.features, &captions, on_step)?;
-        let style = form.style();
+        let style = self.form().style();
         let rows = images.names.iter().zip(&prompts).map(|(name, prompt)| {
             row_json(&prompt::Row::new(name, &style.write(prompt), mode, prompt))
         });
         rows.collect()
+    }
+
+    /// Returns what writes the prompts. Without `encoder` it cannot write chains.
+    fn interrogation<'c>(
+        &self,
+        clip: &'c Clip,
+        encoder: Option<Arc<dyn TextEncoder>>,
+    ) -> Result<Interrogation<'c>> {
+        let (counter, options) = (clip.counter.clone(), self.options(clip));
+        self.form().apply(Interrogation::with_encoder(&clip.index, counter, encoder, options))
     }
 
     fn options(&self, clip: &Clip) -> PromptOptions {
