@@ -10,6 +10,7 @@
 
 mod out;
 mod panels;
+mod part;
 mod q8;
 mod rows;
 pub(crate) mod split;
@@ -19,10 +20,11 @@ mod weight;
 
 pub(crate) use out::Out;
 pub(crate) use panels::Panels;
+pub(crate) use part::Part;
 pub(crate) use q8::Q8;
 pub(crate) use rows::{Element, Rows};
 pub(crate) use tile::{Operands, Prefetch, STEPS, STRIDE, tile};
-pub(crate) use tiles::{Part, Tiles};
+pub(crate) use tiles::Tiles;
 pub(crate) use weight::Weight;
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Weights packed in panels: strips of outputs, step by step.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
-use super::super::simd::{Isa, Kernel, MAX_ROWS, Simd};
-use super::Out;
-use super::split;
+use super::super::simd::{Isa, Kernel, MAX_ROWS, Simd, TILE_VECTORS};
+use super::part::each_part;
 use super::tile::{self, LINE, Operands, Prefetch, STEPS, STRIDE, tile};
+use super::{Part, split};
 
 /// The most input rows that a task packs at once: [`STEPS`] values of each take a small part of
 /// the second-level cache.
@@ -60,34 +61,42 @@ impl Panels {
         self.k
     }
 
-    /// Computes `out (m, n) = fused(x (m, k) weight^T)`.
+    /// Whether both need inputs packed in the same way.
+    pub(crate) fn same_layout(&self, other: &Panels) -> bool {
+        (self.k, self.isa) == (other.k, other.isa)
+    }
+
+    /// Panels.
+    fn panels(&self) -> usize {
+        self.n.div_ceil(self.isa.panel())
+    }
+
+    /// Computes the products of `x` (m, k) with `parts`, whose weights have the same layout: the
+    /// input is packed once for all of them.
     ///
     /// # Panics
-    /// If `x` or `out` is shorter than that.
-    pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
-        assert!(x.len() >= m * self.k && out.stride == self.n);
-        if m == 0 || self.n == 0 {
+    /// If `x` or an output is shorter than its shape, or the weights differ in their inputs or
+    /// instruction set.
+    pub(crate) fn products(parts: &[Part<'_, Panels>], x: &[f32], m: usize) {
+        let Some(&Part { weight: first, .. }) = parts.first() else { return };
+        for Part { weight, out, .. } in parts {
+            assert!(weight.same_layout(first) && out.stride == weight.n);
+        }
+        let (isa, k) = (first.isa, first.k);
+        assert!(x.len() >= m * k);
+        let panels = parts.iter().map(|part| part.weight.panels()).sum();
+        if m == 0 || panels == 0 {
             return;
         }
-        let panels = self.n.div_ceil(self.isa.panel());
-        let blocks = row_blocks(m);
+        let blocks = split::blocks(m, ROWS, MAX_ROWS);
         if blocks == 1 {
             // Few rows: they are packed once, and the panels are split among tasks.
-            let mut packed = Scratch::with_len(self.packed(m));
-            self.isa.run(Pack { weight: self, x, rows: m, to: &mut packed });
-            let shares = split::ranges(panels, MIN_PANELS, 1);
+            let mut packed = Scratch::with_len(first.packed(m));
+            isa.run(Pack { weight: first, x, rows: m, to: &mut packed });
+            let (packed, shares) = (&packed[..], split::ranges(panels, MIN_PANELS, 1));
             (0..shares).into_par_iter().for_each(|i| {
                 let panels = split::part(panels, shares, i);
-                let packed = &packed;
-                self.isa.run(Multiply {
-                    weight: self,
-                    packed,
-                    row: 0,
-                    rows: m,
-                    panels,
-                    out,
-                    fused,
-                });
+                isa.run(Multiply { parts, packed, row: 0, rows: m, panels });
             });
             return;
         }
@@ -97,28 +106,17 @@ impl Panels {
         (0..blocks * shares).into_par_iter().for_each(|task| {
             let rows = split::part(m, blocks, task / shares);
             let panels = split::part(panels, shares, task % shares);
-            let mut packed = Scratch::with_len(self.packed(rows.len()));
-            let x = &x[rows.start * self.k..rows.end * self.k];
-            self.isa.run(Pack { weight: self, x, rows: rows.len(), to: &mut packed });
-            let (row, rows) = (rows.start, rows.len());
-            let packed = &packed;
-            self.isa.run(Multiply { weight: self, packed, row, rows, panels, out, fused });
+            let mut packed = Scratch::with_len(first.packed(rows.len()));
+            let x = &x[rows.start * k..rows.end * k];
+            isa.run(Pack { weight: first, x, rows: rows.len(), to: &mut packed });
+            let (packed, row, rows) = (&packed[..], rows.start, rows.len());
+            isa.run(Multiply { parts, packed, row, rows, panels });
         });
     }
 
     /// The length of `rows` packed input rows, in f32 values.
     fn packed(&self, rows: usize) -> usize {
         self.steps.div_ceil(STEPS) * rows * STRIDE
-    }
-}
-
-/// The number of blocks to split `m` input rows into: a multiple of the number of threads, so
-/// that none waits for another that has one more (1,024 rows on two threads: 288 GFLOP/s in nine
-/// blocks, 340 in fourteen).
-fn row_blocks(m: usize) -> usize {
-    match m.div_ceil(ROWS) {
-        0 | 1 => 1,
-        some => some.next_multiple_of(rayon::current_num_threads()).min(m.div_ceil(MAX_ROWS)),
     }
 }
 
@@ -166,101 +164,116 @@ impl Kernel for Pack<'_> {
 
 /// Multiplies packed rows by some of the panels.
 struct Multiply<'a> {
-    weight: &'a Panels,
+    parts: &'a [Part<'a, Panels>],
     packed: &'a [f32],
     /// The first output row, and the number of rows.
     row: usize,
     rows: usize,
-    panels: std::ops::Range<usize>,
-    out: Out<'a>,
-    fused: &'a Fused<'a>,
+    /// The panels, numbered through all parts.
+    panels: Range<usize>,
 }
 
 impl Kernel for Multiply<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Multiply { weight, packed, row, rows, panels, out, fused } = self;
-        let Panels { n, k: _, steps, ref values, isa } = *weight;
-        let width = super::super::simd::TILE_VECTORS * S::LANES;
-        assert_eq!(width, isa.panel());
-        let panel = steps * width;
-        let last = split::even(steps, STEPS).len().saturating_sub(1);
-        for (b, block) in split::even(steps, STEPS).enumerate() {
-            let packed = &packed[b * rows * STRIDE..(b + 1) * rows * STRIDE];
-            let mut p = panels.start;
-            while p < panels.end {
-                // One panel, or a few side by side for few rows. Only the last panel of all may
-                // be narrower than its width.
-                let abreast = tile::panels_abreast::<S>(rows);
-                let wide = abreast > 1 && p + abreast <= panels.end && (p + abreast) * width <= n;
-                let count = if wide { abreast } else { 1 };
-                let column = p * width;
-                let columns = (count * width).min(n - column);
-                // The next panel's part of this block, prefetched by the first two tiles, two
-                // lines per step.
-                let next = (p + count) * panel + block.start * width;
-                for (t, part) in split::even(rows, S::ROWS).enumerate() {
-                    let first = row + part.start;
-                    // The tile of a narrow panel is computed in a buffer of full width.
-                    let mut buffer = [0.0f32; MAX_ROWS * 32];
-                    let narrow = columns < width;
-                    if narrow && b > 0 {
-                        for (i, to) in buffer.chunks_exact_mut(width).take(part.len()).enumerate() {
-                            // SAFETY: initialized at an earlier block; only this task has these
-                            // rows and columns.
-                            let from = unsafe { out.part(first + i, column, columns) };
-                            to[..columns].copy_from_slice(from);
-                        }
-                    }
-                    let weights = &values[p * panel..(p + count) * panel];
-                    let a = &packed[part.start * STRIDE..part.end * STRIDE];
-                    assert!(block.len() <= STEPS && part.len() <= MAX_ROWS);
-                    // `at` checks the ends of the rows.
-                    let (to, stride) = if narrow {
-                        (buffer.as_mut_ptr(), width)
-                    } else {
-                        out.at(first + part.len() - 1, column, columns);
-                        (out.at(first, column, columns), out.stride)
-                    };
-                    let at = Operands {
-                        a: a.as_ptr(),
-                        w: weights[block.start * width..].as_ptr(),
-                        step: width,
-                        panel,
-                        out: to,
-                        stride,
-                        prefetch: match t {
-                            0 | 1 => Prefetch::lines(
-                                values.as_ptr().wrapping_add(next + t * block.len() * LINE),
-                            ),
-                            _ => Prefetch::none(weights.as_ptr()),
-                        },
-                    };
-                    // SAFETY: `a` has part.len() rows of STRIDE >= block.len(); `weights` has
-                    // `count` panels, each with the block's steps from its start on; the output
-                    // rows were checked, or are the buffer's MAX_ROWS of at most 32; block 0,
-                    // the fresh one, initialized them.
-                    unsafe { tile(s, part.len(), wide, block.len(), at, b == 0) };
-                    if narrow || b == last && !fused.is_none() {
-                        for i in 0..part.len() {
-                            if narrow {
-                                let from = &buffer[i * width..i * width + columns];
-                                // SAFETY: in bounds, and only this task has these values.
-                                unsafe {
-                                    let to = out.at(first + i, column, columns);
-                                    to.copy_from_nonoverlapping(from.as_ptr(), columns);
-                                }
-                            }
-                            if b == last {
-                                // SAFETY: just written; only this task has these values.
-                                let values = unsafe { out.part(first + i, column, columns) };
-                                fused.finish(s, values, column, (first + i) * n + column);
-                            }
-                        }
-                    }
+        let steps = self.parts[0].weight.steps;
+        let width = TILE_VECTORS * S::LANES;
+        assert_eq!(width, self.parts[0].weight.isa.panel());
+        // The sums of a narrow panel, at full width.
+        let mut buffer = [0.0f32; MAX_ROWS * 32];
+        for (b, steps) in split::even(steps, STEPS).enumerate() {
+            let packed = &self.packed[b * self.rows * STRIDE..][..self.rows * STRIDE];
+            for (part, panels) in each_part(self.parts, self.panels.clone(), Panels::panels) {
+                let mut first = panels.start;
+                while first < panels.end {
+                    // One panel, or a few side by side for few rows. Only the last panel of a
+                    // weight may be narrower than its width.
+                    let abreast = tile::panels_abreast::<S>(self.rows);
+                    let end = first + abreast;
+                    let wide = abreast > 1 && end <= panels.end && end * width <= part.weight.n;
+                    let panels = first..if wide { end } else { first + 1 };
+                    first = panels.end;
+                    self.block(s, part, panels, steps.clone(), packed, &mut buffer);
                 }
-                p += count;
+            }
+        }
+    }
+}
+
+impl Multiply<'_> {
+    /// Multiplies the steps `block` of one panel, or of [`tile::panels_abreast`] panels.
+    /// `packed` holds these steps of all rows.
+    #[inline(always)]
+    fn block<S: Simd>(
+        &self,
+        s: S,
+        part: &Part<'_, Panels>,
+        panels: Range<usize>,
+        block: Range<usize>,
+        packed: &[f32],
+        buffer: &mut [f32; MAX_ROWS * 32],
+    ) {
+        let &Part { weight: &Panels { n, steps, ref values, .. }, out, fused } = part;
+        let width = TILE_VECTORS * S::LANES;
+        let panel = steps * width;
+        let column = panels.start * width;
+        let columns = (panels.len() * width).min(n - column);
+        let (wide, narrow) = (panels.len() > 1, columns < width);
+        let (fresh, last) = (block.start == 0, block.end == steps);
+        let weights = &values[panels.start * panel..panels.end * panel];
+        let tiles = split::even(self.rows, S::ROWS);
+        // Each tile prefetches its share of this block of the next panel.
+        let share = width.div_ceil(tiles.len()).min(LINE);
+        let next = panels.end * panel + block.start * width;
+        for (t, rows) in tiles.enumerate() {
+            let (first, count) = (self.row + rows.start, rows.len());
+            if narrow && !fresh {
+                for (i, to) in buffer.chunks_exact_mut(width).take(count).enumerate() {
+                    // SAFETY: initialized at an earlier block; only this task has these rows
+                    // and columns.
+                    let from = unsafe { out.part(first + i, column, columns) };
+                    to[..columns].copy_from_slice(from);
+                }
+            }
+            let a = &packed[rows.start * STRIDE..rows.end * STRIDE];
+            assert!(block.len() <= STEPS && count <= MAX_ROWS);
+            // `at` checks the ends of the rows.
+            let (to, stride) = if narrow {
+                (buffer.as_mut_ptr(), width)
+            } else {
+                out.at(first + count - 1, column, columns);
+                (out.at(first, column, columns), out.stride)
+            };
+            let at = Operands {
+                a: a.as_ptr(),
+                w: weights[block.start * width..].as_ptr(),
+                step: width,
+                panel,
+                out: to,
+                stride,
+                prefetch: Prefetch {
+                    from: values.as_ptr().wrapping_add(next + t * block.len() * share),
+                    step: share,
+                },
+            };
+            // SAFETY: `a` has `count` rows of STRIDE >= block.len(); `weights` has the panels,
+            // each with the block's steps from its start on; the output rows were checked, or
+            // are the buffer's MAX_ROWS of at most 32; the fresh block initialized them.
+            unsafe { tile(s, count, wide, block.len(), at, fresh) };
+            if narrow {
+                for (i, from) in buffer.chunks_exact(width).take(count).enumerate() {
+                    let to = out.at(first + i, column, columns);
+                    // SAFETY: checked by `at`, and only this task has these values.
+                    unsafe { to.copy_from_nonoverlapping(from.as_ptr(), columns) };
+                }
+            }
+            if last && !fused.is_none() {
+                for row in first..first + count {
+                    // SAFETY: just written; only this task has these values.
+                    let values = unsafe { out.part(row, column, columns) };
+                    fused.finish(s, values, column, row * n + column);
+                }
             }
         }
     }

@@ -54,7 +54,8 @@ const SHAPES: [(usize, usize, usize); 14] = [
 
 fn product(panels: &Panels, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
     let mut out = vec![f32::NAN; m * panels.n()];
-    panels.product(x, m, Out::new(&mut out, panels.n()), fused);
+    let part = Part { weight: panels, out: Out::new(&mut out, panels.n()), fused };
+    Panels::products(&[part], x, m);
     out
 }
 
@@ -162,7 +163,12 @@ fn products_of_several_weights_equal_those_of_each() {
             let weights = weights.iter().zip(sizes);
             weights.map(|(w, n)| Weight::Tiles(Tiles::f32(amx, w, n, k))).collect::<Vec<_>>()
         };
-        for weights in Amx::get().map(tiles).into_iter().chain([panels]) {
+        let q8 = weights.iter().zip(sizes).map(|(w, n)| {
+            let fill = |j: usize, row: &mut [f32]| row.copy_from_slice(&w[j * k..(j + 1) * k]);
+            Weight::Q8(Q8::pack(Isa::int8(), (n, k), fill))
+        });
+        let q8 = q8.collect::<Vec<_>>();
+        for weights in Amx::get().map(tiles).into_iter().chain([panels, q8]) {
             let mut outs = sizes.map(|n| vec![f32::NAN; m * n]);
             let fused = Fused::default();
             let products = weights.iter().zip(&mut outs);

@@ -36,16 +36,13 @@ pub(crate) struct Operands {
 /// at 175 without.
 #[derive(Clone, Copy)]
 pub(crate) struct Prefetch {
-    from: *const f32,
-    step: usize,
+    /// A hint: any address is harmless.
+    pub(crate) from: *const f32,
+    /// Values from a step's address to the next step's.
+    pub(crate) step: usize,
 }
 
 impl Prefetch {
-    /// Prefetches consecutive lines from `from` on. It is a hint: any address is harmless.
-    pub(crate) fn lines(from: *const f32) -> Self {
-        Prefetch { from, step: LINE }
-    }
-
     /// Prefetches nothing new: the line at `near` at every step.
     pub(crate) fn none(near: *const f32) -> Self {
         Prefetch { from: near, step: 0 }

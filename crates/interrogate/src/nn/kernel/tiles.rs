@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::activation::Fused;
 use super::super::scratch::{Aligned, Scratch};
 use super::super::simd::{Amx, DEPTH, Isa, Kernel, PAIRED, Simd, TILE, TILE_LEN, TileBlock};
-use super::{Out, split};
+use super::part::each_part;
+use super::{Part, split};
 
 /// Outputs in a panel: two tiles.
 const PANEL: usize = 2 * TILE;
@@ -114,7 +114,7 @@ impl Tiles {
     /// # Panics
     /// If `x` or an output is shorter than its shape, or the weights differ in their inputs or
     /// pieces.
-    pub(crate) fn products(parts: &[Part<'_>], x: &[f32], m: usize) {
+    pub(crate) fn products(parts: &[Part<'_, Tiles>], x: &[f32], m: usize) {
         let Some(Part { weight: first, .. }) = parts.first() else { return };
         for Part { weight, out, .. } in parts {
             assert!(weight.same_layout(first) && out.stride == weight.n);
@@ -134,15 +134,7 @@ const fn step_len(pieces: usize) -> usize {
     }
 }
 
-/// A weight, and the output of its product.
-#[derive(Clone, Copy)]
-pub(crate) struct Part<'a> {
-    pub(crate) weight: &'a Tiles,
-    pub(crate) out: Out<'a>,
-    pub(crate) fused: &'a Fused<'a>,
-}
-
-fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
+fn share<const PIECES: usize>(parts: &[Part<'_, Tiles>], x: &[f32], m: usize) {
     let &Tiles { amx, k, steps, .. } = parts[0].weight;
     assert!(x.len() >= m * k);
     let panels = parts.iter().map(|part| part.weight.panels()).sum();
@@ -151,7 +143,7 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
     }
     let whole = Multiply::<PIECES> { parts, x, rows: 0..m, panels: 0..panels };
     let pairs = m.div_ceil(PAIR);
-    let blocks = row_blocks(pairs);
+    let blocks = split::blocks(pairs, PAIRS, 1);
     if blocks == 1 {
         // Few rows: they are packed once, and the panels are split among tasks.
         let tile = steps * PIECES * TILE_LEN;
@@ -176,20 +168,11 @@ fn share<const PIECES: usize>(parts: &[Part<'_>], x: &[f32], m: usize) {
     });
 }
 
-/// The number of blocks to split the pairs of tile rows into: a multiple of the number of
-/// threads.
-fn row_blocks(pairs: usize) -> usize {
-    match pairs.div_ceil(PAIRS) {
-        0 | 1 => 1,
-        some => some.next_multiple_of(rayon::current_num_threads()).min(pairs),
-    }
-}
-
 /// Multiplies some input rows by some of the panels.
 #[derive(Clone)]
 struct Multiply<'a, const PIECES: usize> {
     /// At least one.
-    parts: &'a [Part<'a>],
+    parts: &'a [Part<'a, Tiles>],
     /// All input rows.
     x: &'a [f32],
     rows: Range<usize>,
@@ -244,14 +227,10 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
         packed: &[f32],
         packed_steps: Range<usize>,
     ) {
-        let mut before = 0;
-        for part in self.parts {
-            let after = before + part.weight.panels();
-            let panels = self.panels.start.max(before)..self.panels.end.min(after);
+        for (part, panels) in each_part(self.parts, self.panels.clone(), Tiles::panels) {
             for panel in panels {
-                self.panel(s, part, panel - before, chunk.clone(), packed, packed_steps.clone());
+                self.panel(s, part, panel, chunk.clone(), packed, packed_steps.clone());
             }
-            before = after;
         }
     }
 
@@ -260,7 +239,7 @@ impl<const PIECES: usize> Multiply<'_, PIECES> {
     fn panel<S: Simd>(
         &self,
         s: S,
-        part: &Part<'_>,
+        part: &Part<'_, Tiles>,
         number: usize,
         chunk: Range<usize>,
         packed: &[f32],

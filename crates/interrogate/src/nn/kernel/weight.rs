@@ -50,31 +50,41 @@ impl Weight {
         self.product_to(x, m, Out::new(&mut out[..m * n], n), fused);
     }
 
-    /// Computes the products of one input with several weights of as many inputs. If all are
-    /// tiles, the input is packed once for them.
+    /// Computes the products of one input with several weights of as many inputs. If all have
+    /// the same packed layout, the input is packed once for them.
     ///
     /// # Panics
     /// If a slice is shorter than its shape.
-    pub(crate) fn products(of: &[(&Weight, Out<'_>, &Fused<'_>)], x: &[f32], m: usize) {
-        let tiles = of.iter().map(|&(weight, out, fused)| match weight {
-            Weight::Tiles(weight) => Some(Part { weight, out, fused }),
-            _ => None,
-        });
-        let tiles: Option<Vec<Part<'_>>> = tiles.collect();
-        match tiles
-            .filter(|parts| parts.windows(2).all(|pair| pair[0].weight.same_layout(pair[1].weight)))
-        {
-            Some(parts) => Tiles::products(&parts, x, m),
-            None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
+    pub(crate) fn products(of: &[Product<'_>], x: &[f32], m: usize) {
+        if let Some(parts) = parts(of, Weight::as_panels, Panels::same_layout) {
+            Panels::products(&parts, x, m);
+        } else if let Some(parts) = parts(of, Weight::as_tiles, Tiles::same_layout) {
+            Tiles::products(&parts, x, m);
+        } else if let Some(parts) = parts(of, Weight::as_q8, Q8::same_layout) {
+            Q8::products(&parts, x, m);
+        } else {
+            of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused));
         }
+    }
+
+    fn as_panels(&self) -> Option<&Panels> {
+        if let Weight::Panels(weight) = self { Some(weight) } else { None }
+    }
+
+    fn as_tiles(&self) -> Option<&Tiles> {
+        if let Weight::Tiles(weight) = self { Some(weight) } else { None }
+    }
+
+    fn as_q8(&self) -> Option<&Q8> {
+        if let Weight::Q8(weight) = self { Some(weight) } else { None }
     }
 
     fn product_to(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
         match self {
-            Weight::Panels(panels) => panels.product(x, m, out, fused),
+            Weight::Panels(weight) => Panels::products(&[Part { weight, out, fused }], x, m),
             Weight::Tiles(weight) => Tiles::products(&[Part { weight, out, fused }], x, m),
+            Weight::Q8(weight) => Q8::products(&[Part { weight, out, fused }], x, m),
             Weight::Rows(rows) => rows.product(x, m, out, fused),
-            Weight::Q8(weight) => weight.product(x, m, out, fused),
             Weight::RowsOfRounded(rows) => {
                 let x = &x[..m * rows.k()];
                 let mut rounded = Scratch::with_len(x.len());
@@ -85,4 +95,19 @@ impl Weight {
             }
         }
     }
+}
+
+/// A weight, the output of its product, and what is fused to it.
+pub(crate) type Product<'a> = (&'a Weight, Out<'a>, &'a Fused<'a>);
+
+/// The products of weights of one kind and layout, or `None`.
+fn parts<'a, W>(
+    of: &[Product<'a>],
+    kind: impl Fn(&'a Weight) -> Option<&'a W>,
+    same_layout: impl Fn(&W, &W) -> bool,
+) -> Option<Vec<Part<'a, W>>> {
+    let part =
+        |&(weight, out, fused): &Product<'a>| Some(Part { weight: kind(weight)?, out, fused });
+    let parts: Vec<Part<'a, W>> = of.iter().map(part).collect::<Option<_>>()?;
+    parts.windows(2).all(|two| same_layout(two[0].weight, two[1].weight)).then_some(parts)
 }

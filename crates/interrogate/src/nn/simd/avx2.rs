@@ -42,7 +42,9 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const ROWS: usize = 6;
     const DOT_ROWS: usize = 3;
-    type Sums = [__m256; 2];
+    const BYTE_ROWS: usize = 4;
+    type Bytes = __m256i;
+    type Sums = __m256i;
 
     #[inline]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
@@ -125,37 +127,35 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> [__m256; 2] {
-        [self.splat(0.0); 2]
+    unsafe fn load_bytes(self, from: *const u8) -> __m256i {
+        op!(_mm256_xor_si256(_mm256_loadu_si256(from.cast()), _mm256_set1_epi8(i8::MIN)))
     }
     #[inline(always)]
-    fn lanes(self, sums: [__m256; 2]) -> [f32; 16] {
-        let mut lanes = [0.0; 16];
-        self.write(&mut lanes, sums[0]);
-        self.write(&mut lanes[8..], sums[1]);
-        lanes
+    fn start_sums(self, _: i32) -> __m256i {
+        op!(_mm256_setzero_si256())
     }
     #[inline(always)]
-    unsafe fn add_dots<const J: usize>(
-        self,
-        x: *const i8,
-        w: [*const u8; J],
-        scale: [f32; J],
-        mut sums: [[__m256; 2]; J],
-    ) -> [[__m256; 2]; J] {
-        op!(for ((sums, w), scale) in sums.iter_mut().zip(w).zip(scale) {
-            for (half, sum) in sums.iter_mut().enumerate() {
-                let x = _mm256_loadu_si256(x.add(half * 32).cast());
-                let w = _mm256_loadu_si256(w.add(half * 32).cast());
-                // |w|, and x with w's sign: pair sums of at most 2 * 127², which is below 2^15.
-                let w = _mm256_xor_si256(w, _mm256_set1_epi8(i8::MIN));
-                let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-                let dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-                let part = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_set1_ps(scale));
-                *sum = _mm256_add_ps(*sum, part);
-            }
+    unsafe fn add_products(self, sums: __m256i, x: *const i8, w: __m256i) -> __m256i {
+        op!({
+            let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
+            // |w|, and x with w's sign: pair sums of at most 2 * 127², which is below 2^15.
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        })
+    }
+    #[inline(always)]
+    fn sums_to_f32(self, sums: __m256i) -> __m256 {
+        op!(_mm256_cvtepi32_ps(sums))
+    }
+    #[inline(always)]
+    unsafe fn round_bytes(self, v: __m256, to: *mut i8) {
+        let v = self.min(self.max(v, self.splat(-127.0)), self.splat(127.0));
+        op!({
+            let wide = _mm256_cvtps_epi32(v);
+            let (low, high) = (_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
+            let words = _mm_packs_epi32(low, high);
+            _mm_storel_epi64(to.cast(), _mm_packs_epi16(words, words));
         });
-        sums
     }
 
     #[inline(always)]

@@ -1,16 +1,22 @@
 //! AVX-512: sixteen lanes, 32 registers.
 //!
-//! With `PAIRS`, the dot products of AVX512-BF16 over two bf16 values per lane, and those of
-//! AVX512-VNNI over four bytes: no processor has the first without the second.
+//! At level [`VNNI`] also AVX512-VNNI's products of four bytes in a lane, and at level [`PAIRS`]
+//! also AVX512-BF16's of two bf16 values: no processor has these without the others.
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
-/// Proof that the processor has AVX-512 F, BW, DQ and VL, and with `PAIRS` also AVX512-BF16 and
-/// AVX512-VNNI.
+/// AVX-512 F, BW, DQ and VL.
+pub(super) const PLAIN: u8 = 0;
+/// The same with AVX512-VNNI.
+pub(super) const VNNI: u8 = 1;
+/// The same with AVX512-VNNI and AVX512-BF16.
+pub(super) const PAIRS: u8 = 2;
+
+/// Proof that the processor has AVX-512 up to `LEVEL`.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512<const PAIRS: bool>(());
+pub(super) struct Avx512<const LEVEL: u8>(());
 
 pub(super) fn has() -> bool {
     super::avx2::has()
@@ -20,13 +26,18 @@ pub(super) fn has() -> bool {
         && is_x86_feature_detected!("avx512vl")
 }
 
-pub(super) fn has_pairs() -> bool {
-    has() && is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512vnni")
+pub(super) fn has_vnni() -> bool {
+    has() && is_x86_feature_detected!("avx512vnni")
 }
 
-impl<const PAIRS: bool> Avx512<PAIRS> {
+pub(super) fn has_pairs() -> bool {
+    has_vnni() && is_x86_feature_detected!("avx512bf16")
+}
+
+impl<const LEVEL: u8> Avx512<LEVEL> {
     /// # Safety
-    /// [`has`], or [`has_pairs`] where `PAIRS`, must have been true.
+    /// [`has`] must have been true, [`has_vnni`] from level [`VNNI`] on, and [`has_pairs`] at
+    /// level [`PAIRS`].
     #[inline(always)]
     pub(super) unsafe fn new() -> Self {
         Avx512(())
@@ -34,12 +45,17 @@ impl<const PAIRS: bool> Avx512<PAIRS> {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn plain<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out {
+fn plain<K: Kernel, const LEVEL: u8>(simd: Avx512<LEVEL>, kernel: K) -> K::Out {
+    kernel.run(simd)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,avx512vnni")]
+fn vnni<K: Kernel, const LEVEL: u8>(simd: Avx512<LEVEL>, kernel: K) -> K::Out {
     kernel.run(simd)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,avx512bf16,avx512vnni")]
-fn pairs<K: Kernel, const PAIRS: bool>(simd: Avx512<PAIRS>, kernel: K) -> K::Out {
+fn pairs<K: Kernel, const LEVEL: u8>(simd: Avx512<LEVEL>, kernel: K) -> K::Out {
     kernel.run(simd)
 }
 
@@ -52,18 +68,23 @@ macro_rules! op {
     };
 }
 
-impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
+impl<const LEVEL: u8> Simd for Avx512<LEVEL> {
     type V = __m512;
     const LANES: usize = 16;
     const ROWS: usize = 14;
     const DOT_ROWS: usize = 6;
-    const PAIRS: bool = PAIRS;
-    const BYTE_ROWS: usize = 3;
-    type Sums = __m512;
+    const PAIRS: bool = LEVEL >= PAIRS;
+    const BYTE_ROWS: usize = if LEVEL >= VNNI { 14 } else { 12 };
+    type Bytes = __m512i;
+    type Sums = __m512i;
 
     #[inline]
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
-        op!(if PAIRS { pairs(self, kernel) } else { plain(self, kernel) })
+        op!(match LEVEL {
+            PLAIN => plain(self, kernel),
+            VNNI => vnni(self, kernel),
+            _ => pairs(self, kernel),
+        })
     }
 
     #[inline(always)]
@@ -136,7 +157,7 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
 
     #[inline(always)]
     fn dot(self, sum: __m512, a: __m512, w: __m512) -> __m512 {
-        if PAIRS {
+        if LEVEL >= PAIRS {
             op!({
                 // SAFETY (of the two transmutes): 512 bits of plain data each.
                 let a: __m512bh = std::mem::transmute(a);
@@ -149,7 +170,7 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     }
     #[inline(always)]
     unsafe fn round_bf16(self, from: *const f32, to: *mut u16) {
-        if PAIRS {
+        if LEVEL >= PAIRS {
             op!({
                 // SAFETY (of the transmute): 256 bits of plain data.
                 let half: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
@@ -163,51 +184,40 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> __m512 {
-        self.splat(0.0)
-    }
-    #[inline(always)]
-    fn lanes(self, sums: __m512) -> [f32; 16] {
-        let mut lanes = [0.0; 16];
-        self.write(&mut lanes, sums);
-        lanes
-    }
-    #[inline(always)]
-    unsafe fn add_dots<const J: usize>(
-        self,
-        x: *const i8,
-        w: [*const u8; J],
-        scale: [f32; J],
-        mut sums: [__m512; J],
-    ) -> [__m512; J] {
+    unsafe fn load_bytes(self, from: *const u8) -> __m512i {
         op!({
-            let x = _mm512_loadu_si512(x.cast());
-            // Minus 128 times x, which corrects for the weights' offset.
-            let shift = if PAIRS {
-                let shift = _mm512_set1_epi8(i8::MIN); // 128 as an unsigned byte
-                let over = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shift, x);
-                _mm512_sub_epi32(_mm512_setzero_si512(), over)
+            let w = _mm512_loadu_si512(from.cast());
+            if LEVEL >= VNNI { w } else { _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN)) }
+        })
+    }
+    #[inline(always)]
+    fn start_sums(self, inputs: i32) -> __m512i {
+        // Minus 128 times the inputs, which corrects for the weights' offset.
+        op!(_mm512_set1_epi32(if LEVEL >= VNNI { -128 * inputs } else { 0 }))
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, sums: __m512i, x: *const i8, w: __m512i) -> __m512i {
+        op!({
+            let x = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
+            if LEVEL >= VNNI {
+                _mm512_dpbusd_epi32(sums, w, x)
             } else {
-                _mm512_setzero_si512()
-            };
-            for ((sum, w), scale) in sums.iter_mut().zip(w).zip(scale) {
-                let w = _mm512_loadu_si512(w.cast());
-                let dots = if PAIRS {
-                    _mm512_dpbusd_epi32(shift, w, x)
-                } else {
-                    // |w|, and x with w's sign: pair sums of at most 2 * 127², which is
-                    // below 2^15.
-                    let w = _mm512_xor_si512(w, _mm512_set1_epi8(i8::MIN));
-                    let below = _mm512_movepi8_mask(w);
-                    let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
-                    let pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w), x);
-                    _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))
-                };
-                let part = _mm512_mul_ps(_mm512_cvtepi32_ps(dots), _mm512_set1_ps(scale));
-                *sum = _mm512_add_ps(*sum, part);
+                // |w|, and x with w's sign: pair sums of at most 2 * 127², which is below 2^15.
+                let below = _mm512_movepi8_mask(w);
+                let x = _mm512_mask_sub_epi8(x, below, _mm512_setzero_si512(), x);
+                let pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w), x);
+                _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
             }
-        });
-        sums
+        })
+    }
+    #[inline(always)]
+    fn sums_to_f32(self, sums: __m512i) -> __m512 {
+        op!(_mm512_cvtepi32_ps(sums))
+    }
+    #[inline(always)]
+    unsafe fn round_bytes(self, v: __m512, to: *mut i8) {
+        let v = self.min(self.max(v, self.splat(-127.0)), self.splat(127.0));
+        op!(_mm_storeu_si128(to.cast(), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v))));
     }
 
     #[inline(always)]

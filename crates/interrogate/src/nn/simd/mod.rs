@@ -66,10 +66,11 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// Whether [`dot`](Self::dot) takes pairs of bf16 in each lane.
     const PAIRS: bool = false;
 
-    /// Input rows per four blocks of eight-bit weights: 1, or 3 if there are registers for
-    /// twelve sums of sixteen lanes.
-    const BYTE_ROWS: usize = 1;
-    /// Sixteen f32 sums, on every machine.
+    /// Rows of a tile of eight-bit weights.
+    const BYTE_ROWS: usize;
+    /// Four bytes in each lane: the weights of a step.
+    type Bytes: Copy;
+    /// A vector of [`LANES`](Self::LANES) i32 sums.
     type Sums: Copy;
 
     /// Runs `kernel` in a function compiled for this instruction set. The kernel and all that it
@@ -122,24 +123,27 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// The sum of the lanes, in a fixed order that depends on the instruction set.
     fn sum(self, v: Self::V) -> f32;
 
-    /// Sixteen zeros.
-    fn no_sums(self) -> Self::Sums;
-    /// The sixteen sums.
-    fn lanes(self, sums: Self::Sums) -> [f32; 16];
-    /// For each of `J` weights, adds to lane `l` `scale` times the exact sum of the products
-    /// `4l..4l + 4` of `x` and `w - 128`, over [`BLOCK`] bytes. The product with the scale and
-    /// the addition are rounded separately, so that every machine computes the same bits.
+    /// Loads `4 * LANES` weights at `from`, each stored 128 higher.
     ///
     /// # Safety
-    /// [`BLOCK`] bytes must be readable at `x` and at each `w`; no weight is 0, and no `x` is
-    /// -128.
-    unsafe fn add_dots<const J: usize>(
-        self,
-        x: *const i8,
-        w: [*const u8; J],
-        scale: [f32; J],
-        sums: [Self::Sums; J],
-    ) -> [Self::Sums; J];
+    /// `4 * LANES` bytes must be readable there, none of them 0.
+    unsafe fn load_bytes(self, from: *const u8) -> Self::Bytes;
+    /// The sums before the first of some steps whose inputs add up to `inputs`.
+    fn start_sums(self, inputs: i32) -> Self::Sums;
+    /// Adds to each lane of `sums` the exact product of the four inputs at `x` with the lane's
+    /// four weights.
+    ///
+    /// # Safety
+    /// Four bytes must be readable at `x`, none of them -128.
+    unsafe fn add_products(self, sums: Self::Sums, x: *const i8, w: Self::Bytes) -> Self::Sums;
+    /// The sums as f32, rounded to nearest even.
+    fn sums_to_f32(self, sums: Self::Sums) -> Self::V;
+    /// Rounds each lane to a byte, ties to even: -127 to 127, values beyond to the ends, and NaN
+    /// to -127.
+    ///
+    /// # Safety
+    /// `LANES` bytes must be writable at `to`.
+    unsafe fn round_bytes(self, v: Self::V, to: *mut i8);
 
     /// Prefetches the cache line at `at`, which may be any address.
     #[inline(always)]
@@ -219,6 +223,8 @@ enum Unit {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
 }
 
@@ -252,7 +258,11 @@ impl Isa {
 
     /// The fastest instruction set for products of bytes; all compute the same bits.
     pub(crate) fn int8() -> Isa {
-        Isa::bf16_pairs().unwrap_or(Isa::best())
+        #[cfg(target_arch = "x86_64")]
+        if avx512::has_vnni() {
+            return Isa(Unit::Avx512Vnni);
+        }
+        Isa::best()
     }
 
     /// All f32 instruction sets of this processor, for tests that compare them.
@@ -278,10 +288,17 @@ impl Isa {
             Unit::Avx2 => unsafe { avx2::Avx2::new() }.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this Isa exists, so `avx512::has()` was true.
-            Unit::Avx512 => unsafe { avx512::Avx512::<false>::new() }.vectorize(kernel),
+            Unit::Avx512 => unsafe { avx512::Avx512::<{ avx512::PLAIN }>::new() }.vectorize(kernel),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this Isa exists, so `avx512::has_vnni()` was true.
+            Unit::Avx512Vnni => {
+                unsafe { avx512::Avx512::<{ avx512::VNNI }>::new() }.vectorize(kernel)
+            }
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this Isa exists, so `avx512::has_pairs()` was true.
-            Unit::Avx512Bf16 => unsafe { avx512::Avx512::<true>::new() }.vectorize(kernel),
+            Unit::Avx512Bf16 => {
+                unsafe { avx512::Avx512::<{ avx512::PAIRS }>::new() }.vectorize(kernel)
+            }
         }
     }
 
@@ -293,6 +310,8 @@ impl Isa {
             Unit::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Unit::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx512Vnni => "avx512vnni",
             #[cfg(target_arch = "x86_64")]
             Unit::Avx512Bf16 => "avx512bf16",
         }

@@ -22,7 +22,9 @@ impl Simd for Portable {
     const LANES: usize = LANES;
     const ROWS: usize = 4;
     const DOT_ROWS: usize = 2;
-    type Sums = [f32; 16];
+    const BYTE_ROWS: usize = 1;
+    type Bytes = [[u8; 4]; 8];
+    type Sums = [i32; 8];
 
     fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
         kernel.run(self)
@@ -108,32 +110,29 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> [f32; 16] {
-        [0.0; 16]
-    }
-    #[inline(always)]
-    fn lanes(self, sums: [f32; 16]) -> [f32; 16] {
-        sums
-    }
-    #[inline(always)]
-    unsafe fn add_dots<const J: usize>(
-        self,
-        x: *const i8,
-        w: [*const u8; J],
-        scale: [f32; J],
-        mut sums: [[f32; 16]; J],
-    ) -> [[f32; 16]; J] {
+    unsafe fn load_bytes(self, from: *const u8) -> Self::Bytes {
         // SAFETY: as for `load`.
-        let x = unsafe { x.cast::<[i8; 64]>().read_unaligned() };
-        for ((sums, w), scale) in sums.iter_mut().zip(w).zip(scale) {
-            // SAFETY: as for `load`.
-            let w = unsafe { w.cast::<[u8; 64]>().read_unaligned() };
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                let product = |i: usize| i32::from(x[i]) * (i32::from(w[i]) - 128);
-                let dot: i32 = (4 * lane..4 * lane + 4).map(product).sum();
-                *sum += dot as f32 * scale;
-            }
-        }
-        sums
+        unsafe { from.cast::<Self::Bytes>().read_unaligned() }
+    }
+    #[inline(always)]
+    fn start_sums(self, _: i32) -> Self::Sums {
+        [0; 8]
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, sums: Self::Sums, x: *const i8, w: Self::Bytes) -> Self::Sums {
+        // SAFETY: as for `load`.
+        let x = unsafe { x.cast::<[i8; 4]>().read_unaligned() };
+        let product = |lane: usize, i: usize| i32::from(x[i]) * (i32::from(w[lane][i]) - 128);
+        std::array::from_fn(|lane| sums[lane] + (0..4).map(|i| product(lane, i)).sum::<i32>())
+    }
+    #[inline(always)]
+    fn sums_to_f32(self, sums: Self::Sums) -> Self::V {
+        each(|lane| sums[lane] as f32)
+    }
+    #[inline(always)]
+    unsafe fn round_bytes(self, v: Self::V, to: *mut i8) {
+        let code = |v: f32| if v > -127.0 { v.min(127.0).round_ties_even() as i8 } else { -127 };
+        // SAFETY: as for `store`.
+        unsafe { to.cast::<[i8; LANES]>().write_unaligned(v.map(code)) };
     }
 }

@@ -125,3 +125,77 @@ fn rounding_to_bf16_is_to_nearest_even_on_every_isa() {
         }
     }
 }
+
+/// Products of the bytes `x` with the weights `w`, and the rounding of `values`.
+struct Bytes<'a> {
+    x: &'a [i8; 64],
+    w: &'a [[i8; 64]; 16],
+    values: &'a [f32; 16],
+}
+
+impl Kernel for Bytes<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Bytes { x, w, values } = self;
+        let mut sums = s.start_sums(x.iter().map(|&x| i32::from(x)).sum());
+        for step in 0..16 {
+            let mut bytes = [0u8; 64];
+            for (to, w) in bytes.chunks_exact_mut(4).zip(w) {
+                let four = &w[4 * step..][..4];
+                to.iter_mut().zip(four).for_each(|(to, w)| *to = w.cast_unsigned() ^ 128);
+            }
+            // SAFETY: `bytes` holds 4 * LANES weights, and `x` sixteen steps of four.
+            sums = unsafe {
+                s.add_products(sums, x[4 * step..].as_ptr(), s.load_bytes(bytes.as_ptr()))
+            };
+        }
+        let mut found = [0.0; 16];
+        s.write(&mut found, s.sums_to_f32(sums));
+        for (found, w) in found.iter().zip(w).take(S::LANES) {
+            let expected: i32 = x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum();
+            assert_eq!(*found, expected as f32);
+        }
+        let mut codes = [0i8; 16];
+        // SAFETY: LANES codes fit.
+        unsafe { s.round_bytes(s.read(values), codes.as_mut_ptr()) };
+        for (&code, value) in codes.iter().zip(values).take(S::LANES) {
+            let expected = if value.is_nan() { -127.0 } else { value.clamp(-127.0, 127.0) };
+            assert_eq!(f32::from(code), expected.round_ties_even(), "{value}");
+        }
+    }
+}
+
+#[test]
+fn products_of_bytes_are_exact_on_every_isa() {
+    let noise = |i: usize, j: usize| ((i * 131 + j * 37) % 255) as i32 - 127;
+    let values = [
+        0.5,
+        1.5,
+        -2.5,
+        126.6,
+        127.4,
+        1e9,
+        -1e9,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        -0.0,
+        3.49,
+        -126.5,
+        99.9,
+        -1e-40,
+        64.5,
+    ];
+    let mixed = (
+        std::array::from_fn(|j| noise(3, j) as i8),
+        std::array::from_fn(|i| std::array::from_fn(|j| noise(i, j) as i8)),
+    );
+    // The largest sums, of both signs.
+    let ends = ([127; 64], std::array::from_fn(|i| [if i % 2 == 0 { 127 } else { -127 }; 64]));
+    for isa in Isa::all().into_iter().chain([Isa::int8()]) {
+        for (x, w) in [&mixed, &ends] {
+            isa.run(Bytes { x, w, values: &values });
+        }
+    }
+}

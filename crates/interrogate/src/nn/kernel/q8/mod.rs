@@ -1,15 +1,14 @@
 //! Weights of eight bits: blocks of 64 integers along `k`, with a scale each.
 //!
 //! The input is split into the same blocks and rounded in the same way, so that the product of
-//! two blocks is an exact integer. All later roundings are the same everywhere: sixteen sums
-//! side by side, folded in halves. So a product has the same bits on every machine, in any
-//! batch, with any number of threads.
+//! two blocks is an exact integer. It is scaled in f32, and the blocks are added in order, each
+//! operation rounded on its own. So a product has the same bits on every machine, in any batch,
+//! with any number of threads.
 //!
-//! The scheme is ggml's q8_0 with blocks of 64, one cache line, and scales of f32: 8.5 bits per
-//! weight. The error of a weight is at most its block's largest over 254, and that of an input
-//! likewise.
+//! The scheme is ggml's q8_0 with blocks of 64 and scales of f32: 8.5 bits per weight. The error
+//! of a weight is at most its block's largest over 254, and that of an input likewise.
 
-mod dots;
+mod panel;
 mod round;
 #[cfg(test)]
 mod tests;
@@ -18,35 +17,43 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use super::super::activation::Fused;
 use super::super::scratch::Scratch;
-use super::super::simd::{BLOCK, Isa};
-use super::{Out, split};
-use dots::Dots;
+use super::super::simd::{BLOCK, Isa, MAX_ROWS};
+use super::{Part, split};
+use panel::Multiply;
 use round::{Round, Rounded};
 
-/// Input rows per task, which all meet each of its outputs: 96 rows of 2,560 bytes stay in the
-/// second-level cache.
-const INPUTS: usize = 96;
+/// The most input rows of a task: 84 rows of 3,072 bytes stay in the second-level cache.
+const ROWS: usize = 6 * MAX_ROWS;
 
-/// The fewest outputs per task.
-const MIN_OUTPUTS: usize = 16;
+/// The fewest panels per task.
+const MIN_PANELS: usize = 2;
 
-/// The codes of a block, on one cache line.
+/// Inputs of a step: the bytes of a lane.
+const STEP: usize = 4;
+
+/// Steps of a block.
+const STEPS: usize = BLOCK / STEP;
+
+/// Codes in a cache line.
+const LINE: usize = 64;
+
+/// The codes of a cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Codes([u8; BLOCK]);
+struct Line([u8; LINE]);
 
 /// The code of a weight of zero: codes are shifted to be unsigned, and above 0.
 const ZERO: u8 = 128;
 
-/// A weight `(n, k)` in blocks of eight bits; the last block of a row is padded with zeros.
+/// A weight `(n, k)` in panels of [`Isa::panel`] outputs, and in each of them block by block; the
+/// last block of a row and the last panel are padded with zeros.
 #[derive(Clone)]
 pub(crate) struct Q8 {
     isa: Isa,
-    /// (n, blocks).
-    codes: Vec<Codes>,
-    /// (n, blocks).
+    /// (panels, blocks, [`STEPS`], outputs, [`STEP`]).
+    codes: Vec<Line>,
+    /// (panels, blocks, outputs).
     scales: Vec<f32>,
     n: usize,
     k: usize,
@@ -60,18 +67,26 @@ impl Q8 {
         (n, k): (usize, usize),
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
-        let blocks = k.div_ceil(BLOCK);
-        let mut codes = vec![Codes([ZERO; BLOCK]); n * blocks];
-        let mut scales = vec![0.0; n * blocks];
-        let rows = codes.par_chunks_mut(blocks.max(1)).zip(scales.par_chunks_mut(blocks.max(1)));
-        rows.enumerate().for_each(|(j, (codes, scales))| {
+        let (blocks, width) = (k.div_ceil(BLOCK), isa.panel());
+        let (panels, lines) = (n.div_ceil(width), blocks * width);
+        let mut codes = vec![Line([ZERO; LINE]); panels * lines];
+        let mut scales = vec![0.0; panels * lines];
+        let each = codes.par_chunks_mut(lines.max(1)).zip(scales.par_chunks_mut(lines.max(1)));
+        each.enumerate().for_each(|(panel, (codes, scales))| {
             let mut row = Scratch::with_len(k);
-            fill(j, &mut row);
-            let mut signed = [0i8; BLOCK];
-            for ((values, codes), scale) in row.chunks(BLOCK).zip(codes).zip(scales) {
-                *scale = isa.run(Round { values, codes: &mut signed });
-                for (code, signed) in codes.0.iter_mut().zip(signed) {
-                    *code = signed.cast_unsigned() ^ ZERO;
+            for output in 0..width.min(n - panel * width) {
+                fill(panel * width + output, &mut row);
+                for (block, values) in row.chunks(BLOCK).enumerate() {
+                    let mut signed = [0i8; BLOCK];
+                    let round = Round { values, codes: &mut signed };
+                    scales[block * width + output] = isa.run(round);
+                    for (step, four) in signed.chunks_exact(STEP).enumerate() {
+                        let at = ((block * STEPS + step) * width + output) * STEP;
+                        let to = &mut codes[at / LINE].0[at % LINE..][..STEP];
+                        to.iter_mut().zip(four).for_each(|(to, code)| {
+                            *to = code.cast_unsigned() ^ ZERO;
+                        });
+                    }
                 }
             }
         });
@@ -88,27 +103,54 @@ impl Q8 {
         self.k
     }
 
+    /// Whether both need inputs rounded in the same way.
+    pub(crate) fn same_layout(&self, other: &Q8) -> bool {
+        (self.k, self.isa) == (other.k, other.isa)
+    }
+
     fn blocks(&self) -> usize {
         self.k.div_ceil(BLOCK)
     }
 
-    /// Computes `out (m, n) = fused(x (m, k) weight^T)`. Reads the weight once for each 96 rows
-    /// of `x`.
+    fn panels(&self) -> usize {
+        self.n.div_ceil(self.isa.panel())
+    }
+
+    /// Computes the products of `x` (m, k) with `parts`, whose weights have the same layout: the
+    /// input is rounded once for all of them.
     ///
     /// # Panics
-    /// If `x` or `out` is shorter than that.
-    pub(crate) fn product(&self, x: &[f32], m: usize, out: Out<'_>, fused: &Fused<'_>) {
-        assert!(x.len() >= m * self.k && out.stride == self.n);
-        if m == 0 || self.n == 0 {
+    /// If `x` or an output is shorter than its shape, or the weights differ in their inputs or
+    /// instruction set.
+    pub(crate) fn products(parts: &[Part<'_, Q8>], x: &[f32], m: usize) {
+        let Some(&Part { weight: first, .. }) = parts.first() else { return };
+        for Part { weight, out, .. } in parts {
+            assert!(weight.same_layout(first) && out.stride == weight.n);
+        }
+        let (isa, k) = (first.isa, first.k);
+        assert!(x.len() >= m * k);
+        let panels = parts.iter().map(|part| part.weight.panels()).sum();
+        if m == 0 || panels == 0 {
             return;
         }
-        let rounded = Rounded::of(self.isa, &x[..m * self.k], self.k);
-        let parts = split::even(m, INPUTS).len();
-        let shares = split::ranges(self.n, MIN_OUTPUTS, parts);
-        (0..parts * shares).into_par_iter().for_each(|task| {
-            let rows = split::part(m, parts, task / shares);
-            let outputs = split::part(self.n, shares, task % shares);
-            self.isa.run(Dots { weight: self, x: &rounded, rows, outputs, out, fused });
+        let blocks = split::blocks(m, ROWS, MAX_ROWS);
+        if blocks == 1 {
+            // Few rows: they are rounded once, and the panels are split among tasks.
+            let x = &Rounded::on_all_threads(isa, &x[..m * k], k);
+            let shares = split::ranges(panels, MIN_PANELS, 1);
+            (0..shares).into_par_iter().for_each(|i| {
+                isa.run(Multiply { parts, x, row: 0, panels: split::part(panels, shares, i) });
+            });
+            return;
+        }
+        // Many rows: a task rounds its own, and computes all panels if there are enough tasks
+        // for every thread.
+        let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
+        (0..blocks * shares).into_par_iter().for_each(|task| {
+            let rows = split::part(m, blocks, task / shares);
+            let x = &Rounded::here(isa, &x[rows.start * k..rows.end * k], k);
+            let panels = split::part(panels, shares, task % shares);
+            isa.run(Multiply { parts, x, row: rows.start, panels });
         });
     }
 }

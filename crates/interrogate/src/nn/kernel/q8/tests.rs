@@ -7,11 +7,19 @@ use super::super::Out;
 use super::super::tests::noise;
 use super::*;
 
-const SHAPES: [(usize, usize, usize); 7] =
-    [(1, 64, 4), (1, 1, 1), (2, 63, 5), (4, 200, 33), (6, 65, 70), (97, 130, 18), (9, 2560, 7)];
+const SHAPES: [(usize, usize, usize); 8] = [
+    (1, 64, 4),
+    (1, 1, 1),
+    (2, 63, 5),
+    (4, 200, 33),
+    (6, 65, 70),
+    (15, 130, 128),
+    (197, 130, 18),
+    (9, 2560, 7),
+];
 
 fn isas() -> Vec<Isa> {
-    Isa::all().into_iter().chain(Isa::bf16_pairs()).collect()
+    Isa::all().into_iter().chain([Isa::int8()]).collect()
 }
 
 fn pack(isa: Isa, w: &[f32], n: usize, k: usize) -> Q8 {
@@ -20,7 +28,7 @@ fn pack(isa: Isa, w: &[f32], n: usize, k: usize) -> Q8 {
 
 fn product(weight: &Q8, x: &[f32], m: usize, fused: &Fused<'_>) -> Vec<f32> {
     let mut out = vec![f32::NAN; m * weight.n()];
-    weight.product(x, m, Out::new(&mut out, weight.n()), fused);
+    Q8::products(&[Part { weight, out: Out::new(&mut out, weight.n()), fused }], x, m);
     out
 }
 
