@@ -121,10 +121,14 @@ fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
 /// minus infinity.
 #[inline(always)]
 pub(super) fn softmax<S: Simd>(s: S, scores: &mut [f32]) {
-    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut highest = s.splat(f32::NEG_INFINITY);
+    for scores in scores.chunks_exact(S::LANES) {
+        highest = s.max(s.read(scores), highest); // ignores NaN
+    }
+    let highest = s.splat(s.highest(highest));
     let mut sum = s.splat(0.0);
     for scores in scores.chunks_exact_mut(S::LANES) {
-        let e = exp(s, s.sub(s.read(scores), s.splat(highest)));
+        let e = exp(s, s.sub(s.read(scores), highest));
         s.write(scores, e);
         sum = s.add(sum, e);
     }

@@ -154,6 +154,10 @@ impl<const LEVEL: u8> Simd for Avx512<LEVEL> {
     fn sum(self, v: __m512) -> f32 {
         op!(_mm512_reduce_add_ps(v))
     }
+    #[inline(always)]
+    fn highest(self, v: __m512) -> f32 {
+        op!(_mm512_reduce_max_ps(v))
+    }
 
     #[inline(always)]
     fn dot(self, sum: __m512, a: __m512, w: __m512) -> __m512 {

@@ -122,6 +122,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn if_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// The sum of the lanes, in a fixed order that depends on the instruction set.
     fn sum(self, v: Self::V) -> f32;
+    /// The greatest lane, of lanes that are not NaN.
+    fn highest(self, v: Self::V) -> f32;
 
     /// Loads `4 * LANES` weights at `from`, each stored 128 higher.
     ///

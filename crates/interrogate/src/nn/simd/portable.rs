@@ -108,6 +108,10 @@ impl Simd for Portable {
     fn sum(self, v: Self::V) -> f32 {
         ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
     }
+    #[inline(always)]
+    fn highest(self, v: Self::V) -> f32 {
+        v.into_iter().fold(f32::NEG_INFINITY, |a, b| if a > b { a } else { b })
+    }
 
     #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> Self::Bytes {

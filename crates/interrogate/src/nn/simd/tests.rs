@@ -45,6 +45,8 @@ impl Kernel for Operations<'_> {
         let finite = self.0.map(|v| if v.is_finite() { v % 1000.0 } else { 0.0 });
         let sum: f32 = finite[..S::LANES].iter().sum();
         assert!((s.sum(s.read(&finite)) - sum).abs() < 2e-2);
+        let highest = finite[..S::LANES].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert_eq!(s.highest(s.read(&finite)), highest);
     }
 }
 

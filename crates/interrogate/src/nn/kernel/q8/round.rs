@@ -36,9 +36,7 @@ fn round<S: Simd>(s: S, values: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> f32 {
         // 0 for a finite value, NaN for infinity and NaN.
         not_finite = s.add(not_finite, s.sub(v, v));
     }
-    let mut lanes = [0.0; 16];
-    s.write(&mut lanes, most);
-    let most = lanes.iter().copied().fold(0.0, f32::max);
+    let most = s.highest(most);
     let (scale, inverse) = (most / 127.0, 127.0 / most);
     // A block of zeros, or one so small that the inverse overflows, is rounded to zero.
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
