@@ -79,10 +79,9 @@ impl Line<'_> {
         let mut at = 0;
         while at < channels {
             let len = S::LANES.min(channels - at);
-            let read = |from: &[f32]| match len == S::LANES {
-                true => s.read(from),
-                false => s.read_part(&from[..len], 0.0),
-            };
+            let whole = len == S::LANES;
+            let read =
+                |from: &[f32]| if whole { s.read(from) } else { s.read_part(&from[..len], 0.0) };
             let mut sums: [S::V; N] = [read(&self.kernel.bias[at..]); N];
             for y in 0..side {
                 for x in 0..side {
@@ -95,7 +94,7 @@ impl Line<'_> {
             for (n, sum) in sums.into_iter().enumerate() {
                 let value = s.min(s.max(sum, low), high);
                 let to = &mut out[n * channels + at..][..len];
-                if len == S::LANES {
+                if whole {
                     s.write(to, value);
                 } else {
                     s.write_part(to, value);

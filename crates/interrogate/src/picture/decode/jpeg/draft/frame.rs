@@ -91,8 +91,9 @@ impl Component {
     ) -> Option<()> {
         let factors = self.factors;
         self.side = luma;
-        let divides =
-            |side: usize| (0..2).all(|axis| most[axis] * luma % (factors[axis] * side) == 0);
+        let divides = |side: usize| {
+            (0..2).all(|axis| (most[axis] * luma).is_multiple_of(factors[axis] * side))
+        };
         while self.side < 8 && divides(2 * self.side) {
             self.side *= 2;
         }

@@ -81,13 +81,13 @@ fn halves<const HALF: usize, const SIDE: usize, const LANES: usize>(
     let mut out = [[0; LANES]; SIDE];
     for (i, basis) in basis.iter().enumerate() {
         let (mut even, mut odd) = ([0i32; LANES], [0i32; LANES]);
-        for u in 0..8 {
-            if basis[u] == 0 {
+        for (u, &factor) in basis.iter().enumerate() {
+            if factor == 0 {
                 continue;
             }
             let sums = if u % 2 == 0 { &mut even } else { &mut odd };
             for (sum, value) in sums.iter_mut().zip(input(u)) {
-                *sum = sum.wrapping_add(basis[u].wrapping_mul(value.into()));
+                *sum = sum.wrapping_add(factor.wrapping_mul(value.into()));
             }
         }
         for lane in 0..LANES {
