@@ -3,10 +3,11 @@
 //! `python benches/batch/photos.py FOLDER`, then
 //! `cargo bench -p interrogate-cli --bench batch -- FOLDER [ROUNDS]`. Each round
 //! measures, over all photos and on all threads: decoding alone, decoding and
-//! preparing, the starter's image tower alone on prepared pixels, and
-//! `interrogate prompt FOLDER -o FILE` from start to end. The program is compared
-//! with the slower of decoding and the tower. Files are in the system's cache for
-//! all of them. Criterion is not used, because a round takes minutes.
+//! preparing, the same with drafts (`--jpeg-draft 512`), the starter's image tower
+//! alone on prepared pixels, and `interrogate prompt FOLDER -o FILE` from start to
+//! end, without and with drafts. The program is compared with the slower of
+//! decoding and the tower. Files are in the system's cache for all of them.
+//! Criterion is not used, because a round takes minutes.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -15,12 +16,13 @@ mod memory;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use interrogate::encoder::ImageEncoder;
-use interrogate::picture::{Picture, Pixels};
+use interrogate::picture::{self, DecodeOptions, Picture, Pixels};
 use interrogate::starter::Starter;
 use memory::Memory;
 use rayon::prelude::*;
@@ -31,6 +33,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The batch size of the program.
 const BATCH: usize = 16;
+
+/// The pixels that both sides of a draft keep: twice the starter's resize.
+const DRAFT: NonZeroU32 = NonZeroU32::new(512).unwrap();
 
 /// Number of prepared photos, which the tower encodes repeatedly.
 const PREPARED: usize = 64;
@@ -48,10 +53,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let tower = Starter::open(None)?.image_encoder()?;
     let prepare = |photo: &PathBuf| tower.prepare(&Picture::open(photo)?);
+    let prepare_draft = |photo: &PathBuf| {
+        let options = DecodeOptions { jpeg_draft: Some(DRAFT), ..DecodeOptions::default() };
+        let bytes = picture::read(photo)?;
+        tower.prepare(&Picture::decode_with(&bytes, photo, options, |_| ())?)
+    };
     let pixels: Vec<Pixels> =
         photos.par_iter().take(PREPARED).map(prepare).collect::<Result<_, _>>()?;
     let pixels: Vec<&Pixels> = pixels.iter().cycle().take(photos.len()).collect();
-    program(Path::new(folder), &photos[..1])?; // builds the index where there is none
+    program(Path::new(folder), &photos[..1], &[])?; // builds the index where there is none
 
     println!("photos {}, threads {}", photos.len(), rayon::current_num_threads());
     for round in 1..=rounds {
@@ -61,14 +71,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         let prepare = rate(photos.len(), || {
             photos.par_iter().try_for_each(|photo| prepare(photo).map(drop))
         })?;
+        let draft = rate(photos.len(), || {
+            photos.par_iter().try_for_each(|photo| prepare_draft(photo).map(drop))
+        })?;
         let tower = rate(photos.len(), || {
             pixels.chunks(BATCH).try_for_each(|batch| tower.encode_prepared(batch).map(drop))
         })?;
         let mut memory = Memory::default();
-        let whole = rate(photos.len(), || program(Path::new(folder), &photos).map(|m| memory = m))?;
+        let whole =
+            rate(photos.len(), || program(Path::new(folder), &photos, &[]).map(|m| memory = m))?;
+        let side = DRAFT.to_string();
+        let options = ["--jpeg-draft", &side];
+        let whole_draft =
+            rate(photos.len(), || program(Path::new(folder), &photos, &options).map(drop))?;
         println!(
             "round {round}: images/s: decode {decode:.2}, decode and prepare {prepare:.2}, \
-             tower {tower:.2}, whole {whole:.2}; whole / slower part {:.3}; {memory}",
+             draft and prepare {draft:.2}, tower {tower:.2}, whole {whole:.2}, with drafts \
+             {whole_draft:.2}; whole / slower part {:.3}; {memory}",
             whole / decode.min(tower)
         );
     }
@@ -92,14 +111,15 @@ fn rate<E>(images: usize, work: impl FnOnce() -> Result<(), E>) -> Result<f64, E
     Ok(images as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Runs the program over `photos` (all of `folder`, or some of it).
-fn program(folder: &Path, photos: &[PathBuf]) -> Result<Memory, Box<dyn Error>> {
+/// Runs the program with `options` over `photos` (all of `folder`, or some of it).
+fn program(folder: &Path, photos: &[PathBuf], options: &[&str]) -> Result<Memory, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let out = std::env::temp_dir().join(format!("bench-batch-{}.jsonl", std::process::id()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_interrogate"));
     command
         .args(["prompt", "--model", "starter", "--no-caption", "--quiet", "--overwrite", "-o"])
-        .arg(&out);
+        .arg(&out)
+        .args(options);
     match photos {
         [one] => command.arg(fs::canonicalize(one)?),
         _ => command.arg(fs::canonicalize(folder)?),

@@ -2,6 +2,7 @@
 //! header's length, a checksum, a zip's directory).
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -161,7 +162,11 @@ pub fn picture(magic: &[u8], bytes: &[u8]) -> Corpus {
         let pixels = Preprocess::default().pixels(&picture).expect("a crop of 224");
         assert_eq!(pixels.len(), 3 * 224 * 224);
     }
-    let options = DecodeOptions { allow_truncated: true, background: Some([255; 3]) };
+    let options = DecodeOptions {
+        allow_truncated: true,
+        background: Some([255; 3]),
+        jpeg_draft: NonZeroU32::new(16),
+    };
     if let Ok(picture) = Picture::decode_with(bytes, Path::new("x"), options, |_| ()) {
         let area = u64::from(picture.width()) * u64::from(picture.height());
         assert_eq!(picture.rgb().len() as u64, area * 3);

@@ -113,3 +113,17 @@ fn allow_truncated_reads_a_truncated_image() {
         assert!(!output.stdout().is_empty());
     }
 }
+
+#[test]
+fn jpeg_draft_decodes_at_a_reduced_size() {
+    let folder = Folder::new();
+    let rank = |options: &[&str]| {
+        let command = [&["rank", "--query", "photos/cat.jpg"], options].concat();
+        folder.run(&command).expect(0).stdout().to_owned()
+    };
+    let full = rank(&[]);
+    assert_eq!(rank(&["--jpeg-draft", "4000"]), full, "the photo is smaller");
+    assert_ne!(rank(&["--jpeg-draft", "64"]), full);
+    let output = folder.run(&["rank", "--query", "photos/cat.jpg", "--jpeg-draft", "0"]).expect(2);
+    assert!(output.stderr().contains("--jpeg-draft"), "{}", output.stderr());
+}

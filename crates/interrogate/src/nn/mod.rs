@@ -47,11 +47,13 @@ pub(crate) use kv_cache::{Kv, KvCache};
 pub(crate) use layers::{
     Attention, PatchEmbedding, PostNormLayer, PreNormLayers, PreNormSizes, Readout,
 };
+pub(crate) use linear::{Epilogue as LinearEpilogue, Linear};
 pub(crate) use loader::{Biases, Loader, PreNormNames, Projections};
 pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
 pub(crate) use rotary::Rotary;
+pub(crate) use simd::{Isa, Kernel, Simd};
 pub(crate) use window::Window;
 
 use crate::error::RowsError;

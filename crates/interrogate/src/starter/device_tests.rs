@@ -1,8 +1,8 @@
 //! The starter on every available device, including candle's CPU device, against this
 //! library's own kernels.
 
-use super::convolve::{ChannelsFirst, ChannelsLast};
-use super::efficientnet::EfficientNet;
+use super::convolve::{OnCpu, OnDevice};
+use super::efficientnet::{Classifier, EfficientNet};
 use super::tests::{golden, max_difference, pixels, starter};
 use super::{StarterImage, StarterText, embedded};
 use crate::encoder::TextEncoder;
@@ -14,13 +14,10 @@ fn logits_agree_with_the_kernels_and_with_pytorch() {
     let photos: Vec<Vec<f32>> = golden.iter().map(pixels).collect();
     let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
     let starter = starter();
-    let kernels = Box::new(ChannelsFirst);
-    let kernels =
-        EfficientNet::load(starter.files.weights(&embedded::CLASSIFIER).unwrap(), kernels).unwrap();
+    let weights = || starter.files.weights(&embedded::CLASSIFIER).unwrap();
+    let kernels = EfficientNet::load(weights(), OnCpu).unwrap();
     for device in devices() {
-        let ours = Box::new(ChannelsLast(device.clone()));
-        let ours = EfficientNet::load(starter.files.weights(&embedded::CLASSIFIER).unwrap(), ours)
-            .unwrap();
+        let ours = EfficientNet::load(weights(), OnDevice(device.clone())).unwrap();
         let found = ours.logits(&photos).unwrap();
         assert_eq!(found.len(), photos.len());
         for ((photo, golden), found) in photos.iter().zip(&golden).zip(&found) {

@@ -6,9 +6,9 @@
 //! The network is EfficientNet-B0 (Tan and Le, arXiv 1905.11946, table 1) with ReLU6 instead
 //! of swish and without squeeze-and-excite.
 
-use candle_core::{Result as CandleResult, Tensor};
+use std::fmt::Debug;
 
-use super::convolve::{Convolution, Convolve};
+use super::convolve::Convolve;
 use crate::Result;
 #[cfg(doc)]
 use crate::error::DeviceError;
@@ -78,34 +78,45 @@ pub(super) fn shapes() -> Vec<Shape> {
     shapes
 }
 
+/// A classifier of images.
+pub(super) trait Classifier: Debug + Send + Sync {
+    /// Returns the logits (1000) of each image (3, 224, 224), whose pixels are
+    /// (x - 127) / 128.
+    ///
+    /// # Errors
+    /// [`DeviceError::OutOfMemory`],
+    /// [`DeviceError::Tensors`].
+    fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>>;
+}
+
 /// The classifier in f32.
 #[derive(Debug)]
-pub(super) struct EfficientNet {
-    convolve: Box<dyn Convolve>,
-    stem: Convolution,
-    blocks: Vec<Block>,
-    head: Convolution,
-    classifier: Convolution,
+pub(super) struct EfficientNet<C: Convolve> {
+    convolve: C,
+    stem: C::Convolution,
+    blocks: Vec<Block<C>>,
+    head: C::Convolution,
+    classifier: C::Convolution,
 }
 
 /// A mobile inverted bottleneck: expansion, depthwise convolution, projection.
 #[derive(Debug)]
-struct Block {
+struct Block<C: Convolve> {
     shape: Shape,
-    expand: Option<Convolution>,
-    filter: Convolution,
-    project: Convolution,
+    expand: Option<C::Convolution>,
+    filter: C::Convolution,
+    project: C::Convolution,
 }
 
-impl EfficientNet {
+impl<C: Convolve> EfficientNet<C> {
     /// Loads all weights, and refuses others.
-    pub(super) fn load(weights: Weights, convolve: Box<dyn Convolve>) -> Result<Self> {
-        let load = |name: &str, shape: &[usize]| -> Result<Convolution> {
+    pub(super) fn load(weights: Weights, convolve: C) -> Result<Self> {
+        let load = |name: &str, shape: &[usize]| -> Result<C::Convolution> {
             let weight = weights.values(&format!("{name}.weight"), shape)?;
             let bias = weights.values(&format!("{name}.bias"), &shape[..1])?;
             convolve.load(weight, shape, bias)
         };
-        let block = |shape: Shape| -> Result<Block> {
+        let block = |shape: Shape| -> Result<Block<C>> {
             let Shape { kernel, input, inner, output, .. } = shape;
             let load = |part: &str, of: &[usize]| load(&shape.name(part), of);
             let expand = shape.expands().then(|| load("_expand_conv", &[inner, input, 1, 1]));
@@ -125,39 +136,30 @@ impl EfficientNet {
         weights.finish(|_| false)?;
         Ok(EfficientNet { convolve, stem, blocks, head, classifier })
     }
+}
 
-    /// Returns the logits (1000) of each image (3, 224, 224), whose pixels are
-    /// (x - 127) / 128.
-    ///
-    /// # Errors
-    /// [`DeviceError::OutOfMemory`],
-    /// [`DeviceError::Tensors`].
-    pub(super) fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
+impl<C: Convolve> Classifier for EfficientNet<C> {
+    fn logits(&self, pictures: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
         let logits = self.convolve.each(pictures, &|pictures| {
-            let convolve = self.convolve.as_ref();
+            let convolve = &self.convolve;
             let mut x = convolve.stem(&self.stem, &pictures)?;
             for block in &self.blocks {
                 x = block.forward(convolve, &x)?;
             }
-            let x = convolve.pointwise(&self.head, &x, true)?;
-            convolve
-                .pointwise(&self.classifier, &convolve.mean(&x)?, false)?
-                .flatten_all()?
-                .to_vec1()
+            let x = convolve.mean(&convolve.expand(&self.head, &x)?)?;
+            convolve.values(convolve.project(&self.classifier, &x, None)?)
         })?;
         let logits = logits.concat();
         Ok(logits.chunks_exact(CLASSES).map(<[f32]>::to_vec).collect())
     }
 }
 
-impl Block {
-    fn forward(&self, convolve: &dyn Convolve, input: &Tensor) -> CandleResult<Tensor> {
-        let x = match &self.expand {
-            Some(expand) => &convolve.pointwise(expand, input, true)?,
-            None => input,
-        };
+impl<C: Convolve> Block<C> {
+    fn forward(&self, convolve: &C, input: &C::Maps) -> Result<C::Maps> {
+        let expanded = self.expand.as_ref().map(|expand| convolve.expand(expand, input));
+        let expanded = expanded.transpose()?;
+        let x = expanded.as_ref().unwrap_or(input);
         let x = convolve.depthwise(&self.filter, x, self.shape.stride)?;
-        let x = convolve.pointwise(&self.project, &x, false)?;
-        if self.shape.residual() { x + input } else { Ok(x) }
+        convolve.project(&self.project, &x, self.shape.residual().then_some(input))
     }
 }

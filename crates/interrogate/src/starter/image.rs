@@ -2,8 +2,8 @@
 //! embeddings.
 
 use super::classes::Classes;
-use super::convolve::{ChannelsFirst, ChannelsLast, Convolve};
-use super::efficientnet::EfficientNet;
+use super::convolve::{OnCpu, OnDevice};
+use super::efficientnet::{Classifier, EfficientNet};
 use super::files::Files;
 use super::{DIM, SIDE, embedded};
 use crate::encoder::{Features, ImageEncoder};
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct StarterImage {
     preprocess: Preprocess,
-    pub(super) classifier: EfficientNet,
+    pub(super) classifier: Box<dyn Classifier>,
     classes: Classes,
 }
 
@@ -33,13 +33,14 @@ impl StarterImage {
             std: [128.0 / 255.0; 3],
             ..Preprocess::default()
         };
-        let convolve: Box<dyn Convolve> = match device {
-            Some(device) => Box::new(ChannelsLast(device.clone())),
-            None => Box::new(ChannelsFirst),
+        let weights = files.weights(&embedded::CLASSIFIER)?;
+        let classifier: Box<dyn Classifier> = match device {
+            Some(device) => Box::new(EfficientNet::load(weights, OnDevice(device.clone()))?),
+            None => Box::new(EfficientNet::load(weights, OnCpu)?),
         };
         Ok(StarterImage {
             preprocess,
-            classifier: EfficientNet::load(files.weights(&embedded::CLASSIFIER)?, convolve)?,
+            classifier,
             classes: Classes::new(files.weights(&embedded::CLASSES)?, DIM)?,
         })
     }

@@ -1,5 +1,6 @@
 //! The input and output of every decoder.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use crate::error::Cause;
@@ -11,6 +12,8 @@ pub(super) struct EncodedImage<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) path: &'a Path,
     pub(super) allow_truncated: bool,
+    /// The pixels that both sides of a draft keep.
+    pub(super) jpeg_draft: Option<NonZeroU32>,
     /// The color under transparent pixels; alpha is dropped without one.
     pub(super) background: Option<[u8; 3]>,
     /// Called with the number of bytes that decoding may allocate.

@@ -13,6 +13,7 @@ mod png;
 mod tiff;
 
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat};
@@ -32,6 +33,14 @@ pub struct DecodeOptions {
     /// The color onto which transparent pixels are blended, as Pillow's `alpha_composite` does.
     /// Without one, alpha is dropped.
     pub background: Option<[u8; 3]>,
+    /// Decode a JPEG at 1/8, 1/4 or 1/2 of its size: the smallest of these at which both sides
+    /// keep at least this many pixels, as Pillow's `Image.draft` does. The pixels are those of
+    /// Pillow's draft. A truncated JPEG, one that is not
+    /// eight-bit Huffman code in 4:4:4, 4:2:2 or 4:2:0, and other formats are decoded in full.
+    ///
+    /// Twice the input of a model leaves its resize two pixels to average, as Pillow's
+    /// `thumbnail` does.
+    pub jpeg_draft: Option<NonZeroU32>,
 }
 
 pub(super) fn open(path: &Path) -> Result<Picture> {
@@ -67,9 +76,10 @@ pub(super) fn decode(
     let mut reserve = Some(reserve);
     // A decoder reserves once; a second call does nothing.
     let mut reserve = |bytes| reserve.take().into_iter().for_each(|reserve| reserve(bytes));
-    let DecodeOptions { allow_truncated, background } = options;
+    let DecodeOptions { allow_truncated, background, jpeg_draft } = options;
     let on_reserve = &mut reserve;
-    let mut image = EncodedImage { bytes, path, allow_truncated, background, on_reserve };
+    let mut image =
+        EncodedImage { bytes, path, allow_truncated, background, jpeg_draft, on_reserve };
     let panicked = || DecodeError::Decoder("the decoder panicked".into());
     match guarded(panicked, || decode_as(&mut image, format)) {
         Ok(rgb) => upright(rgb, metadata::orientation(bytes, format)),

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::*;
 
 mod decode;
+mod draft;
 mod preprocess;
 
 fn fixture(name: &str) -> PathBuf {
