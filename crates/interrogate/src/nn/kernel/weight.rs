@@ -1,5 +1,7 @@
 //! A weight in any layout.
 
+use rayon::prelude::*;
+
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::{Out, Panels, Part, Q8, Rows, Tiles};
@@ -50,8 +52,8 @@ impl Weight {
         self.product_to(x, m, Out::new(&mut out[..m * n], n), fused);
     }
 
-    /// Computes the products of one input with several weights of as many inputs. If all are
-    /// tiles, the input is packed once for them.
+    /// Computes the products of one input with several weights of as many inputs, side by side.
+    /// If all are tiles, the input is packed once for them.
     ///
     /// # Panics
     /// If a slice is shorter than its shape.
@@ -65,7 +67,10 @@ impl Weight {
             .filter(|parts| parts.windows(2).all(|pair| pair[0].weight.same_layout(pair[1].weight)))
         {
             Some(parts) => Tiles::products(&parts, x, m),
-            None => of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused)),
+            // The tasks of all products together: the threads wait for each other once.
+            None => of.par_iter().for_each(|&(weight, out, fused)| {
+                weight.product_to(x, m, out, fused);
+            }),
         }
     }
 
