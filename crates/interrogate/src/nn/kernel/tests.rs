@@ -168,7 +168,12 @@ fn products_of_several_weights_equal_those_of_each() {
             Weight::Q8(Q8::pack(Isa::int8(), (n, k), fill))
         });
         let q8 = q8.collect::<Vec<_>>();
-        for weights in Amx::get().map(tiles).into_iter().chain([panels, q8]) {
+        let rows = weights.iter().zip(sizes).map(|(w, n)| {
+            let rows = Rows::new(Isa::best(), stored(w, Element::F16), 0, Element::F16, (n, k));
+            Weight::Rows(rows.unwrap())
+        });
+        let rows = rows.collect::<Vec<_>>();
+        for weights in Amx::get().map(tiles).into_iter().chain([panels, q8, rows]) {
             let mut outs = sizes.map(|n| vec![f32::NAN; m * n]);
             let fused = Fused::default();
             let products = weights.iter().zip(&mut outs);
@@ -237,17 +242,30 @@ fn rows_have_the_same_bits_alone_and_in_a_batch() {
             assert_eq!(some, all[10 * n..(10 + count) * n], "tiles {count}");
         }
     }
-    for isa in Isa::all() {
-        let rows = Rows::new(isa, stored(&w, Element::F16), 0, Element::F16, (n, k)).unwrap();
-        let product = |x: &[f32], m: usize| {
-            let mut out = vec![f32::NAN; m * n];
-            rows.product(x, m, Out::new(&mut out, n), &fused);
-            out
-        };
-        let all = product(&x, m);
-        for count in [1, 2, 3, 5, 7, 40, 97] {
-            let some = product(&x[10 * k..(10 + count) * k], count);
-            assert_eq!(some, all[10 * n..(10 + count) * n], "{isa:?} {count}");
+}
+
+#[test]
+fn stored_rows_have_the_same_bits_alone_and_in_a_batch() {
+    // Inputs that end within a vector, at a block's end and one value after it; outputs that end
+    // within a group of four.
+    for (k, n) in [(1100, 70), (1024, 64), (513, 9), (8, 3)] {
+        let (m, bias) = (200, noise(7, n));
+        let (x, w) = (noise(5, m * k), noise(6, n * k));
+        let fused =
+            Fused { bias: Some(&bias), activation: Activation::QuickGelu, ..Fused::default() };
+        let kinds = [Element::F16, Element::Bf16];
+        for (isa, element) in Isa::all().into_iter().flat_map(|isa| kinds.map(|kind| (isa, kind))) {
+            let rows = Rows::new(isa, stored(&w, element), 0, element, (n, k)).unwrap();
+            let product = |x: &[f32], m: usize| {
+                let mut out = vec![f32::NAN; m * n];
+                rows.product(x, m, Out::new(&mut out, n), &fused);
+                out
+            };
+            let all = product(&x, m);
+            for count in [1, 2, 3, 4, 5, 6, 7, 12, 13, 40, 48, 96, 97, 190] {
+                let some = product(&x[10 * k..(10 + count) * k], count);
+                assert_eq!(some, all[10 * n..(10 + count) * n], "{isa:?} {element:?} {count} {k}");
+            }
         }
     }
 }

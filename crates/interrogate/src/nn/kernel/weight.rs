@@ -1,5 +1,7 @@
 //! A weight in any layout.
 
+use rayon::prelude::*;
+
 use super::super::activation::Fused;
 use super::super::scratch::Scratch;
 use super::{Out, Panels, Part, Q8, Rows, Tiles};
@@ -51,7 +53,8 @@ impl Weight {
     }
 
     /// Computes the products of one input with several weights of as many inputs. If all have
-    /// the same packed layout, the input is packed once for them.
+    /// the same packed layout, the input is packed once for them; else the tasks of all products run
+    /// together, so that threads wait for each other once.
     ///
     /// # Panics
     /// If a slice is shorter than its shape.
@@ -63,7 +66,7 @@ impl Weight {
         } else if let Some(parts) = parts(of, Weight::as_q8, Q8::same_layout) {
             Q8::products(&parts, x, m);
         } else {
-            of.iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused));
+            of.par_iter().for_each(|&(weight, out, fused)| weight.product_to(x, m, out, fused));
         }
     }
 
