@@ -135,6 +135,7 @@ struct Pack<'a> {
 }
 
 impl Kernel for Pack<'_> {
+    const PAIRS: bool = true;
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -174,12 +175,14 @@ struct Multiply<'a> {
 }
 
 impl Kernel for Multiply<'_> {
+    const PAIRS: bool = true;
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let steps = self.parts[0].weight.steps;
         let width = TILE_VECTORS * S::LANES;
-        assert_eq!(width, self.parts[0].weight.isa.panel());
+        let isa = self.parts[0].weight.isa;
+        assert_eq!((width, S::PAIRS), (isa.panel(), Some(isa) == Isa::bf16_pairs()));
         // The sums of a narrow panel, at full width.
         let mut buffer = [0.0f32; MAX_ROWS * 32];
         for (b, steps) in split::even(steps, STEPS).enumerate() {

@@ -206,7 +206,14 @@ pub(crate) trait Simd: Copy + Send + Sync {
 }
 
 /// A computation that is generic over [`Simd`].
+///
+/// It is compiled for each instruction set that it may run with, so only those that multiply
+/// narrow values are compiled for the sets that have such products.
 pub(crate) trait Kernel {
+    /// Whether it calls [`Simd::dot`] or [`Simd::round_bf16`] with pairs of bf16.
+    const PAIRS: bool = false;
+    /// Whether it calls [`Simd::add_products`].
+    const BYTES: bool = false;
     /// The result.
     type Out;
     /// Runs the computation; `#[inline(always)]` in every implementation.
@@ -278,7 +285,8 @@ impl Isa {
         std::iter::once(Isa::PORTABLE).chain(others.into_iter().flatten()).collect()
     }
 
-    /// Runs `kernel` with this instruction set.
+    /// Runs `kernel` with this instruction set, or, if that has only products of narrow values
+    /// which `kernel` does not call, with the set it extends.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Out {
         // `new` is unsafe because a token claims that the processor has the instruction set.
@@ -289,17 +297,19 @@ impl Isa {
             // SAFETY: this Isa exists, so `avx2::has()` was true.
             Unit::Avx2 => unsafe { avx2::Avx2::new() }.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Isa exists, so `avx512::has()` was true.
-            Unit::Avx512 => unsafe { avx512::Avx512::<{ avx512::PLAIN }>::new() }.vectorize(kernel),
-            #[cfg(target_arch = "x86_64")]
             // SAFETY: this Isa exists, so `avx512::has_vnni()` was true.
-            Unit::Avx512Vnni => {
+            Unit::Avx512Vnni if K::BYTES => {
                 unsafe { avx512::Avx512::<{ avx512::VNNI }>::new() }.vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this Isa exists, so `avx512::has_pairs()` was true.
-            Unit::Avx512Bf16 => {
+            Unit::Avx512Bf16 if K::PAIRS => {
                 unsafe { avx512::Avx512::<{ avx512::PAIRS }>::new() }.vectorize(kernel)
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this Isa exists, so `avx512::has()` was true, which the others imply.
+            Unit::Avx512 | Unit::Avx512Vnni | Unit::Avx512Bf16 => {
+                unsafe { avx512::Avx512::<{ avx512::PLAIN }>::new() }.vectorize(kernel)
             }
         }
     }

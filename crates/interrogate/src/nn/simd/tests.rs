@@ -104,6 +104,7 @@ fn every_16_bit_value_is_widened_exactly() {
 struct Round<'a>(&'a [f32], &'a mut [u16]);
 
 impl Kernel for Round<'_> {
+    const PAIRS: bool = true;
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -136,6 +137,7 @@ struct Bytes<'a> {
 }
 
 impl Kernel for Bytes<'_> {
+    const BYTES: bool = true;
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {

@@ -21,6 +21,7 @@ pub(super) struct Multiply<'a> {
 }
 
 impl Kernel for Multiply<'_> {
+    const BYTES: bool = true;
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
