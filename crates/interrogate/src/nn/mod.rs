@@ -53,6 +53,7 @@ pub(crate) use patches::Patches;
 pub use precision::Precision;
 pub(crate) use relative_bias::RelativeBias;
 pub(crate) use rotary::Rotary;
+pub(crate) use scratch::Scratch;
 pub(crate) use simd::{Isa, Kernel, Simd};
 pub(crate) use window::Window;
 

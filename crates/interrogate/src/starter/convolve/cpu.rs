@@ -9,7 +9,7 @@ use super::super::SIDE;
 use super::depthwise::{Depthwise, padded};
 use super::{Classify, Convolve, same};
 use crate::Result;
-use crate::nn::{Activation, Linear, LinearEpilogue, Precision};
+use crate::nn::{Activation, Linear, LinearEpilogue, Precision, Scratch};
 use crate::weights::Values;
 
 /// The upper bound of ReLU6.
@@ -26,19 +26,20 @@ pub(in crate::starter) enum Convolution {
     Depthwise(Depthwise),
 }
 
-/// The feature maps of one image, (side, side, channels).
-#[derive(Debug)]
+/// The feature maps of one image, (side, side, channels), in a buffer that the thread keeps: fresh
+/// memory for each layer would cost as much as the convolutions.
 pub(in crate::starter) struct Maps {
     side: usize,
     channels: usize,
-    values: Vec<f32>,
+    values: Scratch,
     /// Greater values count as this one. The next step clamps them as it reads them.
     ceiling: f32,
 }
 
 impl Maps {
+    /// Creates maps with unspecified values.
     fn new(side: usize, channels: usize) -> Self {
-        let values = vec![0.0; side * side * channels];
+        let values = Scratch::with_len(side * side * channels);
         Maps { side, channels, values, ceiling: f32::INFINITY }
     }
 }
@@ -113,7 +114,7 @@ impl Convolve for OnCpu {
             f32::INFINITY,
         );
         let line = 3 * channels;
-        let mut rows = vec![0.0; outputs * outputs * 3 * line];
+        let mut rows = Scratch::with_len(outputs * outputs * 3 * line);
         rows.par_chunks_mut(outputs * 3 * line).enumerate().for_each(|(y, rows)| {
             for (x, row) in rows.chunks_exact_mut(3 * line).enumerate() {
                 for (k, to) in row.chunks_exact_mut(line).enumerate() {
@@ -147,6 +148,7 @@ impl Convolve for OnCpu {
 
     fn mean(&self, x: &Maps) -> Result<Maps> {
         let mut out = Maps::new(1, x.channels);
+        out.values.fill(0.0);
         for pixel in x.values.chunks_exact(x.channels) {
             let sums = out.values.iter_mut().zip(pixel);
             sums.for_each(|(sum, value)| *sum += value.min(x.ceiling));
@@ -157,6 +159,6 @@ impl Convolve for OnCpu {
     }
 
     fn values(&self, x: Maps) -> Result<Vec<f32>> {
-        Ok(x.values)
+        Ok(x.values.to_vec())
     }
 }

@@ -4,7 +4,7 @@ use std::array::from_fn;
 
 use rayon::prelude::*;
 
-use crate::nn::{Isa, Kernel, Simd};
+use crate::nn::{Isa, Kernel, Scratch, Simd};
 
 /// Columns that are computed together, so that a tap is loaded once for them. All maps of the
 /// classifier are a multiple of it wide.
@@ -114,12 +114,18 @@ pub(super) fn padded(
     before: usize,
     size: usize,
     ceiling: f32,
-) -> (Vec<f32>, usize) {
-    let mut out = vec![0.0; size * size * channels];
-    let lines = out.par_chunks_mut(size * channels).skip(before);
-    lines.zip(x.par_chunks(side * channels)).for_each(|(out, x)| {
-        let out = &mut out[before * channels..];
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.min(ceiling));
+) -> (Scratch, usize) {
+    let mut out = Scratch::with_len(size * size * channels);
+    let line = side * channels;
+    out.par_chunks_mut(size * channels).enumerate().for_each(|(y, out)| {
+        let from = y.checked_sub(before).and_then(|y| x.get(y * line..(y + 1) * line));
+        let Some(from) = from else { return out.fill(0.0) };
+        let (left, rest) = out.split_at_mut(before * channels);
+        let middle = line.min(rest.len());
+        let (inside, right) = rest.split_at_mut(middle);
+        left.fill(0.0);
+        inside.iter_mut().zip(from).for_each(|(out, x)| *out = x.min(ceiling));
+        right.fill(0.0);
     });
     (out, size)
 }
