@@ -4,6 +4,7 @@ import numpy as np
 from rivals import Towers
 
 THREADS = 1
+CALIBRATION = 32
 
 def threads(count):
     global THREADS
@@ -41,10 +42,19 @@ class OpenVino(Compiled):
         import openvino
         shape = [-1] * example.dim() if example.dim() == 2 else [-1, *example.shape[1:]]
         model = openvino.convert_model(module, example_input=(example,), input=[openvino.PartialShape(shape)])
-        hint = {'f32': 'f32', 'bf16': 'bf16'}[dtype]
+        hint = {'f32': 'f32', 'bf16': 'bf16', 'int8': 'f32'}[dtype]
+        if dtype == 'int8': model = self.eight_bits(model, example)
         settings = {'INFERENCE_PRECISION_HINT': hint, 'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_NUM_THREADS': THREADS}
         compiled = openvino.Core().compile_model(model, 'CPU', settings)
         return lambda values: compiled([values])[0]
+
+    def eight_bits(self, model, example):
+        """Weights and inputs of products in eight bits, by NNCF's quantization after training, calibrated on random inputs."""
+        import nncf
+        random = np.random.default_rng(0)
+        if example.dim() == 2: samples = [np.concatenate([random.integers(1, 40000, (1, 2 + i % 9)), [[self.tokenizer.eos_token_id]]], 1) for i in range(CALIBRATION)]
+        else: samples = [random.standard_normal((1, *example.shape[1:])).astype(np.float32) for _ in range(CALIBRATION)]
+        return nncf.quantize(model, nncf.Dataset(samples), subset_size=CALIBRATION, model_type=nncf.ModelType.TRANSFORMER)
 
 class OnnxRuntime(Compiled):
     """ONNX Runtime's CPU provider, with all its graph optimizations."""
@@ -60,9 +70,9 @@ class OnnxRuntime(Compiled):
         session = onnxruntime.InferenceSession(file.getvalue(), options, providers=['CPUExecutionProvider'])
         return lambda values: session.run(['rows'], {'x': values})[0]
 
-RUNTIMES = {'OpenVINO f32': (OpenVino, 'f32'), 'OpenVINO bf16': (OpenVino, 'bf16'), 'ONNX Runtime f32': (OnnxRuntime, 'f32')}
+RUNTIMES = {'OpenVINO f32': (OpenVino, 'f32'), 'OpenVINO bf16': (OpenVino, 'bf16'), 'OpenVINO int8': (OpenVino, 'int8'), 'ONNX Runtime f32': (OnnxRuntime, 'f32')}
 
-def towers(folder, dtypes=('f32', 'bf16')):
+def towers(folder, dtypes=('f32', 'bf16', 'int8')):
     """Name -> towers of each runtime that is installed and computes in one of `dtypes`; and what is missing."""
     found, missing = {}, []
     for name, (make, dtype) in RUNTIMES.items():
@@ -73,7 +83,7 @@ def towers(folder, dtypes=('f32', 'bf16')):
 
 def versions():
     found = {}
-    for name in ('openvino', 'onnxruntime'):
+    for name in ('openvino', 'nncf', 'onnxruntime'):
         try: found[name] = __import__(name).__version__
         except ImportError: found[name] = None
     return found

@@ -129,17 +129,19 @@ def images(race):
             side = race.ours.ask('image', checkpoint=race.checkpoint, precision=precision)['image_size']
             pixels = np.random.default_rng(SEED).standard_normal((batch, 3, side, side)).astype(np.float32)
             pixels.tofile(race.path('pixels.f32'))
-            near_to = 'f32' if precision == 'q8' else precision  # no rival has 8 bits: q8 races f32
+            near_to = 'f32' if precision == 'q8' else precision  # PyTorch has no 8 bits: q8 races f32 there
+            bits = 'int8' if precision == 'q8' else precision
             towers = Towers(race.checkpoint, near_to)
             name = f'interrogate {precision}'
             own = {name: lambda: race.ours.ask('embed', pixels=race.path('pixels.f32'), runs=size.runs)['ms']}
             rivals = {f'PyTorch {near_to}': lambda: clock(lambda: towers.features(pixels), 1, size.runs)}
-            rivals |= {rival: (lambda tower=tower: clock(lambda: tower.features(pixels), 1, size.runs)) for rival, tower in compiled.items() if rival.endswith(near_to)}
+            rivals |= {rival: (lambda tower=tower: clock(lambda: tower.features(pixels), 1, size.runs)) for rival, tower in compiled.items() if rival.endswith(bits)}
             spent = alternate(own, rivals, size.rounds)
             race.ours.ask('embed', pixels=race.path('pixels.f32'), runs=1, out=race.path('rows.f32'))
             theirs = towers.features(pixels).numpy()
             near = cosine(np.fromfile(race.path('rows.f32'), np.float32).reshape(theirs.shape), theirs)
-            note = f'Pixels prepared already. Least cosine of the two sides: {near:.6f}.' + left_out(missing)
+            others = [f'{rival} {cosine(tower.features(pixels).numpy(), theirs):.6f}' for rival, tower in compiled.items() if rival in rivals]
+            note = f"Pixels prepared already. Least cosine to PyTorch's {near_to}: interrogate {near:.6f}, {', '.join(others)}." + left_out(missing)
             plural = '' if batch == 1 else 's'
             sections.append(dict(title=f'Features of {batch} image{plural}, {precision}', note=note, rows=table(spent, own, batch, 'images')))
     return sections
