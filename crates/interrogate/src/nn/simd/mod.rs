@@ -297,18 +297,18 @@ impl Isa {
             // SAFETY: this Isa exists, so `avx2::has()` was true.
             Unit::Avx2 => unsafe { avx2::Avx2::new() }.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Isa exists, so `avx512::has_vnni()` was true.
             Unit::Avx512Vnni if K::BYTES => {
+                // SAFETY: this Isa exists, so `avx512::has_vnni()` was true.
                 unsafe { avx512::Avx512::<{ avx512::VNNI }>::new() }.vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Isa exists, so `avx512::has_pairs()` was true.
             Unit::Avx512Bf16 if K::PAIRS => {
+                // SAFETY: this Isa exists, so `avx512::has_pairs()` was true.
                 unsafe { avx512::Avx512::<{ avx512::PAIRS }>::new() }.vectorize(kernel)
             }
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this Isa exists, so `avx512::has()` was true, which the others imply.
             Unit::Avx512 | Unit::Avx512Vnni | Unit::Avx512Bf16 => {
+                // SAFETY: this Isa exists, so `avx512::has()` was true, which the others imply.
                 unsafe { avx512::Avx512::<{ avx512::PLAIN }>::new() }.vectorize(kernel)
             }
         }
