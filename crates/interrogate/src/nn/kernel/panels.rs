@@ -6,13 +6,9 @@ use rayon::prelude::*;
 
 use super::super::scratch::{Aligned, Scratch};
 use super::super::simd::{Isa, Kernel, MAX_ROWS, Simd, TILE_VECTORS};
-use super::part::each_part;
+use super::part::{each_part, each_task};
 use super::tile::{self, LINE, Operands, Prefetch, STEPS, STRIDE, tile};
 use super::{Part, split};
-
-/// The most input rows that a task packs at once: [`STEPS`] values of each take a small part of
-/// the second-level cache.
-const ROWS: usize = 6 * MAX_ROWS;
 
 /// The fewest panels per task.
 const MIN_PANELS: usize = 4;
@@ -85,31 +81,14 @@ impl Panels {
         let (isa, k) = (first.isa, first.k);
         assert!(x.len() >= m * k);
         let panels = parts.iter().map(|part| part.weight.panels()).sum();
-        if m == 0 || panels == 0 {
-            return;
-        }
-        let blocks = split::blocks(m, ROWS, MAX_ROWS);
-        if blocks == 1 {
-            // Few rows: they are packed once, and the panels are split among tasks.
-            let mut packed = Scratch::with_len(first.packed(m));
-            isa.run(Pack { weight: first, x, rows: m, to: &mut packed });
-            let (packed, shares) = (&packed[..], split::ranges(panels, MIN_PANELS, 1));
-            (0..shares).into_par_iter().for_each(|i| {
-                let panels = split::part(panels, shares, i);
-                isa.run(Multiply { parts, packed, row: 0, rows: m, panels });
-            });
-            return;
-        }
-        // Many rows: a task packs its own, and computes all panels if there are enough tasks for
-        // every thread.
-        let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
-        (0..blocks * shares).into_par_iter().for_each(|task| {
-            let rows = split::part(m, blocks, task / shares);
-            let panels = split::part(panels, shares, task % shares);
+        let pack = |rows: Range<usize>, _| {
             let mut packed = Scratch::with_len(first.packed(rows.len()));
             let x = &x[rows.start * k..rows.end * k];
             isa.run(Pack { weight: first, x, rows: rows.len(), to: &mut packed });
-            let (packed, row, rows) = (&packed[..], rows.start, rows.len());
+            packed
+        };
+        each_task(m, panels, MIN_PANELS, pack, |packed, rows, panels| {
+            let (row, rows) = (rows.start, rows.len());
             isa.run(Multiply { parts, packed, row, rows, panels });
         });
     }

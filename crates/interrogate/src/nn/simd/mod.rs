@@ -207,8 +207,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
 /// A computation that is generic over [`Simd`].
 ///
-/// It is compiled for each instruction set that it may run with, so only those that multiply
-/// narrow values are compiled for the sets that have such products.
+/// A kernel is compiled for every f32 instruction set, and for those with products of bf16 or of
+/// bytes only if it says that it calls them.
 pub(crate) trait Kernel {
     /// Whether it calls [`Simd::dot`] or [`Simd::round_bf16`] with pairs of bf16.
     const PAIRS: bool = false;

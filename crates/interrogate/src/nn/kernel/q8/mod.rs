@@ -14,17 +14,16 @@ mod round;
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::super::scratch::Scratch;
-use super::super::simd::{BLOCK, Isa, MAX_ROWS};
-use super::{Part, split};
+use super::super::simd::{BLOCK, Isa};
+use super::Part;
+use super::part::each_task;
 use panel::Multiply;
 use round::{Round, Rounded};
-
-/// The most input rows of a task: 84 rows of 3,072 bytes stay in the second-level cache.
-const ROWS: usize = 6 * MAX_ROWS;
 
 /// The fewest panels per task.
 const MIN_PANELS: usize = 2;
@@ -130,26 +129,11 @@ impl Q8 {
         let (isa, k) = (first.isa, first.k);
         assert!(x.len() >= m * k);
         let panels = parts.iter().map(|part| part.weight.panels()).sum();
-        if m == 0 || panels == 0 {
-            return;
-        }
-        let blocks = split::blocks(m, ROWS, MAX_ROWS);
-        if blocks == 1 {
-            // Few rows: they are rounded once, and the panels are split among tasks.
-            let x = &Rounded::on_all_threads(isa, &x[..m * k], k);
-            let shares = split::ranges(panels, MIN_PANELS, 1);
-            (0..shares).into_par_iter().for_each(|i| {
-                isa.run(Multiply { parts, x, row: 0, panels: split::part(panels, shares, i) });
-            });
-            return;
-        }
-        // Many rows: a task rounds its own, and computes all panels if there are enough tasks
-        // for every thread.
-        let shares = split::ranges(panels, 4 * MIN_PANELS, blocks);
-        (0..blocks * shares).into_par_iter().for_each(|task| {
-            let rows = split::part(m, blocks, task / shares);
-            let x = &Rounded::here(isa, &x[rows.start * k..rows.end * k], k);
-            let panels = split::part(panels, shares, task % shares);
+        let round = |rows: Range<usize>, alone: bool| {
+            let x = &x[rows.start * k..rows.end * k];
+            if alone { Rounded::on_all_threads(isa, x, k) } else { Rounded::here(isa, x, k) }
+        };
+        each_task(m, panels, MIN_PANELS, round, |x, rows, panels| {
             isa.run(Multiply { parts, x, row: rows.start, panels });
         });
     }
